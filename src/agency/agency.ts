@@ -1,0 +1,146 @@
+import { duplicateName, invalidOption, unknownAgent } from '../errors.ts'
+import type { ToolSchema } from '../models/model.ts'
+import { asFunctionTool, type ToolClass } from '../tools/base-tool.ts'
+import type { FunctionTool } from '../tools/tool.ts'
+import type { StoredMessage } from '../wire/message.ts'
+import { Agent, readText } from './agent.ts'
+import { handoffSchema, handoffToolName, sendMessageSchema } from './communication-tools.ts'
+import {
+  type CommunicationFlow,
+  type Edge,
+  type HandoffClass,
+  readFlows,
+  SendMessage,
+  type SendMessageClass,
+} from './flows.ts'
+
+export type LoadThreads = () => StoredMessage[] | Promise<StoredMessage[]>
+export type SaveThreads = (messages: StoredMessage[]) => void | Promise<void>
+
+export interface AgencyOptions {
+  /** Shown in the metadata and used as the path when served. */
+  name?: string
+  communicationFlows?: readonly CommunicationFlow[]
+  /** Put before every agent's own instructions. A path of an existing file is read. */
+  sharedInstructions?: string
+  /** Given to every agent. */
+  sharedTools?: readonly (FunctionTool | ToolClass)[]
+  /** Shared by in-process runs; served requests start from a copy. */
+  userContext?: { [key: string]: unknown }
+  /** Gives the conversation so far; called when a run starts. */
+  loadThreads?: LoadThreads
+  /** Gets the whole flat list after the user's message and after each run, and is awaited before the caller sees the end. */
+  saveThreads?: SaveThreads
+  /** The class of flows that name none. */
+  sendMessageToolClass?: SendMessageClass
+}
+
+const OPTIONS = new Set([
+  'name',
+  'communicationFlows',
+  'sharedInstructions',
+  'sharedTools',
+  'userContext',
+  'loadThreads',
+  'saveThreads',
+  'sendMessageToolClass',
+])
+
+/** A send_message tool of one sender: every recipient it reaches, by lower-case name. */
+export interface SendRoute {
+  via: SendMessageClass
+  recipients: ReadonlyMap<string, Agent>
+}
+
+/** What one agent can do inside its agency, worked out once. */
+export interface Role {
+  agent: Agent
+  tools: ReadonlyMap<string, FunctionTool>
+  sends: ReadonlyMap<string, SendRoute>
+  handoffs: ReadonlyMap<string, { target: Agent; via: HandoffClass }>
+  /** As sent to the model: own tools, shared tools, send_message tools, handoffs. */
+  schemas: readonly ToolSchema[]
+}
+
+/** The graph of an agency: who may talk to whom. Built once, never changed by a request. */
+export class AgencyGraph {
+  readonly name: string | undefined
+  readonly sharedInstructions: string
+  readonly entryPoints: readonly Agent[]
+  readonly edges: readonly Edge[]
+  readonly userContext: { [key: string]: unknown }
+  readonly loadThreads: LoadThreads | undefined
+  readonly saveThreads: SaveThreads | undefined
+  readonly #roles: ReadonlyMap<string, Role>
+
+  constructor(entry: Agent | readonly Agent[], options: AgencyOptions = {}) {
+    for (const key of Object.keys(options))
+      if (!OPTIONS.has(key))
+        throw invalidOption(`Agency has the unknown option "${key}". Known options: ${[...OPTIONS].join(', ')}.`)
+    this.entryPoints = (Array.isArray(entry) ? entry : [entry]) as readonly Agent[]
+    if (this.entryPoints.length === 0 || !this.entryPoints.every((agent) => agent instanceof Agent))
+      throw invalidOption('An Agency needs an entry agent: new Agency(agent, options) or new Agency([a, b], options).')
+    this.name = options.name
+    this.sharedInstructions = readText(options.sharedInstructions ?? '')
+    this.userContext = options.userContext ?? {}
+    this.loadThreads = options.loadThreads
+    this.saveThreads = options.saveThreads
+    this.edges = readFlows(options.communicationFlows ?? [], options.sendMessageToolClass ?? SendMessage)
+    const shared = (options.sharedTools ?? []).map(asFunctionTool)
+    const agents = new Map<string, Agent>()
+    for (const agent of [...this.entryPoints, ...this.edges.flatMap((edge) => [edge.from, edge.to])]) {
+      if ((agents.get(agent.name) ?? agent) !== agent)
+        throw duplicateName(
+          `Two different agents are called "${agent.name}". Names have to be unique inside an agency.`,
+        )
+      agents.set(agent.name, agent)
+    }
+    this.#roles = new Map([...agents.values()].map((agent) => [agent.name, buildRole(agent, shared, this.edges)]))
+  }
+
+  get agents(): readonly Agent[] {
+    return [...this.#roles.values()].map((role) => role.agent)
+  }
+  get agentNames(): readonly string[] {
+    return [...this.#roles.keys()]
+  }
+
+  /** @throws UNKNOWN_AGENT (422), naming the known ones */
+  role(name: string): Role {
+    const role = this.#roles.get(name)
+    if (role === undefined) throw unknownAgent(name, this.agentNames)
+    return role
+  }
+}
+
+function buildRole(agent: Agent, shared: readonly FunctionTool[], edges: readonly Edge[]): Role {
+  const tools = new Map([...shared, ...agent.tools].map((tool) => [tool.name, tool]))
+  const sends = new Map<string, { via: SendMessageClass; recipients: Map<string, Agent> }>()
+  const handoffs = new Map<string, { target: Agent; via: HandoffClass }>()
+  for (const edge of edges) {
+    if (edge.from !== agent) continue
+    if (edge.kind === 'handoff') handoffs.set(handoffToolName(edge.to), { target: edge.to, via: edge.via })
+    else {
+      const route = sends.get(edge.via.toolName) ?? { via: edge.via, recipients: new Map<string, Agent>() }
+      route.recipients.set(edge.to.name.toLowerCase(), edge.to)
+      sends.set(edge.via.toolName, route)
+    }
+  }
+  for (const name of [...sends.keys(), ...handoffs.keys()])
+    if (tools.has(name))
+      throw duplicateName(`Agent "${agent.name}" has a tool "${name}", the name of one of its communication tools.`)
+  const schemas: ToolSchema[] = [
+    ...[...tools.values()].map(
+      (tool): ToolSchema => ({
+        type: 'function',
+        name: tool.name,
+        description: tool.description,
+        parameters: tool.parameters,
+        strict: tool.strict,
+      }),
+    ),
+    ...[...sends].map(([name, route]) => sendMessageSchema(name, route)),
+    ...[...handoffs].map(([name, { target }]) => handoffSchema(name, target)),
+  ]
+  return { agent, tools, sends, handoffs, schemas }
+}

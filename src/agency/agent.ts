@@ -1,0 +1,178 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { z } from 'zod'
+import { agentFrozen, invalidOption } from '../errors.ts'
+import type { ModelSettings } from '../models/model.ts'
+import type { ModelSpec } from '../models/provider.ts'
+import { asFunctionTool, type ToolClass } from '../tools/base-tool.ts'
+import type { FunctionTool } from '../tools/tool.ts'
+import { Chain } from './chain.ts'
+import type { AgencyContext } from './context.ts'
+
+/** A text, the path of a file that holds it, or a function that makes it anew for every model call. */
+export type Instructions = string | ((context: AgencyContext, agent: Agent) => string | Promise<string>)
+
+export interface AgentOptions {
+  /** Unique inside an agency. Required. */
+  name: string
+  /** What others are told about this agent: in send_message, in handoffs, in the metadata. */
+  description?: string
+  /** Default: none. A string that names an existing file (relative to the working folder) is read. */
+  instructions?: Instructions
+  /** A model name (`"gpt-5.4"`, `"demo"`), `chatCompletions(name)` or a Model object. */
+  model?: ModelSpec
+  modelSettings?: ModelSettings
+  /** Tools made by `tool()`, or BaseTool classes. */
+  tools?: readonly (FunctionTool | ToolClass)[]
+  /** Structured output: the final answer has to fit this zod object. */
+  outputType?: z.ZodType
+  conversationStarters?: readonly string[]
+  quickReplies?: readonly string[]
+  /** Told to this agent when a conversation is handed to it; a default sentence otherwise. */
+  handoffReminder?: string
+}
+
+const OPTIONS = new Set([
+  'name',
+  'description',
+  'instructions',
+  'model',
+  'modelSettings',
+  'tools',
+  'outputType',
+  'conversationStarters',
+  'quickReplies',
+  'handoffReminder',
+])
+
+/**
+ * One agent: a name, instructions, a model and tools. Requests never change it; after its first run its setters throw
+ * AGENT_FROZEN, since other requests are using it.
+ * @throws INVALID_OPTION for a missing name, an unknown option or empty starters; INVALID_TOOL for what is no tool
+ */
+export class Agent {
+  readonly name: string
+  #options: AgentOptions
+  #tools: readonly FunctionTool[]
+  #frozen = false
+
+  constructor(options: AgentOptions) {
+    if (typeof options?.name !== 'string' || options.name.trim() === '')
+      throw invalidOption('An Agent needs a name: new Agent({ name: "CEO", ... }).')
+    for (const key of Object.keys(options)) if (!OPTIONS.has(key)) throw invalidOption(unknownOption(key, options.name))
+    for (const key of ['conversationStarters', 'quickReplies'] as const) {
+      const list = options[key]
+      if (
+        list !== undefined &&
+        !(Array.isArray(list) && list.every((text) => typeof text === 'string' && text.trim() !== ''))
+      )
+        throw invalidOption(`${key} of agent "${options.name}" has to be a list of non-empty strings.`)
+    }
+    this.name = options.name
+    this.#options = { ...options, ...resolveText(options.instructions) }
+    this.#tools = readTools(options.tools ?? [])
+  }
+
+  get description(): string {
+    return this.#options.description ?? ''
+  }
+  set description(value: string) {
+    this.#change('description', value)
+  }
+  get instructions(): Instructions | undefined {
+    return this.#options.instructions
+  }
+  set instructions(value: Instructions) {
+    this.#change('instructions', value)
+  }
+  get model(): ModelSpec | undefined {
+    return this.#options.model
+  }
+  set model(value: ModelSpec) {
+    this.#change('model', value)
+  }
+  get modelSettings(): ModelSettings {
+    return this.#options.modelSettings ?? {}
+  }
+  set modelSettings(value: ModelSettings) {
+    this.#change('modelSettings', value)
+  }
+  get tools(): readonly FunctionTool[] {
+    return this.#tools
+  }
+  set tools(value: readonly (FunctionTool | ToolClass)[]) {
+    this.#change('tools', value)
+    this.#tools = readTools(value)
+  }
+  get outputType(): z.ZodType | undefined {
+    return this.#options.outputType
+  }
+  get conversationStarters(): readonly string[] {
+    return (this.#options.conversationStarters ?? []).map((text) => text.trim())
+  }
+  get quickReplies(): readonly string[] {
+    return (this.#options.quickReplies ?? []).map((text) => text.trim())
+  }
+  get handoffReminder(): string | undefined {
+    return this.#options.handoffReminder
+  }
+
+  /** Adds one tool; refused after the first run like every other change. */
+  addTool(tool: FunctionTool | ToolClass): void {
+    this.tools = [...this.#tools, tool]
+  }
+
+  /** A changed copy of this agent, free to be used in another agency. */
+  clone(changes: Partial<AgentOptions> = {}): Agent {
+    return new Agent({ ...this.#options, tools: this.#tools, ...changes })
+  }
+
+  /** `ceo.to(dev).to(qa)`: a chain for `communicationFlows`. */
+  to(agent: Agent): Chain<Agent> {
+    return new Chain<Agent>([this, agent])
+  }
+
+  /** From now on the agent is shared by requests and cannot change. Called by the first run. */
+  freeze(): void {
+    this.#frozen = true
+  }
+
+  #change<K extends keyof AgentOptions>(option: K, value: AgentOptions[K]): void {
+    if (this.#frozen) throw agentFrozen(this.name, option)
+    this.#options = {
+      ...this.#options,
+      [option]: value,
+      ...(option === 'instructions' ? resolveText(value as Instructions) : {}),
+    }
+  }
+}
+
+const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+
+const unknownOption = (key: string, agent: string) =>
+  OPTIONS.has(camel(key)) && camel(key) !== key
+    ? `Agent "${agent}" has the option "${key}"; here it is written "${camel(key)}".`
+    : `Agent "${agent}" has the unknown option "${key}". Known options: ${[...OPTIONS].join(', ')}.`
+
+/** First of two tools with one name wins, as in the original. */
+function readTools(tools: readonly unknown[]): readonly FunctionTool[] {
+  const byName = new Map<string, FunctionTool>()
+  for (const value of tools) {
+    const tool = asFunctionTool(value)
+    if (!byName.has(tool.name)) byName.set(tool.name, tool)
+  }
+  return [...byName.values()]
+}
+
+function resolveText(instructions: Instructions | undefined): { instructions?: Instructions } {
+  return instructions === undefined
+    ? {}
+    : { instructions: typeof instructions === 'string' ? readText(instructions) : instructions }
+}
+
+/** The text itself, or the content of the file it names. */
+export function readText(text: string): string {
+  if (text.length > 1024 || text.includes('\n') || text.trim() === '') return text
+  const path = resolve(text)
+  return existsSync(path) && statSync(path).isFile() ? readFileSync(path, 'utf8') : text
+}

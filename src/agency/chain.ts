@@ -1,0 +1,10 @@
+/** A chain of agents: each may reach the next. Made by `flow(a, b, c)` or `a.to(b).to(c)`. */
+export class Chain<T = unknown> {
+  readonly agents: readonly T[]
+  constructor(agents: readonly T[]) {
+    this.agents = agents
+  }
+  to(agent: T): Chain<T> {
+    return new Chain([...this.agents, agent])
+  }
+}

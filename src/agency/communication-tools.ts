@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import type { ToolSchema } from '../models/model.ts'
+import { isObject } from '../wire/json.ts'
+import type { Agent } from './agent.ts'
+import type { SendMessageClass } from './flows.ts'
+
+/** One tool covers all recipients of a sender; the three fields and any extra ones are required. */
+export function sendMessageSchema(
+  name: string,
+  route: { via: SendMessageClass; recipients: ReadonlyMap<string, Agent> },
+): ToolSchema {
+  const recipients = [...route.recipients.values()]
+  const extra: { [key: string]: unknown } =
+    route.via.extraParams === undefined ? {} : z.toJSONSchema(route.via.extraParams, { io: 'input' })
+  const properties = {
+    recipient_agent: {
+      type: 'string',
+      enum: recipients.map((agent) => agent.name),
+      description: 'The agent to ask.',
+    },
+    message: { type: 'string', description: 'What you want from it, complete and clear.' },
+    additional_instructions: {
+      type: 'string',
+      description: 'Instructions that hold for this one message; an empty string if there are none.',
+    },
+    ...(isObject(extra.properties) ? extra.properties : {}),
+  }
+  const lines = recipients.map((agent) => `- ${agent.name}: ${agent.description}`)
+  return {
+    type: 'function',
+    name,
+    description: `${route.via.description}\n\nAgents you can reach:\n${lines.join('\n')}`,
+    parameters: { type: 'object', properties, required: Object.keys(properties), additionalProperties: false },
+    strict: false,
+  }
+}
+
+export const handoffToolName = (target: Agent) => `transfer_to_${target.name.replaceAll(' ', '_')}`
+
+export function handoffSchema(name: string, target: Agent): ToolSchema {
+  return {
+    type: 'function',
+    name,
+    description: `Hands the conversation to ${target.name}. ${target.description}`.trim(),
+    parameters: {
+      type: 'object',
+      properties: { recipient_agent: { type: 'string', const: target.name } },
+      required: ['recipient_agent'],
+      additionalProperties: false,
+    },
+    strict: true,
+  }
+}

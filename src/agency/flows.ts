@@ -1,0 +1,96 @@
+import type { z } from 'zod'
+import { invalidFlow } from '../errors.ts'
+import { Agent } from './agent.ts'
+import { Chain } from './chain.ts'
+
+/**
+ * How one agent asks another and gets the answer back. Subclass it to rename the tool or to ask for more fields:
+ * `toolName` (must start with `send_message`), `description`, `extraParams` (a zod object the sender has to fill).
+ */
+export class SendMessage {
+  declare private readonly kind: 'send-message'
+  static toolName = 'send_message'
+  static description =
+    'Ask another agent of this agency and wait for its answer. Say all it needs to know: it sees only its own talk with you.'
+  static extraParams: z.ZodObject | undefined = undefined
+}
+
+/** How one agent gives the conversation away. With `addReminder` (default) the new agent is told that it took over. */
+export class Handoff {
+  declare private readonly kind: 'handoff'
+  static addReminder = true
+}
+
+export type SendMessageClass = typeof SendMessage
+export type HandoffClass = typeof Handoff
+export type FlowClass = SendMessageClass | HandoffClass
+
+/** `flow(ceo, dev, qa)`: ceo may reach dev, dev may reach qa. */
+export const flow = (...agents: Agent[]): Chain<Agent> => new Chain(agents)
+
+/** One entry of `communicationFlows`. */
+export type CommunicationFlow =
+  | Chain<Agent>
+  | readonly [Agent, Agent]
+  | readonly [Agent, Agent, FlowClass | readonly FlowClass[]]
+  | readonly [Chain<Agent>, FlowClass | readonly FlowClass[]]
+
+/** One directed way from an agent to another. */
+export type Edge =
+  | { kind: 'send-message'; from: Agent; to: Agent; via: SendMessageClass }
+  | { kind: 'handoff'; from: Agent; to: Agent; via: HandoffClass }
+
+const extendsClass = <T>(value: unknown, base: T): value is T =>
+  typeof value === 'function' &&
+  (value === base || (value as { prototype?: unknown }).prototype instanceof (base as never))
+
+/**
+ * Reads flows in all their forms into edges.
+ * @throws INVALID_FLOW for a flow of an agent to itself, a chain of one, a class that is neither SendMessage nor Handoff,
+ *   and a pair that is declared twice for the same kind.
+ */
+export function readFlows(flows: readonly CommunicationFlow[], fallback: SendMessageClass): Edge[] {
+  const edges: Edge[] = []
+  const seen = new Set<string>()
+  for (const entry of flows) {
+    const { agents, classes } = readEntry(entry, fallback)
+    if (agents.length < 2) throw invalidFlow('A communication flow needs at least two agents.')
+    for (let index = 1; index < agents.length; index++) {
+      const from = agents[index - 1] as Agent
+      const to = agents[index] as Agent
+      if (from === to) throw invalidFlow(`Agent "${from.name}" cannot have a communication flow to itself.`)
+      for (const via of classes) {
+        const edge = readEdge(from, to, via)
+        const key = JSON.stringify([from.name, to.name, edge.kind])
+        if (seen.has(key))
+          throw invalidFlow(
+            `The ${edge.kind} flow from "${from.name}" to "${to.name}" is declared twice. Keep one of them.`,
+          )
+        seen.add(key)
+        edges.push(edge)
+      }
+    }
+  }
+  return edges
+}
+
+function readEntry(entry: CommunicationFlow, fallback: SendMessageClass) {
+  if (entry instanceof Chain) return { agents: entry.agents, classes: [fallback] as readonly FlowClass[] }
+  const [first, second, third] = entry as readonly [unknown, unknown, unknown]
+  const many = (value: unknown): readonly FlowClass[] =>
+    Array.isArray(value) ? value : [(value as FlowClass | undefined) ?? fallback]
+  if (first instanceof Chain) return { agents: (first as Chain<Agent>).agents, classes: many(second) }
+  if (first instanceof Agent && second instanceof Agent) return { agents: [first, second], classes: many(third) }
+  throw invalidFlow('A communication flow is [a, b], [a, b, Class], flow(a, b, c), a.to(b) or [flow(a, b), Class].')
+}
+
+function readEdge(from: Agent, to: Agent, via: FlowClass): Edge {
+  if (extendsClass(via, Handoff)) return { kind: 'handoff', from, to, via }
+  if (!extendsClass(via, SendMessage))
+    throw invalidFlow(
+      `The flow from "${from.name}" to "${to.name}" names a class that extends neither SendMessage nor Handoff.`,
+    )
+  if (!via.toolName.startsWith('send_message'))
+    throw invalidFlow(`The tool name "${via.toolName}" of a SendMessage class has to start with "send_message".`)
+  return { kind: 'send-message', from, to, via }
+}

@@ -1,0 +1,100 @@
+import { describeModel } from '../models/provider.ts'
+import type { JsonObject } from '../wire/json.ts'
+import type { AgencyGraph } from './agency.ts'
+import type { Agent } from './agent.ts'
+
+const LAYER_HEIGHT = 180
+const STEP = 240
+const AGENT_WIDTH = 120
+const CANVAS_WIDTH = 800
+
+/** The agency as a graph for a page to draw: nodes, edges and totals (docs/wire.md, "Metadata"). */
+export function describeAgency(agency: AgencyGraph): JsonObject {
+  const positions = layout(agency)
+  const nodes = agency.agents.flatMap((agent) => agentNodes(agency, agent, positions.get(agent.name) as Position))
+  const owns = agency.agents.flatMap((agent) =>
+    toolsOf(agency, agent).map((_, index) => edge(agent.name, `${agent.name}_tool_${index}`, { type: 'owns' })),
+  )
+  const flows = new Map(agency.edges.map(({ from, to }) => [JSON.stringify([from.name, to.name]), { from, to }]))
+  const communication = [...flows.values()].map(({ from, to }) =>
+    edge(from.name, to.name, { type: 'communication', data: { label: 'can send messages to', bidirectional: false } }),
+  )
+  return {
+    nodes,
+    edges: [...owns, ...communication],
+    metadata: {
+      agencyName: agency.name ?? 'Unnamed Agency',
+      totalAgents: agency.agents.length,
+      totalTools: owns.length,
+      agents: agency.agentNames,
+      entryPoints: agency.entryPoints.map((agent) => agent.name),
+      sharedInstructions: agency.sharedInstructions,
+      layoutAlgorithm: 'hierarchical',
+    },
+  }
+}
+
+interface Position {
+  x: number
+  y: number
+}
+
+const edge = (source: string, target: string, rest: JsonObject): JsonObject => ({
+  id: `${source}->${target}`,
+  source,
+  target,
+  ...rest,
+})
+
+const toolsOf = (agency: AgencyGraph, agent: Agent) => [...agency.role(agent.name).tools.values()]
+
+function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): JsonObject[] {
+  const tools = toolsOf(agency, agent)
+  const outgoing = agency.edges.filter((flow) => flow.from === agent)
+  const own = typeof agent.instructions === 'string' ? agent.instructions : ''
+  const toolNodes = tools.map((tool, index) => ({
+    id: `${agent.name}_tool_${index}`,
+    data: { label: tool.name, description: tool.description, type: 'function', parentAgent: agent.name },
+    type: 'tool',
+    position:
+      outgoing.length > 1
+        ? { x: position.x + AGENT_WIDTH * (index + 1), y: position.y }
+        : { x: position.x - AGENT_WIDTH / 2 + AGENT_WIDTH * index, y: position.y + 115 },
+  }))
+  const data: JsonObject = {
+    label: agent.name,
+    description: agent.description,
+    isEntryPoint: agency.entryPoints.includes(agent),
+    toolCount: tools.length,
+    tools: tools.map(({ name, description, parameters }) => ({
+      name,
+      type: 'function',
+      description,
+      inputSchema: parameters,
+    })),
+    instructions: [agency.sharedInstructions, own].filter((text) => text !== '').join('\n\n---\n\n'),
+    model: describeModel(agent.model),
+    hasSubagents: outgoing.length > 0,
+    capabilities: tools.length > 0 ? ['tools'] : [],
+  }
+  if (agent.conversationStarters.length > 0) data.conversationStarters = agent.conversationStarters
+  if (agent.quickReplies.length > 0) data.quickReplies = agent.quickReplies
+  return [...toolNodes, { id: agent.name, data, type: 'agent', position }]
+}
+
+/** Layers by distance from the entry points, each centred on the canvas when it fits. */
+function layout(agency: AgencyGraph): Map<string, Position> {
+  const layers = new Map<Agent, number>(agency.entryPoints.map((agent) => [agent, 0]))
+  for (const [agent, layer] of layers)
+    for (const { from, to } of agency.edges) if (from === agent && !layers.has(to)) layers.set(to, layer + 1)
+  for (const agent of agency.agents) if (!layers.has(agent)) layers.set(agent, 0)
+  const rows = Map.groupBy(agency.agents, (agent) => layers.get(agent) as number)
+  const positions = new Map<string, Position>()
+  for (const [layer, agents] of rows) {
+    const width = agents.length * AGENT_WIDTH + (agents.length - 1) * AGENT_WIDTH
+    const start = width > CANVAS_WIDTH ? AGENT_WIDTH / 2 : (CANVAS_WIDTH - width) / 2 + AGENT_WIDTH / 2
+    for (const [index, agent] of agents.entries())
+      positions.set(agent.name, { x: start + STEP * index, y: 80 + LAYER_HEIGHT * layer })
+  }
+  return positions
+}

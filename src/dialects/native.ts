@@ -1,0 +1,123 @@
+import type { RunEvent, Speaker } from '../runs/events.ts'
+import type { RunSummary } from '../runs/hub.ts'
+import type { JsonObject } from '../wire/json.ts'
+
+/** How scalars below `data` are written: real JSON, or the original's strings ("None", "True", "3"). */
+export type StreamScalars = 'json' | 'python'
+
+/** U+0085, U+2028 and U+2029 end lines for some clients; as escapes they are the same JSON. */
+const LINE_ENDS = /[\u0085\u2028\u2029]/g
+const escapeLineEnds = (json: string) =>
+  json.replace(LINE_ENDS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+const toJson = (value: unknown) => escapeLineEnds(JSON.stringify(value))
+
+const frame = (json: string) => `data: ${json}\n\n`
+
+/** The compatible dialect: run events as the frames of the Python original (docs/wire.md, "Stream"). */
+export function createNativeDialect(scalars: StreamScalars) {
+  const python = scalars === 'python'
+  const tails = new WeakMap<Speaker, string>()
+  const write = (data: JsonObject) => frame(`{"data":${toJson(python ? asStrings(data) : data)}}`)
+
+  /** `"agent":...,"callerAgent":...,"agent_run_id":...` without braces, made once per speaker. */
+  const tailOf = (who: Speaker): string => {
+    const known = tails.get(who)
+    if (known !== undefined) return known
+    const made = toJson(python ? asStrings(identity(who)) : identity(who)).slice(1, -1)
+    tails.set(who, made)
+    return made
+  }
+
+  const toFrame = (event: RunEvent): string => {
+    switch (event.kind) {
+      case 'model': {
+        const raw = python ? asStrings(event.event) : event.event
+        return frame(
+          `{"data":{"data":${toJson(raw)},"type":"raw_response_event",${tailOf(event.who)}${references(event.event)}}}`,
+        )
+      }
+      case 'agent':
+        return write({ new_agent: view(event.who), type: 'agent_updated_stream_event', ...identity(event.who) })
+      case 'item':
+        return write({
+          name: event.name,
+          item: itemOf(event),
+          type: 'run_item_stream_event',
+          ...identity(event.who),
+          ...callIdOf(event),
+        })
+      case 'error': {
+        if (!event.nested) return write({ type: 'error', content: event.content })
+        const { agent_run_id: _, ...who } = identity(event.who)
+        return write({ type: 'error', content: event.content, ...who })
+      }
+      default:
+        return event satisfies never
+    }
+  }
+
+  return {
+    /** The first frame. */
+    meta: (runId: string) => `event: meta\n${frame(toJson({ run_id: runId }))}`,
+    /** All frames of one batch as one string: one write. */
+    frames(events: readonly RunEvent[]): string {
+      let out = ''
+      for (const event of events) out += toFrame(event)
+      return out
+    },
+    /** The last two frames. */
+    end: (runId: string, summary: RunSummary) =>
+      `event: messages\n${frame(toJson(messagesOf(runId, summary)))}event: end\n${frame('[DONE]')}`,
+  }
+}
+
+const messagesOf = (runId: string, { newMessages, cancelled, usage }: RunSummary): JsonObject => ({
+  new_messages: newMessages,
+  run_id: runId,
+  cancelled,
+  ...(usage === undefined ? {} : { usage }),
+})
+
+/** What get_response answers. */
+export const toResponseBody = ({ finalOutput, newMessages, usage }: RunSummary): JsonObject => ({
+  response: finalOutput ?? '',
+  new_messages: newMessages,
+  ...(usage === undefined ? {} : { usage }),
+})
+
+const view = (who: Speaker) => ({ name: who.agent, description: who.description })
+
+const identity = (who: Speaker): JsonObject => ({
+  agent: who.agent,
+  callerAgent: who.callerAgent,
+  agent_run_id: who.agentRunId,
+  ...(who.parentRunId === undefined ? {} : { parent_run_id: who.parentRunId }),
+})
+
+/** The root keys `item_id` and `call_id` of a raw event, as JSON to append. */
+function references(event: { [key: string]: unknown }): string {
+  if (typeof event.item_id === 'string') return `,"item_id":${toJson(event.item_id)}`
+  const item = event.item as { call_id?: unknown; id?: unknown } | undefined
+  const id = item?.call_id ?? item?.id
+  return typeof id === 'string' ? `,"call_id":${toJson(id)}` : ''
+}
+
+const callIdOf = ({ name, raw }: RunEvent & { kind: 'item' }): JsonObject =>
+  name === 'tool_called' || name === 'tool_output' ? { call_id: raw.call_id ?? raw.id } : {}
+
+function itemOf({ type, raw, source, target }: RunEvent & { kind: 'item' }): JsonObject {
+  const item: JsonObject = { agent: view(source), raw_item: raw, type }
+  if (type === 'tool_call_output_item') item.output = raw.output
+  if (target !== undefined) Object.assign(item, { source_agent: view(source), target_agent: view(target) })
+  return item
+}
+
+/** Every scalar as the original writes it. */
+function asStrings(value: unknown): unknown {
+  if (typeof value === 'string') return value
+  if (value === null || value === undefined) return 'None'
+  if (typeof value === 'boolean') return value ? 'True' : 'False'
+  if (typeof value !== 'object') return String(value)
+  if (Array.isArray(value)) return value.map(asStrings)
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, asStrings(item)]))
+}

@@ -1,0 +1,103 @@
+/** Every error this library throws on purpose is an {@link AgencyError} made in this file, so the file is also the catalogue. */
+
+export type ErrorCode =
+  | 'INVALID_OPTION'
+  | 'NOTHING_TO_SERVE'
+  | 'DUPLICATE_NAME'
+  | 'INVALID_FLOW'
+  | 'UNKNOWN_AGENT'
+  | 'AGENT_FROZEN'
+  | 'MISSING_API_KEY'
+  | 'MODEL_NOT_SUPPORTED'
+  | 'INVALID_TOOL'
+  | 'INVALID_REQUEST'
+  | 'INCOMPATIBLE_HISTORY'
+  | 'RUN_FAILED'
+  | 'MODEL_FAILED'
+  | 'UNKNOWN_TOOL'
+  | 'INVALID_OUTPUT'
+  | 'TURN_LIMIT'
+  | 'DEPTH_LIMIT'
+  | 'RUN_NOT_FOUND'
+  | 'SHUTTING_DOWN'
+  | 'GATEWAY_REFUSED'
+  | 'FACTORY_FAILED'
+  | 'PORT_TAKEN'
+
+/** An error with a stable `code`, the HTTP status it answers with, and a sentence for a person. The `cause` stays inside. */
+export class AgencyError extends Error {
+  override readonly name = 'AgencyError'
+  readonly code: ErrorCode
+  readonly statusCode: number
+  constructor(code: ErrorCode, statusCode: number, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.statusCode = statusCode
+  }
+}
+
+/** The text of anything that was thrown. */
+export const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+// ---- construction
+export const invalidOption = (message: string) => new AgencyError('INVALID_OPTION', 500, message)
+export const duplicateName = (message: string) => new AgencyError('DUPLICATE_NAME', 500, message)
+export const invalidFlow = (message: string) => new AgencyError('INVALID_FLOW', 500, message)
+export const invalidTool = (message: string) => new AgencyError('INVALID_TOOL', 500, message)
+export const agentFrozen = (agent: string, option: string) =>
+  new AgencyError(
+    'AGENT_FROZEN',
+    500,
+    `Agent "${agent}" has already run, so its ${option} can no longer change: other requests are using it. Make a changed copy with agent.clone({ ${option}: ... }) and build a new Agency from it.`,
+  )
+
+export const nothingToServe = () =>
+  new AgencyError('NOTHING_TO_SERVE', 500, 'There is nothing to serve: give serve() at least one agency or one tool.')
+export const portTaken = (port: number) =>
+  new AgencyError(
+    'PORT_TAKEN',
+    500,
+    `Port ${port} is taken by another program. Stop it, or choose another port (PORT=8001, or the port option).`,
+  )
+export const factoryFailed = (agency: string, cause: unknown) =>
+  new AgencyError('FACTORY_FAILED', 500, `The agency "${agency}" could not be made.`, { cause })
+
+// ---- requests
+export const unknownAgent = (name: string, known: readonly string[]) =>
+  new AgencyError('UNKNOWN_AGENT', 422, `There is no agent "${name}". This agency has: ${known.join(', ')}.`)
+export const runNotFound = (runId: string) =>
+  new AgencyError('RUN_NOT_FOUND', 404, `Run '${runId}' not found or already completed`)
+export const shuttingDown = () =>
+  new AgencyError('SHUTTING_DOWN', 503, 'The server is shutting down and takes no new work. Try again in a moment.')
+
+// ---- models
+export const missingApiKey = (agent: string, model: string) =>
+  new AgencyError(
+    'MISSING_API_KEY',
+    500,
+    `Agent "${agent}" uses the model "${model}", but OPENAI_API_KEY is not set. Set OPENAI_API_KEY, or give the agent model: "demo" to try things out offline.`,
+  )
+export const modelNotSupported = (message: string) => new AgencyError('MODEL_NOT_SUPPORTED', 500, message)
+export const modelFailed = (message: string, cause?: unknown) =>
+  new AgencyError('MODEL_FAILED', 502, message, cause === undefined ? undefined : { cause })
+
+export const gatewayRefused = (baseURL: string) =>
+  new AgencyError(
+    'GATEWAY_REFUSED',
+    422,
+    `The server does not send requests to ${new URL(baseURL).origin}. Its operator can allow it with trustedModelOrigins.`,
+  )
+
+// ---- runs
+export const unknownTool = (tool: string, agent: string) =>
+  new AgencyError('UNKNOWN_TOOL', 500, `Tool ${tool} not found in agent ${agent}`)
+export const invalidOutput = (agent: string, reason: string) =>
+  new AgencyError('INVALID_OUTPUT', 500, `The answer of agent ${agent} does not fit its outputType: ${reason}`)
+export const turnLimit = (maxTurns: number) =>
+  new AgencyError(
+    'TURN_LIMIT',
+    500,
+    `The run was stopped at its limit of ${maxTurns} model turns. Raise maxTurns if the work needs more.`,
+  )
+export const depthLimit = (maxDepth: number) =>
+  new AgencyError('DEPTH_LIMIT', 500, `The run was stopped at its limit of ${maxDepth} nested agents.`)

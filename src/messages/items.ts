@@ -1,0 +1,70 @@
+import { isObject } from '../wire/json.ts'
+import type { InputItem, StoredMessage } from '../wire/message.ts'
+
+/** The keys a stored message has beside its Responses item; they never reach a model (docs/wire.md, "Messages"). */
+const METADATA = new Set([
+  'agent',
+  'callerAgent',
+  'timestamp',
+  'citations',
+  'agent_run_id',
+  'parent_run_id',
+  'message_origin',
+  'run_trace_id',
+  'history_protocol',
+])
+
+/** A stored message as the model gets it: metadata removed, and a call whose `id` merely repeats its `call_id` loses the `id`. */
+export function toModelItem(message: InputItem): InputItem {
+  const item: InputItem = {}
+  for (const key of Object.keys(message)) if (!METADATA.has(key)) item[key] = message[key]
+  if (item.type === 'function_call' && item.id === item.call_id) delete item.id
+  return item
+}
+
+/** True for a call that needs an output of ours: function calls (hosted calls answer themselves). */
+const isCall = (item: InputItem) => item.type === 'function_call'
+const isOutput = (item: InputItem) => item.type === 'function_call_output'
+
+/**
+ * Removes what a provider would reject: calls without an output, outputs without a call, reasoning that lost the item
+ * it belongs to, and repeated ids (the first stays). Order is kept. Used for a model's input and for `new_messages`.
+ */
+export function clean<T extends InputItem>(items: readonly T[]): T[] {
+  const calls = new Set<unknown>()
+  const outputs = new Set<unknown>()
+  for (const item of items) {
+    if (isCall(item)) calls.add(item.call_id)
+    else if (isOutput(item)) outputs.add(item.call_id)
+  }
+  const seen = new Set<unknown>()
+  const kept = items.filter((item) => {
+    if (isCall(item) && !outputs.has(item.call_id)) return false
+    if (isOutput(item) && !calls.has(item.call_id)) return false
+    if (typeof item.id !== 'string') return true
+    if (seen.has(item.id)) return false
+    seen.add(item.id)
+    return true
+  })
+  return kept.filter((item, index) => item.type !== 'reasoning' || follows(kept[index + 1]))
+}
+
+/** Reasoning stands directly before the assistant item, call or further reasoning it led to. */
+const follows = (next: InputItem | undefined) =>
+  next !== undefined && (next.role === 'assistant' || next.type === 'reasoning' || /_call$/.test(next.type ?? ''))
+
+/** The text of an assistant message item; empty for anything else. */
+export function messageText(item: InputItem): string {
+  if (typeof item.content === 'string') return item.content
+  if (!Array.isArray(item.content)) return ''
+  return item.content.map((part) => (isObject(part) && typeof part.text === 'string' ? part.text : '')).join('')
+}
+
+/** The newest trace id found in a history, so that a conversation keeps one trace over its turns. */
+export function latestTraceId(history: readonly StoredMessage[]): string | undefined {
+  for (let index = history.length - 1; index >= 0; index--) {
+    const trace = history[index]?.run_trace_id
+    if (typeof trace === 'string' && /^trace_[0-9a-f]{32}$/.test(trace)) return trace
+  }
+  return undefined
+}

@@ -1,0 +1,142 @@
+import type { Agent, Dispatcher } from 'undici'
+
+/** Unread bytes beyond which the network read pauses, and the largest piece handed out at once. */
+const WINDOW_BYTES = 65_536
+
+/**
+ * A `fetch` for the `openai` client over undici's callbacks: no web streams, bytes handed out as they arrive, the
+ * socket paused while nobody reads and destroyed at once on abort.
+ */
+export function createFetch(agent: () => Promise<Agent>) {
+  return async (url: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+    const target = new URL(String(url))
+    const headers: { [name: string]: string } = {}
+    new Headers(init.headers).forEach((value, name) => {
+      if (name !== 'content-length' && name !== 'connection') headers[name] = value
+    })
+    const dispatcher = await agent()
+    const signal = init.signal ?? undefined
+    signal?.throwIfAborted()
+    return new Promise((resolve, reject) => {
+      const body = new Body()
+      const onAbort = () => {
+        body.fail(signal?.reason)
+        reject(signal?.reason)
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      const settle = () => signal?.removeEventListener('abort', onAbort)
+      const request: Dispatcher.DispatchOptions = {
+        origin: target.origin,
+        path: target.pathname + target.search,
+        method: (init.method ?? 'GET') as Dispatcher.HttpMethod,
+        headers,
+        body: (init.body ?? null) as string | null,
+      }
+      dispatcher.dispatch(request, {
+        onRequestStart: (controller) => body.attach(controller),
+        onResponseStart(_controller, status, responseHeaders) {
+          resolve(answer(String(url), status, responseHeaders, body))
+        },
+        onResponseData: (_controller, chunk) => body.push(chunk),
+        onResponseEnd() {
+          settle()
+          body.end()
+        },
+        onResponseError(_controller, error) {
+          settle()
+          body.fail(error)
+          reject(error)
+        },
+      })
+    })
+  }
+}
+
+/** The part of a Response that the client and our parser use. */
+function answer(
+  url: string,
+  status: number,
+  received: { [name: string]: string | string[] | undefined },
+  body: Body,
+): Response {
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(received)) if (value !== undefined) headers.set(name, String(value))
+  const text = async () => {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of body) chunks.push(chunk)
+    return Buffer.concat(chunks).toString('utf8')
+  }
+  const response = {
+    ok: status >= 200 && status < 300,
+    status,
+    statusText: '',
+    url,
+    headers,
+    body,
+    text,
+    json: async () => JSON.parse(await text()),
+  }
+  return response as unknown as Response
+}
+
+/** Bytes on their way from the socket to one reader. */
+class Body implements AsyncIterable<Uint8Array> {
+  #waiting: Buffer[] = []
+  #bytes = 0
+  #controller: Dispatcher.DispatchController | undefined
+  #finished = false
+  #error: unknown
+  #wake: (() => void) | undefined
+
+  attach(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#finished) controller.abort(new Error('aborted'))
+  }
+  push(chunk: Buffer): void {
+    this.#waiting.push(chunk)
+    this.#bytes += chunk.length
+    if (this.#bytes > WINDOW_BYTES) this.#controller?.pause()
+    this.#wake?.()
+  }
+  end(): void {
+    this.#finished = true
+    this.#wake?.()
+  }
+  fail(error: unknown): void {
+    if (this.#finished) return
+    this.#error = error ?? new Error('aborted')
+    this.#finished = true
+    this.#controller?.abort(error instanceof Error ? error : new Error('aborted'))
+    this.#wake?.()
+  }
+  #take(): Buffer {
+    let count = 0
+    let bytes = 0
+    while (
+      count < this.#waiting.length &&
+      (count === 0 || bytes + (this.#waiting[count] as Buffer).length <= WINDOW_BYTES)
+    )
+      bytes += (this.#waiting[count++] as Buffer).length
+    const taken = this.#waiting.splice(0, count)
+    this.#bytes -= bytes
+    if (this.#bytes <= WINDOW_BYTES && this.#controller?.paused) this.#controller.resume()
+    return taken.length === 1 ? (taken[0] as Buffer) : Buffer.concat(taken)
+  }
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) {
+        if (this.#error !== undefined) throw this.#error
+        if (this.#waiting.length > 0) yield this.#take()
+        else if (this.#finished) return
+        else {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve
+          })
+          this.#wake = undefined
+        }
+      }
+    } finally {
+      this.fail(new Error('The reader left.'))
+    }
+  }
+}

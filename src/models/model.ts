@@ -1,0 +1,84 @@
+import type { JsonSchema } from '../wire/json.ts'
+import type { InputItem } from '../wire/message.ts'
+
+/** What a model is told about a function it may call (the Responses API's `tools` entry). */
+export interface ToolSchema {
+  type: 'function'
+  name: string
+  description: string
+  parameters: JsonSchema
+  strict: boolean
+}
+
+/** One event of the Responses API's stream, as the provider sent it (or as a maker synthesised it). */
+export type ResponseEvent = { type: string; [key: string]: unknown }
+
+/** The provider's usage object of one response. */
+export interface ResponseUsage {
+  input_tokens?: number
+  output_tokens?: number
+  total_tokens?: number
+  input_tokens_details?: { cached_tokens?: number; cache_write_tokens?: number; [key: string]: unknown } | null
+  output_tokens_details?: { reasoning_tokens?: number; [key: string]: unknown } | null
+  [key: string]: unknown
+}
+
+/** A finished response: its output items verbatim and its usage. */
+export interface ModelResponse {
+  id?: string
+  output: InputItem[]
+  usage?: ResponseUsage | null
+  status?: string
+  [key: string]: unknown
+}
+
+/** Settings of a model call; camelCase twins of the Responses API's fields. Unset means the provider's default. */
+export interface ModelSettings {
+  temperature?: number
+  topP?: number
+  maxTokens?: number
+  toolChoice?: 'auto' | 'required' | 'none' | (string & {}) | { [key: string]: unknown }
+  parallelToolCalls?: boolean
+  /** Default `"auto"`. */
+  truncation?: 'auto' | 'disabled'
+  reasoning?: { effort?: string | null; summary?: string | null; [key: string]: unknown }
+  verbosity?: 'low' | 'medium' | 'high'
+  store?: boolean
+  metadata?: Record<string, string>
+  include?: string[]
+  /** `false` leaves this agent's calls out of `usage`. Default true. */
+  includeUsage?: boolean
+  extraHeaders?: Record<string, string>
+  /** Merged into the request body as it is. */
+  extraBody?: Record<string, unknown>
+}
+
+/** One model call as a value. */
+export interface TurnRequest {
+  instructions: string | undefined
+  /** Responses input items, verbatim, without stored-message metadata. */
+  input: InputItem[]
+  tools: ToolSchema[]
+  settings: ModelSettings
+  /** Structured output: a JSON Schema the answer has to fit. */
+  outputSchema?: { name: string; schema: JsonSchema; strict: boolean }
+}
+
+/** One network chunk's worth of events and its size in bytes (back-pressure is counted in it). */
+export interface EventBatch {
+  events: ResponseEvent[]
+  bytes: number
+}
+
+/**
+ * The one interface between the turn loop and every provider.
+ * `streamTurn` yields Responses stream events, one batch per network chunk; a consumer that stops pulling stops the network read.
+ * `completeTurn` makes one plain call. Both reject with an AgencyError (MODEL_FAILED) whose message is the provider's
+ * sentence; an aborted signal closes the socket and rejects with the signal's reason.
+ */
+export interface Model {
+  /** The name sent upstream and looked up in the price table. */
+  readonly name: string
+  streamTurn(request: TurnRequest, signal: AbortSignal): AsyncIterable<EventBatch>
+  completeTurn(request: TurnRequest, signal: AbortSignal): Promise<ModelResponse>
+}

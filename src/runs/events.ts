@@ -1,0 +1,35 @@
+import type { ResponseEvent } from '../models/model.ts'
+import type { InputItem } from '../wire/message.ts'
+
+/** Whose event it is. One object per `agent_run_id`, so that readers can cache what they derive from it. */
+export interface Speaker {
+  readonly agent: string
+  readonly description: string
+  readonly callerAgent: string | null
+  readonly agentRunId: string
+  readonly parentRunId: string | undefined
+}
+
+export type ItemName =
+  | 'reasoning_item_created'
+  | 'tool_called'
+  | 'message_output_created'
+  | 'tool_output'
+  | 'handoff_requested'
+  | 'handoff_occured'
+
+/** What a run tells while it goes on. */
+export type RunEvent =
+  | { kind: 'agent'; who: Speaker }
+  | { kind: 'model'; who: Speaker; event: ResponseEvent }
+  | {
+      kind: 'item'
+      who: Speaker
+      name: ItemName
+      type: string
+      raw: InputItem
+      source: Speaker
+      target?: Speaker
+      output?: unknown
+    }
+  | { kind: 'error'; who: Speaker; nested: boolean; content: string }

@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto'
+import { AgencyError, errorText, runNotFound } from '../errors.ts'
+import { emptyUsage } from '../models/usage.ts'
+import type { StoredMessage, Usage } from '../wire/message.ts'
+import { EventLog } from './event-log.ts'
+import type { RunEvent, Speaker } from './events.ts'
+import { type RunState, runLoop } from './loop.ts'
+import type { RunPlan } from './plan.ts'
+import { MessageStore } from './store.ts'
+
+export type CancelMode = 'immediate' | 'after_turn'
+
+/** What is left when a run is over. */
+export interface RunSummary {
+  newMessages: StoredMessage[]
+  finalOutput: unknown
+  cancelled: boolean
+  usage: Usage | undefined
+  /** Why the run failed, as far as a caller may know. */
+  failure: string | undefined
+}
+
+export interface Run {
+  readonly id: string
+  /** What the run says, in batches; undefined for a plain run. */
+  readonly events: AsyncIterable<readonly RunEvent[]> | undefined
+  /** Never rejects. */
+  readonly done: Promise<RunSummary>
+}
+
+export interface HubOptions {
+  /** How far a reader may fall behind before the model's stream waits for it. */
+  slowReaderBytes: number
+  /** Tell callers the provider's own words. For development. */
+  exposeErrors: boolean
+  /** Masks the secrets this server knows. */
+  redact: (text: string) => string
+  log: (level: 'warn' | 'error', message: string, error?: unknown) => void
+}
+
+interface Live {
+  owner: object
+  stop(mode: CancelMode): void
+  done: Promise<RunSummary>
+}
+
+/** Owns the life of every run: starts it, stops it, and knows it until it is over. Routes only listen. */
+export class Hub {
+  readonly #options: HubOptions
+  readonly #live = new Map<string, Live>()
+
+  constructor(options: HubOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#live.size
+  }
+
+  /** Starts the plan. `owner` is whatever has to be named again to cancel it (one agency's runs are not another's). */
+  start(plan: RunPlan, owner: object): Run {
+    const id = randomUUID()
+    const log = new EventLog(this.#options.slowReaderBytes)
+    const events = plan.streaming ? log.read() : undefined
+    const abort = new AbortController()
+    let asked: CancelMode | undefined
+    const stop = (mode: CancelMode) => {
+      if (asked !== 'immediate') asked = mode
+      if (mode === 'immediate') abort.abort(new Error('The run was cancelled.'))
+    }
+    const done = this.#pump(plan, log, abort.signal, () => asked)
+    this.#live.set(id, { owner, stop, done })
+    void done.finally(() => this.#live.delete(id))
+    return { id, events, done }
+  }
+
+  /**
+   * Stops a run and waits until it has ended, at most `waitMs`; undefined when it did not end in that time (the request
+   * to stop stands). @throws RUN_NOT_FOUND
+   */
+  async cancel(id: string, owner: object, mode: CancelMode, waitMs: number): Promise<RunSummary | undefined> {
+    const run = this.#live.get(id)
+    if (run === undefined || run.owner !== owner) throw runNotFound(id)
+    run.stop(mode)
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    const timer = setTimeout(resolve, waitMs, undefined)
+    return Promise.race([run.done, promise]).finally(() => clearTimeout(timer))
+  }
+
+  /** The client left: nothing more is spent on its run. */
+  abandon(id: string): void {
+    this.#live.get(id)?.stop('immediate')
+  }
+
+  /** Waits for running work, at most `ms`, then stops what is left and waits for its end. */
+  async drain(ms: number): Promise<void> {
+    const all = () => Promise.all([...this.#live.values()].map((run) => run.done))
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, ms)
+    await Promise.race([all(), promise])
+    clearTimeout(timer)
+    for (const run of this.#live.values()) run.stop('immediate')
+    await all()
+  }
+
+  async #pump(
+    plan: RunPlan,
+    log: EventLog,
+    signal: AbortSignal,
+    asked: () => CancelMode | undefined,
+  ): Promise<RunSummary> {
+    const { agency } = plan
+    const store = new MessageStore(plan.history)
+    const counted = agency.agents.some((agent) => agent.modelSettings.includeUsage !== false)
+    const save = async () => {
+      try {
+        await agency.saveThreads?.(store.all())
+      } catch (error) {
+        this.#options.log('error', 'saveThreads failed; the run goes on.', error)
+      }
+    }
+    const state: RunState = {
+      plan,
+      signal,
+      store,
+      usage: counted ? emptyUsage() : undefined,
+      turns: 0,
+      busy: new Set(),
+      emit: (events, bytes) => log.append(events, bytes),
+      room: () => log.room(signal),
+      stopAfterTurn: () => asked() === 'after_turn',
+      save,
+      explain: (error, agent) => this.#explain(error, agent),
+    }
+    let finalOutput: unknown
+    let failure: string | undefined
+    try {
+      finalOutput = await runLoop(state)
+    } catch (error) {
+      if (!signal.aborted) {
+        failure = this.#explain(error, plan.recipient)
+        log.append([{ kind: 'error', who: nobody, nested: false, content: failure }], failure.length)
+        this.#options.log('error', 'A run failed.', error)
+      }
+    }
+    await save()
+    log.seal()
+    return {
+      newMessages: store.newMessages(),
+      finalOutput,
+      cancelled: asked() !== undefined,
+      usage: state.usage,
+      failure,
+    }
+  }
+
+  /** One sentence for callers and models; a provider's own words stay in the log unless errors are exposed. */
+  #explain(error: unknown, agent: string): string {
+    const { exposeErrors, redact } = this.#options
+    if (error instanceof AgencyError && (exposeErrors || error.code !== 'MODEL_FAILED')) return redact(error.message)
+    if (exposeErrors) return redact(errorText(error))
+    const cause =
+      error instanceof AgencyError && error.cause instanceof Error ? error.cause.constructor.name : 'ModelError'
+    return `The run of agent ${agent} failed (cause: ${error instanceof AgencyError ? cause : 'InternalError'}).`
+  }
+}
+
+const nobody: Speaker = { agent: '', description: '', callerAgent: null, agentRunId: '', parentRunId: undefined }

@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto'
+import type { AgencyGraph } from '../agency/agency.ts'
+import { latestTraceId } from '../messages/items.ts'
+import type { ModelProvider } from '../models/provider.ts'
+import type { InputItem, StoredMessage } from '../wire/message.ts'
+
+export const newAgentRunId = () => `agent_run_${randomBytes(16).toString('hex')}`
+export const newTraceId = () => `trace_${randomBytes(16).toString('hex')}`
+
+export interface RunRequest {
+  message: string | InputItem[]
+  history: StoredMessage[]
+  recipient?: string | null | undefined
+  additionalInstructions?: string | null | undefined
+  userContext: { [key: string]: unknown }
+  streaming: boolean
+  maxTurns: number | null
+}
+
+/** Everything one run needs, as a value. Nothing in it is shared with another run but the frozen agency. */
+export interface RunPlan {
+  agency: AgencyGraph
+  provider: ModelProvider
+  recipient: string
+  input: InputItem[]
+  history: StoredMessage[]
+  additionalInstructions: string
+  userContext: { [key: string]: unknown }
+  traceId: string
+  streaming: boolean
+  maxTurns: number | null
+  maxDepth: number
+}
+
+/**
+ * Turns a request into a plan: the last step that can refuse it.
+ * @throws UNKNOWN_AGENT, MISSING_API_KEY, MODEL_NOT_SUPPORTED
+ */
+export function planRun(agency: AgencyGraph, provider: ModelProvider, request: RunRequest): RunPlan {
+  const recipient = request.recipient ?? (agency.entryPoints[0] as { name: string }).name
+  provider.model(agency.role(recipient).agent.model, recipient)
+  for (const agent of agency.agents) agent.freeze()
+  return {
+    agency,
+    provider,
+    recipient,
+    input: typeof request.message === 'string' ? [{ content: request.message, role: 'user' }] : request.message,
+    history: request.history,
+    additionalInstructions: request.additionalInstructions ?? '',
+    userContext: request.userContext,
+    traceId: latestTraceId(request.history) ?? newTraceId(),
+    streaming: request.streaming,
+    maxTurns: request.maxTurns,
+    maxDepth: 20,
+  }
+}

@@ -1,0 +1,27 @@
+import { clean } from '../messages/items.ts'
+import { threadOf } from '../threads/isolation.ts'
+import type { StoredMessage } from '../wire/message.ts'
+
+/** The messages of one run: the history it came with and what it added, in the order of storing. */
+export class MessageStore {
+  readonly #history: readonly StoredMessage[]
+  readonly #added: StoredMessage[] = []
+
+  constructor(history: readonly StoredMessage[]) {
+    this.#history = history
+  }
+  add(...messages: StoredMessage[]): void {
+    this.#added.push(...messages)
+  }
+  /** What one conversation may see. */
+  thread(agent: string, caller: string | null): StoredMessage[] {
+    return threadOf([...this.#history, ...this.#added], agent, caller)
+  }
+  /** What callers get and store: no half calls, no repeated ids. */
+  newMessages(): StoredMessage[] {
+    return clean(this.#added.filter((message) => message.type !== 'mcp_list_tools'))
+  }
+  all(): StoredMessage[] {
+    return [...this.#history, ...this.newMessages()]
+  }
+}

@@ -1,0 +1,39 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+const METHODS = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT'
+
+/** CORS as the original answers it (docs/wire.md, "CORS"). Unlisted origins get neither header. */
+export function createCors(origins: readonly string[]) {
+  const any = origins.includes('*')
+  const headersFor = (origin: string | undefined): { [name: string]: string } => {
+    const headers: { [name: string]: string } = { vary: 'Origin' }
+    if (origin === undefined) return headers
+    if (any) headers['access-control-allow-origin'] = '*'
+    else if (origins.includes(origin)) {
+      headers['access-control-allow-origin'] = origin
+      headers['access-control-allow-credentials'] = 'true'
+    }
+    return headers
+  }
+  return {
+    headersFor,
+    /** Puts the headers on every answer and answers preflights for any path. */
+    async hook(request: FastifyRequest, reply: FastifyReply) {
+      const {
+        origin,
+        'access-control-request-method': method,
+        'access-control-request-headers': wanted,
+      } = request.headers
+      reply.headers(headersFor(origin))
+      if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) return undefined
+      reply.headers({ 'access-control-allow-methods': METHODS, 'access-control-max-age': '600' })
+      reply.header('vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
+      if (typeof wanted === 'string') reply.header('access-control-allow-headers', wanted)
+      const allowed = any || origins.includes(origin)
+      return reply
+        .code(allowed ? 200 : 400)
+        .type('text/plain; charset=utf-8')
+        .send(allowed ? 'OK' : 'Disallowed CORS origin')
+    },
+  }
+}

@@ -1,0 +1,29 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { AgencyError, errorText } from '../errors.ts'
+import { RequestInvalid } from '../wire/requests.ts'
+
+/** JSON without a charset, as the original's clients expect it. */
+export function sendJson(reply: FastifyReply, status: number, body: unknown) {
+  return reply.code(status).header('content-type', 'application/json').serializer(String).send(JSON.stringify(body))
+}
+
+/** The one place where an error becomes an answer. Secrets are masked; stacks and unexpected texts stay in the log. */
+export function createErrorHandler(redact: (text: string) => string, log: (error: unknown) => void) {
+  return (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
+    if (error instanceof RequestInvalid) return sendJson(reply, 422, { detail: error.details })
+    if (error instanceof AgencyError) {
+      const text = redact(error.message)
+      if (error.statusCode >= 500) log(error)
+      return sendJson(
+        reply,
+        error.statusCode,
+        error.statusCode < 500 || error.code === 'SHUTTING_DOWN' ? { detail: text } : { error: text },
+      )
+    }
+    const status = (error as { statusCode?: number }).statusCode
+    if (status !== undefined && status >= 400 && status < 500)
+      return sendJson(reply, status, { detail: redact(errorText(error)) })
+    log(error)
+    return sendJson(reply, 500, { error: 'The server failed to answer this request. Its log has the reason.' })
+  }
+}

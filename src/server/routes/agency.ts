@@ -1,0 +1,153 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { describeAgency } from '../../agency/metadata.ts'
+import { createNativeDialect, toResponseBody } from '../../dialects/native.ts'
+import { AgencyError, errorText, shuttingDown } from '../../errors.ts'
+import type { Run } from '../../runs/hub.ts'
+import { planRun } from '../../runs/plan.ts'
+import type { ServedAgency, Services } from '../../services.ts'
+import { parseAgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
+import { sendJson } from '../error-handler.ts'
+
+/** Clients gate on it: the version of the original whose wire is spoken. */
+const WIRE_VERSION = '1.11.0'
+const CANCEL_WAIT_MS = 60_000
+
+const SSE_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache',
+  connection: 'keep-alive',
+  'x-accel-buffering': 'no',
+}
+
+/** The four endpoints of one agency. `corsHeaders` are for the stream, which is written past Fastify. */
+export function registerAgency(
+  app: FastifyInstance,
+  services: Services,
+  served: ServedAgency,
+  corsHeaders: (origin: string | undefined) => { [name: string]: string },
+): void {
+  const { hub, models, maxTurns } = services
+  const base = `/${served.path}`
+
+  const start = async (body: unknown, streaming: boolean): Promise<Run> => {
+    if (services.stopping()) throw shuttingDown()
+    const request = parseAgencyRequest(body, served.preview.agentNames)
+    const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
+    const plan = planRun(agency, models.provider(request.client_config), {
+      message: request.message,
+      history: await load(agency.loadThreads, request.chat_history),
+      recipient: request.recipient_agent,
+      additionalInstructions: request.additional_instructions,
+      userContext: { ...structuredClone(agency.userContext), ...request.user_context },
+      streaming,
+      maxTurns,
+    })
+    return hub.start(plan, served)
+  }
+
+  app.get(`${base}/get_metadata`, async (_request, reply) =>
+    sendJson(reply, 200, {
+      ...describeAgency(served.preview),
+      agency_swarm_version: WIRE_VERSION,
+      allowed_local_file_dirs: null,
+    }),
+  )
+
+  app.post(`${base}/get_response`, async (request, reply) => {
+    const run = await start(request.body, false)
+    const release = abandonWhenGone(reply, () => hub.abandon(run.id))
+    const summary = await run.done.finally(release)
+    if (summary.failure !== undefined) return sendJson(reply, 500, { error: summary.failure })
+    return sendJson(reply, 200, toResponseBody(summary))
+  })
+
+  app.post(`${base}/get_response_stream`, async (request, reply) => {
+    const run = await start(request.body, true)
+    await writeStream(services, request, reply, run, corsHeaders(request.headers.origin))
+  })
+
+  app.post(`${base}/cancel_response_stream`, async (request, reply) => {
+    const { run_id, cancel_mode } = parseCancelRequest(request.body)
+    const mode = cancel_mode ?? 'immediate'
+    const summary = await hub.cancel(run_id, served, mode, CANCEL_WAIT_MS)
+    const ended = summary !== undefined
+    const new_messages = summary?.newMessages ?? []
+    return sendJson(reply, 200, {
+      ok: ended,
+      run_id,
+      cancelled: ended,
+      cancel_mode: mode,
+      new_messages,
+      timed_out: !ended,
+    })
+  })
+}
+
+/** A store that fails must not fail the request that asked for the history it brought itself. */
+async function load(
+  loadThreads: ServedAgency['preview']['loadThreads'],
+  sent: Awaited<ReturnType<typeof parseAgencyRequest>>['chat_history'],
+) {
+  const loaded = loadThreads === undefined ? sent : await loadThreads()
+  return Array.isArray(loaded) ? loaded : sent
+}
+
+/** Calls back when the client hangs up before the answer is out; watched on the response, which also sees it after the body was read. */
+function abandonWhenGone(reply: FastifyReply, abandon: () => void): () => void {
+  const onClose = () => {
+    if (!reply.raw.writableFinished) abandon()
+  }
+  reply.raw.on('close', onClose)
+  return () => reply.raw.off('close', onClose)
+}
+
+async function writeStream(
+  services: Services,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  run: Run,
+  cors: { [name: string]: string },
+) {
+  const dialect = createNativeDialect(services.streamScalars)
+  const out = reply.raw
+  reply.hijack()
+  const release = abandonWhenGone(reply, () => services.hub.abandon(run.id))
+  out.writeHead(200, { ...SSE_HEADERS, ...cors })
+  let quiet = true
+  const heartbeat = setInterval(() => {
+    if (quiet && !out.writableNeedDrain) out.write(': keepalive\n\n')
+    quiet = true
+  }, services.heartbeatMs)
+  try {
+    out.write(dialect.meta(run.id))
+    for await (const events of run.events ?? []) {
+      quiet = false
+      if (!out.write(dialect.frames(events)) && !(await drained(out))) break
+    }
+    out.end(dialect.end(run.id, await run.done))
+  } catch (error) {
+    services.hub.abandon(run.id)
+    request.log.error(error instanceof AgencyError ? error : errorText(error))
+    out.destroy()
+  } finally {
+    clearInterval(heartbeat)
+    if (out.writableEnded) out.once('finish', release)
+    else release()
+  }
+}
+
+/** True when the socket takes more, false when it is gone. */
+function drained(out: NodeJS.WritableStream & { destroyed?: boolean }): Promise<boolean> {
+  if (out.destroyed) return Promise.resolve(false)
+  return new Promise((resolve) => {
+    const done = (open: boolean) => {
+      out.off('drain', onDrain)
+      out.off('close', onClose)
+      resolve(open)
+    }
+    const onDrain = () => done(true)
+    const onClose = () => done(false)
+    out.on('drain', onDrain)
+    out.on('close', onClose)
+  })
+}

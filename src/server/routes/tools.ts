@@ -1,0 +1,27 @@
+import type { FastifyInstance } from 'fastify'
+import { AgencyContext } from '../../agency/context.ts'
+import { errorText } from '../../errors.ts'
+import type { Services } from '../../services.ts'
+import { toolFailure } from '../../tools/run.ts'
+import type { ToolContext } from '../../tools/tool.ts'
+import { RequestInvalid } from '../../wire/requests.ts'
+import { sendJson } from '../error-handler.ts'
+
+/** `POST /tool/<name>` for every standalone tool. */
+export function registerTools(app: FastifyInstance, { tools, redact }: Services): void {
+  for (const tool of tools) {
+    app.post(`/tool/${encodeURIComponent(tool.name)}`, async (request, reply) => {
+      const checked = tool.check(request.body, ['body'])
+      if (!checked.ok) throw new RequestInvalid(checked.details)
+      const gone = new AbortController()
+      reply.raw.once('close', () => gone.abort())
+      const context: ToolContext = Object.assign(new AgencyContext({}), { toolCallId: '', signal: gone.signal })
+      try {
+        return sendJson(reply, 200, { response: (await tool.run(checked.value, context)) ?? null })
+      } catch (error) {
+        if (tool.origin === 'class') return sendJson(reply, 500, { Error: redact(errorText(error)) })
+        return sendJson(reply, 200, { response: redact(toolFailure(tool.name, error)) })
+      }
+    })
+  }
+}

@@ -1,0 +1,35 @@
+import type { AgencyGraph } from './agency/agency.ts'
+import type { ModelEdge } from './models/provider.ts'
+import type { Hub } from './runs/hub.ts'
+import type { FunctionTool } from './tools/tool.ts'
+import type { StoredMessage } from './wire/message.ts'
+
+/** What a factory is given: `loadThreads` gives the request's `chat_history`. */
+export interface AgencyCallbacks {
+  loadThreads: () => StoredMessage[]
+  saveThreads: (messages: StoredMessage[]) => void
+}
+
+/** One agency as it is served. */
+export interface ServedAgency {
+  /** The path segment. */
+  readonly path: string
+  /** Made once at start: names and metadata come from it. */
+  readonly preview: AgencyGraph
+  /** The agency of one request. @throws FACTORY_FAILED */
+  make(callbacks: AgencyCallbacks): Promise<AgencyGraph>
+}
+
+/** The bundle every route and dialect is given. */
+export interface Services {
+  readonly agencies: readonly ServedAgency[]
+  readonly tools: readonly FunctionTool[]
+  readonly hub: Hub
+  readonly models: ModelEdge
+  readonly streamScalars: 'json' | 'python'
+  readonly heartbeatMs: number
+  readonly maxTurns: number | null
+  readonly redact: (text: string) => string
+  /** True once the server has begun to stop: new work is refused. */
+  readonly stopping: () => boolean
+}

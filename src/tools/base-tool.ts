@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { invalidTool } from '../errors.ts'
+import { createCheck } from './check.ts'
+import { schemaOf } from './define.ts'
+import type { FunctionTool, ToolContext } from './tool.ts'
+
+/** What every instance of a tool class has beside its fields. */
+export interface ToolInstance {
+  readonly context: ToolContext
+  readonly toolCallId: string
+  run(): unknown
+}
+
+export interface ToolClass {
+  new (fields: never, context: ToolContext): ToolInstance
+  readonly fields: z.ZodObject
+  readonly toolName?: string
+  readonly description: string
+  readonly toolConfig: { strict?: boolean }
+  readonly name: string
+}
+
+/** The base of tools written as classes: `class Address extends BaseTool.define({ street: z.string() }) { run() {...} }`. */
+export abstract class BaseTool implements ToolInstance {
+  static readonly fields: z.ZodObject = z.object({})
+  static description = ''
+  static toolConfig: { strict?: boolean } = {}
+  readonly context: ToolContext
+  readonly toolCallId: string
+  constructor(fields: unknown, context: ToolContext) {
+    this.context = context
+    this.toolCallId = context.toolCallId
+    for (const [key, value] of Object.entries(fields as object))
+      Object.defineProperty(this, key, { value, writable: true, enumerable: true, configurable: true })
+  }
+  abstract run(): unknown
+
+  /** A base class with these fields: their types, and their checks before `run()`. Do not declare them again. */
+  static define<Shape extends z.ZodRawShape>(shape: Shape) {
+    abstract class DefinedTool extends BaseTool {
+      static override readonly fields: z.ZodObject = z.object(shape)
+    }
+    return DefinedTool as unknown as DefinedToolClass<Shape>
+  }
+}
+
+type Fields<Shape extends z.ZodRawShape> = z.output<z.ZodObject<Shape>>
+export type DefinedToolClass<Shape extends z.ZodRawShape> = (abstract new (
+  fields: Fields<Shape>,
+  context: ToolContext,
+) => BaseTool & Fields<Shape>) & {
+  readonly fields: z.ZodObject
+  description: string
+  toolConfig: { strict?: boolean }
+}
+
+const isToolClass = (value: unknown): value is ToolClass =>
+  typeof value === 'function' && value.prototype instanceof BaseTool
+
+/**
+ * A FunctionTool as it is, a BaseTool class as the tool it describes.
+ * @throws INVALID_TOOL for anything else, with advice
+ */
+export function asFunctionTool(value: unknown): FunctionTool {
+  if (isToolClass(value)) return toolFromClass(value)
+  if (value instanceof BaseTool)
+    throw invalidTool(
+      `Give the tool class itself, not an instance: ${value.constructor.name} instead of new ${value.constructor.name}(...).`,
+    )
+  if (typeof value === 'object' && value !== null && (value as FunctionTool).kind === 'function')
+    return value as FunctionTool
+  throw invalidTool(
+    'A tool is made by tool({ name, execute, ... }) or is a class that extends BaseTool.define({ ... }).',
+  )
+}
+
+function toolFromClass(toolClass: ToolClass): FunctionTool {
+  const parameters = schemaOf(toolClass.fields)
+  return Object.freeze<FunctionTool>({
+    kind: 'function',
+    origin: 'class',
+    name: toolClass.toolName ?? toolClass.name,
+    description: toolClass.description,
+    parameters,
+    strict: toolClass.toolConfig.strict ?? false,
+    check: createCheck(parameters, toolClass.fields, 'ignore'),
+    run: async (value, context) => new toolClass(value as never, context).run(),
+  })
+}

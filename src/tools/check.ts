@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { isObject, type JsonSchema } from '../wire/json.ts'
+import { detailsFromZod } from '../wire/validation.ts'
+import type { ToolInput } from './tool.ts'
+
+/**
+ * A checker for one tool's arguments: harmless conversions first ("5" -> 5 where an integer is wanted; strings stay
+ * strict), then the schema. `extra` says what happens to fields the schema does not know.
+ */
+export function createCheck(schema: JsonSchema, validator: z.ZodType | undefined, extra: 'ignore' | 'as-schema') {
+  const zodSchema = validator ?? fromJsonSchema(extra === 'ignore' ? { ...schema, additionalProperties: true } : schema)
+  return (input: unknown, loc: readonly (string | number)[]): ToolInput => {
+    if (!isObject(input))
+      return {
+        ok: false,
+        details: [
+          {
+            type: 'model_attributes_type',
+            loc: [...loc],
+            msg: 'Input should be a valid dictionary or object to extract fields from',
+            input,
+          },
+        ],
+      }
+    const value = convert(input, schema, schema)
+    if (zodSchema === undefined) return { ok: true, value }
+    const result = zodSchema.safeParse(value)
+    return result.success
+      ? { ok: true, value: result.data }
+      : { ok: false, details: detailsFromZod(result.error.issues, value, loc) }
+  }
+}
+
+/** Undefined for a schema that zod cannot express: its tool then takes the body unchecked, as the original does. */
+function fromJsonSchema(schema: JsonSchema): z.ZodType | undefined {
+  try {
+    return z.fromJSONSchema(schema as never)
+  } catch {
+    return undefined
+  }
+}
+
+function convert(value: unknown, schema: unknown, root: JsonSchema, depth = 0): unknown {
+  const target = resolveRef(schema, root)
+  if (!isObject(target) || depth > 64) return value
+  if (typeof value === 'string') return convertText(value, target.type)
+  if (Array.isArray(value))
+    return target.items === undefined ? value : value.map((item) => convert(item, target.items, root, depth + 1))
+  const properties = target.properties
+  if (!isObject(value) || !isObject(properties)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      Object.hasOwn(properties, key) ? convert(item, properties[key], root, depth + 1) : item,
+    ]),
+  )
+}
+
+function convertText(text: string, type: unknown): unknown {
+  if (type === 'integer' && /^\s*[+-]?\d{1,15}\s*$/.test(text)) return Number(text)
+  if (type === 'number' && /^\s*[+-]?\d+(\.\d+)?([eE][+-]?\d+)?\s*$/.test(text)) return Number(text)
+  if (type === 'boolean' && /^(true|false)$/i.test(text)) return text.toLowerCase() === 'true'
+  return text
+}
+
+function resolveRef(schema: unknown, root: JsonSchema): unknown {
+  if (!isObject(schema) || typeof schema.$ref !== 'string' || !schema.$ref.startsWith('#/')) return schema
+  let target: unknown = root
+  for (const part of schema.$ref.slice(2).split('/'))
+    target = isObject(target) && Object.hasOwn(target, part) ? target[part] : undefined
+  return target
+}

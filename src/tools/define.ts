@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import { invalidTool } from '../errors.ts'
+import { isObject, type JsonSchema } from '../wire/json.ts'
+import { createCheck } from './check.ts'
+import type { FunctionTool, ToolContext } from './tool.ts'
+
+export interface ToolDefinition<Input> {
+  /** Letters, digits, `_` and `-`, at most 64. */
+  name: string
+  /** What the model reads to decide when to call it. */
+  description?: string
+  /** A zod object, or a JSON Schema as plain data (sent untouched). Default: no arguments. */
+  parameters?: z.ZodType<Input> | JsonSchema
+  /** Ask the provider to follow the schema exactly. Default true. */
+  strict?: boolean
+  execute(input: Input, context: ToolContext): unknown
+}
+
+/** The JSON Schema of a zod object as a model gets it: all constraints kept. */
+export function schemaOf(parameters: z.ZodType): JsonSchema {
+  const { $schema: _, ...schema } = z.toJSONSchema(parameters, { io: 'input' }) as JsonSchema
+  return { ...schema, additionalProperties: false }
+}
+
+/**
+ * Defines a function tool.
+ * @throws INVALID_TOOL for a name a provider would refuse, a missing `execute` or a schema that is no object
+ */
+export function tool<Input = { [key: string]: unknown }>(definition: ToolDefinition<Input>): FunctionTool {
+  const { name, description = '', strict = true, execute } = definition
+  if (typeof name !== 'string' || !/^[a-zA-Z0-9_-]{1,64}$/.test(name))
+    throw invalidTool(`The tool name ${JSON.stringify(name)} is not valid: use 1 to 64 letters, digits, "_" or "-".`)
+  if (typeof execute !== 'function') throw invalidTool(`The tool "${name}" needs an execute function.`)
+  const given = definition.parameters ?? { type: 'object', properties: {}, additionalProperties: false }
+  const zodSchema = given instanceof z.ZodType ? given : undefined
+  if (zodSchema === undefined && !isObject(given))
+    throw invalidTool(`The parameters of tool "${name}" have to be a zod object or a JSON Schema.`)
+  const parameters = zodSchema === undefined ? (given as JsonSchema) : schemaOf(zodSchema)
+  return Object.freeze<FunctionTool>({
+    kind: 'function',
+    origin: 'function',
+    name,
+    description,
+    parameters,
+    // Strict mode wants every property required; a schema with optional ones is sent as it is, unstrict.
+    strict: strict && allRequired(parameters),
+    check: createCheck(parameters, zodSchema, 'as-schema'),
+    run: async (value, context) => execute(value as Input, context),
+  })
+}
+
+function allRequired(schema: JsonSchema): boolean {
+  const required = new Set(Array.isArray(schema.required) ? schema.required : [])
+  return Object.keys(isObject(schema.properties) ? schema.properties : {}).every((key) => required.has(key))
+}

@@ -1,0 +1,184 @@
+import { z } from 'zod'
+import { AgencyError } from '../errors.ts'
+import { isObject, type JsonObject } from './json.ts'
+import type { InputItem, StoredMessage } from './message.ts'
+import { detailsFromZod, type ValidationDetail, valueError } from './validation.ts'
+
+/** A request that cannot be understood; answered with 422 and FastAPI's body. */
+export class RequestInvalid extends AgencyError {
+  readonly details: readonly ValidationDetail[]
+  constructor(details: readonly ValidationDetail[]) {
+    super('INVALID_REQUEST', 422, details.map((detail) => detail.msg).join(' '))
+    this.details = details
+  }
+}
+
+const text = z.string().nullish()
+const clientConfig = z.object({
+  base_url: text,
+  api_key: text,
+  default_headers: z.record(z.string(), z.string()).nullish(),
+  litellm_keys: z.record(z.string(), z.string()).nullish(),
+  model: text,
+  model_settings_extra_args: z.record(z.string(), z.unknown()).nullish(),
+})
+const fields = z.object({
+  recipient_agent: text,
+  additional_instructions: text,
+  user_context: z.record(z.string(), z.unknown()).nullish(),
+  file_ids: z.array(z.string()).nullish(),
+  file_urls: z.record(z.string(), z.string()).nullish(),
+  generate_chat_name: z.boolean().nullish(),
+  client_config: clientConfig.nullish(),
+})
+const cancel = z.object({ run_id: z.string(), cancel_mode: z.enum(['immediate', 'after_turn']).nullish() })
+
+export type ClientConfig = z.infer<typeof clientConfig>
+export type CancelRequest = z.infer<typeof cancel>
+export type AgencyRequest = z.infer<typeof fields> & { message: string | InputItem[]; chat_history: StoredMessage[] }
+
+/** The body of get_response and get_response_stream. @throws RequestInvalid */
+export function parseAgencyRequest(body: unknown, agents: readonly string[]): AgencyRequest {
+  const object = asObject(body)
+  const details = [...checkMessage(object), ...checkHistory(object.chat_history)]
+  const parsed = fields.safeParse(object)
+  if (!parsed.success) details.push(...detailsFromZod(parsed.error.issues, object, ['body']))
+  else details.push(...checkMeaning(parsed.data, agents))
+  if (details.length > 0) throw new RequestInvalid(details.map(redactSecrets))
+  return {
+    ...(parsed.data as z.infer<typeof fields>),
+    message: object.message as string | InputItem[],
+    chat_history: (object.chat_history ?? []) as StoredMessage[],
+  }
+}
+
+/** The body of cancel_response_stream. @throws RequestInvalid */
+export function parseCancelRequest(body: unknown): CancelRequest {
+  const parsed = cancel.safeParse(asObject(body))
+  if (!parsed.success) throw new RequestInvalid(detailsFromZod(parsed.error.issues, body, ['body']))
+  return parsed.data
+}
+
+function asObject(body: unknown): JsonObject {
+  if (isObject(body)) return body
+  if (body === undefined || body === null)
+    throw new RequestInvalid([{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }])
+  throw new RequestInvalid([
+    {
+      type: 'model_attributes_type',
+      loc: ['body'],
+      msg: 'Input should be a valid dictionary or object to extract fields from',
+      input: Array.isArray(body) ? [] : null,
+    },
+  ])
+}
+
+function checkMessage(body: JsonObject): ValidationDetail[] {
+  const { message } = body
+  const loc = ['body', 'message']
+  if (typeof message === 'string') return []
+  if (message === undefined) return [{ type: 'missing', loc, msg: 'Field required', input: body }]
+  if (!Array.isArray(message))
+    return [
+      { type: 'string_type', loc: [...loc, 'str'], msg: 'Input should be a valid string', input: message },
+      { type: 'list_type', loc: [...loc, 'list[dict[str,any]]'], msg: 'Input should be a valid list', input: message },
+    ]
+  if (message.length === 0)
+    return [valueError(loc, 'message must contain at least one structured Responses message', message)]
+  const wrong = message.findIndex((item) => !isObject(item))
+  return wrong === -1 ? [] : [notAnObject([...loc, 'list[dict[str,any]]', wrong], message[wrong])]
+}
+
+/** Items are only checked for being objects: 20,000 of them must not hold up other requests. */
+function checkHistory(history: unknown): ValidationDetail[] {
+  const loc = ['body', 'chat_history']
+  if (history === undefined || history === null) return []
+  if (!Array.isArray(history)) return [{ type: 'list_type', loc, msg: 'Input should be a valid list', input: history }]
+  for (const [index, item] of history.entries()) {
+    if (!isObject(item)) return [notAnObject([...loc, index], item)]
+    if (item.role === 'tool' || 'tool_calls' in item || 'tool_call_id' in item)
+      return [
+        valueError(
+          [...loc, index],
+          'this item has the shape of Chat Completions; the history has to hold Responses items. Start a new chat.',
+          item,
+        ),
+      ]
+  }
+  return []
+}
+
+const notAnObject = (loc: (string | number)[], input: unknown): ValidationDetail => ({
+  type: 'dict_type',
+  loc,
+  msg: 'Input should be a valid dictionary',
+  input,
+})
+
+function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]): ValidationDetail[] {
+  const details: ValidationDetail[] = []
+  const { recipient_agent: recipient, client_config: config } = request
+  if (typeof recipient === 'string' && !agents.includes(recipient)) {
+    const names = agents.map((name) => `'${name}'`).join(', ')
+    details.push(valueError(['body', 'recipient_agent'], `Invalid agent name. Available agents: [${names}]`, recipient))
+  }
+  const later = (name: string, value: object | null | undefined, loc: string[]) => {
+    if (value && Object.keys(value).length > 0)
+      details.push(valueError(loc, `${name} is not supported in this version`, value))
+  }
+  later('file_ids', request.file_ids, ['body', 'file_ids'])
+  later('file_urls', request.file_urls, ['body', 'file_urls'])
+  later('client_config.litellm_keys', config?.litellm_keys, ['body', 'client_config', 'litellm_keys'])
+  if (request.generate_chat_name === true)
+    details.push(
+      valueError(['body', 'generate_chat_name'], 'generate_chat_name is not supported in this version', true),
+    )
+  if (typeof config?.base_url === 'string' && !isGatewayUrl(config.base_url))
+    details.push(
+      valueError(
+        ['body', 'client_config', 'base_url'],
+        'base_url has to be an http or https address without credentials',
+        config.base_url,
+      ),
+    )
+  if (typeof config?.api_key === 'string' && !/^[\x21-\x7e]+$/.test(config.api_key))
+    details.push(valueError(['body', 'client_config', 'api_key'], 'api_key has to be printable ASCII', '[redacted]'))
+  for (const [name, value] of Object.entries(config?.default_headers ?? {}))
+    if (
+      !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ||
+      /[^\t\x20-\x7e\x80-\xff]/.test(value) ||
+      FORBIDDEN_HEADER.test(name)
+    )
+      details.push(
+        valueError(['body', 'client_config', 'default_headers', name], 'this header cannot be set', '[redacted]'),
+      )
+  return details
+}
+
+const FORBIDDEN_HEADER =
+  /^(host|connection|content-length|transfer-encoding|keep-alive|te|trailer|upgrade|expect|proxy-.*)$/i
+
+function isGatewayUrl(value: string): boolean {
+  const url = URL.parse(value)
+  return (
+    url !== null && /^https?:$/.test(url.protocol) && url.hostname !== '' && url.username === '' && url.password === ''
+  )
+}
+
+/** Secrets of a request are not echoed in its 422 (docs/wire.md, "Errors"). */
+function redactSecrets(detail: ValidationDetail): ValidationDetail {
+  const [, field, inner] = detail.loc
+  const secret =
+    field === 'user_context' ||
+    (field === 'client_config' && /^(api_key|litellm_keys|default_headers)$/.test(String(inner)))
+  return { ...detail, input: secret ? '[redacted]' : withoutSecrets(detail.input) }
+}
+
+function withoutSecrets(input: unknown): unknown {
+  if (!isObject(input)) return input
+  const copy: JsonObject = { ...input }
+  for (const key of ['user_context', 'api_key', 'litellm_keys', 'default_headers'])
+    if (copy[key] != null) copy[key] = '[redacted]'
+  if (isObject(copy.client_config)) copy.client_config = withoutSecrets(copy.client_config)
+  return copy
+}

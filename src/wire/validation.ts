@@ -1,0 +1,128 @@
+import type { z } from 'zod'
+
+/** One entry of FastAPI's 422 body. */
+export interface ValidationDetail {
+  type: string
+  loc: (string | number)[]
+  msg: string
+  input: unknown
+  ctx?: { [key: string]: unknown }
+}
+
+type Loc = readonly (string | number)[]
+
+export const missing = (loc: Loc, input: unknown): ValidationDetail => ({
+  type: 'missing',
+  loc: [...loc],
+  msg: 'Field required',
+  input,
+})
+
+export const valueError = (loc: Loc, message: string, input: unknown): ValidationDetail => ({
+  type: 'value_error',
+  loc: [...loc],
+  msg: `Value error, ${message}`,
+  input,
+  ctx: { error: {} },
+})
+
+/** Expected zod type -> the code and noun FastAPI's validator uses. */
+const TYPES: { [expected: string]: [code: string, noun: string] } = {
+  string: ['string_type', 'a valid string'],
+  number: ['float_type', 'a valid number'],
+  int: ['int_type', 'a valid integer'],
+  boolean: ['bool_type', 'a valid boolean'],
+  array: ['list_type', 'a valid list'],
+  object: ['dict_type', 'a valid dictionary'],
+  record: ['dict_type', 'a valid dictionary'],
+}
+const PARSED: { [code: string]: string } = {
+  float_type: 'float_parsing',
+  int_type: 'int_parsing',
+  bool_type: 'bool_parsing',
+}
+
+/** zod issues as FastAPI-shaped details; `loc` is put before each path. */
+export function detailsFromZod(issues: readonly z.core.$ZodIssue[], input: unknown, loc: Loc): ValidationDetail[] {
+  return issues.flatMap((issue) => {
+    const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
+    const at = [...loc, ...path]
+    const value = valueAt(input, path)
+    switch (issue.code) {
+      case 'invalid_type':
+        return [
+          value === undefined && path.length > 0
+            ? missing(at, valueAt(input, path.slice(0, -1)))
+            : wrongType(issue.expected, at, value),
+        ]
+      case 'unrecognized_keys':
+        return issue.keys.map((key) => ({
+          type: 'extra_forbidden',
+          loc: [...at, key],
+          msg: 'Extra inputs are not permitted',
+          input: valueAt(value, [key]),
+        }))
+      case 'invalid_value':
+        return [
+          value === undefined
+            ? missing(at, valueAt(input, path.slice(0, -1)))
+            : {
+                type: 'literal_error',
+                loc: at,
+                msg: `Input should be ${issue.values.map((allowed) => `'${String(allowed)}'`).join(' or ')}`,
+                input: value,
+                ctx: { expected: issue.values.map((allowed) => `'${String(allowed)}'`).join(' or ') },
+              },
+        ]
+      case 'too_small':
+      case 'too_big':
+        return [outOfBounds(issue, at, value)]
+      default:
+        return [valueError(at, issue.message, value)]
+    }
+  })
+}
+
+function wrongType(expected: string, loc: Loc, value: unknown): ValidationDetail {
+  const [code, noun] = TYPES[expected] ?? ['value_error', expected]
+  const parsed = typeof value === 'string' ? PARSED[code] : undefined
+  const suffix =
+    parsed === undefined
+      ? ''
+      : `, unable to parse string as ${code === 'int_type' ? 'an integer' : code === 'float_type' ? 'a number' : 'a boolean'}`
+  return { type: parsed ?? code, loc: [...loc], msg: `Input should be ${noun}${suffix}`, input: value }
+}
+
+function outOfBounds(
+  issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig,
+  loc: Loc,
+  value: unknown,
+): ValidationDetail {
+  const small = issue.code === 'too_small'
+  const limit = Number(small ? issue.minimum : issue.maximum)
+  if (issue.origin === 'number' || issue.origin === 'int') {
+    const equal = issue.inclusive !== false
+    const type = `${small ? 'greater' : 'less'}_than${equal ? '_equal' : ''}`
+    const msg = `Input should be ${small ? 'greater' : 'less'} than ${equal ? 'or equal to ' : ''}${limit}`
+    return {
+      type,
+      loc: [...loc],
+      msg,
+      input: value,
+      ctx: { [small ? (equal ? 'ge' : 'gt') : equal ? 'le' : 'lt']: limit },
+    }
+  }
+  const text = issue.origin === 'string'
+  const type = `${text ? 'string_' : ''}too_${small ? 'short' : 'long'}`
+  const msg = `${text ? 'String' : 'List'} should have at ${small ? 'least' : 'most'} ${limit} ${text ? 'characters' : 'items'}`
+  return { type, loc: [...loc], msg, input: value, ctx: { [small ? 'min_length' : 'max_length']: limit } }
+}
+
+function valueAt(input: unknown, path: readonly (string | number)[]): unknown {
+  let value = input
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
+    value = (value as { [key: string | number]: unknown })[part]
+  }
+  return value
+}

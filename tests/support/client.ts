@@ -1,0 +1,59 @@
+import { createParser } from 'eventsource-parser'
+import { onTestFinished } from 'vitest'
+import { type ServeOptions, serve } from '../../src/index.ts'
+import { startUpstream } from './upstream.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: frames are foreign JSON that tests look into
+export type Frame = { event: string | undefined; data: any }
+
+/** Serves on a free port until the test is over. */
+export async function startServer(options: ServeOptions) {
+  const server = await serve({ host: '127.0.0.1', port: 0, banner: false, ...options })
+  onTestFinished(() => server.close())
+  return server
+}
+
+/** A scripted model whose address and key stand in the environment until the test is over. */
+export async function useUpstream(script: Parameters<typeof startUpstream>[0]) {
+  const upstream = await startUpstream(script)
+  const before = { url: process.env.OPENAI_BASE_URL, key: process.env.OPENAI_API_KEY }
+  process.env.OPENAI_BASE_URL = upstream.baseURL
+  process.env.OPENAI_API_KEY = 'sk-server-key'
+  onTestFinished(async () => {
+    process.env.OPENAI_BASE_URL = before.url ?? ''
+    process.env.OPENAI_API_KEY = before.key ?? ''
+    await upstream.close()
+  })
+  return upstream
+}
+
+export const post = (url: string, body: unknown, headers: Record<string, string> = {}, signal?: AbortSignal) =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    ...(signal ? { signal } : {}),
+  })
+
+/** The frames of a stream as they come. */
+export async function* readFrames(url: string, body: unknown, signal?: AbortSignal): AsyncGenerator<Frame> {
+  const response = await post(url, body, {}, signal)
+  const waiting: Frame[] = []
+  const parser = createParser({
+    onEvent: ({ event, data }) => waiting.push({ event, data: data === '[DONE]' ? data : JSON.parse(data) }),
+  })
+  const decoder = new TextDecoder()
+  for await (const chunk of response.body ?? []) {
+    parser.feed(decoder.decode(chunk, { stream: true }))
+    yield* waiting.splice(0)
+  }
+}
+
+export async function allFrames(url: string, body: unknown): Promise<Frame[]> {
+  const frames: Frame[] = []
+  for await (const frame of readFrames(url, body)) frames.push(frame)
+  return frames
+}
+
+/** What the `messages` frame says. */
+export const final = (frames: readonly Frame[]) => frames.find((frame) => frame.event === 'messages')?.data

@@ -1,0 +1,129 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+type Json = { [key: string]: unknown }
+
+/** What the scripted model does in one turn. */
+export type Turn =
+  | { text: string; deltas?: number; delayMs?: number; usage?: Json }
+  | { calls: { name: string; arguments: Json; id?: string }[] }
+  | { status: number; message: string }
+  | { hang: true }
+  | { text: string; cut: true }
+
+export interface SeenRequest {
+  headers: http.IncomingHttpHeaders
+  body: Json
+  /** Settles when the connection of this request is closed before the answer was complete. */
+  aborted: Promise<void>
+}
+
+/** A scripted Responses API on a real HTTP server: each request asks `script` what to do. */
+export async function startUpstream(script: (body: Json, index: number) => Turn) {
+  const seen: SeenRequest[] = []
+  let serial = 0
+  const server = http.createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    const body: Json = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    const aborted = new Promise<void>((resolve) => {
+      response.once('close', () => {
+        if (!response.writableFinished) resolve()
+      })
+    })
+    seen.push({ headers: request.headers, body, aborted })
+    const turn = script(body, seen.length - 1)
+    if ('status' in turn) {
+      response.writeHead(turn.status, { 'content-type': 'application/json' })
+      response.end(
+        JSON.stringify({ error: { message: turn.message, type: 'invalid_request_error', code: 'scripted' } }),
+      )
+      return
+    }
+    if ('hang' in turn) {
+      if (body.stream === true) response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+      return
+    }
+    const output = outputOf(turn, () => ++serial)
+    const usage = ('usage' in turn && turn.usage) || { input_tokens: 10, output_tokens: 5, total_tokens: 15 }
+    const final = { id: `resp_${++serial}`, object: 'response', status: 'completed', model: body.model, output, usage }
+    if (body.stream !== true) {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify(final))
+      return
+    }
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    for (const event of eventsOf(final, 'deltas' in turn ? turn.deltas : undefined)) {
+      if (response.destroyed) return
+      if ('cut' in turn && event.type === 'response.output_text.done') {
+        response.destroy()
+        return
+      }
+      if ('delayMs' in turn && event.type === 'response.output_text.delta') await sleep(turn.delayMs)
+      if (!response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`) && !response.destroyed)
+        await Promise.race([once(response, 'drain'), once(response, 'close')])
+    }
+    response.end()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    origin,
+    baseURL: `${origin}/v1`,
+    seen,
+    close: () => {
+      server.closeAllConnections()
+      return new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+function outputOf(turn: Turn, next: () => number): Json[] {
+  if ('calls' in turn)
+    return turn.calls.map(({ name, arguments: args, id }) => {
+      const serial = next()
+      return {
+        id: `fc_${serial}`,
+        type: 'function_call',
+        status: 'completed',
+        call_id: id ?? `call_${serial}`,
+        name,
+        arguments: JSON.stringify(args),
+      }
+    })
+  const text = 'text' in turn ? turn.text : ''
+  return [
+    {
+      id: `msg_${next()}`,
+      type: 'message',
+      role: 'assistant',
+      status: 'completed',
+      content: [{ type: 'output_text', text, annotations: [] }],
+    },
+  ]
+}
+
+function* eventsOf(final: Json, deltas: number | undefined): Generator<Json & { type: string }> {
+  const started = { ...final, status: 'in_progress', output: [] }
+  yield { type: 'response.created', response: started }
+  yield { type: 'response.in_progress', response: started }
+  for (const [output_index, item] of (final.output as Json[]).entries()) {
+    const at = { item_id: item.id, output_index }
+    yield {
+      type: 'response.output_item.added',
+      output_index,
+      item: { ...item, status: 'in_progress', content: [], arguments: '' },
+    }
+    if (item.type === 'message') {
+      const text = String((item.content as Json[])[0]?.text)
+      const parts = deltas === undefined ? [text] : Array.from({ length: deltas }, (_, index) => `${index} `)
+      for (const delta of parts) yield { type: 'response.output_text.delta', ...at, content_index: 0, delta }
+      yield { type: 'response.output_text.done', ...at, content_index: 0, text }
+    } else yield { type: 'response.function_call_arguments.done', ...at, arguments: item.arguments }
+    yield { type: 'response.output_item.done', output_index, item }
+  }
+  yield { type: 'response.completed', response: final }
+}
