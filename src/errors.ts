@@ -77,15 +77,20 @@ export const missingApiKey = (agent: string, model: string) =>
     500,
     `Agent "${agent}" uses the model "${model}", but OPENAI_API_KEY is not set. Set OPENAI_API_KEY, or give the agent model: "demo" to try things out offline.`,
   )
-export const modelNotSupported = (message: string) => new AgencyError('MODEL_NOT_SUPPORTED', 500, message)
+export const providerNotSupported = (model: string, agent: string) =>
+  new AgencyError(
+    'MODEL_NOT_SUPPORTED',
+    500,
+    `The model "${model}" of agent "${agent}" is not supported in this version. Reach it through an OpenAI-compatible address: OPENAI_BASE_URL, or client_config.base_url in the request.`,
+  )
 export const modelFailed = (message: string, cause?: unknown) =>
   new AgencyError('MODEL_FAILED', 502, message, cause === undefined ? undefined : { cause })
 
-export const gatewayRefused = (baseURL: string) =>
+export const gatewayRefused = (host: string) =>
   new AgencyError(
     'GATEWAY_REFUSED',
     422,
-    `The server does not send requests to ${new URL(baseURL).origin}. Its operator can allow it with trustedModelOrigins.`,
+    `The server does not send requests to ${host}. Its operator can allow the address with trustedModelOrigins.`,
   )
 
 // ---- runs

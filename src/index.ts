@@ -6,6 +6,7 @@ export { type CommunicationFlow, flow, Handoff, SendMessage } from './agency/flo
 export { Agency } from './agency-swarm.ts'
 export { AgencyError, type ErrorCode } from './errors.ts'
 export type { EventBatch, Model, ModelResponse, ModelSettings, ResponseEvent, TurnRequest } from './models/model.ts'
+export { chatCompletions } from './models/provider.ts'
 export { type AgencyFactory, buildApp, type RunningServer, type ServeOptions, serve } from './serve.ts'
 export type { AgencyCallbacks } from './services.ts'
 export { BaseTool } from './tools/base-tool.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { AgencyGraph } from './agency/agency.ts'
 import { duplicateName, factoryFailed, invalidOption, missingApiKey, nothingToServe, portTaken } from './errors.ts'
-import { createModelEdge, DEFAULT_MODEL } from './models/provider.ts'
+import { createModelEdge, describeModel } from './models/provider.ts'
 import { Hub } from './runs/hub.ts'
 import { createApp } from './server/app.ts'
 import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
@@ -129,8 +129,8 @@ async function build(options: ServeOptions) {
   )
   for (const { preview } of agencies)
     for (const agent of preview.agents)
-      if (!env.OPENAI_API_KEY && typeof agent.model !== 'object' && agent.model !== 'demo')
-        throw missingApiKey(agent.name, agent.model ?? DEFAULT_MODEL)
+      if (!env.OPENAI_API_KEY && (typeof agent.model !== 'object' || 'kind' in agent.model) && agent.model !== 'demo')
+        throw missingApiKey(agent.name, describeModel(agent.model))
   const hub = new Hub({
     slowReaderBytes: limits.slowReaderBytes,
     exposeErrors: options.exposeErrors ?? false,
@@ -227,9 +227,7 @@ function banner(url: string, { agencies, tools }: Services, secured: boolean): s
   const lines = [`agency-swarm-js is listening on ${url}`, '']
   for (const { path, preview } of agencies) {
     const models = new Set(
-      preview.agents.map((agent) =>
-        typeof agent.model === 'object' ? agent.model.name : (agent.model ?? DEFAULT_MODEL),
-      ),
+      preview.agents.map((agent) => (typeof agent.model === 'object' ? agent.model.name : describeModel(agent.model))),
     )
     const demo = models.has('demo') ? ' (demo: offline answers, no real model)' : ''
     lines.push(`  /${path}  ${preview.agentNames.join(', ')}  model: ${[...models].join(', ')}${demo}`)

@@ -1,12 +1,21 @@
-import type { Agent } from 'undici'
-import { gatewayRefused, missingApiKey, modelNotSupported } from '../errors.ts'
+import { missingApiKey, providerNotSupported } from '../errors.ts'
 import type { ClientConfig } from '../wire/requests.ts'
+import { chatModel } from './chat.ts'
 import { createFetch } from './http.ts'
 import type { Model } from './model.ts'
 import { responsesModel } from './responses.ts'
 
-/** What an agent's `model` may be: a name, or an object that fulfils the Model interface. */
-export type ModelSpec = string | Model
+/** What an agent's `model` may be: a name, `chatCompletions(name)`, or an object that fulfils the Model interface. */
+export type ModelSpec = string | ChatCompletions | Model
+
+/** A model reached over Chat Completions instead of Responses. Made by `chatCompletions(name)`. */
+export interface ChatCompletions {
+  readonly kind: 'chat-completions'
+  readonly name: string
+}
+
+/** `model: chatCompletions('gpt-4.1')`: the same client and keys, over Chat Completions. */
+export const chatCompletions = (name: string): ChatCompletions => Object.freeze({ kind: 'chat-completions', name })
 
 /** Used by agents that name no model. */
 export const DEFAULT_MODEL = 'gpt-5.6-luna'
@@ -30,28 +39,50 @@ export interface ModelProvider {
 
 export interface ModelEdge {
   /** The shared provider, or one of its own for a request with `client_config`. @throws GATEWAY_REFUSED */
-  provider(config?: ClientConfig | null): ModelProvider
+  provider(config?: ClientConfig | null): Promise<ModelProvider>
   close(): Promise<void>
 }
 
 export const describeModel = (spec: ModelSpec | undefined): string =>
   typeof spec === 'object' ? spec.name : (spec ?? DEFAULT_MODEL)
 
-/** Everything between the turn loop and the providers: one connection pool, one shared client, a client per request that asks for one. */
+/** Where one provider's calls go and with which key. */
+interface Route {
+  baseURL: string | undefined
+  /** Undefined: the calls carry no Authorization header. */
+  apiKey: string | undefined
+  /** Set for an address that only the caller vouches for: none of the server's own headers go there. */
+  foreign: boolean
+  fetch: typeof fetch
+}
+
+const CONNECTIONS = { keepAliveTimeout: 60_000, bodyTimeout: 120_000, headersTimeout: 120_000 }
+
+/** Everything between the turn loop and the providers: connection pools, one shared client, a client per request that asks for one. */
 export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
-  let pool: Promise<Agent> | undefined
-  const agent = () => {
-    pool ??= import('undici').then(
-      ({ Agent }) => new Agent({ keepAliveTimeout: 60_000, bodyTimeout: 120_000, headersTimeout: 120_000 }),
-    )
-    return pool
-  }
-  const upstream = createFetch(agent)
-  const shared = createProvider(options, upstream, undefined)
+  const pool = once(async () => new (await import('undici')).Agent(CONNECTIONS))
+  const guarded = once(async () => (await import('./guard.ts')).createGuardedAgent(CONNECTIONS))
+  const own: Route = { baseURL: options.baseURL, apiKey: options.apiKey, foreign: false, fetch: createFetch(pool) }
+  const guardedFetch = createFetch(guarded)
+  const shared = createProvider(options, own, undefined)
   return {
-    provider: (config) => (isEmpty(config) ? shared : createProvider(options, upstream, config as ClientConfig)),
+    async provider(config) {
+      if (isEmpty(config)) return shared
+      const { base_url, api_key } = config as ClientConfig
+      if (base_url == null)
+        return createProvider(options, { ...own, apiKey: api_key ?? own.apiKey }, config as ClientConfig)
+      if (isTrusted(base_url, options))
+        return createProvider(
+          options,
+          { ...own, baseURL: base_url, apiKey: api_key ?? own.apiKey },
+          config as ClientConfig,
+        )
+      await (await import('./guard.ts')).checkAddress(base_url)
+      const route = { baseURL: base_url, apiKey: api_key ?? undefined, foreign: true, fetch: guardedFetch }
+      return createProvider(options, route, config as ClientConfig)
+    },
     async close() {
-      await (await pool)?.destroy()
+      for (const agent of [pool, guarded]) if (agent.made()) await (await agent()).destroy()
     },
   }
 }
@@ -59,23 +90,16 @@ export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
 const isEmpty = (config: ClientConfig | null | undefined) =>
   !config || Object.values(config).every((value) => value === undefined || value === null)
 
-function createProvider(
-  options: ModelEdgeOptions,
-  upstream: typeof fetch,
-  config: ClientConfig | undefined,
-): ModelProvider {
-  const baseURL = config?.base_url ?? options.baseURL
-  const foreign = config?.base_url != null && !isTrusted(config.base_url, options)
-  if (foreign) throw gatewayRefused(config?.base_url as string)
-  const apiKey = config?.api_key ?? options.apiKey
+function createProvider(options: ModelEdgeOptions, route: Route, config: ClientConfig | undefined): ModelProvider {
   const client = once(async () => {
     const { default: OpenAI } = await import('openai')
     return new OpenAI({
-      apiKey: apiKey ?? '',
-      ...(baseURL ? { baseURL } : {}),
-      ...(config?.default_headers ? { defaultHeaders: config.default_headers } : {}),
+      apiKey: route.apiKey ?? 'none',
+      ...(route.baseURL ? { baseURL: route.baseURL } : {}),
+      ...(route.foreign ? { organization: null, project: null } : {}),
+      defaultHeaders: { ...(route.apiKey === undefined ? { Authorization: null } : {}), ...config?.default_headers },
       maxRetries: 2,
-      fetch: upstream,
+      fetch: route.fetch,
     })
   })
   const demo = once(async () => {
@@ -84,25 +108,26 @@ function createProvider(
   })
   const models = new Map<string, Model>()
   const extraArgs = config?.model_settings_extra_args ?? undefined
-  const make = (spec: string, agentName: string): Model => {
+  const make = (spec: string, overChat: boolean, agentName: string): Model => {
     if (spec === 'demo') return responsesModel({ client: demo, name: 'demo' })
+    // Gateways have names of their own with slashes in them: theirs are sent as they are.
     const name = spec.startsWith('openai/') && config?.base_url == null ? spec.slice('openai/'.length) : spec
-    if (spec.startsWith('litellm/'))
-      throw modelNotSupported(
-        `The model "${spec}" of agent "${agentName}" is not supported in this version. Reach it through an OpenAI-compatible address (OPENAI_BASE_URL or client_config.base_url).`,
-      )
-    if (!apiKey) throw missingApiKey(agentName, spec)
-    return responsesModel({ client, name, extraArgs })
+    if (spec.startsWith('litellm/') || (name.includes('/') && route.baseURL === undefined))
+      throw providerNotSupported(spec, agentName)
+    if (route.apiKey === undefined && !route.foreign) throw missingApiKey(agentName, spec)
+    return overChat ? chatModel({ client, name, extraArgs }) : responsesModel({ client, name, extraArgs })
   }
   return {
     model(spec, agentName) {
-      if (typeof spec === 'object') {
+      if (typeof spec === 'object' && !('kind' in spec)) {
         if (config !== undefined) options.log(`client_config leaves the custom model of agent "${agentName}" alone.`)
         return spec
       }
-      const wanted = config?.model ?? spec ?? DEFAULT_MODEL
-      const known = models.get(wanted) ?? make(wanted, agentName)
-      models.set(wanted, known)
+      const overChat = typeof spec === 'object'
+      const wanted = config?.model ?? describeModel(spec)
+      const key = `${overChat ? 'chat' : 'responses'} ${wanted}`
+      const known = models.get(key) ?? make(wanted, overChat, agentName)
+      models.set(key, known)
       return known
     },
   }
@@ -115,10 +140,12 @@ function isTrusted(url: string, { baseURL, trustedModelOrigins }: ModelEdgeOptio
   )
 }
 
-function once<T>(make: () => Promise<T>): () => Promise<T> {
+/** A value made at first use; `made()` tells whether that was already. */
+function once<T>(make: () => Promise<T>): (() => Promise<T>) & { made(): boolean } {
   let value: Promise<T> | undefined
-  return () => {
+  const get = () => {
     value ??= make()
     return value
   }
+  return Object.assign(get, { made: () => value !== undefined })
 }

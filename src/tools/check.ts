@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { isObject, type JsonSchema } from '../wire/json.ts'
-import { detailsFromZod } from '../wire/validation.ts'
+import { detailsFromZod, type ValidationDetail } from '../wire/validation.ts'
 import type { ToolInput } from './tool.ts'
 
 /**
@@ -25,9 +25,12 @@ export function createCheck(schema: JsonSchema, validator: z.ZodType | undefined
     const value = convert(input, schema, schema)
     if (zodSchema === undefined) return { ok: true, value }
     const result = zodSchema.safeParse(value)
-    return result.success
-      ? { ok: true, value: result.data }
-      : { ok: false, details: detailsFromZod(result.error.issues, value, loc) }
+    if (result.success) return { ok: true, value: result.data }
+    const details = detailsFromZod(result.error.issues, value, loc)
+    return {
+      ok: false,
+      details: details.map((detail) => asInteger(detail, typeAt(schema, detail.loc.slice(loc.length)))),
+    }
   }
 }
 
@@ -69,4 +72,23 @@ function resolveRef(schema: unknown, root: JsonSchema): unknown {
   for (const part of schema.$ref.slice(2).split('/'))
     target = isObject(target) && Object.hasOwn(target, part) ? target[part] : undefined
   return target
+}
+
+/** The schema's type at a place in the arguments. */
+function typeAt(schema: JsonSchema, path: readonly (string | number)[]): unknown {
+  let target: unknown = schema
+  for (const part of path) {
+    const place = resolveRef(target, schema)
+    if (!isObject(place)) return undefined
+    target = typeof part === 'number' ? place.items : isObject(place.properties) ? place.properties[part] : undefined
+  }
+  const place = resolveRef(target, schema)
+  return isObject(place) ? place.type : undefined
+}
+
+/** zod reports a wrong integer as a wrong number; the wire has codes of its own for integers. */
+function asInteger(detail: ValidationDetail, type: unknown): ValidationDetail {
+  if (type !== 'integer' || !detail.type.startsWith('float_')) return detail
+  const msg = detail.msg.replace('valid number', 'valid integer').replace('as a number', 'as an integer')
+  return { ...detail, type: detail.type.replace('float', 'int'), msg }
 }

@@ -33,7 +33,7 @@ export function registerAgency(
     if (services.stopping()) throw shuttingDown()
     const request = parseAgencyRequest(body, served.preview.agentNames)
     const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
-    const plan = planRun(agency, models.provider(request.client_config), {
+    const plan = planRun(agency, await models.provider(request.client_config), {
       message: request.message,
       history: await load(agency.loadThreads, request.chat_history),
       recipient: request.recipient_agent,
