@@ -1,21 +1,164 @@
 import type { FastifyInstance } from 'fastify'
 import { AgencyGraph } from './agency/agency.ts'
+import { Agent } from './agency/agent.ts'
 import { describeAgency } from './agency/metadata.ts'
-import { buildApp, type RunningServer, type ServeOptions, serve } from './serve.ts'
+import { toData } from './dialects/native.ts'
+import { unknownAgent } from './errors.ts'
+import { createModelEdge, type ModelEdge } from './models/provider.ts'
+import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
+import { planRun } from './runs/plan.ts'
+import type { RunningServer, ServeOptions } from './serve.ts'
 import type { JsonObject } from './wire/json.ts'
+import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
+import { createRedactor } from './wire/redact.ts'
+import type { ClientConfig } from './wire/requests.ts'
 
-/** Agents and who may talk to whom: `new Agency(entry, { communicationFlows: [[a, b]] })`. */
+export interface RunOptions {
+  /** Any agent of the agency, or its name. Default: the first entry point. */
+  recipientAgent?: string | Agent
+  /** Merged over the agency's `userContext` for this run; without it the run shares the agency's own object. */
+  contextOverride?: { [key: string]: unknown }
+  /** Added to the recipient's instructions for this run. */
+  additionalInstructions?: string
+  /** Model turns over the whole tree of agents; null lifts the limit. Default 100. */
+  maxTurns?: number | null
+  /** Another address, key or model for this run, in the wire's names. */
+  clientConfig?: ClientConfig
+  /** Aborting it cancels the run at once. */
+  signal?: AbortSignal
+}
+
+export interface AgencyResult {
+  /** The final answer: a text, or the parsed value of an agent with `outputType`. */
+  finalOutput: unknown
+  /** What the run added to the conversation, in the order of storing. */
+  newMessages: StoredMessage[]
+  /** Left out when no agent's usage is counted. */
+  usage: Usage | undefined
+  /** True when the run was stopped before its end. */
+  cancelled: boolean
+}
+
+/** A run that is being watched: iterate it for the events of the wire (the content of a frame's `data`). */
+export interface AgencyStream extends AsyncIterable<JsonObject> {
+  /** Settles when the run is over; rejects when it failed. */
+  readonly finalResult: Promise<AgencyResult>
+  cancel(mode?: CancelMode): void
+  /** Only the text that the agent in front of the user says, piece by piece. */
+  textStream(): AsyncIterable<string>
+}
+
+/**
+ * Agents and who may talk to whom: `new Agency(entry, { communicationFlows: [[a, b]] })`.
+ * @throws INVALID_OPTION, INVALID_FLOW, DUPLICATE_NAME
+ */
 export class Agency extends AgencyGraph {
-  /** Serves this agency alone, at `/<name>`; takes every option of `serve()` but `agencies`. */
-  serve(options: Omit<ServeOptions, 'agencies'> = {}): Promise<RunningServer> {
-    return serve({ ...options, agencies: { [this.name ?? 'agency']: this } })
+  #edge: ModelEdge | undefined
+  #hub: Hub | undefined
+  /** The conversation of in-process runs, for an agency without `loadThreads`. */
+  #messages: StoredMessage[] = []
+
+  /**
+   * Runs the agency in this process and gives its answer.
+   * @throws UNKNOWN_AGENT, MISSING_API_KEY, MODEL_FAILED, TURN_LIMIT and whatever else ended the run
+   */
+  async getResponse(message: string | InputItem[], options: RunOptions = {}): Promise<AgencyResult> {
+    const { run, watch } = await this.#start(message, options, false)
+    return watch(run)
   }
-  /** As `serve`, without listening. */
-  buildApp(options: Omit<ServeOptions, 'agencies'> = {}): Promise<FastifyInstance> {
-    return buildApp({ ...options, agencies: { [this.name ?? 'agency']: this } })
+
+  /** As `getResponse`, watched. Start-up errors come with the first event. */
+  getResponseStream(message: string | InputItem[], options: RunOptions = {}): AgencyStream {
+    const started = this.#start(message, options, true)
+    const finalResult = started.then(({ run, watch }) => watch(run))
+    finalResult.catch(() => {}) // whoever only iterates must not be met by an unhandled rejection
+    async function* events(): AsyncGenerator<JsonObject> {
+      const { run } = await started
+      for await (const batch of run.events ?? []) for (const event of batch) yield toData(event)
+      await finalResult
+    }
+    async function* texts(): AsyncGenerator<string> {
+      for await (const { data, callerAgent } of events()) {
+        const event = data as JsonObject | undefined
+        if (callerAgent === null && event?.type === 'response.output_text.delta') yield String(event.delta)
+      }
+    }
+    return {
+      finalResult,
+      cancel: (mode = 'immediate') => void started.then(({ run }) => run.stop(mode)).catch(() => {}),
+      textStream: texts,
+      [Symbol.asyncIterator]: events,
+    }
   }
+
   /** What `/get_metadata` shows: nodes, edges and totals. */
   getMetadata(): JsonObject {
     return describeAgency(this)
+  }
+
+  /** Serves this agency alone, at `/<name>`; takes every option of `serve()` but `agencies`. */
+  async serve(options: Omit<ServeOptions, 'agencies'> = {}): Promise<RunningServer> {
+    const { serve } = await import('./serve.ts')
+    return serve({ ...options, agencies: { [this.name ?? 'agency']: this } })
+  }
+
+  /** As `serve`, without listening. */
+  async buildApp(options: Omit<ServeOptions, 'agencies'> = {}): Promise<FastifyInstance> {
+    const { buildApp } = await import('./serve.ts')
+    return buildApp({ ...options, agencies: { [this.name ?? 'agency']: this } })
+  }
+
+  async #start(message: string | InputItem[], options: RunOptions, streaming: boolean) {
+    const { recipientAgent, contextOverride, signal, clientConfig } = options
+    signal?.throwIfAborted()
+    const recipient = recipientAgent instanceof Agent ? recipientAgent.name : recipientAgent
+    if (recipientAgent instanceof Agent && !this.agents.includes(recipientAgent))
+      throw unknownAgent(recipientAgent.name, this.agentNames)
+    const plan = planRun(this, await this.#models().provider(clientConfig), {
+      message,
+      history: this.loadThreads === undefined ? this.#messages : await this.loadThreads(),
+      recipient,
+      additionalInstructions: options.additionalInstructions,
+      userContext: contextOverride === undefined ? this.userContext : { ...this.userContext, ...contextOverride },
+      streaming,
+      maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
+    })
+    const run = this.#runs().start(plan, this)
+    const onAbort = () => run.stop('immediate')
+    signal?.addEventListener('abort', onAbort, { once: true })
+    const watch = async ({ done }: Run): Promise<AgencyResult> => {
+      const summary = await done
+      signal?.removeEventListener('abort', onAbort)
+      return this.#finish(summary)
+    }
+    return { run, watch }
+  }
+
+  #finish({ error, finalOutput, newMessages, usage, cancelled }: RunSummary): AgencyResult {
+    if (this.loadThreads === undefined) this.#messages = [...this.#messages, ...newMessages]
+    if (error !== undefined) throw error
+    return { finalOutput, newMessages, usage, cancelled }
+  }
+
+  #models(): ModelEdge {
+    const { OPENAI_API_KEY, OPENAI_BASE_URL } = process.env
+    this.#edge ??= createModelEdge({
+      apiKey: OPENAI_API_KEY || undefined,
+      baseURL: OPENAI_BASE_URL || undefined,
+      trustedModelOrigins: [],
+      log: (text) => console.warn(text),
+    })
+    return this.#edge
+  }
+
+  #runs(): Hub {
+    this.#hub ??= new Hub({
+      slowReaderBytes: 4 * 1024 * 1024,
+      idleTimeoutMs: 75_000,
+      exposeErrors: true,
+      redact: createRedactor([process.env.OPENAI_API_KEY]),
+      log: () => {}, // the caller gets the error itself
+    })
+    return this.#hub
   }
 }

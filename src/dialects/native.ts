@@ -17,8 +17,6 @@ const frame = (json: string) => `data: ${json}\n\n`
 export function createNativeDialect(scalars: StreamScalars) {
   const python = scalars === 'python'
   const tails = new WeakMap<Speaker, string>()
-  const write = (data: JsonObject) => frame(`{"data":${toJson(python ? asStrings(data) : data)}}`)
-
   /** `"agent":...,"callerAgent":...,"agent_run_id":...` without braces, made once per speaker. */
   const tailOf = (who: Speaker): string => {
     const known = tails.get(who)
@@ -29,31 +27,10 @@ export function createNativeDialect(scalars: StreamScalars) {
   }
 
   const toFrame = (event: RunEvent): string => {
-    switch (event.kind) {
-      case 'model': {
-        const raw = python ? asStrings(event.event) : event.event
-        return frame(
-          `{"data":{"data":${toJson(raw)},"type":"raw_response_event",${tailOf(event.who)}${references(event.event)}}}`,
-        )
-      }
-      case 'agent':
-        return write({ new_agent: view(event.who), type: 'agent_updated_stream_event', ...identity(event.who) })
-      case 'item':
-        return write({
-          name: event.name,
-          item: itemOf(event),
-          type: 'run_item_stream_event',
-          ...identity(event.who),
-          ...callIdOf(event),
-        })
-      case 'error': {
-        if (!event.nested) return write({ type: 'error', content: event.content })
-        const { agent_run_id: _, ...who } = identity(event.who)
-        return write({ type: 'error', content: event.content, ...who })
-      }
-      default:
-        return event satisfies never
-    }
+    if (event.kind !== 'model') return frame(`{"data":${toJson(python ? asStrings(toData(event)) : toData(event))}}`)
+    // The hot path: one stringify of what the provider sent; all else is made once per speaker.
+    const raw = toJson(python ? asStrings(event.event) : event.event)
+    return frame(`{"data":{"data":${raw},"type":"raw_response_event",${tailOf(event.who)}${references(event.event)}}}`)
   }
 
   return {
@@ -68,6 +45,36 @@ export function createNativeDialect(scalars: StreamScalars) {
     /** The last two frames. */
     end: (runId: string, summary: RunSummary) =>
       `event: messages\n${frame(toJson(messagesOf(runId, summary)))}event: end\n${frame('[DONE]')}`,
+  }
+}
+
+/** What one event says: the content of a frame's outer `data`. */
+export function toData(event: RunEvent): JsonObject {
+  const { kind, who } = event
+  switch (kind) {
+    case 'model': {
+      const { item_id, item } = event.event as { item_id?: unknown; item?: { call_id?: unknown; id?: unknown } }
+      const call_id = item?.call_id ?? item?.id
+      const root = item_id !== undefined ? { item_id } : call_id !== undefined ? { call_id } : {}
+      return { data: event.event, type: 'raw_response_event', ...identity(who), ...root }
+    }
+    case 'agent':
+      return { new_agent: view(who), type: 'agent_updated_stream_event', ...identity(who) }
+    case 'item':
+      return {
+        name: event.name,
+        item: itemOf(event),
+        type: 'run_item_stream_event',
+        ...identity(who),
+        ...callIdOf(event),
+      }
+    case 'error': {
+      if (!event.nested) return { type: 'error', content: event.content }
+      const { agent_run_id: _, ...sender } = identity(who)
+      return { type: 'error', content: event.content, ...sender }
+    }
+    default:
+      return kind satisfies never
   }
 }
 

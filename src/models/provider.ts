@@ -26,8 +26,6 @@ export interface ModelEdgeOptions {
   baseURL: string | undefined
   /** Origins (scheme, host, port) that a request's `base_url` may name. */
   trustedModelOrigins: readonly string[]
-  /** Answers calls of the model "demo". */
-  demoFetch: () => Promise<typeof fetch>
   log: (message: string) => void
 }
 
@@ -104,7 +102,11 @@ function createProvider(options: ModelEdgeOptions, route: Route, config: ClientC
   })
   const demo = once(async () => {
     const { default: OpenAI } = await import('openai')
-    return new OpenAI({ apiKey: 'demo', baseURL: 'http://demo.invalid/v1', fetch: await options.demoFetch() })
+    return new OpenAI({
+      apiKey: 'demo',
+      baseURL: 'http://demo.invalid/v1',
+      fetch: (await import('./demo.ts')).createDemoFetch(),
+    })
   })
   const models = new Map<string, Model>()
   const extraArgs = config?.model_settings_extra_args ?? undefined

@@ -29,17 +29,25 @@ export class EventLog {
     this.#signal()
   }
 
-  /** Resolves when there is room for another batch, or the signal fires. Undefined when there is room already. */
-  room(signal: AbortSignal): Promise<void> | undefined {
-    return this.#bytes <= this.#windowBytes || signal.aborted ? undefined : this.#waitForRoom(signal)
+  /**
+   * Resolves when there is room for another batch, or the signal fires; undefined when there is room already.
+   * `stalled` is called when no reader took anything for `idleMs`.
+   */
+  room(signal: AbortSignal, idleMs: number, stalled: () => void): Promise<void> | undefined {
+    return this.#bytes <= this.#windowBytes || signal.aborted ? undefined : this.#waitForRoom(signal, idleMs, stalled)
   }
 
-  async #waitForRoom(signal: AbortSignal): Promise<void> {
+  async #waitForRoom(signal: AbortSignal, idleMs: number, stalled: () => void): Promise<void> {
     const wake = () => this.#signal()
     signal.addEventListener('abort', wake, { once: true })
+    const timer = setTimeout(stalled, idleMs)
     try {
-      while (this.#bytes > this.#windowBytes && !signal.aborted) await this.#changed.promise
+      while (this.#bytes > this.#windowBytes && !signal.aborted) {
+        await this.#changed.promise
+        timer.refresh()
+      }
     } finally {
+      clearTimeout(timer)
       signal.removeEventListener('abort', wake)
     }
   }

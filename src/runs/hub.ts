@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { AgencyError, errorText, runNotFound } from '../errors.ts'
+import { AgencyError, errorText, runNotFound, shuttingDown } from '../errors.ts'
 import { emptyUsage } from '../models/usage.ts'
 import type { StoredMessage, Usage } from '../wire/message.ts'
 import { EventLog } from './event-log.ts'
@@ -18,6 +18,8 @@ export interface RunSummary {
   usage: Usage | undefined
   /** Why the run failed, as far as a caller may know. */
   failure: string | undefined
+  /** What was thrown, for callers in the same process. */
+  error: unknown
 }
 
 export interface Run {
@@ -26,21 +28,25 @@ export interface Run {
   readonly events: AsyncIterable<readonly RunEvent[]> | undefined
   /** Never rejects. */
   readonly done: Promise<RunSummary>
+  stop(mode: CancelMode): void
 }
 
 export interface HubOptions {
   /** How far a reader may fall behind before the model's stream waits for it. */
   slowReaderBytes: number
+  /** How long such a reader may take nothing before its run is stopped, in milliseconds. */
+  idleTimeoutMs: number
   /** Tell callers the provider's own words. For development. */
   exposeErrors: boolean
   /** Masks the secrets this server knows. */
   redact: (text: string) => string
-  log: (level: 'warn' | 'error', message: string, error?: unknown) => void
+  log: (message: string, error: unknown) => void
+  onEvent?: ((event: RunEvent, run: { runId: string; agency: string | undefined }) => void) | undefined
 }
 
 interface Live {
   owner: object
-  stop(mode: CancelMode): void
+  stop(mode: CancelMode | 'shutdown'): void
   done: Promise<RunSummary>
 }
 
@@ -64,14 +70,17 @@ export class Hub {
     const events = plan.streaming ? log.read() : undefined
     const abort = new AbortController()
     let asked: CancelMode | undefined
-    const stop = (mode: CancelMode) => {
-      if (asked !== 'immediate') asked = mode
-      if (mode === 'immediate') abort.abort(new Error('The run was cancelled.'))
+    const stop = (mode: CancelMode | 'shutdown') => {
+      if (mode === 'shutdown') abort.abort(shuttingDown())
+      else {
+        if (asked !== 'immediate') asked = mode
+        if (mode === 'immediate') abort.abort(new Error('The run was cancelled.'))
+      }
     }
-    const done = this.#pump(plan, log, abort.signal, () => asked)
+    const done = this.#pump({ id, plan, log, abort, asked: () => asked })
     this.#live.set(id, { owner, stop, done })
     void done.finally(() => this.#live.delete(id))
-    return { id, events, done }
+    return { id, events, done, stop }
   }
 
   /**
@@ -99,16 +108,12 @@ export class Hub {
     const timer = setTimeout(resolve, ms)
     await Promise.race([all(), promise])
     clearTimeout(timer)
-    for (const run of this.#live.values()) run.stop('immediate')
+    for (const run of this.#live.values()) run.stop('shutdown')
     await all()
   }
 
-  async #pump(
-    plan: RunPlan,
-    log: EventLog,
-    signal: AbortSignal,
-    asked: () => CancelMode | undefined,
-  ): Promise<RunSummary> {
+  async #pump({ id, plan, log, abort, asked }: Pumped): Promise<RunSummary> {
+    const { signal } = abort
     const { agency } = plan
     const store = new MessageStore(plan.history)
     const counted = agency.agents.some((agent) => agent.modelSettings.includeUsage !== false)
@@ -116,7 +121,7 @@ export class Hub {
       try {
         await agency.saveThreads?.(store.all())
       } catch (error) {
-        this.#options.log('error', 'saveThreads failed; the run goes on.', error)
+        this.#options.log('saveThreads failed; the run goes on.', error)
       }
     }
     const state: RunState = {
@@ -126,31 +131,40 @@ export class Hub {
       usage: counted ? emptyUsage() : undefined,
       turns: 0,
       busy: new Set(),
-      emit: (events, bytes) => log.append(events, bytes),
-      room: () => log.room(signal),
+      emit: (events, bytes) => {
+        if (this.#options.onEvent !== undefined) this.#tell(events, id, agency.name)
+        log.append(events, bytes)
+      },
+      room: () => log.room(signal, this.#options.idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),
       stopAfterTurn: () => asked() === 'after_turn',
       save,
       explain: (error, agent) => this.#explain(error, agent),
     }
     let finalOutput: unknown
     let failure: string | undefined
+    let thrown: unknown
     try {
       finalOutput = await runLoop(state)
     } catch (error) {
-      if (!signal.aborted) {
-        failure = this.#explain(error, plan.recipient)
-        log.append([{ kind: 'error', who: nobody, nested: false, content: failure }], failure.length)
-        this.#options.log('error', 'A run failed.', error)
+      const shutdown = signal.reason instanceof AgencyError
+      if (!signal.aborted || shutdown) {
+        thrown = shutdown ? signal.reason : error
+        failure = this.#explain(thrown, plan.recipient)
+        state.emit([{ kind: 'error', who: nobody, nested: false, content: failure }], failure.length)
+        this.#options.log('A run failed.', thrown)
       }
     }
     await save()
     log.seal()
-    return {
-      newMessages: store.newMessages(),
-      finalOutput,
-      cancelled: asked() !== undefined,
-      usage: state.usage,
-      failure,
+    const cancelled = failure === undefined && (asked() !== undefined || signal.aborted)
+    return { newMessages: store.newMessages(), finalOutput, cancelled, usage: state.usage, failure, error: thrown }
+  }
+
+  #tell(events: readonly RunEvent[], runId: string, agency: string | undefined): void {
+    try {
+      for (const event of events) this.#options.onEvent?.(event, { runId, agency })
+    } catch (error) {
+      this.#options.log('onEvent failed; the run goes on.', error) // a listener must not decide over a run
     }
   }
 
@@ -163,6 +177,14 @@ export class Hub {
       error instanceof AgencyError && error.cause instanceof Error ? error.cause.constructor.name : 'ModelError'
     return `The run of agent ${agent} failed (cause: ${error instanceof AgencyError ? cause : 'InternalError'}).`
   }
+}
+
+interface Pumped {
+  id: string
+  plan: RunPlan
+  log: EventLog
+  abort: AbortController
+  asked: () => CancelMode | undefined
 }
 
 const nobody: Speaker = { agent: '', description: '', callerAgent: null, agentRunId: '', parentRunId: undefined }

@@ -1,0 +1,193 @@
+import { AgencyGraph } from './agency/agency.ts'
+import { duplicateName, factoryFailed, invalidOption, missingApiKey, nothingToServe } from './errors.ts'
+import { createModelEdge, describeModel } from './models/provider.ts'
+import type { RunEvent } from './runs/events.ts'
+import { Hub } from './runs/hub.ts'
+import type { ShellOptions } from './server/shell.ts'
+import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
+import { asFunctionTool, type ToolClass } from './tools/base-tool.ts'
+import type { FunctionTool } from './tools/tool.ts'
+import { createRedactor } from './wire/redact.ts'
+
+/** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
+export type AgencyFactory = (callbacks: AgencyCallbacks) => AgencyGraph | Promise<AgencyGraph>
+
+/** What is served and how; the part of the options that a guest in another Fastify app takes too. */
+export interface BuildOptions {
+  /** Path segment -> agency, or a factory that makes one per request. */
+  agencies?: { [name: string]: AgencyGraph | AgencyFactory }
+  /** Standalone tools, served at `/tool/<name>`. */
+  tools?: readonly (FunctionTool | ToolClass)[]
+  /** The environment variable that holds the bearer token. Default `APP_TOKEN`; unset or empty means no authentication. */
+  appTokenEnv?: string
+  /** Default `["*"]`, which turns credentials off. */
+  corsOrigins?: readonly string[]
+  /** Origins that a request's `client_config.base_url` may name although they are not on the public internet, and which may get the server's own key. Default none. */
+  trustedModelOrigins?: readonly string[]
+  /** Start without OPENAI_API_KEY although an agent needs it: every request then has to bring `client_config.api_key`. Default false. */
+  keyPerRequest?: boolean
+  /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
+  streamScalars?: 'json' | 'python'
+  /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
+  heartbeatMs?: number
+  /** Model turns of one request over its whole tree of agents; null lifts the limit. Default 100. */
+  maxTurns?: number | null
+  /** Let callers see the provider's own error texts. For development. Default false. */
+  exposeErrors?: boolean
+  /** Called with every event of every run, for your own logging. What it throws is logged and changes nothing. */
+  onEvent?: (event: RunEvent, run: { runId: string; agency: string | undefined }) => void
+  limits?: Partial<Limits>
+}
+
+export interface Limits {
+  /** Largest request body, in bytes. Default 32 MiB; of no effect in the plugin, where your app's `bodyLimit` counts. */
+  bodyBytes: number
+  /** How far a stream's reader may fall behind before the model's stream waits for it, in bytes. Default 4 MiB. */
+  slowReaderBytes: number
+  /** How long such a reader may take nothing before its run is stopped, in milliseconds. Default 75,000. */
+  idleTimeoutMs: number
+  /** How long a stop waits for running work, in milliseconds. Default 30,000. */
+  drainMs: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  bodyBytes: 32 * 1024 * 1024,
+  slowReaderBytes: 4 * 1024 * 1024,
+  idleTimeoutMs: 75_000,
+  drainMs: 30_000,
+}
+const OPTIONS = new Set<string>([
+  'agencies',
+  'tools',
+  'appTokenEnv',
+  'corsOrigins',
+  'trustedModelOrigins',
+  'keyPerRequest',
+  'streamScalars',
+  'heartbeatMs',
+  'maxTurns',
+  'exposeErrors',
+  'onEvent',
+  'limits',
+] satisfies (keyof BuildOptions)[])
+const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp'])
+
+/**
+ * Everything behind the routes, made from options and environment.
+ * @param more names of options that the caller handles itself
+ * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, FACTORY_FAILED
+ */
+export async function createServices(options: BuildOptions, more: readonly string[] = []) {
+  checkOptions(options, more)
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const env = process.env
+  const token = env[options.appTokenEnv ?? 'APP_TOKEN'] || undefined
+  const redact = createRedactor([token, env.OPENAI_API_KEY])
+  const logError = (error: unknown) => console.error(redact(describe(error)))
+  const tools = (options.tools ?? []).map(asFunctionTool)
+  const agencies = await Promise.all(
+    Object.entries(options.agencies ?? {}).map(([name, value]) => readAgency(name, value)),
+  )
+  if (agencies.length + tools.length === 0) throw nothingToServe()
+  refuseTwins(
+    'agencies are',
+    agencies.map((served) => served.path),
+  )
+  refuseTwins(
+    'tools are',
+    tools.map((tool) => tool.name),
+  )
+  if (!env.OPENAI_API_KEY && options.keyPerRequest !== true) for (const { preview } of agencies) requireKeyless(preview)
+  const hub = new Hub({
+    slowReaderBytes: limits.slowReaderBytes,
+    idleTimeoutMs: limits.idleTimeoutMs,
+    exposeErrors: options.exposeErrors ?? false,
+    onEvent: options.onEvent,
+    redact,
+    log: (message, error) => logError(new Error(message, { cause: error })),
+  })
+  const models = createModelEdge({
+    apiKey: env.OPENAI_API_KEY || undefined,
+    baseURL: env.OPENAI_BASE_URL || undefined,
+    trustedModelOrigins: options.trustedModelOrigins ?? [],
+    log: (message) => console.warn(redact(message)),
+  })
+  let stopping = false
+  const services: Services = {
+    agencies,
+    tools,
+    hub,
+    models,
+    streamScalars: options.streamScalars ?? 'json',
+    heartbeatMs: options.heartbeatMs ?? 15_000,
+    maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
+    redact,
+    stopping: () => stopping,
+  }
+  const shell: ShellOptions = { services, token, corsOrigins: options.corsOrigins ?? ['*'], logError }
+  /** Refuses new work, waits for the running, then ends what is left. */
+  const drain = async () => {
+    stopping = true
+    await hub.drain(limits.drainMs)
+  }
+  return { shell, limits, drain, close: () => models.close() }
+}
+
+function checkOptions(options: BuildOptions, more: readonly string[]): void {
+  const known = new Set([...OPTIONS, ...more])
+  for (const key of Object.keys(options)) {
+    if (known.has(key)) continue
+    const camel = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+    throw invalidOption(
+      known.has(camel)
+        ? `serve() has the option "${key}"; here it is written "${camel}".`
+        : `serve() has no option "${key}" in this version. Known options: ${[...known].join(', ')}.`,
+    )
+  }
+  for (const [name, value] of Object.entries(options.limits ?? {}))
+    if (!(name in DEFAULT_LIMITS) || !Number.isFinite(value) || value < 0)
+      throw invalidOption(
+        `limits.${name} = ${value} is no limit of this server. Known: ${Object.keys(DEFAULT_LIMITS).join(', ')}, each a number.`,
+      )
+  for (const origin of options.trustedModelOrigins ?? [])
+    if (URL.parse(origin) === null)
+      throw invalidOption(
+        `trustedModelOrigins has "${origin}", which is no address such as "https://gateway.example.com".`,
+      )
+}
+
+async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Promise<ServedAgency> {
+  const segment = (name.trim() || 'agency').replaceAll(' ', '_')
+  const path = encodeURIComponent(segment)
+  if (RESERVED.has(segment))
+    throw duplicateName(`An agency cannot be served as "${segment}": the server needs that path itself.`)
+  const make = async (callbacks: AgencyCallbacks): Promise<AgencyGraph> => {
+    if (value instanceof AgencyGraph) return value
+    try {
+      const agency = await value(callbacks)
+      if (agency instanceof AgencyGraph) return agency
+    } catch (error) {
+      throw factoryFailed(name, error)
+    }
+    throw invalidOption(`The factory of agency "${name}" has to return an Agency.`)
+  }
+  return { path, preview: await make({ loadThreads: () => [], saveThreads: () => {} }), make }
+}
+
+function refuseTwins(kind: string, names: readonly string[]): void {
+  const twin = names.find((name, index) => names.indexOf(name) !== index)
+  if (twin !== undefined) throw duplicateName(`Two ${kind} served under the name "${twin}". Rename one of them.`)
+}
+
+function requireKeyless(agency: AgencyGraph): void {
+  for (const { name, model } of agency.agents) {
+    const custom = typeof model === 'object' && !('kind' in model)
+    if (!custom && model !== 'demo') throw missingApiKey(name, describeModel(model))
+  }
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause === undefined ? '' : ` (${describe(error.cause)})`
+  return `${error.message}${cause}`.replace(/[^\P{Cc}]/gu, ' ')
+}

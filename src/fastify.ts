@@ -1,0 +1,20 @@
+import type { FastifyPluginAsync } from 'fastify'
+import { type BuildOptions, createServices } from './composition.ts'
+import { registerShell } from './server/shell.ts'
+
+/** Options of the plugin: those of `serve()` that do not concern a server of its own. */
+export type AgencySwarmPluginOptions = BuildOptions & { prefix?: string }
+
+/**
+ * The same routes inside your Fastify app: `await app.register(agencySwarm, { prefix: '/ai', agencies })`.
+ * Hooks, body parsing and error answers stay inside the plugin; running work is drained when your app closes.
+ * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, FACTORY_FAILED
+ */
+export const agencySwarm: FastifyPluginAsync<AgencySwarmPluginOptions> = async (scope, { prefix: _, ...options }) => {
+  const { shell, drain, close } = await createServices(options)
+  registerShell(scope, shell)
+  // The hook answers preflights; in a guest they only reach it through a route.
+  scope.options('/*', async (_request, reply) => reply.code(405).send())
+  scope.addHook('preClose', drain)
+  scope.addHook('onClose', close)
+}

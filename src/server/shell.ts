@@ -1,0 +1,55 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Services } from '../services.ts'
+import { RequestInvalid } from '../wire/requests.ts'
+import { createAuth } from './auth.ts'
+import { createCors } from './cors.ts'
+import { createErrorHandler } from './error-handler.ts'
+import { registerAgency } from './routes/agency.ts'
+import { registerTools } from './routes/tools.ts'
+
+export interface ShellOptions {
+  services: Services
+  token: string | undefined
+  corsOrigins: readonly string[]
+  logError: (error: unknown) => void
+}
+
+/**
+ * Everything that is the same in a server of our own and as a guest in somebody else's: hooks, parsing, errors, routes.
+ * All of it stays inside `scope`.
+ */
+export function registerShell(scope: FastifyInstance, options: ShellOptions): void {
+  const cors = createCors(options.corsOrigins)
+  scope.addHook('onRequest', cors.hook)
+  scope.setErrorHandler(createErrorHandler(options.services.redact, options.logError))
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('*', { parseAs: 'string' }, parseBody)
+  scope.register(async (api) => {
+    const auth = createAuth(options.token)
+    if (auth !== undefined) api.addHook('onRequest', auth)
+    for (const served of options.services.agencies) registerAgency(api, options.services, served, cors.headersFor)
+    registerTools(api, options.services)
+  })
+}
+
+/** JSON or nothing; what is no JSON gets FastAPI's 422. */
+function parseBody(
+  request: FastifyRequest,
+  body: string | Buffer,
+  done: (error: Error | null, value?: unknown) => void,
+): void {
+  const isJson = /^application\/([\w.+-]+\+)?json\b/i.test(request.headers['content-type'] ?? '')
+  if (!isJson || body.length === 0) {
+    done(null, isJson ? null : []) // what is no JSON is refused as a body of the wrong kind
+    return
+  }
+  try {
+    done(null, JSON.parse(String(body)))
+  } catch (error) {
+    const offset = Number(/position (\d+)/.exec(String(error))?.[1] ?? body.length)
+    const ctx = { error: 'The body is not valid JSON' }
+    done(
+      new RequestInvalid([{ type: 'json_invalid', loc: ['body', offset], msg: 'JSON decode error', input: {}, ctx }]),
+    )
+  }
+}
