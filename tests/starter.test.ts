@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { agency, FormatAddress } from '../examples/starter/agency.ts'
+import { promise } from './promises.ts'
 import { allFrames, final, post, startServer } from './support/client.ts'
 
 const questions: [message: string, agent: string, answer: RegExp][] = [
@@ -10,6 +11,7 @@ const questions: [message: string, agent: string, answer: RegExp][] = [
 ]
 
 test.for(questions)('the starter agency answers %j as %s', async ([message, agent, answer]) => {
+  promise('F10')
   const { url } = await startServer({ agencies: { starter: agency }, tools: [FormatAddress] })
   const frames = await allFrames(`${url}/starter/get_response_stream`, { message })
   const last = final(frames).new_messages.at(-1)
@@ -19,6 +21,7 @@ test.for(questions)('the starter agency answers %j as %s', async ([message, agen
 })
 
 test('the class tool of the starter is served on its own', async () => {
+  promise('B10')
   const { url } = await startServer({ tools: [FormatAddress] })
   const answer = await post(`${url}/tool/FormatAddress`, { street: 'Main 1', city: 'Bonn' })
   expect(await answer.json()).toEqual({ response: 'Main 1\nBonn' })

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest'
 import { Agency, Agent, Handoff, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { allFrames, type Frame, final, post, readFrames, startServer, useUpstream } from './support/client.ts'
 
 const assistant = () =>
   new Agency(new Agent({ name: 'Assistant', instructions: 'Help.', model: 'gpt-4.1' }), { name: 'solo' })
 
 test('a text answer streams meta, frames, messages and end in this order', async () => {
+  promise('B2', 'B3')
   await useUpstream(() => ({ text: 'Hello there', deltas: 3 }))
   const { url } = await startServer({ agencies: { solo: assistant() } })
   const frames = await allFrames(`${url}/solo/get_response_stream`, { message: 'Hi' })
@@ -22,6 +24,7 @@ test('a text answer streams meta, frames, messages and end in this order', async
 })
 
 test('a sub-agent streams under its own name and answers the sender', async () => {
+  promise('B12', 'F3', 'D1')
   const upstream = await useUpstream((body, index) => {
     if (index === 0)
       return {
@@ -57,6 +60,7 @@ test('a sub-agent streams under its own name and answers the sender', async () =
 })
 
 test('after a handoff the new agent speaks and has been told so', async () => {
+  promise('F4', 'B12')
   const upstream = await useUpstream((_body, index) =>
     index === 0
       ? { calls: [{ name: 'transfer_to_Billing_Team', arguments: { recipient_agent: 'Billing Team' } }] }
@@ -88,6 +92,7 @@ test('after a handoff the new agent speaks and has been told so', async () => {
 })
 
 test('immediate cancel closes the upstream and keeps only whole messages', async () => {
+  promise('B4', 'B5', 'D5')
   const upstream = await useUpstream(() => ({ text: 'never', deltas: 10_000, delayMs: 5 }))
   const { url } = await startServer({ agencies: { solo: assistant() } })
   const frames: Frame[] = []
@@ -110,6 +115,7 @@ test('immediate cancel closes the upstream and keeps only whole messages', async
 })
 
 test('after_turn lets the turn finish, tools included, and then stops', async () => {
+  promise('B6')
   const started = Promise.withResolvers<void>()
   const go = Promise.withResolvers<void>()
   const slow = tool({
@@ -139,6 +145,7 @@ test('after_turn lets the turn finish, tools included, and then stops', async ()
 })
 
 test('a client that leaves stops its run, also while the model is silent', async () => {
+  promise('B7')
   const upstream = await useUpstream(() => ({ hang: true }))
   const { url } = await startServer({ agencies: { solo: assistant() } })
   for (const endpoint of ['get_response', 'get_response_stream']) {
@@ -154,6 +161,7 @@ test('a client that leaves stops its run, also while the model is silent', async
 })
 
 test('a failing model gives an error frame without its words, then messages and end; plain it is a 500', async () => {
+  promise('D6', 'D5')
   await useUpstream(() => ({ status: 400, message: 'secret detail sk-server-key' }))
   const { url } = await startServer({ agencies: { solo: assistant() } })
   const frames = await allFrames(`${url}/solo/get_response_stream`, { message: 'Hi' })

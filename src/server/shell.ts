@@ -4,7 +4,7 @@ import { RequestInvalid } from '../wire/requests.ts'
 import { createAuth } from './auth.ts'
 import { createCors } from './cors.ts'
 import { createErrorHandler } from './error-handler.ts'
-import { registerAgency } from './routes/agency.ts'
+import { registerAgencies } from './routes/agency.ts'
 import { registerTools } from './routes/tools.ts'
 
 export interface ShellOptions {
@@ -27,7 +27,7 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
   scope.register(async (api) => {
     const auth = createAuth(options.token)
     if (auth !== undefined) api.addHook('onRequest', auth)
-    for (const served of options.services.agencies) registerAgency(api, options.services, served, cors.headersFor)
+    registerAgencies(api, options.services, cors.headersFor)
     registerTools(api, options.services)
   })
 }

@@ -19,19 +19,39 @@ const SSE_HEADERS = {
   'x-accel-buffering': 'no',
 }
 
-/** The four endpoints of one agency. `corsHeaders` are for the stream, which is written past Fastify. */
-export function registerAgency(
+type CorsHeaders = (origin: string | undefined) => { [name: string]: string }
+type AgencyOf = (request: FastifyRequest) => ServedAgency
+
+/** The four endpoints of every agency. `corsHeaders` are for the stream, which is written past Fastify. */
+export function registerAgencies(app: FastifyInstance, services: Services, corsHeaders: CorsHeaders): void {
+  const bySegment = new Map(services.agencies.map((served) => [decodeURIComponent(served.path), served]))
+  const odd: string[] = []
+  for (const [segment, served] of bySegment) {
+    if (ROUTER_RESERVED.test(segment)) odd.push(escapeForRegExp(segment))
+    else registerAgency(app, services, `/${segment}`, () => served, corsHeaders)
+  }
+  // The router leaves reserved characters encoded in literal paths and gives some a meaning; a parameter it decodes.
+  const named: AgencyOf = (request) => bySegment.get((request.params as { agency: string }).agency) as ServedAgency
+  if (odd.length > 0) registerAgency(app, services, `/:agency(^(?:${odd.join('|')})$)`, named, corsHeaders)
+}
+
+const ROUTER_RESERVED = /[;/?:@&=+$,#%*()]/
+const escapeForRegExp = (text: string) =>
+  text.replace(/[^\p{L}\d_ -]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+function registerAgency(
   app: FastifyInstance,
   services: Services,
-  served: ServedAgency,
-  corsHeaders: (origin: string | undefined) => { [name: string]: string },
+  base: string,
+  agencyOf: AgencyOf,
+  corsHeaders: CorsHeaders,
 ): void {
   const { hub, models, maxTurns } = services
-  const base = `/${served.path}`
 
-  const start = async (body: unknown, streaming: boolean): Promise<Run> => {
+  const start = async (httpRequest: FastifyRequest, streaming: boolean): Promise<Run> => {
+    const served = agencyOf(httpRequest)
     if (services.stopping()) throw shuttingDown()
-    const request = parseAgencyRequest(body, served.preview.agentNames)
+    const request = parseAgencyRequest(httpRequest.body, served.preview.agentNames)
     const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
     const plan = planRun(agency, await models.provider(request.client_config), {
       message: request.message,
@@ -45,16 +65,16 @@ export function registerAgency(
     return hub.start(plan, served)
   }
 
-  app.get(`${base}/get_metadata`, async (_request, reply) =>
+  app.get(`${base}/get_metadata`, async (request, reply) =>
     sendJson(reply, 200, {
-      ...describeAgency(served.preview),
+      ...describeAgency(agencyOf(request).preview),
       agency_swarm_version: WIRE_VERSION,
       allowed_local_file_dirs: null,
     }),
   )
 
   app.post(`${base}/get_response`, async (request, reply) => {
-    const run = await start(request.body, false)
+    const run = await start(request, false)
     const release = abandonWhenGone(reply, () => hub.abandon(run.id))
     const summary = await run.done.finally(release)
     if (summary.failure !== undefined) return sendJson(reply, 500, { error: summary.failure })
@@ -62,14 +82,14 @@ export function registerAgency(
   })
 
   app.post(`${base}/get_response_stream`, async (request, reply) => {
-    const run = await start(request.body, true)
+    const run = await start(request, true)
     await writeStream(services, request, reply, run, corsHeaders(request.headers.origin))
   })
 
   app.post(`${base}/cancel_response_stream`, async (request, reply) => {
     const { run_id, cancel_mode } = parseCancelRequest(request.body)
     const mode = cancel_mode ?? 'immediate'
-    const summary = await hub.cancel(run_id, served, mode, CANCEL_WAIT_MS)
+    const summary = await hub.cancel(run_id, agencyOf(request), mode, CANCEL_WAIT_MS)
     const ended = summary !== undefined
     const new_messages = summary?.newMessages ?? []
     return sendJson(reply, 200, {

@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest'
+import { Agency, Agent, Handoff, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
+import { allFrames, final, post, startServer, useUpstream } from './support/client.ts'
+
+type Item = { [key: string]: unknown }
+
+/** Why the real API would refuse this input; undefined when it would not. */
+function refusal(input: readonly Item[]): string | undefined {
+  const calls = new Set<unknown>()
+  const outputs = new Set(input.filter((item) => item.type === 'function_call_output').map((item) => item.call_id))
+  const ids = new Set<unknown>()
+  for (const [index, item] of input.entries()) {
+    for (const key of [
+      'agent',
+      'callerAgent',
+      'timestamp',
+      'agent_run_id',
+      'parent_run_id',
+      'run_trace_id',
+      'history_protocol',
+      'message_origin',
+    ])
+      if (key in item) return `unknown parameter input[${index}].${key}`
+    if (item.id !== undefined && ids.has(item.id)) return `duplicate item ${item.id}`
+    ids.add(item.id)
+    if (item.type === 'function_call') {
+      calls.add(item.call_id)
+      if (!outputs.has(item.call_id)) return `no tool output found for ${item.call_id}`
+    }
+    if (item.type === 'function_call_output' && !calls.has(item.call_id))
+      return `no tool call found for ${item.call_id}`
+  }
+  return undefined
+}
+
+test('ten turns over three agents, always replaying new_messages, are accepted by an upstream as strict as the real one', async () => {
+  promise('C3', 'C2', 'D1')
+  const upstream = await useUpstream((body) => {
+    const problem = refusal(body.input as Item[])
+    if (problem !== undefined) return { status: 400, message: problem }
+    const input = body.input as Item[]
+    const last = input.at(-1) as Item
+    const turn = Number(
+      /turn (\d+)/.exec(JSON.stringify(input.findLast((item) => item.role === 'user')?.content))?.[1] ?? 0,
+    )
+    if (last.role !== 'user') return { text: `Answer ${turn}` }
+    if (body.instructions === 'Lead' && turn % 3 === 0)
+      return {
+        calls: [
+          {
+            name: 'send_message',
+            arguments: { recipient_agent: 'Helper', message: `turn ${turn} for you`, additional_instructions: '' },
+          },
+          { name: 'note', arguments: { text: 'x' } },
+        ],
+      }
+    if (body.instructions === 'Lead' && turn % 3 === 1)
+      return { calls: [{ name: 'transfer_to_Closer', arguments: { recipient_agent: 'Closer' } }] }
+    if (body.instructions === 'Helper') return { calls: [{ name: 'note', arguments: { text: 'helping' } }] }
+    return { text: `Answer ${turn}` }
+  })
+  const note = tool({ name: 'note', execute: () => 'noted' })
+  const make = (name: string) => new Agent({ name, instructions: name, model: 'gpt-4.1', tools: [note] })
+  const [lead, helper, closer] = [make('Lead'), make('Helper'), make('Closer')]
+  const { url } = await startServer({
+    agencies: {
+      team: new Agency(lead, {
+        communicationFlows: [
+          [lead, helper],
+          [lead, closer, Handoff],
+        ],
+      }),
+    },
+  })
+  let chat_history: Item[] = []
+  for (let turn = 0; turn < 10; turn++) {
+    const body = { message: `turn ${turn}`, chat_history }
+    const answer =
+      turn % 2 === 0
+        ? final(await allFrames(`${url}/team/get_response_stream`, body))
+        : ((await (await post(`${url}/team/get_response`, body)).json()) as { new_messages: Item[] })
+    expect(answer.new_messages.at(-1).role).toBe('assistant')
+    for (const message of answer.new_messages as Item[])
+      expect(message).toMatchObject({
+        agent: expect.any(String),
+        agent_run_id: expect.stringMatching(/^agent_run_[0-9a-f]{32}$/),
+        run_trace_id: expect.stringMatching(/^trace_[0-9a-f]{32}$/),
+        history_protocol: 'responses',
+        timestamp: expect.any(Number),
+      })
+    chat_history = [...chat_history, ...answer.new_messages]
+  }
+  expect(new Set(chat_history.map((message) => message.run_trace_id)).size).toBe(1)
+  const toHelper = upstream.seen.filter(({ body }) => body.instructions === 'Helper')
+  expect(toHelper.length).toBeGreaterThan(6)
+  for (const { body } of toHelper) expect(JSON.stringify(body.input)).not.toMatch(/"turn \d+"/)
+})

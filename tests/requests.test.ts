@@ -1,0 +1,194 @@
+import { expect, test } from 'vitest'
+import { Agency, Agent, type Model, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
+import { allFrames, final, post, startServer, useUpstream } from './support/client.ts'
+
+const agent = (options = {}) => new Agent({ name: 'Assistant', instructions: 'Base.', model: 'gpt-4.1', ...options })
+const solo = (options = {}) => new Agency(agent(options))
+
+test('a structured message travels untouched, also in later turns', async () => {
+  promise('C1', 'C2')
+  const upstream = await useUpstream(() => ({ text: 'Seen' }))
+  const { url } = await startServer({ agencies: { solo: solo() } })
+  const parts = [
+    { type: 'input_text', text: 'What is this?' },
+    { type: 'input_image', image_url: 'data:image/png;base64,AAAA', detail: 'auto' },
+    { type: 'input_file', filename: 'a.pdf', file_data: `data:application/pdf;base64,${'A'.repeat(20 * 1024 * 1024)}` },
+  ]
+  const message = [{ role: 'user', content: parts }]
+  const first = final(await allFrames(`${url}/solo/get_response_stream`, { message }))
+  expect(first.new_messages[0].content).toEqual(parts)
+  await post(`${url}/solo/get_response`, { message: 'And now?', chat_history: first.new_messages })
+  const input = upstream.seen[1]?.body.input as { content: unknown; [key: string]: unknown }[]
+  expect(input[0]?.content).toEqual(parts)
+  for (const item of input)
+    for (const key of ['agent', 'callerAgent', 'timestamp', 'agent_run_id', 'run_trace_id'])
+      expect(item).not.toHaveProperty(key)
+  for (const { body } of upstream.seen)
+    expect(Object.keys(body)).not.toEqual(expect.arrayContaining(['previous_response_id', 'conversation']))
+  const large = await post(`${url}/solo/get_response`, { message: 'x'.repeat(33 * 1024 * 1024) })
+  expect(large.status).toBe(413)
+  expect(await large.json()).toEqual({ detail: expect.any(String) })
+})
+
+test('any agent can be addressed; an unknown name is a 422 that lists the known ones', async () => {
+  promise('C4')
+  const upstream = await useUpstream(() => ({ text: 'Hi' }))
+  const developer = new Agent({ name: 'Developer', instructions: 'You code.', model: 'gpt-4.1' })
+  const { url } = await startServer({
+    agencies: { team: new Agency(agent(), { communicationFlows: [[agentOf(), developer]] as never }) },
+  })
+  await post(`${url}/team/get_response`, { message: 'Hi', recipient_agent: 'Developer' })
+  expect(upstream.seen[0]?.body.instructions).toBe('You code.')
+  const ghost = await post(`${url}/team/get_response`, { message: 'Hi', recipient_agent: 'Ghost' })
+  expect(ghost.status).toBe(422)
+  expect(JSON.stringify(await ghost.json())).toContain("['Assistant', 'Lead', 'Developer']")
+})
+const agentOf = () => new Agent({ name: 'Lead', model: 'gpt-4.1' })
+
+test('50 overlapping requests keep instructions, context, keys and history apart', async () => {
+  promise('C11', 'C12', 'C17')
+  const upstream = await useUpstream((body) => {
+    const input = body.input as { type?: string }[]
+    return input.at(-1)?.type === 'function_call_output'
+      ? { text: 'Done' }
+      : { calls: [{ name: 'whoami', arguments: {} }] }
+  })
+  const whoami = tool({
+    name: 'whoami',
+    execute: async (_input, context) => {
+      await new Promise((resolve) => setImmediate(resolve))
+      context.set('touched', context.get('user'))
+      return `${context.get('user')} ${context.get('plan')}`
+    },
+  })
+  const agency = new Agency(agent({ tools: [whoami] }), { userContext: { plan: 'free' } })
+  const { url } = await startServer({ agencies: { solo: agency }, trustedModelOrigins: [upstream.origin] })
+  await Promise.all(
+    Array.from({ length: 50 }, async (_, index) => {
+      const mark = `mark${index}x`
+      const answer = await post(`${url}/solo/get_response`, {
+        message: `message ${mark}`,
+        additional_instructions: `instructions ${mark}`,
+        user_context: { user: `user ${mark}` },
+        chat_history: [
+          { role: 'user', content: `history ${mark}`, agent: 'Assistant', callerAgent: null, timestamp: 1 },
+        ],
+        ...(index % 2 === 0 ? { client_config: { api_key: `key-${mark}`, base_url: upstream.baseURL } } : {}),
+      })
+      expect(JSON.stringify(await answer.json())).toContain(`user ${mark} free`)
+    }),
+  )
+  expect(upstream.seen).toHaveLength(100)
+  for (const { headers, body } of upstream.seen) {
+    const text = JSON.stringify(body)
+    const marks = new Set(text.match(/mark\d+x/g))
+    expect(marks.size).toBe(1)
+    const [mark] = marks
+    expect(body.instructions).toBe(`Base.\n\ninstructions ${mark}`)
+    const even = Number(/\d+/.exec(mark as string)?.[0]) % 2 === 0
+    expect(headers.authorization).toBe(even ? `Bearer key-${mark}` : 'Bearer sk-server-key')
+  }
+  expect(agency.userContext).toEqual({ plan: 'free' })
+})
+
+test('user_context is for tools and never reaches the model', async () => {
+  promise('C12')
+  const upstream = await useUpstream((_body, index) =>
+    index === 0 ? { calls: [{ name: 'peek', arguments: {} }] } : { text: 'ok' },
+  )
+  const seen: unknown[] = []
+  const peek = tool({ name: 'peek', execute: (_input, context) => void seen.push(context.get('token')) })
+  const { url } = await startServer({ agencies: { solo: solo({ tools: [peek] }) } })
+  await post(`${url}/solo/get_response`, { message: 'Hi', user_context: { token: 'tell-nobody' } })
+  expect(seen).toEqual(['tell-nobody'])
+  expect(JSON.stringify(upstream.seen.map(({ body, headers }) => [body, headers]))).not.toContain('tell-nobody')
+})
+
+test("the server's key never goes to a base_url from a request, unless its operator trusts it", async () => {
+  promise('C13')
+  const upstream = await useUpstream(() => ({ text: 'Hi' }))
+  const elsewhere = await useUpstream(() => ({ text: 'Hi' }))
+  process.env.OPENAI_BASE_URL = upstream.baseURL
+  const own = await startServer({ agencies: { solo: solo() } })
+  const refused = await post(`${own.url}/solo/get_response`, {
+    message: 'Hi',
+    client_config: { base_url: elsewhere.baseURL },
+  })
+  expect(refused.status).toBe(422)
+  expect(JSON.stringify(await refused.json())).toContain('trustedModelOrigins')
+  expect(elsewhere.seen).toHaveLength(0)
+  const trusting = await startServer({ agencies: { solo: solo() }, trustedModelOrigins: [elsewhere.origin] })
+  const client_config = { base_url: elsewhere.baseURL, api_key: 'sk-request' }
+  await post(`${trusting.url}/solo/get_response`, { message: 'Hi', client_config })
+  expect(elsewhere.seen[0]?.headers.authorization).toBe('Bearer sk-request')
+  await post(`${trusting.url}/solo/get_response`, { message: 'Hi' })
+  expect(upstream.seen[0]?.headers.authorization).toBe('Bearer sk-server-key')
+})
+
+test('client_config leaves a custom model alone and the request still runs', async () => {
+  promise('C15', 'F9')
+  const custom: Model = {
+    name: 'mine',
+    // biome-ignore lint/correctness/useYield: this model is only asked plainly here
+    async *streamTurn() {
+      throw new Error('not streamed')
+    },
+    completeTurn: async () => ({
+      output: [{ type: 'message', role: 'assistant', id: 'msg_1', content: [{ type: 'output_text', text: 'custom' }] }],
+    }),
+  }
+  const warnings: string[] = []
+  const warn = console.warn
+  console.warn = (text: string) => warnings.push(text)
+  const { url } = await startServer({ agencies: { solo: solo({ model: custom }) } })
+  const answer = await post(`${url}/solo/get_response`, {
+    message: 'Hi',
+    client_config: { api_key: 'sk-other', model: 'gpt-5' },
+  })
+  console.warn = warn
+  expect(await answer.json()).toMatchObject({ response: 'custom' })
+  expect(warnings.join()).toMatch(/custom model of agent "Assistant"/)
+})
+
+test('wrong types, missing fields and malformed JSON get 422 in the original shape, without secrets', async () => {
+  promise('C18')
+  const { url } = await startServer({ agencies: { solo: solo({ model: 'demo' }) } })
+  const ask = async (body: unknown, headers = {}) => {
+    const answer = await post(`${url}/solo/get_response`, body, headers)
+    expect(answer.status).toBe(422)
+    return ((await answer.json()) as { detail: { type: string; loc: unknown[]; input: unknown }[] }).detail
+  }
+  expect((await ask('{"message": '))[0]).toMatchObject({ type: 'json_invalid', input: {} })
+  expect(await ask('')).toEqual([{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }])
+  expect((await ask('[1]'))[0]).toMatchObject({ type: 'model_attributes_type', loc: ['body'] })
+  expect((await ask({ message: 'x' }, { 'content-type': 'text/plain' }))[0]).toMatchObject({
+    type: 'model_attributes_type',
+  })
+  expect((await ask({ message: 'x', chat_history: 'no' }))[0]).toMatchObject({
+    type: 'list_type',
+    loc: ['body', 'chat_history'],
+  })
+  expect((await ask({ message: 'x', chat_history: [{ role: 'tool', tool_call_id: 'a' }] }))[0]).toMatchObject({
+    type: 'value_error',
+    loc: ['body', 'chat_history', 0],
+  })
+  expect((await ask({ message: 'x', recipient_agent: 5 }))[0]).toMatchObject({
+    type: 'string_type',
+    loc: ['body', 'recipient_agent'],
+  })
+  for (const later of [
+    { file_ids: ['file-1'] },
+    { file_urls: { a: 'https://a.example/a.pdf' } },
+    { generate_chat_name: true },
+    { client_config: { litellm_keys: { anthropic: 'k' } } },
+  ])
+    expect(JSON.stringify(await ask({ message: 'x', ...later }))).toContain('is not supported in this version')
+  const secret = {
+    client_config: { api_key: 'sk-very-secret', default_headers: { Host: 'sk-very-secret' } },
+    user_context: { a: 'sk-very-secret' },
+  }
+  expect(JSON.stringify(await ask(secret))).not.toContain('sk-very-secret')
+  const unknown = await post(`${url}/tool/none`, {})
+  expect(unknown.status).toBe(404)
+})
