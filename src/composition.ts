@@ -36,6 +36,10 @@ export interface BuildOptions {
   exposeErrors?: boolean
   /** Called with every event of every run, for your own logging. What it throws is logged and changes nothing. */
   onEvent?: (event: RunEvent, run: { runId: string; agency: string | undefined }) => void
+  /** The docs pages and the OpenAPI document need the token too. Default false. */
+  protectDocs?: boolean
+  /** The server's address in the OpenAPI document. Default: the address the document was asked for at. */
+  serverUrl?: string
   limits?: Partial<Limits>
 }
 
@@ -68,6 +72,8 @@ const OPTIONS = new Set<string>([
   'maxTurns',
   'exposeErrors',
   'onEvent',
+  'protectDocs',
+  'serverUrl',
   'limits',
 ] satisfies (keyof BuildOptions)[])
 const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp'])
@@ -124,7 +130,14 @@ export async function createServices(options: BuildOptions, more: readonly strin
     redact,
     stopping: () => stopping,
   }
-  const shell: ShellOptions = { services, token, corsOrigins: options.corsOrigins ?? ['*'], logError }
+  const shell: ShellOptions = {
+    services,
+    token,
+    corsOrigins: options.corsOrigins ?? ['*'],
+    logError,
+    protectDocs: options.protectDocs ?? false,
+    serverUrl: options.serverUrl,
+  }
   /** Refuses new work, waits for the running, then ends what is left. */
   const drain = async () => {
     stopping = true
@@ -149,6 +162,10 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
       throw invalidOption(
         `limits.${name} = ${value} is no limit of this server. Known: ${Object.keys(DEFAULT_LIMITS).join(', ')}, each a number.`,
       )
+  if (options.serverUrl !== undefined && URL.parse(options.serverUrl) === null)
+    throw invalidOption(
+      `serverUrl is "${options.serverUrl}", which is no address such as "https://agents.example.com".`,
+    )
   for (const origin of options.trustedModelOrigins ?? [])
     if (URL.parse(origin) === null)
       throw invalidOption(

@@ -13,5 +13,7 @@ export { buildApp, type RunningServer, type ServeOptions, serve } from './serve.
 export type { AgencyCallbacks } from './services.ts'
 export { BaseTool } from './tools/base-tool.ts'
 export { type ToolDefinition, tool } from './tools/define.ts'
+export { type OpenApiOptions, toolFactory } from './tools/openapi.ts'
 export type { FunctionTool, ToolContext } from './tools/tool.ts'
+export { VERSION } from './version.ts'
 export type { InputItem, StoredMessage, Usage } from './wire/message.ts'

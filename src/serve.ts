@@ -4,6 +4,7 @@ import { invalidOption, portTaken } from './errors.ts'
 import { describeModel } from './models/provider.ts'
 import { createApp } from './server/app.ts'
 import type { ShellOptions } from './server/shell.ts'
+import { VERSION } from './version.ts'
 
 /** Options of `serve()`. Every option is checked at start. */
 export interface ServeOptions extends BuildOptions {
@@ -69,7 +70,7 @@ async function build(options: ServeOptions) {
 }
 
 function banner(url: string, { services: { agencies, tools }, token }: ShellOptions): string {
-  const lines = [`agency-swarm-js is listening on ${url}`, '']
+  const lines = [`agency-swarm-js ${VERSION} is listening on ${url}`, '']
   for (const { path, preview } of agencies) {
     const models = new Set(
       preview.agents.map((agent) => (typeof agent.model === 'object' ? agent.model.name : describeModel(agent.model))),
@@ -84,6 +85,7 @@ function banner(url: string, { services: { agencies, tools }, token }: ShellOpti
       ? '  A bearer token is required.'
       : '  NO TOKEN IS SET: everyone who reaches this address may use it. Set APP_TOKEN to require one.',
   )
+  lines.push('', `  Docs: ${url}/docs`)
   const [first] = agencies
   if (first !== undefined) {
     const post = (endpoint: string) =>

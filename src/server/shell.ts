@@ -3,6 +3,7 @@ import type { Services } from '../services.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { createAuth } from './auth.ts'
 import { createCors } from './cors.ts'
+import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { registerAgencies } from './routes/agency.ts'
 import { registerTools } from './routes/tools.ts'
@@ -12,6 +13,10 @@ export interface ShellOptions {
   token: string | undefined
   corsOrigins: readonly string[]
   logError: (error: unknown) => void
+  /** The docs pages ask for the token too. */
+  protectDocs: boolean
+  /** The address in the OpenAPI document; undefined: the one the reader used. */
+  serverUrl: string | undefined
 }
 
 /**
@@ -29,7 +34,9 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
     if (auth !== undefined) api.addHook('onRequest', auth)
     registerAgencies(api, options.services, cors.headersFor)
     registerTools(api, options.services)
+    if (options.protectDocs) registerDocs(api, options.services, options.serverUrl)
   })
+  if (!options.protectDocs) registerDocs(scope, options.services, options.serverUrl)
 }
 
 /** JSON or nothing; what is no JSON gets FastAPI's 422. */

@@ -14,24 +14,55 @@ export class RequestInvalid extends AgencyError {
 }
 
 const text = z.string().nullish()
-const clientConfig = z.object({
-  base_url: text,
-  api_key: text,
-  default_headers: z.record(z.string(), z.string()).nullish(),
-  litellm_keys: z.record(z.string(), z.string()).nullish(),
-  model: text,
-  model_settings_extra_args: z.record(z.string(), z.unknown()).nullish(),
-})
+const clientConfig = z
+  .object({
+    base_url: text.describe("Address of an OpenAI-compatible API, instead of the server's own."),
+    api_key: text.describe("Key for that API; the server's own key never goes to a base_url from a request."),
+    default_headers: z.record(z.string(), z.string()).nullish().describe('Headers of every call to the model.'),
+    litellm_keys: z.record(z.string(), z.string()).nullish().describe('Provider name -> key.'),
+    model: text.describe('Model of every agent that has no Model object of its own.'),
+    model_settings_extra_args: z
+      .record(z.string(), z.unknown())
+      .nullish()
+      .describe('Added to every call to the model.'),
+  })
+  .meta({ id: 'ClientConfig', description: 'How this one request reaches its model.' })
 const fields = z.object({
-  recipient_agent: text,
-  additional_instructions: text,
-  user_context: z.record(z.string(), z.unknown()).nullish(),
+  recipient_agent: text.describe('The agent to address. Default: the entry agent, or who had the conversation last.'),
+  additional_instructions: text.describe('Added to the instructions for this request only.'),
+  user_context: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .describe("Merged over the agency's context. Tools see it, the model does not."),
   file_ids: z.array(z.string()).nullish(),
   file_urls: z.record(z.string(), z.string()).nullish(),
   generate_chat_name: z.boolean().nullish(),
   client_config: clientConfig.nullish(),
 })
-const cancel = z.object({ run_id: z.string(), cancel_mode: z.enum(['immediate', 'after_turn']).nullish() })
+const cancel = z.object({
+  run_id: z.string().describe('From the meta event of the stream.'),
+  cancel_mode: z
+    .enum(['immediate', 'after_turn'])
+    .nullish()
+    .describe('Stop at once (default), or after the current turn and its tools.'),
+})
+const item = z.record(z.string(), z.unknown())
+/** `message` and `chat_history` as documented; they are checked by hand, with FastAPI's codes and without copies. */
+const described = z
+  .object({
+    message: z.union([z.string(), z.array(item).min(1)]).describe('A text, or Responses input items.'),
+    chat_history: z.array(item).nullish().describe('All earlier new_messages, in their order.'),
+  })
+  .extend(fields.omit({ file_ids: true, file_urls: true, generate_chat_name: true }).shape)
+
+/** JSON Schemas of the request bodies, by the names the original's OpenAPI document gives them. */
+export const requestSchemas = (): { [name: string]: JsonObject } =>
+  Object.fromEntries(
+    Object.entries({ ModifiedRequest: described, CancelRequest: cancel }).map(([title, schema]) => {
+      const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' })
+      return [title, { title, ...json }]
+    }),
+  )
 
 export type ClientConfig = z.infer<typeof clientConfig>
 export type CancelRequest = z.infer<typeof cancel>

@@ -210,7 +210,12 @@ export function modes({ mock, tmp }: { mock: string; tmp: string }): { [mode: st
       appTokenEnv: 'CONFORMANCE_TOKEN',
       corsOrigins: ['https://app.example.com'],
     },
-    plain: { agencies: { starter_agency: starterAgency, ...agencies }, tools: [exampleTool], trustedModelOrigins },
+    plain: {
+      agencies: { starter_agency: starterAgency, ...agencies },
+      tools: [exampleTool],
+      trustedModelOrigins,
+      serverUrl: 'https://api.example.com',
+    },
     agui: null,
   }
 }
