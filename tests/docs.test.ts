@@ -35,11 +35,16 @@ const other = tool({
   },
   execute: () => '',
 })
+class Usage extends BaseTool.define({ kind: z.string() }) {
+  run() {
+    return this.kind
+  }
+}
 const team = () => new Agency(new Agent({ name: 'Assistant', model: 'demo' }), { name: 'team' })
 const build = async (options: Partial<ServeOptions> = {}) => {
   const app = await buildApp({
     agencies: { 'my team': team(), 'R&D': team() },
-    tools: [Address, route, other],
+    tools: [Address, route, other, Usage],
     ...options,
   })
   onTestFinished(() => app.close())
@@ -73,6 +78,7 @@ test('the OpenAPI document is valid 3.1 and lists every agency and tool literall
       'post /tool/Address',
       'post /tool/plan_route',
       'post /tool/other',
+      'post /tool/Usage',
     ].sort(),
   )
   const { schemas } = document.components
@@ -91,6 +97,8 @@ test('the OpenAPI document is valid 3.1 and lists every agency and tool literall
   expect(schemas.plan_routeRequest.properties.via.items).toEqual({ $ref: '#/components/schemas/plan_routeRequest' })
   expect(schemas.Street).toEqual(street)
   expect(schemas.otherRequest.properties.at).toEqual({ $ref: '#/components/schemas/otherRequest_Street' })
+  expect(document.paths['/tool/Usage'].post.requestBody.content['application/json'].schema.$ref).toMatch(/Usage_2$/)
+  expect(schemas.Usage_2.required).toEqual(['kind'])
   const named = await build({ serverUrl: 'https://api.example.com' })
   expect((await named.inject('/openapi.json')).json().servers).toEqual([{ url: 'https://api.example.com' }])
 })

@@ -17,7 +17,7 @@ export interface AgentOptions {
   name: string
   /** What others are told about this agent: in send_message, in handoffs, in the metadata. */
   description?: string
-  /** Default: none. A string that names an existing file (relative to the working folder) is read. */
+  /** Default: none. A string that names an existing file (with a slash or an extension, relative to the working folder) is read. */
   instructions?: Instructions
   /** A model name (`"gpt-5.4"`, `"demo"`), `chatCompletions(name)` or a Model object. */
   model?: ModelSpec
@@ -172,7 +172,7 @@ function resolveText(instructions: Instructions | undefined): { instructions?: I
 
 /** The text itself, or the content of the file it names. */
 export function readText(text: string): string {
-  if (text.length > 1024 || text.includes('\n') || text.trim() === '') return text
+  if (text.length > 1024 || !/^[^\n]*(\/|\\|\.\w+$)/.test(text)) return text // no path: spare the disk
   const path = resolve(text)
   return existsSync(path) && statSync(path).isFile() ? readFileSync(path, 'utf8') : text
 }

@@ -14,3 +14,40 @@ export class AgencyContext {
     Object.defineProperty(this.userContext, key, { value, writable: true, enumerable: true, configurable: true })
   }
 }
+
+/**
+ * A copy of a context for one request: objects, lists, maps and sets are copied to any depth; functions and instances of
+ * classes (a database, a client) are shared.
+ */
+export function copyContext<T>(value: T, copies = new Map<unknown, unknown>()): T {
+  if (typeof value !== 'object' || value === null) return value
+  const known = copies.get(value)
+  if (known !== undefined) return known as T
+  const make = <C>(copy: C): C => {
+    copies.set(value, copy)
+    return copy
+  }
+  const each = (item: unknown) => copyContext(item, copies)
+  if (Array.isArray(value)) {
+    const copy = make<unknown[]>([])
+    for (const item of value) copy.push(each(item))
+    return copy as T
+  }
+  if (value instanceof Map) {
+    const copy = make(new Map())
+    for (const [key, item] of value) copy.set(each(key), each(item))
+    return copy as T
+  }
+  if (value instanceof Set) {
+    const copy = make(new Set())
+    for (const item of value) copy.add(each(item))
+    return copy as T
+  }
+  if (value instanceof Date) return make(new Date(value)) as T
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return value
+  const copy: { [key: string]: unknown } = make(Object.create(prototype))
+  for (const [key, item] of Object.entries(value))
+    Object.defineProperty(copy, key, { value: each(item), writable: true, enumerable: true, configurable: true })
+  return copy as T
+}

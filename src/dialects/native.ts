@@ -28,8 +28,10 @@ export function createNativeDialect(scalars: StreamScalars) {
 
   const toFrame = (event: RunEvent): string => {
     if (event.kind !== 'model') return frame(`{"data":${toJson(python ? asStrings(toData(event)) : toData(event))}}`)
-    // The hot path: one stringify of what the provider sent; all else is made once per speaker.
-    const raw = toJson(python ? asStrings(event.event) : event.event)
+    // The hot path: what the provider sent goes out as it came; all else is made once per speaker.
+    const raw = escapeLineEnds(
+      python ? JSON.stringify(asStrings(event.event)) : (event.text ?? JSON.stringify(event.event)),
+    )
     return frame(`{"data":{"data":${raw},"type":"raw_response_event",${tailOf(event.who)}${references(event.event)}}}`)
   }
 

@@ -11,7 +11,8 @@ export function createFetch(agent: () => Promise<Agent>) {
   return async (url: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const target = new URL(String(url))
     const headers: { [name: string]: string } = {}
-    new Headers(init.headers).forEach((value, name) => {
+    const given = init.headers instanceof Headers ? init.headers : new Headers(init.headers)
+    given.forEach((value, name) => {
       if (name !== 'content-length' && name !== 'connection') headers[name] = value
     })
     const dispatcher = await agent()

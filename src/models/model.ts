@@ -67,6 +67,8 @@ export interface TurnRequest {
 /** One network chunk's worth of events and its size in bytes (back-pressure is counted in it). */
 export interface EventBatch {
   events: ResponseEvent[]
+  /** The compact JSON of each event, where the maker has it at hand; spares readers from writing it again. */
+  texts?: string[]
   bytes: number
 }
 

@@ -51,6 +51,7 @@ export function responsesModel({ client, name, extraArgs }: ResponsesOptions): M
 /** One array of parsed events per network chunk. */
 async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<EventBatch> {
   let events: ResponseEvent[] = []
+  let texts: string[] = []
   let ended = false
   const parser = createParser({
     onEvent({ data }) {
@@ -58,6 +59,7 @@ async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<E
       const event: ResponseEvent = JSON.parse(data)
       if (TERMINAL.has(event.type)) ended = true
       events.push(event)
+      texts.push(isCompact(data) ? data : JSON.stringify(event))
     },
     maxBufferSize: MAX_EVENT_CHARS,
   })
@@ -66,8 +68,9 @@ async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<E
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       parser.feed(decoder.decode(chunk, { stream: true }))
       if (events.length === 0) continue
-      const batch = { events, bytes: chunk.byteLength }
+      const batch = { events, texts, bytes: chunk.byteLength }
       events = []
+      texts = []
       yield batch
       if (ended) return
     }
@@ -78,6 +81,9 @@ async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<E
   signal.throwIfAborted()
   if (!ended) throw modelFailed("The model's stream ended before the response was complete.")
 }
+
+/** False for JSON with blanks after its colons and commas, as some gateways write it; now and then for a text that looks so. */
+const isCompact = (json: string) => !json.includes('": ') && !json.includes(', "')
 
 /** The request body; what is not set is left to the provider. Never `previous_response_id` or a conversation. */
 function buildBody(

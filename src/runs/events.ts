@@ -21,7 +21,8 @@ export type ItemName =
 /** What a run tells while it goes on. */
 export type RunEvent =
   | { kind: 'agent'; who: Speaker }
-  | { kind: 'model'; who: Speaker; event: ResponseEvent }
+  /** `text` is the event's compact JSON, where it is known. */
+  | { kind: 'model'; who: Speaker; event: ResponseEvent; text?: string | undefined }
   | {
       kind: 'item'
       who: Speaker

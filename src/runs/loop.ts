@@ -227,10 +227,10 @@ async function modelTurn(
   const items: InputItem[] = []
   let completed: ModelResponse | undefined
   try {
-    for await (const { events, bytes } of model.streamTurn(request, run.signal)) {
+    for await (const { events, texts, bytes } of model.streamTurn(request, run.signal)) {
       const out: RunEvent[] = []
-      for (const event of events) {
-        out.push({ kind: 'model', who, event })
+      for (const [index, event] of events.entries()) {
+        out.push({ kind: 'model', who, event, text: texts?.[index] })
         if (event.type === 'response.output_item.done' && isObject(event.item)) {
           const item = event.item as InputItem
           items.push(item)

@@ -1,11 +1,13 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { AgencyGraph } from '../agency/agency.ts'
 import { latestTraceId } from '../messages/items.ts'
 import type { ModelProvider } from '../models/provider.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 
-export const newAgentRunId = () => `agent_run_${randomBytes(16).toString('hex')}`
-export const newTraceId = () => `trace_${randomBytes(16).toString('hex')}`
+/** 32 hexadecimal digits. */
+const newHex = () => randomUUID().replaceAll('-', '')
+export const newAgentRunId = () => `agent_run_${newHex()}`
+export const newTraceId = () => `trace_${newHex()}`
 
 export interface RunRequest {
   message: string | InputItem[]

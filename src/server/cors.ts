@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 
 const METHODS = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT'
 
@@ -18,19 +18,22 @@ export function createCors(origins: readonly string[]) {
   return {
     headersFor,
     /** Puts the headers on every answer and answers preflights for any path. */
-    async hook(request: FastifyRequest, reply: FastifyReply) {
+    hook(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
       const {
         origin,
         'access-control-request-method': method,
         'access-control-request-headers': wanted,
       } = request.headers
       reply.headers(headersFor(origin))
-      if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) return undefined
+      if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) {
+        done()
+        return
+      }
       reply.headers({ 'access-control-allow-methods': METHODS, 'access-control-max-age': '600' })
       reply.header('vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
       if (typeof wanted === 'string') reply.header('access-control-allow-headers', wanted)
       const allowed = any || origins.includes(origin)
-      return reply
+      reply
         .code(allowed ? 200 : 400)
         .type('text/plain; charset=utf-8')
         .send(allowed ? 'OK' : 'Disallowed CORS origin')

@@ -96,7 +96,7 @@ const STREAM = {
 
 /** The OpenAPI 3.1 document of a server; `url` is its own address. */
 export function describeApi({ agencies, tools }: Services, url: string): JsonObject {
-  const parts = describeTools(tools)
+  const parts: ApiParts = { paths: {}, schemas: {} }
   for (const [name, schema] of Object.entries({ ...requestSchemas(), ...answerSchemas })) {
     if (agencies.length > 0) addSchema(parts.schemas, name, schema)
   }
@@ -144,5 +144,5 @@ export function describeApi({ agencies, tools }: Services, url: string): JsonObj
     add('get', 'get_metadata', 'The agency as a graph', undefined, answer('Agents, tools and flows', 'Metadata'))
   }
   const info = { title: 'agency-swarm-js', version: VERSION, description: 'Agencies and tools over HTTP.' }
-  return toDocument(info, url, parts)
+  return toDocument(info, url, describeTools(tools, parts))
 }

@@ -44,14 +44,17 @@ export const toDocument = (info: JsonObject, url: string, { paths, schemas }: Ap
   components: { schemas: { ...schemas, ...validationSchemas }, securitySchemes },
 })
 
-/** `POST /tool/<name>` of every tool, with its arguments as a component. */
-export function describeTools(tools: readonly FunctionTool[]): ApiParts {
-  const parts: ApiParts = { paths: {}, schemas: {} }
+/** `POST /tool/<name>` of every tool, with its arguments as a component, added to `parts`. */
+export function describeTools(tools: readonly FunctionTool[], parts: ApiParts = { paths: {}, schemas: {} }): ApiParts {
   for (const { name, description, parameters, origin } of tools) {
-    const component = toComponentName(origin === 'class' ? name : `${name}Request`)
-    addSchema(parts.schemas, component, description === '' ? parameters : { description, ...parameters })
+    const component = addSchema(
+      parts.schemas,
+      toComponentName(origin === 'class' ? name : `${name}Request`),
+      description === '' ? parameters : { description, ...parameters },
+    )
     parts.paths[`/tool/${encodeURIComponent(name)}`] = {
       post: {
+        tags: ['Tools'],
         summary: name.replace(/[_-]+/g, ' ').replace(/\b\w/g, (letter) => letter.toUpperCase()),
         ...(description === '' ? {} : { description }),
         operationId: name,
@@ -71,20 +74,23 @@ export function describeTools(tools: readonly FunctionTool[]): ApiParts {
 }
 
 /**
- * Adds a schema as a component; its `$defs` become components of their own. A definition whose name another schema
- * already uses differently gets its owner's name in front.
+ * Adds a schema as a component and tells its name; its `$defs` become components of their own. Where a name is taken by
+ * a different schema, a definition gets its owner's name in front and a schema a number behind.
  */
-export function addSchema(schemas: ApiParts['schemas'], name: string, schema: JsonSchema): void {
+export function addSchema(schemas: ApiParts['schemas'], wanted: string, schema: JsonSchema): string {
   const { $defs, definitions, ...own } = schema
+  const free = (name: string, value: JsonSchema) => schemas[name] === undefined || sameSchema(schemas[name], value)
+  let name = wanted
+  for (let count = 2; !free(name, own); count++) name = `${wanted}_${count}`
   const defs = { ...asDefs(definitions), ...asDefs($defs) }
   const names = new Map<string, string>([['#', name]])
   for (const [key, def] of Object.entries(defs)) {
     const plain = toComponentName(key)
-    const taken = schemas[plain] ?? (plain === name ? own : undefined)
-    names.set(key, taken === undefined || sameSchema(taken, def) ? plain : `${name}_${plain}`)
+    names.set(key, plain !== name && free(plain, def) ? plain : `${name}_${plain}`)
   }
   schemas[name] = moveRefs(own, names) as JsonSchema
   for (const [key, def] of Object.entries(defs)) schemas[names.get(key) as string] = moveRefs(def, names) as JsonSchema
+  return name
 }
 
 const asDefs = (value: unknown) => (isObject(value) ? (value as ApiParts['schemas']) : {})

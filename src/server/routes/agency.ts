@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { copyContext } from '../../agency/context.ts'
 import { describeAgency } from '../../agency/metadata.ts'
 import { createNativeDialect, toResponseBody } from '../../dialects/native.ts'
 import { AgencyError, errorText, shuttingDown } from '../../errors.ts'
@@ -58,7 +59,7 @@ function registerAgency(
       history: await load(agency.loadThreads, request.chat_history),
       recipient: request.recipient_agent,
       additionalInstructions: request.additional_instructions,
-      userContext: { ...structuredClone(agency.userContext), ...request.user_context },
+      userContext: { ...copyContext(agency.userContext), ...request.user_context },
       streaming,
       maxTurns,
     })
@@ -133,18 +134,18 @@ async function writeStream(
   reply.hijack()
   const release = abandonWhenGone(reply, () => services.hub.abandon(run.id))
   out.writeHead(200, { ...SSE_HEADERS, ...cors })
-  let quiet = true
+  const writer = new TurnWriter(out)
   const heartbeat = setInterval(() => {
-    if (quiet && !out.writableNeedDrain) out.write(': keepalive\n\n')
-    quiet = true
+    if (!writer.wrote && !out.writableNeedDrain) out.write(': keepalive\n\n')
+    writer.wrote = false
   }, services.heartbeatMs)
   try {
-    out.write(dialect.meta(run.id))
+    writer.push(dialect.meta(run.id))
     for await (const events of run.events ?? []) {
-      quiet = false
-      if (!out.write(dialect.frames(events)) && !(await drained(out))) break
+      writer.push(dialect.frames(events))
+      if (out.writableNeedDrain && !(await drained(out))) break
     }
-    out.end(dialect.end(run.id, await run.done))
+    writer.end(dialect.end(run.id, await run.done))
   } catch (error) {
     services.hub.abandon(run.id)
     request.log.error(error instanceof AgencyError ? error : errorText(error))
@@ -153,6 +154,35 @@ async function writeStream(
     clearInterval(heartbeat)
     if (out.writableEnded) out.once('finish', release)
     else release()
+  }
+}
+
+/** How much may gather for one write. */
+const WRITE_CHARS = 65_536
+
+/** Gathers what is said within one turn of the event loop into one write: a chunk of the model's is a chunk of ours. */
+class TurnWriter {
+  wrote = false
+  #pending = ''
+  readonly #out: NodeJS.WritableStream
+
+  constructor(out: NodeJS.WritableStream) {
+    this.#out = out
+  }
+  push(text: string): void {
+    if (this.#pending === '') setImmediate(() => this.#flush())
+    this.#pending += text
+    if (this.#pending.length > WRITE_CHARS) this.#flush()
+  }
+  end(text: string): void {
+    this.#out.end(this.#pending + text)
+    this.#pending = ''
+  }
+  #flush(): void {
+    if (this.#pending === '') return
+    this.wrote = true
+    this.#out.write(this.#pending)
+    this.#pending = ''
   }
 }
 

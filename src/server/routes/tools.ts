@@ -14,7 +14,9 @@ export function registerTools(app: FastifyInstance, { tools, redact }: Services)
       const checked = tool.check(request.body, ['body'])
       if (!checked.ok) throw new RequestInvalid(checked.details)
       const gone = new AbortController()
-      reply.raw.once('close', () => gone.abort())
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableFinished) gone.abort()
+      })
       const context: ToolContext = Object.assign(new AgencyContext({}), { toolCallId: '', signal: gone.signal })
       try {
         return sendJson(reply, 200, { response: (await tool.run(checked.value, context)) ?? null })
