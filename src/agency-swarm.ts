@@ -11,7 +11,7 @@ import type { RunningServer, ServeOptions } from './serve.ts'
 import type { JsonObject } from './wire/json.ts'
 import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
 import { createRedactor } from './wire/redact.ts'
-import type { ClientConfig } from './wire/requests.ts'
+import { type ClientConfig, secretsOf } from './wire/requests.ts'
 
 export interface RunOptions {
   /** Any agent of the agency, or its name. Default: the first entry point. */
@@ -120,6 +120,7 @@ export class Agency extends AgencyGraph {
       recipient,
       additionalInstructions: options.additionalInstructions,
       userContext: contextOverride === undefined ? this.userContext : { ...this.userContext, ...contextOverride },
+      secrets: secretsOf(clientConfig),
       streaming,
       maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
     })

@@ -89,7 +89,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const env = process.env
   const token = env[options.appTokenEnv ?? 'APP_TOKEN'] || undefined
   const redact = createRedactor([token, env.OPENAI_API_KEY])
-  const logError = (error: unknown) => console.error(redact(describe(error)))
+  const logError = (error: unknown, mask = (text: string) => text) => console.error(redact(mask(describe(error))))
   const tools = (options.tools ?? []).map(asFunctionTool)
   const agencies = await Promise.all(
     Object.entries(options.agencies ?? {}).map(([name, value]) => readAgency(name, value)),
@@ -110,7 +110,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     exposeErrors: options.exposeErrors ?? false,
     onEvent: options.onEvent,
     redact,
-    log: (message, error) => logError(new Error(message, { cause: error })),
+    log: (message, error, mask) => logError(new Error(message, { cause: error }), mask),
   })
   const models = createModelEdge({
     apiKey: env.OPENAI_API_KEY || undefined,

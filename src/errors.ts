@@ -11,7 +11,7 @@ export type ErrorCode =
   | 'MODEL_NOT_SUPPORTED'
   | 'INVALID_TOOL'
   | 'INVALID_REQUEST'
-  | 'INCOMPATIBLE_HISTORY'
+  | 'EMPTY_MESSAGE'
   | 'RUN_FAILED'
   | 'MODEL_FAILED'
   | 'UNKNOWN_TOOL'
@@ -94,6 +94,7 @@ export const gatewayRefused = (host: string) =>
   )
 
 // ---- runs
+export const emptyMessage = () => new AgencyError('EMPTY_MESSAGE', 422, 'message cannot be empty')
 export const unknownTool = (tool: string, agent: string) =>
   new AgencyError('UNKNOWN_TOOL', 500, `Tool ${tool} not found in agent ${agent}`)
 export const invalidOutput = (agent: string, reason: string) =>

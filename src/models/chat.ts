@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { createParser } from 'eventsource-parser'
 import type OpenAI from 'openai'
 import { errorText, modelFailed } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
+import { readSse } from './sse.ts'
 
 export interface ChatOptions {
   client: () => Promise<OpenAI>
@@ -55,25 +55,15 @@ async function* synthesise(model: string, response: Response, signal: AbortSigna
   const turn = new Turn(model)
   let events: ResponseEvent[] = []
   let ended = false
-  const parser = createParser({
-    onEvent({ data }) {
-      if (data === '[DONE]') ended = true
-      else events.push(...turn.read(JSON.parse(data)))
-    },
-  })
-  const decoder = new TextDecoder()
-  try {
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-      parser.feed(decoder.decode(chunk, { stream: true }))
-      if (events.length > 0) yield { events, bytes: chunk.byteLength }
-      events = []
-      if (ended) break
-    }
-  } catch (error) {
-    signal.throwIfAborted()
-    throw modelFailed(`The model's stream broke: ${errorText(error)}`, error)
+  const onData = (data: string) => {
+    if (data === '[DONE]') ended = true
+    else events.push(...turn.read(JSON.parse(data)))
   }
-  signal.throwIfAborted()
+  for await (const bytes of readSse(response, signal, onData)) {
+    if (events.length > 0) yield { events, bytes }
+    events = []
+    if (ended) break
+  }
   if (!ended && !turn.finished) throw modelFailed("The model's stream ended before the answer was complete.")
   yield { events: turn.finish().events, bytes: 0 }
 }

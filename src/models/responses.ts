@@ -1,11 +1,9 @@
-import { createParser } from 'eventsource-parser'
 import type OpenAI from 'openai'
 import { errorText, modelFailed } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from './model.ts'
+import { readSse } from './sse.ts'
 
-/** The largest single event a provider may send. */
-const MAX_EVENT_CHARS = 64 * 1024 * 1024
 const TERMINAL = new Set(['response.completed', 'response.failed', 'response.incomplete', 'error'])
 
 export interface ResponsesOptions {
@@ -53,32 +51,21 @@ async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<E
   let events: ResponseEvent[] = []
   let texts: string[] = []
   let ended = false
-  const parser = createParser({
-    onEvent({ data }) {
-      if (data === '[DONE]') return
-      const event: ResponseEvent = JSON.parse(data)
-      if (TERMINAL.has(event.type)) ended = true
-      events.push(event)
-      texts.push(isCompact(data) ? data : JSON.stringify(event))
-    },
-    maxBufferSize: MAX_EVENT_CHARS,
-  })
-  const decoder = new TextDecoder()
-  try {
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-      parser.feed(decoder.decode(chunk, { stream: true }))
-      if (events.length === 0) continue
-      const batch = { events, texts, bytes: chunk.byteLength }
-      events = []
-      texts = []
-      yield batch
-      if (ended) return
-    }
-  } catch (error) {
-    signal.throwIfAborted()
-    throw modelFailed(`The model's stream broke: ${errorText(error)}`, error)
+  const onData = (data: string) => {
+    if (data === '[DONE]') return
+    const event: ResponseEvent = JSON.parse(data)
+    if (TERMINAL.has(event.type)) ended = true
+    events.push(event)
+    texts.push(isCompact(data) ? data : JSON.stringify(event))
   }
-  signal.throwIfAborted()
+  for await (const bytes of readSse(response, signal, onData)) {
+    if (events.length === 0) continue
+    const batch = { events, texts, bytes }
+    events = []
+    texts = []
+    yield batch
+    if (ended) return
+  }
   if (!ended) throw modelFailed("The model's stream ended before the response was complete.")
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { AgencyError, errorText, runNotFound, shuttingDown } from '../errors.ts'
 import { emptyUsage } from '../models/usage.ts'
 import type { StoredMessage, Usage } from '../wire/message.ts'
+import { createRedactor } from '../wire/redact.ts'
 import { EventLog } from './event-log.ts'
 import type { RunEvent, Speaker } from './events.ts'
 import { type RunState, runLoop } from './loop.ts'
@@ -40,7 +41,8 @@ export interface HubOptions {
   exposeErrors: boolean
   /** Masks the secrets this server knows. */
   redact: (text: string) => string
-  log: (message: string, error: unknown) => void
+  /** `mask` hides what only the request knows. */
+  log: (message: string, error: unknown, mask?: (text: string) => string) => void
   onEvent?: ((event: RunEvent, run: { runId: string; agency: string | undefined }) => void) | undefined
 }
 
@@ -124,6 +126,8 @@ export class Hub {
         this.#options.log('saveThreads failed; the run goes on.', error)
       }
     }
+    const own = createRedactor(plan.secrets)
+    const redact = (text: string) => this.#options.redact(own(text))
     const state: RunState = {
       plan,
       signal,
@@ -138,7 +142,8 @@ export class Hub {
       room: () => log.room(signal, this.#options.idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),
       stopAfterTurn: () => asked() === 'after_turn',
       save,
-      explain: (error, agent) => this.#explain(error, agent),
+      redact,
+      explain: (error, agent) => redact(this.#explain(error, agent)),
     }
     let finalOutput: unknown
     let failure: string | undefined
@@ -149,9 +154,9 @@ export class Hub {
       const shutdown = signal.reason instanceof AgencyError
       if (!signal.aborted || shutdown) {
         thrown = shutdown ? signal.reason : error
-        failure = this.#explain(thrown, plan.recipient)
+        failure = state.explain(thrown, plan.recipient)
         state.emit([{ kind: 'error', who: nobody, nested: false, content: failure }], failure.length)
-        this.#options.log('A run failed.', thrown)
+        this.#options.log('A run failed.', thrown, own)
       }
     }
     await save()
@@ -170,9 +175,9 @@ export class Hub {
 
   /** One sentence for callers and models; a provider's own words stay in the log unless errors are exposed. */
   #explain(error: unknown, agent: string): string {
-    const { exposeErrors, redact } = this.#options
-    if (error instanceof AgencyError && (exposeErrors || error.code !== 'MODEL_FAILED')) return redact(error.message)
-    if (exposeErrors) return redact(errorText(error))
+    const { exposeErrors } = this.#options
+    if (error instanceof AgencyError && (exposeErrors || error.code !== 'MODEL_FAILED')) return error.message
+    if (exposeErrors) return errorText(error)
     const cause =
       error instanceof AgencyError && error.cause instanceof Error ? error.cause.constructor.name : 'ModelError'
     return `The run of agent ${agent} failed (cause: ${error instanceof AgencyError ? cause : 'InternalError'}).`

@@ -1,7 +1,16 @@
 import type { Role, SendRoute } from '../agency/agency.ts'
 import { AgencyContext } from '../agency/context.ts'
 import { composeInstructions, handoffReminder } from '../agency/instructions.ts'
-import { AgencyError, depthLimit, errorText, invalidOutput, modelFailed, turnLimit, unknownTool } from '../errors.ts'
+import {
+  AgencyError,
+  depthLimit,
+  emptyMessage,
+  errorText,
+  invalidOutput,
+  modelFailed,
+  turnLimit,
+  unknownTool,
+} from '../errors.ts'
 import { clean, messageText, toModelItem } from '../messages/items.ts'
 import type { Model, ModelResponse, TurnRequest } from '../models/model.ts'
 import { addResponse } from '../models/usage.ts'
@@ -28,6 +37,8 @@ export interface RunState {
   /** True once a stop after the current turn was asked for. */
   stopAfterTurn(): boolean
   save(): Promise<void>
+  /** Masks the secrets that the server and this request know. */
+  redact(text: string): string
   /** What a failure may tell a model or caller. */
   explain(error: unknown, agent: string): string
 }
@@ -60,11 +71,15 @@ const BYTES_PER_EVENT = 256
 
 /**
  * Runs the plan's conversation to its end and gives the final output; undefined when a stop after the turn came first.
- * @throws MODEL_FAILED, UNKNOWN_TOOL, INVALID_OUTPUT, TURN_LIMIT; the signal's reason when the run was aborted.
+ * @throws EMPTY_MESSAGE, MODEL_FAILED, UNKNOWN_TOOL, INVALID_OUTPUT, TURN_LIMIT; the signal's reason when the run was aborted.
  *   What was finished until then is in the store in every case.
  */
 export async function runLoop(run: RunState): Promise<unknown> {
   const { recipient, input, additionalInstructions } = run.plan
+  if (input.length === 0) {
+    run.usage = undefined
+    throw emptyMessage()
+  }
   return converse(run, {
     agent: recipient,
     caller: null,
@@ -295,7 +310,7 @@ function answerCall(
     return Promise.resolve('Error: only the first transfer of a turn counts; this one was ignored.')
   const toolContext = Object.assign(Object.create(context), { toolCallId: String(call.call_id), signal: run.signal })
   // A tool that ignores its signal is abandoned: the run does not wait for it.
-  return orAbort(runTool(tool, args, toolContext), run.signal)
+  return orAbort(runTool(tool, args, toolContext, run.redact), run.signal)
 }
 
 function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

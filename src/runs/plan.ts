@@ -15,6 +15,8 @@ export interface RunRequest {
   recipient?: string | null | undefined
   additionalInstructions?: string | null | undefined
   userContext: { [key: string]: unknown }
+  /** Keys that the request brought: masked in every text that leaves. Default none. */
+  secrets?: readonly string[]
   streaming: boolean
   maxTurns: number | null
 }
@@ -28,6 +30,7 @@ export interface RunPlan {
   history: StoredMessage[]
   additionalInstructions: string
   userContext: { [key: string]: unknown }
+  secrets: readonly string[]
   traceId: string
   streaming: boolean
   maxTurns: number | null
@@ -46,13 +49,20 @@ export function planRun(agency: AgencyGraph, provider: ModelProvider, request: R
     agency,
     provider,
     recipient,
-    input: typeof request.message === 'string' ? [{ content: request.message, role: 'user' }] : request.message,
+    input: inputOf(request),
     history: request.history,
     additionalInstructions: request.additionalInstructions ?? '',
     userContext: request.userContext,
+    secrets: request.secrets ?? [],
     traceId: latestTraceId(request.history) ?? newTraceId(),
     streaming: request.streaming,
     maxTurns: request.maxTurns,
     maxDepth: 20,
   }
+}
+
+/** A blank text is nothing to say in a stream; a plain run passes it to the model (docs/wire.md, "Requests"). */
+function inputOf({ message, streaming }: RunRequest): InputItem[] {
+  if (typeof message !== 'string') return message
+  return streaming && message.trim() === '' ? [] : [{ content: message, role: 'user' }]
 }

@@ -44,7 +44,7 @@ export abstract class BaseTool implements ToolInstance {
   }
 }
 
-type Fields<Shape extends z.ZodRawShape> = z.output<z.ZodObject<Shape>>
+type Fields<Shape extends z.ZodRawShape> = keyof Shape extends never ? object : z.output<z.ZodObject<Shape>>
 export type DefinedToolClass<Shape extends z.ZodRawShape> = (abstract new (
   fields: Fields<Shape>,
   context: ToolContext,

@@ -10,10 +10,15 @@ export const toolFailure = (name: string, error: unknown) =>
   `An error occurred in the tool "${name}": ${errorText(error)}. Check the arguments, or find another way.`
 
 /**
- * Runs one call of a model. Bad arguments and a tool that throws become texts for the model.
+ * Runs one call of a model. Bad arguments and a tool that throws become texts for the model, with known secrets masked.
  * @throws the signal's reason when the run was stopped meanwhile; nothing else
  */
-export async function runTool(tool: FunctionTool, argumentsJson: string, context: ToolContext): Promise<ToolOutput> {
+export async function runTool(
+  tool: FunctionTool,
+  argumentsJson: string,
+  context: ToolContext,
+  redact: (text: string) => string,
+): Promise<ToolOutput> {
   let input: unknown
   try {
     input = argumentsJson.trim() === '' ? {} : JSON.parse(argumentsJson)
@@ -29,7 +34,7 @@ export async function runTool(tool: FunctionTool, argumentsJson: string, context
     return toOutput(await tool.run(checked.value, context))
   } catch (error) {
     context.signal.throwIfAborted()
-    return toolFailure(tool.name, error)
+    return redact(toolFailure(tool.name, error))
   }
 }
 

@@ -196,6 +196,14 @@ function isGatewayUrl(value: string): boolean {
   )
 }
 
+/** What a request brings that no answer and no log may show. */
+export function secretsOf(config: ClientConfig | null | undefined): string[] {
+  const { api_key, litellm_keys, default_headers } = config ?? {}
+  const headers = Object.entries(default_headers ?? {}).filter(([name]) => /auth|key|token|secret|cookie/i.test(name))
+  const values = headers.flatMap(([, value]) => [value, value.replace(/^(bearer|basic) +/i, '')])
+  return [...(api_key ? [api_key] : []), ...Object.values(litellm_keys ?? {}), ...values]
+}
+
 /** Secrets of a request are not echoed in its 422 (docs/wire.md, "Errors"). */
 function redactSecrets(detail: ValidationDetail): ValidationDetail {
   const [, field, inner] = detail.loc

@@ -120,10 +120,33 @@ function* eventsOf(final: Json, deltas: number | undefined): Generator<Json & { 
     if (item.type === 'message') {
       const text = String((item.content as Json[])[0]?.text)
       const parts = deltas === undefined ? [text] : Array.from({ length: deltas }, (_, index) => `${index} `)
+      const open = { ...at, content_index: 0, part: { type: 'output_text', text: '', annotations: [] } }
+      yield { type: 'response.content_part.added', ...open }
       for (const delta of parts) yield { type: 'response.output_text.delta', ...at, content_index: 0, delta }
       yield { type: 'response.output_text.done', ...at, content_index: 0, text }
+      yield { type: 'response.content_part.done', ...open, part: { ...open.part, text } }
     } else yield { type: 'response.function_call_arguments.done', ...at, arguments: item.arguments }
     yield { type: 'response.output_item.done', output_index, item }
   }
   yield { type: 'response.completed', response: final }
+}
+
+/** A server that answers its n-th request with the n-th list of SSE data (one flat list: always the same). */
+export async function startEvents(answers: readonly string[] | readonly (readonly string[])[]) {
+  let count = 0
+  const server = http.createServer((request, response) => {
+    request.resume()
+    const answer = typeof answers[0] === 'string' ? answers : (answers[count++] ?? [])
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.end([...(answer as readonly string[]), '[DONE]'].map((data) => `data: ${data}\n\n`).join(''))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    close: () => {
+      server.closeAllConnections()
+      return new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
 }

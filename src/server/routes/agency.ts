@@ -6,7 +6,7 @@ import { AgencyError, errorText, shuttingDown } from '../../errors.ts'
 import type { Run } from '../../runs/hub.ts'
 import { planRun } from '../../runs/plan.ts'
 import type { ServedAgency, Services } from '../../services.ts'
-import { parseAgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
+import { parseAgencyRequest, parseCancelRequest, secretsOf } from '../../wire/requests.ts'
 import { sendJson } from '../error-handler.ts'
 
 /** Clients gate on it: the version of the original whose wire is spoken. */
@@ -60,6 +60,7 @@ function registerAgency(
       recipient: request.recipient_agent,
       additionalInstructions: request.additional_instructions,
       userContext: { ...copyContext(agency.userContext), ...request.user_context },
+      secrets: secretsOf(request.client_config),
       streaming,
       maxTurns,
     })

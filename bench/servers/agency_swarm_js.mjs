@@ -1,0 +1,25 @@
+// This package as built, with one agent and one tool: the same agency as python_agency.py.
+import { Agency, Agent, serve, tool } from '../../dist/index.js'
+
+const echoTool = tool({
+  name: 'echo_tool',
+  description: 'Echo the text back.',
+  parameters: {
+    type: 'object',
+    properties: { text: { type: 'string' } },
+    required: ['text'],
+    additionalProperties: false,
+  },
+  execute: ({ text }) => `echo: ${text}`,
+})
+const createAgency = ({ loadThreads, saveThreads }) =>
+  new Agency(
+    new Agent({
+      name: 'Assistant',
+      instructions: 'You are a helpful assistant.',
+      model: 'gpt-5-mini',
+      tools: [echoTool],
+    }),
+    { name: 'bench', loadThreads, saveThreads },
+  )
+await serve({ agencies: { bench: createAgency }, tools: [echoTool], host: '127.0.0.1', port: Number(process.env.PORT) })
