@@ -9,59 +9,86 @@ const WINDOW_BYTES = 65_536
  */
 export function createFetch(agent: () => Promise<Agent>) {
   return async (url: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
-    const target = new URL(String(url))
-    const headers: { [name: string]: string } = {}
-    const given = init.headers instanceof Headers ? init.headers : new Headers(init.headers)
-    given.forEach((value, name) => {
-      if (name !== 'content-length' && name !== 'connection') headers[name] = value
-    })
+    const { origin, pathname, search } = new URL(String(url))
     const dispatcher = await agent()
-    const signal = init.signal ?? undefined
-    signal?.throwIfAborted()
-    return new Promise((resolve, reject) => {
-      const body = new Body()
-      const onAbort = () => {
-        body.fail(signal?.reason)
-        reject(signal?.reason)
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
-      const settle = () => signal?.removeEventListener('abort', onAbort)
-      const request: Dispatcher.DispatchOptions = {
-        origin: target.origin,
-        path: target.pathname + target.search,
-        method: (init.method ?? 'GET') as Dispatcher.HttpMethod,
-        headers,
-        body: (init.body ?? null) as string | null,
-      }
-      dispatcher.dispatch(request, {
-        onRequestStart: (controller) => body.attach(controller),
-        onResponseStart(_controller, status, responseHeaders) {
-          resolve(answer(String(url), status, responseHeaders, body))
-        },
-        onResponseData: (_controller, chunk) => body.push(chunk),
-        onResponseEnd() {
-          settle()
-          body.end()
-        },
-        onResponseError(_controller, error) {
-          settle()
-          body.fail(error)
-          reject(error)
-        },
-      })
+    const request: Dispatcher.DispatchOptions = {
+      origin,
+      path: pathname + search,
+      method: (init.method ?? 'GET') as Dispatcher.HttpMethod,
+      headers: toRecord(init.headers),
+      body: (init.body ?? null) as string | null,
+    }
+    init.signal?.throwIfAborted()
+    return send(dispatcher, request, String(url), init.signal ?? undefined)
+  }
+}
+
+function toRecord(given: RequestInit['headers']): { [name: string]: string } {
+  const record: { [name: string]: string } = {}
+  const headers = given instanceof Headers ? given : new Headers(given)
+  headers.forEach((value, name) => {
+    if (name !== 'content-length' && name !== 'connection') record[name] = value
+  })
+  return record
+}
+
+/** A function of its own, so that an open stream holds on to nothing but what it needs. */
+function send(
+  dispatcher: Agent,
+  request: Dispatcher.DispatchOptions,
+  url: string,
+  signal: AbortSignal | undefined,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const body = new Body()
+    const onAbort = () => {
+      body.fail(signal?.reason)
+      reject(signal?.reason)
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    const settle = () => signal?.removeEventListener('abort', onAbort)
+    dispatcher.dispatch(request, {
+      onRequestStart: (controller) => body.attach(controller),
+      onResponseStart: (_controller, status, fields) => resolve(answer(url, status, new ReceivedHeaders(fields), body)),
+      onResponseData: (_controller, chunk) => body.push(chunk),
+      onResponseEnd() {
+        settle()
+        body.end()
+      },
+      onResponseError(_controller, error) {
+        settle()
+        body.fail(error)
+        reject(error)
+      },
     })
+  })
+}
+
+type Fields = { [name: string]: string | string[] | undefined }
+
+/** The part of `Headers` that readers of an answer use, without its cost. */
+class ReceivedHeaders {
+  readonly #fields: Fields
+  constructor(fields: Fields) {
+    this.#fields = fields
+  }
+  get(name: string): string | null {
+    const value = this.#fields[name.toLowerCase()]
+    return value === undefined ? null : String(value)
+  }
+  has(name: string): boolean {
+    return this.get(name) !== null
+  }
+  *entries(): Generator<[string, string]> {
+    for (const [name, value] of Object.entries(this.#fields)) if (value !== undefined) yield [name, String(value)]
+  }
+  [Symbol.iterator]() {
+    return this.entries()
   }
 }
 
 /** The part of a Response that the client and our parser use. */
-function answer(
-  url: string,
-  status: number,
-  received: { [name: string]: string | string[] | undefined },
-  body: Body,
-): Response {
-  const headers = new Headers()
-  for (const [name, value] of Object.entries(received)) if (value !== undefined) headers.set(name, String(value))
+function answer(url: string, status: number, headers: ReceivedHeaders, body: Body): Response {
   const text = async () => {
     const chunks: Uint8Array[] = []
     for await (const chunk of body) chunks.push(chunk)

@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
 import { errorText, modelFailed } from '../errors.ts'
 
@@ -15,10 +16,10 @@ export async function* readSse(
   onData: (data: string) => void,
 ): AsyncGenerator<number> {
   const parser = createParser({ onEvent: ({ data }) => onData(data), maxBufferSize: MAX_EVENT_CHARS })
-  const decoder = new TextDecoder()
+  const decoder = new StringDecoder('utf8')
   try {
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-      parser.feed(decoder.decode(chunk, { stream: true }))
+    for await (const chunk of response.body as unknown as AsyncIterable<Buffer>) {
+      parser.feed(decoder.write(chunk))
       yield chunk.byteLength
     }
   } catch (error) {
