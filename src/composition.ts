@@ -205,6 +205,6 @@ function requireKeyless(agency: AgencyGraph): void {
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const cause = error.cause === undefined ? '' : ` (${describe(error.cause)})`
-  return `${error.message}${cause}`.replace(/[^\P{Cc}]/gu, ' ')
+  const cause = error.cause === undefined ? '' : describe(error.cause)
+  return `${error.message}${cause === '' || cause === error.message ? '' : ` (${cause})`}`.replace(/[^\P{Cc}]/gu, ' ')
 }

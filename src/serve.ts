@@ -14,6 +14,8 @@ export interface ServeOptions extends BuildOptions {
   port?: number
   /** Print the start banner. Default true. */
   banner?: boolean
+  /** Stop gracefully on SIGTERM and SIGINT, then end the process; a second signal ends it at once. Default true. */
+  handleSignals?: boolean
 }
 
 export interface RunningServer {
@@ -44,6 +46,7 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
   const { app, shell } = await build(options)
   if (options.listen === false) return app
   const { host = '0.0.0.0', port = 8000 } = options
+  if (options.handleSignals !== false) stopOnSignals(app)
   try {
     await app.listen({ host, port })
   } catch (error) {
@@ -58,11 +61,30 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
   return { url, host, port: bound, app, close: () => app.close() }
 }
 
+function stopOnSignals(app: FastifyInstance): void {
+  const signals = ['SIGTERM', 'SIGINT'] as const
+  const stop = (signal: NodeJS.Signals) => {
+    ignore() // the next signal meets Node's own handling
+    void app.close().finally(() => process.kill(process.pid, signal))
+  }
+  const ignore = () => {
+    for (const signal of signals) process.off(signal, stop)
+  }
+  for (const signal of signals) process.on(signal, stop)
+  app.addHook('onClose', async () => ignore())
+}
+
 async function build(options: ServeOptions) {
   const { port } = options
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535))
     throw invalidOption(`The port has to be a whole number from 0 to 65535, not ${port}.`)
-  const { shell, limits, drain, close } = await createServices(options, ['host', 'port', 'banner', 'listen'])
+  const { shell, limits, drain, close } = await createServices(options, [
+    'host',
+    'port',
+    'banner',
+    'handleSignals',
+    'listen',
+  ])
   const app = createApp({ ...shell, bodyBytes: limits.bodyBytes })
   app.addHook('preClose', drain)
   app.addHook('onClose', close)

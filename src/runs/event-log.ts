@@ -22,6 +22,11 @@ export class EventLog {
     this.#windowBytes = windowBytes
   }
 
+  /** What readers have not taken yet. */
+  get heldBytes(): number {
+    return this.#bytes
+  }
+
   append(events: readonly RunEvent[], bytes: number): void {
     if (this.#sealed || this.#cursors.size === 0) return
     this.#entries.push({ events, bytes })

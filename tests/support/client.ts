@@ -8,7 +8,7 @@ export type Frame = { event: string | undefined; data: any }
 
 /** Serves on a free port until the test is over. */
 export async function startServer(options: ServeOptions) {
-  const server = await serve({ host: '127.0.0.1', port: 0, banner: false, ...options })
+  const server = await serve({ host: '127.0.0.1', port: 0, banner: false, handleSignals: false, ...options })
   onTestFinished(() => server.close())
   return server
 }

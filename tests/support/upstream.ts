@@ -20,6 +20,17 @@ export interface SeenRequest {
   aborted: Promise<void>
 }
 
+async function listen(server: http.Server) {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const close = () => {
+    server.closeAllConnections()
+    return new Promise<void>((resolve) => server.close(() => resolve()))
+  }
+  return { origin, baseURL: `${origin}/v1`, close }
+}
+
 /** A scripted Responses API on a real HTTP server: each request asks `script` what to do. */
 export async function startUpstream(script: (body: Json, index: number) => Turn) {
   const seen: SeenRequest[] = []
@@ -67,18 +78,7 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
     }
     response.end()
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return {
-    origin,
-    baseURL: `${origin}/v1`,
-    seen,
-    close: () => {
-      server.closeAllConnections()
-      return new Promise<void>((resolve) => server.close(() => resolve()))
-    },
-  }
+  return { ...(await listen(server)), seen }
 }
 
 function outputOf(turn: Turn, next: () => number): Json[] {
@@ -140,13 +140,27 @@ export async function startEvents(answers: readonly string[] | readonly (readonl
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.end([...(answer as readonly string[]), '[DONE]'].map((data) => `data: ${data}\n\n`).join(''))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    close: () => {
-      server.closeAllConnections()
-      return new Promise<void>((resolve) => server.close(() => resolve()))
-    },
-  }
+  return listen(server)
+}
+
+/** A model that always says `deltas` words, `paceMs` apart, and remembers nothing but how many streams are open. */
+export async function startStreams(deltas: number, paceMs: number) {
+  let open = 0
+  const item = { id: 'msg_1', type: 'message', role: 'assistant', status: 'completed' }
+  const output = [{ ...item, content: [{ type: 'output_text', text: 'word '.repeat(deltas), annotations: [] }] }]
+  const usage = { input_tokens: 5, output_tokens: deltas, total_tokens: 5 + deltas }
+  const events = [...eventsOf({ id: 'resp_1', status: 'completed', output, usage }, deltas)]
+  const server = http.createServer(async (request, response) => {
+    open++
+    response.once('close', () => open--)
+    request.resume()
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    for (const event of events) {
+      if (response.destroyed) return
+      response.write(`data: ${JSON.stringify(event)}\n\n`)
+      if (event.type === 'response.output_text.delta') await sleep(paceMs)
+    }
+    response.end()
+  })
+  return { ...(await listen(server)), open: () => open }
 }

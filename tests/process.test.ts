@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { promise } from './promises.ts'
+import { final, post, readFrames } from './support/client.ts'
+
+const MAIN = join(import.meta.dirname, '../examples/starter/main.ts')
+
+/** The example as its own process on a free port; `text()` is what it printed. */
+async function startExample(env: Record<string, string> = {}) {
+  const { OPENAI_API_KEY: _, APP_TOKEN: __, ...clean } = process.env
+  const child: ChildProcess = spawn(process.execPath, [MAIN], { env: { ...clean, PORT: '0', ...env }, stdio: 'pipe' })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk) => {
+      printed += chunk
+    })
+  const exit = once(child, 'exit')
+  await Promise.race([expect.poll(() => printed, { timeout: 15_000 }).toMatch(/get_response_stream -H/), exit])
+  return { child, exit, text: () => printed, url: /listening on (\S+)/.exec(printed)?.[1] ?? '' }
+}
+
+test('on SIGTERM a running stream finishes, new work is refused, and the process ends', async () => {
+  promise('B2')
+  const { child, exit, url } = await startExample()
+  const frames = []
+  for await (const frame of readFrames(`${url}/starter/get_response_stream`, { message: 'Hello' })) {
+    if (frames.length === 3) child.kill('SIGTERM')
+    frames.push(frame)
+  }
+  expect(frames.at(-1)?.event).toBe('end')
+  expect(final(frames)).toMatchObject({ cancelled: false, new_messages: [{ role: 'user' }, { role: 'assistant' }] })
+  expect(await exit).toEqual([null, 'SIGTERM'])
+  await expect(post(`${url}/starter/get_response`, { message: 'Hello' })).rejects.toThrow()
+})
+
+test('the banner tells address, agencies, model, token and three curl lines; none of it is a secret', async () => {
+  promise('A3', 'F10')
+  const open = await startExample()
+  expect(open.text()).toMatch(/\/starter {2}Guide, Researcher, Support {2}model: demo \(demo: offline/)
+  expect(open.text()).toContain('NO TOKEN IS SET')
+  expect(open.text().match(/^ {2}curl /gm)).toHaveLength(3)
+  expect(open.url).toContain('127.0.0.1')
+  const closed = await startExample({ APP_TOKEN: 'token-nobody-may-see' })
+  expect(closed.text()).toContain('A bearer token is required')
+  expect(closed.text()).not.toContain('token-nobody-may-see')
+  expect((await fetch(`${closed.url}/starter/get_metadata`)).status).toBe(401)
+})
+
+test('a real model without a key, and a taken port, are clear errors with a way out', async () => {
+  promise('F10')
+  const keyless = await startExample({ AGENCY_MODEL: 'gpt-5.4' })
+  expect((await keyless.exit)[0]).toBe(1)
+  expect(keyless.text()).toMatch(/OPENAI_API_KEY.*model: "demo"/)
+  const first = await startExample()
+  const second = await startExample({ PORT: new URL(first.url).port })
+  expect((await second.exit)[0]).toBe(1)
+  expect(second.text()).toMatch(/Port \d+ is taken.*PORT=8001/)
+})

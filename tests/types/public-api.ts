@@ -1,0 +1,109 @@
+// Read by the compiler only (npm test, stage "types"): what must compile does, and each @ts-expect-error must not.
+import { z } from 'zod'
+import {
+  Agency,
+  type AgencyResult,
+  Agent,
+  BaseTool,
+  flow,
+  Handoff,
+  type Model,
+  SendMessage,
+  serve,
+  tool,
+  toolFactory,
+} from '../../src/index.ts'
+
+const add = tool({
+  name: 'add',
+  parameters: z.object({ a: z.number(), b: z.number().optional() }),
+  execute: ({ a, b }, context) => {
+    const sum: number = a + (b ?? 0)
+    const user = context.get<string>('user')
+    const known: string | undefined = user
+    // @ts-expect-error a field that the schema does not have
+    void (({ c }: { c: number }) => c)({ a, b })
+    return `${known} ${sum}`
+  },
+})
+// @ts-expect-error execute is required
+tool({ name: 'x' })
+tool<{ q: string }>({ name: 'raw', parameters: { type: 'object' }, execute: ({ q }) => q.toUpperCase() })
+
+class Address extends BaseTool.define({ street: z.string(), zip: z.int().optional() }) {
+  run(): string {
+    const zip: number | undefined = this.zip
+    // @ts-expect-error zip may be missing
+    const sure: number = this.zip
+    return `${this.street.toUpperCase()} ${zip} ${sure} ${this.context.currentAgentName}`
+  }
+}
+class Empty extends BaseTool.define({}) {
+  run() {
+    return this.toolCallId
+  }
+}
+// @ts-expect-error a tool class needs run()
+class Lazy extends BaseTool.define({}) {}
+
+const ceo = new Agent({ name: 'CEO', model: 'gpt-5.4', tools: [add, Address, Empty] })
+const dev = new Agent({
+  name: 'Dev',
+  instructions: async (context) => `For ${context.get('user')}`,
+  outputType: z.object({ ok: z.boolean() }),
+})
+// @ts-expect-error a name is required
+new Agent({ model: 'gpt-5.4' })
+// @ts-expect-error the option is written modelSettings
+new Agent({ name: 'X', model_settings: {} })
+new Agent({ name: 'X', modelSettings: { temperature: 0.2, toolChoice: 'auto', reasoning: { effort: 'low' } } })
+// @ts-expect-error temperature is a number
+new Agent({ name: 'X', modelSettings: { temperature: 'hot' } })
+
+class Quiet extends Handoff {
+  static override addReminder = false
+}
+class Ask extends SendMessage {
+  static override toolName = 'send_message_kindly'
+}
+const agency = new Agency(ceo, {
+  communicationFlows: [
+    [ceo, dev],
+    [ceo, dev, Quiet],
+    [ceo, dev, [Ask, Handoff]],
+    flow(ceo, dev),
+    [flow(ceo, dev), Ask],
+    ceo.to(dev),
+  ],
+})
+// @ts-expect-error a flow joins agents
+new Agency(ceo, { communicationFlows: [[ceo, 'Dev']] })
+
+export async function uses(): Promise<void> {
+  const result: AgencyResult = await agency.getResponse('Hi', { recipientAgent: dev, maxTurns: null })
+  const cost: number | undefined = result.usage?.total_cost
+  const stream = agency.getResponseStream([{ role: 'user', content: 'Hi' }])
+  for await (const text of stream.textStream()) void text.length
+  // @ts-expect-error there are two ways to cancel
+  stream.cancel('later')
+  const server = await serve({
+    agencies: { agency, made: ({ loadThreads }) => new Agency(ceo, { loadThreads }) },
+    tools: [Address],
+  })
+  const port: number = server.port
+  const app = await serve({ agencies: { agency }, listen: false })
+  await app.inject('/agency/get_metadata')
+  // @ts-expect-error the option is written corsOrigins
+  await serve({ agencies: { agency }, cors_origins: ['*'] })
+  const document: string = toolFactory.getOpenApiSchema([add, Address], { url: 'https://tools.example' })
+  void [cost, port, document, Lazy]
+}
+
+export const custom: Model = {
+  name: 'mine',
+  async *streamTurn({ input, tools }, signal) {
+    signal.throwIfAborted()
+    yield { events: [{ type: 'response.created' }], bytes: input.length + tools.length }
+  },
+  completeTurn: async () => ({ output: [] }),
+}
