@@ -96,3 +96,26 @@ test('ten turns over three agents, always replaying new_messages, are accepted b
   expect(toHelper.length).toBeGreaterThan(6)
   for (const { body } of toHelper) expect(JSON.stringify(body.input)).not.toMatch(/"turn \d+"/)
 })
+
+test('with store: false reasoning travels encrypted and no id of an earlier response is sent', async () => {
+  promise('F1')
+  const upstream = await useUpstream(() => ({ text: 'Hi' }))
+  const agent = new Agent({ name: 'Assistant', model: 'gpt-5.4', modelSettings: { store: false } })
+  const { url } = await startServer({ agencies: { solo: new Agency(agent) } })
+  const about = { agent: 'Assistant', callerAgent: null, timestamp: 1 }
+  const chat_history = [
+    { role: 'user', content: 'Before', ...about },
+    { id: 'rs_1', type: 'reasoning', summary: [], encrypted_content: 'abc', ...about },
+    { id: 'rs_2', type: 'reasoning', summary: [], ...about },
+    { id: 'msg_1', type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'Yes' }], ...about },
+  ]
+  await post(`${url}/solo/get_response`, { message: 'Now', chat_history })
+  const { body } = upstream.seen[0] as { body: { [key: string]: unknown } }
+  expect(body).toMatchObject({ store: false, include: ['reasoning.encrypted_content'] })
+  expect((body.input as { id?: string; type?: string }[]).map(({ id, type }) => `${type} ${id}`)).toEqual([
+    'undefined undefined',
+    'reasoning rs_1',
+    'message undefined',
+    'message undefined',
+  ])
+})

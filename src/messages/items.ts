@@ -22,6 +22,18 @@ export function toModelItem(message: InputItem): InputItem {
   return item
 }
 
+/**
+ * Items for a provider that stores nothing (`store: false`): it knows none of its earlier ids, and reasoning is only of
+ * use to it with its encrypted content.
+ */
+export function withoutServerState(items: readonly InputItem[]): InputItem[] {
+  return items.flatMap((item) => {
+    if (item.type === 'reasoning') return item.encrypted_content ? [item] : []
+    const { id: _, ...rest } = item
+    return [rest]
+  })
+}
+
 /** True for a call that needs an output of ours: function calls (hosted calls answer themselves). */
 const isCall = (item: InputItem) => item.type === 'function_call'
 const isOutput = (item: InputItem) => item.type === 'function_call_output'

@@ -43,6 +43,7 @@ export interface ModelSettings {
   truncation?: 'auto' | 'disabled'
   reasoning?: { effort?: string | null; summary?: string | null; [key: string]: unknown }
   verbosity?: 'low' | 'medium' | 'high'
+  /** `false`: the provider keeps nothing; reasoning then travels encrypted and earlier ids are left out. */
   store?: boolean
   metadata?: Record<string, string>
   include?: string[]

@@ -1,5 +1,6 @@
 import type OpenAI from 'openai'
 import { errorText, modelFailed } from '../errors.ts'
+import { withoutServerState } from '../messages/items.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from './model.ts'
 import { readSse } from './sse.ts'
@@ -84,13 +85,15 @@ function buildBody(
   if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
   if (settings.verbosity !== undefined) text.verbosity = settings.verbosity
   const choice = settings.toolChoice
+  const unstored = settings.store === false
+  const include = [...(settings.include ?? []), ...(unstored ? ['reasoning.encrypted_content'] : [])]
   const named = typeof choice === 'string' && !['auto', 'required', 'none'].includes(choice)
   return dropUnset({
     model,
     instructions: request.instructions,
-    input: request.input,
+    input: unstored ? withoutServerState(request.input) : request.input,
     tools,
-    include: settings.include ?? [],
+    include: [...new Set(include)],
     truncation: settings.truncation ?? 'auto',
     temperature: settings.temperature,
     top_p: settings.topP,

@@ -1,0 +1,84 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { createCheck } from './check.ts'
+import { schemaOf } from './define.ts'
+
+const zodSchema = z.object({
+  name: z.string(),
+  count: z.int().min(0).optional(),
+  ratio: z.number(),
+  on: z.boolean(),
+  list: z.array(z.int()),
+  inner: z.object({ at: z.number() }).nullable(),
+})
+const schema = schemaOf(zodSchema)
+const checks = {
+  zod: createCheck(schema, zodSchema, 'ignore'),
+  json: createCheck(schema, undefined, 'as-schema'),
+}
+const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => !Object.is(value, -0))
+const valid = fc.record(
+  {
+    name: fc.string(),
+    count: fc.nat(),
+    ratio: finite,
+    on: fc.boolean(),
+    list: fc.array(fc.integer(), { maxLength: 4 }),
+    inner: fc.option(fc.record({ at: finite })),
+  },
+  { requiredKeys: ['name', 'ratio', 'on', 'list', 'inner'] },
+)
+
+test.for(Object.entries(checks))(
+  '%s: valid arguments pass as they are, and written as texts where that is harmless',
+  ([, check]) => {
+    fc.assert(
+      fc.property(valid, (value) => {
+        expect(check(value, [])).toEqual({ ok: true, value: { ...value } })
+        const texts = { ...value, on: String(value.on), list: value.list.map(String) }
+        expect(check(texts, [])).toEqual({ ok: true, value: { ...value } })
+      }),
+    )
+  },
+)
+
+test.for(Object.entries(checks))(
+  '%s: anything else is refused with details that point at the place, never thrown',
+  ([, check]) => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const result = check(value, ['body'])
+        if (!result.ok)
+          for (const detail of result.details) {
+            expect(detail.loc[0]).toBe('body')
+            expect(detail.msg.length).toBeGreaterThan(0)
+          }
+      }),
+    )
+    fc.assert(
+      fc.property(valid, fc.constantFrom('name', 'ratio', 'on', 'list'), (value, field) => {
+        const result = check({ ...value, [field]: { wrong: true } }, ['body'])
+        expect(result.ok).toBe(false)
+        expect(result.ok ? [] : result.details.map((detail) => detail.loc.slice(0, 2))).toEqual([['body', field]])
+      }),
+    )
+  },
+)
+
+test('strings stay strict, and numbers are not cut to fit', () => {
+  const check = createCheck(schemaOf(z.object({ text: z.string(), count: z.int() })), undefined, 'as-schema')
+  expect(check({ text: 5, count: 1 }, [])).toMatchObject({
+    ok: false,
+    details: [{ type: 'string_type', loc: ['text'] }],
+  })
+  expect(check({ text: 'x', count: '1.5' }, [])).toMatchObject({ ok: false, details: [{ loc: ['count'] }] })
+  expect(check({ text: 'x', count: '99999999999999999999' }, [])).toMatchObject({ ok: false })
+})
+
+test('a hostile key neither passes nor pollutes', () => {
+  const check = createCheck(schema, undefined, 'as-schema')
+  const hostile = JSON.parse('{"__proto__": {"polluted": true}, "constructor": {"x": 1}}')
+  expect(check(hostile, []).ok).toBe(false)
+  expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
+})
