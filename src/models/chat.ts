@@ -1,47 +1,24 @@
 import { randomBytes } from 'node:crypto'
-import type OpenAI from 'openai'
-import { errorText, modelFailed } from '../errors.ts'
+import { modelFailed } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
+import { type ApiOptions, apiModel, dropUnset, readSse } from './api.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
-import { readSse } from './sse.ts'
-
-export interface ChatOptions {
-  client: () => Promise<OpenAI>
-  name: string
-  extraArgs?: JsonObject | undefined
-}
 
 /** A Model over Chat Completions: it speaks Responses events, synthesised from the chunks in the original's order. */
-export function chatModel({ client, name, extraArgs }: ChatOptions): Model {
-  const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
-    try {
-      const body = buildBody(name, request, stream, extraArgs)
-      return await (await client()).chat.completions.create(body as never, { signal }).asResponse()
-    } catch (error) {
-      signal.throwIfAborted()
-      throw modelFailed(errorText(error), error)
-    }
-  }
-  return {
-    name,
-    async *streamTurn(request, signal) {
-      yield* synthesise(name, await call(request, true, signal), signal)
-    },
-    async completeTurn(request, signal) {
-      const answer: unknown = await (await call(request, false, signal)).json().catch((error: unknown) => {
-        signal.throwIfAborted()
-        throw modelFailed(`The model's answer could not be read: ${errorText(error)}`, error)
-      })
-      const choice = isObject(answer) && Array.isArray(answer.choices) ? answer.choices[0] : undefined
-      if (!isObject(answer) || !isObject(choice) || !isObject(choice.message))
-        throw modelFailed('The model answered with something that is no chat completion.')
-      const turn = new Turn(name)
+export const chatModel = (options: ApiOptions): Model =>
+  apiModel(options, {
+    send: (client, body, call) => client.chat.completions.create(body as never, call),
+    buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
+    readStream: (response, signal) => synthesise(options.name, response, signal),
+    readAnswer(answer) {
+      const choice: unknown = Array.isArray(answer.choices) ? answer.choices[0] : undefined
+      if (!isObject(choice) || !isObject(choice.message)) return undefined
+      const turn = new Turn(options.name)
       turn.read({ ...answer, choices: [{ delta: indexCalls(choice.message) }] })
       return turn.finish().response
     },
-  }
-}
+  })
 
 /** A finished message has no indexes on its calls; a delta does. */
 const indexCalls = (message: JsonObject): JsonObject => ({
@@ -239,7 +216,7 @@ function buildBody(
     function: { name, description, parameters, strict },
   }))
   const { extra_body, ...rest } = extraArgs ?? {}
-  const body: JsonObject = {
+  return dropUnset({
     model,
     messages: toMessages(request),
     tools: tools.length > 0 ? tools : undefined,
@@ -257,8 +234,7 @@ function buildBody(
     ...rest,
     ...(isObject(extra_body) ? extra_body : {}),
     ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
-  }
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))
+  })
 }
 
 /** Responses items as chat messages; calls of one turn belong to one assistant message. Reasoning and hosted calls are left out. */

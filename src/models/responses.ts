@@ -1,51 +1,19 @@
-import type OpenAI from 'openai'
-import { errorText, modelFailed } from '../errors.ts'
+import { modelFailed } from '../errors.ts'
 import { withoutServerState } from '../messages/items.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
+import { type ApiOptions, apiModel, dropUnset, readSse } from './api.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from './model.ts'
-import { readSse } from './sse.ts'
 
 const TERMINAL = new Set(['response.completed', 'response.failed', 'response.incomplete', 'error'])
 
-export interface ResponsesOptions {
-  /** Made on first use, because importing the client costs start-up time. */
-  client: () => Promise<OpenAI>
-  name: string
-  /** `client_config.model_settings_extra_args`: merged into every body. */
-  extraArgs?: JsonObject | undefined
-}
-
-/** A Model over the Responses API. The client keeps authentication, retries and base URLs; the parsing is ours, once per event. */
-export function responsesModel({ client, name, extraArgs }: ResponsesOptions): Model {
-  const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
-    try {
-      const openai = await client()
-      const body = buildBody(name, request, stream, extraArgs)
-      const headers = request.settings.extraHeaders
-      return await openai.responses.create(body as never, { signal, ...(headers ? { headers } : {}) }).asResponse()
-    } catch (error) {
-      signal.throwIfAborted()
-      throw modelFailed(errorText(error), error)
-    }
-  }
-  return {
-    name,
-    async *streamTurn(request, signal) {
-      yield* parse(await call(request, true, signal), signal)
-    },
-    async completeTurn(request, signal) {
-      const response = await call(request, false, signal)
-      try {
-        const answer: unknown = await response.json()
-        if (isObject(answer) && Array.isArray(answer.output)) return answer as ModelResponse
-      } catch (error) {
-        signal.throwIfAborted()
-        throw modelFailed(`The model's answer could not be read: ${errorText(error)}`, error)
-      }
-      throw modelFailed('The model answered with something that is no response.')
-    },
-  }
-}
+/** A Model over the Responses API; each event is parsed once. */
+export const responsesModel = (options: ApiOptions): Model =>
+  apiModel(options, {
+    send: (client, body, call) => client.responses.create(body as never, call),
+    buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
+    readStream: parse,
+    readAnswer: (answer) => (Array.isArray(answer.output) ? (answer as ModelResponse) : undefined),
+  })
 
 /** One array of parsed events per network chunk. */
 async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<EventBatch> {
@@ -123,6 +91,3 @@ function toBodyFields(args: JsonObject | undefined): JsonObject {
     text: verbosity === undefined ? rest.text : { verbosity },
   })
 }
-
-const dropUnset = (value: JsonObject): JsonObject =>
-  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined))

@@ -1,0 +1,83 @@
+import { StringDecoder } from 'node:string_decoder'
+import { createParser } from 'eventsource-parser'
+import type OpenAI from 'openai'
+import { errorText, modelFailed } from '../errors.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
+import type { EventBatch, Model, ModelResponse, TurnRequest } from './model.ts'
+
+/** The largest single event a provider may send, in characters. */
+const MAX_EVENT_CHARS = 64 * 1024 * 1024
+
+/**
+ * Reads a provider's event stream: `onData` gets the data of each event, then the size of the network chunk they came in
+ * is yielded. Whoever stops pulling stops the network read.
+ * @throws MODEL_FAILED when the stream breaks or `onData` cannot read it; the signal's reason after an abort
+ */
+export async function* readSse(
+  response: Response,
+  signal: AbortSignal,
+  onData: (data: string) => void,
+): AsyncGenerator<number> {
+  const parser = createParser({ onEvent: ({ data }) => onData(data), maxBufferSize: MAX_EVENT_CHARS })
+  const decoder = new StringDecoder('utf8')
+  try {
+    for await (const chunk of response.body as unknown as AsyncIterable<Buffer>) {
+      parser.feed(decoder.write(chunk))
+      yield chunk.byteLength
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw modelFailed(`The model's stream broke: ${errorText(error)}`, error)
+  }
+  signal.throwIfAborted()
+}
+
+export interface ApiOptions {
+  /** Made on first use, because importing the client costs start-up time. */
+  client: () => Promise<OpenAI>
+  name: string
+  /** `client_config.model_settings_extra_args`: merged into every body. */
+  extraArgs?: JsonObject | undefined
+}
+
+/** What one of a provider's APIs has of its own. */
+export interface Api {
+  send(client: OpenAI, body: JsonObject, options: { signal: AbortSignal }): { asResponse(): Promise<Response> }
+  buildBody(request: TurnRequest, stream: boolean): JsonObject
+  readStream(response: Response, signal: AbortSignal): AsyncIterable<EventBatch>
+  /** Undefined for an answer of another kind. */
+  readAnswer(answer: JsonObject): ModelResponse | undefined
+}
+
+/** A Model over the `openai` client, which keeps authentication, retries and base URLs; bodies and parsing are the API's. */
+export function apiModel({ client, name }: ApiOptions, api: Api): Model {
+  const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
+    try {
+      const headers = request.settings.extraHeaders
+      const options = headers === undefined ? { signal } : { signal, headers }
+      return await api.send(await client(), api.buildBody(request, stream), options).asResponse()
+    } catch (error) {
+      signal.throwIfAborted()
+      throw modelFailed(errorText(error), error)
+    }
+  }
+  return {
+    name,
+    async *streamTurn(request, signal) {
+      yield* api.readStream(await call(request, true, signal), signal)
+    },
+    async completeTurn(request, signal) {
+      const answer: unknown = await (await call(request, false, signal)).json().catch((error: unknown) => {
+        signal.throwIfAborted()
+        throw modelFailed(`The model's answer could not be read: ${errorText(error)}`, error)
+      })
+      const response = isObject(answer) ? api.readAnswer(answer) : undefined
+      if (response === undefined) throw modelFailed('The model answered with something that is no answer of its API.')
+      return response
+    },
+  }
+}
+
+/** A body without the fields that are not set: they are left to the provider. */
+export const dropUnset = (body: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))
