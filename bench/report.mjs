@@ -183,8 +183,10 @@ export function report(results) {
     results.closed,
     ['drop, talking', 'cancel, talking', 'drop, silent', 'cancel, silent'],
     (entry) =>
-      ['drop, model talking', 'cancel, model talking', 'drop, model silent', 'cancel, model silent'].map(
-        (key) => `${number(entry[key]?.median, 1)} (${number(entry[key]?.max, 1)})`,
+      ['drop, model talking', 'cancel, model talking', 'drop, model silent', 'cancel, model silent'].map((key) =>
+        Number.isFinite(entry[key]?.max)
+          ? `${number(entry[key].median, 1)} (${number(entry[key].max, 1)})`
+          : 'open after 2 s',
       ),
   )
   return out.join('\n')
