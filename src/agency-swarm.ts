@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { AgencyGraph } from './agency/agency.ts'
 import { Agent } from './agency/agent.ts'
+import type { RunHooks } from './agency/hooks.ts'
 import { describeAgency } from './agency/metadata.ts'
 import { toData } from './dialects/native.ts'
 import { unknownAgent } from './errors.ts'
@@ -24,6 +25,8 @@ export interface RunOptions {
   maxTurns?: number | null
   /** Another address, key or model for this run, in the wire's names. */
   clientConfig?: ClientConfig
+  /** Listeners of this run. */
+  hooks?: RunHooks
   /** Aborting it cancels the run at once. */
   signal?: AbortSignal
 }
@@ -121,6 +124,7 @@ export class Agency extends AgencyGraph {
       additionalInstructions: options.additionalInstructions,
       userContext: contextOverride === undefined ? this.userContext : { ...this.userContext, ...contextOverride },
       secrets: secretsOf(clientConfig),
+      hooks: options.hooks,
       streaming,
       maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
     })

@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'INVALID_TOOL'
   | 'INVALID_REQUEST'
   | 'EMPTY_MESSAGE'
+  | 'GUARDRAIL_TRIPPED'
   | 'RUN_FAILED'
   | 'MODEL_FAILED'
   | 'UNKNOWN_TOOL'
@@ -94,7 +95,13 @@ export const gatewayRefused = (host: string) =>
   )
 
 // ---- runs
+/** What a tripped guardrail has to say; undefined for any other error. */
+export const guidanceOf = (error: unknown): string | undefined =>
+  error instanceof AgencyError && error.code === 'GUARDRAIL_TRIPPED' ? errorText(error.cause) : undefined
 export const emptyMessage = () => new AgencyError('EMPTY_MESSAGE', 422, 'message cannot be empty')
+/** The `cause` carries the guidance. */
+export const guardrailTripped = (kind: 'InputGuardrail' | 'OutputGuardrail', guidance: string) =>
+  new AgencyError('GUARDRAIL_TRIPPED', 500, `Guardrail ${kind} triggered tripwire`, { cause: new Error(guidance) })
 export const unknownTool = (tool: string, agent: string) =>
   new AgencyError('UNKNOWN_TOOL', 500, `Tool ${tool} not found in agent ${agent}`)
 export const invalidOutput = (agent: string, reason: string) =>

@@ -1,8 +1,11 @@
 /** Every public name; a new line here is a promise. */
 export type { AgencyOptions, LoadThreads, SaveThreads } from './agency/agency.ts'
 export { Agent, type AgentOptions, type Instructions } from './agency/agent.ts'
-export type { AgencyContext } from './agency/context.ts'
+export type { AgencyContext, AgentInfo } from './agency/context.ts'
 export { type CommunicationFlow, flow, Handoff, SendMessage } from './agency/flows.ts'
+export type { GuardrailResult, InputGuardrail, OutputGuardrail } from './agency/guardrails.ts'
+export type { RunHooks, ToolCall } from './agency/hooks.ts'
+export type { SystemReminder } from './agency/reminders.ts'
 export { Agency, type AgencyResult, type AgencyStream, type RunOptions } from './agency-swarm.ts'
 export type { AgencyFactory, Limits } from './composition.ts'
 export { AgencyError, type ErrorCode } from './errors.ts'

@@ -118,6 +118,7 @@ export const REQUIRED: readonly PromiseId[] = [
   'F5',
   'F6',
   'F7',
+  'F8',
   'F9',
   'F10',
   'F11',

@@ -13,6 +13,7 @@ import {
   SendMessage,
   type SendMessageClass,
 } from './flows.ts'
+import type { RunHooks } from './hooks.ts'
 
 export type LoadThreads = () => StoredMessage[] | Promise<StoredMessage[]>
 export type SaveThreads = (messages: StoredMessage[]) => void | Promise<void>
@@ -33,6 +34,8 @@ export interface AgencyOptions {
   saveThreads?: SaveThreads
   /** The class of flows that name none. */
   sendMessageToolClass?: SendMessageClass
+  /** Listeners of every run of this agency. */
+  hooks?: RunHooks
 }
 
 const OPTIONS = new Set([
@@ -44,6 +47,7 @@ const OPTIONS = new Set([
   'loadThreads',
   'saveThreads',
   'sendMessageToolClass',
+  'hooks',
 ])
 
 /** A send_message tool of one sender: every recipient it reaches, by lower-case name. */
@@ -71,6 +75,7 @@ export class AgencyGraph {
   readonly userContext: { [key: string]: unknown }
   readonly loadThreads: LoadThreads | undefined
   readonly saveThreads: SaveThreads | undefined
+  readonly hooks: RunHooks | undefined
   readonly #roles: ReadonlyMap<string, Role>
 
   constructor(entry: Agent | readonly Agent[], options: AgencyOptions = {}) {
@@ -85,6 +90,7 @@ export class AgencyGraph {
     this.userContext = options.userContext ?? {}
     this.loadThreads = options.loadThreads
     this.saveThreads = options.saveThreads
+    this.hooks = options.hooks
     this.edges = readFlows(options.communicationFlows ?? [], options.sendMessageToolClass ?? SendMessage)
     const shared = (options.sharedTools ?? []).map(asFunctionTool)
     const agents = new Map<string, Agent>()

@@ -8,6 +8,9 @@ import { asFunctionTool, type ToolClass } from '../tools/base-tool.ts'
 import type { FunctionTool } from '../tools/tool.ts'
 import { Chain } from './chain.ts'
 import type { AgencyContext } from './context.ts'
+import { type InputGuardrail, type OutputGuardrail, readGuardrails } from './guardrails.ts'
+import type { RunHooks } from './hooks.ts'
+import { checkReminders, type SystemReminder } from './reminders.ts'
 
 /** A text, the path of a file that holds it, or a function that makes it anew for every model call. */
 export type Instructions = string | ((context: AgencyContext, agent: Agent) => string | Promise<string>)
@@ -30,6 +33,17 @@ export interface AgentOptions {
   quickReplies?: readonly string[]
   /** Told to this agent when a conversation is handed to it; a default sentence otherwise. */
   handoffReminder?: string
+  /** Run before the model is asked, in the conversation this agent starts with. */
+  inputGuardrails?: readonly InputGuardrail[]
+  /** Run on this agent's final answer. A trip gives the agent its guidance and another try. */
+  outputGuardrails?: readonly OutputGuardrail[]
+  /** How often an answer may be tried again after an output guardrail tripped. Default 1. */
+  validationAttempts?: number
+  /** Default false: a tripped input guardrail answers with its guidance. True: the run fails. */
+  raiseInputGuardrailError?: boolean
+  /** Notes for the model that are never stored. */
+  systemReminders?: readonly SystemReminder[]
+  hooks?: RunHooks
 }
 
 const OPTIONS = new Set([
@@ -43,7 +57,33 @@ const OPTIONS = new Set([
   'conversationStarters',
   'quickReplies',
   'handoffReminder',
+  'inputGuardrails',
+  'outputGuardrails',
+  'validationAttempts',
+  'raiseInputGuardrailError',
+  'systemReminders',
+  'hooks',
 ])
+
+/** Options of older versions of the original, and where they went. */
+const MOVED: { [option: string]: string } = {
+  temperature: 'modelSettings: { temperature }',
+  topP: 'modelSettings: { topP }',
+  maxCompletionTokens: 'modelSettings: { maxTokens }',
+  maxPromptTokens: 'modelSettings: { truncation: "auto" }',
+  reasoningEffort: 'modelSettings: { reasoning: { effort } }',
+  truncationStrategy: 'modelSettings: { truncation }',
+  parallelToolCalls: 'modelSettings: { parallelToolCalls }',
+  toolChoice: 'modelSettings: { toolChoice }',
+  responseValidator: 'outputGuardrails',
+  responseFormat: 'outputType',
+  returnInputGuardrailErrors: 'raiseInputGuardrailError',
+  throwInputGuardrailError: 'raiseInputGuardrailError',
+  handoffDescription: 'description',
+  sendMessageToolClass: 'a class in communicationFlows: [[a, b, MyMessage]]',
+  fileIds: 'file parts in the message',
+  examples: 'the instructions',
+}
 
 /**
  * One agent: a name, instructions, a model and tools. Requests never change it; after its first run its setters throw
@@ -54,6 +94,7 @@ export class Agent {
   readonly name: string
   #options: AgentOptions
   #tools: readonly FunctionTool[]
+  #guards: Guards
   #frozen = false
 
   constructor(options: AgentOptions) {
@@ -71,6 +112,7 @@ export class Agent {
     this.name = options.name
     this.#options = { ...options, ...resolveText(options.instructions) }
     this.#tools = readTools(options.tools ?? [])
+    this.#guards = readGuards(options)
   }
 
   get description(): string {
@@ -117,6 +159,25 @@ export class Agent {
     return this.#options.handoffReminder
   }
 
+  get inputGuardrails(): readonly InputGuardrail[] {
+    return this.#guards.input
+  }
+  get outputGuardrails(): readonly OutputGuardrail[] {
+    return this.#guards.output
+  }
+  get validationAttempts(): number {
+    return this.#options.validationAttempts ?? 1
+  }
+  get raiseInputGuardrailError(): boolean {
+    return this.#options.raiseInputGuardrailError ?? false
+  }
+  get systemReminders(): readonly SystemReminder[] {
+    return this.#options.systemReminders ?? []
+  }
+  get hooks(): RunHooks | undefined {
+    return this.#options.hooks
+  }
+
   /** Adds one tool; refused after the first run like every other change. */
   addTool(tool: FunctionTool | ToolClass): void {
     this.tools = [...this.#tools, tool]
@@ -147,12 +208,32 @@ export class Agent {
   }
 }
 
+interface Guards {
+  input: readonly InputGuardrail[]
+  output: readonly OutputGuardrail[]
+}
+
+function readGuards({
+  name,
+  inputGuardrails,
+  outputGuardrails,
+  validationAttempts,
+  systemReminders,
+}: AgentOptions): Guards {
+  if (validationAttempts !== undefined && !(Number.isInteger(validationAttempts) && validationAttempts >= 0))
+    throw invalidOption(`validationAttempts of agent "${name}" has to be a whole number, 0 or more.`)
+  checkReminders(systemReminders, name)
+  return { input: readGuardrails(inputGuardrails, 'input'), output: readGuardrails(outputGuardrails, 'output') }
+}
+
 const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 const unknownOption = (key: string, agent: string) =>
-  OPTIONS.has(camel(key)) && camel(key) !== key
-    ? `Agent "${agent}" has the option "${key}"; here it is written "${camel(key)}".`
-    : `Agent "${agent}" has the unknown option "${key}". Known options: ${[...OPTIONS].join(', ')}.`
+  MOVED[camel(key)] !== undefined
+    ? `Agent "${agent}" has the option "${key}"; here that is ${MOVED[camel(key)]}.`
+    : OPTIONS.has(camel(key)) && camel(key) !== key
+      ? `Agent "${agent}" has the option "${key}"; here it is written "${camel(key)}".`
+      : `Agent "${agent}" has the unknown option "${key}". Known options: ${[...OPTIONS].join(', ')}.`
 
 /** First of two tools with one name wins, as in the original. */
 function readTools(tools: readonly unknown[]): readonly FunctionTool[] {

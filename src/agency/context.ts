@@ -15,6 +15,12 @@ export class AgencyContext {
   }
 }
 
+/** What listeners and guardrails are told about an agent. */
+export interface AgentInfo {
+  readonly name: string
+  readonly description: string
+}
+
 /**
  * A copy of a context for one request: objects, lists, maps and sets are copied to any depth; functions and instances of
  * classes (a database, a client) are shared.

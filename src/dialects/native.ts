@@ -1,4 +1,4 @@
-import type { RunEvent, Speaker } from '../runs/events.ts'
+import { nobody, type RunEvent, type Speaker } from '../runs/events.ts'
 import type { RunSummary } from '../runs/hub.ts'
 import type { JsonObject } from '../wire/json.ts'
 
@@ -27,6 +27,7 @@ export function createNativeDialect(scalars: StreamScalars) {
   }
 
   const toFrame = (event: RunEvent): string => {
+    if (event.kind === 'tripped') return frame(toJson({ error: event.content }))
     if (event.kind !== 'model') return frame(`{"data":${toJson(python ? asStrings(toData(event)) : toData(event))}}`)
     // The hot path: what the provider sent goes out as it came; all else is made once per speaker.
     const raw = escapeLineEnds(
@@ -75,6 +76,8 @@ export function toData(event: RunEvent): JsonObject {
       const { agent_run_id: _, ...sender } = identity(who)
       return { type: 'error', content: event.content, ...sender }
     }
+    case 'tripped':
+      return { type: 'error', content: event.content }
     default:
       return kind satisfies never
   }
@@ -96,12 +99,15 @@ export const toResponseBody = ({ finalOutput, newMessages, usage }: RunSummary):
 
 const view = (who: Speaker) => ({ name: who.agent, description: who.description })
 
-const identity = (who: Speaker): JsonObject => ({
-  agent: who.agent,
-  callerAgent: who.callerAgent,
-  agent_run_id: who.agentRunId,
-  ...(who.parentRunId === undefined ? {} : { parent_run_id: who.parentRunId }),
-})
+const identity = (who: Speaker): JsonObject =>
+  who === nobody
+    ? {}
+    : {
+        agent: who.agent,
+        callerAgent: who.callerAgent,
+        agent_run_id: who.agentRunId,
+        ...(who.parentRunId === undefined ? {} : { parent_run_id: who.parentRunId }),
+      }
 
 /** The root keys `item_id` and `call_id` of a raw event, as JSON to append. */
 function references(event: { [key: string]: unknown }): string {

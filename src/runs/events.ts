@@ -34,3 +34,8 @@ export type RunEvent =
       output?: unknown
     }
   | { kind: 'error'; who: Speaker; nested: boolean; content: string }
+  /** A guardrail ended the run. */
+  | { kind: 'tripped'; who: Speaker; content: string }
+
+/** The speaker of what is nobody's: it has no name and no id. */
+export const nobody: Speaker = { agent: '', description: '', callerAgent: null, agentRunId: '', parentRunId: undefined }

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { AgencyError, errorText, runNotFound, shuttingDown } from '../errors.ts'
+import { AgencyError, errorText, guidanceOf, runNotFound, shuttingDown } from '../errors.ts'
 import { emptyUsage } from '../models/usage.ts'
 import type { StoredMessage, Usage } from '../wire/message.ts'
 import { createRedactor } from '../wire/redact.ts'
+import type { RunState } from './conversation.ts'
 import { EventLog } from './event-log.ts'
-import type { RunEvent, Speaker } from './events.ts'
-import { type RunState, runLoop } from './loop.ts'
+import { nobody, type RunEvent } from './events.ts'
+import { runLoop } from './loop.ts'
 import type { RunPlan } from './plan.ts'
 import { MessageStore } from './store.ts'
 
@@ -135,6 +136,7 @@ export class Hub {
       usage: counted ? emptyUsage() : undefined,
       turns: 0,
       busy: new Set(),
+      lanes: new Map(),
       emit: (events, bytes) => {
         if (this.#options.onEvent !== undefined) this.#tell(events, id, agency.name)
         log.append(events, bytes)
@@ -155,7 +157,7 @@ export class Hub {
       if (!signal.aborted || shutdown) {
         thrown = shutdown ? signal.reason : error
         failure = state.explain(thrown, plan.recipient)
-        state.emit([{ kind: 'error', who: nobody, nested: false, content: failure }], failure.length)
+        state.emit([failureEvent(thrown, failure)], failure.length)
         this.#options.log('A run failed.', thrown, own)
       }
     }
@@ -192,4 +194,13 @@ interface Pumped {
   asked: () => CancelMode | undefined
 }
 
-const nobody: Speaker = { agent: '', description: '', callerAgent: null, agentRunId: '', parentRunId: undefined }
+/** An output guardrail's guidance is for the reader too; an input guardrail's was said before. */
+function failureEvent(error: unknown, failure: string): RunEvent {
+  const guidance = guidanceOf(error)
+  if (guidance === undefined) return { kind: 'error', who: nobody, nested: false, content: failure }
+  return {
+    kind: 'tripped',
+    who: nobody,
+    content: /OutputGuardrail/.test(failure) ? `${failure}: ${guidance}` : failure,
+  }
+}

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { AgencyGraph } from '../agency/agency.ts'
+import type { RunHooks } from '../agency/hooks.ts'
 import { latestTraceId } from '../messages/items.ts'
 import type { ModelProvider } from '../models/provider.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
@@ -17,6 +18,8 @@ export interface RunRequest {
   userContext: { [key: string]: unknown }
   /** Keys that the request brought: masked in every text that leaves. Default none. */
   secrets?: readonly string[]
+  /** Listeners of this run alone. */
+  hooks?: RunHooks | undefined
   streaming: boolean
   maxTurns: number | null
 }
@@ -31,6 +34,7 @@ export interface RunPlan {
   additionalInstructions: string
   userContext: { [key: string]: unknown }
   secrets: readonly string[]
+  hooks: RunHooks | undefined
   traceId: string
   streaming: boolean
   maxTurns: number | null
@@ -54,6 +58,7 @@ export function planRun(agency: AgencyGraph, provider: ModelProvider, request: R
     additionalInstructions: request.additionalInstructions ?? '',
     userContext: request.userContext,
     secrets: request.secrets ?? [],
+    hooks: request.hooks,
     traceId: latestTraceId(request.history) ?? newTraceId(),
     streaming: request.streaming,
     maxTurns: request.maxTurns,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { invalidTool } from '../errors.ts'
 import { createCheck } from './check.ts'
-import { schemaOf } from './define.ts'
+import { schemaOf, sequential } from './define.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
 
 /** What every instance of a tool class has beside its fields. */
@@ -11,12 +11,18 @@ export interface ToolInstance {
   run(): unknown
 }
 
+/** Settings of a tool class. `strict` (default false) asks the provider to follow the schema exactly; `oneCallAtATime` lets no other tool of the agent run beside it. */
+export interface ToolConfig {
+  strict?: boolean
+  oneCallAtATime?: boolean
+}
+
 export interface ToolClass {
   new (fields: never, context: ToolContext): ToolInstance
   readonly fields: z.ZodObject
   readonly toolName?: string
   readonly description: string
-  readonly toolConfig: { strict?: boolean }
+  readonly toolConfig: ToolConfig
   readonly name: string
 }
 
@@ -24,7 +30,7 @@ export interface ToolClass {
 export abstract class BaseTool implements ToolInstance {
   static readonly fields: z.ZodObject = z.object({})
   static description = ''
-  static toolConfig: { strict?: boolean } = {}
+  static toolConfig: ToolConfig = {}
   readonly context: ToolContext
   readonly toolCallId: string
   constructor(fields: unknown, context: ToolContext) {
@@ -51,7 +57,7 @@ export type DefinedToolClass<Shape extends z.ZodRawShape> = (abstract new (
 ) => BaseTool & Fields<Shape>) & {
   readonly fields: z.ZodObject
   description: string
-  toolConfig: { strict?: boolean }
+  toolConfig: ToolConfig
 }
 
 const isToolClass = (value: unknown): value is ToolClass =>
@@ -76,13 +82,15 @@ export function asFunctionTool(value: unknown): FunctionTool {
 
 function toolFromClass(toolClass: ToolClass): FunctionTool {
   const parameters = schemaOf(toolClass.fields)
+  const { strict = false, oneCallAtATime = false } = toolClass.toolConfig
   return Object.freeze<FunctionTool>({
     kind: 'function',
     origin: 'class',
     name: toolClass.toolName ?? toolClass.name,
-    description: toolClass.description,
+    description: oneCallAtATime ? sequential(toolClass.description) : toolClass.description,
     parameters,
-    strict: toolClass.toolConfig.strict ?? false,
+    strict,
+    oneCallAtATime,
     check: createCheck(parameters, toolClass.fields, 'ignore'),
     run: async (value, context) => new toolClass(value as never, context).run(),
   })

@@ -13,6 +13,8 @@ export interface ToolDefinition<Input> {
   parameters?: z.ZodType<Input> | JsonSchema
   /** Ask the provider to follow the schema exactly. Default true. */
   strict?: boolean
+  /** No other tool of the same agent may run beside it. Default false. */
+  oneCallAtATime?: boolean
   execute(input: Input, context: ToolContext): unknown
 }
 
@@ -40,14 +42,19 @@ export function tool<Input = { [key: string]: unknown }>(definition: ToolDefinit
     kind: 'function',
     origin: 'function',
     name,
-    description,
+    description: definition.oneCallAtATime ? sequential(description) : description,
     parameters,
     // Strict mode wants every property required; a schema with optional ones is sent as it is, unstrict.
     strict: strict && allRequired(parameters),
+    oneCallAtATime: definition.oneCallAtATime ?? false,
     check: createCheck(parameters, zodSchema, 'as-schema'),
     run: async (value, context) => execute(value as Input, context),
   })
 }
+
+/** The description of a tool that runs alone, for the model. */
+export const sequential = (description: string) =>
+  `${description} Call it alone: no other tool can run beside it.`.trim()
 
 function allRequired(schema: JsonSchema): boolean {
   const required = new Set(Array.isArray(schema.required) ? schema.required : [])

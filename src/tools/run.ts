@@ -1,4 +1,5 @@
 import { errorText } from '../errors.ts'
+import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
 
@@ -38,10 +39,12 @@ export async function runTool(
   }
 }
 
+const isContentPart = (value: unknown) => isObject(value) && /^input_(text|image|file)$/.test(String(value.type))
+
 function toOutput(value: unknown): ToolOutput {
   if (typeof value === 'string') return value
   if (value === undefined || value === null) return ''
-  if (Array.isArray(value) && value.length > 0 && value.every((part) => /^input_(text|image|file)$/.test(part?.type)))
-    return value
+  const parts: unknown[] = Array.isArray(value) ? value : [value]
+  if (parts.length > 0 && parts.every(isContentPart)) return parts as InputItem[]
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

@@ -30,6 +30,8 @@ export interface FunctionTool {
   /** The JSON Schema of the arguments, exactly as sent to the model. */
   readonly parameters: JsonSchema
   readonly strict: boolean
+  /** While it runs, its agent's other calls are turned away, and it is while others run. */
+  readonly oneCallAtATime: boolean
   /** Checks (and where harmless converts, "5" -> 5) the arguments. `loc` prefixes the details' location. */
   check(input: unknown, loc: readonly (string | number)[]): ToolInput
   /** Runs on a value that `check` accepted. Rejects with whatever the tool threw. */

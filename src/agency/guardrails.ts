@@ -1,0 +1,80 @@
+import { invalidOption } from '../errors.ts'
+import { isObject } from '../wire/json.ts'
+import type { InputItem } from '../wire/message.ts'
+import type { AgencyContext, AgentInfo } from './context.ts'
+
+/** What a guardrail found. `guidance` is said to the user (input) or to the agent, which then tries again (output). */
+export interface GuardrailResult {
+  tripwire: boolean
+  guidance?: string
+}
+/** Looks at the user's last messages (one text, or several in a list) before the model sees them. */
+export type InputGuardrail = (
+  input: string | string[],
+  context: AgencyContext,
+  agent: AgentInfo,
+) => GuardrailResult | Promise<GuardrailResult>
+/** Looks at an agent's final answer: a text, or the parsed value of an agent with `outputType`. */
+export type OutputGuardrail = (
+  output: unknown,
+  context: AgencyContext,
+  agent: AgentInfo,
+) => GuardrailResult | Promise<GuardrailResult>
+
+/**
+ * Guardrails as functions; objects of the Agents SDK (`{ name, execute }`) are adapted.
+ * @throws INVALID_OPTION for anything else
+ */
+export function readGuardrails(given: readonly unknown[] | undefined, kind: 'input' | 'output') {
+  return (given ?? []).map((value): InputGuardrail & OutputGuardrail => {
+    if (typeof value === 'function') return value as InputGuardrail & OutputGuardrail
+    if (!isObject(value) || typeof value.execute !== 'function')
+      throw invalidOption(
+        `${kind}Guardrails is a list of functions (${kind}, context, agent) => ({ tripwire, guidance }).`,
+      )
+    const execute = value.execute as (args: object) => unknown
+    return async (subject: unknown, context, agent) => {
+      const found = await execute(
+        kind === 'input' ? { input: subject, context, agent } : { agentOutput: subject, context, agent },
+      )
+      const { tripwireTriggered, outputInfo } = isObject(found) ? found : {}
+      return {
+        tripwire: tripwireTriggered === true,
+        guidance: typeof outputInfo === 'string' ? outputInfo : JSON.stringify(outputInfo ?? ''),
+      }
+    }
+  })
+}
+
+/** The guidance of the first guardrail that trips; undefined when none does. All run side by side. */
+export async function tripped(
+  guardrails: readonly ((subject: never, context: AgencyContext, agent: AgentInfo) => unknown)[],
+  subject: unknown,
+  context: AgencyContext,
+  agent: AgentInfo,
+): Promise<string | undefined> {
+  const results = await Promise.all(guardrails.map((check) => check(subject as never, context, agent)))
+  const hit = results.find((result) => isObject(result) && result.tripwire === true)
+  return isObject(hit) ? String(hit.guidance ?? '') : undefined
+}
+
+/** The texts of the user messages at the end of a conversation; undefined when there are none. */
+export function latestUserTexts(items: readonly InputItem[]): string | string[] | undefined {
+  const texts: string[] = []
+  for (const item of items.toReversed()) {
+    if (item.role !== 'user') break
+    const text = userText(item.content)
+    if (text !== '') texts.unshift(text)
+  }
+  return texts.length > 1 ? texts : texts[0]
+}
+
+function userText(content: unknown): string {
+  if (typeof content === 'string') return content
+  if (!Array.isArray(content)) return ''
+  return content
+    .flatMap((part) =>
+      isObject(part) && part.type === 'input_text' && typeof part.text === 'string' ? [part.text] : [],
+    )
+    .join('\n')
+}

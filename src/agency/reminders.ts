@@ -1,0 +1,70 @@
+import { invalidOption } from '../errors.ts'
+import { isObject } from '../wire/json.ts'
+import type { InputItem, StoredMessage } from '../wire/message.ts'
+import type { AgencyContext, AgentInfo } from './context.ts'
+
+type ReminderText = string | ((context: AgencyContext, agent: AgentInfo) => string | Promise<string>)
+/**
+ * A note the model gets beside the conversation, never stored: after each message of the user, or, with `everyToolCalls`,
+ * on the next model call after that many tool calls.
+ */
+export type SystemReminder = ReminderText | { everyToolCalls: number; message: ReminderText }
+
+/** How far a conversation has come since reminders were last looked at. */
+export interface ReminderProgress {
+  /** A message of the user is new to the model. */
+  newUserMessage: boolean
+  toolCallsBefore: number
+  toolCalls: number
+}
+
+/** @throws INVALID_OPTION for what is no reminder */
+export function checkReminders(given: readonly SystemReminder[] | undefined, agent: string): void {
+  for (const reminder of given ?? []) {
+    const message = isObject(reminder) ? reminder.message : reminder
+    const every = isObject(reminder) ? reminder.everyToolCalls : 1
+    if (!/^(string|function)$/.test(typeof message) || !Number.isInteger(every) || Number(every) < 1)
+      throw invalidOption(
+        `systemReminders of agent "${agent}" is a list of texts, functions, or { everyToolCalls: 3, message: ... }.`,
+      )
+  }
+}
+
+/** The reminders that are due before a model call, as items at the front of its input. */
+export async function dueReminders(
+  reminders: readonly SystemReminder[],
+  agent: AgentInfo,
+  context: AgencyContext,
+  { newUserMessage, toolCallsBefore, toolCalls }: ReminderProgress,
+): Promise<InputItem[]> {
+  const items: InputItem[] = []
+  for (const reminder of reminders) {
+    const counted = typeof reminder === 'object'
+    const due = counted
+      ? Math.floor(toolCalls / reminder.everyToolCalls) > Math.floor(toolCallsBefore / reminder.everyToolCalls)
+      : newUserMessage
+    if (!due) continue
+    const message = counted ? reminder.message : reminder
+    const content = typeof message === 'function' ? await message(context, agent) : message
+    if (content !== '') items.push({ role: 'system', content })
+  }
+  return items
+}
+
+const CONTROL = new Set(['handoff_reminder', 'recipient_reminder'])
+
+/**
+ * The note for an agent that the user addresses after another agent had been put in charge (docs/wire.md, "Messages");
+ * undefined when nothing has changed hands.
+ */
+export function recipientReminder(thread: readonly StoredMessage[], agent: AgentInfo): string | undefined {
+  let start = thread.findLastIndex((message) => message.role === 'user')
+  while (start > 0 && CONTROL.has(String(thread[start - 1]?.message_origin))) start--
+  const lastCall = thread.slice(Math.max(start, 0))
+  if (!lastCall.some((message) => CONTROL.has(String(message.message_origin)))) return undefined
+  const speaker = lastCall.findLast((message) => message.role === 'assistant')?.agent
+  if (speaker === undefined || speaker === agent.name) return undefined
+  const role = agent.description.trim()
+  const sentence = role === '' ? '' : ` Your role: ${role}${/[.!?]$/.test(role) ? '' : '.'}`
+  return `The user now talks to you: you are "${agent.name}".${sentence} Please go on with the task.`
+}

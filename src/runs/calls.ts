@@ -1,0 +1,146 @@
+import type { SendRoute } from '../agency/agency.ts'
+import { AgencyError, depthLimit, guidanceOf } from '../errors.ts'
+import { runTool, type ToolOutput } from '../tools/run.ts'
+import { isObject } from '../wire/json.ts'
+import type { InputItem } from '../wire/message.ts'
+import { type Ask, BYTES_PER_EVENT, type Conversation, notify, type RunState } from './conversation.ts'
+import type { Speaker } from './events.ts'
+
+/** Holds one more conversation of the same run and gives its final output. */
+export type Converse = (ask: Ask) => Promise<unknown>
+
+/** One call -> what the model reads. Rejects only when the whole run has to end. */
+export async function answerCall(
+  run: RunState,
+  conversation: Conversation,
+  call: InputItem,
+  converse: Converse,
+): Promise<ToolOutput> {
+  conversation.toolCalls++
+  const { role } = conversation
+  const name = String(call.name)
+  const lane = run.lanes.get(role.agent.name) ?? { running: 0, alone: undefined }
+  if (lane.alone !== undefined)
+    return `Error: the tool "${lane.alone}" is running and lets no other call run beside it. Call again when it has answered.`
+  const alone = role.tools.get(name)?.oneCallAtATime === true
+  if (alone && lane.running > 0)
+    return `Error: the tool "${name}" has to be called alone, and another call is running. Call it again by itself.`
+  run.lanes.set(role.agent.name, lane)
+  lane.running++
+  if (alone) lane.alone = name
+  try {
+    return await perform(run, conversation, call, converse)
+  } finally {
+    lane.running--
+    if (alone) lane.alone = undefined
+  }
+}
+
+async function perform(
+  run: RunState,
+  conversation: Conversation,
+  call: InputItem,
+  converse: Converse,
+): Promise<ToolOutput> {
+  const seen = { name: String(call.name), callId: String(call.call_id), argumentsJson: String(call.arguments ?? '') }
+  await notify(run, conversation, 'onToolStart', seen)
+  const output = await answer(run, conversation, call, converse)
+  await notify(run, conversation, 'onToolEnd', seen, output)
+  return output
+}
+
+function answer(run: RunState, conversation: Conversation, call: InputItem, converse: Converse): Promise<ToolOutput> {
+  const { role, context } = conversation
+  const name = String(call.name)
+  const args = typeof call.arguments === 'string' ? call.arguments : ''
+  const route = role.sends.get(name)
+  if (route !== undefined) return askAgent(run, conversation, route, String(call.call_id), args, converse)
+  const tool = role.tools.get(name)
+  if (tool === undefined)
+    return Promise.resolve('Error: only the first transfer of a turn counts; this one was ignored.')
+  const toolContext = Object.assign(Object.create(context), { toolCallId: String(call.call_id), signal: run.signal })
+  // A tool that ignores its signal is abandoned: the run does not wait for it.
+  return orAbort(runTool(tool, args, toolContext, run.redact), run.signal)
+}
+
+function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<T>()
+  const onAbort = () => reject(signal.reason)
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort, { once: true })
+  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', onAbort))
+}
+
+async function askAgent(
+  run: RunState,
+  { who, ask }: Conversation,
+  route: SendRoute,
+  callId: string,
+  argumentsJson: string,
+  converse: Converse,
+): Promise<string> {
+  const request = readAsk(route, argumentsJson)
+  if (typeof request === 'string') return request
+  const { recipient, message, additional } = request
+  if (ask.depth + 1 > run.plan.maxDepth) throw depthLimit(run.plan.maxDepth)
+  const pair = JSON.stringify([who.agent, recipient])
+  if (run.busy.has(pair))
+    return `Error: "${recipient}" is still working on your previous message. Wait for that answer before you send another.`
+  run.busy.add(pair)
+  try {
+    const input = [{ role: 'user', content: message }]
+    const output = await converse({
+      agent: recipient,
+      caller: who.agent,
+      parentRunId: callId,
+      input,
+      additionalInstructions: additional,
+      depth: ask.depth + 1,
+    })
+    return typeof output === 'string' ? output : JSON.stringify(output ?? '')
+  } catch (error) {
+    run.signal.throwIfAborted()
+    if (error instanceof AgencyError && /^(TURN|DEPTH)_LIMIT$/.test(error.code)) throw error
+    const reason = guidanceOf(error) ?? run.explain(error, recipient)
+    const child: Speaker = {
+      agent: recipient,
+      description: '',
+      callerAgent: who.agent,
+      agentRunId: '',
+      parentRunId: callId,
+    }
+    run.emit([{ kind: 'error', who: child, nested: true, content: reason }], BYTES_PER_EVENT)
+    return `Error: the agent "${recipient}" could not answer. ${reason}`
+  } finally {
+    run.busy.delete(pair)
+  }
+}
+
+/** The fields of a send_message call, or the text that tells the sender what is wrong with them. */
+function readAsk(
+  route: SendRoute,
+  argumentsJson: string,
+): string | { recipient: string; message: string; additional: string } {
+  const tool = route.via.toolName
+  let args: unknown
+  try {
+    args = JSON.parse(argumentsJson)
+  } catch {
+    return `Error: the arguments for tool ${tool} are not valid JSON.`
+  }
+  if (!isObject(args)) return `Error: the arguments for tool ${tool} have to be an object.`
+  for (const name of ['recipient_agent', 'message'])
+    if (typeof args[name] !== 'string' || args[name] === '') return `Error: tool ${tool} needs the parameter '${name}'.`
+  const recipient = route.recipients.get(String(args.recipient_agent).toLowerCase())
+  const known = [...route.recipients.values()].map((agent) => agent.name).join(', ')
+  if (recipient === undefined)
+    return `Error: there is no recipient agent '${args.recipient_agent}'. You can reach: ${known}`
+  const extra = route.via.extraParams?.safeParse(args)
+  if (extra?.success === false)
+    return `Error: the arguments for tool ${tool} do not fit. ${extra.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`
+  return {
+    recipient: recipient.name,
+    message: String(args.message),
+    additional: String(args.additional_instructions ?? ''),
+  }
+}

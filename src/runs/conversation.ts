@@ -1,0 +1,114 @@
+import type { Role } from '../agency/agency.ts'
+import { AgencyContext } from '../agency/context.ts'
+import { callHooks, type RunHooks } from '../agency/hooks.ts'
+import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
+import type { RunEvent, Speaker } from './events.ts'
+import type { RunPlan } from './plan.ts'
+import type { MessageStore } from './store.ts'
+
+/** What the turns of one request share. */
+export interface RunState {
+  readonly plan: RunPlan
+  readonly signal: AbortSignal
+  readonly store: MessageStore
+  usage: Usage | undefined
+  turns: number
+  /** "sender to recipient" pairs that are talking right now. */
+  readonly busy: Set<string>
+  /** Agent name -> its tool calls that are running right now; `alone` names the one that allows no other. */
+  readonly lanes: Map<string, { running: number; alone: string | undefined }>
+  emit(events: readonly RunEvent[], bytes: number): void
+  /** Undefined when the reader keeps up. */
+  room(): Promise<void> | undefined
+  /** True once a stop after the current turn was asked for. */
+  stopAfterTurn(): boolean
+  save(): Promise<void>
+  /** Masks the secrets that the server and this request know. */
+  redact(text: string): string
+  /** What a failure may tell a model or caller. */
+  explain(error: unknown, agent: string): string
+}
+
+/** One conversation to hold: the user's with the recipient, or one agent's with another. */
+export interface Ask {
+  agent: string
+  caller: string | null
+  parentRunId: string | undefined
+  input: readonly InputItem[]
+  additionalInstructions: string
+  depth: number
+}
+
+/** A conversation between two turns: plain data but for the role and context, which belong to the frozen graph. */
+export interface Conversation {
+  role: Role
+  who: Speaker
+  context: AgencyContext
+  readonly ask: Ask
+  /** History, incoming items and handoff reminders: what stands before the own items in every model call. */
+  readonly base: InputItem[]
+  /** Items of this conversation, stored when it ends; nested ones are stored before them by that. */
+  readonly own: StoredMessage[]
+  lastDirect: StoredMessage
+  /** The user's message was not yet part of a model call. */
+  newUserMessage: boolean
+  toolCalls: number
+  /** The count at the model call before. */
+  toolCallsBefore: number
+  /** Answers that an output guardrail turned back since this agent took over. */
+  rejected: number
+}
+
+/** What an event counts for in the reader's window, where its size is not known. */
+export const BYTES_PER_EVENT = 256
+
+export const speaker = (role: Role, ask: Ask, agentRunId: string): Speaker => ({
+  agent: role.agent.name,
+  description: role.agent.description,
+  callerAgent: ask.caller,
+  agentRunId,
+  parentRunId: ask.parentRunId,
+})
+
+export const contextOf = (run: RunState, role: Role) => new AgencyContext(run.plan.userContext, role.agent.name)
+
+/** An item with the keys that say whose it is. */
+export function stored(
+  run: RunState,
+  who: Speaker,
+  item: InputItem,
+  agentRunId: string = who.agentRunId,
+): StoredMessage {
+  return {
+    ...item,
+    agent: who.agent,
+    callerAgent: who.callerAgent,
+    agent_run_id: agentRunId,
+    ...(who.parentRunId === undefined ? {} : { parent_run_id: who.parentRunId }),
+    run_trace_id: run.plan.traceId,
+    history_protocol: 'responses',
+    timestamp: Date.now() * 1000,
+  }
+}
+
+export const itemEvent = (
+  who: Speaker,
+  name: (RunEvent & { kind: 'item' })['name'],
+  type: string,
+  raw: InputItem,
+): RunEvent => ({ kind: 'item', who, name, type, raw, source: who })
+
+type Rest<Name extends keyof RunHooks> =
+  Parameters<NonNullable<RunHooks[Name]>> extends [AgencyContext, unknown, ...infer More] ? More : never
+
+/** Tells the run's, the agency's and the agent's listeners; nothing is awaited when there are none. */
+export function notify<Name extends keyof RunHooks>(
+  { plan }: RunState,
+  { role, context }: Conversation,
+  name: Name,
+  ...rest: Rest<Name>
+): Promise<void> | undefined {
+  const listeners = [plan.hooks, plan.agency.hooks, role.agent.hooks]
+  if (listeners.every((listener) => listener?.[name] === undefined)) return undefined
+  return callHooks(listeners, name, ...([context, role.agent, ...rest] as never))
+}
