@@ -3,6 +3,7 @@ import { duplicateName, factoryFailed, invalidOption, missingApiKey, nothingToSe
 import { createModelEdge, describeModel } from './models/provider.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
+import { RequestLog } from './server/request-log.ts'
 import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
 import { asFunctionTool, type ToolClass } from './tools/base-tool.ts'
@@ -24,6 +25,10 @@ export interface BuildOptions {
   corsOrigins?: readonly string[]
   /** Origins that a request's `client_config.base_url` may name although they are not on the public internet, and which may get the server's own key. Default none. */
   trustedModelOrigins?: readonly string[]
+  /** Keep a log of every request that carries `x-agency-log-id`, read once at `/get_logs`. Default false. */
+  enableLogging?: boolean
+  /** Where those logs are kept. Default `activity-logs`. */
+  logsDir?: string
   /** Start without OPENAI_API_KEY although an agent needs it: every request then has to bring `client_config.api_key`. Default false. */
   keyPerRequest?: boolean
   /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
@@ -52,6 +57,10 @@ export interface Limits {
   idleTimeoutMs: number
   /** How long a stop waits for running work, in milliseconds. Default 30,000. */
   drainMs: number
+  /** A request log takes no more lines beyond this size, in bytes. Default 1 MiB. */
+  logBytes: number
+  /** Request logs that are kept; beyond it the oldest go. Default 1,000. */
+  logFiles: number
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -59,6 +68,8 @@ export const DEFAULT_LIMITS: Limits = {
   slowReaderBytes: 4 * 1024 * 1024,
   idleTimeoutMs: 75_000,
   drainMs: 30_000,
+  logBytes: 1024 * 1024,
+  logFiles: 1000,
 }
 const OPTIONS = new Set<string>([
   'agencies',
@@ -72,6 +83,8 @@ const OPTIONS = new Set<string>([
   'maxTurns',
   'exposeErrors',
   'onEvent',
+  'enableLogging',
+  'logsDir',
   'protectDocs',
   'serverUrl',
   'limits',
@@ -127,6 +140,9 @@ export async function createServices(options: BuildOptions, more: readonly strin
     streamScalars: options.streamScalars ?? 'json',
     heartbeatMs: options.heartbeatMs ?? 15_000,
     maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
+    requestLog: options.enableLogging
+      ? openLog(options.logsDir ?? 'activity-logs', limits, redact, logError)
+      : undefined,
     redact,
     stopping: () => stopping,
   }
@@ -142,9 +158,13 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const drain = async () => {
     stopping = true
     await hub.drain(limits.drainMs)
+    await services.requestLog?.flush()
   }
   return { shell, limits, drain, close: () => models.close() }
 }
+
+const openLog = (folder: string, limits: Limits, redact: (text: string) => string, onError: (error: unknown) => void) =>
+  new RequestLog({ folder, fileBytes: limits.logBytes, files: limits.logFiles, redact, onError })
 
 function checkOptions(options: BuildOptions, more: readonly string[]): void {
   const known = new Set([...OPTIONS, ...more])

@@ -20,6 +20,13 @@ export interface ServedAgency {
   make(callbacks: AgencyCallbacks): Promise<AgencyGraph>
 }
 
+/** Where a request's log lines go. */
+export interface RequestLogs {
+  writer(id: unknown): ((level: 'INFO' | 'WARNING' | 'ERROR', message: string, where: string) => void) | undefined
+  take(id: string): Promise<unknown[] | undefined>
+  flush(): Promise<void>
+}
+
 /** The bundle every route and dialect is given. */
 export interface Services {
   readonly agencies: readonly ServedAgency[]
@@ -29,6 +36,8 @@ export interface Services {
   readonly streamScalars: 'json' | 'python'
   readonly heartbeatMs: number
   readonly maxTurns: number | null
+  /** Set when request logs are kept. */
+  readonly requestLog: RequestLogs | undefined
   readonly redact: (text: string) => string
   /** True once the server has begun to stop: new work is refused. */
   readonly stopping: () => boolean

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { sendJson } from './error-handler.ts'
 
 const digest = (text: string) => createHash('sha256').update(text).digest()
 
@@ -13,14 +14,11 @@ export function createAuth(token: string | undefined) {
   return async (request: FastifyRequest, reply: FastifyReply) => {
     const given = /^bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (given === undefined) {
-      return reply
-        .code(401)
-        .header('www-authenticate', 'Bearer')
-        .header('connection', 'close')
-        .send({ detail: 'Not authenticated' })
+      reply.headers({ 'www-authenticate': 'Bearer', connection: 'close' })
+      return sendJson(reply, 401, { detail: 'Not authenticated' })
     }
     if (!timingSafeEqual(digest(given), expected))
-      return reply.code(401).header('connection', 'close').send({ detail: 'Unauthorized' })
+      return sendJson(reply.header('connection', 'close'), 401, { detail: 'Unauthorized' })
     return undefined
   }
 }

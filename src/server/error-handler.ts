@@ -3,8 +3,9 @@ import { AgencyError, errorText } from '../errors.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 
 /** JSON without a charset, as the original's clients expect it. */
-export function sendJson(reply: FastifyReply, status: number, body: unknown) {
-  return reply.code(status).header('content-type', 'application/json').serializer(String).send(JSON.stringify(body))
+export function sendJson(reply: FastifyReply, status: number, body: unknown, indent = 0) {
+  const text = JSON.stringify(body, null, indent)
+  return reply.code(status).header('content-type', 'application/json').serializer(String).send(text)
 }
 
 /** The one place where an error becomes an answer. Secrets are masked; stacks and unexpected texts stay in the log. */

@@ -82,6 +82,7 @@ const answerSchemas: ApiParts['schemas'] = {
     agency_swarm_version: text,
     allowed_local_file_dirs: { type: ['array', 'null'], items: text },
   }),
+  LogLines: { type: 'array', items: object({ message: text, details: { type: 'object' } }) },
   Detail: object({ detail: text }),
   Failure: object({ error: text }),
 }
@@ -95,10 +96,10 @@ const STREAM = {
 }
 
 /** The OpenAPI 3.1 document of a server; `url` is its own address. */
-export function describeApi({ agencies, tools }: Services, url: string): JsonObject {
+export function describeApi({ agencies, tools, requestLog }: Services, url: string): JsonObject {
   const parts: ApiParts = { paths: {}, schemas: {} }
   for (const [name, schema] of Object.entries({ ...requestSchemas(), ...answerSchemas })) {
-    if (agencies.length > 0) addSchema(parts.schemas, name, schema)
+    if (agencies.length > 0 || requestLog !== undefined) addSchema(parts.schemas, name, schema)
   }
   for (const { path, preview } of agencies) {
     const label = preview.name ?? decodeURIComponent(path)
@@ -142,6 +143,22 @@ export function describeApi({ agencies, tools }: Services, url: string): JsonObj
       { 404: answer('No such run is running.', 'Detail') },
     )
     add('get', 'get_metadata', 'The agency as a graph', undefined, answer('Agents, tools and flows', 'Metadata'))
+  }
+  if (requestLog !== undefined) {
+    const responses = {
+      200: answer('The lines; the log is gone afterwards', 'LogLines'),
+      400: answer('An empty id.', 'Failure'),
+      401: UNAUTHORIZED,
+      404: answer('No such log.', 'Failure'),
+      422: INVALID,
+    }
+    const summary = "Read a request's log"
+    const requestBody = { content: jsonContent(schemaRef('LogRequest')), required: true }
+    const parameters = [{ name: 'log_id', in: 'query', required: true, schema: text }]
+    parts.paths['/get_logs'] = {
+      post: { summary, operationId: 'get_logs', requestBody, responses, security: BEARER },
+      get: { summary, operationId: 'get_logs_by_query', parameters, responses, security: BEARER },
+    }
   }
   const info = { title: 'agency-swarm-js', version: VERSION, description: 'Agencies and tools over HTTP.' }
   return toDocument(info, url, describeTools(tools, parts))

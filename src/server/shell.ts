@@ -6,6 +6,7 @@ import { createCors } from './cors.ts'
 import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { registerAgencies } from './routes/agency.ts'
+import { registerLogs } from './routes/logs.ts'
 import { registerTools } from './routes/tools.ts'
 
 export interface ShellOptions {
@@ -34,6 +35,7 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
     if (auth !== undefined) api.addHook('onRequest', auth)
     registerAgencies(api, options.services, cors.headersFor)
     registerTools(api, options.services)
+    if (options.services.requestLog !== undefined) registerLogs(api, options.services.requestLog)
     if (options.protectDocs) registerDocs(api, options.services, options.serverUrl)
   })
   if (!options.protectDocs) registerDocs(scope, options.services, options.serverUrl)

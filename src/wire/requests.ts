@@ -46,6 +46,7 @@ const cancel = z.object({
     .nullish()
     .describe('Stop at once (default), or after the current turn and its tools.'),
 })
+const logRequest = z.object({ log_id: z.string().describe('The value of the x-agency-log-id header.') })
 const item = z.record(z.string(), z.unknown())
 /** `message` and `chat_history` as documented; they are checked by hand, with FastAPI's codes and without copies. */
 const described = z
@@ -58,10 +59,12 @@ const described = z
 /** JSON Schemas of the request bodies, by the names the original's OpenAPI document gives them. */
 export const requestSchemas = (): { [name: string]: JsonObject } =>
   Object.fromEntries(
-    Object.entries({ ModifiedRequest: described, CancelRequest: cancel }).map(([title, schema]) => {
-      const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' })
-      return [title, { title, ...json }]
-    }),
+    Object.entries({ ModifiedRequest: described, CancelRequest: cancel, LogRequest: logRequest }).map(
+      ([title, schema]) => {
+        const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' })
+        return [title, { title, ...json }]
+      },
+    ),
   )
 
 export type ClientConfig = z.infer<typeof clientConfig>
@@ -81,6 +84,13 @@ export function parseAgencyRequest(body: unknown, agents: readonly string[]): Ag
     message: object.message as string | InputItem[],
     chat_history: (object.chat_history ?? []) as StoredMessage[],
   }
+}
+
+/** What /get_logs is asked for; `place` is where it stood. @throws RequestInvalid */
+export function parseLogRequest(given: unknown, place: string): { log_id: string } {
+  const parsed = logRequest.safeParse(asObject(given))
+  if (!parsed.success) throw new RequestInvalid(detailsFromZod(parsed.error.issues, given, [place]))
+  return parsed.data
 }
 
 /** The body of cancel_response_stream. @throws RequestInvalid */

@@ -202,13 +202,15 @@ export function modes({ mock, tmp }: { mock: string; tmp: string }): { [mode: st
   const tools = [exampleTool, addNumbers, failTool, Address, BrokenTool, DictTool]
   const trustedModelOrigins = [mock]
   return {
-    main: { agencies, tools, trustedModelOrigins },
+    main: { agencies, tools, trustedModelOrigins, enableLogging: true, logsDir: `${tmp}/logs` },
     auth: {
       agencies,
       tools,
       trustedModelOrigins,
       appTokenEnv: 'CONFORMANCE_TOKEN',
       corsOrigins: ['https://app.example.com'],
+      enableLogging: true,
+      logsDir: `${tmp}/auth-logs`,
     },
     plain: {
       agencies: { starter_agency: starterAgency, ...agencies },

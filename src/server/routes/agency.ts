@@ -8,6 +8,7 @@ import { planRun } from '../../runs/plan.ts'
 import type { ServedAgency, Services } from '../../services.ts'
 import { parseAgencyRequest, parseCancelRequest, secretsOf } from '../../wire/requests.ts'
 import { sendJson } from '../error-handler.ts'
+import { LOG_HEADER, runListener, writeEnd } from '../request-log.ts'
 
 /** Clients gate on it: the version of the original whose wire is spoken. */
 const WIRE_VERSION = '1.11.0'
@@ -54,6 +55,7 @@ function registerAgency(
     if (services.stopping()) throw shuttingDown()
     const request = parseAgencyRequest(httpRequest.body, served.preview.agentNames)
     const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
+    const write = services.requestLog?.writer(httpRequest.headers[LOG_HEADER])
     const plan = planRun(agency, await models.provider(request.client_config), {
       message: request.message,
       history: await load(agency.loadThreads, request.chat_history),
@@ -61,10 +63,13 @@ function registerAgency(
       additionalInstructions: request.additional_instructions,
       userContext: { ...copyContext(agency.userContext), ...request.user_context },
       secrets: secretsOf(request.client_config),
+      hooks: write === undefined ? undefined : runListener(write),
       streaming,
       maxTurns,
     })
-    return hub.start(plan, served)
+    const run = hub.start(plan, served)
+    if (write !== undefined) void run.done.then((summary) => writeEnd(write, summary))
+    return run
   }
 
   app.get(`${base}/get_metadata`, async (request, reply) =>

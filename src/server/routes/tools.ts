@@ -6,9 +6,10 @@ import { toolFailure } from '../../tools/run.ts'
 import type { ToolContext } from '../../tools/tool.ts'
 import { RequestInvalid } from '../../wire/requests.ts'
 import { sendJson } from '../error-handler.ts'
+import { LOG_HEADER } from '../request-log.ts'
 
 /** `POST /tool/<name>` for every standalone tool. */
-export function registerTools(app: FastifyInstance, { tools, redact }: Services): void {
+export function registerTools(app: FastifyInstance, { tools, redact, requestLog }: Services): void {
   for (const tool of tools) {
     app.post(`/tool/${encodeURIComponent(tool.name)}`, async (request, reply) => {
       const checked = tool.check(request.body, ['body'])
@@ -21,6 +22,11 @@ export function registerTools(app: FastifyInstance, { tools, redact }: Services)
       try {
         return sendJson(reply, 200, { response: (await tool.run(checked.value, context)) ?? null })
       } catch (error) {
+        requestLog?.writer(request.headers[LOG_HEADER])?.(
+          'ERROR',
+          `Tool ${tool.name} failed: ${errorText(error)}`,
+          'tool',
+        )
         if (tool.origin === 'class') return sendJson(reply, 500, { Error: redact(errorText(error)) })
         return sendJson(reply, 200, { response: redact(toolFailure(tool.name, error)) })
       }

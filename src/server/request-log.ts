@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { RunHooks } from '../agency/hooks.ts'
+import type { RunSummary } from '../runs/hub.ts'
+import type { RequestLogs } from '../services.ts'
+import { isObject } from '../wire/json.ts'
+
+/** The header that names the log a request writes to. */
+export const LOG_HEADER = 'x-agency-log-id'
+const SAFE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/
+const PRUNE_EVERY = 100
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
+
+type WriteLine = NonNullable<ReturnType<RequestLogs['writer']>>
+
+export interface RequestLogOptions {
+  folder: string
+  /** A log that has grown to this takes no more lines. */
+  fileBytes: number
+  /** Beyond this many logs the oldest go. */
+  files: number
+  redact: (text: string) => string
+  onError: (error: unknown) => void
+}
+
+/** Logs per request, kept as `<folder>/<id>.jsonl` until they are read; each is read once. */
+export class RequestLog implements RequestLogs {
+  readonly #options: RequestLogOptions
+  /** Id -> the end of its writes. */
+  readonly #pending = new Map<string, Promise<void>>()
+  #opened = 0
+
+  constructor(options: RequestLogOptions) {
+    this.#options = { ...options, folder: resolve(options.folder) }
+  }
+
+  /** A writer for the log a header names; undefined for no id or one that is not safe as a file name. */
+  writer(id: unknown): WriteLine | undefined {
+    if (typeof id !== 'string' || !SAFE_ID.test(id)) return undefined
+    if (this.#opened++ % PRUNE_EVERY === 0) void this.#prune().catch(this.#options.onError)
+    return (level, message, where) => {
+      const text = this.#options.redact(message).replace(/\p{Cc}/gu, ' ')
+      const location = { file: 'agency-swarm-js', function: where, line: 0 }
+      const line = `${JSON.stringify({ message: text, details: { timestamp: localTime(), level, location } })}\n`
+      const written = (this.#pending.get(id) ?? Promise.resolve())
+        .then(() => this.#append(id, line))
+        .catch(this.#options.onError)
+      this.#pending.set(id, written)
+      void written.then(() => this.#pending.get(id) === written && this.#pending.delete(id))
+    }
+  }
+
+  /** The lines of a log, which is gone afterwards; undefined when there is none. */
+  async take(id: string): Promise<unknown[] | undefined> {
+    if (!SAFE_ID.test(id)) return undefined
+    await this.#pending.get(id)
+    const taken = join(this.#options.folder, `.${randomUUID()}.taken`)
+    try {
+      await rename(this.#pathOf(id), taken) // of two readers one wins
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+    try {
+      const file = await open(taken, O_RDONLY | O_NOFOLLOW)
+      const text = await file.readFile('utf8').finally(() => file.close())
+      return text
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ELOOP') return undefined // a link is not ours
+      throw error
+    } finally {
+      await unlink(taken)
+    }
+  }
+
+  /** Everything that was written so far is on disk. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#pending.values())
+  }
+
+  #pathOf(id: string): string {
+    return join(this.#options.folder, `${id}.jsonl`)
+  }
+
+  async #append(id: string, line: string): Promise<void> {
+    await mkdir(this.#options.folder, { recursive: true })
+    const file = await open(this.#pathOf(id), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600)
+    try {
+      const { size } = await file.stat()
+      if (size + line.length <= this.#options.fileBytes) await file.write(line)
+    } finally {
+      await file.close()
+    }
+  }
+
+  async #prune(): Promise<void> {
+    const { folder, files } = this.#options
+    const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.jsonl'))
+    if (names.length <= files) return
+    const aged = await Promise.all(
+      names.map(async (name) => ({ name, at: (await stat(join(folder, name)).catch(() => ({ mtimeMs: 0 }))).mtimeMs })),
+    )
+    for (const { name } of aged.sort((a, b) => a.at - b.at).slice(0, names.length - files))
+      await unlink(join(folder, name)).catch(() => {})
+  }
+}
+
+/** ISO time of this machine's zone, without the zone, as the original writes it. */
+function localTime(): string {
+  const now = new Date()
+  return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, -1)
+}
+
+/** What a run tells its log. Texts of users, tools and models stay out of it. */
+export const runListener = (write: WriteLine): RunHooks => ({
+  onAgentStart: (_, agent) => write('INFO', `Agent ${agent.name} starts`, 'agent'),
+  onAgentEnd: (_, agent) => write('INFO', `Agent ${agent.name} has answered`, 'agent'),
+  onHandoff: (_, from, to) => write('INFO', `Agent ${from.name} hands over to ${to.name}`, 'handoff'),
+  onToolStart: (_, agent, call) => write('INFO', `Agent ${agent.name} calls tool ${call.name}`, 'tool'),
+  onToolEnd: (_, agent, call) => write('INFO', `Tool ${call.name} has answered ${agent.name}`, 'tool'),
+  onLlmStart: (_, agent, request) =>
+    write('INFO', `Agent ${agent.name} asks its model (${request.input.length} items)`, 'model'),
+  onLlmEnd: (_, agent, response) =>
+    write('INFO', `The model of ${agent.name} has answered (${response.output.length} items)`, 'model'),
+})
+
+/** How a run ended. */
+export function writeEnd(write: WriteLine, { failure, cancelled, usage }: RunSummary): void {
+  if (failure !== undefined) write('ERROR', `The run failed: ${failure}`, 'run')
+  else if (cancelled) write('WARNING', 'The run was cancelled', 'run')
+  else write('INFO', `The run is done${isObject(usage) ? ` (${usage.total_tokens} tokens)` : ''}`, 'run')
+}

@@ -1,0 +1,117 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { Agency, Agent, type ServeOptions, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
+import { post, startServer, useUpstream } from './support/client.ts'
+
+interface Line {
+  message: string
+  details: { timestamp: string; level: string; location: object }
+}
+
+async function serveLogged(options: Partial<ServeOptions> = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'logs-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const fails = tool({
+    name: 'fails',
+    execute: () => {
+      throw new Error('sk-server-key\n{"message":"forged"}\u001b[31m')
+    },
+  })
+  const agent = new Agent({ name: 'Assistant', model: 'gpt-4.1', tools: [fails] })
+  const logsDir = join(folder, 'logs')
+  const { url } = await startServer({
+    agencies: { solo: new Agency(agent) },
+    tools: [fails],
+    enableLogging: true,
+    logsDir,
+    ...options,
+  })
+  const run = (id: string, message = 'a private question') =>
+    post(`${url}/solo/get_response`, { message, user_context: { pin: 'pin-1234' } }, { 'x-agency-log-id': id })
+  const take = (log_id: string) => post(`${url}/get_logs`, { log_id })
+  return { folder, logsDir, url, run, take }
+}
+
+test('a request with a log id is logged, and its log is read once, by POST or GET', async () => {
+  promise('A7', 'B9')
+  await useUpstream((_body, index) =>
+    index % 2 === 0 ? { calls: [{ name: 'fails', arguments: {} }] } : { text: 'Done' },
+  )
+  const { url, run, take, logsDir } = await serveLogged()
+  await run('first-1')
+  const answer = await take('first-1')
+  const lines = JSON.parse(await answer.clone().text()) as Line[]
+  expect(await answer.text()).toMatch(/^\[\n {2}\{\n {4}"message"/)
+  expect(lines.map((line) => line.message)).toEqual([
+    'Agent Assistant starts',
+    'Agent Assistant asks its model (1 items)',
+    'The model of Assistant has answered (1 items)',
+    'Agent Assistant calls tool fails',
+    'Tool fails has answered Assistant',
+    'Agent Assistant asks its model (3 items)',
+    'The model of Assistant has answered (1 items)',
+    'Agent Assistant has answered',
+    'The run is done (30 tokens)',
+  ])
+  expect(lines[0]?.details).toMatchObject({
+    level: 'INFO',
+    timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+$/),
+  })
+  expect([(await take('first-1')).status, await (await take('first-1')).json()]).toEqual([
+    404,
+    { error: 'Log file not found' },
+  ])
+  await run('second')
+  const both = await Promise.all([fetch(`${url}/get_logs?log_id=second`), take('second')])
+  expect(both.map((response) => response.status).sort()).toEqual([200, 404])
+  expect(readdirSync(logsDir)).toEqual([])
+  expect([(await take('')).status, await (await take('')).json()]).toEqual([400, { error: 'Log ID is required' }])
+  expect((await post(`${url}/get_logs`, {})).status).toBe(422)
+  expect((await fetch(`${url}/get_logs`)).status).toBe(422)
+})
+
+test('no secret, private text or control sequence lands in a line, and no id leaves the folder', async () => {
+  promise('A7')
+  await useUpstream(() => ({ status: 400, message: 'a private question sk-server-key' }))
+  const { url, run, take, folder, logsDir } = await serveLogged({ exposeErrors: true })
+  await run('failing')
+  await post(`${url}/tool/fails`, {}, { 'x-agency-log-id': 'failing' })
+  const read = () => readFileSync(join(logsDir, 'failing.jsonl'), 'utf8')
+  await expect.poll(read).toMatch(/The run failed[^]*Tool fails failed: \[redacted\]/)
+  const text = read()
+  for (const secret of ['sk-server-key', 'pin-1234', '\u001b', '\\u001b']) expect(text).not.toContain(secret)
+  for (const line of text.trim().split('\n')) expect(Object.keys(JSON.parse(line))).toEqual(['message', 'details'])
+  writeFileSync(join(folder, 'outside.jsonl'), '{"message":"outside"}\n')
+  for (const id of ['../outside', '..%2Foutside', `${folder}/outside`, '.hidden', 'a'.repeat(200), 'a/b']) {
+    await run(id)
+    expect((await take(id)).status, id).toBe(404)
+  }
+  symlinkSync(join(folder, 'outside.jsonl'), join(logsDir, 'linked.jsonl'))
+  expect((await take('linked')).status).toBe(404)
+  symlinkSync(join(folder, 'outside.jsonl'), join(logsDir, 'linked.jsonl'))
+  await run('linked')
+  expect(readFileSync(join(folder, 'outside.jsonl'), 'utf8')).toBe('{"message":"outside"}\n')
+  expect(readdirSync(folder).sort()).toEqual(['logs', 'outside.jsonl'])
+})
+
+test('a log stops growing at its bound, and the oldest logs make room', async () => {
+  promise('A7')
+  await useUpstream(() => ({ text: 'Done' }))
+  const { run, logsDir } = await serveLogged({ limits: { logBytes: 500, logFiles: 3 } })
+  for (let index = 0; index < 3; index++) await run('small')
+  expect(readFileSync(join(logsDir, 'small.jsonl')).length).toBeLessThanOrEqual(500)
+  for (let index = 0; index < 103; index++) await run(`log-${index}`)
+  await expect.poll(() => readdirSync(logsDir).length).toBeLessThan(20)
+})
+
+test('without enableLogging there is no such route and no file', async () => {
+  promise('A7')
+  await useUpstream(() => ({ text: 'Done' }))
+  const { run, take, logsDir } = await serveLogged({ enableLogging: false })
+  await run('first')
+  expect((await take('first')).status).toBe(404)
+  expect(existsSync(logsDir)).toBe(false)
+})
