@@ -80,7 +80,7 @@ test('no secret, private text or control sequence lands in a line, and no id lea
   await run('failing')
   await post(`${url}/tool/fails`, {}, { 'x-agency-log-id': 'failing' })
   const read = () => readFileSync(join(logsDir, 'failing.jsonl'), 'utf8')
-  await expect.poll(read).toMatch(/The run failed[^]*Tool fails failed: \[redacted\]/)
+  await expect.poll(read).toMatch(/The run failed.*Tool fails failed: \[redacted\]/s)
   const text = read()
   for (const secret of ['sk-server-key', 'pin-1234', '\u001b', '\\u001b']) expect(text).not.toContain(secret)
   for (const line of text.trim().split('\n')) expect(Object.keys(JSON.parse(line))).toEqual(['message', 'details'])
