@@ -38,7 +38,7 @@ export function createNativeDialect(scalars: StreamScalars) {
 
   return {
     /** The first frame. */
-    meta: (runId: string) => `event: meta\n${frame(toJson({ run_id: runId }))}`,
+    open: (runId: string) => `event: meta\n${frame(toJson({ run_id: runId }))}`,
     /** All frames of one batch as one string: one write. */
     frames(events: readonly RunEvent[]): string {
       let out = ''

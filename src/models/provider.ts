@@ -1,7 +1,7 @@
 import { missingApiKey, providerNotSupported } from '../errors.ts'
+import { createFetch } from '../net/http.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import { chatModel } from './chat.ts'
-import { createFetch } from './http.ts'
 import type { Model } from './model.ts'
 import { responsesModel } from './responses.ts'
 
@@ -59,7 +59,7 @@ const CONNECTIONS = { keepAliveTimeout: 60_000, bodyTimeout: 120_000, headersTim
 /** Everything between the turn loop and the providers: connection pools, one shared client, a client per request that asks for one. */
 export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
   const pool = once(async () => new (await import('undici')).Agent(CONNECTIONS))
-  const guarded = once(async () => (await import('./guard.ts')).createGuardedAgent(CONNECTIONS))
+  const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(CONNECTIONS))
   const own: Route = { baseURL: options.baseURL, apiKey: options.apiKey, foreign: false, fetch: createFetch(pool) }
   const guardedFetch = createFetch(guarded)
   const shared = createProvider(options, own, undefined)
@@ -75,7 +75,7 @@ export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
           { ...own, baseURL: base_url, apiKey: api_key ?? own.apiKey },
           config as ClientConfig,
         )
-      await (await import('./guard.ts')).checkAddress(base_url)
+      await (await import('../net/guard.ts')).checkAddress(base_url)
       const route = { baseURL: base_url, apiKey: api_key ?? undefined, foreign: true, fetch: guardedFetch }
       return createProvider(options, route, config as ClientConfig)
     },

@@ -7,7 +7,8 @@ const SRC = resolve(import.meta.dirname, '../../src')
 /** Lowest first; a file may import its own floor and those below. */
 const FLOORS = [
   ['errors.ts', 'version.ts', 'wire'],
-  ['tools', 'files', 'messages'],
+  ['net', 'tools', 'messages'],
+  ['files'],
   ['models', 'threads'],
   ['agency'],
   ['runs'],
@@ -24,7 +25,6 @@ const APART: readonly (readonly [string, string])[] = [
   ['errors.ts', 'wire'],
   ['models', 'threads'],
   ['tools', 'messages'],
-  ['tools', 'files'],
 ]
 
 const roomOf = (file: string) => file.split('/')[0] as string

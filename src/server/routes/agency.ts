@@ -1,25 +1,18 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { copyContext } from '../../agency/context.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { describeAgency } from '../../agency/metadata.ts'
 import { createNativeDialect, toResponseBody } from '../../dialects/native.ts'
-import { AgencyError, errorText, shuttingDown } from '../../errors.ts'
+import { shuttingDown } from '../../errors.ts'
 import type { Run } from '../../runs/hub.ts'
-import { planRun } from '../../runs/plan.ts'
 import type { ServedAgency, Services } from '../../services.ts'
-import { parseAgencyRequest, parseCancelRequest, secretsOf } from '../../wire/requests.ts'
+import { parseAgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
 import { sendJson } from '../error-handler.ts'
-import { LOG_HEADER, runListener, writeEnd } from '../request-log.ts'
+import { abandonWhenGone, writeStream } from '../event-stream.ts'
+import { LOG_HEADER } from '../request-log.ts'
+import { startRun } from '../start-run.ts'
 
 /** Clients gate on it: the version of the original whose wire is spoken. */
 const WIRE_VERSION = '1.11.0'
 const CANCEL_WAIT_MS = 60_000
-
-const SSE_HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-cache',
-  connection: 'keep-alive',
-  'x-accel-buffering': 'no',
-}
 
 type CorsHeaders = (origin: string | undefined) => { [name: string]: string }
 type AgencyOf = (request: FastifyRequest) => ServedAgency
@@ -48,28 +41,13 @@ function registerAgency(
   agencyOf: AgencyOf,
   corsHeaders: CorsHeaders,
 ): void {
-  const { hub, models, maxTurns } = services
+  const { hub } = services
 
-  const start = async (httpRequest: FastifyRequest, streaming: boolean): Promise<Run> => {
-    const served = agencyOf(httpRequest)
+  const start = async (request: FastifyRequest, streaming: boolean): Promise<Run> => {
+    const served = agencyOf(request)
     if (services.stopping()) throw shuttingDown()
-    const request = parseAgencyRequest(httpRequest.body, served.preview.agentNames)
-    const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
-    const write = services.requestLog?.writer(httpRequest.headers[LOG_HEADER])
-    const plan = planRun(agency, await models.provider(request.client_config), {
-      message: request.message,
-      history: await load(agency.loadThreads, request.chat_history),
-      recipient: request.recipient_agent,
-      additionalInstructions: request.additional_instructions,
-      userContext: { ...copyContext(agency.userContext), ...request.user_context },
-      secrets: secretsOf(request.client_config),
-      hooks: write === undefined ? undefined : runListener(write),
-      streaming,
-      maxTurns,
-    })
-    const run = hub.start(plan, served)
-    if (write !== undefined) void run.done.then((summary) => writeEnd(write, summary))
-    return run
+    const asked = parseAgencyRequest(request.body, served.preview.agentNames)
+    return startRun(services, served, asked, { streaming, logId: request.headers[LOG_HEADER] })
   }
 
   app.get(`${base}/get_metadata`, async (request, reply) =>
@@ -90,7 +68,8 @@ function registerAgency(
 
   app.post(`${base}/get_response_stream`, async (request, reply) => {
     const run = await start(request, true)
-    await writeStream(services, request, reply, run, corsHeaders(request.headers.origin))
+    const dialect = createNativeDialect(services.streamScalars)
+    await writeStream(services, reply, run, dialect, corsHeaders(request.headers.origin))
   })
 
   app.post(`${base}/cancel_response_stream`, async (request, reply) => {
@@ -107,103 +86,5 @@ function registerAgency(
       new_messages,
       timed_out: !ended,
     })
-  })
-}
-
-/** A store that fails must not fail the request that asked for the history it brought itself. */
-async function load(
-  loadThreads: ServedAgency['preview']['loadThreads'],
-  sent: Awaited<ReturnType<typeof parseAgencyRequest>>['chat_history'],
-) {
-  const loaded = loadThreads === undefined ? sent : await loadThreads()
-  return Array.isArray(loaded) ? loaded : sent
-}
-
-/** Calls back when the client hangs up before the answer is out; watched on the response, which also sees it after the body was read. */
-function abandonWhenGone(reply: FastifyReply, abandon: () => void): () => void {
-  const onClose = () => {
-    if (!reply.raw.writableFinished) abandon()
-  }
-  reply.raw.on('close', onClose)
-  return () => reply.raw.off('close', onClose)
-}
-
-async function writeStream(
-  services: Services,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  run: Run,
-  cors: { [name: string]: string },
-) {
-  const dialect = createNativeDialect(services.streamScalars)
-  const out = reply.raw
-  reply.hijack()
-  const release = abandonWhenGone(reply, () => services.hub.abandon(run.id))
-  out.writeHead(200, { ...SSE_HEADERS, ...cors })
-  const writer = new TurnWriter(out)
-  const heartbeat = setInterval(() => {
-    if (!writer.wrote && !out.writableNeedDrain) out.write(': keepalive\n\n')
-    writer.wrote = false
-  }, services.heartbeatMs)
-  try {
-    writer.push(dialect.meta(run.id))
-    for await (const events of run.events ?? []) {
-      writer.push(dialect.frames(events))
-      if (out.writableNeedDrain && !(await drained(out))) break
-    }
-    writer.end(dialect.end(run.id, await run.done))
-  } catch (error) {
-    services.hub.abandon(run.id)
-    request.log.error(error instanceof AgencyError ? error : errorText(error))
-    out.destroy()
-  } finally {
-    clearInterval(heartbeat)
-    if (out.writableEnded) out.once('finish', release)
-    else release()
-  }
-}
-
-/** How much may gather for one write. */
-const WRITE_CHARS = 65_536
-
-/** Gathers what is said within one turn of the event loop into one write: a chunk of the model's is a chunk of ours. */
-class TurnWriter {
-  wrote = false
-  #pending = ''
-  readonly #out: NodeJS.WritableStream
-
-  constructor(out: NodeJS.WritableStream) {
-    this.#out = out
-  }
-  push(text: string): void {
-    if (this.#pending === '') setImmediate(() => this.#flush())
-    this.#pending += text
-    if (this.#pending.length > WRITE_CHARS) this.#flush()
-  }
-  end(text: string): void {
-    this.#out.end(this.#pending + text)
-    this.#pending = ''
-  }
-  #flush(): void {
-    if (this.#pending === '') return
-    this.wrote = true
-    this.#out.write(this.#pending)
-    this.#pending = ''
-  }
-}
-
-/** True when the socket takes more, false when it is gone. */
-function drained(out: NodeJS.WritableStream & { destroyed?: boolean }): Promise<boolean> {
-  if (out.destroyed) return Promise.resolve(false)
-  return new Promise((resolve) => {
-    const done = (open: boolean) => {
-      out.off('drain', onDrain)
-      out.off('close', onClose)
-      resolve(open)
-    }
-    const onDrain = () => done(true)
-    const onClose = () => done(false)
-    out.on('drain', onDrain)
-    out.on('close', onClose)
   })
 }

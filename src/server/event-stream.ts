@@ -1,0 +1,111 @@
+import type { FastifyReply } from 'fastify'
+import { AgencyError, errorText } from '../errors.ts'
+import type { RunEvent } from '../runs/events.ts'
+import type { Run, RunSummary } from '../runs/hub.ts'
+import type { Services } from '../services.ts'
+
+const SSE_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache',
+  connection: 'keep-alive',
+  'x-accel-buffering': 'no',
+}
+
+/** Calls back when the client hangs up before the answer is out; watched on the response, which also sees it after the body was read. */
+export function abandonWhenGone(reply: FastifyReply, abandon: () => void): () => void {
+  const onClose = () => {
+    if (!reply.raw.writableFinished) abandon()
+  }
+  reply.raw.on('close', onClose)
+  return () => reply.raw.off('close', onClose)
+}
+
+/** A protocol spoken over a run: its events as the frames of an event stream. */
+export interface StreamDialect {
+  /** The first frames. */
+  open(runId: string): string
+  /** All frames of one batch as one string. */
+  frames(events: readonly RunEvent[]): string
+  /** The last frames. */
+  end(runId: string, summary: RunSummary): string
+}
+
+/** Answers with a run as an event stream; a client that leaves ends the run. `cors` are headers that Fastify would have sent. */
+export async function writeStream(
+  { hub, heartbeatMs }: Pick<Services, 'hub' | 'heartbeatMs'>,
+  reply: FastifyReply,
+  run: Run,
+  dialect: StreamDialect,
+  cors: { [name: string]: string },
+): Promise<void> {
+  const out = reply.raw
+  reply.hijack()
+  const release = abandonWhenGone(reply, () => hub.abandon(run.id))
+  out.writeHead(200, { ...SSE_HEADERS, ...cors })
+  const writer = new TurnWriter(out)
+  const heartbeat = setInterval(() => {
+    if (!writer.wrote && !out.writableNeedDrain) out.write(': keepalive\n\n')
+    writer.wrote = false
+  }, heartbeatMs)
+  try {
+    writer.push(dialect.open(run.id))
+    for await (const events of run.events ?? []) {
+      writer.push(dialect.frames(events))
+      if (out.writableNeedDrain && !(await drained(out))) break
+    }
+    writer.end(dialect.end(run.id, await run.done))
+  } catch (error) {
+    hub.abandon(run.id)
+    reply.log.error(error instanceof AgencyError ? error : errorText(error))
+    out.destroy()
+  } finally {
+    clearInterval(heartbeat)
+    if (out.writableEnded) out.once('finish', release)
+    else release()
+  }
+}
+
+/** How much may gather for one write. */
+const WRITE_CHARS = 65_536
+
+/** Gathers what is said within one turn of the event loop into one write: a chunk of the model's is a chunk of ours. */
+class TurnWriter {
+  wrote = false
+  #pending = ''
+  readonly #out: NodeJS.WritableStream
+
+  constructor(out: NodeJS.WritableStream) {
+    this.#out = out
+  }
+  push(text: string): void {
+    if (this.#pending === '') setImmediate(() => this.#flush())
+    this.#pending += text
+    if (this.#pending.length > WRITE_CHARS) this.#flush()
+  }
+  end(text: string): void {
+    this.#out.end(this.#pending + text)
+    this.#pending = ''
+  }
+  #flush(): void {
+    if (this.#pending === '') return
+    this.wrote = true
+    this.#out.write(this.#pending)
+    this.#pending = ''
+  }
+}
+
+/** True when the socket takes more, false when it is gone. */
+function drained(out: NodeJS.WritableStream & { destroyed?: boolean }): Promise<boolean> {
+  if (out.destroyed) return Promise.resolve(false)
+  return new Promise((resolve) => {
+    const done = (open: boolean) => {
+      out.off('drain', onDrain)
+      out.off('close', onClose)
+      resolve(open)
+    }
+    const onDrain = () => done(true)
+    const onClose = () => done(false)
+    out.on('drain', onDrain)
+    out.on('close', onClose)
+  })
+}
