@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../wire/json.ts'
+import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 
 /** What a model is told about a function it may call (the Responses API's `tools` entry). */
@@ -59,7 +59,9 @@ export interface TurnRequest {
   instructions: string | undefined
   /** Responses input items, verbatim, without stored-message metadata. */
   input: InputItem[]
-  tools: ToolSchema[]
+  tools: readonly ToolSchema[]
+  /** Tools that the provider runs itself, in the Responses API's own words (`{ type: 'web_search', ... }`). */
+  hostedTools?: readonly JsonObject[]
   settings: ModelSettings
   /** Structured output: a JSON Schema the answer has to fit. */
   outputSchema?: { name: string; schema: JsonSchema; strict: boolean }

@@ -48,7 +48,7 @@ function buildBody(
   stream: boolean,
   extraArgs: JsonObject | undefined,
 ): JsonObject {
-  const { settings, tools, outputSchema } = request
+  const { settings, tools, hostedTools = [], outputSchema } = request
   const text: JsonObject = {}
   if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
   if (settings.verbosity !== undefined) text.verbosity = settings.verbosity
@@ -60,7 +60,7 @@ function buildBody(
     model,
     instructions: request.instructions,
     input: unstored ? withoutServerState(request.input) : request.input,
-    tools,
+    tools: [...tools, ...hostedTools],
     include: [...new Set(include)],
     truncation: settings.truncation ?? 'auto',
     temperature: settings.temperature,

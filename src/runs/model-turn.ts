@@ -39,7 +39,7 @@ async function compose(run: RunState, conversation: Conversation): Promise<TurnR
   return {
     instructions: await composeInstructions(sharedInstructions, agent, ask.additionalInstructions, context),
     input: [...reminders, ...base, ...own.map(toModelItem)],
-    tools: schemas as TurnRequest['tools'],
+    tools: schemas,
     settings: agent.modelSettings,
     ...(agent.outputType === undefined
       ? {}
