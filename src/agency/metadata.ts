@@ -1,5 +1,5 @@
 import { describeModel } from '../models/provider.ts'
-import type { JsonObject } from '../wire/json.ts'
+import type { AgentNode, Edge, Metadata, ToolNode } from '../wire/responses.ts'
 import type { AgencyGraph } from './agency.ts'
 import type { Agent } from './agent.ts'
 
@@ -9,7 +9,7 @@ const AGENT_WIDTH = 120
 const CANVAS_WIDTH = 800
 
 /** The agency as a graph for a page to draw: nodes, edges and totals (docs/wire.md, "Metadata"). */
-export function describeAgency(agency: AgencyGraph): JsonObject {
+export function describeAgency(agency: AgencyGraph): Pick<Metadata, 'nodes' | 'edges' | 'metadata'> {
   const positions = layout(agency)
   const nodes = agency.agents.flatMap((agent) => agentNodes(agency, agent, positions.get(agent.name) as Position))
   const owns = agency.agents.flatMap((agent) =>
@@ -26,7 +26,7 @@ export function describeAgency(agency: AgencyGraph): JsonObject {
       agencyName: agency.name ?? 'Unnamed Agency',
       totalAgents: agency.agents.length,
       totalTools: owns.length,
-      agents: agency.agentNames,
+      agents: [...agency.agentNames],
       entryPoints: agency.entryPoints.map((agent) => agent.name),
       sharedInstructions: agency.sharedInstructions,
       layoutAlgorithm: 'hierarchical',
@@ -34,12 +34,9 @@ export function describeAgency(agency: AgencyGraph): JsonObject {
   }
 }
 
-interface Position {
-  x: number
-  y: number
-}
+type Position = AgentNode['position']
 
-const edge = (source: string, target: string, rest: JsonObject): JsonObject => ({
+const edge = (source: string, target: string, rest: Pick<Edge, 'type' | 'data'>): Edge => ({
   id: `${source}->${target}`,
   source,
   target,
@@ -48,20 +45,22 @@ const edge = (source: string, target: string, rest: JsonObject): JsonObject => (
 
 const toolsOf = (agency: AgencyGraph, agent: Agent) => [...agency.role(agent.name).tools.values()]
 
-function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): JsonObject[] {
+function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): Metadata['nodes'] {
   const tools = toolsOf(agency, agent)
   const outgoing = agency.edges.filter((flow) => flow.from === agent)
   const own = typeof agent.instructions === 'string' ? agent.instructions : ''
-  const toolNodes = tools.map((tool, index) => ({
-    id: `${agent.name}_tool_${index}`,
-    data: { label: tool.name, description: tool.description, type: 'function', parentAgent: agent.name },
-    type: 'tool',
-    position:
-      outgoing.length > 1
-        ? { x: position.x + AGENT_WIDTH * (index + 1), y: position.y }
-        : { x: position.x - AGENT_WIDTH / 2 + AGENT_WIDTH * index, y: position.y + 115 },
-  }))
-  const data: JsonObject = {
+  const toolNodes = tools.map(
+    (tool, index): ToolNode => ({
+      id: `${agent.name}_tool_${index}`,
+      data: { label: tool.name, description: tool.description, type: 'function', parentAgent: agent.name },
+      type: 'tool',
+      position:
+        outgoing.length > 1
+          ? { x: position.x + AGENT_WIDTH * (index + 1), y: position.y }
+          : { x: position.x - AGENT_WIDTH / 2 + AGENT_WIDTH * index, y: position.y + 115 },
+    }),
+  )
+  const data: AgentNode['data'] = {
     label: agent.name,
     description: agent.description,
     isEntryPoint: agency.entryPoints.includes(agent),
@@ -77,8 +76,8 @@ function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): Json
     hasSubagents: outgoing.length > 0,
     capabilities: tools.length > 0 ? ['tools'] : [],
   }
-  if (agent.conversationStarters.length > 0) data.conversationStarters = agent.conversationStarters
-  if (agent.quickReplies.length > 0) data.quickReplies = agent.quickReplies
+  if (agent.conversationStarters.length > 0) data.conversationStarters = [...agent.conversationStarters]
+  if (agent.quickReplies.length > 0) data.quickReplies = [...agent.quickReplies]
   return [...toolNodes, { id: agent.name, data, type: 'agent', position }]
 }
 

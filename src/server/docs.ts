@@ -33,9 +33,16 @@ ${scripts.map((file) => `<script src="${folder}/${file}"></script>`).join('\n')}
 </html>
 `
 
+export interface DocsOptions {
+  services: Services
+  /** The address in the OpenAPI document; undefined: the one the reader used. */
+  serverUrl: string | undefined
+  token: string | undefined
+}
+
 /** `/openapi.json`, `/docs` (Swagger UI) and `/redoc`, from files of this package; addresses are relative, for prefixes. */
-export function registerDocs(app: FastifyInstance, services: Services, serverUrl: string | undefined): void {
-  const document = describeApi(services, '/')
+export function registerDocs(app: FastifyInstance, { services, serverUrl, token }: DocsOptions): void {
+  const document = describeApi(services, '/', token !== undefined)
   app.get('/openapi.json', async (request, reply) => {
     const url = serverUrl ?? `${request.protocol}://${request.host}${app.prefix}`
     return sendJson(reply, 200, { ...document, servers: [{ url }] })

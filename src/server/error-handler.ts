@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AgencyError, errorText } from '../errors.ts'
 import { RequestInvalid } from '../wire/requests.ts'
+import { noObject, valueError } from '../wire/validation.ts'
 
 /** JSON without a charset, as the original's clients expect it. */
 export function sendJson(reply: FastifyReply, status: number, body: unknown, indent = 0) {
@@ -14,6 +15,7 @@ export function createErrorHandler(redact: (text: string) => string, log: (error
     if (error instanceof RequestInvalid) return sendJson(reply, 422, { detail: error.details })
     if (error instanceof AgencyError) {
       const text = redact(error.message)
+      if (error.statusCode === 422) return sendJson(reply, 422, { detail: [valueError(['body'], text, null)] })
       if (error.statusCode >= 500) log(error)
       return sendJson(
         reply,
@@ -21,7 +23,9 @@ export function createErrorHandler(redact: (text: string) => string, log: (error
         error.statusCode < 500 || error.code === 'SHUTTING_DOWN' ? { detail: text } : { error: text },
       )
     }
-    const status = (error as { statusCode?: number }).statusCode
+    const { statusCode: status, code } = error as { statusCode?: number; code?: string }
+    // A content type that cannot be read is one that is no JSON.
+    if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return sendJson(reply, 422, { detail: [noObject(['body'], [])] })
     if (status !== undefined && status >= 400 && status < 500)
       return sendJson(reply, status, { detail: redact(errorText(error)) })
     log(error)

@@ -1,165 +1,129 @@
 import type { Services } from '../services.ts'
 import {
-  type ApiParts,
-  addSchema,
-  BEARER,
+  addOperation,
+  answerOf,
+  BODY_REFUSALS,
+  bodyOf,
   describeTools,
-  INVALID,
-  jsonContent,
-  schemaRef,
+  emptyParts,
   toDocument,
 } from '../tools/openapi.ts'
 import { VERSION } from '../version.ts'
-import type { JsonObject, JsonSchema } from '../wire/json.ts'
+import { schemaRef, toComponents } from '../wire/components.ts'
+import { streamSchemas } from '../wire/events.ts'
+import { STREAM_EXAMPLES } from '../wire/examples.ts'
+import type { JsonObject } from '../wire/json.ts'
 import { requestSchemas } from '../wire/requests.ts'
+import { agencyResponse, cancelResponse, logLine, metadata } from '../wire/responses.ts'
 
-const integer = { type: 'integer', minimum: 0 }
-const text = { type: 'string' }
-const object = (properties: JsonObject, required: readonly string[] = Object.keys(properties)): JsonSchema => ({
-  type: 'object',
-  properties,
-  required,
-})
-const messages = { type: 'array', items: schemaRef('StoredMessage') }
-
-const answerSchemas: ApiParts['schemas'] = {
-  StoredMessage: {
-    ...object(
-      {
-        agent: text,
-        callerAgent: { type: ['string', 'null'] },
-        timestamp: { ...integer, description: 'Microseconds since 1970.' },
-        agent_run_id: text,
-        parent_run_id: text,
-      },
-      ['agent', 'callerAgent', 'timestamp'],
-    ),
-    description: 'A Responses item and whose it is. Send it back in chat_history as it came.',
-    additionalProperties: true,
-  },
-  Usage: object(
-    {
-      request_count: integer,
-      cached_tokens: integer,
-      cache_write_tokens: integer,
-      input_tokens: integer,
-      output_tokens: integer,
-      total_tokens: integer,
-      total_cost: { type: 'number', minimum: 0, description: 'US dollars.' },
-      reasoning_tokens: integer,
-      audio_tokens: integer,
-    },
-    [
-      'request_count',
-      'cached_tokens',
-      'cache_write_tokens',
-      'input_tokens',
-      'output_tokens',
-      'total_tokens',
-      'total_cost',
-    ],
-  ),
-  AgencyResponse: object(
-    {
-      response: { description: "The last agent's answer: a text, or an object where it has an output type." },
-      new_messages: messages,
-      usage: schemaRef('Usage'),
-    },
-    ['response', 'new_messages'],
-  ),
-  CancelResponse: object({
-    ok: { type: 'boolean' },
-    run_id: text,
-    cancelled: { type: 'boolean' },
-    cancel_mode: { enum: ['immediate', 'after_turn'] },
-    new_messages: messages,
-    timed_out: { type: 'boolean', description: 'The run did not end within 60 s; the request to stop stands.' },
-  }),
-  Metadata: object({
-    nodes: { type: 'array', items: { type: 'object' } },
-    edges: { type: 'array', items: { type: 'object' } },
-    metadata: { type: 'object' },
-    agency_swarm_version: text,
-    allowed_local_file_dirs: { type: ['array', 'null'], items: text },
-  }),
-  LogLines: { type: 'array', items: object({ message: text, details: { type: 'object' } }) },
-  Detail: object({ detail: text }),
-  Failure: object({ error: text }),
-}
-
-const answer = (description: string, schema: string) => ({ description, content: jsonContent(schemaRef(schema)) })
-const UNAUTHORIZED = answer('A token is set, and the request does not carry it.', 'Detail')
-const STREAM = {
-  description:
-    'Server-sent events: `meta` with the run_id, then data frames `{"data": ...}` as agents work (texts in `data.data.delta`), then `messages` with everything to keep, then `end`.',
-  content: { 'text/event-stream': { schema: { type: 'string' } } },
-}
-
-/** The OpenAPI 3.1 document of a server; `url` is its own address. */
-export function describeApi({ agencies, tools, requestLog }: Services, url: string): JsonObject {
-  const parts: ApiParts = { paths: {}, schemas: {} }
-  for (const [name, schema] of Object.entries({ ...requestSchemas(), ...answerSchemas })) {
-    if (agencies.length > 0 || requestLog !== undefined) addSchema(parts.schemas, name, schema)
-  }
+/** The OpenAPI 3.1 document of a server; `url` is its own address, `guarded` says that it asks for a token. */
+export function describeApi({ agencies, tools, requestLog }: Services, url: string, guarded: boolean): JsonObject {
+  const parts = emptyParts(guarded)
+  const ours = [...requestSchemas, agencyResponse, ...streamSchemas, cancelResponse, metadata, logLine]
+  Object.assign(parts.schemas, toComponents(ours))
+  const ids = new Set(tools.map((tool) => tool.name)) // a tool's operation is named as the tool
   for (const { path, preview } of agencies) {
-    const label = preview.name ?? decodeURIComponent(path)
-    const add = (
-      method: 'get' | 'post',
-      endpoint: string,
-      summary: string,
-      body: string | undefined,
-      ok: JsonObject,
-      more: JsonObject = {},
-    ) => {
-      const invalid = body === undefined ? {} : { 422: INVALID }
-      const operation = {
-        tags: [label],
-        summary,
-        operationId: `${path.replace(/[^\w]/g, '_')}_${endpoint}`,
-        ...(body === undefined ? {} : { requestBody: { content: jsonContent(schemaRef(body)), required: true } }),
-        responses: { 200: ok, 401: UNAUTHORIZED, ...more, ...invalid },
-        security: BEARER,
-      }
-      parts.paths[`/${path}/${endpoint}`] = { [method]: operation }
+    const tags = [preview.name ?? decodeURIComponent(path)]
+    for (const [endpoint, [method, operation]] of Object.entries(AGENCY_OPERATIONS)) {
+      const operationId = addUnique(ids, `${path.replace(/\W/g, '_')}_${endpoint}`)
+      addOperation(parts, `/${path}/${endpoint}`, method, { tags, operationId, ...operation })
     }
-    const failed = { 500: answer('The run failed.', 'Failure'), 503: answer('The server is stopping.', 'Detail') }
-    add(
-      'post',
-      'get_response',
-      'Run the agency and answer when it is done',
-      'ModifiedRequest',
-      answer('The answer', 'AgencyResponse'),
-      failed,
-    )
-    add('post', 'get_response_stream', 'Run the agency and stream what happens', 'ModifiedRequest', STREAM, {
-      503: failed[503],
-    })
-    add(
-      'post',
-      'cancel_response_stream',
-      'Stop a streamed run',
-      'CancelRequest',
-      answer('The run has ended', 'CancelResponse'),
-      { 404: answer('No such run is running.', 'Detail') },
-    )
-    add('get', 'get_metadata', 'The agency as a graph', undefined, answer('Agents, tools and flows', 'Metadata'))
   }
   if (requestLog !== undefined) {
-    const responses = {
-      200: answer('The lines; the log is gone afterwards', 'LogLines'),
-      400: answer('An empty id.', 'Failure'),
-      401: UNAUTHORIZED,
-      404: answer('No such log.', 'Failure'),
-      422: INVALID,
-    }
-    const summary = "Read a request's log"
-    const requestBody = { content: jsonContent(schemaRef('LogRequest')), required: true }
-    const parameters = [{ name: 'log_id', in: 'query', required: true, schema: text }]
-    parts.paths['/get_logs'] = {
-      post: { summary, operationId: 'get_logs', requestBody, responses, security: BEARER },
-      get: { summary, operationId: 'get_logs_by_query', parameters, responses, security: BEARER },
-    }
+    addOperation(parts, '/get_logs', 'post', { operationId: addUnique(ids, 'get_logs'), ...LOG_BY_BODY })
+    addOperation(parts, '/get_logs', 'get', { operationId: addUnique(ids, 'get_logs_by_query'), ...LOG_BY_QUERY })
   }
-  const info = { title: 'agency-swarm-js', version: VERSION, description: 'Agencies and tools over HTTP.' }
+  const info = { title: 'agency-swarm-js', version: VERSION, description: DESCRIPTION }
   return toDocument(info, url, describeTools(tools, parts))
+}
+
+const DESCRIPTION = `Agencies and tools over HTTP.
+
+Unknown paths are answered with 404, other methods with 405 and \`Allow\`, a trailing slash with 307 to the path without it. What is no proper HTTP request is
+answered with 400, 408 or 431 before any operation sees it.`
+
+type Operation = Parameters<typeof addOperation>[3]
+
+/** What stands between a request and its run; limits that come later belong here. */
+const RUN_REFUSALS = { ...BODY_REFUSALS, 503: answerOf('The server is stopping.', 'Detail') }
+const STREAM = {
+  description:
+    'Server-sent events: `meta` with the run_id, then what agents do (texts in `data.data.delta`), then `messages` with everything to keep, then `end`. The schema is that of each event for clients that read events, and of the body as one text for those that do not.',
+  content: {
+    'text/event-stream': {
+      schema: { anyOf: [schemaRef('StreamFrame'), { type: 'string' }] },
+      examples: STREAM_EXAMPLES,
+    },
+  },
+}
+const AGENCY_OPERATIONS: { [endpoint: string]: ['get' | 'post', Operation] } = {
+  get_response: [
+    'post',
+    {
+      summary: 'Run the agency and answer when it is done',
+      requestBody: bodyOf('ModifiedRequest'),
+      responses: {
+        200: answerOf('The answer.', 'AgencyResponse'),
+        ...RUN_REFUSALS,
+        500: answerOf('The run failed.', 'Failure'),
+      },
+    },
+  ],
+  get_response_stream: [
+    'post',
+    {
+      summary: 'Run the agency and stream what happens',
+      requestBody: bodyOf('ModifiedRequest'),
+      responses: {
+        200: STREAM,
+        ...RUN_REFUSALS,
+        500: answerOf('The run could not be started; a failure later on is told in the stream.', 'Failure'),
+      },
+    },
+  ],
+  cancel_response_stream: [
+    'post',
+    {
+      summary: 'Stop a streamed run',
+      requestBody: bodyOf('CancelRequest'),
+      responses: {
+        200: answerOf('The run has ended, or takes its time.', 'CancelResponse'),
+        404: answerOf('No such run is running.', 'Detail'),
+        ...BODY_REFUSALS,
+      },
+    },
+  ],
+  get_metadata: [
+    'get',
+    { summary: 'The agency as a graph', responses: { 200: answerOf('Agents, tools and flows.', 'Metadata') } },
+  ],
+}
+
+const LOG_RESPONSES = {
+  200: {
+    description: 'The lines; the log is gone afterwards.',
+    content: { 'application/json': { schema: { type: 'array', items: schemaRef('LogLine') } } },
+  },
+  400: answerOf('An empty id.', 'Failure'),
+  404: answerOf('No such log.', 'Failure'),
+  422: BODY_REFUSALS[422],
+  500: answerOf('The log could not be read.', 'Failure'),
+}
+const LOG_BY_BODY: Operation = {
+  summary: "Read a request's log",
+  requestBody: bodyOf('LogRequest'),
+  responses: { ...LOG_RESPONSES, ...BODY_REFUSALS },
+}
+const LOG_BY_QUERY: Operation = {
+  summary: "Read a request's log",
+  parameters: [{ name: 'log_id', in: 'query', required: true, schema: { type: 'string', minLength: 1 } }],
+  responses: LOG_RESPONSES,
+}
+
+/** Operation ids have to differ: generators name functions after them. */
+function addUnique(ids: Set<string>, wanted: string): string {
+  let id = wanted
+  for (let count = 2; ids.has(id); count++) id = `${wanted}_${count}`
+  ids.add(id)
+  return id
 }

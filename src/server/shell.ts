@@ -1,23 +1,18 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Services } from '../services.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { createAuth } from './auth.ts'
 import { createCors } from './cors.ts'
-import { registerDocs } from './docs.ts'
+import { type DocsOptions, registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { registerAgencies } from './routes/agency.ts'
 import { registerLogs } from './routes/logs.ts'
 import { registerTools } from './routes/tools.ts'
 
-export interface ShellOptions {
-  services: Services
-  token: string | undefined
+export interface ShellOptions extends DocsOptions {
   corsOrigins: readonly string[]
   logError: (error: unknown) => void
   /** The docs pages ask for the token too. */
   protectDocs: boolean
-  /** The address in the OpenAPI document; undefined: the one the reader used. */
-  serverUrl: string | undefined
 }
 
 /**
@@ -36,9 +31,9 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
     registerAgencies(api, options.services, cors.headersFor)
     registerTools(api, options.services)
     if (options.services.requestLog !== undefined) registerLogs(api, options.services.requestLog)
-    if (options.protectDocs) registerDocs(api, options.services, options.serverUrl)
+    if (options.protectDocs) registerDocs(api, options)
   })
-  if (!options.protectDocs) registerDocs(scope, options.services, options.serverUrl)
+  if (!options.protectDocs) registerDocs(scope, options)
 }
 
 /** JSON or nothing; what is no JSON gets FastAPI's 422. */

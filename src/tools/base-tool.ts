@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { invalidTool } from '../errors.ts'
+import type { JsonSchema } from '../wire/json.ts'
 import { createCheck } from './check.ts'
-import { schemaOf, sequential } from './define.ts'
+import { resultSchemaOf, schemaOf, sequential } from './define.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
 
 /** What every instance of a tool class has beside its fields. */
@@ -22,6 +23,7 @@ export interface ToolClass {
   readonly fields: z.ZodObject
   readonly toolName?: string
   readonly description: string
+  readonly returns?: z.ZodType | JsonSchema | undefined
   readonly toolConfig: ToolConfig
   readonly name: string
 }
@@ -30,6 +32,8 @@ export interface ToolClass {
 export abstract class BaseTool implements ToolInstance {
   static readonly fields: z.ZodObject = z.object({})
   static description = ''
+  /** What `run()` returns, as a zod schema or a JSON Schema, for the OpenAPI document; not checked. */
+  static returns?: z.ZodType | JsonSchema | undefined
   static toolConfig: ToolConfig = {}
   readonly context: ToolContext
   readonly toolCallId: string
@@ -57,6 +61,7 @@ export type DefinedToolClass<Shape extends z.ZodRawShape> = (abstract new (
 ) => BaseTool & Fields<Shape>) & {
   readonly fields: z.ZodObject
   description: string
+  returns?: z.ZodType | JsonSchema | undefined
   toolConfig: ToolConfig
 }
 
@@ -89,6 +94,7 @@ function toolFromClass(toolClass: ToolClass): FunctionTool {
     name: toolClass.toolName ?? toolClass.name,
     description: oneCallAtATime ? sequential(toolClass.description) : toolClass.description,
     parameters,
+    returns: resultSchemaOf(toolClass.returns),
     strict,
     oneCallAtATime,
     check: createCheck(parameters, toolClass.fields, 'ignore'),

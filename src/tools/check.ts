@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { isObject, type JsonSchema } from '../wire/json.ts'
-import { detailsFromZod, type ValidationDetail } from '../wire/validation.ts'
+import { detailsFromZod, missing, noObject, type ValidationDetail } from '../wire/validation.ts'
 import type { ToolInput } from './tool.ts'
 
 /**
@@ -8,20 +8,15 @@ import type { ToolInput } from './tool.ts'
  * strict), then the schema. `extra` says what happens to fields the schema does not know.
  */
 export function createCheck(schema: JsonSchema, validator: z.ZodType | undefined, extra: 'ignore' | 'as-schema') {
-  const zodSchema = validator ?? fromJsonSchema(extra === 'ignore' ? { ...schema, additionalProperties: true } : schema)
+  const zodSchema =
+    validator === undefined
+      ? fromJsonSchema(extra === 'ignore' ? { ...schema, additionalProperties: true } : schema)
+      : extra === 'as-schema' && schema.additionalProperties === false
+        ? closed(validator)
+        : validator
   return (input: unknown, loc: readonly (string | number)[]): ToolInput => {
-    if (!isObject(input))
-      return {
-        ok: false,
-        details: [
-          {
-            type: 'model_attributes_type',
-            loc: [...loc],
-            msg: 'Input should be a valid dictionary or object to extract fields from',
-            input,
-          },
-        ],
-      }
+    if (input === undefined || input === null) return { ok: false, details: [missing(loc, null)] }
+    if (!isObject(input)) return { ok: false, details: [noObject(loc, input)] }
     const value = convert(input, schema, schema)
     if (zodSchema === undefined) return { ok: true, value }
     const result = zodSchema.safeParse(value)
@@ -33,6 +28,10 @@ export function createCheck(schema: JsonSchema, validator: z.ZodType | undefined
     }
   }
 }
+
+/** A zod object that says nothing about other fields would drop them; its schema forbids them. */
+const closed = (validator: z.ZodType) =>
+  validator instanceof z.ZodObject && validator.def.catchall === undefined ? validator.strict() : validator
 
 /** Undefined for a schema that zod cannot express: its tool then takes the body unchecked, as the original does. */
 function fromJsonSchema(schema: JsonSchema): z.ZodType | undefined {

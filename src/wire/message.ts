@@ -1,31 +1,47 @@
+import { z } from 'zod'
+
 /** One item of the Responses API as a caller or provider wrote it. Kept verbatim: unknown keys travel on. */
 export type InputItem = { [key: string]: unknown; type?: string; role?: string }
+
+export const storedMessage = z
+  .looseObject({
+    type: z.string().exactOptional(),
+    role: z.string().exactOptional(),
+    agent: z.string().describe('The agent whose conversation it belongs to.'),
+    callerAgent: z.string().nullable().describe('Who talks to that agent; null for the user.'),
+    timestamp: z.int().min(0).describe('Microseconds since 1970.'),
+    agent_run_id: z.string().exactOptional(),
+    parent_run_id: z.string().exactOptional().describe("The call id of the sender's send_message."),
+    run_trace_id: z.string().exactOptional(),
+    history_protocol: z.string().exactOptional(),
+    message_origin: z.string().exactOptional().describe('What made a note of the system, such as handoff_reminder.'),
+  })
+  .meta({
+    id: 'StoredMessage',
+    description: 'A Responses item and whose it is. Send it back in chat_history as it came.',
+  })
 
 /**
  * One stored message: a Responses item plus the keys that say whose it is.
  * `timestamp` is an integer in microseconds; `callerAgent` is null in the user's own thread.
  * Source: docs/wire.md, "Messages".
  */
-export type StoredMessage = InputItem & {
-  agent: string
-  callerAgent: string | null
-  timestamp: number
-  agent_run_id?: string
-  parent_run_id?: string
-  run_trace_id?: string
-  history_protocol?: string
-  message_origin?: string
-}
+export type StoredMessage = z.infer<typeof storedMessage>
+
+const count = z.int().min(0)
+export const usage = z
+  .object({
+    request_count: count,
+    cached_tokens: count,
+    cache_write_tokens: count,
+    input_tokens: count,
+    output_tokens: count,
+    total_tokens: count,
+    total_cost: z.number().min(0).describe('US dollars.'),
+    reasoning_tokens: count.exactOptional(),
+    audio_tokens: count.exactOptional(),
+  })
+  .meta({ id: 'Usage', description: 'What a request used over every model call it made.' })
 
 /** Usage of one request over every model call it made, as callers see it. `total_cost` is in US dollars. */
-export interface Usage {
-  request_count: number
-  cached_tokens: number
-  cache_write_tokens: number
-  input_tokens: number
-  output_tokens: number
-  total_tokens: number
-  total_cost: number
-  reasoning_tokens?: number
-  audio_tokens?: number
-}
+export type Usage = z.infer<typeof usage>

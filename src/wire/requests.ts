@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AgencyError } from '../errors.ts'
 import { isObject, type JsonObject } from './json.ts'
 import type { InputItem, StoredMessage } from './message.ts'
-import { detailsFromZod, type ValidationDetail, valueError } from './validation.ts'
+import { detailsFromZod, missing, noObject, type ValidationDetail, valueError } from './validation.ts'
 
 /** A request that cannot be understood; answered with 422 and FastAPI's body. */
 export class RequestInvalid extends AgencyError {
@@ -13,11 +13,18 @@ export class RequestInvalid extends AgencyError {
   }
 }
 
+const API_KEY = /^[\x21-\x7e]+$/
 const text = z.string().nullish()
 const clientConfig = z
   .object({
-    base_url: text.describe("Address of an OpenAI-compatible API, instead of the server's own."),
-    api_key: text.describe("Key for that API; the server's own key never goes to a base_url from a request."),
+    base_url: text.meta({
+      description: "Address of an OpenAI-compatible API, instead of the server's own.",
+      format: 'uri',
+    }),
+    api_key: text.meta({
+      description: "Key for that API; the server's own key never goes to a base_url from a request.",
+      pattern: API_KEY.source,
+    }),
     default_headers: z.record(z.string(), z.string()).nullish().describe('Headers of every call to the model.'),
     litellm_keys: z.record(z.string(), z.string()).nullish().describe('Provider name -> key.'),
     model: text.describe('Model of every agent that has no Model object of its own.'),
@@ -39,14 +46,18 @@ const fields = z.object({
   generate_chat_name: z.boolean().nullish(),
   client_config: clientConfig.nullish(),
 })
-const cancel = z.object({
-  run_id: z.string().describe('From the meta event of the stream.'),
-  cancel_mode: z
-    .enum(['immediate', 'after_turn'])
-    .nullish()
-    .describe('Stop at once (default), or after the current turn and its tools.'),
-})
-const logRequest = z.object({ log_id: z.string().describe('The value of the x-agency-log-id header.') })
+const cancel = z
+  .object({
+    run_id: z.string().describe('From the meta event of the stream.'),
+    cancel_mode: z
+      .enum(['immediate', 'after_turn'])
+      .nullish()
+      .describe('Stop at once (default), or after the current turn and its tools.'),
+  })
+  .meta({ id: 'CancelRequest' })
+/** An empty id is answered with 400, not 422, as in the original: its bound is documented, not checked here. */
+const logId = z.string().meta({ description: 'The value of the x-agency-log-id header.', minLength: 1 })
+const logRequest = z.object({ log_id: logId }).meta({ id: 'LogRequest' })
 const item = z.record(z.string(), z.unknown())
 /** `message` and `chat_history` as documented; they are checked by hand, with FastAPI's codes and without copies. */
 const described = z
@@ -55,17 +66,10 @@ const described = z
     chat_history: z.array(item).nullish().describe('All earlier new_messages, in their order.'),
   })
   .extend(fields.omit({ file_ids: true, file_urls: true, generate_chat_name: true }).shape)
+  .meta({ id: 'ModifiedRequest' })
 
-/** JSON Schemas of the request bodies, by the names the original's OpenAPI document gives them. */
-export const requestSchemas = (): { [name: string]: JsonObject } =>
-  Object.fromEntries(
-    Object.entries({ ModifiedRequest: described, CancelRequest: cancel, LogRequest: logRequest }).map(
-      ([title, schema]) => {
-        const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' })
-        return [title, { title, ...json }]
-      },
-    ),
-  )
+/** The request bodies; their ids are the names that the original's OpenAPI document gives them. */
+export const requestSchemas: readonly z.ZodType[] = [described, cancel, logRequest]
 
 export type ClientConfig = z.infer<typeof clientConfig>
 export type CancelRequest = z.infer<typeof cancel>
@@ -102,23 +106,15 @@ export function parseCancelRequest(body: unknown): CancelRequest {
 
 function asObject(body: unknown): JsonObject {
   if (isObject(body)) return body
-  if (body === undefined || body === null)
-    throw new RequestInvalid([{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }])
-  throw new RequestInvalid([
-    {
-      type: 'model_attributes_type',
-      loc: ['body'],
-      msg: 'Input should be a valid dictionary or object to extract fields from',
-      input: Array.isArray(body) ? [] : null,
-    },
-  ])
+  if (body === undefined || body === null) throw new RequestInvalid([missing(['body'], null)])
+  throw new RequestInvalid([noObject(['body'], Array.isArray(body) ? [] : null)])
 }
 
 function checkMessage(body: JsonObject): ValidationDetail[] {
   const { message } = body
   const loc = ['body', 'message']
   if (typeof message === 'string') return []
-  if (message === undefined) return [{ type: 'missing', loc, msg: 'Field required', input: body }]
+  if (message === undefined) return [missing(loc, body)]
   if (!Array.isArray(message))
     return [
       { type: 'string_type', loc: [...loc, 'str'], msg: 'Input should be a valid string', input: message },
@@ -182,7 +178,7 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
         config.base_url,
       ),
     )
-  if (typeof config?.api_key === 'string' && !/^[\x21-\x7e]+$/.test(config.api_key))
+  if (typeof config?.api_key === 'string' && !API_KEY.test(config.api_key))
     details.push(valueError(['body', 'client_config', 'api_key'], 'api_key has to be printable ASCII', '[redacted]'))
   for (const [name, value] of Object.entries(config?.default_headers ?? {}))
     if (
