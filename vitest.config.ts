@@ -7,6 +7,7 @@ const report = process.env.TEST_REPORT
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts'],
+    setupFiles: ['tests/support/contract-setup.ts'],
     testTimeout: 20_000,
     expect: { requireAssertions: true },
     reporters:
