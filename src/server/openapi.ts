@@ -110,11 +110,13 @@ const LOG_RESPONSES = {
   500: answerOf('The log could not be read.', 'Failure'),
 }
 const LOG_BY_BODY: Operation = {
+  tags: ['Logs'],
   summary: "Read a request's log",
   requestBody: bodyOf('LogRequest'),
   responses: { ...LOG_RESPONSES, ...BODY_REFUSALS },
 }
 const LOG_BY_QUERY: Operation = {
+  tags: ['Logs'],
   summary: "Read a request's log",
   parameters: [{ name: 'log_id', in: 'query', required: true, schema: { type: 'string', minLength: 1 } }],
   responses: LOG_RESPONSES,
