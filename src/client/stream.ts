@@ -1,9 +1,10 @@
 import { createParser } from 'eventsource-parser'
 import type { StoredMessage } from '../wire/message.ts'
-import { answerText, type CancelAnswer, type CancelMode, itemText, type RunResult } from './answers.ts'
+import { answerText, type CancelAnswer, type CancelMode, type RunResult } from './answers.ts'
 import { ClientError, interruption } from './error.ts'
 import { createEventReader, type Frame, type StreamEvent } from './events.ts'
 import type { Call, CallOptions, Connection } from './http.ts'
+import { createTextReader } from './text.ts'
 
 export interface StreamOptions extends CallOptions {
   /** Called with every server-sent event as it came, for inspectors and logs. */
@@ -89,16 +90,10 @@ export class RunStream implements AsyncIterable<StreamEvent> {
 
   /** Only the text of the agent in front of the user, piece by piece. */
   async *text(): AsyncGenerator<string, void, undefined> {
-    let spoken = false // since the agent was last asked
+    const read = createTextReader()
     for await (const event of this) {
-      if (event.kind === 'text' && event.callerAgent === null) {
-        spoken = true
-        yield event.text
-      } else if (event.kind === 'agent' || (event.kind === 'model' && event.event.type === 'response.created')) {
-        if (event.callerAgent === null) spoken = false
-      } else if (event.kind === 'item' && event.name === 'message_output_created' && event.callerAgent === null) {
-        if (!spoken || event.agent === null) yield itemText(event.item) // it came whole: a guardrail's, or a model that does not stream
-      }
+      const text = read(event)
+      if (text !== '') yield text
     }
   }
 

@@ -1,0 +1,353 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { expect, onTestFinished, test } from 'vitest'
+import { agency, FormatAddress } from '../examples/starter/agency.ts'
+import { Agency, Agent, tool, VERSION } from '../src/index.ts'
+import { promise } from './promises.ts'
+import { addressOf, emptyFolder, installInto, ROOT, runCli, start, startCli } from './support/cli.ts'
+import { post, startServer, useUpstream } from './support/client.ts'
+
+const STARTER = join(ROOT, 'examples/starter/agency.ts')
+const ESC = '\u001b'
+const COMMANDS = ['init', 'dev', 'serve', 'chat', 'doctor', 'openapi', 'graph']
+
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 15_000 })
+
+/** A folder whose agency.ts says this; it reaches the package by its name. */
+function projectWith(source: string, files: Record<string, string> = {}): string {
+  const folder = emptyFolder()
+  installInto(folder)
+  for (const [file, text] of Object.entries({ 'agency.ts': source, ...files })) writeFileSync(join(folder, file), text)
+  return folder
+}
+const SOLO = `import { Agency, Agent } from 'agency-swarm-js'
+export const agency = new Agency(new Agent({ name: 'Solo', model: process.env.SOLO_MODEL ?? 'demo' }), { name: 'solo' })
+`
+
+test('the help fits a screen, is plain in a pipe, and wrong words end with 2 and a way out', async () => {
+  const run = (...args: string[]) => runCli(args)
+  const [help, ...pages] = await Promise.all([run('--help'), ...COMMANDS.map((name) => run(name, '--help'))])
+  expect(help.code).toBe(0)
+  for (const name of COMMANDS) expect(help.out).toContain(`  ${name} `)
+  for (const absent of [ESC, 'playground']) expect(help.out).not.toContain(absent)
+  for (const { out } of [help, ...pages]) {
+    expect(out.split('\n').length).toBeLessThanOrEqual(24)
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+  }
+  const [version, name, option, many] = await Promise.all([
+    run('--version'),
+    run('sevre'),
+    run('serve', '--prot', '1'),
+    run('graph', 'a', 'b'),
+  ])
+  expect(version).toMatchObject({ code: 0, out: `${VERSION}\n`, err: '' })
+  expect(name).toMatchObject({ code: 2, out: '', err: expect.stringContaining('Did you mean "serve"?') })
+  expect(option).toMatchObject({ code: 2, err: expect.stringMatching(/'--prot'.*serve --help/) })
+  expect(many).toMatchObject({ code: 2, err: expect.stringContaining('one argument too many') })
+  const [coloured, plain] = await Promise.all([
+    runCli(['nope'], { env: { FORCE_COLOR: '1' } }),
+    runCli(['nope'], { env: { NO_COLOR: '1' } }),
+  ])
+  expect(coloured.err).toContain(`${ESC}[31merror:`)
+  expect(plain.err).toMatch(/^error: There is no command/)
+})
+
+test('a new project answers over HTTP with one command, passes its own test, and is never overwritten unasked', async () => {
+  promise('F10')
+  const folder = emptyFolder()
+  const made = await runCli(['init', 'my-shop', '--no-install'], { cwd: folder })
+  expect(made).toMatchObject({ code: 0, out: '' })
+  expect(made.err).toContain('cd my-shop && npm install && npm start')
+  const shop = join(folder, 'my-shop')
+  const files = [
+    'package.json',
+    'agency.ts',
+    'agency.test.ts',
+    '.env.example',
+    '.gitignore',
+    '.dockerignore',
+    'Dockerfile',
+    'tsconfig.json',
+    'README.md',
+  ]
+  for (const file of files) expect(existsSync(join(shop, file)), file).toBe(true)
+  const manifest = JSON.parse(readFileSync(join(shop, 'package.json'), 'utf8'))
+  expect(manifest.dependencies['agency-swarm-js']).toBe(VERSION)
+  installInto(shop)
+  const server = start('npm', ['start'], { cwd: shop, env: { PORT: '0' } })
+  const url = await addressOf(server)
+  const answer = await post(`${url}/my_shop/get_response`, { message: 'Ask the Researcher about the weather in Paris' })
+  expect(((await answer.json()) as { response: string }).response).toContain('In Paris it is sunny')
+  const tested = await start('npm', ['test'], { cwd: shop }).ended
+  expect(tested.out).toMatch(/pass 1\b/)
+  expect(tested.code).toBe(0)
+  const again = await runCli(['init', '--no-install'], { cwd: shop })
+  expect(again).toMatchObject({ code: 1, err: expect.stringContaining('--force overwrites them') })
+  writeFileSync(join(shop, 'agency.ts'), 'mine')
+  expect((await runCli(['init', '.', '--no-install', '--force'], { cwd: shop })).err).toContain('(overwritten: ')
+  expect(readFileSync(join(shop, 'agency.ts'), 'utf8')).toContain("name: 'my_shop'")
+})
+
+test('serve takes agencies, tools and options from the file, and HOST, PORT and the token from .env', async () => {
+  promise('A1', 'E1')
+  const source = `${SOLO}import { tool } from 'agency-swarm-js'
+export const tools = [tool({ name: 'now', execute: () => 'noon' })]
+export default { appTokenEnv: 'SHOP_TOKEN', agencies: { second: () => agency } }
+`
+  const env = 'SHOP_TOKEN=from-env-file\nPORT=0\nHOST=127.0.0.1\n'
+  const server = startCli(['serve'], { cwd: projectWith(source, { '.env': env }) })
+  const url = await addressOf(server)
+  expect((await fetch(`${url}/solo/get_metadata`)).status).toBe(401)
+  const headers = { authorization: 'Bearer from-env-file' }
+  expect((await fetch(`${url}/second/get_metadata`, { headers })).status).toBe(200)
+  expect(await (await post(`${url}/tool/now`, {}, headers)).json()).toEqual({ response: 'noon' })
+  server.child.kill('SIGTERM')
+  await server.ended
+  expect(server.said.out + server.said.err).not.toContain('from-env-file')
+})
+
+test('what cannot be served is one sentence with the way out; DEBUG shows the stack', async () => {
+  const fails = async (source: string, sentence: RegExp, env: Record<string, string> = {}) => {
+    const { code, err, out } = await runCli(['serve', '--port', '0'], { cwd: projectWith(source), env })
+    expect(code).toBe(1)
+    expect(out).toBe('')
+    expect(err).toMatch(sentence)
+    return err
+  }
+  const broken = 'export const a = 1\n\nthrow new Error("of mine")\n'
+  const [, , , plain, traced, folder, file] = await Promise.all([
+    fails('export const nothing = 1', /agency\.ts exports nothing to serve.*node agency\.ts/),
+    fails('import "no-such-package"', /needs the package no-such-package.*npm install/),
+    fails(SOLO, /OPENAI_API_KEY is not set.*model: "demo"/, { SOLO_MODEL: 'gpt-5.4' }),
+    fails(broken, /agency\.ts cannot be loaded: of mine at agency\.ts:3\./),
+    fails(broken, /of mine/, { DEBUG: '1' }),
+    runCli(['serve'], { cwd: emptyFolder() }),
+    runCli(['serve', 'no.ts']),
+  ])
+  expect(plain.trim().split('\n')).toHaveLength(1)
+  expect(traced).toMatch(/caused by Error: of mine\n\s+at /)
+  expect(folder).toMatchObject({ code: 1, err: expect.stringContaining('agency-swarm-js init') })
+  expect(file).toMatchObject({ code: 1, err: 'error: There is no file no.ts.\n' })
+})
+
+test('dev starts again when a source changes, and survives one that is broken', async () => {
+  const folder = projectWith(SOLO)
+  const dev = startCli(['dev', '--port', '0'], { cwd: folder })
+  const first = await addressOf(dev)
+  const names = async (url: string) =>
+    ((await (await fetch(`${url}/solo/get_metadata`)).json()) as { metadata: { agents: string[] } }).metadata.agents
+  expect(await names(first)).toEqual(['Solo'])
+  writeFileSync(join(folder, 'data.json'), '{}') // data is no source
+  writeFileSync(join(folder, 'agency.ts'), 'oops(')
+  await eventually(() => dev.said.err).toMatch(/The server ended. It starts again when a source changes/)
+  writeFileSync(join(folder, 'agency.ts'), SOLO.replace("name: 'Solo'", "name: 'Renamed'"))
+  await eventually(() => dev.said.out.match(/listening on/g)).toHaveLength(2)
+  expect(await names(await addressOf(dev))).toEqual(['Renamed'])
+  expect(dev.said.err.match(/changed, starting again/g)).toHaveLength(2)
+  expect(dev.said.err).not.toContain('data.json')
+  dev.child.kill('SIGINT')
+  expect((await dev.ended).code).toBe(0)
+})
+
+test('chat in a pipe: answers on stdout, tools and other agents indented on stderr, commands, kept conversations', async () => {
+  promise('C3')
+  const { url } = await startServer({ agencies: { starter: agency }, tools: [FormatAddress] })
+  const folder = emptyFolder()
+  const lines = [
+    'Ask the Researcher about the weather in Paris',
+    'I want to talk to Support about order 1234',
+    '/agent',
+    '/agent guide',
+    '/save kept.json',
+    '/help',
+  ]
+  const chat = await runCli(['chat', url], { cwd: folder, input: lines.join('\n') })
+  expect(chat.code).toBe(0)
+  const answers = chat.out.trim().split('\n')
+  expect(answers).toHaveLength(2)
+  expect(answers[0]).toMatch(/^\[demo model\] Researcher answered: .*In Paris it is rainy/)
+  expect(answers[1]).toContain('Order 1234 left the warehouse')
+  expect(chat.err).toMatch(/^ {2}→ Researcher: Ask the Researcher/m)
+  expect(chat.err).toMatch(/^ {4}→ get_weather \{"city":"Paris"\}$/m)
+  expect(chat.err).toMatch(/^ {4}✓ get_weather: In Paris it is rainy, 15 °C$/m)
+  expect(chat.err).toMatch(/^ {4}Researcher: \[demo model\]/m)
+  expect(chat.err).toMatch(/^ {2}Support takes over$/m)
+  expect(chat.err).toMatch(/^ {2}\d+ tokens · \d+\.\d s$/m)
+  expect(chat.err).toMatch(/^\* Support {2}Tracks orders/m)
+  expect(chat.err).toMatch(/You talk to Guide\.\nSaved \d+ messages to kept\.json\.\n {2}\/agent/)
+  expect(chat.err).not.toContain(ESC)
+  const kept = JSON.parse(readFileSync(join(folder, 'kept.json'), 'utf8'))
+  const json = await runCli(['chat', url, '--load', 'kept.json', '--json', '--agent', 'Support'], {
+    cwd: folder,
+    input: 'And order 7?\n',
+  })
+  const result = JSON.parse(json.out)
+  expect(result.response).toContain('Order 7 left')
+  expect(result.new_messages[0]).toMatchObject({ agent: 'Support', content: 'And order 7?' })
+  expect(json.err).toContain(`Loaded ${kept.length} messages`)
+  const wrong = await runCli(['chat', url, '--load', 'none.json'], { cwd: folder })
+  expect(wrong).toMatchObject({ code: 1, err: 'error: none.json cannot be read.\n' })
+  expect(await runCli(['chat', url, '--agent', 'Ghost'])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('There is: Guide, Researcher, Support'),
+  })
+})
+
+test('chat serves a file for itself, chooses among agencies, and asks for a token it lacks', async () => {
+  const own = await runCli(['chat', STARTER], { input: 'What is 17 plus 25?\n' })
+  expect(own).toMatchObject({ code: 0, out: expect.stringContaining('17 + 25 = 42') })
+  process.env.CHAT_TOKEN = 'chat-secret'
+  onTestFinished(() => {
+    delete process.env.CHAT_TOKEN
+  })
+  const { url } = await startServer({ agencies: { one: agency, two: agency }, appTokenEnv: 'CHAT_TOKEN' })
+  expect(await runCli(['chat', url])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('one, two. Choose one with --agency'),
+  })
+  const stranger = await runCli(['chat', url, '--agency', 'two'], { input: 'Hello\n' })
+  expect(stranger).toMatchObject({ code: 1, err: expect.stringMatching(/wants a token.*APP_TOKEN/) })
+  const known = await runCli(['chat', url, '--agency', 'two'], { input: 'Hello\n', env: { APP_TOKEN: 'chat-secret' } })
+  expect(known).toMatchObject({ code: 0, out: expect.stringContaining('You wrote: "Hello"') })
+  const nobody = await runCli(['chat', 'http://127.0.0.1:1'])
+  expect(nobody).toMatchObject({ code: 1, err: expect.stringMatching(/127\.0\.0\.1:1: .*agency-swarm-js serve/) })
+})
+
+test('a failed turn is told and ends with 1; a model cannot write to the terminal but text', async () => {
+  const look = tool({ name: 'look', execute: () => '\u001b[2Jseen' })
+  await useUpstream((_body, index) => {
+    if (index === 0) return { calls: [{ name: 'look', arguments: {} }] }
+    return index === 1 ? { text: '\u001b]0;title\u0007Red \u001b[31malert\u009b' } : { status: 400, message: 'no' }
+  })
+  const { url } = await startServer({
+    agencies: { solo: new Agency(new Agent({ name: 'Solo', model: 'gpt-4.1', tools: [look] })) },
+  })
+  const { code, out, err } = await runCli(['chat', url], { input: 'Look\nAgain\n' })
+  expect(code).toBe(1)
+  expect(out).toContain('alert')
+  for (const control of [ESC, '\u0007', '\u009b']) expect(out + err).not.toContain(control)
+  expect(err).toMatch(/^ {2}✓ look: seen$/m)
+  expect(err).toMatch(/^error: .*failed/m)
+})
+
+test('Ctrl-C and /stop end the answer and keep the chat; Ctrl-C twice leaves', async () => {
+  promise('B4')
+  const { url } = await startServer({ agencies: { starter: agency } })
+  const chat = startCli(['chat', url])
+  chat.type('Tell me a long story\n')
+  await eventually(() => chat.said.out).toContain('Part 2')
+  chat.child.kill('SIGINT')
+  await eventually(() => chat.said.err).toMatch(/stopped[\s\S]* s\n/)
+  chat.type('Tell me a long story\n')
+  await eventually(() => chat.said.out.match(/Part 2/g)).toHaveLength(2)
+  chat.type('/stop\n')
+  await eventually(() => chat.said.err.match(/stopped/g)).toHaveLength(2)
+  chat.type('/stop\n')
+  await eventually(() => chat.said.err).toContain('There is nothing to stop.')
+  chat.child.kill('SIGINT')
+  expect((await chat.ended).code).toBe(130)
+})
+
+test('doctor names what is wrong and the way out, never a key, and asks the model only when told to', async () => {
+  const asked: string[] = []
+  const server = http.createServer((request, response) => {
+    asked.push(`${request.method} ${request.url} ${request.headers.authorization}`)
+    response.writeHead(request.headers.authorization === 'Bearer sk-doctor-key' ? 200 : 401).end('{}')
+  })
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const OPENAI_BASE_URL = `http://127.0.0.1:${port}/v1`
+  const cwd = projectWith(SOLO)
+  const look = async (args: string[], env: Record<string, string>) => {
+    const { code, out, err } = await runCli(['doctor', '--json', ...args], { cwd, env })
+    expect(err).toBe('')
+    const { ok, version, findings } = JSON.parse(out)
+    expect(version).toBe(VERSION)
+    return {
+      code,
+      ok,
+      out,
+      of: Object.fromEntries(findings.map((finding: { name: string }) => [finding.name, finding])),
+    }
+  }
+  const well = await look([], {
+    OPENAI_API_KEY: 'sk-doctor-key',
+    APP_TOKEN: 'token-doctor',
+    OPENAI_BASE_URL,
+    PORT: '0',
+  })
+  expect(well).toMatchObject({
+    code: 0,
+    ok: true,
+    of: { Node: { status: 'ok' }, OPENAI_API_KEY: { status: 'ok' }, APP_TOKEN: { status: 'ok' } },
+  })
+  expect(well.of.Agency.text).toBe('agency.ts serves solo')
+  expect(well.of['Optional packages'].text).toContain('@ai-sdk/')
+  expect(asked).toEqual([])
+  const bad = await look(['--reach'], { OPENAI_API_KEY: 'sk-wrong-key', OPENAI_BASE_URL, PORT: String(port) })
+  expect(bad).toMatchObject({ code: 1, ok: false, of: { Model: { status: 'error', fix: 'Check OPENAI_API_KEY.' } } })
+  expect(bad.of[`Port ${port}`]).toMatchObject({ status: 'warning', text: 'is taken' })
+  expect(asked).toEqual(['GET /v1/models Bearer sk-wrong-key'])
+  const keyless = await look(['--reach'], {
+    SOLO_MODEL: 'gpt-5.4',
+    OPENAI_BASE_URL: 'http://127.0.0.1:1/v1',
+    PORT: '0',
+  })
+  expect(keyless).toMatchObject({
+    code: 1,
+    of: {
+      Agency: { status: 'error', text: expect.stringContaining('OPENAI_API_KEY is not set') },
+      Model: { status: 'error' },
+    },
+  })
+  expect(well.out + bad.out + keyless.out).not.toMatch(/sk-doctor|sk-wrong|token-doctor/)
+  const text = await runCli(['doctor'], { cwd: emptyFolder(), env: { PORT: 'x' } })
+  expect(text.code).toBe(1)
+  expect(text.out).toMatch(/^warning {2}Agency: there is no agency\.ts here\n {9}Name your file/m)
+  expect(text.out).toMatch(/^ERROR {4}Port NaN: is no port\n {9}Set PORT/m)
+})
+
+test('openapi prints a valid document of a file or a server, without a key', async () => {
+  promise('B11')
+  const cwd = projectWith(SOLO.replace("'demo'", "'gpt-5.4'"))
+  const { code, out, err } = await runCli(['openapi', '--url', 'https://agents.example.com'], { cwd })
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+  const document = JSON.parse(out)
+  expect(await new Validator().validate(structuredClone(document))).toMatchObject({ valid: true })
+  expect(document.servers).toEqual([{ url: 'https://agents.example.com' }])
+  expect(document.paths).toHaveProperty(['/solo/get_response'])
+  const { url } = await startServer({ agencies: { starter: agency } })
+  expect(await runCli(['openapi', url, '-o', 'api.json'], { cwd })).toMatchObject({
+    code: 0,
+    out: '',
+    err: 'Wrote api.json.\n',
+  })
+  expect(JSON.parse(readFileSync(join(cwd, 'api.json'), 'utf8')).paths).toHaveProperty(['/starter/get_metadata'])
+})
+
+test('graph draws every agent, tool and flow of every agency on a page that names no other host', async () => {
+  const cwd = emptyFolder()
+  const odd = new Agent({ name: 'R&D <b>', description: '</svg>"', model: 'demo' })
+  const { url } = await startServer({ agencies: { starter: agency, odd: new Agency(odd) } })
+  expect((await runCli(['graph', url, '-o', 'graph.html'], { cwd })).code).toBe(0)
+  const page = readFileSync(join(cwd, 'graph.html'), 'utf8')
+  for (const name of ['Guide', 'Researcher', 'Support', 'R&amp;D &lt;b&gt;']) {
+    expect(page.match(new RegExp(`class="name"[^>]*>${name}</text>`, 'g')), name).toHaveLength(1)
+    expect(page, name).toContain(`<dt>${name}`)
+  }
+  for (const name of ['get_weather', 'add_numbers', 'track_order']) expect(page).toContain(`>${name}</text>`)
+  expect(page.match(/class="flow"/g)).toHaveLength(2)
+  expect(page).toContain('<title>Guide to Support</title>')
+  expect(page.replace(/<!doctype html>/, '')).not.toMatch(/https?:|\/\/|<script|<\/svg>"|@import|url\((?!#)/)
+  expect(page).toContain("default-src 'none'")
+  const json = await runCli(['graph', STARTER, '--json'])
+  expect(JSON.parse(json.out).starter.metadata.agents).toEqual(['Guide', 'Researcher', 'Support'])
+  expect(await runCli(['graph', url, '--agency', 'nope'])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('There is: starter, odd'),
+  })
+})
