@@ -212,11 +212,7 @@ class Chat {
     const running = this.#running
     if (running === undefined) return this.#terminal.note('There is nothing to stop.')
     running.stopped = true
-    try {
-      await running.stream.cancel(mode)
-    } catch (error) {
-      if (!(error instanceof ClientError && error.kind === 'not_found')) this.#complain(error) // it is over already
-    }
+    await running.stream.cancel(mode).catch((error: unknown) => this.#complain(error))
   }
 
   async #save(file: string): Promise<void> {

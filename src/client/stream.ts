@@ -100,15 +100,21 @@ export class RunStream implements AsyncIterable<StreamEvent> {
   /**
    * Asks the server to stop the run, and waits until it has; the stream then ends with `messages` as usual.
    * @param mode `immediate` (default) stops at once, `after_turn` lets the turn with its tools finish
-   * @returns undefined when there is nothing left to stop
-   * @throws ClientError `not_found` when the run ended meanwhile, or lives in another process of the server
+   * @returns undefined when there is nothing to stop: the run is over, or lives in another process of the server
+   * @throws ClientError when the server cannot be asked
    */
   async cancel(mode: CancelMode = 'immediate', options: CallOptions = {}): Promise<CancelAnswer | undefined> {
     while (this.#runId === undefined && !this.#over) await this.#fill()
     if (this.#over) return undefined
     const body = { run_id: this.#runId, cancel_mode: mode }
     const { connection, cancelPath: path } = this.#opening
-    return (await connection.json({ ...options, path, body })) as CancelAnswer
+    try {
+      return (await connection.json({ ...options, path, body })) as CancelAnswer
+    } catch (error) {
+      // A run that ends while it is being stopped is no failure of the one who asked.
+      if (error instanceof ClientError && error.kind === 'not_found') return undefined
+      throw error
+    }
   }
 
   [Symbol.asyncIterator](): AsyncIterator<StreamEvent, undefined, undefined> {
