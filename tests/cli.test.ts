@@ -3,14 +3,16 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { expect, onTestFinished, test } from 'vitest'
-import { agency, FormatAddress } from '../examples/starter/agency.ts'
-import { Agency, Agent, tool, VERSION } from '../src/index.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { agency } from '../examples/starter/agency.ts'
+import { Agency, Agent, VERSION } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { addressOf, emptyFolder, installInto, ROOT, runCli, start, startCli } from './support/cli.ts'
-import { post, startServer, useUpstream } from './support/client.ts'
+import { post, startServer } from './support/client.ts'
 
 const STARTER = join(ROOT, 'examples/starter/agency.ts')
+vi.setConfig({ testTimeout: 60_000 }) // each test starts several processes
+
 const ESC = '\u001b'
 const COMMANDS = ['init', 'dev', 'serve', 'chat', 'doctor', 'openapi', 'graph']
 
@@ -86,6 +88,16 @@ test('a new project answers over HTTP with one command, passes its own test, and
   expect(tested.code).toBe(0)
   const again = await runCli(['init', '--no-install'], { cwd: shop })
   expect(again).toMatchObject({ code: 1, err: expect.stringContaining('--force overwrites them') })
+  const offline = {
+    npm_config_registry: 'http://127.0.0.1:1/',
+    npm_config_fetch_retries: '0',
+    npm_config_cache: folder,
+  }
+  const cut = await runCli(['init', 'cut'], { cwd: folder, env: offline })
+  expect(cut).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/files are written, but npm install failed in cut: .*Mend that/),
+  })
   writeFileSync(join(shop, 'agency.ts'), 'mine')
   expect((await runCli(['init', '.', '--no-install', '--force'], { cwd: shop })).err).toContain('(overwritten: ')
   expect(readFileSync(join(shop, 'agency.ts'), 'utf8')).toContain("name: 'my_shop'")
@@ -150,105 +162,6 @@ test('dev starts again when a source changes, and survives one that is broken', 
   expect(dev.said.err).not.toContain('data.json')
   dev.child.kill('SIGINT')
   expect((await dev.ended).code).toBe(0)
-})
-
-test('chat in a pipe: answers on stdout, tools and other agents indented on stderr, commands, kept conversations', async () => {
-  promise('C3')
-  const { url } = await startServer({ agencies: { starter: agency }, tools: [FormatAddress] })
-  const folder = emptyFolder()
-  const lines = [
-    'Ask the Researcher about the weather in Paris',
-    'I want to talk to Support about order 1234',
-    '/agent',
-    '/agent guide',
-    '/save kept.json',
-    '/help',
-  ]
-  const chat = await runCli(['chat', url], { cwd: folder, input: lines.join('\n') })
-  expect(chat.code).toBe(0)
-  const answers = chat.out.trim().split('\n')
-  expect(answers).toHaveLength(2)
-  expect(answers[0]).toMatch(/^\[demo model\] Researcher answered: .*In Paris it is rainy/)
-  expect(answers[1]).toContain('Order 1234 left the warehouse')
-  expect(chat.err).toMatch(/^ {2}→ Researcher: Ask the Researcher/m)
-  expect(chat.err).toMatch(/^ {4}→ get_weather \{"city":"Paris"\}$/m)
-  expect(chat.err).toMatch(/^ {4}✓ get_weather: In Paris it is rainy, 15 °C$/m)
-  expect(chat.err).toMatch(/^ {4}Researcher: \[demo model\]/m)
-  expect(chat.err).toMatch(/^ {2}Support takes over$/m)
-  expect(chat.err).toMatch(/^ {2}\d+ tokens · \d+\.\d s$/m)
-  expect(chat.err).toMatch(/^\* Support {2}Tracks orders/m)
-  expect(chat.err).toMatch(/You talk to Guide\.\nSaved \d+ messages to kept\.json\.\n {2}\/agent/)
-  expect(chat.err).not.toContain(ESC)
-  const kept = JSON.parse(readFileSync(join(folder, 'kept.json'), 'utf8'))
-  const json = await runCli(['chat', url, '--load', 'kept.json', '--json', '--agent', 'Support'], {
-    cwd: folder,
-    input: 'And order 7?\n',
-  })
-  const result = JSON.parse(json.out)
-  expect(result.response).toContain('Order 7 left')
-  expect(result.new_messages[0]).toMatchObject({ agent: 'Support', content: 'And order 7?' })
-  expect(json.err).toContain(`Loaded ${kept.length} messages`)
-  const wrong = await runCli(['chat', url, '--load', 'none.json'], { cwd: folder })
-  expect(wrong).toMatchObject({ code: 1, err: 'error: none.json cannot be read.\n' })
-  expect(await runCli(['chat', url, '--agent', 'Ghost'])).toMatchObject({
-    code: 1,
-    err: expect.stringContaining('There is: Guide, Researcher, Support'),
-  })
-})
-
-test('chat serves a file for itself, chooses among agencies, and asks for a token it lacks', async () => {
-  const own = await runCli(['chat', STARTER], { input: 'What is 17 plus 25?\n' })
-  expect(own).toMatchObject({ code: 0, out: expect.stringContaining('17 + 25 = 42') })
-  process.env.CHAT_TOKEN = 'chat-secret'
-  onTestFinished(() => {
-    delete process.env.CHAT_TOKEN
-  })
-  const { url } = await startServer({ agencies: { one: agency, two: agency }, appTokenEnv: 'CHAT_TOKEN' })
-  expect(await runCli(['chat', url])).toMatchObject({
-    code: 1,
-    err: expect.stringContaining('one, two. Choose one with --agency'),
-  })
-  const stranger = await runCli(['chat', url, '--agency', 'two'], { input: 'Hello\n' })
-  expect(stranger).toMatchObject({ code: 1, err: expect.stringMatching(/wants a token.*APP_TOKEN/) })
-  const known = await runCli(['chat', url, '--agency', 'two'], { input: 'Hello\n', env: { APP_TOKEN: 'chat-secret' } })
-  expect(known).toMatchObject({ code: 0, out: expect.stringContaining('You wrote: "Hello"') })
-  const nobody = await runCli(['chat', 'http://127.0.0.1:1'])
-  expect(nobody).toMatchObject({ code: 1, err: expect.stringMatching(/127\.0\.0\.1:1: .*agency-swarm-js serve/) })
-})
-
-test('a failed turn is told and ends with 1; a model cannot write to the terminal but text', async () => {
-  const look = tool({ name: 'look', execute: () => '\u001b[2Jseen' })
-  await useUpstream((_body, index) => {
-    if (index === 0) return { calls: [{ name: 'look', arguments: {} }] }
-    return index === 1 ? { text: '\u001b]0;title\u0007Red \u001b[31malert\u009b' } : { status: 400, message: 'no' }
-  })
-  const { url } = await startServer({
-    agencies: { solo: new Agency(new Agent({ name: 'Solo', model: 'gpt-4.1', tools: [look] })) },
-  })
-  const { code, out, err } = await runCli(['chat', url], { input: 'Look\nAgain\n' })
-  expect(code).toBe(1)
-  expect(out).toContain('alert')
-  for (const control of [ESC, '\u0007', '\u009b']) expect(out + err).not.toContain(control)
-  expect(err).toMatch(/^ {2}✓ look: seen$/m)
-  expect(err).toMatch(/^error: .*failed/m)
-})
-
-test('Ctrl-C and /stop end the answer and keep the chat; Ctrl-C twice leaves', async () => {
-  promise('B4')
-  const { url } = await startServer({ agencies: { starter: agency } })
-  const chat = startCli(['chat', url])
-  chat.type('Tell me a long story\n')
-  await eventually(() => chat.said.out).toContain('Part 2')
-  chat.child.kill('SIGINT')
-  await eventually(() => chat.said.err).toMatch(/stopped[\s\S]* s\n/)
-  chat.type('Tell me a long story\n')
-  await eventually(() => chat.said.out.match(/Part 2/g)).toHaveLength(2)
-  chat.type('/stop\n')
-  await eventually(() => chat.said.err.match(/stopped/g)).toHaveLength(2)
-  chat.type('/stop\n')
-  await eventually(() => chat.said.err).toContain('There is nothing to stop.')
-  chat.child.kill('SIGINT')
-  expect((await chat.ended).code).toBe(130)
 })
 
 test('doctor names what is wrong and the way out, never a key, and asks the model only when told to', async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { type AgencyMetadata, ClientError, type Conversation, type RunStream } from '../client/index.ts'
@@ -217,10 +218,11 @@ class Chat {
 
   async #save(file: string): Promise<void> {
     const { messages } = this.#conversation
+    const replaced = existsSync(file) ? ' (replaced)' : ''
     await writeFile(file, `${JSON.stringify(this.#conversation, null, 2)}\n`).catch((cause: unknown) => {
       throw new CommandError(`${file} cannot be written.`, { cause })
     })
-    this.#terminal.note(`Saved ${messages.length} messages to ${file}.`)
+    this.#terminal.note(`Saved ${messages.length} messages to ${file}${replaced}.`)
   }
 
   #greet(): void {

@@ -46,7 +46,12 @@ export function start(command: string, args: readonly string[], { cwd = ROOT, en
     said.err += chunk
   })
   if (input !== undefined) child.stdin?.end(input)
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...said }))
+  /** Its end; lines of progress, which a slow machine adds, are left out. */
+  const ended = once(child, 'close').then(([code]) => ({
+    code: code as number | null,
+    out: said.out,
+    err: said.err.replace(/^.* \.\.\.\n/gm, ''),
+  }))
   return { child, said, ended, type: (text: string) => child.stdin?.write(text) }
 }
 
