@@ -93,6 +93,9 @@ test('a failed turn is told and ends with 1; a model cannot write to the termina
   for (const control of [ESC, '\u0007', '\u009b']) expect(out + err).not.toContain(control)
   expect(err).toMatch(/^ {2}✓ look: seen$/m)
   expect(err).toMatch(/^error: .*failed/m)
+  const json = await runCli(['chat', url, '--json'], { input: 'Again\n' })
+  expect(json.code).toBe(1)
+  expect(JSON.parse(json.out)).toEqual({ error: expect.stringContaining('failed'), kind: 'failed' })
 })
 
 test('Ctrl-C and /stop end the answer and keep the chat; Ctrl-C twice leaves', async () => {

@@ -130,7 +130,9 @@ test('what cannot be served is one sentence with the way out; DEBUG shows the st
     return err
   }
   const broken = 'export const a = 1\n\nthrow new Error("of mine")\n'
-  const [, , , plain, traced, folder, file] = await Promise.all([
+  const factory = "export const agencies = { shop: () => { throw new Error('no stock') } }"
+  const [, , , , plain, traced, folder, file] = await Promise.all([
+    fails(factory, /The agency "shop" could not be made\. \(no stock\)/),
     fails('export const nothing = 1', /agency\.ts exports nothing to serve.*node agency\.ts/),
     fails('import "no-such-package"', /needs the package no-such-package.*npm install/),
     fails(SOLO, /OPENAI_API_KEY is not set.*model: "demo"/, { SOLO_MODEL: 'gpt-5.4' }),

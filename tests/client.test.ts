@@ -274,6 +274,7 @@ test('a conversation takes one turn at a time, stays with the agent it addressed
   expect(await refusalOf(conversation.getResponse({ message: 'x', recipient_agent: 'C' }))).toMatchObject({
     status: 422,
   })
+  expect(agency.conversation({ history: conversation.messages }).recipient).toBe('B')
   conversation.recipient = 'A'
   await conversation.getResponse('Back')
   const asked = seen.map(({ body }) => String(body.instructions))

@@ -61,7 +61,7 @@ export function createTurnView({ paint }: Pick<Terminal, 'paint'>): TurnView {
     const [first, ...rest] = harmless(itemText(event.item)).split('\n')
     const depth = event.agent === null ? 0 : depthOf(event)
     return [
-      ...note(depth, `${paint('magenta', String(event.agent))}: ${first}`),
+      ...note(depth, `${paint('magenta', oneLine(String(event.agent), 60))}: ${first}`),
       ...rest.flatMap((line) => note(depth, `  ${line}`)),
     ]
   }
@@ -71,14 +71,16 @@ export function createTurnView({ paint }: Pick<Terminal, 'paint'>): TurnView {
         if (event.callerAgent !== null) return []
         const before = front
         front = event.agent
-        return before === undefined || before === front ? [] : note(0, paint('yellow', `${front} takes over`))
+        return before === undefined || before === front
+          ? []
+          : note(0, paint('yellow', `${oneLine(front, 60)} takes over`))
       }
       case 'item':
         if (event.name === 'tool_called') return called(event)
         if (event.name === 'tool_output') return answered(event)
         return event.name === 'message_output_created' && event.callerAgent !== null ? saidBelow(event) : []
       case 'error':
-        return event.nested ? note(1, paint('red', `${event.agent} failed: ${oneLine(event.content, 200)}`)) : []
+        return event.nested ? note(1, paint('red', oneLine(`${event.agent} failed: ${event.content}`, 200))) : []
       default:
         return []
     }

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { type AgencyMetadata, ClientError, type Conversation, type RunStream } from '../client/index.ts'
+import type { AgencyMetadata, ClientError, Conversation, RunStream } from '../client/index.ts'
 import { createTurnView, summaryLine, type Writing } from './chat-view.ts'
 import { defineCommand } from './command.ts'
-import { CommandError } from './errors.ts'
+import { CommandError, sentenceOf } from './errors.ts'
 import { loadEnv } from './project.ts'
 import { agencyOf, asking, openTarget, type Target } from './target.ts'
 import { harmless, type Terminal } from './terminal.ts'
@@ -180,8 +180,14 @@ class Chat {
   }
 
   async #print(stream: RunStream): Promise<void> {
-    const result = await this.#terminal.during('Waiting for the answer', stream.result)
-    this.#terminal.out(`${JSON.stringify(result)}\n`)
+    const { during, out } = this.#terminal
+    try {
+      out(`${JSON.stringify(await during('Waiting for the answer', stream.result))}\n`)
+    } catch (error) {
+      const { message, kind } = error as ClientError
+      out(`${JSON.stringify({ error: message, kind })}\n`)
+      throw error
+    }
   }
 
   async #show(stream: RunStream): Promise<void> {
@@ -248,9 +254,6 @@ class Chat {
   #complain(error: unknown): void {
     if (this.#leaving.signal.aborted) return
     this.#failed = true
-    const text = error instanceof Error ? error.message : String(error)
-    this.#terminal.note(`${this.#terminal.paint('red', 'error:')} ${harmless(text)}`)
-    if (this.#json && error instanceof ClientError)
-      this.#terminal.out(`${JSON.stringify({ error: text, kind: error.kind })}\n`)
+    this.#terminal.note(`${this.#terminal.paint('red', 'error:')} ${harmless(sentenceOf(error))}`)
   }
 }

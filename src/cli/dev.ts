@@ -31,12 +31,15 @@ export const command = defineCommand({
     process.on('SIGTERM', leave)
     const changes = watchSources(process.cwd(), leaving.signal)
     let server = start()
-    for await (const changed of changes) {
-      terminal.note(terminal.paint('dim', `${relative(process.cwd(), changed)} changed, starting again`))
+    try {
+      for await (const changed of changes) {
+        terminal.note(terminal.paint('dim', `${relative(process.cwd(), changed)} changed, starting again`))
+        await stop(server)
+        server = start()
+      }
+    } finally {
       await stop(server)
-      server = start()
     }
-    await stop(server)
     return 0
   },
 })

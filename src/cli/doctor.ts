@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { VERSION } from '../version.ts'
 import { defineCommand } from './command.ts'
+import { sentenceOf } from './errors.ts'
 import { isNodeFit, MANIFEST, OLDEST_NODE } from './manifest.ts'
 import { findProject, loadEnv, loadProject } from './project.ts'
 import type { Terminal } from './terminal.ts'
@@ -106,7 +107,7 @@ async function checkProject(named: string | undefined): Promise<Finding> {
     const names = [...Object.keys(options.agencies), ...(options.tools ?? []).map((tool) => `tool ${tool.name}`)]
     return { name, status: 'ok', text: `${file} serves ${names.join(', ')}` }
   } catch (error) {
-    return { name, status: 'error', text: error instanceof Error ? error.message : String(error) }
+    return { name, status: 'error', text: sentenceOf(error) }
   }
 }
 

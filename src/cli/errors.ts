@@ -38,6 +38,12 @@ export const nothingExported = (file: string) =>
 export const unknownAgency = (name: string, known: readonly string[]) =>
   new CommandError(`There is no agency "${name}". There is: ${known.join(', ')}.`)
 
+export const cannotWatch = (folder: string, cause: unknown) =>
+  new CommandError(
+    `${folder} cannot be watched (${textOf(cause)}). Use "serve" instead of "dev", or raise the system's limit of watched files.`,
+    { cause },
+  )
+
 // ---- init
 export const filesExist = (files: readonly string[], folder: string) =>
   new CommandError(
@@ -57,3 +63,12 @@ export const cannotReach = (name: string, cause: Error) =>
   new CommandError(`${name}: ${cause.message} "agency-swarm-js serve" starts a server.`, { cause })
 export const needsToken = (name: string, cause: Error) =>
   new CommandError(`${name} wants a token (${cause.message}). Set APP_TOKEN in the environment or in .env.`, { cause })
+
+/** What a person is told of an error: an error of the library hides its cause from callers, but not from whoever starts it. */
+export function sentenceOf(error: unknown): string {
+  const { name, cause } = error instanceof Error ? error : { name: '', cause: undefined }
+  const reason = name === 'AgencyError' && cause instanceof Error ? ` (${cause.message})` : ''
+  return `${textOf(error)}${reason}`
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-import { AgencyError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import { type Command, columns } from './command.ts'
-import { CommandError, nodeTooOld, unknownCommand } from './errors.ts'
+import { CommandError, nodeTooOld, sentenceOf, unknownCommand } from './errors.ts'
 import { isNodeFit, OLDEST_NODE } from './manifest.ts'
 import { createTerminal, harmless, type Terminal } from './terminal.ts'
 
@@ -54,17 +53,13 @@ function nearest(name: string): string | undefined {
 }
 
 function report(error: unknown, terminal: Terminal): number {
-  const known =
-    error instanceof CommandError || error instanceof AgencyError || isNamed(error, 'AgencyError', 'ClientError')
-  const text = error instanceof Error ? error.message : String(error)
-  terminal.note(`${terminal.paint('red', 'error:')} ${harmless(text)}`)
+  // By name: errors of another copy of this package are no instances of ours.
+  const known = error instanceof Error && ['CommandError', 'AgencyError', 'ClientError'].includes(error.name)
+  terminal.note(`${terminal.paint('red', 'error:')} ${harmless(sentenceOf(error))}`)
   if (process.env.DEBUG) terminal.note(inspect(error))
   else if (!known) terminal.note('This was not expected. DEBUG=1 shows the stack.')
   return error instanceof CommandError ? error.exitCode : 1
 }
-
-/** Errors of another copy of this package are no instances of ours. */
-const isNamed = (error: unknown, ...names: string[]) => error instanceof Error && names.includes(error.name)
 
 function inspect(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

@@ -52,7 +52,7 @@ export async function loadProject(named: string | undefined): Promise<Project> {
 }
 
 function optionsOf({ default: base, agency, agencies, tools }: { [name: string]: unknown }): Project['options'] {
-  const given = isAgency(base) || typeof base !== 'object' ? {} : (base as ServeOptions)
+  const given = isAgency(base) || typeof base !== 'object' || base === null ? {} : (base as ServeOptions)
   const single = agency ?? (isAgency(base) ? base : undefined)
   return {
     ...given,
@@ -71,15 +71,20 @@ const isAgency = (value: unknown): value is Agency =>
 
 const nameOf = (value: unknown): string => (isAgency(value) ? (value.name ?? 'agency') : 'agency')
 
-async function libraryOf(path: string): Promise<Library> {
+const libraryOf = async (path: string): Promise<Library> => {
+  const other = otherCopy(path)
+  return other === undefined ? import('../index.ts') : import(pathToFileURL(other).href)
+}
+
+/** The copy of this package that a file imports by name, when it is not this one. */
+function otherCopy(path: string): string | undefined {
   const { resolve: find } = createRequire(path)
   try {
     const root = dirname(realpathSync(find('agency-swarm-js/package.json')))
-    if (root !== realpathSync(ROOT)) return await import(pathToFileURL(find('agency-swarm-js')).href)
+    return root === realpathSync(ROOT) ? undefined : find('agency-swarm-js')
   } catch {
-    // The file reaches this package by its path, or not at all: then it can only be this copy.
+    return undefined // it reaches this package by its path, or not at all: then it can only be this copy
   }
-  return import('../index.ts')
 }
 
 function loadError(file: string, error: unknown) {

@@ -1,5 +1,6 @@
 import { type FSWatcher, readdirSync, watch } from 'node:fs'
 import { join } from 'node:path'
+import { cannotWatch } from './errors.ts'
 
 const SOURCE = /^(\.env|[^.].*\.([cm]?[jt]s|md))$/
 const IGNORED = /^(node_modules|dist|coverage|activity-logs|\..*)$/
@@ -11,6 +12,8 @@ const MAX_FOLDERS = 500
 /**
  * Yields a path whenever source files below `root` have changed, until the signal says stop. Data files do not count: an
  * agency that writes one must not be started again by that.
+ *
+ * @throws CommandError when the system allows no more watchers
  */
 export async function* watchSources(root: string, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
   const watchers = new Map<string, FSWatcher>()
@@ -29,11 +32,12 @@ export async function* watchSources(root: string, signal: AbortSignal): AsyncGen
     if (watchers.has(folder) || watchers.size >= MAX_FOLDERS) return
     const inside = foldersIn(folder)
     if (inside === undefined) return
-    const watcher = watch(folder, (_event, name) => {
+    const onChange = (_event: string, name: string | null) => {
       if (name === null) return
       if (SOURCE.test(name)) notice(join(folder, name))
       else if (!IGNORED.test(name)) add(join(folder, name))
-    })
+    }
+    const watcher = startWatching(folder, onChange)
     watcher.on('error', () => {
       watcher.close() // the folder is gone
       watchers.delete(folder)
@@ -59,6 +63,15 @@ export async function* watchSources(root: string, signal: AbortSignal): AsyncGen
     signal.removeEventListener('abort', onAbort)
     clearTimeout(timer)
     for (const watcher of watchers.values()) watcher.close()
+  }
+}
+
+/** @throws CommandError when the system allows no more watchers */
+function startWatching(folder: string, onChange: (event: string, name: string | null) => void): FSWatcher {
+  try {
+    return watch(folder, onChange)
+  } catch (error) {
+    throw cannotWatch(folder, error)
   }
 }
 
