@@ -34,6 +34,8 @@ export interface Services {
   readonly hub: Hub
   readonly models: ModelEdge
   readonly streamScalars: 'json' | 'python'
+  /** The agencies' stream endpoints speak AG-UI, and the other native endpoints are not there. */
+  readonly agui: boolean
   readonly heartbeatMs: number
   readonly maxTurns: number | null
   /** Set when request logs are kept. */

@@ -30,6 +30,9 @@ export interface StreamDialect {
   end(runId: string, summary: RunSummary): string
 }
 
+/** Answers with an event stream that is complete already. */
+export const sendEvents = (reply: FastifyReply, frames: string) => reply.headers(SSE_HEADERS).send(frames)
+
 /** Answers with a run as an event stream; a client that leaves ends the run. `cors` are headers that Fastify would have sent. */
 export async function writeStream(
   { hub, heartbeatMs }: Pick<Services, 'hub' | 'heartbeatMs'>,
@@ -78,6 +81,7 @@ class TurnWriter {
     this.#out = out
   }
   push(text: string): void {
+    if (text === '') return
     if (this.#pending === '') setImmediate(() => this.#flush())
     this.#pending += text
     if (this.#pending.length > WRITE_CHARS) this.#flush()

@@ -48,8 +48,8 @@ const cancel = z.object({
 })
 const logRequest = z.object({ log_id: z.string().describe('The value of the x-agency-log-id header.') })
 const item = z.record(z.string(), z.unknown())
-/** `message` and `chat_history` as documented; they are checked by hand, with FastAPI's codes and without copies. */
-const described = z
+/** The request as documented: `message` and `chat_history` are checked by hand, with FastAPI's codes and without copies. */
+export const agencyRequestSchema = z
   .object({
     message: z.union([z.string(), z.array(item).min(1)]).describe('A text, or Responses input items.'),
     chat_history: z.array(item).nullish().describe('All earlier new_messages, in their order.'),
@@ -59,7 +59,7 @@ const described = z
 /** JSON Schemas of the request bodies, by the names the original's OpenAPI document gives them. */
 export const requestSchemas = (): { [name: string]: JsonObject } =>
   Object.fromEntries(
-    Object.entries({ ModifiedRequest: described, CancelRequest: cancel, LogRequest: logRequest }).map(
+    Object.entries({ ModifiedRequest: agencyRequestSchema, CancelRequest: cancel, LogRequest: logRequest }).map(
       ([title, schema]) => {
         const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' })
         return [title, { title, ...json }]
@@ -69,21 +69,30 @@ export const requestSchemas = (): { [name: string]: JsonObject } =>
 
 export type ClientConfig = z.infer<typeof clientConfig>
 export type CancelRequest = z.infer<typeof cancel>
-export type AgencyRequest = z.infer<typeof fields> & { message: string | InputItem[]; chat_history: StoredMessage[] }
+/** What a request may carry beside its message, in every protocol. */
+export type RequestFields = z.infer<typeof fields> & { chat_history: StoredMessage[] }
+export type AgencyRequest = RequestFields & { message: string | InputItem[] }
 
 /** The body of get_response and get_response_stream. @throws RequestInvalid */
 export function parseAgencyRequest(body: unknown, agents: readonly string[]): AgencyRequest {
   const object = asObject(body)
-  const details = [...checkMessage(object), ...checkHistory(object.chat_history)]
+  const read = readFields(object, agents)
+  const details = [...checkMessage(object), ...read.details]
+  if (details.length > 0) throw new RequestInvalid(details.map(redactSecrets))
+  return { ...read.fields, message: object.message as string | InputItem[] }
+}
+
+/** The fields beside the message, and what is wrong with them; `fields` counts only when nothing is. */
+export function readFields(
+  object: JsonObject,
+  agents: readonly string[],
+): { fields: RequestFields; details: ValidationDetail[] } {
+  const details = checkHistory(object.chat_history)
   const parsed = fields.safeParse(object)
   if (!parsed.success) details.push(...detailsFromZod(parsed.error.issues, object, ['body']))
   else details.push(...checkMeaning(parsed.data, agents))
-  if (details.length > 0) throw new RequestInvalid(details.map(redactSecrets))
-  return {
-    ...(parsed.data as z.infer<typeof fields>),
-    message: object.message as string | InputItem[],
-    chat_history: (object.chat_history ?? []) as StoredMessage[],
-  }
+  const chat_history = (object.chat_history ?? []) as StoredMessage[]
+  return { fields: { ...(parsed.data as z.infer<typeof fields>), chat_history }, details }
 }
 
 /** What /get_logs is asked for; `place` is where it stood. @throws RequestInvalid */
@@ -100,7 +109,8 @@ export function parseCancelRequest(body: unknown): CancelRequest {
   return parsed.data
 }
 
-function asObject(body: unknown): JsonObject {
+/** A body as an object. @throws RequestInvalid */
+export function asObject(body: unknown): JsonObject {
   if (isObject(body)) return body
   if (body === undefined || body === null)
     throw new RequestInvalid([{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }])
@@ -215,7 +225,7 @@ export function secretsOf(config: ClientConfig | null | undefined): string[] {
 }
 
 /** Secrets of a request are not echoed in its 422 (docs/wire.md, "Errors"). */
-function redactSecrets(detail: ValidationDetail): ValidationDetail {
+export function redactSecrets(detail: ValidationDetail): ValidationDetail {
   const [, field, inner] = detail.loc
   const secret =
     field === 'user_context' ||
@@ -228,6 +238,7 @@ function withoutSecrets(input: unknown): unknown {
   const copy: JsonObject = { ...input }
   for (const key of ['user_context', 'api_key', 'litellm_keys', 'default_headers'])
     if (copy[key] != null) copy[key] = '[redacted]'
-  if (isObject(copy.client_config)) copy.client_config = withoutSecrets(copy.client_config)
+  for (const key of ['client_config', 'forwardedProps', 'forwarded_props'])
+    if (isObject(copy[key])) copy[key] = withoutSecrets(copy[key])
   return copy
 }

@@ -218,6 +218,6 @@ export function modes({ mock, tmp }: { mock: string; tmp: string }): { [mode: st
       trustedModelOrigins,
       serverUrl: 'https://api.example.com',
     },
-    agui: null,
+    agui: { agencies, enableAgui: true, trustedModelOrigins },
   }
 }
