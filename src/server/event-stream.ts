@@ -30,8 +30,12 @@ export interface StreamDialect {
   end(runId: string, summary: RunSummary): string
 }
 
-/** Answers with an event stream that is complete already. */
-export const sendEvents = (reply: FastifyReply, frames: string) => reply.headers(SSE_HEADERS).send(frames)
+/** Answers with frames that are all there: an event stream without a run. */
+export function writeFrames(reply: FastifyReply, frames: string, cors: { [name: string]: string }): void {
+  reply.hijack()
+  reply.raw.writeHead(200, { ...SSE_HEADERS, ...cors })
+  reply.raw.end(frames)
+}
 
 /** Answers with a run as an event stream; a client that leaves ends the run. `cors` are headers that Fastify would have sent. */
 export async function writeStream(

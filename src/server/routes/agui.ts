@@ -5,7 +5,7 @@ import { AgencyError, shuttingDown } from '../../errors.ts'
 import type { ServedAgency, Services } from '../../services.ts'
 import { type AguiRequest, parseAguiRequest } from '../../wire/agui.ts'
 import type { CorsHeaders } from '../cors.ts'
-import { sendEvents, writeStream } from '../event-stream.ts'
+import { writeFrames, writeStream } from '../event-stream.ts'
 import { LOG_HEADER } from '../request-log.ts'
 import { startRun } from '../start-run.ts'
 
@@ -35,8 +35,9 @@ export function registerAgui(app: FastifyInstance, { path, services, agencyOf, c
       if (error instanceof AgencyError && error.statusCode === 200) return error
       throw error
     })
+    const cors = corsHeaders(request.headers.origin)
     if (run instanceof AgencyError)
-      return sendEvents(reply, dialect.open() + dialect.fail(services.redact(run.message), run.code))
-    return writeStream(services, reply, run, dialect, corsHeaders(request.headers.origin))
+      writeFrames(reply, dialect.open() + dialect.fail(services.redact(run.message), run.code), cors)
+    else await writeStream(services, reply, run, dialect, cors)
   })
 }
