@@ -4,7 +4,8 @@ import { Agent } from './agency/agent.ts'
 import type { RunHooks } from './agency/hooks.ts'
 import { describeAgency } from './agency/metadata.ts'
 import { toData } from './dialects/native.ts'
-import { unknownAgent } from './errors.ts'
+import { errorText, unknownAgent } from './errors.ts'
+import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, type ModelEdge } from './models/provider.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
 import { planRun } from './runs/plan.ts'
@@ -25,6 +26,8 @@ export interface RunOptions {
   maxTurns?: number | null
   /** Another address, key or model for this run, in the wire's names. */
   clientConfig?: ClientConfig
+  /** Model name -> what its tokens cost, beside the shipped price table and before it. */
+  prices?: Prices
   /** Listeners of this run. */
   hooks?: RunHooks
   /** Aborting it cancels the run at once. */
@@ -58,12 +61,13 @@ export interface AgencyStream extends AsyncIterable<JsonObject> {
 export class Agency extends AgencyGraph {
   #edge: ModelEdge | undefined
   #hub: Hub | undefined
+  readonly #warn = warnOnce((text) => console.warn(text))
   /** The conversation of in-process runs, for an agency without `loadThreads`. */
   #messages: StoredMessage[] = []
 
   /**
    * Runs the agency in this process and gives its answer.
-   * @throws UNKNOWN_AGENT, MISSING_API_KEY, MODEL_FAILED, TURN_LIMIT and whatever else ended the run
+   * @throws INVALID_OPTION, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_FAILED, TURN_LIMIT and whatever else ended the run
    */
   async getResponse(message: string | InputItem[], options: RunOptions = {}): Promise<AgencyResult> {
     const { run, watch } = await this.#start(message, options, false)
@@ -125,6 +129,7 @@ export class Agency extends AgencyGraph {
       userContext: contextOverride === undefined ? this.userContext : { ...this.userContext, ...contextOverride },
       secrets: secretsOf(clientConfig),
       hooks: options.hooks,
+      price: createPricer(options.prices, this.#warn),
       streaming,
       maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
     })
@@ -157,12 +162,14 @@ export class Agency extends AgencyGraph {
   }
 
   #runs(): Hub {
+    const redact = createRedactor([process.env.OPENAI_API_KEY])
     this.#hub ??= new Hub({
       slowReaderBytes: 4 * 1024 * 1024,
       idleTimeoutMs: 75_000,
       exposeErrors: true,
-      redact: createRedactor([process.env.OPENAI_API_KEY]),
-      log: () => {}, // the caller gets the error itself
+      redact,
+      log: (message, error, mask = redact) => console.warn(`${message} ${redact(mask(errorText(error)))}`),
+      logFailure: () => {}, // the caller gets the error itself
     })
     return this.#hub
   }

@@ -11,7 +11,9 @@ export interface RunState {
   readonly plan: RunPlan
   readonly signal: AbortSignal
   readonly store: MessageStore
-  usage: Usage | undefined
+  usage: Usage
+  /** A call was made that `usage` leaves out on purpose. */
+  uncounted: boolean
   turns: number
   /** "sender to recipient" pairs that are talking right now. */
   readonly busy: Set<string>

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AgencyGraph } from '../agency/agency.ts'
 import type { RunHooks } from '../agency/hooks.ts'
 import { latestTraceId } from '../messages/items.ts'
+import type { Pricer } from '../models/prices.ts'
 import type { ModelProvider } from '../models/provider.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 
@@ -20,6 +21,7 @@ export interface RunRequest {
   secrets?: readonly string[]
   /** Listeners of this run alone. */
   hooks?: RunHooks | undefined
+  price: Pricer
   streaming: boolean
   maxTurns: number | null
 }
@@ -35,6 +37,7 @@ export interface RunPlan {
   userContext: { [key: string]: unknown }
   secrets: readonly string[]
   hooks: RunHooks | undefined
+  price: Pricer
   traceId: string
   streaming: boolean
   maxTurns: number | null
@@ -59,6 +62,7 @@ export function planRun(agency: AgencyGraph, provider: ModelProvider, request: R
     userContext: request.userContext,
     secrets: request.secrets ?? [],
     hooks: request.hooks,
+    price: request.price,
     traceId: latestTraceId(request.history) ?? newTraceId(),
     streaming: request.streaming,
     maxTurns: request.maxTurns,

@@ -48,6 +48,10 @@ const answerSchemas: ApiParts['schemas'] = {
       total_cost: { type: 'number', minimum: 0, description: 'US dollars.' },
       reasoning_tokens: integer,
       audio_tokens: integer,
+      estimated: {
+        type: 'boolean',
+        description: 'True when a model call that broke off is part of the figures, as far as it can be guessed.',
+      },
     },
     [
       'request_count',

@@ -22,7 +22,7 @@ export async function startRun(
   request: AgencyRequest,
   { streaming, logId }: StartOptions,
 ): Promise<Run> {
-  const { hub, models, maxTurns, requestLog } = services
+  const { hub, models, price, maxTurns, requestLog } = services
   const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
   const write = requestLog?.writer(logId)
   const plan = planRun(agency, await models.provider(request.client_config), {
@@ -33,6 +33,7 @@ export async function startRun(
     userContext: { ...copyContext(agency.userContext), ...request.user_context },
     secrets: secretsOf(request.client_config),
     hooks: write === undefined ? undefined : runListener(write),
+    price,
     streaming,
     maxTurns,
   })
