@@ -7,6 +7,7 @@ import { toData } from './dialects/native.ts'
 import { errorText, unknownAgent } from './errors.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, type ModelEdge } from './models/provider.ts'
+import { namingProvider } from './runs/chat-name.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
 import { planRun } from './runs/plan.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
@@ -28,6 +29,8 @@ export interface RunOptions {
   clientConfig?: ClientConfig
   /** Model name -> what its tokens cost, beside the shipped price table and before it. */
   prices?: Prices
+  /** Ask a model for a name of the conversation afterwards. Default false. */
+  generateChatName?: boolean
   /** Listeners of this run. */
   hooks?: RunHooks
   /** Aborting it cancels the run at once. */
@@ -41,6 +44,8 @@ export interface AgencyResult {
   newMessages: StoredMessage[]
   /** Left out when no agent's usage is counted. */
   usage: Usage | undefined
+  /** Left out when no name was asked for, or none could be made. */
+  chatName?: string
   /** True when the run was stopped before its end. */
   cancelled: boolean
 }
@@ -130,6 +135,7 @@ export class Agency extends AgencyGraph {
       secrets: secretsOf(clientConfig),
       hooks: options.hooks,
       price: createPricer(options.prices, this.#warn),
+      naming: options.generateChatName === true ? await namingProvider(this.#models(), clientConfig) : undefined,
       streaming,
       maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
     })
@@ -144,10 +150,10 @@ export class Agency extends AgencyGraph {
     return { run, watch }
   }
 
-  #finish({ error, finalOutput, newMessages, usage, cancelled }: RunSummary): AgencyResult {
+  #finish({ error, finalOutput, newMessages, usage, chatName, cancelled }: RunSummary): AgencyResult {
     if (this.loadThreads === undefined) this.#messages = [...this.#messages, ...newMessages]
     if (error !== undefined) throw error
-    return { finalOutput, newMessages, usage, cancelled }
+    return { finalOutput, newMessages, usage, ...(chatName === undefined ? {} : { chatName }), cancelled }
   }
 
   #models(): ModelEdge {

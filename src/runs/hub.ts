@@ -3,6 +3,7 @@ import { AgencyError, errorText, guidanceOf, runNotFound, shuttingDown } from '.
 import { emptyUsage } from '../models/usage.ts'
 import type { StoredMessage, Usage } from '../wire/message.ts'
 import { createRedactor } from '../wire/redact.ts'
+import { nameChat } from './chat-name.ts'
 import type { RunState } from './conversation.ts'
 import { EventLog } from './event-log.ts'
 import { nobody, type RunEvent } from './events.ts'
@@ -19,6 +20,8 @@ export interface RunSummary {
   cancelled: boolean
   /** Undefined when nothing that was called is counted. */
   usage: Usage | undefined
+  /** Undefined when no name was asked for, or none could be made. */
+  chatName: string | undefined
   /** Why the run failed, as far as a caller may know. */
   failure: string | undefined
   /** What was thrown, for callers in the same process. */
@@ -167,12 +170,19 @@ export class Hub {
     await save()
     const newMessages = store.newMessages()
     const cut = signal.aborted
+    let chatName: string | undefined
+    if (plan.naming !== undefined && failure === undefined && !cut && asked() === undefined)
+      chatName = await nameChat(plan, plan.naming, newMessages, signal).catch((error: unknown) => {
+        this.#options.log('The chat got no name.', error, own) // the answer is worth more than its name
+        return undefined
+      })
     log.seal()
     return {
       newMessages,
       finalOutput,
       cancelled: failure === undefined && (cut || asked() !== undefined),
       usage: state.uncounted && state.usage.request_count === 0 ? undefined : state.usage,
+      chatName,
       failure,
       error: thrown,
     }

@@ -22,6 +22,8 @@ export interface RunRequest {
   /** Listeners of this run alone. */
   hooks?: RunHooks | undefined
   price: Pricer
+  /** Set when the conversation is to be named afterwards: what makes the naming model. */
+  naming?: ModelProvider | undefined
   streaming: boolean
   maxTurns: number | null
 }
@@ -38,6 +40,7 @@ export interface RunPlan {
   secrets: readonly string[]
   hooks: RunHooks | undefined
   price: Pricer
+  naming: ModelProvider | undefined
   traceId: string
   streaming: boolean
   maxTurns: number | null
@@ -63,6 +66,7 @@ export function planRun(agency: AgencyGraph, provider: ModelProvider, request: R
     secrets: request.secrets ?? [],
     hooks: request.hooks,
     price: request.price,
+    naming: request.naming,
     traceId: latestTraceId(request.history) ?? newTraceId(),
     streaming: request.streaming,
     maxTurns: request.maxTurns,

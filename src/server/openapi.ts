@@ -68,6 +68,7 @@ const answerSchemas: ApiParts['schemas'] = {
       response: { description: "The last agent's answer: a text, or an object where it has an output type." },
       new_messages: messages,
       usage: schemaRef('Usage'),
+      chat_name: { ...text, description: 'With generate_chat_name: 2 to 6 words; missing where none could be made.' },
     },
     ['response', 'new_messages'],
   ),

@@ -1,4 +1,5 @@
 import { copyContext } from '../agency/context.ts'
+import { namingProvider } from '../runs/chat-name.ts'
 import type { Run } from '../runs/hub.ts'
 import { planRun } from '../runs/plan.ts'
 import type { ServedAgency, Services } from '../services.ts'
@@ -34,6 +35,7 @@ export async function startRun(
     secrets: secretsOf(request.client_config),
     hooks: write === undefined ? undefined : runListener(write),
     price,
+    naming: request.generate_chat_name === true ? await namingProvider(models, request.client_config) : undefined,
     streaming,
     maxTurns,
   })
