@@ -54,6 +54,7 @@ const RATES = [
 
 /** Callers may name models: what is remembered of their names is bounded. */
 const KNOWN_NAMES = 1000
+const NAME_CHARS = 200
 const SAID_WARNINGS = 100
 /** One US dollar per token. */
 const MAX_RATE = 1_000_000
@@ -79,7 +80,7 @@ export function createPricer(given: Prices | undefined, warn: (message: string) 
   const known = new Map<string, ModelPrice | undefined>([['demo', FREE]])
   const find = (model: string) => {
     const price = findPrice(model, own)
-    if (known.size < KNOWN_NAMES) known.set(model, price)
+    if (known.size < KNOWN_NAMES && model.length <= NAME_CHARS) known.set(model, price)
     if (price === undefined) warn(unpriced(model))
     return price
   }

@@ -12,7 +12,7 @@ export interface RunState {
   readonly signal: AbortSignal
   readonly store: MessageStore
   usage: Usage
-  /** A call was made that `usage` leaves out on purpose. */
+  /** Without a counted call there is nothing to tell: only agents that are not counted were asked, or nobody could be. */
   uncounted: boolean
   turns: number
   /** "sender to recipient" pairs that are talking right now. */
