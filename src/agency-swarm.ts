@@ -168,15 +168,19 @@ export class Agency extends AgencyGraph {
   }
 
   #runs(): Hub {
-    const redact = createRedactor([process.env.OPENAI_API_KEY])
-    this.#hub ??= new Hub({
-      slowReaderBytes: 4 * 1024 * 1024,
-      idleTimeoutMs: 75_000,
-      exposeErrors: true,
-      redact,
-      log: (message, error, mask = redact) => console.warn(`${message} ${redact(mask(errorText(error)))}`),
-      logFailure: () => {}, // the caller gets the error itself
-    })
+    this.#hub ??= createHub()
     return this.#hub
   }
+}
+
+function createHub(): Hub {
+  const redact = createRedactor([process.env.OPENAI_API_KEY])
+  return new Hub({
+    slowReaderBytes: 4 * 1024 * 1024,
+    idleTimeoutMs: 75_000,
+    exposeErrors: true,
+    redact,
+    log: (message, error, mask = (text) => text) => console.warn(`${message} ${redact(mask(errorText(error)))}`),
+    logFailure: () => {}, // the caller gets the error itself
+  })
 }
