@@ -58,7 +58,7 @@ test('both endpoints give the name that a model of its own makes of the new item
   }
 })
 
-test('a long conversation is cut, and notes of the system say nothing to the name', async () => {
+test('a long conversation is cut, and neither notes of the system nor embedded files are shown', async () => {
   promise('C16')
   const upstream = await useUpstream((body, index) => {
     if (asksForName(body)) return { text: named('Long Story') }
@@ -67,13 +67,16 @@ test('a long conversation is cut, and notes of the system say nothing to the nam
   })
   const [first, next] = ['First', 'Next'].map((name) => new Agent({ name, model: 'gpt-4.1' })) as [Agent, Agent]
   const agency = new Agency(first, { communicationFlows: [[first, next, Handoff]] })
-  const { chatName, newMessages } = await agency.getResponse('Tell me', { generateChatName: true })
+  const file = { type: 'input_file', filename: 'a.pdf', file_data: `data:application/pdf;base64,${'A'.repeat(9000)}` }
+  const content = [file, { type: 'input_text', text: 'Tell me' }]
+  const { chatName, newMessages } = await agency.getResponse([{ role: 'user', content }], { generateChatName: true })
   expect(chatName).toBe('Long Story')
   expect(newMessages.some((message) => message.message_origin === 'handoff_reminder')).toBe(true)
   const { body } = namings(upstream.seen)[0] as SeenRequest
   const [item] = body.input as [{ content: string }]
   expect(item.content.length).toBeLessThan(1100)
-  expect(item.content).toContain('"content":"Tell me"')
+  expect(item.content).toContain('"text":"Tell me"')
+  expect(item.content).not.toContain('AAAA')
   expect(item.content).not.toContain('"role":"system"')
 })
 

@@ -61,9 +61,12 @@ export async function nameChat(
   throw modelFailed('The model gave no name of 2 to 6 words.')
 }
 
-/** The system's notes say nothing about what the conversation is about. */
+/** The system's notes and embedded files say nothing about what the conversation is about. */
 function describeItems(added: readonly StoredMessage[]): string {
-  const text = JSON.stringify(added.filter((message) => message.role !== 'system').map(toModelItem))
+  const items = added.filter((message) => message.role !== 'system').map(toModelItem)
+  const text = JSON.stringify(items, (_, value: unknown) =>
+    typeof value === 'string' ? value.slice(0, value.startsWith('data:') ? 'data:'.length : INPUT_CHARS) : value,
+  )
   return text.length > INPUT_CHARS ? `The first ${INPUT_CHARS} characters:\n${text.slice(0, INPUT_CHARS)}` : text
 }
 
