@@ -672,7 +672,7 @@ test('a request that is none gets 422 with the place, and no secret of it comes 
     [inputOf(messages, { user_context: [] }), 'dict_type', ['user_context']],
     [inputOf(messages, { forwardedProps: { user_context: [] } }), 'dict_type', ['forwardedProps', 'user_context']],
     [inputOf(messages, { chat_history: [{ role: 'tool' }] }), 'value_error', ['chat_history', 0]],
-    [inputOf(messages, { raw_events: 'yes' }), 'bool_parsing', ['raw_events']],
+    [inputOf(messages, { raw_events: 'maybe' }), 'bool_parsing', ['raw_events']],
   ] as const)
     expect(await refused(body)).toMatchObject([{ type, loc: ['body', ...loc] }])
   const [secret] = await refused(inputOf(messages, { forwardedProps: { client_config: { api_key: 'sk ü' } } }))

@@ -3,6 +3,7 @@ import { isObject, type JsonObject } from './json.ts'
 import {
   agencyRequestSchema,
   asObject,
+  flag,
   type RequestFields,
   RequestInvalid,
   readFields,
@@ -68,7 +69,6 @@ const message = z.discriminatedUnion('role', [
   z.object({ ...common, role: z.literal('activity'), activityType: text, content: z.record(z.string(), z.unknown()) }),
   z.object({ ...common, role: z.literal('reasoning'), content: text }),
 ])
-const flag = z.boolean().nullish()
 const input = z.object({
   threadId: text,
   runId: text,
