@@ -16,7 +16,7 @@ export function createFetch(agent: () => Promise<Agent>) {
       path: pathname + search,
       method: (init.method ?? 'GET') as Dispatcher.HttpMethod,
       headers: toRecord(init.headers),
-      body: (init.body ?? null) as string | null,
+      body: (init.body ?? null) as string | Uint8Array | null,
     }
     init.signal?.throwIfAborted()
     return send(dispatcher, request, String(url), init.signal ?? undefined)

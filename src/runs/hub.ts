@@ -18,6 +18,8 @@ export interface RunSummary {
   finalOutput: unknown
   cancelled: boolean
   usage: Usage | undefined
+  /** Name -> stored id of what `file_urls` named; undefined when they were not given. */
+  fileIdsMap: { readonly [name: string]: string } | undefined
   /** Why the run failed, as far as a caller may know. */
   failure: string | undefined
   /** What was thrown, for callers in the same process. */
@@ -164,7 +166,15 @@ export class Hub {
     await save()
     log.seal()
     const cancelled = failure === undefined && (asked() !== undefined || signal.aborted)
-    return { newMessages: store.newMessages(), finalOutput, cancelled, usage: state.usage, failure, error: thrown }
+    return {
+      newMessages: store.newMessages(),
+      finalOutput,
+      cancelled,
+      usage: state.usage,
+      fileIdsMap: plan.fileIdsMap,
+      failure,
+      error: thrown,
+    }
   }
 
   #tell(events: readonly RunEvent[], runId: string, agency: string | undefined): void {
