@@ -59,7 +59,7 @@ async function fetchPieces(
   signal: AbortSignal,
 ): Promise<Buffer[]> {
   try {
-    const { statusCode, headers, body } = await agent.request({
+    const asked = agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method: 'GET',
@@ -67,6 +67,8 @@ async function fetchPieces(
       reset: true,
       signal,
     })
+    // The client heeds the signal only once it is connected.
+    const { statusCode, headers, body } = await orAborted(asked, signal)
     try {
       if (statusCode < 200 || statusCode > 299) throw fileUrlFailed(badStatus(statusCode, given))
       const declared = Number(headers['content-length'] ?? 0)

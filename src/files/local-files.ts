@@ -9,6 +9,8 @@ import type { LoadedFile } from './store.ts'
 /** Links that are followed on the way to one file, as on Linux. */
 const MAX_LINKS = 40
 const PIECE_BYTES = 1024 * 1024
+/** How often a path has to lead to the opened file, where the system does not tell the file's own path. */
+const LOOKS = 8
 const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_NOCTTY = 0 } = constants
 
 /** A local file that was checked, still open: what is read later is what was checked. */
@@ -45,11 +47,13 @@ export async function readDirectories(entries: readonly string[]): Promise<{ usa
 /**
  * Opens a file inside one of the directories (canonical paths). Links are followed, and where they end is what counts; the
  * descriptor is checked again, so that nothing that is swapped in between is read. Only regular files are opened.
+ * @param descriptors where the system shows the paths of open files, if it does
  * @throws FILE_FAILED; the same for everything outside, whether it exists or not
  */
 export async function openLocalFile(
   { url: given, from: { path } }: LocalSource,
   directories: readonly string[],
+  descriptors = '/proc/self/fd',
 ): Promise<OpenFile> {
   const outside = () => fileUrlFailed(`Local file not in allowed directories: ${shown(given)}`)
   const allowed = (place: string) => directories.some((directory) => isInside(place, directory))
@@ -68,7 +72,7 @@ export async function openLocalFile(
   try {
     const info = await handle.stat({ bigint: true })
     if (!info.isFile()) throw fileUrlFailed(`Local path must be a file: ${shown(given)}`)
-    const opened = await openedPath(handle, place, info)
+    const opened = await openedPath(handle, place, info, descriptors)
     if (opened === undefined || !allowed(opened)) throw outside()
     const size = Number(info.size)
     return {
@@ -130,13 +134,24 @@ async function locate(path: string): Promise<string> {
 }
 
 /** The canonical path of an open file: asked of the system, or of the path again if it still leads to this file. */
-async function openedPath(handle: FileHandle, place: string, { dev, ino }: BigIntStats): Promise<string | undefined> {
+async function openedPath(
+  { fd }: FileHandle,
+  place: string,
+  { dev, ino }: BigIntStats,
+  descriptors: string,
+): Promise<string | undefined> {
   try {
-    return await readlink(`/proc/self/fd/${handle.fd}`)
+    return await readlink(join(descriptors, String(fd)))
   } catch {
-    const path = await realpath(place).catch(() => undefined)
-    const now = path === undefined ? undefined : await stat(path, { bigint: true }).catch(() => undefined)
-    return now?.dev === dev && now.ino === ino ? path : undefined
+    // Only the path can be asked, and it may change between two looks: it has to say the same every time.
+    let path: string | undefined
+    for (let look = 0; look < LOOKS; look++) {
+      const found = await realpath(place).catch(() => undefined)
+      const now = found === undefined ? undefined : await stat(found, { bigint: true }).catch(() => undefined)
+      if (now?.dev !== dev || now.ino !== ino || (path ?? found) !== found) return undefined
+      path = found
+    }
+    return path
   }
 }
 

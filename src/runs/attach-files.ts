@@ -29,19 +29,15 @@ export async function attachFiles(
   const { named, fetched } = await desk.prepare(order)
   const files = [...named, ...fetched]
   const ids = Object.fromEntries(Object.keys(order.fileUrls).map((name, index) => [name, fetched[index]?.id as string]))
+  const told = { ...plan, fileIdsMap: fileUrls == null ? undefined : ids }
+  if (files.length === 0) return told
   const note = fetched.length === 0 ? [] : [sourceNote(order.fileUrls, ids)]
-  const fileIdsMap = fileUrls == null ? undefined : ids
   // A message that is nothing but its files has no item yet.
-  const input: InputItem[] = plan.input.length === 0 && files.length > 0 ? [{ role: 'user', content: '' }] : plan.input
-  const last = input.at(-1)
-  if (last?.role !== 'user') {
-    if (files.length > 0) desk.warn("Files were not attached: the last item of the message is not the user's.")
-    return { ...plan, input: [...note, ...input], fileIdsMap }
+  const input: InputItem[] = plan.input.length === 0 ? [{ role: 'user', content: '' }] : plan.input
+  const last = input.at(-1) as InputItem
+  if (last.role !== 'user') {
+    desk.warn("Files were not attached: the last item of the message is not the user's.")
+    return { ...told, input: [...note, ...input] }
   }
-  return {
-    ...plan,
-    input: [...note, ...input.slice(0, -1), attachParts(last, files)],
-    ...attachCode(files),
-    fileIdsMap,
-  }
+  return { ...told, input: [...note, ...input.slice(0, -1), attachParts(last, files)], ...attachCode(files) }
 }
