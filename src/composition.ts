@@ -183,8 +183,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
   /** Refuses new work, waits for the running, then ends what is left. */
   const drain = async () => {
     stopping = true
-    files.stop(shuttingDown())
-    await hub.drain(limits.drainMs)
+    await Promise.all([files.stop(shuttingDown()), hub.drain(limits.drainMs)])
     await services.requestLog?.flush()
   }
   return { shell, limits, drain, close: () => models.close() }

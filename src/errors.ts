@@ -83,6 +83,12 @@ export const fileUrlFailed = (reason: string, cause?: unknown) =>
 export const fileIdFailed = (reason: string, cause?: unknown) =>
   fileFailed(`Error attaching file_ids: ${reason}`, cause)
 
+export const filesNeedKey = (agent: string) =>
+  fileFailed(
+    `The files for agent ${agent} cannot be stored: there is no key for the Files API. Set OPENAI_API_KEY, or send client_config.api_key.`,
+    undefined,
+  )
+
 // ---- models
 export const missingApiKey = (agent: string, model: string) =>
   new AgencyError(

@@ -29,6 +29,8 @@ export interface FileDeskOptions {
   warn: (message: string) => void
   /** Default: the system's resolver. */
   lookup?: Lookup
+  /** Default: the system's clock. */
+  pause?: (ms: number, signal: AbortSignal) => Promise<unknown>
 }
 
 /** What a request asks for. */
@@ -53,17 +55,19 @@ export interface FileDesk {
   directories(): Promise<string[] | null>
   /** Tells the operator. */
   warn(message: string): void
-  /** Ends all that is being prepared, and everything that is asked for later. */
-  stop(reason: Error): void
+  /** Ends all that is being prepared, waits until it has ended, and refuses what is asked for later. */
+  stop(reason: Error): Promise<void>
 }
 
 /** The place where the files of requests are prepared. */
 export function createFileDesk(options: FileDeskOptions): FileDesk {
   const { limits, allowedLocalFileDirs, log } = options
+  const { pause = (ms, signal) => sleep(ms, undefined, { signal }) } = options
   const entries = expandDirectories(allowedLocalFileDirs ?? [])
   const trusted = new Set(options.trustedFileOrigins.map((origin) => new URL(origin).origin))
   const ledger = createLedger(limits)
   const closed = new AbortController()
+  const running = new Set<Promise<unknown>>()
 
   /** An error of the store as one of ours; what it says stays in the log. */
   const translated = (error: unknown, made: (why: string, cause: unknown) => Error, mask: FileOrder['mask']): Error => {
@@ -132,7 +136,7 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
         try {
           const id = await store.put(file, stop)
           stored.push(id)
-          return ready(await processed(store, id, stop), fileUrlFailed)
+          return ready(await processed(store, id, pause, stop), fileUrlFailed)
         } catch (error) {
           stop.throwIfAborted()
           throw translated(error, failed, mask)
@@ -146,29 +150,38 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
     }
   }
 
+  async function prepare(order: FileOrder) {
+    const signal = AbortSignal.any([order.signal, closed.signal])
+    const { fileCount } = limits
+    const sources = readSources(order.fileUrls)
+    if (order.fileIds.length + sources.length > fileCount)
+      throw (sources.length > 0 ? fileUrlFailed : fileIdFailed)(`A request may have ${fileCount} files at most.`)
+    const slow = () => fileUrlFailed(`The file store took longer than ${STORING_MS} ms.`)
+    const named = await within(STORING_MS, slow, signal, (stop) => lookUp({ ...order, signal: stop }))
+    if (sources.length === 0) return { named, fetched: [] }
+    const account = ledger.open()
+    try {
+      const { fileTimeoutMs } = limits
+      const late = () => fileUrlFailed(`Fetching the files took longer than ${fileTimeoutMs} ms.`)
+      const loaded = await within(fileTimeoutMs, late, signal, (stop) => fetchAll(sources, account, stop))
+      return { named, fetched: await within(STORING_MS, slow, signal, (stop) => storeAll(loaded, order, stop)) }
+    } finally {
+      account.close()
+    }
+  }
+
   return {
-    async prepare(order) {
-      const signal = AbortSignal.any([order.signal, closed.signal])
-      const { fileCount } = limits
-      const sources = readSources(order.fileUrls)
-      if (order.fileIds.length + sources.length > fileCount)
-        throw (sources.length > 0 ? fileUrlFailed : fileIdFailed)(`A request may have ${fileCount} files at most.`)
-      const slow = () => fileUrlFailed(`The file store took longer than ${STORING_MS} ms.`)
-      const named = await within(STORING_MS, slow, signal, (stop) => lookUp({ ...order, signal: stop }))
-      if (sources.length === 0) return { named, fetched: [] }
-      const account = ledger.open()
-      try {
-        const { fileTimeoutMs } = limits
-        const late = () => fileUrlFailed(`Fetching the files took longer than ${fileTimeoutMs} ms.`)
-        const loaded = await within(fileTimeoutMs, late, signal, (stop) => fetchAll(sources, account, stop))
-        return { named, fetched: await within(STORING_MS, slow, signal, (stop) => storeAll(loaded, order, stop)) }
-      } finally {
-        account.close()
-      }
+    prepare(order) {
+      const work = prepare(order)
+      running.add(work)
+      return work.finally(() => running.delete(work))
     },
     directories: async () => (allowedLocalFileDirs === undefined ? null : (await readDirectories(entries)).usable),
     warn: options.warn,
-    stop: (reason) => closed.abort(reason),
+    async stop(reason) {
+      closed.abort(reason)
+      await Promise.allSettled(running)
+    },
   }
 }
 
@@ -180,12 +193,17 @@ function ready({ id, name }: StoredFile, failed: (reason: string) => Error): Rea
 }
 
 /** @throws FILE_FAILED when the store finds fault with the file, or does not come to an end with it */
-async function processed(store: FileStore, id: string, signal: AbortSignal): Promise<StoredFile> {
+async function processed(
+  store: FileStore,
+  id: string,
+  pause: NonNullable<FileDeskOptions['pause']>,
+  signal: AbortSignal,
+): Promise<StoredFile> {
   for (let step = 0; step < PROCESSING_STEPS; step++) {
     const file = await store.get(id, signal)
     if (file.state === 'ready') return file
     if (file.state === 'failed') throw fileUrlFailed(`File processing failed: ${id}`)
-    await sleep(PROCESSING_STEP_MS, undefined, { signal })
+    await pause(PROCESSING_STEP_MS, signal)
   }
   throw fileUrlFailed(`File processing timed out: ${id}`)
 }

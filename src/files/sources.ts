@@ -83,7 +83,7 @@ function remoteFile(key: string, url: URL): RemoteFile {
   const extension = own || extensionOf(decoded(url.pathname))
   if (extension !== '') checkExtension(extension, key)
   const bare = own === '' ? key : key.slice(0, -own.length - 1)
-  const stem = [...bare.toWellFormed().replace(/\p{Cc}/gu, '_')].slice(0, STEM_CHARS).join('') || 'file'
+  const stem = [...bare.toWellFormed().replace(/[\p{Cc}"]/gu, '_')].slice(0, STEM_CHARS).join('') || 'file'
   return { kind: 'remote', url, stem, extension: extension || undefined }
 }
 

@@ -1,5 +1,5 @@
 import type OpenAI from 'openai'
-import { missingApiKey, providerNotSupported } from '../errors.ts'
+import { filesNeedKey, missingApiKey, providerNotSupported } from '../errors.ts'
 import { openaiFileStore } from '../files/openai-store.ts'
 import type { FileStore } from '../files/store.ts'
 import { createFetch } from '../net/http.ts'
@@ -36,7 +36,7 @@ export interface ModelEdgeOptions {
 export interface ModelProvider {
   /** @throws MISSING_API_KEY, MODEL_NOT_SUPPORTED */
   model(spec: ModelSpec | undefined, agentName: string): Model
-  /** Where the files of a run with this model are kept: the Files API behind the same client and key. @throws MISSING_API_KEY */
+  /** Where the files of a run with this model are kept: the Files API behind the same client and key. @throws FILE_FAILED */
   files(spec: ModelSpec | undefined, agentName: string): FileStore
 }
 
@@ -139,7 +139,7 @@ function createProvider(
     files(spec, agentName) {
       const name = config?.model ?? describeModel(spec)
       if (name === 'demo') return openaiFileStore(demo)
-      if (route.apiKey === undefined && !route.foreign) throw missingApiKey(agentName, name)
+      if (route.apiKey === undefined && !route.foreign) throw filesNeedKey(agentName)
       return openaiFileStore(client)
     },
   }

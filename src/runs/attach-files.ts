@@ -15,7 +15,7 @@ export const namesFiles = ({ fileIds, fileUrls }: NamedFiles): boolean =>
 
 /**
  * The plan with its files: fetched, stored with the run's own provider, and attached to the user's last item.
- * @throws FILE_FAILED, MISSING_API_KEY; the signal's reason after an abort. Nothing stays stored after either.
+ * @throws FILE_FAILED; the signal's reason after an abort. Nothing stays stored after either.
  */
 export async function attachFiles(
   plan: RunPlan,

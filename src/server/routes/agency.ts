@@ -14,12 +14,6 @@ import { startRun } from '../start-run.ts'
 const WIRE_VERSION = '1.11.0'
 const CANCEL_WAIT_MS = 60_000
 
-/** A stream tells of files that cannot be had in a frame; everything else is an answer of its own. */
-function fileFailure(error: unknown): AgencyError {
-  if (error instanceof AgencyError && error.code === 'FILE_FAILED') return error
-  throw error
-}
-
 type CorsHeaders = (origin: string | undefined) => { [name: string]: string }
 type AgencyOf = (request: FastifyRequest) => ServedAgency
 
@@ -95,4 +89,10 @@ function registerAgency(
       timed_out: !ended,
     })
   })
+}
+
+/** A stream tells of files that cannot be had in a frame; everything else is an answer of its own. */
+function fileFailure(error: unknown): AgencyError {
+  if (error instanceof AgencyError && error.code === 'FILE_FAILED') return error
+  throw error
 }
