@@ -24,7 +24,7 @@ export function attachCode(files: readonly ReadyFile[]): { hostedTools: JsonObje
   const code = files.filter(({ kind }) => kind === 'code')
   if (code.length === 0) return { hostedTools: [], unstoredParts: [] }
   const names = JSON.stringify(code.map(({ name }) => name))
-  const text = `${CODE_NOTE}${names}. Look into them with it before you answer.`
+  const text = `${CODE_NOTE}${names}. They are in the container of that tool and not part of this message. Open them there and look at what is in them before you answer; their names alone say nothing about it.`
   return {
     hostedTools: [{ type: 'code_interpreter', container: { type: 'auto', file_ids: code.map(({ id }) => id) } }],
     unstoredParts: [{ type: 'input_text', text }],
