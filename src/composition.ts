@@ -10,6 +10,7 @@ import {
 } from './errors.ts'
 import { createFileDesk } from './files/desk.ts'
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './files/ledger.ts'
+import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, describeModel } from './models/provider.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
@@ -51,6 +52,8 @@ export interface BuildOptions {
   heartbeatMs?: number
   /** Model turns of one request over its whole tree of agents; null lifts the limit. Default 100. */
   maxTurns?: number | null
+  /** Model name -> what its tokens cost, beside the shipped price table and before it. */
+  prices?: Prices
   /** Let callers see the provider's own error texts. For development. Default false. */
   exposeErrors?: boolean
   /** Called with every event of every run, for your own logging. What it throws is logged and changes nothing. */
@@ -98,6 +101,7 @@ const OPTIONS = new Set<string>([
   'streamScalars',
   'heartbeatMs',
   'maxTurns',
+  'prices',
   'exposeErrors',
   'onEvent',
   'enableLogging',
@@ -134,19 +138,24 @@ export async function createServices(options: BuildOptions, more: readonly strin
     tools.map((tool) => tool.name),
   )
   if (!env.OPENAI_API_KEY && options.keyPerRequest !== true) for (const { preview } of agencies) requireKeyless(preview)
+  const log = (message: string, error: unknown, mask?: (text: string) => string) =>
+    logError(new Error(message, { cause: error }), mask)
   const hub = new Hub({
     slowReaderBytes: limits.slowReaderBytes,
     idleTimeoutMs: limits.idleTimeoutMs,
     exposeErrors: options.exposeErrors ?? false,
     onEvent: options.onEvent,
     redact,
-    log: (message, error, mask) => logError(new Error(message, { cause: error }), mask),
+    log,
+    logFailure: (error, mask) => log('A run failed.', error, mask),
   })
+  const warn = (message: string) => console.warn(redact(message))
+  const price = createPricer(options.prices, warnOnce(warn))
   const models = createModelEdge({
     apiKey: env.OPENAI_API_KEY || undefined,
     baseURL: env.OPENAI_BASE_URL || undefined,
     trustedModelOrigins: options.trustedModelOrigins ?? [],
-    log: (message) => console.warn(redact(message)),
+    log: warn,
   })
   const files = createFileDesk({
     limits,
@@ -154,7 +163,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     trustedFileOrigins: options.trustedFileOrigins ?? [],
     explain: options.exposeErrors ? (error) => `(${errorText(error)})` : causeOf,
     log: (message, error, mask) => logError(new Error(message, { cause: error }), mask),
-    warn: (message) => console.warn(redact(message)),
+    warn,
   })
   let stopping = false
   const services: Services = {
@@ -163,6 +172,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     hub,
     models,
     files,
+    price,
     streamScalars: options.streamScalars ?? 'json',
     heartbeatMs: options.heartbeatMs ?? 15_000,
     maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,

@@ -10,6 +10,7 @@ export { Agency, type AgencyResult, type AgencyStream, type RunOptions } from '.
 export type { AgencyFactory, Limits } from './composition.ts'
 export { AgencyError, type ErrorCode } from './errors.ts'
 export type { EventBatch, Model, ModelResponse, ModelSettings, ResponseEvent, TurnRequest } from './models/model.ts'
+export type { ModelPrice, Prices, TokenRates } from './models/prices.ts'
 export { chatCompletions } from './models/provider.ts'
 export type { RunEvent } from './runs/events.ts'
 export { buildApp, type RunningServer, type ServeOptions, serve } from './serve.ts'

@@ -1,5 +1,6 @@
 import type { AgencyGraph } from './agency/agency.ts'
 import type { FileDesk } from './files/desk.ts'
+import type { Pricer } from './models/prices.ts'
 import type { ModelEdge } from './models/provider.ts'
 import type { Hub } from './runs/hub.ts'
 import type { FunctionTool } from './tools/tool.ts'
@@ -35,6 +36,7 @@ export interface Services {
   readonly hub: Hub
   readonly models: ModelEdge
   readonly files: FileDesk
+  readonly price: Pricer
   readonly streamScalars: 'json' | 'python'
   readonly heartbeatMs: number
   readonly maxTurns: number | null

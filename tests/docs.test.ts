@@ -91,6 +91,7 @@ test('the OpenAPI document is valid 3.1 and lists every agency and tool literall
     'user_context',
     'file_ids',
     'file_urls',
+    'generate_chat_name',
     'client_config',
   ])
   expect(schemas.ClientConfig.properties).toHaveProperty('base_url')

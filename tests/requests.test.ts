@@ -177,7 +177,7 @@ test('wrong types, missing fields and malformed JSON get 422 in the original sha
     type: 'string_type',
     loc: ['body', 'recipient_agent'],
   })
-  for (const later of [{ generate_chat_name: true }, { client_config: { litellm_keys: { anthropic: 'k' } } }])
+  for (const later of [{ client_config: { litellm_keys: { anthropic: 'k' } } }])
     expect(JSON.stringify(await ask({ message: 'x', ...later }))).toContain('is not supported in this version')
   expect((await ask({ message: 'x', file_ids: 'file-1' }))[0]).toMatchObject({
     type: 'list_type',

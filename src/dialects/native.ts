@@ -85,20 +85,25 @@ export function toData(event: RunEvent): JsonObject {
   }
 }
 
-const messagesOf = (runId: string, { newMessages, cancelled, usage, fileIdsMap }: RunSummary): JsonObject => ({
+const messagesOf = (
+  runId: string,
+  { newMessages, cancelled, fileIdsMap, chatName, usage }: RunSummary,
+): JsonObject => ({
   new_messages: newMessages,
   run_id: runId,
   cancelled,
   ...(fileIdsMap === undefined ? {} : { file_ids_map: fileIdsMap }),
+  ...(chatName === undefined ? {} : { chat_name: chatName }),
   ...(usage === undefined ? {} : { usage }),
 })
 
 /** What get_response answers. */
-export const toResponseBody = ({ finalOutput, newMessages, usage, fileIdsMap }: RunSummary): JsonObject => ({
+export const toResponseBody = ({ finalOutput, newMessages, usage, fileIdsMap, chatName }: RunSummary): JsonObject => ({
   response: finalOutput ?? '',
   new_messages: newMessages,
   ...(usage === undefined ? {} : { usage }),
   ...(fileIdsMap === undefined ? {} : { file_ids_map: fileIdsMap }),
+  ...(chatName === undefined ? {} : { chat_name: chatName }),
 })
 
 const view = (who: Speaker) => ({ name: who.agent, description: who.description })

@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { copyContext } from '../agency/context.ts'
 import { shuttingDown } from '../errors.ts'
 import { attachFiles, namesFiles } from '../runs/attach-files.ts'
+import { namingProvider } from '../runs/chat-name.ts'
 import type { Run } from '../runs/hub.ts'
 import { planRun } from '../runs/plan.ts'
 import type { ServedAgency, Services } from '../services.ts'
@@ -29,7 +30,7 @@ export async function startRun(
   request: AgencyRequest,
   { streaming, logId, reply }: StartOptions,
 ): Promise<Run> {
-  const { hub, models, files, maxTurns, requestLog } = services
+  const { hub, models, files, price, maxTurns, requestLog } = services
   const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
   const write = requestLog?.writer(logId)
   const plan = planRun(agency, await models.provider(request.client_config), {
@@ -40,6 +41,8 @@ export async function startRun(
     userContext: { ...copyContext(agency.userContext), ...request.user_context },
     secrets: secretsOf(request.client_config),
     hooks: write === undefined ? undefined : runListener(write),
+    price,
+    naming: request.generate_chat_name === true ? await namingProvider(models, request.client_config) : undefined,
     streaming,
     maxTurns,
   })

@@ -14,6 +14,15 @@ export class RequestInvalid extends AgencyError {
 }
 
 const text = z.string().nullish()
+const BOOLEANS = new Map<unknown, boolean>([
+  ...[1, '1', 'on', 't', 'true', 'y', 'yes'].map((word) => [word, true] as const),
+  ...[0, '0', 'off', 'f', 'false', 'n', 'no'].map((word) => [word, false] as const),
+])
+/** Clients of the original may send words and numbers for booleans. */
+const flag = z.preprocess(
+  (value) => BOOLEANS.get(typeof value === 'string' ? value.toLowerCase() : value) ?? value,
+  z.boolean().nullish(),
+)
 const clientConfig = z
   .object({
     base_url: text.describe("Address of an OpenAI-compatible API, instead of the server's own."),
@@ -44,7 +53,7 @@ const fields = z.object({
     .describe(
       'File name -> http(s) address or path on the server. Each is fetched, stored and attached to the message.',
     ),
-  generate_chat_name: z.boolean().nullish(),
+  generate_chat_name: flag.describe('Ask a model for a name of the conversation afterwards.'),
   client_config: clientConfig.nullish(),
 })
 const cancel = z.object({
@@ -62,7 +71,7 @@ const described = z
     message: z.union([z.string(), z.array(item).min(1)]).describe('A text, or Responses input items.'),
     chat_history: z.array(item).nullish().describe('All earlier new_messages, in their order.'),
   })
-  .extend(fields.omit({ generate_chat_name: true }).shape)
+  .extend(fields.shape)
 
 /** JSON Schemas of the request bodies, by the names the original's OpenAPI document gives them. */
 export const requestSchemas = (): { [name: string]: JsonObject } =>
@@ -176,10 +185,6 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
       details.push(valueError(loc, `${name} is not supported in this version`, value))
   }
   later('client_config.litellm_keys', config?.litellm_keys, ['body', 'client_config', 'litellm_keys'])
-  if (request.generate_chat_name === true)
-    details.push(
-      valueError(['body', 'generate_chat_name'], 'generate_chat_name is not supported in this version', true),
-    )
   if (typeof config?.base_url === 'string' && !isGatewayUrl(config.base_url))
     details.push(
       valueError(
