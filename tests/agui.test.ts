@@ -19,6 +19,7 @@ import {
   user,
 } from './support/agui.ts'
 import { post, startServer, useUpstream } from './support/client.ts'
+import { PDF, page, startFileHost } from './support/file-host.ts'
 import { startEvents } from './support/upstream.ts'
 
 const weather = tool({
@@ -497,6 +498,52 @@ test('the extras of native requests are taken from the body and from forwardedPr
   // The client of protocol 1.0 sends no fields of its own but these.
   const { run } = connect(CLIENTS[0][1], stream)
   expect(only(await run('Who?', { forwardedProps: extras }), 'TOOL_CALL_RESULT')[0].content).toBe('user=Ann')
+})
+
+test.for(CLIENTS)('client %s attaches files, and keeps the note of where they came from', async ([, Client]) => {
+  promise('G2', 'C5', 'C6', 'C7')
+  const host = await startFileHost({ '/a.pdf': page(PDF) })
+  const upstream = await useUpstream(() => ({ text: 'Read' }))
+  const { stream } = await serveAgui(new Agency(assistant()), { trustedFileOrigins: [host.origin] })
+  const { agent, run } = connect(Client, stream)
+  const file_ids = [upstream.files.put('file-old', 'old.pdf')]
+  const file_urls = { 'new.pdf': `${host.origin}/a.pdf` }
+  const events = await run('Read', { forwardedProps: { file_ids, file_urls } })
+  const [note, asked] = upstream.seen[0]?.body.input as [Event, Event]
+  expect(asked.content).toMatchObject([
+    { type: 'input_text', text: 'Read' },
+    { type: 'input_file', file_id: 'file-old' },
+    { type: 'input_file', file_id: expect.any(String) },
+  ])
+  const sources = { 'new.pdf': { url: file_urls['new.pdf'], oai_file_id: asked.content[2].file_id } }
+  expect(JSON.parse(note.content.split('\n').at(-1))).toEqual(sources)
+  const [{ messages }] = only(events, 'MESSAGES_SNAPSHOT')
+  expect(messages.map(({ role }: Event) => role)).toEqual(['system', 'user', 'assistant'])
+  expect(agent.messages).toContainEqual({
+    id: expect.stringMatching(/^system_file_urls_[0-9a-f]{32}$/),
+    role: 'system',
+    content: note.content,
+  })
+  await run('And?')
+  expect(upstream.seen[1]?.body.input).toContainEqual({ role: 'system', content: note.content })
+})
+
+test('files that cannot be had are told in the stream, and no model is asked', async () => {
+  promise('G2', 'C9')
+  const upstream = await useUpstream(() => ({ text: 'Read' }))
+  const { stream } = await serveAgui(new Agency(assistant()))
+  const given = { 'a.pdf': '/srv/secret/a.pdf' }
+  for (const body of [
+    inputOf([user('Read')], { file_urls: given }),
+    inputOf([user('Read')], { forwardedProps: { file_urls: given } }),
+    inputOf([], { file_urls: given }),
+    inputOf([user('Read')], { file_ids: ['file-unknown'] }),
+  ]) {
+    const events = await ask(stream, body)
+    expect(types(events)).toEqual(['RUN_STARTED', 'RUN_ERROR'])
+    expect(events[1]).toMatchObject({ code: 'FILE_FAILED', message: expect.stringMatching(/^Error (down|att)/) })
+  }
+  expect(upstream.seen).toEqual([])
 })
 
 test('chat_history alone ends in what is answered, and beside messages it is the history', async () => {

@@ -89,6 +89,8 @@ test('the OpenAPI document is valid 3.1 and lists every agency and tool literall
     'recipient_agent',
     'additional_instructions',
     'user_context',
+    'file_ids',
+    'file_urls',
     'generate_chat_name',
     'client_config',
   ])

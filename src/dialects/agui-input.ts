@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { nothingToAnswer } from '../errors.ts'
 import { clean, toModelItem } from '../messages/items.ts'
+import { namesFiles } from '../runs/attach-files.ts'
 import type { AguiMessage, AguiPart, AguiRequest, AguiToolCall } from '../wire/agui.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
@@ -19,6 +21,8 @@ export function toAgencyRequest({ messages, fields }: AguiRequest, entryAgent: s
   const { chat_history: sent } = fields
   if (messages.length === 0) {
     const last = sent.at(-1)
+    if (last === undefined && namesFiles({ fileIds: fields.file_ids, fileUrls: fields.file_urls }))
+      return { ...fields, message: '' }
     if (last === undefined) throw nothingToAnswer('messages or chat_history has to hold at least one message')
     if (last.role === undefined || last.role === 'assistant')
       throw nothingToAnswer('the last entry of chat_history is no message to the agent')
@@ -34,6 +38,21 @@ export function toAgencyRequest({ messages, fields }: AguiRequest, entryAgent: s
     message: asMessage(clean(turn.filter(isOwn)).map(toModelItem)),
     chat_history: sent.length > 0 ? sent : [...history, ...turn.filter((item) => !isOwn(item))],
   }
+}
+
+/**
+ * The request as its conversation goes on: notes that came with its files stand before the last message, so that the
+ * client keeps them.
+ * @param input what the run was asked: notes, then the request's own items
+ */
+export function withNotes(request: AguiRequest, { message }: AgencyRequest, input: readonly InputItem[]): AguiRequest {
+  const own = typeof message === 'string' ? 1 : message.length
+  const notes = input.slice(0, Math.max(0, input.length - own)).map(({ content }) => ({
+    id: `system_file_urls_${randomUUID().replaceAll('-', '')}`,
+    role: 'system' as const,
+    content: String(content),
+  }))
+  return notes.length === 0 ? request : { ...request, messages: request.messages.toSpliced(-1, 0, ...notes) }
 }
 
 /** A single text of the user travels as a text. */

@@ -1,6 +1,7 @@
 import { composeInstructions } from '../agency/instructions.ts'
 import { dueReminders } from '../agency/reminders.ts'
 import { modelFailed } from '../errors.ts'
+import { addUnstored } from '../files/attach.ts'
 import { toModelItem } from '../messages/items.ts'
 import type { Model, ModelResponse, TurnRequest } from '../models/model.ts'
 import { addResponse, estimateUsage } from '../models/usage.ts'
@@ -39,16 +40,18 @@ export async function askModel(run: RunState, conversation: Conversation): Promi
 async function compose(run: RunState, conversation: Conversation): Promise<TurnRequest> {
   const { role, base, own, ask, context } = conversation
   const { agent, schemas } = role
-  const { sharedInstructions } = run.plan.agency
+  const { agency, hostedTools, unstoredParts } = run.plan
+  const withUser = ask.depth === 0
   const { systemReminders } = agent
   const reminders =
     systemReminders.length === 0 ? [] : await dueReminders(systemReminders, agent, context, conversation)
   conversation.newUserMessage = false
   conversation.toolCallsBefore = conversation.toolCalls
   return {
-    instructions: await composeInstructions(sharedInstructions, agent, ask.additionalInstructions, context),
-    input: [...reminders, ...base, ...own.map(toModelItem)],
+    instructions: await composeInstructions(agency.sharedInstructions, agent, ask.additionalInstructions, context),
+    input: [...reminders, ...(withUser ? addUnstored(base, unstoredParts) : base), ...own.map(toModelItem)],
     tools: schemas,
+    hostedTools: withUser ? hostedTools : [],
     settings: agent.modelSettings,
     ...(agent.outputType === undefined
       ? {}

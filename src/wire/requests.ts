@@ -43,8 +43,16 @@ const fields = z.object({
     .record(z.string(), z.unknown())
     .nullish()
     .describe("Merged over the agency's context. Tools see it, the model does not."),
-  file_ids: z.array(z.string()).nullish(),
-  file_urls: z.record(z.string(), z.string()).nullish(),
+  file_ids: z
+    .array(z.string())
+    .nullish()
+    .describe('Ids of files that the provider has. They are attached to the message.'),
+  file_urls: z
+    .record(z.string(), z.string())
+    .nullish()
+    .describe(
+      'File name -> http(s) address or path on the server. Each is fetched, stored and attached to the message.',
+    ),
   generate_chat_name: flag.describe('Ask a model for a name of the conversation afterwards.'),
   client_config: clientConfig.nullish(),
 })
@@ -63,7 +71,7 @@ export const agencyRequestSchema = z
     message: z.union([z.string(), z.array(item).min(1)]).describe('A text, or Responses input items.'),
     chat_history: z.array(item).nullish().describe('All earlier new_messages, in their order.'),
   })
-  .extend(fields.omit({ file_ids: true, file_urls: true }).shape)
+  .extend(fields.shape)
 
 /** JSON Schemas of the request bodies, by the names the original's OpenAPI document gives them. */
 export const requestSchemas = (): { [name: string]: JsonObject } =>
@@ -186,8 +194,6 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
     if (value && Object.keys(value).length > 0)
       details.push(valueError(loc, `${name} is not supported in this version`, value))
   }
-  later('file_ids', request.file_ids, ['body', 'file_ids'])
-  later('file_urls', request.file_urls, ['body', 'file_urls'])
   later('client_config.litellm_keys', config?.litellm_keys, ['body', 'client_config', 'litellm_keys'])
   if (typeof config?.base_url === 'string' && !isGatewayUrl(config.base_url))
     details.push(
