@@ -509,7 +509,8 @@ test.for(CLIENTS)('client %s attaches files, and keeps the note of where they ca
   const file_ids = [upstream.files.put('file-old', 'old.pdf')]
   const file_urls = { 'new.pdf': `${host.origin}/a.pdf` }
   const events = await run('Read', { forwardedProps: { file_ids, file_urls } })
-  const [note, asked] = upstream.seen[0]?.body.input as [Event, Event]
+  const first: Event = upstream.seen[0]
+  const [note, asked] = first.body.input
   expect(asked.content).toMatchObject([
     { type: 'input_text', text: 'Read' },
     { type: 'input_file', file_id: 'file-old' },
