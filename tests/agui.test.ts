@@ -342,6 +342,41 @@ test.for(CLIENTS)('client %s sees a sub-agent fail while the run goes on, whatev
   expect(JSON.stringify(agent.messages)).not.toContain('Half a sent')
 })
 
+test('a sub-agent that fails takes those it had asked with it', async () => {
+  promise('G3')
+  await useUpstream(({ instructions, input }) => {
+    const name = /You are (\w+)/.exec(String(instructions))?.[1]
+    if (name === 'Worker' || lastOf({ input })?.output !== undefined) return { text: `${name} is done` }
+    if (name === 'Boss') return send('Lead', 'Plan it')
+    return { calls: [...send('Worker', 'Do it').calls, { name: 'get_weather', arguments: { city: 'Rome' } }] }
+  })
+  const hooks = {
+    onToolEnd() {
+      throw new Error('The listener failed.')
+    },
+  }
+  const [boss, lead, worker] = ['Boss', 'Lead', 'Worker'].map(
+    (name) =>
+      new Agent({
+        ...{ name, instructions: `You are ${name}.`, model: 'gpt-4.1' },
+        ...(name === 'Lead' && { hooks, tools: [weather] }),
+      }),
+  ) as [Agent, Agent, Agent]
+  const communicationFlows = [[boss, lead] as const, [lead, worker] as const].map(([...pair]) => pair)
+  const { stream } = await serveAgui(new Agency(boss, { communicationFlows }))
+  const events = await ask(stream, inputOf([user('Build')]))
+  expect(types(events).filter((type) => type.startsWith('SUBAGENT'))).toEqual([
+    'SUBAGENT_STARTED',
+    'SUBAGENT_STARTED',
+    'SUBAGENT_FINISHED',
+    'SUBAGENT_ERROR',
+  ])
+  const [first, second] = only(events, 'SUBAGENT_STARTED')
+  expect(only(events, 'SUBAGENT_FINISHED')[0].subagentRunId).toBe(second.subagentRunId)
+  expect(only(events, 'SUBAGENT_ERROR')[0].subagentRunId).toBe(first.subagentRunId)
+  expect(events.at(-1).type).toBe('RUN_FINISHED')
+})
+
 test('without anything to answer the stream says so, and a blank text is refused by the run', async () => {
   promise('G1')
   const upstream = await useUpstream(() => ({ text: 'Hm' }))
@@ -895,7 +930,9 @@ test.for(CLIENTS)('client %s reads providers that leave events out, change ids o
     [completed([text('msg_0', 'Still')])],
   ])
   const { agent, run } = connect(Client, stream)
-  await run('Weather?')
+  const first = await run('Weather?')
+  expect(only(first, 'TEXT_MESSAGE_START')).toHaveLength(2) // one for each text, whatever ids its pieces had
+  expect(only(first, 'TOOL_CALL_START')).toHaveLength(2)
   await run('Again')
   const list = agent.messages.map((message) => ({
     role: message.role,

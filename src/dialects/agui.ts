@@ -92,7 +92,7 @@ class AguiStream {
     if (failure !== undefined)
       return this.fail(this.#failure ?? failure, error instanceof AgencyError ? error.code : undefined, usage)
     let out = ''
-    for (const branch of [...this.#branches.values()].reverse()) out += this.#close(branch)
+    for (const branch of [...this.#branches.values()].reverse()) out += this.#close(branch) // the innermost first
     out += this.#snapshots.close()
     if (cancelled && !this.#request.modern) return out + this.fail('The run was stopped.', 'CANCELLED', usage)
     const { threadId, runId } = this.#request
@@ -204,8 +204,7 @@ class AguiStream {
     if (toolCallName === undefined) return ''
     const callId = item.call_id ?? item.id
     const toolCallId = this.#newId(callId)
-    // The message of the result has the call's id, so that of the call needs another.
-    const messageId = this.#newId(item.id === callId ? `${callId}_call` : item.id)
+    const messageId = this.#newId(item.id) // not the call's id, which the message of its result has
     this.#calls.set(keyOf(who.agent, callId), { toolCallId, messageId, branch })
     open(item.type === 'code_interpreter_call' ? 'code' : 'call', 'TOOL_CALL_ARGS', 'toolCallId', toolCallId)
     return event({ type: 'TOOL_CALL_START', toolCallId, toolCallName, parentMessageId: messageId, ...attribution })
@@ -375,7 +374,7 @@ class AguiStream {
 
   /** A conversation is over, and with it those it had opened. */
   #close(branch: Branch, failure?: string): string {
-    if (!this.#branches.delete(branch.key)) return ''
+    this.#branches.delete(branch.key)
     let out = ''
     for (const other of [...this.#branches.values()]) if (other.parent === branch) out += this.#close(other)
     return out + this.#shutAll(branch) + this.#leave(branch, failure)
