@@ -427,7 +427,8 @@ test('a guardrail speaks as a message of its own, or ends the run with its guida
   await run('bad')
   await run('bad again')
   const guided = agent.messages.filter(({ role }) => role === 'assistant')
-  expect(guided.map(({ content }) => content)).toEqual(['Be polite.', 'Be polite.'])
+  const polite = { name: 'Assistant', content: 'Be polite.', metadata: { agent: 'Assistant' } }
+  expect(guided).toMatchObject([polite, polite])
   expect(new Set(guided.map(({ id }) => id)).size).toBe(2)
 
   const strict = await serveAgui(new Agency(assistant({ inputGuardrails: [guard], raiseInputGuardrailError: true })))
@@ -909,6 +910,7 @@ test.for(CLIENTS)('client %s reads providers that leave events out, change ids o
   const { stream } = await serveScript([
     // Nothing is announced, nothing ends: the response says what it was.
     [
+      delta('output_text', 'msg_0', 0, ''),
       delta('output_text', 'msg_0', 0, 'Let me '),
       delta('output_text', 'msg_0', 0, 'see'),
       added(call('fc_0'), 1),
@@ -933,6 +935,7 @@ test.for(CLIENTS)('client %s reads providers that leave events out, change ids o
   const first = await run('Weather?')
   expect(only(first, 'TEXT_MESSAGE_START')).toHaveLength(2) // one for each text, whatever ids its pieces had
   expect(only(first, 'TOOL_CALL_START')).toHaveLength(2)
+  expect(only(first, 'TEXT_MESSAGE_CONTENT').map((event) => event.delta)).not.toContain('')
   await run('Again')
   const list = agent.messages.map((message) => ({
     role: message.role,
