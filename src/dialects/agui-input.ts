@@ -2,14 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { nothingToAnswer } from '../errors.ts'
 import { clean, toModelItem } from '../messages/items.ts'
 import { namesFiles } from '../runs/attach-files.ts'
-import type { AguiMessage, AguiPart, AguiRequest, AguiToolCall } from '../wire/agui.ts'
+import type { AguiMessage, AguiRequest, AguiToolCall } from '../wire/agui.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import type { AgencyRequest } from '../wire/requests.ts'
-
-/** The names under which hosted tools appear in AG-UI. */
-export const FILE_SEARCH = 'FileSearchTool'
-export const CODE_INTERPRETER = 'CodeInterpreterTool'
+import { CODE_INTERPRETER, FILE_SEARCH, toContent } from './agui-parts.ts'
 
 /**
  * An AG-UI request as the request that every protocol comes down to: the last message is answered, once; what stands
@@ -222,54 +219,4 @@ function parseJson(json: string): unknown {
   } catch {
     return undefined // a model or client wrote it
   }
-}
-
-const toContent = (content: string | readonly AguiPart[]): string | InputItem[] =>
-  typeof content === 'string' ? content : content.map(toInputPart)
-
-/** One part as the Responses API takes it. */
-function toInputPart(part: AguiPart): InputItem {
-  switch (part.type) {
-    case 'text':
-      return { type: 'input_text', text: part.text }
-    case 'image':
-      return toImage(placeOf(part.source))
-    case 'document':
-    case 'audio':
-    case 'video':
-      return toFile(placeOf(part.source), isObject(part.metadata) ? part.metadata.filename : undefined)
-    case 'binary': {
-      const { mimeType, id, url, data, filename } = part
-      const place = id ? { id } : url ? { url } : { data: asDataUrl(mimeType, data ?? ''), mimeType }
-      return mimeType.startsWith('image/') ? toImage(place) : toFile(place, filename)
-    }
-    default:
-      return part satisfies never
-  }
-}
-
-type Place = { id: string } | { url: string } | { data: string; mimeType: string }
-
-function placeOf(source: Extract<AguiPart, { type: 'image' }>['source']): Place {
-  if (source.type === 'file') return { id: source.value }
-  if (source.type === 'url') return { url: source.value }
-  return { data: asDataUrl(source.mimeType, source.value), mimeType: source.mimeType }
-}
-
-const asDataUrl = (mimeType: string, data: string) =>
-  data.startsWith('data:') ? data : `data:${mimeType};base64,${data}`
-
-function toImage(place: Place): InputItem {
-  const image = { type: 'input_image', detail: 'auto' }
-  if ('id' in place) return { ...image, file_id: place.id }
-  return { ...image, image_url: 'url' in place ? place.url : place.data }
-}
-
-/** The Responses API refuses inline bytes without a name. */
-function toFile(place: Place, filename: unknown): InputItem {
-  const name = typeof filename === 'string' && filename !== '' ? { filename } : {}
-  if ('id' in place) return { type: 'input_file', file_id: place.id, ...name }
-  if ('url' in place) return { type: 'input_file', file_url: place.url, ...name }
-  const extension = place.mimeType.replace(/^.*\//, '').replace(/[^\w].*$/, '')
-  return { type: 'input_file', file_data: place.data, filename: `attachment.${extension}`, ...name }
 }

@@ -7,7 +7,7 @@ import { AGUI_VERSION, type AguiEvent, type AguiPart, type AguiRequest, type Agu
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem, Usage } from '../wire/message.ts'
 import { frame, toJson } from '../wire/sse.ts'
-import { CODE_INTERPRETER, FILE_SEARCH } from './agui-input.ts'
+import { contentOf, partsOf, toolNameOf, toResult } from './agui-parts.ts'
 import { Snapshots } from './agui-snapshots.ts'
 import { toData } from './native.ts'
 
@@ -283,7 +283,7 @@ class AguiStream {
       }
       case 'handoff_occured':
         this.#branch(source).handoff = this.#calls.get(keyOf(source.agent, raw.call_id))
-        // The original's snapshots have no result of a transfer, and clients of its may rely on their length.
+        // The original's snapshots have no results of transfers; ours have them at the end.
         return this.#answer(source, raw.call_id, String(raw.output), true)
       default:
         return ''
@@ -415,54 +415,6 @@ const metadataOf = ({ agent, callerAgent, agentRunId, parentRunId }: Speaker): J
   agent_run_id: agentRunId,
   parent_run_id: parentRunId,
 })
-
-/** The name a call goes by; undefined for items that are no calls, or that AG-UI clients are not told of. */
-function toolNameOf(item: InputItem): string | undefined {
-  if (item.type === 'function_call') return String(item.name)
-  if (item.type === 'file_search_call') return FILE_SEARCH
-  return item.type === 'code_interpreter_call' ? CODE_INTERPRETER : undefined
-}
-
-const partsOf = (list: unknown): JsonObject[] => (Array.isArray(list) ? list.filter(isObject) : [])
-
-/** What an item says once it is complete: a text, or a call's arguments as JSON. */
-function contentOf(item: InputItem): string {
-  switch (item.type) {
-    case 'function_call':
-      return typeof item.arguments === 'string' ? item.arguments : ''
-    case 'file_search_call':
-      return JSON.stringify({ queries: item.queries ?? [] })
-    case 'code_interpreter_call':
-      return JSON.stringify({ code: item.code ?? '', container_id: item.container_id ?? null })
-    case 'reasoning':
-      return [...partsOf(item.summary), ...partsOf(item.content)].map((part) => String(part.text ?? '')).join('\n\n')
-    default:
-      return partsOf(item.content)
-        .map((part) => String(part.text ?? part.refusal ?? ''))
-        .join('')
-  }
-}
-
-/** A tool's output. Only clients of protocol 1.0 take parts; the others get their texts and a note of the rest. */
-function toResult(output: unknown, modern: boolean): string | AguiPart[] {
-  if (!Array.isArray(output)) return typeof output === 'string' ? output : JSON.stringify(output ?? '')
-  const parts = partsOf(output)
-  if (modern) return parts.map(toPart)
-  return parts
-    .map((part) => String(part.text ?? `[${part.filename ?? String(part.type).replace('input_', '')}]`))
-    .join('\n')
-}
-
-function toPart(part: JsonObject): AguiPart {
-  if (part.type === 'input_text') return { type: 'text', text: String(part.text) }
-  const type = part.type === 'input_image' ? 'image' : 'document'
-  const metadata = typeof part.filename === 'string' ? { metadata: { filename: part.filename } } : {}
-  if (typeof part.file_id === 'string') return { type, source: { type: 'file', value: part.file_id }, ...metadata }
-  const url = String(part.image_url ?? part.file_url ?? part.file_data ?? '')
-  const [, mimeType, value] = /^data:([^;,]+);base64,(.*)$/s.exec(url) ?? []
-  if (mimeType === undefined || value === undefined) return { type, source: { type: 'url', value: url }, ...metadata }
-  return { type, source: { type: 'data', value, mimeType }, ...metadata }
-}
 
 function toTokenUsage(usage: Usage | undefined): AguiTokenUsage[] | undefined {
   if (usage === undefined) return undefined
