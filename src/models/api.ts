@@ -42,6 +42,7 @@ export interface ApiOptions {
 
 /** What one of a provider's APIs has of its own. */
 export interface Api {
+  runsHostedTools: boolean
   send(client: OpenAI, body: JsonObject, options: { signal: AbortSignal }): { asResponse(): Promise<Response> }
   buildBody(request: TurnRequest, stream: boolean): JsonObject
   readStream(response: Response, signal: AbortSignal): AsyncIterable<EventBatch>
@@ -63,6 +64,7 @@ export function apiModel({ client, name }: ApiOptions, api: Api): Model {
   }
   return {
     name,
+    runsHostedTools: api.runsHostedTools,
     async *streamTurn(request, signal) {
       yield* api.readStream(await call(request, true, signal), signal)
     },

@@ -7,6 +7,7 @@ import { ResponseSynthesis } from './synthesis.ts'
 /** A Model over Chat Completions: it speaks Responses events, synthesised from the chunks in the original's order. */
 export const chatModel = (options: ApiOptions): Model =>
   apiModel(options, {
+    runsHostedTools: false,
     send: (client, body, call) => client.chat.completions.create(body as never, call),
     buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
     readStream: (response, signal) => synthesise(options.name, response, signal),

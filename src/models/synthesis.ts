@@ -5,6 +5,13 @@ import type { ModelResponse, ResponseEvent, ResponseUsage } from './model.ts'
 
 type Item = InputItem & { id: string }
 
+interface Call {
+  callId: string
+  name: string
+  /** What the provider wants to see again with the call. */
+  providerData?: JsonObject
+}
+
 const newId = (prefix: string) => `${prefix}_${randomBytes(16).toString('hex')}`
 
 /**
@@ -53,10 +60,15 @@ export class ResponseSynthesis {
   }
 
   /** Opens a function call; `key` is the provider's own name for it. Without a `callId` one is made. Known keys are left as they are. */
-  openCall(key: string | number, { callId, name }: { callId: string; name: string }): void {
+  openCall(key: string | number, { callId, name, providerData }: Call): void {
     if (this.#calls.has(key)) return
     const id = callId === '' ? newId('call') : callId
-    this.#calls.set(key, this.#open({ id, type: 'function_call', call_id: id, name, arguments: '' }))
+    this.#calls.set(key, this.#open({ id, type: 'function_call', call_id: id, name, arguments: '' }, providerData))
+  }
+
+  /** What the provider wants to see again with its reasoning, such as a signature. */
+  rememberReasoning(providerData: JsonObject): void {
+    if (this.#reasoning !== undefined) Object.assign(this.#reasoning.provider_data as JsonObject, providerData)
   }
 
   /** A piece of an open call's arguments. */
@@ -113,8 +125,8 @@ export class ResponseSynthesis {
     return item
   }
 
-  #open(item: Item): Item {
-    item.provider_data = { model: this.#model, response_id: this.#id }
+  #open(item: Item, providerData: JsonObject = {}): Item {
+    item.provider_data = { ...providerData, model: this.#model, response_id: this.#id }
     this.#output.push(item)
     this.#emit('response.output_item.added', { output_index: this.#output.length - 1, item: structuredClone(item) })
     return item
@@ -134,7 +146,7 @@ export class ResponseSynthesis {
       object: 'response',
       status: 'completed',
       model: this.#model,
-      output: this.#output,
+      output: this.#output.toSorted((a, b) => Number(b === this.#reasoning) - Number(a === this.#reasoning)),
       usage: this.usage ?? null,
     }
   }
