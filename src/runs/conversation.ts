@@ -1,6 +1,8 @@
 import type { Role } from '../agency/agency.ts'
 import { AgencyContext } from '../agency/context.ts'
 import { callHooks, type RunHooks } from '../agency/hooks.ts'
+import { citationsOf } from '../messages/search-notes.ts'
+import type { ToolContext } from '../tools/tool.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import type { RunEvent, Speaker } from './events.ts'
 import type { RunPlan } from './plan.ts'
@@ -52,11 +54,25 @@ export interface Conversation {
   lastDirect: StoredMessage
   /** The user's message was not yet part of a model call. */
   newUserMessage: boolean
+  /** What each agent that spoke here has done, by name. */
+  readonly progress: Map<string, AgentProgress>
+  /** Answers that an output guardrail turned back since this agent took over. */
+  rejected: number
+}
+
+/** Tool calls of one agent in one conversation, the provider's own tools among them. */
+export interface AgentProgress {
   toolCalls: number
   /** The count at the model call before. */
   toolCallsBefore: number
-  /** Answers that an output guardrail turned back since this agent took over. */
-  rejected: number
+  /** A function was called, or the conversation handed over. */
+  usedTools: boolean
+}
+
+export function progressOf({ progress, role }: Conversation): AgentProgress {
+  const known = progress.get(role.agent.name) ?? { toolCalls: 0, toolCallsBefore: 0, usedTools: false }
+  progress.set(role.agent.name, known)
+  return known
 }
 
 /** What an event counts for in the reader's window, where its size is not known. */
@@ -72,6 +88,10 @@ export const speaker = (role: Role, ask: Ask, agentRunId: string): Speaker => ({
 
 export const contextOf = (run: RunState, role: Role) => new AgencyContext(run.plan.userContext, role.agent.name)
 
+/** The context as a tool sees it; without a call id for questions that no call has asked. */
+export const toolContextOf = (run: RunState, { context }: Conversation, toolCallId = ''): ToolContext =>
+  Object.assign(Object.create(context), { toolCallId, signal: run.signal })
+
 /** An item with the keys that say whose it is. */
 export function stored(
   run: RunState,
@@ -81,6 +101,7 @@ export function stored(
 ): StoredMessage {
   return {
     ...item,
+    ...citationsOf(item),
     agent: who.agent,
     callerAgent: who.callerAgent,
     agent_run_id: agentRunId,

@@ -1,13 +1,22 @@
+import { toSchema } from '../agency/agency.ts'
 import { composeInstructions } from '../agency/instructions.ts'
 import { dueReminders } from '../agency/reminders.ts'
 import { modelFailed } from '../errors.ts'
 import { toModelItem } from '../messages/items.ts'
-import type { Model, ModelResponse, TurnRequest } from '../models/model.ts'
+import type { Model, ModelResponse, ModelSettings, ToolSchema, TurnRequest } from '../models/model.ts'
 import { addResponse } from '../models/usage.ts'
 import { schemaOf } from '../tools/define.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import { type Conversation, itemEvent, notify, type RunState, stored } from './conversation.ts'
+import {
+  type Conversation,
+  itemEvent,
+  notify,
+  progressOf,
+  type RunState,
+  stored,
+  toolContextOf,
+} from './conversation.ts'
 import type { RunEvent } from './events.ts'
 
 /**
@@ -17,7 +26,7 @@ import type { RunEvent } from './events.ts'
 export async function askModel(run: RunState, conversation: Conversation): Promise<InputItem[]> {
   const { agent } = conversation.role
   const model = run.plan.provider.model(agent.model, agent.name)
-  const request = await compose(run, conversation)
+  const request = await compose(run, conversation, model)
   await notify(run, conversation, 'onLlmStart', request)
   const output = run.plan.streaming
     ? await streamed(run, conversation, model, request)
@@ -27,24 +36,53 @@ export async function askModel(run: RunState, conversation: Conversation): Promi
 }
 
 /** The next model call as a value; also notes that the model has now heard the user and the tools. */
-async function compose(run: RunState, conversation: Conversation): Promise<TurnRequest> {
-  const { role, base, own, ask, context } = conversation
-  const { agent, schemas } = role
+async function compose(run: RunState, conversation: Conversation, model: Model): Promise<TurnRequest> {
+  const { role, base, own, ask, context, newUserMessage } = conversation
+  const { agent } = role
   const { sharedInstructions } = run.plan.agency
   const { systemReminders } = agent
+  const progress = progressOf(conversation)
   const reminders =
-    systemReminders.length === 0 ? [] : await dueReminders(systemReminders, agent, context, conversation)
+    systemReminders.length === 0
+      ? []
+      : await dueReminders(systemReminders, agent, context, { newUserMessage, ...progress })
   conversation.newUserMessage = false
-  conversation.toolCallsBefore = conversation.toolCalls
+  progress.toolCallsBefore = progress.toolCalls
   return {
     instructions: await composeInstructions(sharedInstructions, agent, ask.additionalInstructions, context),
     input: [...reminders, ...base, ...own.map(toModelItem)],
-    tools: schemas,
-    settings: agent.modelSettings,
+    ...(await equip(run, conversation, model)),
+    settings:
+      progress.usedTools && agent.resetToolChoice ? withoutToolChoice(agent.modelSettings) : agent.modelSettings,
     ...(agent.outputType === undefined
       ? {}
       : { outputSchema: { name: 'final_output', schema: schemaOf(agent.outputType), strict: true } }),
   }
+}
+
+/** The tools of a turn: those that are enabled, and the provider's own where the model reaches them. */
+async function equip(
+  run: RunState,
+  conversation: Conversation,
+  model: Model,
+): Promise<Pick<TurnRequest, 'tools' | 'hostedTools' | 'include'>> {
+  const { role } = conversation
+  const schemas = role.conditional ? await enabledSchemas(run, conversation) : role.schemas
+  const hosted = role.hosted.map((tool) => tool.definition)
+  if (hosted.length === 0) return { tools: schemas }
+  if (model.runsHostedTools === true) return { tools: schemas, hostedTools: hosted, include: role.include }
+  return { tools: [...schemas, ...[...role.stubs.values()].map(toSchema)] }
+}
+
+async function enabledSchemas(run: RunState, conversation: Conversation): Promise<ToolSchema[]> {
+  const { schemas, tools, agent } = conversation.role
+  const context = toolContextOf(run, conversation)
+  const enabled = await Promise.all(schemas.map(({ name }) => tools.get(name)?.isEnabled?.(context, agent) ?? true))
+  return schemas.filter((_, index) => enabled[index])
+}
+
+function withoutToolChoice({ toolChoice: _, ...settings }: ModelSettings): ModelSettings {
+  return settings
 }
 
 function account(run: RunState, { role }: Conversation, model: Model, response: ModelResponse): void {

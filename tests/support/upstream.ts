@@ -9,6 +9,7 @@ type Json = { [key: string]: unknown }
 export type Turn =
   | { text: string; deltas?: number; delayMs?: number; usage?: Json }
   | { calls: { name: string; arguments: Json; id?: string }[] }
+  | { output: Json[] }
   | { status: number; message: string }
   | { hang: true }
   | { text: string; cut: true }
@@ -82,6 +83,7 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
 }
 
 function outputOf(turn: Turn, next: () => number): Json[] {
+  if ('output' in turn) return turn.output
   if ('calls' in turn)
     return turn.calls.map(({ name, arguments: args, id }) => {
       const serial = next()
@@ -125,7 +127,8 @@ function* eventsOf(final: Json, deltas: number | undefined): Generator<Json & { 
       for (const delta of parts) yield { type: 'response.output_text.delta', ...at, content_index: 0, delta }
       yield { type: 'response.output_text.done', ...at, content_index: 0, text }
       yield { type: 'response.content_part.done', ...open, part: { ...open.part, text } }
-    } else yield { type: 'response.function_call_arguments.done', ...at, arguments: item.arguments }
+    } else if (item.type === 'function_call')
+      yield { type: 'response.function_call_arguments.done', ...at, arguments: item.arguments }
     yield { type: 'response.output_item.done', output_index, item }
   }
   yield { type: 'response.completed', response: final }
