@@ -1,4 +1,5 @@
 import { modelFailed } from '../errors.ts'
+import { withTextOutputs } from '../messages/text-outputs.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { type ApiOptions, apiModel, dropUnset, readSse } from './api.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
@@ -137,7 +138,7 @@ function buildBody(
 /** Responses items as chat messages; calls of one turn belong to one assistant message. Reasoning and hosted calls are left out. */
 function toMessages({ instructions, input }: TurnRequest): JsonObject[] {
   const messages: JsonObject[] = instructions === undefined ? [] : [{ role: 'system', content: instructions }]
-  for (const item of input) {
+  for (const item of withTextOutputs(input)) {
     const last = messages.at(-1)
     if (item.type === 'function_call') {
       const call = { id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } }

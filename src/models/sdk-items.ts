@@ -1,3 +1,4 @@
+import { withTextOutputs } from '../messages/text-outputs.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { ResponseSynthesis } from './synthesis.ts'
@@ -12,16 +13,15 @@ export const wrapItems = (items: readonly InputItem[]): JsonObject[] =>
 /** Wire items as the Agents SDK's own, for its other models. Calls of hosted tools are left out: they mean nothing to these. */
 export function toProtocolItems(items: readonly InputItem[]): JsonObject[] {
   const names = new Map(items.flatMap(({ type, call_id, name }) => (type === 'function_call' ? [[call_id, name]] : [])))
-  return items.flatMap((item): JsonObject[] => {
+  return withTextOutputs(items).flatMap((item): JsonObject[] => {
     const { type, id, call_id: callId } = item
     if (type === 'function_call') {
       const { name, arguments: args } = item
       return [{ type, id, callId, name, arguments: args, status: 'completed', ...providerDataOf(item) }]
     }
     if (type === 'function_call_output') {
-      const output = Array.isArray(item.output) ? item.output.flatMap(toUserPart) : String(item.output ?? '')
       const name = names.get(callId) ?? 'unknown'
-      return [{ type: 'function_call_result', callId, name, status: 'completed', output }]
+      return [{ type: 'function_call_result', callId, name, status: 'completed', output: String(item.output ?? '') }]
     }
     if (type === 'reasoning') return [{ type, id, content: summaryOf(item), ...providerDataOf(item) }]
     if (item.role === 'assistant') return [toAssistant(item)]
