@@ -25,8 +25,11 @@ export type OutputGuardrail = (
 /** A guardrail of the OpenAI Agents SDK, known by its shape; a text in `outputInfo` is its guidance. */
 export interface SdkGuardrail {
   readonly name: string
-  execute(args: never): Promise<{ tripwireTriggered: boolean; outputInfo?: unknown }>
+  readonly execute?: SdkCheck
+  /** Where `defineOutputGuardrail` puts it. */
+  readonly guardrailFunction?: SdkCheck
 }
+type SdkCheck = (args: never) => Promise<{ tripwireTriggered: boolean; outputInfo?: unknown }>
 
 /**
  * Guardrails as functions; objects of the Agents SDK (`{ name, execute }`) are adapted.
@@ -35,14 +38,15 @@ export interface SdkGuardrail {
 export function readGuardrails(given: readonly unknown[] | undefined, kind: 'input' | 'output') {
   return (given ?? []).map((value): InputGuardrail & OutputGuardrail => {
     if (typeof value === 'function') return value as InputGuardrail & OutputGuardrail
-    if (!isObject(value) || typeof value.execute !== 'function')
+    const execute = isObject(value) ? (value.execute ?? value.guardrailFunction) : undefined
+    if (typeof execute !== 'function')
       throw invalidOption(
         `${kind}Guardrails is a list of functions (${kind}, context, agent) => ({ tripwire, guidance }).`,
       )
-    const execute = value.execute as (args: object) => unknown
     return async (subject: unknown, agencyContext, agent) => {
       const context = runContextOf(agencyContext)
-      const found = await execute(
+      const found = await execute.call(
+        value,
         kind === 'input' ? { input: asSdkInput(subject), context, agent } : { agentOutput: subject, context, agent },
       )
       const { tripwireTriggered, outputInfo } = isObject(found) ? found : {}

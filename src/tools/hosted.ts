@@ -109,7 +109,9 @@ export function hostedTool(options: { type: string; [option: string]: unknown })
   const { include_search_results, include_outputs, ...definition } = toSnake(options) as JsonObject
   const { type, server_label } = definition
   if (typeof type !== 'string' || type === '') throw invalidTool('A hosted tool needs a type, such as "web_search".')
-  if (LOCAL.test(type))
+  const ownShell =
+    type === 'shell' && !/^container/.test(String((definition.environment as JsonObject | undefined)?.type))
+  if (LOCAL.test(type) || ownShell)
     throw invalidTool(
       `The tool "${type}" leaves the work to your program, which this version does not do for it. Write it with tool({ ... }).`,
     )

@@ -10,6 +10,7 @@ export type Turn =
   | { text: string; deltas?: number; delayMs?: number; usage?: Json }
   | { calls: { name: string; arguments: Json; id?: string }[] }
   | { output: Json[] }
+  | { json: Json }
   | { status: number; message: string }
   | { hang: true }
   | { text: string; cut: true }
@@ -52,6 +53,11 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
       response.end(
         JSON.stringify({ error: { message: turn.message, type: 'invalid_request_error', code: 'scripted' } }),
       )
+      return
+    }
+    if ('json' in turn) {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify(turn.json))
       return
     }
     if ('hang' in turn) {
