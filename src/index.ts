@@ -31,6 +31,7 @@ export {
   type WebSearchOptions,
   webSearch,
 } from './tools/hosted.ts'
+export type { McpServer } from './tools/mcp.ts'
 export { type OpenApiOptions, toolFactory } from './tools/openapi.ts'
 export { type OutputSource, toolOutputFile, toolOutputImage, toolOutputText } from './tools/output.ts'
 export type { SdkFunctionTool, SdkHostedTool } from './tools/sdk-tool.ts'

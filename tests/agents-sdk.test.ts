@@ -1,10 +1,11 @@
-import { LLMock } from '@copilotkit/aimock'
+import { LLMock, MCPMock } from '@copilotkit/aimock'
 import {
   codeInterpreterTool,
   computerTool,
   fileSearchTool,
   hostedMcpTool,
   imageGenerationTool,
+  MCPServerStreamableHttp,
   OpenAIChatCompletionsModel,
   OpenAIResponsesModel,
   type RunContext,
@@ -12,7 +13,7 @@ import {
   webSearchTool,
 } from '@openai/agents'
 import OpenAI from 'openai'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { Agency, Agent, type AgentOptions, type SdkModel } from '../src/index.ts'
 import { promise } from './promises.ts'
@@ -395,4 +396,59 @@ test('what cannot be honoured here is an error at construction that names the to
   const mcp = hostedMcpTool({ serverLabel: 'docs', serverUrl: 'https://mcp.example', requireApproval: 'always' })
   expect(make(mcp)).toThrow(/"docs" asks for approval.*requireApproval: "never"/)
   expect(make(webSearchTool)).toThrow(/"webSearchTool" is no tool/)
+})
+
+test('MCP servers of the Agents SDK bring their tools: connected when needed, filtered, called and failing in words', async () => {
+  promise('F1')
+  const mock = new MCPMock()
+  const inputSchema = { type: 'object' as const, properties: { word: { type: 'string' } }, required: ['word'] }
+  for (const name of ['shout', 'look', 'secret']) mock.addTool({ name, description: `To ${name}.`, inputSchema })
+  mock.onToolCall('shout', (args) => `${(args as { word: string }).word}!`)
+  mock.onToolCall('look', () => [
+    { type: 'text', text: 'See' },
+    { type: 'image', data: 'AAAA', mimeType: 'image/png' } as never,
+  ])
+  const url = await mock.start()
+  onTestFinished(() => mock.stop())
+  const server = new MCPServerStreamableHttp({ url, toolFilter: { blockedToolNames: ['secret'] } })
+  onTestFinished(() => server.close())
+  const upstream = await useUpstream((_body, index) =>
+    index === 0
+      ? {
+          calls: [
+            { name: 'shout', arguments: { word: 'hi' } },
+            { name: 'look', arguments: { word: 'x' } },
+            { name: 'shout', arguments: {} },
+          ],
+        }
+      : { text: 'ok' },
+  )
+  const solo = agent({ mcpServers: [server], tools: [lookup()] })
+  const { newMessages } = await solo.getResponse('go')
+  const outputs = newMessages.filter((item) => item.type === 'function_call_output').map((item) => item.output)
+  expect(outputs).toEqual([
+    'hi!',
+    [
+      { type: 'input_text', text: 'See' },
+      { type: 'input_image', image_url: 'data:image/png;base64,AAAA' },
+    ],
+    expect.stringMatching(/"shout" do not fit\. word: Field required/),
+  ])
+  const offered = (upstream.seen[0]?.body.tools as { name: string }[] | undefined)?.map(({ name }) => name)
+  expect(offered).toEqual(['lookup', 'shout', 'look'])
+  const gone = new MCPServerStreamableHttp({ url: 'http://127.0.0.1:9/mcp?key=hunter2' })
+  const { url: served } = await startServer({ agencies: { solo: new Agency(agent({ mcpServers: [gone] })) } })
+  const logged = vi.spyOn(console, 'error').mockReturnValue()
+  onTestFinished(() => logged.mockRestore())
+  const failed = await post(`${served}/solo/get_response`, { message: 'Hi' })
+  expect([failed.status, await failed.json()]).toEqual([
+    500,
+    { error: 'An MCP server of agent "Assistant" could not be reached.' },
+  ])
+  expect(JSON.stringify(logged.mock.calls)).not.toContain('hunter2')
+  expect(() => agent({ mcpServers: [{ url } as never] })).toThrow(
+    /mcpServers of agent "Assistant" is a list of server objects/,
+  )
+  const filtered = new MCPServerStreamableHttp({ url, toolFilter: async () => true })
+  expect(() => agent({ mcpServers: [filtered] })).toThrow(/filter function/)
 })

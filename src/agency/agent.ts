@@ -7,6 +7,7 @@ import type { ModelSpec } from '../models/provider.ts'
 import { fromSdkModel, isSdkModel, type SdkModel } from '../models/sdk-model.ts'
 import { refuseUnknown } from '../options.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
+import { type McpServer, type McpSource, readMcpServers } from '../tools/mcp.ts'
 import type { Tool } from '../tools/tool.ts'
 import { Chain } from './chain.ts'
 import type { AgencyContext } from './context.ts'
@@ -31,6 +32,8 @@ export interface AgentOptions {
   modelSettings?: ModelSettings
   /** Tools made by `tool()`, BaseTool classes, `webSearch()` and its siblings, or tools of the OpenAI Agents SDK. */
   tools?: readonly ToolLike[]
+  /** MCP servers whose tools this agent gets: objects of the OpenAI Agents SDK. They are connected when they are needed. */
+  mcpServers?: readonly McpServer[]
   /** What happens after tools have answered. Default: the model is asked again. */
   toolUseBehavior?: ToolUseBehavior
   /** Once the agent has used a tool, its `toolChoice` no longer holds, so that `required` cannot loop. Default true. */
@@ -65,6 +68,7 @@ const OPTIONS = new Set<string>([
   'model',
   'modelSettings',
   'tools',
+  'mcpServers',
   'toolUseBehavior',
   'resetToolChoice',
   'includeSearchResults',
@@ -91,6 +95,7 @@ export class Agent {
   #options: AgentOptions
   #model: ModelSpec | undefined
   #tools: readonly Tool[]
+  #mcpSources: readonly McpSource[]
   #guards: Guards
   #frozen = false
 
@@ -111,6 +116,7 @@ export class Agent {
     this.#options = { ...options, ...resolveText(options.instructions) }
     this.#model = readModel(options.model)
     this.#tools = readTools(options.tools ?? [])
+    this.#mcpSources = readMcpServers(options.mcpServers, options.name)
     this.#guards = readGuards(options)
   }
 
@@ -145,6 +151,10 @@ export class Agent {
   set tools(value: readonly ToolLike[]) {
     this.#change('tools', value)
     this.#tools = readTools(value)
+  }
+  /** Where further tools come from while it runs. */
+  get mcpSources(): readonly McpSource[] {
+    return this.#mcpSources
   }
   get toolUseBehavior(): ToolUseBehavior {
     return this.#options.toolUseBehavior ?? 'run_llm_again'

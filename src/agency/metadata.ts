@@ -70,7 +70,7 @@ function capabilitiesOf(agent: Agent, tools: readonly Tool[]): string[] {
   const first = ['code_interpreter', 'web_search', 'file_search', 'hosted_mcp'].filter((name) => hosted.has(name))
   const reasons = agent.modelSettings.reasoning !== undefined || /^(gpt-5|o1|o3|o4-mini)/.test(modelName(agent))
   return [
-    ...(tools.some((tool) => tool.kind === 'function') ? ['tools'] : []),
+    ...(agent.mcpSources.length > 0 || tools.some((tool) => tool.kind === 'function') ? ['tools'] : []),
     ...(reasons ? ['reasoning'] : []),
     ...new Set([...first, ...hosted]),
   ]

@@ -118,7 +118,9 @@ function createProvider(options: ModelEdgeOptions, route: Route, config: ClientC
     if (spec.startsWith('litellm/') || (name.includes('/') && route.baseURL === undefined))
       throw providerNotSupported(spec, agentName)
     if (route.apiKey === undefined && !route.foreign) throw missingApiKey(agentName, spec)
-    return overChat ? chatModel({ client, name, extraArgs }) : responsesModel({ client, name, extraArgs })
+    return overChat
+      ? chatModel({ client, name, extraArgs })
+      : responsesModel({ client, name, extraArgs, foreign: route.foreign })
   }
   return {
     model(spec, agentName) {

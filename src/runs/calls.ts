@@ -12,6 +12,7 @@ import {
   progressOf,
   type RunState,
   toolContextOf,
+  toolNamed,
 } from './conversation.ts'
 import type { Speaker } from './events.ts'
 
@@ -33,7 +34,7 @@ export async function answerCall(
   const lane = run.lanes.get(role.agent.name) ?? { running: 0, alone: undefined }
   if (lane.alone !== undefined)
     return `Error: the tool "${lane.alone}" is running and lets no other call run beside it. Call again when it has answered.`
-  const alone = role.tools.get(name)?.oneCallAtATime === true
+  const alone = toolNamed(conversation, name)?.oneCallAtATime === true
   if (alone && lane.running > 0)
     return `Error: the tool "${name}" has to be called alone, and another call is running. Call it again by itself.`
   run.lanes.set(role.agent.name, lane)
@@ -71,7 +72,7 @@ async function answer(
   const args = typeof call.arguments === 'string' ? call.arguments : ''
   const route = role.sends.get(name)
   if (route !== undefined) return askAgent(run, conversation, route, String(call.call_id), args, converse)
-  const tool = role.tools.get(name) ?? role.stubs.get(name)
+  const tool = toolNamed(conversation, name)
   if (tool === undefined) return 'Error: only the first transfer of a turn counts; this one was ignored.'
   const context = toolContextOf(run, conversation, String(call.call_id))
   if (tool.isEnabled !== undefined && !(await tool.isEnabled(context, role.agent)))
@@ -80,7 +81,7 @@ async function answer(
   return orAbort(runTool(tool, args, context, run.redact), run.signal)
 }
 
-function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<T>()
   const onAbort = () => reject(signal.reason)
   if (signal.aborted) onAbort()

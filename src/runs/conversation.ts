@@ -2,7 +2,7 @@ import type { Role } from '../agency/agency.ts'
 import { AgencyContext } from '../agency/context.ts'
 import { callHooks, type RunHooks } from '../agency/hooks.ts'
 import { citationsOf } from '../messages/search-notes.ts'
-import type { ToolContext } from '../tools/tool.ts'
+import type { FunctionTool, ToolContext } from '../tools/tool.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import type { RunEvent, Speaker } from './events.ts'
 import type { RunPlan } from './plan.ts'
@@ -52,6 +52,8 @@ export interface Conversation {
   /** Items of this conversation, stored when it ends; nested ones are stored before them by that. */
   readonly own: StoredMessage[]
   lastDirect: StoredMessage
+  /** Tools that the MCP servers of the agent offered at the last model call, by name. */
+  found: ReadonlyMap<string, FunctionTool>
   /** The user's message was not yet part of a model call. */
   newUserMessage: boolean
   /** What each agent that spoke here has done, by name. */
@@ -74,6 +76,10 @@ export function progressOf({ progress, role }: Conversation): AgentProgress {
   progress.set(role.agent.name, known)
   return known
 }
+
+/** What runs for a call of this name: the agent's own tool, one of an MCP server, or the stand-in of a hosted one. */
+export const toolNamed = ({ role, found }: Conversation, name: string): FunctionTool | undefined =>
+  role.tools.get(name) ?? found.get(name) ?? role.stubs.get(name)
 
 /** What an event counts for in the reader's window, where its size is not known. */
 export const BYTES_PER_EVENT = 256

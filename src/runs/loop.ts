@@ -20,6 +20,7 @@ import {
   type RunState,
   speaker,
   stored,
+  toolNamed,
 } from './conversation.ts'
 import { nobody, type RunEvent } from './events.ts'
 import { askModel } from './model-turn.ts'
@@ -80,6 +81,7 @@ function open(run: RunState, ask: Ask): Conversation {
     lastDirect: incoming.at(-1) as StoredMessage,
     newUserMessage: ask.depth === 0,
     progress: new Map(),
+    found: new Map(),
     rejected: 0,
   }
 }
@@ -121,7 +123,7 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   const output = await askModel(run, conversation)
   const calls = output.filter((item) => item.type === 'function_call')
   progressOf(conversation).toolCalls += output.filter(isHostedCall).length
-  const stray = calls.find((call) => !knows(role, String(call.name)))
+  const stray = calls.find((call) => !knows(conversation, String(call.name)))
   if (stray !== undefined) throw unknownTool(String(stray.name), who.agent)
   if (calls.length === 0) return { kind: 'final', output: finalOutput(output, role), items: output }
   const transfers = calls.filter((call) => role.handoffs.has(String(call.name)))
@@ -196,8 +198,10 @@ function announce(run: RunState, events: readonly RunEvent[]): void {
   if (events.length > 0) run.emit(events, events.length * BYTES_PER_EVENT)
 }
 
-const knows = (role: Role, name: string) =>
-  [role.tools, role.sends, role.handoffs, role.stubs].some((known) => known.has(name))
+const knows = (conversation: Conversation, name: string) =>
+  toolNamed(conversation, name) !== undefined ||
+  conversation.role.sends.has(name) ||
+  conversation.role.handoffs.has(name)
 
 const finalOutput = (output: readonly InputItem[], role: Role) =>
   parseOutput(messageText(output.findLast((item) => item.type === 'message') ?? {}), role)

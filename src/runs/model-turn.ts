@@ -1,4 +1,4 @@
-import { toSchema } from '../agency/agency.ts'
+import { type Role, toSchema } from '../agency/agency.ts'
 import { composeInstructions } from '../agency/instructions.ts'
 import { dueReminders } from '../agency/reminders.ts'
 import { modelFailed } from '../errors.ts'
@@ -6,8 +6,10 @@ import { toModelItem } from '../messages/items.ts'
 import type { Model, ModelResponse, ModelSettings, ToolSchema, TurnRequest } from '../models/model.ts'
 import { addResponse } from '../models/usage.ts'
 import { schemaOf } from '../tools/define.ts'
+import type { FunctionTool } from '../tools/tool.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
+import { orAbort } from './calls.ts'
 import {
   type Conversation,
   itemEvent,
@@ -60,18 +62,30 @@ async function compose(run: RunState, conversation: Conversation, model: Model):
   }
 }
 
-/** The tools of a turn: those that are enabled, and the provider's own where the model reaches them. */
+/** The tools of a turn: those that are enabled, those of MCP servers, and the provider's own where the model reaches them. */
 async function equip(
   run: RunState,
   conversation: Conversation,
   model: Model,
 ): Promise<Pick<TurnRequest, 'tools' | 'hostedTools' | 'include'>> {
   const { role } = conversation
-  const schemas = role.conditional ? await enabledSchemas(run, conversation) : role.schemas
+  conversation.found = await discover(run, role)
+  const own = role.conditional ? await enabledSchemas(run, conversation) : role.schemas
+  const tools = conversation.found.size === 0 ? own : [...own, ...[...conversation.found.values()].map(toSchema)]
   const hosted = role.hosted.map((tool) => tool.definition)
-  if (hosted.length === 0) return { tools: schemas }
-  if (model.runsHostedTools === true) return { tools: schemas, hostedTools: hosted, include: role.include }
-  return { tools: [...schemas, ...[...role.stubs.values()].map(toSchema)] }
+  if (hosted.length === 0) return { tools }
+  if (model.runsHostedTools === true) return { tools, hostedTools: hosted, include: role.include }
+  return { tools: [...tools, ...[...role.stubs.values()].map(toSchema)] }
+}
+
+const NOTHING_FOUND: ReadonlyMap<string, FunctionTool> = new Map()
+
+/** The tools of the agent's MCP servers; a name that is taken already stays with its owner. */
+async function discover(run: RunState, { agent, schemas, stubs }: Role): Promise<ReadonlyMap<string, FunctionTool>> {
+  if (agent.mcpSources.length === 0) return NOTHING_FOUND
+  const lists = await orAbort(Promise.all(agent.mcpSources.map((source) => source.tools())), run.signal)
+  const taken = new Set([...schemas.map(({ name }) => name), ...stubs.keys()])
+  return new Map(lists.flat().flatMap((tool) => (taken.has(tool.name) ? [] : [[tool.name, tool]])))
 }
 
 async function enabledSchemas(run: RunState, conversation: Conversation): Promise<ToolSchema[]> {

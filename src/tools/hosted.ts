@@ -158,5 +158,5 @@ export const stubFor = ({ name }: HostedTool): FunctionTool =>
     parameters: { type: 'object', properties: {}, additionalProperties: true },
     strict: false,
     execute: () =>
-      `The tool "${name}" is run by OpenAI's Responses API, and this agent's model is not reached through it. Go on without the tool, and say so where the answer would need it.`,
+      `The tool "${name}" is run by OpenAI's Responses API, which this request does not go to. Go on without the tool, and say so where the answer would need it.`,
   })
