@@ -183,7 +183,8 @@ export class Agent extends AgentInGraph {
   }
 
   #agency(): Agency {
-    this.#alone ??= new Agency(this, { name: this.name, loadThreads: () => [] })
+    if (this.#alone === undefined || !this.frozen)
+      this.#alone = new Agency(this, { name: this.name, loadThreads: () => [] })
     return this.#alone
   }
 }

@@ -299,6 +299,13 @@ test('function tools of the Agents SDK check, fail and can be switched off as ou
     execute: async ({ amount }, _context, details) =>
       `${amount} ${details?.toolCall?.callId} ${details?.signal?.aborted}`,
   })
+  const slow = sdkTool({
+    name: 'slow',
+    description: 'Never ends.',
+    parameters: z.object({}),
+    timeoutMs: 20,
+    execute: () => new Promise<string>(() => {}),
+  })
   const image = sdkTool({
     name: 'image',
     description: 'Draws.',
@@ -316,13 +323,14 @@ test('function tools of the Agents SDK check, fail and can be switched off as ou
             { name: 'watched', arguments: { amount: 5 }, id: 'call_w' },
             { name: 'watched', arguments: { amount: 50 } },
             { name: 'image', arguments: {} },
+            { name: 'slow', arguments: {} },
           ],
         }
       : index === 1
         ? { calls: [{ name: 'gated', arguments: {} }] }
         : { text: 'ok' }
   })
-  const tools = [lookup(), broken, gated, watched, image]
+  const tools = [lookup(), broken, gated, watched, image, slow]
   const { newMessages } = await new Agency(agent({ tools }), { userContext: { user: 'Ann' } }).getResponse('go')
   const outputs = newMessages.filter((item) => item.type === 'function_call_output').map((item) => item.output)
   expect(outputs).toEqual([
@@ -332,6 +340,7 @@ test('function tools of the Agents SDK check, fail and can be switched off as ou
     '5 call_w false',
     expect.stringMatching(/needs a person's approval/),
     [{ type: 'input_image', image_url: 'data:image/png;base64,AAAA' }],
+    expect.stringMatching(/timed out/),
     expect.stringMatching(/not available now/),
   ])
   const offered = upstream.seen.map(({ body }) => (body.tools as { name: string }[]).map(({ name }) => name))

@@ -284,6 +284,12 @@ test('an agent that the user turns to after a handoff is told so, once', async (
   expect(input?.at(-2)?.content).toMatch(/you are "Desk"/)
   expect(await say('Desk')).toEqual(['user', 'assistant'])
   expect(await say('Support')).toEqual(['user', 'assistant'])
+  // Handed over, and stopped before anybody answered: whoever is next has to be told.
+  chat_history.length = 0
+  const mark = { agent: 'Desk', callerAgent: null, timestamp: 1 }
+  chat_history.push({ role: 'user', content: 'Go', ...mark })
+  chat_history.push({ role: 'system', content: 'Over', message_origin: 'handoff_reminder', ...mark })
+  expect(await say('Support')).toEqual(['recipient_reminder', 'user', 'assistant'])
 })
 
 test('a tool that has to be alone turns other calls away, and is turned away', async () => {

@@ -18,7 +18,9 @@ import { readReminders, type SystemReminder } from './reminders.ts'
 import { checkToolUse, type ToolUseBehavior } from './tool-use.ts'
 
 /** A text, the path of a file that holds it, or a function that makes it anew for every model call. */
-export type Instructions = string | ((context: AgencyContext, agent: Agent) => string | Promise<string>)
+export type Instructions = string | InstructionsFunction
+/** Taken from a method, so that the function may name its parameter by any subclass of Agent. */
+type InstructionsFunction = { make(context: AgencyContext, agent: Agent): string | Promise<string> }['make']
 
 export interface AgentOptions {
   /** Unique inside an agency. Required. */
@@ -219,6 +221,9 @@ export class Agent {
   /** From now on the agent is shared by requests and cannot change. Called by the first run. */
   freeze(): void {
     this.#frozen = true
+  }
+  get frozen(): boolean {
+    return this.#frozen
   }
 
   #change<K extends keyof AgentOptions>(option: K, value: AgentOptions[K]): void {

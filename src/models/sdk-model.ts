@@ -162,7 +162,7 @@ function toSdkRequest(request: TurnRequest, overResponses: boolean, signal: Abor
       ...tools,
       ...hostedTools.map((definition) => ({
         type: 'hosted_tool',
-        name: String(definition.name ?? definition.type),
+        name: String(definition.type),
         providerData: definition,
       })),
     ],
