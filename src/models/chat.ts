@@ -54,7 +54,7 @@ class ChunkReader {
   finished = false
 
   constructor(model: string) {
-    this.#parts = new ResponseSynthesis(model)
+    this.#parts = new ResponseSynthesis({ model })
   }
 
   read(chunk: unknown): ResponseEvent[] {

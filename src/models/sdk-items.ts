@@ -32,12 +32,14 @@ export function toProtocolItems(items: readonly InputItem[]): JsonObject[] {
   })
 }
 
-/** What the provider wants to see again with an item: kept in `provider_data` beside the names of model and response. */
+/** What an SDK model wants to see again with an item, as it gave it: see `remember`. */
 function providerDataOf({ provider_data, encrypted_content }: InputItem): { providerData?: JsonObject } {
-  const { model: _, response_id: __, ...own } = isObject(provider_data) ? provider_data : {}
+  const own = isObject(provider_data) && isObject(provider_data.agents_sdk) ? provider_data.agents_sdk : {}
   const providerData = typeof encrypted_content === 'string' ? { ...own, encrypted_content } : own
   return Object.keys(providerData).length > 0 ? { providerData } : {}
 }
+
+const remember = (providerData: unknown) => (isObject(providerData) ? { agents_sdk: providerData } : {})
 
 const summaryOf = ({ summary }: InputItem) =>
   (Array.isArray(summary) ? summary.filter(isObject) : []).map(({ text }) => ({
@@ -92,14 +94,14 @@ export function readOutput(parts: ResponseSynthesis, output: unknown, { text, re
   const items = Array.isArray(output) ? output.filter(isObject) : []
   const thoughts = items.filter(({ type }) => type === 'reasoning')
   parts.think(restOf(thoughts.map(reasoningText).join('\n'), reasoning))
-  for (const { providerData } of thoughts) if (isObject(providerData)) parts.rememberReasoning(providerData)
+  for (const { providerData } of thoughts) parts.attach({ thought: 0 }, remember(providerData))
   const said = items.flatMap(({ role, content }) => (role === 'assistant' && Array.isArray(content) ? content : []))
   parts.say(restOf(said.map((part) => (isObject(part) ? String(part.text ?? part.refusal ?? '') : '')).join(''), text))
   for (const [index, { type, callId, name, arguments: args, providerData }] of items.entries()) {
     if (type !== 'function_call') continue
-    const own = isObject(providerData) ? providerData : {}
-    parts.openCall(index, { callId: String(callId ?? ''), name: String(name), providerData: own })
+    parts.openCall(index, { callId: String(callId ?? ''), name: String(name) })
     parts.addArguments(index, String(args ?? ''))
+    parts.attach({ call: index }, remember(providerData))
   }
 }
 

@@ -68,10 +68,10 @@ export function fromSdkModel(given: SdkModel): Model {
       // The provider's own answer, where it is one of the Responses API: nothing is lost on the way.
       if (isObject(raw) && (overResponses || raw.object === 'response') && Array.isArray(raw.output))
         return raw as ModelResponse
-      const parts = new ResponseSynthesis(name())
+      const parts = new ResponseSynthesis({ model: name() })
       readOutput(parts, response.output)
       parts.usage = toUsage(response.usage)
-      return parts.finish()
+      return finish(parts)
     },
   }
 }
@@ -100,7 +100,7 @@ class SdkAnswer {
   finished = false
 
   constructor(model: string) {
-    this.#parts = new ResponseSynthesis(model)
+    this.#parts = new ResponseSynthesis({ model })
   }
 
   read(event: JsonObject): ResponseEvent[] {
@@ -123,11 +123,19 @@ class SdkAnswer {
     } else if (type === 'response_done' && isObject(event.response)) {
       readOutput(this.#parts, event.response.output, this.#streamed)
       this.#parts.usage = toUsage(event.response.usage)
-      this.#parts.finish()
+      finish(this.#parts)
       this.finished = true
     }
     return this.#parts.take()
   }
+}
+
+/** Some models tell their reasoning after the text it led to; in a conversation it has to stand before. */
+function finish(parts: ResponseSynthesis): ModelResponse {
+  const response = parts.finish()
+  const late = (item: { type?: string }) => Number(item.type !== 'reasoning')
+  response.output = response.output.toSorted((a, b) => late(a) - late(b))
+  return response
 }
 
 function isResponsesEvent({ event, providerData }: JsonObject): boolean {

@@ -5,13 +5,6 @@ import type { ModelResponse, ResponseEvent, ResponseUsage } from './model.ts'
 
 type Item = InputItem & { id: string }
 
-interface Call {
-  callId: string
-  name: string
-  /** What the provider wants to see again with the call. */
-  providerData?: JsonObject
-}
-
 const newId = (prefix: string) => `${prefix}_${randomBytes(16).toString('hex')}`
 
 /**
@@ -29,7 +22,7 @@ export class ResponseSynthesis {
   #events: ResponseEvent[] = []
   #sequence = 0
 
-  constructor(model: string) {
+  constructor({ model }: { model: string }) {
     this.#model = model
     this.#emit('response.created', { response: { ...this.#response(), status: 'in_progress', output: [] } })
   }
@@ -60,15 +53,10 @@ export class ResponseSynthesis {
   }
 
   /** Opens a function call; `key` is the provider's own name for it. Without a `callId` one is made. Known keys are left as they are. */
-  openCall(key: string | number, { callId, name, providerData }: Call): void {
+  openCall(key: string | number, { callId, name }: { callId: string; name: string }): void {
     if (this.#calls.has(key)) return
     const id = callId === '' ? newId('call') : callId
-    this.#calls.set(key, this.#open({ id, type: 'function_call', call_id: id, name, arguments: '' }, providerData))
-  }
-
-  /** What the provider wants to see again with its reasoning, such as a signature. */
-  rememberReasoning(providerData: JsonObject): void {
-    if (this.#reasoning !== undefined) Object.assign(this.#reasoning.provider_data as JsonObject, providerData)
+    this.#calls.set(key, this.#open({ id, type: 'function_call', call_id: id, name, arguments: '' }))
   }
 
   /** A piece of an open call's arguments. */
@@ -77,6 +65,12 @@ export class ResponseSynthesis {
     if (item === undefined || delta === '') return
     item.arguments += delta
     this.#emit('response.function_call_arguments.delta', { ...this.#at(item), delta })
+  }
+
+  /** What the provider wants back with an item when the conversation goes on; kept in its `provider_data`. */
+  attach(to: { thought: number } | { call: string | number }, data: JsonObject): void {
+    const item = 'call' in to ? this.#calls.get(to.call) : this.#reasoning
+    if (item !== undefined) Object.assign(item.provider_data as JsonObject, data)
   }
 
   /** Closes every item and gives the finished response; the last events are then there to take. */
@@ -125,8 +119,8 @@ export class ResponseSynthesis {
     return item
   }
 
-  #open(item: Item, providerData: JsonObject = {}): Item {
-    item.provider_data = { ...providerData, model: this.#model, response_id: this.#id }
+  #open(item: Item): Item {
+    item.provider_data = { model: this.#model, response_id: this.#id }
     this.#output.push(item)
     this.#emit('response.output_item.added', { output_index: this.#output.length - 1, item: structuredClone(item) })
     return item
@@ -146,7 +140,7 @@ export class ResponseSynthesis {
       object: 'response',
       status: 'completed',
       model: this.#model,
-      output: this.#output.toSorted((a, b) => Number(b === this.#reasoning) - Number(a === this.#reasoning)),
+      output: this.#output,
       usage: this.usage ?? null,
     }
   }
