@@ -4,8 +4,10 @@ import { Agent as AgentInGraph } from './agency/agent.ts'
 import type { RunHooks } from './agency/hooks.ts'
 import { describeAgency } from './agency/metadata.ts'
 import { toData } from './dialects/native.ts'
-import { unknownAgent } from './errors.ts'
+import { errorText, unknownAgent } from './errors.ts'
+import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, type ModelEdge } from './models/provider.ts'
+import { namingProvider } from './runs/chat-name.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
 import { planRun } from './runs/plan.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
@@ -25,6 +27,10 @@ export interface RunOptions {
   maxTurns?: number | null
   /** Another address, key or model for this run, in the wire's names. */
   clientConfig?: ClientConfig
+  /** Model name -> what its tokens cost, beside the shipped price table and before it. */
+  prices?: Prices
+  /** Ask a model for a name of the conversation afterwards. Default false. */
+  generateChatName?: boolean
   /** Listeners of this run. */
   hooks?: RunHooks
   /** Aborting it cancels the run at once. */
@@ -38,6 +44,8 @@ export interface AgencyResult {
   newMessages: StoredMessage[]
   /** Left out when no agent's usage is counted. */
   usage: Usage | undefined
+  /** Left out when no name was asked for, or none could be made. */
+  chatName?: string
   /** True when the run was stopped before its end. */
   cancelled: boolean
 }
@@ -58,12 +66,13 @@ export interface AgencyStream extends AsyncIterable<JsonObject> {
 export class Agency extends AgencyGraph {
   #edge: ModelEdge | undefined
   #hub: Hub | undefined
+  readonly #warn = warnOnce((text) => console.warn(text))
   /** The conversation of in-process runs, for an agency without `loadThreads`. */
   #messages: StoredMessage[] = []
 
   /**
    * Runs the agency in this process and gives its answer.
-   * @throws UNKNOWN_AGENT, MISSING_API_KEY, MODEL_FAILED, TURN_LIMIT and whatever else ended the run
+   * @throws INVALID_OPTION, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_FAILED, TURN_LIMIT and whatever else ended the run
    */
   async getResponse(message: string | InputItem[], options: RunOptions = {}): Promise<AgencyResult> {
     const { run, watch } = await this.#start(message, options, false)
@@ -125,6 +134,8 @@ export class Agency extends AgencyGraph {
       userContext: contextOverride === undefined ? this.userContext : { ...this.userContext, ...contextOverride },
       secrets: secretsOf(clientConfig),
       hooks: options.hooks,
+      price: createPricer(options.prices, this.#warn),
+      naming: options.generateChatName === true ? await namingProvider(this.#models(), clientConfig) : undefined,
       streaming,
       maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
     })
@@ -139,10 +150,10 @@ export class Agency extends AgencyGraph {
     return { run, watch }
   }
 
-  #finish({ error, finalOutput, newMessages, usage, cancelled }: RunSummary): AgencyResult {
+  #finish({ error, finalOutput, newMessages, usage, chatName, cancelled }: RunSummary): AgencyResult {
     if (this.loadThreads === undefined) this.#messages = [...this.#messages, ...newMessages]
     if (error !== undefined) throw error
-    return { finalOutput, newMessages, usage, cancelled }
+    return { finalOutput, newMessages, usage, ...(chatName === undefined ? {} : { chatName }), cancelled }
   }
 
   #models(): ModelEdge {
@@ -157,15 +168,21 @@ export class Agency extends AgencyGraph {
   }
 
   #runs(): Hub {
-    this.#hub ??= new Hub({
-      slowReaderBytes: 4 * 1024 * 1024,
-      idleTimeoutMs: 75_000,
-      exposeErrors: true,
-      redact: createRedactor([process.env.OPENAI_API_KEY]),
-      log: () => {}, // the caller gets the error itself
-    })
+    this.#hub ??= createHub()
     return this.#hub
   }
+}
+
+function createHub(): Hub {
+  const redact = createRedactor([process.env.OPENAI_API_KEY])
+  return new Hub({
+    slowReaderBytes: 4 * 1024 * 1024,
+    idleTimeoutMs: 75_000,
+    exposeErrors: true,
+    redact,
+    log: (message, error, mask = (text) => text) => console.warn(`${message} ${redact(mask(errorText(error)))}`),
+    logFailure: () => {}, // the caller gets the error itself
+  })
 }
 
 /** An agent, which can also run by itself: as an agency of one, with a new conversation for each call. */

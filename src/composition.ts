@@ -1,5 +1,6 @@
 import { AgencyGraph } from './agency/agency.ts'
 import { duplicateName, factoryFailed, invalidOption, missingApiKey, nothingToServe } from './errors.ts'
+import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, describeModel } from './models/provider.ts'
 import { type Moved, refuseUnknown } from './options.ts'
 import type { RunEvent } from './runs/events.ts'
@@ -37,6 +38,8 @@ export interface BuildOptions {
   heartbeatMs?: number
   /** Model turns of one request over its whole tree of agents; null lifts the limit. Default 100. */
   maxTurns?: number | null
+  /** Model name -> what its tokens cost, beside the shipped price table and before it. */
+  prices?: Prices
   /** Let callers see the provider's own error texts. For development. Default false. */
   exposeErrors?: boolean
   /** Called with every event of every run, for your own logging. What it throws is logged and changes nothing. */
@@ -81,6 +84,7 @@ const OPTIONS = new Set<string>([
   'streamScalars',
   'heartbeatMs',
   'maxTurns',
+  'prices',
   'exposeErrors',
   'onEvent',
   'enableLogging',
@@ -118,19 +122,24 @@ export async function createServices(options: BuildOptions, more: readonly strin
     tools.map((tool) => tool.name),
   )
   if (!env.OPENAI_API_KEY && options.keyPerRequest !== true) for (const { preview } of agencies) requireKeyless(preview)
+  const log = (message: string, error: unknown, mask?: (text: string) => string) =>
+    logError(new Error(message, { cause: error }), mask)
   const hub = new Hub({
     slowReaderBytes: limits.slowReaderBytes,
     idleTimeoutMs: limits.idleTimeoutMs,
     exposeErrors: options.exposeErrors ?? false,
     onEvent: options.onEvent,
     redact,
-    log: (message, error, mask) => logError(new Error(message, { cause: error }), mask),
+    log,
+    logFailure: (error, mask) => log('A run failed.', error, mask),
   })
+  const warn = (message: string) => console.warn(redact(message))
+  const price = createPricer(options.prices, warnOnce(warn))
   const models = createModelEdge({
     apiKey: env.OPENAI_API_KEY || undefined,
     baseURL: env.OPENAI_BASE_URL || undefined,
     trustedModelOrigins: options.trustedModelOrigins ?? [],
-    log: (message) => console.warn(redact(message)),
+    log: warn,
   })
   let stopping = false
   const services: Services = {
@@ -138,6 +147,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     tools,
     hub,
     models,
+    price,
     streamScalars: options.streamScalars ?? 'json',
     heartbeatMs: options.heartbeatMs ?? 15_000,
     maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,

@@ -11,6 +11,7 @@ export { Agency, type AgencyResult, type AgencyStream, Agent, type RunOptions } 
 export type { AgencyFactory, Limits } from './composition.ts'
 export { AgencyError, type ErrorCode } from './errors.ts'
 export type { EventBatch, Model, ModelResponse, ModelSettings, ResponseEvent, TurnRequest } from './models/model.ts'
+export type { ModelPrice, Prices, TokenRates } from './models/prices.ts'
 export { chatCompletions } from './models/provider.ts'
 export type { SdkModel } from './models/sdk-model.ts'
 export type { RunEvent } from './runs/events.ts'

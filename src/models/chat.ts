@@ -95,8 +95,8 @@ function toUsage(usage: JsonObject): ResponseUsage {
     input_tokens: Number(usage.prompt_tokens ?? 0),
     output_tokens: Number(usage.completion_tokens ?? 0),
     total_tokens: Number(usage.total_tokens ?? 0),
-    input_tokens_details: { cached_tokens: Number(details.cached_tokens ?? 0) },
-    output_tokens_details: { reasoning_tokens: Number(output.reasoning_tokens ?? 0) },
+    input_tokens_details: { ...details, cached_tokens: Number(details.cached_tokens ?? 0) },
+    output_tokens_details: { ...output, reasoning_tokens: Number(output.reasoning_tokens ?? 0) },
   }
 }
 

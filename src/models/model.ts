@@ -18,8 +18,13 @@ export interface ResponseUsage {
   input_tokens?: number
   output_tokens?: number
   total_tokens?: number
-  input_tokens_details?: { cached_tokens?: number; cache_write_tokens?: number; [key: string]: unknown } | null
-  output_tokens_details?: { reasoning_tokens?: number; [key: string]: unknown } | null
+  input_tokens_details?: {
+    cached_tokens?: number
+    cache_write_tokens?: number
+    audio_tokens?: number
+    [key: string]: unknown
+  } | null
+  output_tokens_details?: { reasoning_tokens?: number; audio_tokens?: number; [key: string]: unknown } | null
   [key: string]: unknown
 }
 

@@ -13,7 +13,9 @@ export interface RunState {
   readonly plan: RunPlan
   readonly signal: AbortSignal
   readonly store: MessageStore
-  usage: Usage | undefined
+  usage: Usage
+  /** Without a counted call there is nothing to tell: only agents that are not counted were asked, or nobody could be. */
+  uncounted: boolean
   turns: number
   /** "sender to recipient" pairs that are talking right now. */
   readonly busy: Set<string>

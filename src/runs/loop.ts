@@ -36,7 +36,7 @@ type Outcome = { kind: 'next' } | { kind: 'final'; output: unknown; items: Input
 export async function runLoop(run: RunState): Promise<unknown> {
   const { recipient, input, additionalInstructions } = run.plan
   if (input.length === 0) {
-    run.usage = undefined
+    run.uncounted = true
     throw emptyMessage()
   }
   const ask: Ask = { agent: recipient, caller: null, parentRunId: undefined, input, additionalInstructions, depth: 0 }

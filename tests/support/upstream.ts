@@ -8,12 +8,12 @@ type Json = { [key: string]: unknown }
 /** What the scripted model does in one turn. */
 export type Turn =
   | { text: string; deltas?: number; delayMs?: number; usage?: Json }
-  | { calls: { name: string; arguments: Json; id?: string }[] }
+  | { calls: { name: string; arguments: Json; id?: string }[]; usage?: Json }
   | { output: Json[] }
   | { json: Json }
   | { status: number; message: string }
   | { hang: true }
-  | { text: string; cut: true }
+  | { text: string; cut: true; deltas?: number; delayMs?: number }
 
 export interface SeenRequest {
   headers: http.IncomingHttpHeaders
