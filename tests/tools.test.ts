@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import {
   Agency,
@@ -381,9 +381,13 @@ test('a class without a description warns, and one with Python settings says whe
       return ''
     }
   }
-  const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+  const warned = new Promise<string>((resolve) => {
+    const listen = ({ message }: Error) => message.includes('Silent') && resolve(message)
+    process.on('warning', listen)
+    onTestFinished(() => void process.off('warning', listen))
+  })
   agent({ tools: [Silent] })
-  expect((await warned).message).toMatch(/Silent has no description/)
+  expect(await warned).toMatch(/Silent has no description/)
   class Old extends BaseTool.define({}) {
     static override description = 'Old.'
     static ToolConfig = { strict: true }

@@ -68,7 +68,7 @@ interface SdkShape {
 }
 
 function fromSdkFunction(sdk: SdkShape): FunctionTool {
-  const { name, strict = true } = sdk
+  const { name, strict = true, isEnabled } = sdk
   if (alwaysNeedsApproval(sdk))
     throw invalidTool(
       `The tool "${name}" needs approval (needsApproval), and this version has nobody to ask. Leave needsApproval out, and refuse inside execute what must not happen.`,
@@ -86,7 +86,7 @@ function fromSdkFunction(sdk: SdkShape): FunctionTool {
     parameters,
     strict: strict && allRequired(parameters),
     oneCallAtATime: false,
-    isEnabled: (context, agent) => sdk.isEnabled?.(runContextOf(context), agent) ?? true,
+    isEnabled: isEnabled && ((context, agent) => isEnabled(runContextOf(context), agent)),
     check: createCheck(parameters, undefined, 'as-schema'),
     async run(value, context) {
       const runContext = runContextOf(context)
