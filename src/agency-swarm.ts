@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { AgencyGraph } from './agency/agency.ts'
-import { Agent } from './agency/agent.ts'
+import { Agent as AgentInGraph } from './agency/agent.ts'
 import type { RunHooks } from './agency/hooks.ts'
 import { describeAgency } from './agency/metadata.ts'
 import { toData } from './dialects/native.ts'
@@ -21,7 +21,7 @@ import { type ClientConfig, secretsOf } from './wire/requests.ts'
 
 export interface RunOptions {
   /** Any agent of the agency, or its name. Default: the first entry point. */
-  recipientAgent?: string | Agent
+  recipientAgent?: string | AgentInGraph
   /** Merged over the agency's `userContext` for this run; without it the run shares the agency's own object. */
   contextOverride?: { [key: string]: unknown }
   /** Added to the recipient's instructions for this run. */
@@ -134,8 +134,8 @@ export class Agency extends AgencyGraph {
   async #start(message: string | InputItem[], options: RunOptions, streaming: boolean) {
     const { recipientAgent, contextOverride, signal, clientConfig } = options
     signal?.throwIfAborted()
-    const recipient = recipientAgent instanceof Agent ? recipientAgent.name : recipientAgent
-    if (recipientAgent instanceof Agent && !this.agents.includes(recipientAgent))
+    const recipient = recipientAgent instanceof AgentInGraph ? recipientAgent.name : recipientAgent
+    if (recipientAgent instanceof AgentInGraph && !this.agents.includes(recipientAgent))
       throw unknownAgent(recipientAgent.name, this.agentNames)
     const plan = planRun(this, await this.#models().provider(clientConfig), {
       message,
@@ -215,4 +215,25 @@ function createHub(): Hub {
     log: (message, error, mask = (text) => text) => console.warn(`${message} ${redact(mask(errorText(error)))}`),
     logFailure: () => {}, // the caller gets the error itself
   })
+}
+
+/** An agent, which can also run by itself: as an agency of one, with a new conversation for each call. */
+export class Agent extends AgentInGraph {
+  #alone: Agency | undefined
+
+  /** As `Agency.getResponse`. */
+  getResponse(message: string | InputItem[], options: Omit<RunOptions, 'recipientAgent'> = {}): Promise<AgencyResult> {
+    return this.#agency().getResponse(message, options)
+  }
+
+  /** As `Agency.getResponseStream`. */
+  getResponseStream(message: string | InputItem[], options: Omit<RunOptions, 'recipientAgent'> = {}): AgencyStream {
+    return this.#agency().getResponseStream(message, options)
+  }
+
+  #agency(): Agency {
+    if (this.#alone === undefined || !this.frozen)
+      this.#alone = new Agency(this, { name: this.name, loadThreads: () => [] })
+    return this.#alone
+  }
 }

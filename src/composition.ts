@@ -12,13 +12,13 @@ import { createFileDesk } from './files/desk.ts'
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './files/ledger.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, describeModel } from './models/provider.ts'
+import { type Moved, refuseUnknown } from './options.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
 import { RequestLog } from './server/request-log.ts'
 import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
-import { asFunctionTool, type ToolClass } from './tools/base-tool.ts'
-import type { FunctionTool } from './tools/tool.ts'
+import { asFunctionTool, type ToolLike } from './tools/base-tool.ts'
 import { createRedactor } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
@@ -29,7 +29,7 @@ export interface BuildOptions {
   /** Path segment -> agency, or a factory that makes one per request. */
   agencies?: { [name: string]: AgencyGraph | AgencyFactory }
   /** Standalone tools, served at `/tool/<name>`. */
-  tools?: readonly (FunctionTool | ToolClass)[]
+  tools?: readonly ToolLike[]
   /** The environment variable that holds the bearer token. Default `APP_TOKEN`; unset or empty means no authentication. */
   appTokenEnv?: string
   /** Default `["*"]`, which turns credentials off. */
@@ -113,6 +113,7 @@ const OPTIONS = new Set<string>([
   'serverUrl',
   'limits',
 ] satisfies (keyof BuildOptions)[])
+const MOVED: Moved = { returnApp: 'buildApp(options), or listen: false' }
 const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp'])
 
 /**
@@ -207,16 +208,7 @@ const openLog = (folder: string, limits: Limits, redact: (text: string) => strin
   new RequestLog({ folder, fileBytes: limits.logBytes, files: limits.logFiles, redact, onError })
 
 function checkOptions(options: BuildOptions, more: readonly string[]): void {
-  const known = new Set([...OPTIONS, ...more])
-  for (const key of Object.keys(options)) {
-    if (known.has(key)) continue
-    const camel = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-    throw invalidOption(
-      known.has(camel)
-        ? `serve() has the option "${key}"; here it is written "${camel}".`
-        : `serve() has no option "${key}" in this version. Known options: ${[...known].join(', ')}.`,
-    )
-  }
+  refuseUnknown('serve()', options, new Set([...OPTIONS, ...more]), MOVED)
   for (const [name, value] of Object.entries(options.limits ?? {}))
     if (!(name in DEFAULT_LIMITS) || !Number.isFinite(value) || value < 0)
       throw invalidOption(

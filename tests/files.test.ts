@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { agency as starter } from '../examples/starter/agency.ts'
-import { Agency, Agent, Handoff, tool } from '../src/index.ts'
+import { Agency, Agent, chatCompletions, codeInterpreter, Handoff, tool, webSearch } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { allFrames, final, post, startServer, useUpstream } from './support/client.ts'
 import { PDF, PNG, page, startFileHost } from './support/file-host.ts'
@@ -229,6 +229,33 @@ test('the code interpreter goes with the conversation: to who takes it over, not
   ])
 })
 
+test("an agent's own code interpreter gets the files too, beside those it has; one with a container of its own stays as it is", async () => {
+  promise('C8')
+  const upstream = await useUpstream(() => ({ text: 'Done' }))
+  const container = { type: 'auto' as const, fileIds: ['file-own'], memoryLimit: '4g' as const }
+  const agents = {
+    own: agent({ tools: [codeInterpreter({ container }), webSearch()] }),
+    fixed: agent({ tools: [codeInterpreter({ container: 'cntr_1' })] }),
+  }
+  const { url } = await startServer({ agencies: { own: new Agency(agents.own), fixed: new Agency(agents.fixed) } })
+  const file_ids = [upstream.files.put('file-1', 'a.csv'), upstream.files.put('file-own', 'b.csv')]
+  for (const name of ['own', 'fixed']) await post(`${url}/${name}/get_response`, { message: 'Hi', file_ids })
+  await post(`${url}/own/get_response`, { message: 'Hi' })
+  const code = { type: 'code_interpreter', container: { type: 'auto', memory_limit: '4g' } }
+  const withFiles = (ids: string[]) => ({ ...code, container: { ...code.container, file_ids: ids } })
+  expect(sent(upstream, 0).tools).toEqual([withFiles(['file-own', 'file-1']), { type: 'web_search' }])
+  expect(sent(upstream, 1).tools).toEqual([{ type: 'code_interpreter', container: 'cntr_1' }])
+  expect(sent(upstream, 2).tools).toEqual([withFiles(['file-own']), { type: 'web_search' }])
+})
+
+test('a model that has no code interpreter is offered a stand-in that says so', async () => {
+  const upstream = await useUpstream(() => ({ status: 400, message: 'enough' }))
+  quiet('error')
+  const { url } = await startServer({ agencies: { solo: new Agency(agent({ model: chatCompletions('gpt-4.1') })) } })
+  await ask(url, { file_ids: [upstream.files.put('file-1', 'a.csv')] })
+  expect(sent(upstream, 0).tools).toMatchObject([{ type: 'function', function: { name: 'code_interpreter' } }])
+})
+
 test('a guardrail hears the user, not the note about files', async () => {
   const heard: unknown[] = []
   await useUpstream(() => ({ text: 'Done' })).then(({ files }) => files.put('file-1', 'a.csv'))
@@ -339,7 +366,6 @@ test('files work in process and with the demo model, which says what it got', as
 })
 
 test('a model that is reached over Chat Completions is told of an image it cannot see', async () => {
-  const { chatCompletions } = await import('../src/index.ts')
   const upstream = await useUpstream(() => ({ status: 400, message: 'enough' }))
   quiet('error')
   const { url } = await startServer({ agencies: { solo: new Agency(agent({ model: chatCompletions('gpt-4.1') })) } })

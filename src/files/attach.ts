@@ -1,3 +1,5 @@
+import { codeInterpreter } from '../tools/hosted.ts'
+import type { HostedTool } from '../tools/tool.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { FileKind } from './kinds.ts'
@@ -20,13 +22,13 @@ export function attachParts(item: InputItem, files: readonly ReadyFile[]): Input
 }
 
 /** The rest goes to the code interpreter: the tool for this run, and a part that tells the model and is not stored. */
-export function attachCode(files: readonly ReadyFile[]): { hostedTools: JsonObject[]; unstoredParts: JsonObject[] } {
+export function attachCode(files: readonly ReadyFile[]): { hostedTools: HostedTool[]; unstoredParts: JsonObject[] } {
   const code = files.filter(({ kind }) => kind === 'code')
   if (code.length === 0) return { hostedTools: [], unstoredParts: [] }
   const names = JSON.stringify(code.map(({ name }) => name))
   const text = `${CODE_NOTE}${names}. They are in the container of that tool and not part of this message. Open them there and look at what is in them before you answer; their names alone say nothing about it.`
   return {
-    hostedTools: [{ type: 'code_interpreter', container: { type: 'auto', file_ids: code.map(({ id }) => id) } }],
+    hostedTools: [codeInterpreter({ container: { type: 'auto', fileIds: code.map(({ id }) => id) } })],
     unstoredParts: [{ type: 'input_text', text }],
   }
 }

@@ -153,9 +153,10 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
   async function prepare(order: FileOrder) {
     const signal = AbortSignal.any([order.signal, closed.signal])
     const { fileCount } = limits
+    const urls = Object.keys(order.fileUrls).length
+    if (order.fileIds.length + urls > fileCount)
+      throw (urls > 0 ? fileUrlFailed : fileIdFailed)(`A request may have ${fileCount} files at most.`)
     const sources = readSources(order.fileUrls)
-    if (order.fileIds.length + sources.length > fileCount)
-      throw (sources.length > 0 ? fileUrlFailed : fileIdFailed)(`A request may have ${fileCount} files at most.`)
     const slow = () => fileUrlFailed(`The file store took longer than ${STORING_MS} ms.`)
     const named = await within(STORING_MS, slow, signal, (stop) => lookUp({ ...order, signal: stop }))
     if (sources.length === 0) return { named, fetched: [] }

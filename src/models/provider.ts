@@ -113,6 +113,7 @@ function createProvider(
     })
   })
   const models = new Map<string, Model>()
+  const leftAlone = new Set<string>()
   const extraArgs = config?.model_settings_extra_args ?? undefined
   const make = (spec: string, overChat: boolean, agentName: string): Model => {
     if (spec === 'demo') return responsesModel({ client: demo, name: 'demo' })
@@ -121,12 +122,16 @@ function createProvider(
     if (spec.startsWith('litellm/') || (name.includes('/') && route.baseURL === undefined))
       throw providerNotSupported(spec, agentName)
     if (route.apiKey === undefined && !route.foreign) throw missingApiKey(agentName, spec)
-    return overChat ? chatModel({ client, name, extraArgs }) : responsesModel({ client, name, extraArgs })
+    return overChat
+      ? chatModel({ client, name, extraArgs })
+      : responsesModel({ client, name, extraArgs, foreign: route.foreign })
   }
   return {
     model(spec, agentName) {
       if (typeof spec === 'object' && !('kind' in spec)) {
-        if (config !== undefined) options.log(`client_config leaves the custom model of agent "${agentName}" alone.`)
+        if (config !== undefined && !leftAlone.has(agentName))
+          options.log(`client_config leaves the custom model of agent "${agentName}" alone.`)
+        leftAlone.add(agentName)
         return spec
       }
       const overChat = typeof spec === 'object'

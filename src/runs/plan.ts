@@ -4,6 +4,7 @@ import type { RunHooks } from '../agency/hooks.ts'
 import { latestTraceId } from '../messages/items.ts'
 import type { Pricer } from '../models/prices.ts'
 import type { ModelProvider } from '../models/provider.ts'
+import type { HostedTool } from '../tools/tool.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 
@@ -47,7 +48,7 @@ export interface RunPlan {
   maxTurns: number | null
   maxDepth: number
   /** Tools that the provider runs, for the conversation with the user. */
-  hostedTools: readonly JsonObject[]
+  hostedTools: readonly HostedTool[]
   /** Parts of the user's item that the model gets and nobody stores. */
   unstoredParts: readonly JsonObject[]
   /** Name -> stored id of what `file_urls` named; undefined when they were not given. */

@@ -43,16 +43,6 @@ const fields = z.object({
     .record(z.string(), z.unknown())
     .nullish()
     .describe("Merged over the agency's context. Tools see it, the model does not."),
-  file_ids: z
-    .array(z.string())
-    .nullish()
-    .describe('Ids of files that the provider has. They are attached to the message.'),
-  file_urls: z
-    .record(z.string(), z.string())
-    .nullish()
-    .describe(
-      'File name -> http(s) address or path on the server. Each is fetched, stored and attached to the message.',
-    ),
   generate_chat_name: flag.describe('Ask a model for a name of the conversation afterwards.'),
   client_config: clientConfig.nullish(),
 })
@@ -65,11 +55,21 @@ const cancel = z.object({
 })
 const logRequest = z.object({ log_id: z.string().describe('The value of the x-agency-log-id header.') })
 const item = z.record(z.string(), z.unknown())
-/** The request as documented: `message` and `chat_history` are checked by hand, with FastAPI's codes and without copies. */
+/** What can be long, as documented; it is checked by hand, with FastAPI's codes and without copies. */
 export const agencyRequestSchema = z
   .object({
     message: z.union([z.string(), z.array(item).min(1)]).describe('A text, or Responses input items.'),
     chat_history: z.array(item).nullish().describe('All earlier new_messages, in their order.'),
+    file_ids: z
+      .array(z.string())
+      .nullish()
+      .describe('Ids of files that the provider has. They are attached to the message.'),
+    file_urls: z
+      .record(z.string(), z.string())
+      .nullish()
+      .describe(
+        'File name -> http(s) address or path on the server. Each is fetched, stored and attached to the message.',
+      ),
   })
   .extend(fields.shape)
 
@@ -87,7 +87,11 @@ export const requestSchemas = (): { [name: string]: JsonObject } =>
 export type ClientConfig = z.infer<typeof clientConfig>
 export type CancelRequest = z.infer<typeof cancel>
 /** What a request may carry beside its message, in every protocol. */
-export type RequestFields = z.infer<typeof fields> & { chat_history: StoredMessage[] }
+export type RequestFields = z.infer<typeof fields> & {
+  chat_history: StoredMessage[]
+  file_ids: string[] | null | undefined
+  file_urls: { [name: string]: string } | null | undefined
+}
 export type AgencyRequest = RequestFields & { message: string | InputItem[] }
 
 /** The body of get_response and get_response_stream. @throws RequestInvalid */
@@ -104,12 +108,19 @@ export function readFields(
   object: JsonObject,
   agents: readonly string[],
 ): { fields: RequestFields; details: ValidationDetail[] } {
-  const details = checkHistory(object.chat_history)
+  const details = [...checkHistory(object.chat_history), ...checkFiles(object)]
   const parsed = fields.safeParse(object)
   if (!parsed.success) details.push(...detailsFromZod(parsed.error.issues, object, ['body']))
   else details.push(...checkMeaning(parsed.data, agents))
-  const chat_history = (object.chat_history ?? []) as StoredMessage[]
-  return { fields: { ...(parsed.data as z.infer<typeof fields>), chat_history }, details }
+  return {
+    fields: {
+      ...(parsed.data as z.infer<typeof fields>),
+      chat_history: (object.chat_history ?? []) as StoredMessage[],
+      file_ids: object.file_ids as RequestFields['file_ids'],
+      file_urls: object.file_urls as RequestFields['file_urls'],
+    },
+    details,
+  }
 }
 
 /** What /get_logs is asked for; `place` is where it stood. @throws RequestInvalid */
@@ -174,6 +185,25 @@ function checkHistory(history: unknown): ValidationDetail[] {
       ]
   }
   return []
+}
+
+/** Of many wrong entries the first is told. */
+function checkFiles({ file_ids: ids, file_urls: urls }: JsonObject): ValidationDetail[] {
+  const details: ValidationDetail[] = []
+  const check = (loc: (string | number)[], input: unknown, right: boolean, type: string, noun: string) => {
+    if (!right) details.push({ type, loc: ['body', ...loc], msg: `Input should be a valid ${noun}`, input })
+    return right
+  }
+  if (ids != null && check(['file_ids'], ids, Array.isArray(ids), 'list_type', 'list')) {
+    const wrong = (ids as unknown[]).findIndex((id) => typeof id !== 'string')
+    check(['file_ids', wrong], (ids as unknown[])[wrong], wrong === -1, 'string_type', 'string')
+  }
+  if (urls != null && check(['file_urls'], urls, isObject(urls), 'dict_type', 'dictionary')) {
+    const named = urls as JsonObject
+    const wrong = Object.keys(named).find((name) => typeof named[name] !== 'string')
+    if (wrong !== undefined) check(['file_urls', wrong], named[wrong], false, 'string_type', 'string')
+  }
+  return details
 }
 
 const notAnObject = (loc: (string | number)[], input: unknown): ValidationDetail => ({
