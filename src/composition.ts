@@ -1,5 +1,15 @@
 import { AgencyGraph } from './agency/agency.ts'
-import { duplicateName, factoryFailed, invalidOption, missingApiKey, nothingToServe } from './errors.ts'
+import {
+  duplicateName,
+  errorText,
+  factoryFailed,
+  invalidOption,
+  missingApiKey,
+  nothingToServe,
+  shuttingDown,
+} from './errors.ts'
+import { createFileDesk } from './files/desk.ts'
+import { DEFAULT_FILE_LIMITS, type FileLimits } from './files/ledger.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, describeModel } from './models/provider.ts'
 import { type Moved, refuseUnknown } from './options.ts'
@@ -26,6 +36,10 @@ export interface BuildOptions {
   corsOrigins?: readonly string[]
   /** Origins that a request's `client_config.base_url` may name although they are not on the public internet, and which may get the server's own key. Default none. */
   trustedModelOrigins?: readonly string[]
+  /** Directories whose files `file_urls` may name by path; `~` is the home folder. Default none: local files are refused. */
+  allowedLocalFileDirs?: readonly string[]
+  /** Origins that `file_urls` may name although they are not on the public internet. Default none. */
+  trustedFileOrigins?: readonly string[]
   /** Keep a log of every request that carries `x-agency-log-id`, read once at `/get_logs`. Default false. */
   enableLogging?: boolean
   /** Where those logs are kept. Default `activity-logs`. */
@@ -51,7 +65,7 @@ export interface BuildOptions {
   limits?: Partial<Limits>
 }
 
-export interface Limits {
+export interface Limits extends FileLimits {
   /** Largest request body, in bytes. Default 32 MiB; of no effect in the plugin, where your app's `bodyLimit` counts. */
   bodyBytes: number
   /** How far a stream's reader may fall behind before the model's stream waits for it, in bytes. Default 4 MiB. */
@@ -73,6 +87,7 @@ export const DEFAULT_LIMITS: Limits = {
   drainMs: 30_000,
   logBytes: 1024 * 1024,
   logFiles: 1000,
+  ...DEFAULT_FILE_LIMITS,
 }
 const OPTIONS = new Set<string>([
   'agencies',
@@ -80,6 +95,8 @@ const OPTIONS = new Set<string>([
   'appTokenEnv',
   'corsOrigins',
   'trustedModelOrigins',
+  'allowedLocalFileDirs',
+  'trustedFileOrigins',
   'keyPerRequest',
   'streamScalars',
   'heartbeatMs',
@@ -141,12 +158,21 @@ export async function createServices(options: BuildOptions, more: readonly strin
     trustedModelOrigins: options.trustedModelOrigins ?? [],
     log: warn,
   })
+  const files = createFileDesk({
+    limits,
+    allowedLocalFileDirs: options.allowedLocalFileDirs,
+    trustedFileOrigins: options.trustedFileOrigins ?? [],
+    explain: options.exposeErrors ? (error) => `(${errorText(error)})` : causeOf,
+    log: (message, error, mask) => logError(new Error(message, { cause: error }), mask),
+    warn,
+  })
   let stopping = false
   const services: Services = {
     agencies,
     tools,
     hub,
     models,
+    files,
     price,
     streamScalars: options.streamScalars ?? 'json',
     heartbeatMs: options.heartbeatMs ?? 15_000,
@@ -168,7 +194,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
   /** Refuses new work, waits for the running, then ends what is left. */
   const drain = async () => {
     stopping = true
-    await hub.drain(limits.drainMs)
+    await Promise.all([files.stop(shuttingDown()), hub.drain(limits.drainMs)])
     await services.requestLog?.flush()
   }
   return { shell, limits, drain, close: () => models.close() }
@@ -188,11 +214,13 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
     throw invalidOption(
       `serverUrl is "${options.serverUrl}", which is no address such as "https://agents.example.com".`,
     )
-  for (const origin of options.trustedModelOrigins ?? [])
-    if (URL.parse(origin) === null)
-      throw invalidOption(
-        `trustedModelOrigins has "${origin}", which is no address such as "https://gateway.example.com".`,
-      )
+  for (const name of ['trustedModelOrigins', 'trustedFileOrigins'] as const)
+    for (const origin of options[name] ?? [])
+      if (URL.parse(origin) === null)
+        throw invalidOption(`${name} has "${origin}", which is no address such as "https://gateway.example.com".`)
+  const dirs: unknown = options.allowedLocalFileDirs ?? []
+  if (!Array.isArray(dirs) || dirs.some((entry) => typeof entry !== 'string' || entry === ''))
+    throw invalidOption('allowedLocalFileDirs is a list of directories such as ["/srv/uploads", "~/shared"].')
 }
 
 async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Promise<ServedAgency> {
@@ -224,6 +252,9 @@ function requireKeyless(agency: AgencyGraph): void {
     if (!custom && model !== 'demo') throw missingApiKey(name, describeModel(model))
   }
 }
+
+/** What a caller may know about a provider's error. */
+const causeOf = (error: unknown): string => `(cause: ${error instanceof Error ? error.constructor.name : 'Error'})`
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

@@ -24,6 +24,8 @@ export type ErrorCode =
   | 'SHUTTING_DOWN'
   | 'GATEWAY_REFUSED'
   | 'FACTORY_FAILED'
+  | 'FILE_FAILED'
+  | 'CLIENT_GONE'
   | 'PORT_TAKEN'
 
 /** An error with a stable `code`, the HTTP status it answers with, and a sentence for a person. The `cause` stays inside. */
@@ -71,6 +73,22 @@ export const runNotFound = (runId: string) =>
   new AgencyError('RUN_NOT_FOUND', 404, `Run '${runId}' not found or already completed`)
 export const shuttingDown = () =>
   new AgencyError('SHUTTING_DOWN', 503, 'The server is shutting down and takes no new work. Try again in a moment.')
+
+export const clientGone = () => new AgencyError('CLIENT_GONE', 499, 'The client left before its answer.')
+
+// ---- files: answered with 200 and `{ error }`, as the original does (docs/wire.md, "Files")
+const fileFailed = (sentence: string, cause: unknown) =>
+  new AgencyError('FILE_FAILED', 200, sentence, cause === undefined ? undefined : { cause })
+export const fileUrlFailed = (reason: string, cause?: unknown) =>
+  fileFailed(`Error downloading file from provided urls: ${reason}`, cause)
+export const fileIdFailed = (reason: string, cause?: unknown) =>
+  fileFailed(`Error attaching file_ids: ${reason}`, cause)
+
+export const filesNeedKey = (agent: string) =>
+  fileFailed(
+    `The files for agent ${agent} cannot be stored: there is no key for the Files API. Set OPENAI_API_KEY, or send client_config.api_key.`,
+    undefined,
+  )
 
 // ---- models
 export const missingApiKey = (agent: string, model: string) =>

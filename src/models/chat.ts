@@ -156,6 +156,9 @@ function toContent(content: unknown): unknown {
   const parts = content.filter(isObject)
   if (parts.every((part) => typeof part.text === 'string')) return parts.map((part) => part.text).join('')
   return parts.map((part) => {
+    // This API knows no stored images; the model is told, so that it can tell.
+    if (part.type === 'input_image' && part.image_url == null)
+      return { type: 'text', text: `(The image ${part.file_id} cannot be shown to this model.)` }
     if (part.type === 'input_image')
       return { type: 'image_url', image_url: { url: part.image_url, detail: part.detail ?? 'auto' } }
     if (part.type === 'input_file')

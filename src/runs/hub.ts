@@ -20,6 +20,8 @@ export interface RunSummary {
   cancelled: boolean
   /** Undefined when nothing that was called is counted. */
   usage: Usage | undefined
+  /** Name -> stored id of what `file_urls` named; undefined when they were not given. */
+  fileIdsMap: { readonly [name: string]: string } | undefined
   /** Undefined when no name was asked for, or none could be made. */
   chatName: string | undefined
   /** Why the run failed, as far as a caller may know. */
@@ -182,6 +184,7 @@ export class Hub {
       finalOutput,
       cancelled: failure === undefined && (cut || asked() !== undefined),
       usage: state.uncounted && state.usage.request_count === 0 ? undefined : state.usage,
+      fileIdsMap: plan.fileIdsMap,
       chatName,
       failure,
       error: thrown,

@@ -68,6 +68,11 @@ const answerSchemas: ApiParts['schemas'] = {
       response: { description: "The last agent's answer: a text, or an object where it has an output type." },
       new_messages: messages,
       usage: schemaRef('Usage'),
+      file_ids_map: {
+        type: 'object',
+        additionalProperties: text,
+        description: 'Name -> stored id of what file_urls named.',
+      },
       chat_name: { ...text, description: 'With generate_chat_name: 2 to 6 words; missing where none could be made.' },
     },
     ['response', 'new_messages'],
@@ -96,7 +101,7 @@ const answer = (description: string, schema: string) => ({ description, content:
 const UNAUTHORIZED = answer('A token is set, and the request does not carry it.', 'Detail')
 const STREAM = {
   description:
-    'Server-sent events: `meta` with the run_id, then data frames `{"data": ...}` as agents work (texts in `data.data.delta`), then `messages` with everything to keep, then `end`.',
+    'Server-sent events: `meta` with the run_id, then data frames `{"data": ...}` as agents work (texts in `data.data.delta`), then `messages` with everything to keep, then `end`. Files that cannot be attached: one frame `{"error": ...}`, then `end`.',
   content: { 'text/event-stream': { schema: { type: 'string' } } },
 }
 
@@ -133,7 +138,10 @@ export function describeApi({ agencies, tools, requestLog }: Services, url: stri
       'get_response',
       'Run the agency and answer when it is done',
       'ModifiedRequest',
-      answer('The answer', 'AgencyResponse'),
+      {
+        description: 'The answer, or why the files of the request could not be attached',
+        content: jsonContent({ anyOf: [schemaRef('AgencyResponse'), schemaRef('Failure')] }),
+      },
       failed,
     )
     add('post', 'get_response_stream', 'Run the agency and stream what happens', 'ModifiedRequest', STREAM, {

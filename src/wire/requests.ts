@@ -43,8 +43,6 @@ const fields = z.object({
     .record(z.string(), z.unknown())
     .nullish()
     .describe("Merged over the agency's context. Tools see it, the model does not."),
-  file_ids: z.array(z.string()).nullish(),
-  file_urls: z.record(z.string(), z.string()).nullish(),
   generate_chat_name: flag.describe('Ask a model for a name of the conversation afterwards.'),
   client_config: clientConfig.nullish(),
 })
@@ -57,13 +55,23 @@ const cancel = z.object({
 })
 const logRequest = z.object({ log_id: z.string().describe('The value of the x-agency-log-id header.') })
 const item = z.record(z.string(), z.unknown())
-/** `message` and `chat_history` as documented; they are checked by hand, with FastAPI's codes and without copies. */
+/** What can be long, as documented; it is checked by hand, with FastAPI's codes and without copies. */
 const described = z
   .object({
     message: z.union([z.string(), z.array(item).min(1)]).describe('A text, or Responses input items.'),
     chat_history: z.array(item).nullish().describe('All earlier new_messages, in their order.'),
+    file_ids: z
+      .array(z.string())
+      .nullish()
+      .describe('Ids of files that the provider has. They are attached to the message.'),
+    file_urls: z
+      .record(z.string(), z.string())
+      .nullish()
+      .describe(
+        'File name -> http(s) address or path on the server. Each is fetched, stored and attached to the message.',
+      ),
   })
-  .extend(fields.omit({ file_ids: true, file_urls: true }).shape)
+  .extend(fields.shape)
 
 /** JSON Schemas of the request bodies, by the names the original's OpenAPI document gives them. */
 export const requestSchemas = (): { [name: string]: JsonObject } =>
@@ -78,12 +86,17 @@ export const requestSchemas = (): { [name: string]: JsonObject } =>
 
 export type ClientConfig = z.infer<typeof clientConfig>
 export type CancelRequest = z.infer<typeof cancel>
-export type AgencyRequest = z.infer<typeof fields> & { message: string | InputItem[]; chat_history: StoredMessage[] }
+export type AgencyRequest = z.infer<typeof fields> & {
+  message: string | InputItem[]
+  chat_history: StoredMessage[]
+  file_ids: string[] | null | undefined
+  file_urls: { [name: string]: string } | null | undefined
+}
 
 /** The body of get_response and get_response_stream. @throws RequestInvalid */
 export function parseAgencyRequest(body: unknown, agents: readonly string[]): AgencyRequest {
   const object = asObject(body)
-  const details = [...checkMessage(object), ...checkHistory(object.chat_history)]
+  const details = [...checkMessage(object), ...checkHistory(object.chat_history), ...checkFiles(object)]
   const parsed = fields.safeParse(object)
   if (!parsed.success) details.push(...detailsFromZod(parsed.error.issues, object, ['body']))
   else details.push(...checkMeaning(parsed.data, agents))
@@ -92,6 +105,8 @@ export function parseAgencyRequest(body: unknown, agents: readonly string[]): Ag
     ...(parsed.data as z.infer<typeof fields>),
     message: object.message as string | InputItem[],
     chat_history: (object.chat_history ?? []) as StoredMessage[],
+    file_ids: object.file_ids as AgencyRequest['file_ids'],
+    file_urls: object.file_urls as AgencyRequest['file_urls'],
   }
 }
 
@@ -158,6 +173,25 @@ function checkHistory(history: unknown): ValidationDetail[] {
   return []
 }
 
+/** Of many wrong entries the first is told. */
+function checkFiles({ file_ids: ids, file_urls: urls }: JsonObject): ValidationDetail[] {
+  const details: ValidationDetail[] = []
+  const check = (loc: (string | number)[], input: unknown, right: boolean, type: string, noun: string) => {
+    if (!right) details.push({ type, loc: ['body', ...loc], msg: `Input should be a valid ${noun}`, input })
+    return right
+  }
+  if (ids != null && check(['file_ids'], ids, Array.isArray(ids), 'list_type', 'list')) {
+    const wrong = (ids as unknown[]).findIndex((id) => typeof id !== 'string')
+    check(['file_ids', wrong], (ids as unknown[])[wrong], wrong === -1, 'string_type', 'string')
+  }
+  if (urls != null && check(['file_urls'], urls, isObject(urls), 'dict_type', 'dictionary')) {
+    const named = urls as JsonObject
+    const wrong = Object.keys(named).find((name) => typeof named[name] !== 'string')
+    if (wrong !== undefined) check(['file_urls', wrong], named[wrong], false, 'string_type', 'string')
+  }
+  return details
+}
+
 const notAnObject = (loc: (string | number)[], input: unknown): ValidationDetail => ({
   type: 'dict_type',
   loc,
@@ -176,8 +210,6 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
     if (value && Object.keys(value).length > 0)
       details.push(valueError(loc, `${name} is not supported in this version`, value))
   }
-  later('file_ids', request.file_ids, ['body', 'file_ids'])
-  later('file_urls', request.file_urls, ['body', 'file_urls'])
   later('client_config.litellm_keys', config?.litellm_keys, ['body', 'client_config', 'litellm_keys'])
   if (typeof config?.base_url === 'string' && !isGatewayUrl(config.base_url))
     details.push(
