@@ -46,6 +46,8 @@ export interface BuildOptions {
   logsDir?: string
   /** Start without OPENAI_API_KEY although an agent needs it: every request then has to bring `client_config.api_key`. Default false. */
   keyPerRequest?: boolean
+  /** The stream endpoint speaks AG-UI; `get_response` and `cancel_response_stream` are then not there. Default false. */
+  enableAgui?: boolean
   /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
   streamScalars?: 'json' | 'python'
   /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
@@ -98,6 +100,7 @@ const OPTIONS = new Set<string>([
   'allowedLocalFileDirs',
   'trustedFileOrigins',
   'keyPerRequest',
+  'enableAgui',
   'streamScalars',
   'heartbeatMs',
   'maxTurns',
@@ -175,6 +178,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     files,
     price,
     streamScalars: options.streamScalars ?? 'json',
+    agui: options.enableAgui ?? false,
     heartbeatMs: options.heartbeatMs ?? 15_000,
     maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
     requestLog: options.enableLogging

@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'INVALID_TOOL'
   | 'INVALID_REQUEST'
   | 'EMPTY_MESSAGE'
+  | 'NOTHING_TO_ANSWER'
   | 'GUARDRAIL_TRIPPED'
   | 'RUN_FAILED'
   | 'MODEL_FAILED'
@@ -120,6 +121,9 @@ export const gatewayRefused = (host: string) =>
 /** What a tripped guardrail has to say; undefined for any other error. */
 export const guidanceOf = (error: unknown): string | undefined =>
   error instanceof AgencyError && error.code === 'GUARDRAIL_TRIPPED' ? errorText(error.cause) : undefined
+/** Told in the stream that was asked for. */
+export const nothingToAnswer = (reason: string) =>
+  new AgencyError('NOTHING_TO_ANSWER', 200, `There is nothing to answer: ${reason}.`)
 export const emptyMessage = () => new AgencyError('EMPTY_MESSAGE', 422, 'message cannot be empty')
 /** The `cause` carries the guidance. */
 export const guardrailTripped = (kind: 'InputGuardrail' | 'OutputGuardrail', guidance: string) =>

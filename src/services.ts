@@ -38,6 +38,8 @@ export interface Services {
   readonly files: FileDesk
   readonly price: Pricer
   readonly streamScalars: 'json' | 'python'
+  /** The agencies' stream endpoints speak AG-UI, and the other native endpoints are not there. */
+  readonly agui: boolean
   readonly heartbeatMs: number
   readonly maxTurns: number | null
   /** Set when request logs are kept. */

@@ -79,6 +79,7 @@ export const REQUIRED: readonly PromiseId[] = [
   'A3',
   'A4',
   'A5',
+  'A6',
   'A7',
   'A8',
   'A9',
@@ -134,6 +135,10 @@ export const REQUIRED: readonly PromiseId[] = [
   'F10',
   'F11',
   'F12',
+  'G1',
+  'G2',
+  'G3',
+  'G4',
 ]
 
 declare module 'vitest' {

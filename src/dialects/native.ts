@@ -1,17 +1,11 @@
 import { nobody, type RunEvent, type Speaker } from '../runs/events.ts'
 import type { RunSummary } from '../runs/hub.ts'
 import type { JsonObject } from '../wire/json.ts'
+import { escapeLineEnds, frame, toJson } from '../wire/sse.ts'
 
 /** How scalars below `data` are written: real JSON, or the original's strings ("None", "True", "3"). */
 export type StreamScalars = 'json' | 'python'
 
-/** U+0085, U+2028 and U+2029 end lines for some clients; as escapes they are the same JSON. */
-const LINE_ENDS = /[\u0085\u2028\u2029]/g
-const escapeLineEnds = (json: string) =>
-  json.replace(LINE_ENDS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-const toJson = (value: unknown) => escapeLineEnds(JSON.stringify(value))
-
-const frame = (json: string) => `data: ${json}\n\n`
 const END = `event: end\n${frame('[DONE]')}`
 
 /** The compatible dialect: run events as the frames of the Python original (docs/wire.md, "Stream"). */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { AgencyError, errorText, guidanceOf, runNotFound, shuttingDown } from '../errors.ts'
 import { emptyUsage } from '../models/usage.ts'
-import type { StoredMessage, Usage } from '../wire/message.ts'
+import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import { createRedactor } from '../wire/redact.ts'
 import { nameChat } from './chat-name.ts'
 import type { RunState } from './conversation.ts'
@@ -32,6 +32,8 @@ export interface RunSummary {
 
 export interface Run {
   readonly id: string
+  /** What the run was asked, with the files of its request. */
+  readonly input: readonly InputItem[]
   /** What the run says, in batches; undefined for a plain run. */
   readonly events: AsyncIterable<readonly RunEvent[]> | undefined
   /** Never rejects. */
@@ -91,7 +93,7 @@ export class Hub {
     const done = this.#pump({ id, plan, log, abort, asked: () => asked })
     this.#live.set(id, { owner, stop, done })
     void done.finally(() => this.#live.delete(id))
-    return { id, events, done, stop }
+    return { id, input: plan.input, events, done, stop }
   }
 
   /**

@@ -96,6 +96,7 @@ class TurnWriter {
     this.#out = out
   }
   push(text: string): void {
+    if (text === '') return
     if (this.#pending === '') setImmediate(() => this.#flush())
     this.#pending += text
     if (this.#pending.length > WRITE_CHARS) this.#flush()

@@ -10,6 +10,7 @@ import {
   toDocument,
 } from '../tools/openapi.ts'
 import { VERSION } from '../version.ts'
+import { aguiRequestSchemas } from '../wire/agui.ts'
 import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import { requestSchemas } from '../wire/requests.ts'
 
@@ -105,10 +106,20 @@ const STREAM = {
   content: { 'text/event-stream': { schema: { type: 'string' } } },
 }
 
+const AGUI_STREAM = {
+  description:
+    'Server-sent events of AG-UI (https://docs.ag-ui.com): `RUN_STARTED`, then texts, calls and their results as agents work, then `RUN_FINISHED` or `RUN_ERROR`.',
+  content: { 'text/event-stream': { schema: { type: 'string' } } },
+}
+
 /** The OpenAPI 3.1 document of a server; `url` is its own address. */
-export function describeApi({ agencies, tools, requestLog }: Services, url: string): JsonObject {
+export function describeApi({ agencies, tools, requestLog, agui }: Services, url: string): JsonObject {
   const parts: ApiParts = { paths: {}, schemas: {} }
-  for (const [name, schema] of Object.entries({ ...requestSchemas(), ...answerSchemas })) {
+  for (const [name, schema] of Object.entries({
+    ...requestSchemas(),
+    ...(agui ? aguiRequestSchemas() : {}),
+    ...answerSchemas,
+  })) {
     if (agencies.length > 0 || requestLog !== undefined) addSchema(parts.schemas, name, schema)
   }
   for (const { path, preview } of agencies) {
@@ -133,6 +144,12 @@ export function describeApi({ agencies, tools, requestLog }: Services, url: stri
       parts.paths[`/${path}/${endpoint}`] = { [method]: operation }
     }
     const failed = { 500: answer('The run failed.', 'Failure'), 503: answer('The server is stopping.', 'Detail') }
+    add('get', 'get_metadata', 'The agency as a graph', undefined, answer('Agents, tools and flows', 'Metadata'))
+    if (agui) {
+      const summary = 'Run the agency and stream what happens, in AG-UI'
+      add('post', 'get_response_stream', summary, 'RunAgentInput', AGUI_STREAM, failed)
+      continue
+    }
     add(
       'post',
       'get_response',
@@ -155,7 +172,6 @@ export function describeApi({ agencies, tools, requestLog }: Services, url: stri
       answer('The run has ended', 'CancelResponse'),
       { 404: answer('No such run is running.', 'Detail') },
     )
-    add('get', 'get_metadata', 'The agency as a graph', undefined, answer('Agents, tools and flows', 'Metadata'))
   }
   if (requestLog !== undefined) {
     const responses = {

@@ -19,7 +19,7 @@ const BOOLEANS = new Map<unknown, boolean>([
   ...[0, '0', 'off', 'f', 'false', 'n', 'no'].map((word) => [word, false] as const),
 ])
 /** Clients of the original may send words and numbers for booleans. */
-const flag = z.preprocess(
+export const flag = z.preprocess(
   (value) => BOOLEANS.get(typeof value === 'string' ? value.toLowerCase() : value) ?? value,
   z.boolean().nullish(),
 )
@@ -56,7 +56,7 @@ const cancel = z.object({
 const logRequest = z.object({ log_id: z.string().describe('The value of the x-agency-log-id header.') })
 const item = z.record(z.string(), z.unknown())
 /** What can be long, as documented; it is checked by hand, with FastAPI's codes and without copies. */
-const described = z
+export const agencyRequestSchema = z
   .object({
     message: z.union([z.string(), z.array(item).min(1)]).describe('A text, or Responses input items.'),
     chat_history: z.array(item).nullish().describe('All earlier new_messages, in their order.'),
@@ -76,7 +76,7 @@ const described = z
 /** JSON Schemas of the request bodies, by the names the original's OpenAPI document gives them. */
 export const requestSchemas = (): { [name: string]: JsonObject } =>
   Object.fromEntries(
-    Object.entries({ ModifiedRequest: described, CancelRequest: cancel, LogRequest: logRequest }).map(
+    Object.entries({ ModifiedRequest: agencyRequestSchema, CancelRequest: cancel, LogRequest: logRequest }).map(
       ([title, schema]) => {
         const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' })
         return [title, { title, ...json }]
@@ -86,27 +86,40 @@ export const requestSchemas = (): { [name: string]: JsonObject } =>
 
 export type ClientConfig = z.infer<typeof clientConfig>
 export type CancelRequest = z.infer<typeof cancel>
-export type AgencyRequest = z.infer<typeof fields> & {
-  message: string | InputItem[]
+/** What a request may carry beside its message, in every protocol. */
+export type RequestFields = z.infer<typeof fields> & {
   chat_history: StoredMessage[]
   file_ids: string[] | null | undefined
   file_urls: { [name: string]: string } | null | undefined
 }
+export type AgencyRequest = RequestFields & { message: string | InputItem[] }
 
 /** The body of get_response and get_response_stream. @throws RequestInvalid */
 export function parseAgencyRequest(body: unknown, agents: readonly string[]): AgencyRequest {
   const object = asObject(body)
-  const details = [...checkMessage(object), ...checkHistory(object.chat_history), ...checkFiles(object)]
+  const read = readFields(object, agents)
+  const details = [...checkMessage(object), ...read.details]
+  if (details.length > 0) throw new RequestInvalid(details.map(redactSecrets))
+  return { ...read.fields, message: object.message as string | InputItem[] }
+}
+
+/** The fields beside the message, and what is wrong with them; `fields` counts only when nothing is. */
+export function readFields(
+  object: JsonObject,
+  agents: readonly string[],
+): { fields: RequestFields; details: ValidationDetail[] } {
+  const details = [...checkHistory(object.chat_history), ...checkFiles(object)]
   const parsed = fields.safeParse(object)
   if (!parsed.success) details.push(...detailsFromZod(parsed.error.issues, object, ['body']))
   else details.push(...checkMeaning(parsed.data, agents))
-  if (details.length > 0) throw new RequestInvalid(details.map(redactSecrets))
   return {
-    ...(parsed.data as z.infer<typeof fields>),
-    message: object.message as string | InputItem[],
-    chat_history: (object.chat_history ?? []) as StoredMessage[],
-    file_ids: object.file_ids as AgencyRequest['file_ids'],
-    file_urls: object.file_urls as AgencyRequest['file_urls'],
+    fields: {
+      ...(parsed.data as z.infer<typeof fields>),
+      chat_history: (object.chat_history ?? []) as StoredMessage[],
+      file_ids: object.file_ids as RequestFields['file_ids'],
+      file_urls: object.file_urls as RequestFields['file_urls'],
+    },
+    details,
   }
 }
 
@@ -124,7 +137,8 @@ export function parseCancelRequest(body: unknown): CancelRequest {
   return parsed.data
 }
 
-function asObject(body: unknown): JsonObject {
+/** A body as an object. @throws RequestInvalid */
+export function asObject(body: unknown): JsonObject {
   if (isObject(body)) return body
   if (body === undefined || body === null)
     throw new RequestInvalid([{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }])
@@ -252,7 +266,7 @@ export function secretsOf(config: ClientConfig | null | undefined): string[] {
 }
 
 /** Secrets of a request are not echoed in its 422 (docs/wire.md, "Errors"). */
-function redactSecrets(detail: ValidationDetail): ValidationDetail {
+export function redactSecrets(detail: ValidationDetail): ValidationDetail {
   const [, field, inner] = detail.loc
   const secret =
     field === 'user_context' ||
@@ -265,6 +279,7 @@ function withoutSecrets(input: unknown): unknown {
   const copy: JsonObject = { ...input }
   for (const key of ['user_context', 'api_key', 'litellm_keys', 'default_headers'])
     if (copy[key] != null) copy[key] = '[redacted]'
-  if (isObject(copy.client_config)) copy.client_config = withoutSecrets(copy.client_config)
+  for (const key of ['client_config', 'forwardedProps', 'forwarded_props'])
+    if (isObject(copy[key])) copy[key] = withoutSecrets(copy[key])
   return copy
 }

@@ -225,6 +225,6 @@ export function modes({ mock, tmp }: { mock: string; tmp: string }): { [mode: st
       ...trusted,
       serverUrl: 'https://api.example.com',
     },
-    agui: null,
+    agui: { agencies, enableAgui: true, ...trusted, allowedLocalFileDirs: [`${tmp}/allowed`] },
   }
 }

@@ -5,19 +5,20 @@ import { AgencyError, shuttingDown } from '../../errors.ts'
 import type { Run } from '../../runs/hub.ts'
 import type { ServedAgency, Services } from '../../services.ts'
 import { parseAgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
+import type { CorsHeaders } from '../cors.ts'
 import { sendJson } from '../error-handler.ts'
 import { abandonWhenGone, writeFrames, writeStream } from '../event-stream.ts'
 import { LOG_HEADER } from '../request-log.ts'
 import { startRun } from '../start-run.ts'
+import { registerAgui } from './agui.ts'
 
 /** Clients gate on it: the version of the original whose wire is spoken. */
 const WIRE_VERSION = '1.11.0'
 const CANCEL_WAIT_MS = 60_000
 
-type CorsHeaders = (origin: string | undefined) => { [name: string]: string }
 type AgencyOf = (request: FastifyRequest) => ServedAgency
 
-/** The four endpoints of every agency. `corsHeaders` are for the stream, which is written past Fastify. */
+/** The endpoints of every agency. `corsHeaders` are for the stream, which is written past Fastify. */
 export function registerAgencies(app: FastifyInstance, services: Services, corsHeaders: CorsHeaders): void {
   const bySegment = new Map(services.agencies.map((served) => [decodeURIComponent(served.path), served]))
   const odd: string[] = []
@@ -57,6 +58,11 @@ function registerAgency(
       allowed_local_file_dirs: await services.files.directories(),
     }),
   )
+
+  if (services.agui) {
+    registerAgui(app, { path: `${base}/get_response_stream`, services, agencyOf, corsHeaders })
+    return
+  }
 
   app.post(`${base}/get_response`, async (request, reply) => {
     const run = await start(request, reply, false)
