@@ -10,24 +10,37 @@ const PLACES = {
   'README.md: An agency': ['F2', 'F5', 'F7'],
   'README.md: Agents': ['F1', 'F8', 'F9', 'F10'],
   'README.md: Agencies': ['F2', 'F7'],
-  'README.md: Serving': 'A1 A2 A3 A4 A5 A7 A10 A11 A12 C13 E2 F6 F12'.split(' '),
+  'README.md: Serving': ['A1', 'A2', 'A3', 'A4', 'A5', 'A7', 'A8', 'A10', 'A11', 'A12', 'C13', 'E2', 'F6', 'F12'],
   'README.md: Behind a reverse proxy, in a container': ['B4'],
-  'docs/wire.md: Routes': ['A9', 'B11'],
+  'docs/wire.md: Routes': ['A6', 'A9', 'B11'],
   'docs/wire.md: Authentication': ['A3', 'E1', 'E2'],
   'docs/wire.md: CORS': ['A5'],
-  'docs/wire.md: Requests': ['C1', 'C2', 'C4', 'C11', 'C12', 'C13', 'C15', 'C17', 'C18'],
+  'docs/wire.md: Requests': ['C1', 'C2', 'C4', 'C11', 'C12', 'C13', 'C15', 'C16', 'C17', 'C18'],
   'docs/wire.md: Answer of get_response': ['B1'],
   'docs/wire.md: Stream': ['B2', 'B3', 'B12'],
   'docs/wire.md: Cancel': ['B4', 'B5', 'B6', 'B7'],
   'docs/wire.md: Messages': ['B12', 'C2', 'C3', 'D1', 'F3', 'F4'],
+  'docs/wire.md: Files': ['C5', 'C6', 'C7', 'C9'],
   'docs/wire.md: Guardrails': ['F8'],
-  'docs/wire.md: Usage': ['D2', 'D3', 'D5'],
+  'docs/wire.md: Usage': ['D2', 'D3', 'D4', 'D5'],
+  'docs/wire.md: Chat names': ['B1', 'B2', 'C16'],
   'docs/wire.md: Metadata': ['B8'],
   'docs/wire.md: Request logs': ['A7', 'B9'],
   'docs/wire.md: Tools': ['B10', 'C18'],
   'docs/wire.md: OpenAPI': ['B11', 'F6'],
   'docs/wire.md: Errors': ['C18', 'D6'],
   'docs/architecture.md: One request as data: `POST /my_agency/get_response_stream`': ['C17', 'F11'],
+  'docs/files.md: How a file reaches the model': ['C5', 'C6', 'C7', 'C8'],
+  'docs/files.md: Local files': ['A8', 'C9', 'C10'],
+  'docs/usage.md: What a response costs': ['D2', 'D3'],
+  'docs/usage.md: Turns that broke off': ['D5'],
+  'docs/tools.md: A function': ['F5'],
+  'docs/tools.md: A class': ['F5'],
+  'docs/ag-ui.md: Serve it': ['A6'],
+  'docs/ag-ui.md: Use it': ['G1', 'G4'],
+  'docs/ag-ui.md: What a request carries': ['G2'],
+  'docs/ag-ui.md: What comes back': ['G1'],
+  'docs/ag-ui.md: Who speaks': ['G3'],
 }
 const SECTIONS = {
   A: 'Serving',
@@ -69,7 +82,8 @@ function readClaims() {
   )
   for (const path of files.filter((file) => file.endsWith('.test.ts')).sort()) {
     let name
-    const found = /^ *test\b[^'"`]*?\(\s*(['"`])((?:\\.|(?!\1).)*)\1|\bpromise\(([^)]*)\)/gms
+    // `test('name', ...` or, of a table, `test.for(rows)('name', ...`; and what the test claims
+    const found = /(?:^ *test\(|\)\()\s*(['"`])((?:\\.|(?!\1).)*)\1,\s*(?:async\s*)?[({]|\bpromise\(([^)]*)\)/gms
     for (const [, , test, ids] of read(path).matchAll(found)) {
       if (test !== undefined) name = test.replace(/\\(.)/g, '$1')
       for (const id of ids?.match(/\w+/g) ?? []) {

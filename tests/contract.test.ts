@@ -27,18 +27,18 @@ const documentOf = async (options: ServeOptions): Promise<ApiDocument> => {
   return document
 }
 
-test('every documented status of every operation is one that the server answers', async () => {
+test.for([
+  ['native', false],
+  ['AG-UI', true],
+] as const)('%s: every documented status of every operation is one that the server answers', async ([, enableAgui]) => {
   promise('B11', 'B10', 'E1')
   process.env.CONTRACT_TOKEN = 'open sesame'
   const logsDir = mkdtempSync(join(tmpdir(), 'contract-'))
   onTestFinished(() => rmSync(logsDir, { recursive: true, force: true }))
   await useUpstream(({ input }) => {
     const said = JSON.stringify(input)
-    return said.includes('hang')
-      ? { hang: true }
-      : said.includes('fail')
-        ? { status: 400, message: 'no' }
-        : { text: '.' }
+    if (said.includes('hang')) return { hang: true }
+    return said.includes('fail') ? { status: 400, message: 'no' } : { text: '.' }
   })
   let broken = false
   const { url, close } = await startServer({
@@ -50,6 +50,7 @@ test('every documented status of every operation is one that the server answers'
     },
     tools: [echo, Loud],
     appTokenEnv: 'CONTRACT_TOKEN',
+    enableAgui,
     enableLogging: true,
     logsDir,
     limits: { bodyBytes: 1000, drainMs: 200 },
@@ -57,51 +58,48 @@ test('every documented status of every operation is one that the server answers'
   const bearer = { authorization: 'Bearer open sesame' }
   const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as ApiDocument
   const seen = new Set<string>()
-  const ask = async (
-    method: 'GET' | 'POST',
-    path: string,
-    body?: unknown,
-    headers: Record<string, string> = bearer,
-  ) => {
-    const more = method === 'POST' ? { body: typeof body === 'string' ? body : JSON.stringify(body) } : {}
-    const answer = await fetch(url + path, {
-      method,
-      headers: { 'content-type': 'application/json', ...headers },
-      ...more,
-    })
+  const send = async (method: string, path: string, body: unknown, headers: Record<string, string> = bearer) => {
+    const more = method === 'POST' ? { body: JSON.stringify(body) } : {}
+    const head = { 'content-type': 'application/json', ...headers }
+    const answer = await fetch(url + path, { method, headers: head, ...more })
     seen.add(`${method.toLowerCase()} ${path.split('?')[0]} ${answer.status}`)
-    return answer.text()
+    return answer
   }
+  const ask = async (...args: Parameters<typeof send>) => (await send(...args)).text()
+  const toRun = (text: string) =>
+    enableAgui ? { threadId: 't', runId: 'r', messages: [{ id: '1', role: 'user', content: text }] } : { message: text }
+  const [plain, streamed, cancel] = ['/solo/get_response', '/solo/get_response_stream', '/solo/cancel_response_stream']
+
   for (const [path, operations] of Object.entries(paths))
-    for (const method of Object.keys(operations).map((name) => name.toUpperCase() as 'GET' | 'POST')) {
+    for (const method of Object.keys(operations).map((name) => name.toUpperCase())) {
       await ask(method, path, {}, {})
       await ask(method, path, {})
       if (method === 'POST') await ask(method, path, { text: 'x'.repeat(1000) })
     }
-  for (const text of ['', 'hello']) for (const path of ['/tool/echo', '/tool/Loud']) await ask('POST', path, { text })
-  await ask('POST', '/solo/get_response', { message: 'go' }, { ...bearer, 'x-agency-log-id': 'one' })
-  await ask('POST', '/solo/get_response_stream', { message: 'go' }, { ...bearer, 'x-agency-log-id': 'two' })
-  await ask('POST', '/solo/get_response', { message: 'fail' })
+  for (const text of ['', 'hello']) for (const name of ['echo', 'Loud']) await ask('POST', `/tool/${name}`, { text })
+  for (const id of ['one', 'two']) await ask('POST', streamed, toRun('go'), { ...bearer, 'x-agency-log-id': id })
   for (const id of ['', 'unknown', 'one', 'unreadable']) {
-    mkdirSync(join(logsDir, 'unreadable.jsonl'), { recursive: true })
+    const unreadable = join(logsDir, 'unreadable.jsonl')
+    mkdirSync(unreadable, { recursive: true })
     await ask('POST', '/get_logs', { log_id: id })
-    mkdirSync(join(logsDir, 'unreadable.jsonl'), { recursive: true })
-    await ask('GET', `/get_logs?log_id=${id === 'one' ? 'two' : id}`)
+    mkdirSync(unreadable, { recursive: true })
+    await ask('GET', `/get_logs?log_id=${id === 'one' ? 'two' : id}`, undefined)
   }
   broken = true
-  await ask('POST', '/solo/get_response_stream', { message: 'go' })
+  await ask('POST', streamed, toRun('go'))
   broken = false
-  await ask('POST', '/solo/cancel_response_stream', { run_id: 'unknown' })
-  const headers = { 'content-type': 'application/json', ...bearer }
-  const open = () =>
-    fetch(`${url}/solo/get_response_stream`, { method: 'POST', headers, body: JSON.stringify({ message: 'hang' }) })
-  const [first, last] = [await open(), await open()]
-  const run_id = /"run_id":"([^"]+)"/.exec(new TextDecoder().decode((await first.body?.getReader().read())?.value))?.[1]
-  await ask('POST', '/solo/cancel_response_stream', { run_id })
+  const hanging = await send('POST', streamed, toRun('hang'))
+  if (!enableAgui) {
+    for (const text of ['go', 'fail']) await ask('POST', plain, toRun(text))
+    await ask('POST', cancel, { run_id: 'unknown' })
+    const reader = (await send('POST', streamed, toRun('hang'))).body?.getReader()
+    const run_id = /"run_id":"([^"]+)"/.exec(new TextDecoder().decode((await reader?.read())?.value))?.[1]
+    await ask('POST', cancel, { run_id })
+  }
   const closed = close()
-  await expect.poll(() => ask('POST', '/solo/get_response', { message: 'go' })).toContain('shutting down')
-  await ask('POST', '/solo/get_response_stream', { message: 'go' })
-  await last.text()
+  await expect.poll(() => ask('POST', streamed, toRun('go'))).toContain('shutting down')
+  if (!enableAgui) await ask('POST', plain, toRun('go'))
+  await hanging.text()
   await closed
   const documented = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations).flatMap(([method, { responses }]) =>

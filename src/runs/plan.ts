@@ -2,7 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { AgencyGraph } from '../agency/agency.ts'
 import type { RunHooks } from '../agency/hooks.ts'
 import { latestTraceId } from '../messages/items.ts'
+import type { Pricer } from '../models/prices.ts'
 import type { ModelProvider } from '../models/provider.ts'
+import type { HostedTool } from '../tools/tool.ts'
+import type { JsonObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 
 /** 32 hexadecimal digits. */
@@ -20,6 +23,9 @@ export interface RunRequest {
   secrets?: readonly string[]
   /** Listeners of this run alone. */
   hooks?: RunHooks | undefined
+  price: Pricer
+  /** Set when the conversation is to be named afterwards: what makes the naming model. */
+  naming?: ModelProvider | undefined
   streaming: boolean
   maxTurns: number | null
 }
@@ -35,10 +41,18 @@ export interface RunPlan {
   userContext: { [key: string]: unknown }
   secrets: readonly string[]
   hooks: RunHooks | undefined
+  price: Pricer
+  naming: ModelProvider | undefined
   traceId: string
   streaming: boolean
   maxTurns: number | null
   maxDepth: number
+  /** Tools that the provider runs, for the conversation with the user. */
+  hostedTools: readonly HostedTool[]
+  /** Parts of the user's item that the model gets and nobody stores. */
+  unstoredParts: readonly JsonObject[]
+  /** Name -> stored id of what `file_urls` named; undefined when they were not given. */
+  fileIdsMap: { readonly [name: string]: string } | undefined
 }
 
 /**
@@ -59,10 +73,15 @@ export function planRun(agency: AgencyGraph, provider: ModelProvider, request: R
     userContext: request.userContext,
     secrets: request.secrets ?? [],
     hooks: request.hooks,
+    price: request.price,
+    naming: request.naming,
     traceId: latestTraceId(request.history) ?? newTraceId(),
     streaming: request.streaming,
     maxTurns: request.maxTurns,
     maxDepth: 20,
+    hostedTools: [],
+    unstoredParts: [],
+    fileIdsMap: undefined,
   }
 }
 

@@ -17,6 +17,7 @@ export function createErrorHandler(redact: (text: string) => string, log: (error
       const text = redact(error.message)
       if (error.statusCode === 422) return sendJson(reply, 422, { detail: [valueError(['body'], text, null)] })
       if (error.statusCode >= 500) log(error)
+      if (error.code === 'FILE_FAILED') return sendJson(reply, error.statusCode, { error: text })
       return sendJson(
         reply,
         error.statusCode,

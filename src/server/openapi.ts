@@ -9,6 +9,8 @@ import {
   toDocument,
 } from '../tools/openapi.ts'
 import { VERSION } from '../version.ts'
+import { aguiRequestSchema } from '../wire/agui.ts'
+import { aguiStreamSchemas } from '../wire/agui-events.ts'
 import { schemaRef, toComponents } from '../wire/components.ts'
 import { streamSchemas } from '../wire/events.ts'
 import { STREAM_EXAMPLES } from '../wire/examples.ts'
@@ -17,14 +19,19 @@ import { requestSchemas } from '../wire/requests.ts'
 import { agencyResponse, cancelResponse, logLine, metadata } from '../wire/responses.ts'
 
 /** The OpenAPI 3.1 document of a server; `url` is its own address, `guarded` says that it asks for a token. */
-export function describeApi({ agencies, tools, requestLog }: Services, url: string, guarded: boolean): JsonObject {
+export function describeApi(
+  { agencies, tools, requestLog, agui }: Services,
+  url: string,
+  guarded: boolean,
+): JsonObject {
   const parts = emptyParts(guarded)
-  const ours = [...requestSchemas, agencyResponse, ...streamSchemas, cancelResponse, metadata, logLine]
+  const streamed = agui ? [aguiRequestSchema, ...aguiStreamSchemas] : streamSchemas
+  const ours = [...requestSchemas, agencyResponse, ...streamed, cancelResponse, metadata, logLine]
   Object.assign(parts.schemas, toComponents(ours))
   const ids = new Set(tools.map((tool) => tool.name)) // a tool's operation is named as the tool
   for (const { path, preview } of agencies) {
     const tags = [preview.name ?? decodeURIComponent(path)]
-    for (const [endpoint, [method, operation]] of Object.entries(AGENCY_OPERATIONS)) {
+    for (const [endpoint, [method, operation]] of Object.entries(agui ? AGUI_OPERATIONS : NATIVE_OPERATIONS)) {
       const operationId = addUnique(ids, `${path.replace(/\W/g, '_')}_${endpoint}`)
       addOperation(parts, `/${path}/${endpoint}`, method, { tags, operationId, ...operation })
     }
@@ -46,24 +53,33 @@ type Operation = Parameters<typeof addOperation>[3]
 
 /** What stands between a request and its run; limits that come later belong here. */
 const RUN_REFUSALS = { ...BODY_REFUSALS, 503: answerOf('The server is stopping.', 'Detail') }
-const STREAM = {
-  description:
-    'Server-sent events: `meta` with the run_id, then what agents do (texts in `data.data.delta`), then `messages` with everything to keep, then `end`. The schema is that of each event for clients that read events, and of the body as one text for those that do not.',
-  content: {
-    'text/event-stream': {
-      schema: { anyOf: [schemaRef('StreamFrame'), { type: 'string' }] },
-      examples: STREAM_EXAMPLES,
-    },
-  },
+/** Without readers of events, generators take the body as one text. */
+const streamOf = (description: string, frame: string, examples: JsonObject = {}) => ({
+  description: `${description} The schema is that of each event for clients that read events, and of the body as one text for those that do not.`,
+  content: { 'text/event-stream': { schema: { anyOf: [schemaRef(frame), { type: 'string' }] }, ...examples } },
+})
+const NOT_STARTED = answerOf('The run could not be started; a failure later on is told in the stream.', 'Failure')
+
+type Operations = { [endpoint: string]: ['get' | 'post', Operation] }
+const METADATA: Operations = {
+  get_metadata: [
+    'get',
+    { summary: 'The agency as a graph', responses: { 200: answerOf('Agents, tools and flows.', 'Metadata') } },
+  ],
 }
-const AGENCY_OPERATIONS: { [endpoint: string]: ['get' | 'post', Operation] } = {
+const NATIVE_OPERATIONS: Operations = {
+  ...METADATA,
   get_response: [
     'post',
     {
       summary: 'Run the agency and answer when it is done',
       requestBody: bodyOf('ModifiedRequest'),
       responses: {
-        200: answerOf('The answer.', 'AgencyResponse'),
+        200: answerOf(
+          'The answer, or why the files of the request could not be attached.',
+          'AgencyResponse',
+          'Failure',
+        ),
         ...RUN_REFUSALS,
         500: answerOf('The run failed.', 'Failure'),
       },
@@ -75,9 +91,13 @@ const AGENCY_OPERATIONS: { [endpoint: string]: ['get' | 'post', Operation] } = {
       summary: 'Run the agency and stream what happens',
       requestBody: bodyOf('ModifiedRequest'),
       responses: {
-        200: STREAM,
+        200: streamOf(
+          'Server-sent events: `meta` with the run_id, then what agents do (texts in `data.data.delta`), then `messages` with everything to keep, then `end`. Files that cannot be attached: one error, then `end`.',
+          'StreamFrame',
+          { examples: STREAM_EXAMPLES },
+        ),
         ...RUN_REFUSALS,
-        500: answerOf('The run could not be started; a failure later on is told in the stream.', 'Failure'),
+        500: NOT_STARTED,
       },
     },
   ],
@@ -93,9 +113,23 @@ const AGENCY_OPERATIONS: { [endpoint: string]: ['get' | 'post', Operation] } = {
       },
     },
   ],
-  get_metadata: [
-    'get',
-    { summary: 'The agency as a graph', responses: { 200: answerOf('Agents, tools and flows.', 'Metadata') } },
+}
+const AGUI_OPERATIONS: Operations = {
+  ...METADATA,
+  get_response_stream: [
+    'post',
+    {
+      summary: 'Run the agency and stream what happens, in AG-UI',
+      requestBody: bodyOf('RunAgentInput'),
+      responses: {
+        200: streamOf(
+          'Server-sent events of AG-UI (https://docs.ag-ui.com): `RUN_STARTED`, then texts, calls and their results as agents work, then `RUN_FINISHED` or `RUN_ERROR`.',
+          'AguiFrame',
+        ),
+        ...RUN_REFUSALS,
+        500: NOT_STARTED,
+      },
+    },
   ],
 }
 

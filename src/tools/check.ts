@@ -1,14 +1,19 @@
 import { z } from 'zod'
 import { isObject, type JsonSchema } from '../wire/json.ts'
-import { detailsFromZod, missing, noObject, type ValidationDetail } from '../wire/validation.ts'
+import { detailsFromZod, missing, noObject, type ValidationDetail, valueAt, valueError } from '../wire/validation.ts'
+import { type StandardSchema, validateStandard } from './standard-schema.ts'
 import type { ToolInput } from './tool.ts'
 
 /**
  * A checker for one tool's arguments: harmless conversions first ("5" -> 5 where an integer is wanted; strings stay
  * strict), then the schema. `extra` says what happens to fields the schema does not know.
  */
-export function createCheck(schema: JsonSchema, validator: z.ZodType | undefined, extra: 'ignore' | 'as-schema') {
-  const zodSchema =
+export function createCheck(
+  schema: JsonSchema,
+  validator: z.ZodType | StandardSchema | undefined,
+  extra: 'ignore' | 'as-schema',
+) {
+  const known =
     validator === undefined
       ? fromJsonSchema(extra === 'ignore' ? { ...schema, additionalProperties: true } : schema)
       : extra === 'as-schema' && schema.additionalProperties === false
@@ -18,8 +23,9 @@ export function createCheck(schema: JsonSchema, validator: z.ZodType | undefined
     if (input === undefined || input === null) return { ok: false, details: [missing(loc, null)] }
     if (!isObject(input)) return { ok: false, details: [noObject(loc, input)] }
     const value = convert(input, schema, schema)
-    if (zodSchema === undefined) return { ok: true, value }
-    const result = zodSchema.safeParse(value)
+    if (known === undefined) return { ok: true, value }
+    if (!(known instanceof z.ZodType)) return checkStandard(known, value, loc)
+    const result = known.safeParse(value)
     if (result.success) return { ok: true, value: result.data }
     const details = detailsFromZod(result.error.issues, value, loc)
     return {
@@ -30,8 +36,15 @@ export function createCheck(schema: JsonSchema, validator: z.ZodType | undefined
 }
 
 /** A zod object that says nothing about other fields would drop them; its schema forbids them. */
-const closed = (validator: z.ZodType) =>
+const closed = (validator: z.ZodType | StandardSchema) =>
   validator instanceof z.ZodObject && validator.def.catchall === undefined ? validator.strict() : validator
+
+function checkStandard(schema: StandardSchema, value: unknown, loc: readonly (string | number)[]): ToolInput {
+  const result = validateStandard(schema, value)
+  if (result.ok) return result
+  const details = result.issues.map(({ path, message }) => valueError([...loc, ...path], message, valueAt(value, path)))
+  return { ok: false, details }
+}
 
 /** Undefined for a schema that zod cannot express: its tool then takes the body unchecked, as the original does. */
 function fromJsonSchema(schema: JsonSchema): z.ZodType | undefined {

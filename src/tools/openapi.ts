@@ -2,7 +2,7 @@ import { type Components, reachable, schemaRef, toComponents } from '../wire/com
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { classFailure, failure, refusal } from '../wire/responses.ts'
 import { validationError } from '../wire/validation.ts'
-import { asFunctionTool, type ToolClass } from './base-tool.ts'
+import { asFunctionTool, type ToolLike } from './base-tool.ts'
 import type { FunctionTool } from './tool.ts'
 
 /** Parts of an OpenAPI 3.1 document. */
@@ -26,10 +26,12 @@ const securitySchemes = { HTTPBearer: { type: 'http', scheme: 'bearer' } }
 
 /** A request body that has to be there. */
 export const bodyOf = (component: string) => ({ content: jsonContent(schemaRef(component)), required: true })
-/** An answer with a component as its JSON body. */
-export const answerOf = (description: string, component: string) => ({
+/** An answer whose JSON body is a component, or one of several. */
+export const answerOf = (description: string, component: string, ...others: readonly string[]) => ({
   description,
-  content: jsonContent(schemaRef(component)),
+  content: jsonContent(
+    others.length === 0 ? schemaRef(component) : { anyOf: [component, ...others].map((name) => schemaRef(name)) },
+  ),
 })
 
 const UNAUTHORIZED = {
@@ -154,7 +156,7 @@ export const toolFactory = {
    * each, behind a bearer token.
    * @throws INVALID_TOOL for what is no tool
    */
-  getOpenApiSchema(tools: readonly (FunctionTool | ToolClass)[], options: OpenApiOptions): string {
+  getOpenApiSchema(tools: readonly ToolLike[], options: OpenApiOptions): string {
     const { url, title = 'Agency Tools API', description = 'Tools that agents call over HTTP.' } = options
     const parts = describeTools(tools.map(asFunctionTool), emptyParts(true))
     return JSON.stringify(toDocument({ title, description, version: 'v1.0.0' }, url, parts), null, 2)

@@ -15,14 +15,20 @@ export function toComponents(schemas: readonly z.ZodType[]): Components {
   return JSON.parse(JSON.stringify($defs).replaceAll('"#/$defs/', `"${REF}`))
 }
 
+/** A text that is the JSON of a component. */
+export const jsonOf = (component: z.ZodType) =>
+  z.string().meta({ contentMediaType: 'application/json', contentSchema: schemaRef(String(idOf(component))) })
+
+const idOf = (schema: z.core.$ZodType) => z.globalRegistry.get(schema)?.id
+
 /** Tells generators which property chooses among the schemas of a union. */
 function addDiscriminator({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
   const { def } = zodSchema._zod
-  if (!(def.type === 'union' && 'discriminator' in def)) return
+  if (!(def.type === 'union' && 'discriminator' in def && def.options.every(idOf))) return
   const propertyName = def.discriminator as string
   const mapping = def.options.map((option) => {
     const [value] = option._zod.propValues?.[propertyName] ?? []
-    return [value, schemaRef(String(z.globalRegistry.get(option)?.id)).$ref]
+    return [value, schemaRef(String(idOf(option))).$ref]
   })
   Object.assign(jsonSchema, { discriminator: { propertyName, mapping: Object.fromEntries(mapping) } })
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { schemaRef } from './components.ts'
-import { storedMessage, usage } from './message.ts'
+import { jsonOf } from './components.ts'
+import { outcome, storedMessage } from './message.ts'
 
 /** Who speaks. */
 const speaker = {
@@ -76,7 +76,7 @@ const streamSummary = z
     new_messages: z.array(storedMessage).describe('Append them to chat_history for the next request.'),
     run_id: z.string(),
     cancelled: z.boolean(),
-    usage: usage.exactOptional(),
+    ...outcome,
   })
   .meta({ id: 'StreamSummary', description: 'What is left when a run is over, after errors and cancels too.' })
 export type StreamSummary = z.infer<typeof streamSummary>
@@ -85,18 +85,14 @@ const streamStart = z.object({ run_id: z.string().describe('For cancel_response_
 const streamData = z
   .xor([
     z.object({ data: streamEvent }).meta({ id: 'EventData' }),
-    z.object({ error: z.string() }).meta({ id: 'ErrorData', description: 'A guardrail ended the run.' }),
+    z
+      .object({ error: z.string() })
+      .meta({ id: 'ErrorData', description: 'A guardrail ended the run, or its files could not be attached.' }),
   ])
   .meta({ id: 'StreamData' })
 export type StreamStart = z.infer<typeof streamStart>
 export type StreamData = z.infer<typeof streamData>
 
-/** Text that is the JSON of a component. */
-const jsonOf = (component: z.ZodType) =>
-  z.string().meta({
-    contentMediaType: 'application/json',
-    contentSchema: schemaRef(String(z.globalRegistry.get(component)?.id)),
-  })
 /** One event of a stream as every reader of server-sent events gives it. */
 const streamFrame = z
   .discriminatedUnion('event', [

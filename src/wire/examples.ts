@@ -50,7 +50,11 @@ export const STREAM_EXAMPLES: { [name: string]: { summary: string; value: Stream
   raw_response_event: { summary: "A piece of a sub-agent's text", value: message(says) },
   run_item_stream_event: { summary: 'A tool was called', value: message(calls) },
   error: { summary: 'The run failed; messages and end follow', value: message(fails) },
-  guardrail: { summary: 'A guardrail ended the run; messages and end follow', value: message(trips) },
+  guardrail: {
+    summary:
+      'A guardrail ended the run; messages and end follow. Of files that cannot be attached the end alone follows',
+    value: message(trips),
+  },
   messages: { summary: 'Everything to keep', value: { event: 'messages', data: JSON.stringify(summary) } },
   end: { summary: 'The last frame', value: { event: 'end', data: '[DONE]' } },
 }

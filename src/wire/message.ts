@@ -39,9 +39,23 @@ export const usage = z
     total_tokens: count,
     total_cost: z.number().min(0).describe('US dollars.'),
     reasoning_tokens: count.exactOptional(),
-    audio_tokens: count.exactOptional(),
+    audio_tokens: count.exactOptional().describe('Input and output.'),
+    estimated: z
+      .boolean()
+      .exactOptional()
+      .describe('True when a model call that broke off is part of these figures, as far as it can be guessed.'),
   })
   .meta({ id: 'Usage', description: 'What a request used over every model call it made.' })
 
 /** Usage of one request over every model call it made, as callers see it. `total_cost` is in US dollars. */
 export type Usage = z.infer<typeof usage>
+
+/** What a run leaves beside its messages. */
+export const outcome = {
+  usage: usage.exactOptional(),
+  file_ids_map: z.record(z.string(), z.string()).exactOptional().describe('Name -> stored id of what file_urls named.'),
+  chat_name: z
+    .string()
+    .exactOptional()
+    .describe('With generate_chat_name: 2 to 6 words; missing where none could be made.'),
+}

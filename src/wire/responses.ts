@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { storedMessage, usage } from './message.ts'
+import { outcome, storedMessage } from './message.ts'
 
 /** What get_response answers. */
 export const agencyResponse = z
   .object({
     response: z.unknown().describe("The last agent's answer: a text, or an object where it has an output type."),
     new_messages: z.array(storedMessage).describe('Append them to chat_history for the next request.'),
-    usage: usage.exactOptional(),
+    ...outcome,
   })
   .meta({ id: 'AgencyResponse' })
 export type AgencyResponse = z.infer<typeof agencyResponse>
@@ -39,7 +39,7 @@ const agentNode = z
           name: z.string(),
           type: z.string(),
           description: z.string(),
-          inputSchema: z.record(z.string(), z.unknown()).describe('JSON Schema of the arguments.'),
+          inputSchema: z.record(z.string(), z.unknown()).exactOptional().describe('JSON Schema of the arguments.'),
         }),
       ),
       instructions: z.string(),

@@ -147,7 +147,7 @@ function watch(app: FastifyInstance, report: (violation: string) => void): void 
   })
   app.addHook('onSend', async (request, reply, payload) => {
     const asked = askedOf(request)
-    if (asked === undefined) return payload
+    if (asked === undefined || request.raw.socket?.destroyed) return payload // nobody is told
     const contentType = reply.getHeader('content-type')?.toString()
     const json = typeof payload === 'string' && payload !== '' && contentType?.startsWith('application/json')
     const body = json ? JSON.parse(payload) : undefined

@@ -5,6 +5,7 @@ import {
   type AgencyResult,
   Agent,
   BaseTool,
+  fileSearch,
   flow,
   Handoff,
   type Model,
@@ -12,6 +13,7 @@ import {
   serve,
   tool,
   toolFactory,
+  webSearch,
 } from '../../src/index.ts'
 
 const add = tool({
@@ -28,6 +30,9 @@ const add = tool({
 })
 // @ts-expect-error execute is required
 tool({ name: 'x' })
+tool({ name: 'sum', returns: z.object({ sum: z.number() }), execute: async () => ({ sum: 1 }) })
+// @ts-expect-error a text is not what it says it returns
+tool({ name: 'sum', returns: z.object({ sum: z.number() }), execute: () => ({ sum: '1' }) })
 tool<{ q: string }>({ name: 'raw', parameters: { type: 'object' }, execute: ({ q }) => q.toUpperCase() })
 
 class Address extends BaseTool.define({ street: z.string(), zip: z.int().optional() }) {
@@ -52,6 +57,16 @@ const dev = new Agent({
   instructions: async (context) => `For ${context.get('user')}`,
   outputType: z.object({ ok: z.boolean() }),
 })
+new Agent({ name: 'X', instructions: (context, agent: Agent) => `${context.get('user')} ${agent.clone().name}` })
+new Agent({
+  name: 'X',
+  tools: [webSearch({ searchContextSize: 'low' })],
+  toolUseBehavior: { stopAtToolNames: ['add'] },
+})
+// @ts-expect-error there is no such size
+webSearch({ searchContextSize: 'huge' })
+// @ts-expect-error the stores are required
+fileSearch({ maxNumResults: 3 })
 // @ts-expect-error a name is required
 new Agent({ model: 'gpt-5.4' })
 // @ts-expect-error the option is written modelSettings
