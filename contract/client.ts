@@ -9,8 +9,9 @@ const [url = ''] = process.argv.slice(2)
 const api = createClient<paths>({ baseUrl: url })
 
 const answer = await api.POST('/team/get_response', { body: { message: 'What is 2 plus 3?' } })
-const history: Schemas['StoredMessage'][] = answer.data?.new_messages ?? []
-demand(answer.data?.usage?.total_tokens !== undefined && history.length > 1, 'get_response has no usage or no messages')
+if (answer.data === undefined || 'error' in answer.data) throw new Error('get_response failed')
+const history: Schemas['StoredMessage'][] = answer.data.new_messages
+demand(answer.data.usage?.total_tokens !== undefined && history.length > 1, 'get_response has no usage or no messages')
 const callers: (string | null)[] = history.map((message) => message.callerAgent)
 demand(callers.includes(null), 'nobody spoke for the user')
 

@@ -85,6 +85,7 @@ const auth = ['--header', `Authorization: Bearer ${TOKEN}`]
 const steps = {
   async 'typescript: openapi-typescript, tsc, a client that runs'({ open }) {
     await demand(bin('openapi-typescript'), [join(generated, 'open.json'), '-o', join(generated, 'api.ts')])
+    await demand(bin('openapi-typescript'), [join(generated, 'agui.json'), '-o', join(generated, 'agui.ts')])
     await demand(bin('tsc'), ['-p', 'tsconfig.json'])
     return demand(process.execPath, ['client.ts', open])
   },
@@ -103,6 +104,17 @@ const steps = {
   async 'fuzz: schemathesis on a server behind a token'({ closed }) {
     await prepareVenv()
     return fuzzed(await fuzz('closed.json', closed, ['--max-examples', options.examples, ...auth]))
+  },
+  async 'fuzz: schemathesis on a server with AG-UI'({ agui }) {
+    await prepareVenv()
+    return fuzzed(
+      await fuzz('agui.json', agui, [
+        '--max-examples',
+        options.examples,
+        '--include-path',
+        '/team/get_response_stream',
+      ]),
+    )
   },
   async 'fuzz: a status and a field that are taken out of the document are noticed'({ open }) {
     await prepareVenv()
@@ -124,7 +136,7 @@ console.error = console.warn = (text) => log.write(`${text}\n`) // what the serv
 const { startServers } = await import('./servers.ts')
 const servers = await startServers(join(generated, 'logs'), TOKEN)
 const headers = { authorization: `Bearer ${TOKEN}` }
-for (const name of ['open', 'closed']) {
+for (const name of ['open', 'closed', 'agui']) {
   const answer = await fetch(`${servers[name]}/openapi.json`, { headers })
   writeFileSync(join(generated, `${name}.json`), JSON.stringify(await answer.json(), null, 1))
 }

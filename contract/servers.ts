@@ -78,7 +78,7 @@ const team = new Agency(guide, {
 })
 const solo = new Agency(new Agent({ name: 'Solo', model: 'demo' }))
 
-/** Servers for the checks: one open, one behind a token. A request that names a model of its own meets a scripted one. */
+/** Servers for the checks: one open, one behind a token, one with AG-UI. A request that names a model of its own meets a scripted one. */
 export async function startServers(logsDir: string, token: string) {
   const upstream = await startUpstream(() => ({ text: 'A scripted answer' }))
   Object.assign(process.env, {
@@ -101,6 +101,7 @@ export async function startServers(logsDir: string, token: string) {
     })
   const open = await start({ appTokenEnv: 'CONTRACT_NONE' })
   const closed = await start({ appTokenEnv: 'CONTRACT_TOKEN', protectDocs: true })
-  const close = async () => void (await Promise.all([open.close(), closed.close(), upstream.close()]))
-  return { open: open.url, closed: closed.url, close }
+  const agui = await start({ appTokenEnv: 'CONTRACT_NONE', enableAgui: true })
+  const close = async () => void (await Promise.all([open, closed, agui, upstream].map((server) => server.close())))
+  return { open: open.url, closed: closed.url, agui: agui.url, close }
 }
