@@ -6,6 +6,7 @@ import { describeAgency } from './agency/metadata.ts'
 import { toData } from './dialects/native.ts'
 import { unknownAgent } from './errors.ts'
 import { createModelEdge, type ModelEdge } from './models/provider.ts'
+import { keysIn } from './models/providers.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
 import { planRun } from './runs/plan.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
@@ -146,10 +147,8 @@ export class Agency extends AgencyGraph {
   }
 
   #models(): ModelEdge {
-    const { OPENAI_API_KEY, OPENAI_BASE_URL } = process.env
     this.#edge ??= createModelEdge({
-      apiKey: OPENAI_API_KEY || undefined,
-      baseURL: OPENAI_BASE_URL || undefined,
+      env: { ...process.env },
       trustedModelOrigins: [],
       log: (text) => console.warn(text),
     })
@@ -161,7 +160,7 @@ export class Agency extends AgencyGraph {
       slowReaderBytes: 4 * 1024 * 1024,
       idleTimeoutMs: 75_000,
       exposeErrors: true,
-      redact: createRedactor([process.env.OPENAI_API_KEY]),
+      redact: createRedactor(keysIn(process.env)),
       log: () => {}, // the caller gets the error itself
     })
     return this.#hub

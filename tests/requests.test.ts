@@ -181,7 +181,6 @@ test('wrong types, missing fields and malformed JSON get 422 in the original sha
     { file_ids: ['file-1'] },
     { file_urls: { a: 'https://a.example/a.pdf' } },
     { generate_chat_name: true },
-    { client_config: { litellm_keys: { anthropic: 'k' } } },
   ])
     expect(JSON.stringify(await ask({ message: 'x', ...later }))).toContain('is not supported in this version')
   const secret = {

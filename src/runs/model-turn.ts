@@ -41,10 +41,17 @@ async function compose(run: RunState, conversation: Conversation): Promise<TurnR
     input: [...reminders, ...base, ...own.map(toModelItem)],
     tools: schemas,
     settings: agent.modelSettings,
+    itemIds: itemIdsOf(conversation),
     ...(agent.outputType === undefined
       ? {}
       : { outputSchema: { name: 'final_output', schema: schemaOf(agent.outputType), strict: true } }),
   }
+}
+
+/** The original's names for what a provider does not name (docs/wire.md, "Messages"), counted within one `agent_run_id`. */
+function itemIdsOf({ who, own }: Conversation): NonNullable<TurnRequest['itemIds']> {
+  const prefix = `msg_${who.agentRunId}_`
+  return { prefix, from: own.filter(({ id }) => typeof id === 'string' && id.startsWith(prefix)).length }
 }
 
 function account(run: RunState, { role }: Conversation, model: Model, response: ModelResponse): void {
