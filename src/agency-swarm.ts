@@ -1,12 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import { AgencyGraph } from './agency/agency.ts'
-import { Agent } from './agency/agent.ts'
+import { Agent as AgentInGraph } from './agency/agent.ts'
 import type { RunHooks } from './agency/hooks.ts'
 import { describeAgency } from './agency/metadata.ts'
 import { toData } from './dialects/native.ts'
-import { unknownAgent } from './errors.ts'
+import { errorText, unknownAgent } from './errors.ts'
+import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, type ModelEdge } from './models/provider.ts'
 import { keysIn } from './models/providers.ts'
+import { namingProvider } from './runs/chat-name.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
 import { planRun } from './runs/plan.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
@@ -17,7 +19,7 @@ import { type ClientConfig, secretsOf } from './wire/requests.ts'
 
 export interface RunOptions {
   /** Any agent of the agency, or its name. Default: the first entry point. */
-  recipientAgent?: string | Agent
+  recipientAgent?: string | AgentInGraph
   /** Merged over the agency's `userContext` for this run; without it the run shares the agency's own object. */
   contextOverride?: { [key: string]: unknown }
   /** Added to the recipient's instructions for this run. */
@@ -26,6 +28,10 @@ export interface RunOptions {
   maxTurns?: number | null
   /** Another address, key or model for this run, in the wire's names. */
   clientConfig?: ClientConfig
+  /** Model name -> what its tokens cost, beside the shipped price table and before it. */
+  prices?: Prices
+  /** Ask a model for a name of the conversation afterwards. Default false. */
+  generateChatName?: boolean
   /** Listeners of this run. */
   hooks?: RunHooks
   /** Aborting it cancels the run at once. */
@@ -39,6 +45,8 @@ export interface AgencyResult {
   newMessages: StoredMessage[]
   /** Left out when no agent's usage is counted. */
   usage: Usage | undefined
+  /** Left out when no name was asked for, or none could be made. */
+  chatName?: string
   /** True when the run was stopped before its end. */
   cancelled: boolean
 }
@@ -59,12 +67,13 @@ export interface AgencyStream extends AsyncIterable<JsonObject> {
 export class Agency extends AgencyGraph {
   #edge: ModelEdge | undefined
   #hub: Hub | undefined
+  readonly #warn = warnOnce((text) => console.warn(text))
   /** The conversation of in-process runs, for an agency without `loadThreads`. */
   #messages: StoredMessage[] = []
 
   /**
    * Runs the agency in this process and gives its answer.
-   * @throws UNKNOWN_AGENT, MISSING_API_KEY, MODEL_FAILED, TURN_LIMIT and whatever else ended the run
+   * @throws INVALID_OPTION, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_FAILED, TURN_LIMIT and whatever else ended the run
    */
   async getResponse(message: string | InputItem[], options: RunOptions = {}): Promise<AgencyResult> {
     const { run, watch } = await this.#start(message, options, false)
@@ -115,8 +124,8 @@ export class Agency extends AgencyGraph {
   async #start(message: string | InputItem[], options: RunOptions, streaming: boolean) {
     const { recipientAgent, contextOverride, signal, clientConfig } = options
     signal?.throwIfAborted()
-    const recipient = recipientAgent instanceof Agent ? recipientAgent.name : recipientAgent
-    if (recipientAgent instanceof Agent && !this.agents.includes(recipientAgent))
+    const recipient = recipientAgent instanceof AgentInGraph ? recipientAgent.name : recipientAgent
+    if (recipientAgent instanceof AgentInGraph && !this.agents.includes(recipientAgent))
       throw unknownAgent(recipientAgent.name, this.agentNames)
     const plan = planRun(this, await this.#models().provider(clientConfig), {
       message,
@@ -126,6 +135,8 @@ export class Agency extends AgencyGraph {
       userContext: contextOverride === undefined ? this.userContext : { ...this.userContext, ...contextOverride },
       secrets: secretsOf(clientConfig),
       hooks: options.hooks,
+      price: createPricer(options.prices, this.#warn),
+      naming: options.generateChatName === true ? await namingProvider(this.#models(), clientConfig) : undefined,
       streaming,
       maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
     })
@@ -140,10 +151,10 @@ export class Agency extends AgencyGraph {
     return { run, watch }
   }
 
-  #finish({ error, finalOutput, newMessages, usage, cancelled }: RunSummary): AgencyResult {
+  #finish({ error, finalOutput, newMessages, usage, chatName, cancelled }: RunSummary): AgencyResult {
     if (this.loadThreads === undefined) this.#messages = [...this.#messages, ...newMessages]
     if (error !== undefined) throw error
-    return { finalOutput, newMessages, usage, cancelled }
+    return { finalOutput, newMessages, usage, ...(chatName === undefined ? {} : { chatName }), cancelled }
   }
 
   #models(): ModelEdge {
@@ -156,13 +167,40 @@ export class Agency extends AgencyGraph {
   }
 
   #runs(): Hub {
-    this.#hub ??= new Hub({
-      slowReaderBytes: 4 * 1024 * 1024,
-      idleTimeoutMs: 75_000,
-      exposeErrors: true,
-      redact: createRedactor(keysIn(process.env)),
-      log: () => {}, // the caller gets the error itself
-    })
+    this.#hub ??= createHub()
     return this.#hub
+  }
+}
+
+function createHub(): Hub {
+  const redact = createRedactor(keysIn(process.env))
+  return new Hub({
+    slowReaderBytes: 4 * 1024 * 1024,
+    idleTimeoutMs: 75_000,
+    exposeErrors: true,
+    redact,
+    log: (message, error, mask = (text) => text) => console.warn(`${message} ${redact(mask(errorText(error)))}`),
+    logFailure: () => {}, // the caller gets the error itself
+  })
+}
+
+/** An agent, which can also run by itself: as an agency of one, with a new conversation for each call. */
+export class Agent extends AgentInGraph {
+  #alone: Agency | undefined
+
+  /** As `Agency.getResponse`. */
+  getResponse(message: string | InputItem[], options: Omit<RunOptions, 'recipientAgent'> = {}): Promise<AgencyResult> {
+    return this.#agency().getResponse(message, options)
+  }
+
+  /** As `Agency.getResponseStream`. */
+  getResponseStream(message: string | InputItem[], options: Omit<RunOptions, 'recipientAgent'> = {}): AgencyStream {
+    return this.#agency().getResponseStream(message, options)
+  }
+
+  #agency(): Agency {
+    if (this.#alone === undefined || !this.frozen)
+      this.#alone = new Agency(this, { name: this.name, loadThreads: () => [] })
+    return this.#alone
   }
 }

@@ -1,14 +1,15 @@
 import { AgencyGraph } from './agency/agency.ts'
 import { duplicateName, factoryFailed, invalidOption, nothingToServe } from './errors.ts'
+import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge } from './models/provider.ts'
 import { keysIn } from './models/providers.ts'
+import { type Moved, refuseUnknown } from './options.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
 import { RequestLog } from './server/request-log.ts'
 import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
-import { asFunctionTool, type ToolClass } from './tools/base-tool.ts'
-import type { FunctionTool } from './tools/tool.ts'
+import { asFunctionTool, type ToolLike } from './tools/base-tool.ts'
 import { createRedactor } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
@@ -19,7 +20,7 @@ export interface BuildOptions {
   /** Path segment -> agency, or a factory that makes one per request. */
   agencies?: { [name: string]: AgencyGraph | AgencyFactory }
   /** Standalone tools, served at `/tool/<name>`. */
-  tools?: readonly (FunctionTool | ToolClass)[]
+  tools?: readonly ToolLike[]
   /** The environment variable that holds the bearer token. Default `APP_TOKEN`; unset or empty means no authentication. */
   appTokenEnv?: string
   /** Default `["*"]`, which turns credentials off. */
@@ -38,6 +39,8 @@ export interface BuildOptions {
   heartbeatMs?: number
   /** Model turns of one request over its whole tree of agents; null lifts the limit. Default 100. */
   maxTurns?: number | null
+  /** Model name -> what its tokens cost, beside the shipped price table and before it. */
+  prices?: Prices
   /** Let callers see the provider's own error texts. For development. Default false. */
   exposeErrors?: boolean
   /** Called with every event of every run, for your own logging. What it throws is logged and changes nothing. */
@@ -82,6 +85,7 @@ const OPTIONS = new Set<string>([
   'streamScalars',
   'heartbeatMs',
   'maxTurns',
+  'prices',
   'exposeErrors',
   'onEvent',
   'enableLogging',
@@ -90,6 +94,7 @@ const OPTIONS = new Set<string>([
   'serverUrl',
   'limits',
 ] satisfies (keyof BuildOptions)[])
+const MOVED: Moved = { returnApp: 'buildApp(options), or listen: false' }
 const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp'])
 
 /**
@@ -118,18 +123,23 @@ export async function createServices(options: BuildOptions, more: readonly strin
     'tools are',
     tools.map((tool) => tool.name),
   )
+  const log = (message: string, error: unknown, mask?: (text: string) => string) =>
+    logError(new Error(message, { cause: error }), mask)
   const hub = new Hub({
     slowReaderBytes: limits.slowReaderBytes,
     idleTimeoutMs: limits.idleTimeoutMs,
     exposeErrors: options.exposeErrors ?? false,
     onEvent: options.onEvent,
     redact,
-    log: (message, error, mask) => logError(new Error(message, { cause: error }), mask),
+    log,
+    logFailure: (error, mask) => log('A run failed.', error, mask),
   })
+  const warn = (message: string) => console.warn(redact(message))
+  const price = createPricer(options.prices, warnOnce(warn))
   const models = createModelEdge({
     env: { ...env },
     trustedModelOrigins: options.trustedModelOrigins ?? [],
-    log: (message) => console.warn(redact(message)),
+    log: warn,
   })
   for (const { preview } of agencies)
     for (const { name, model } of preview.agents) await models.check(model, name, options.keyPerRequest === true)
@@ -139,6 +149,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     tools,
     hub,
     models,
+    price,
     streamScalars: options.streamScalars ?? 'json',
     heartbeatMs: options.heartbeatMs ?? 15_000,
     maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
@@ -169,16 +180,7 @@ const openLog = (folder: string, limits: Limits, redact: (text: string) => strin
   new RequestLog({ folder, fileBytes: limits.logBytes, files: limits.logFiles, redact, onError })
 
 function checkOptions(options: BuildOptions, more: readonly string[]): void {
-  const known = new Set([...OPTIONS, ...more])
-  for (const key of Object.keys(options)) {
-    if (known.has(key)) continue
-    const camel = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-    throw invalidOption(
-      known.has(camel)
-        ? `serve() has the option "${key}"; here it is written "${camel}".`
-        : `serve() has no option "${key}" in this version. Known options: ${[...known].join(', ')}.`,
-    )
-  }
+  refuseUnknown('serve()', options, new Set([...OPTIONS, ...more]), MOVED)
   for (const [name, value] of Object.entries(options.limits ?? {}))
     if (!(name in DEFAULT_LIMITS) || !Number.isFinite(value) || value < 0)
       throw invalidOption(

@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'GUARDRAIL_TRIPPED'
   | 'RUN_FAILED'
   | 'MODEL_FAILED'
+  | 'MCP_FAILED'
   | 'UNKNOWN_TOOL'
   | 'INVALID_OUTPUT'
   | 'TURN_LIMIT'
@@ -116,6 +117,9 @@ export const providerNotInstalled = (model: string, agent: string, packageName: 
   )
 export const modelFailed = (message: string, cause?: unknown) =>
   new AgencyError('MODEL_FAILED', 502, message, cause === undefined ? undefined : { cause })
+/** Without the server's name, which may be its address with a key in it. */
+export const mcpFailed = (agent: string, cause: unknown) =>
+  new AgencyError('MCP_FAILED', 502, `An MCP server of agent "${agent}" could not be reached.`, { cause })
 
 export const gatewayRefused = (host: string) =>
   new AgencyError(

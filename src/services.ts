@@ -1,4 +1,5 @@
 import type { AgencyGraph } from './agency/agency.ts'
+import type { Pricer } from './models/prices.ts'
 import type { ModelEdge } from './models/provider.ts'
 import type { Hub } from './runs/hub.ts'
 import type { FunctionTool } from './tools/tool.ts'
@@ -33,6 +34,7 @@ export interface Services {
   readonly tools: readonly FunctionTool[]
   readonly hub: Hub
   readonly models: ModelEdge
+  readonly price: Pricer
   readonly streamScalars: 'json' | 'python'
   readonly heartbeatMs: number
   readonly maxTurns: number | null

@@ -89,6 +89,7 @@ test('the OpenAPI document is valid 3.1 and lists every agency and tool literall
     'recipient_agent',
     'additional_instructions',
     'user_context',
+    'generate_chat_name',
     'client_config',
   ])
   expect(schemas.ClientConfig.properties).toHaveProperty('base_url')

@@ -177,11 +177,7 @@ test('wrong types, missing fields and malformed JSON get 422 in the original sha
     type: 'string_type',
     loc: ['body', 'recipient_agent'],
   })
-  for (const later of [
-    { file_ids: ['file-1'] },
-    { file_urls: { a: 'https://a.example/a.pdf' } },
-    { generate_chat_name: true },
-  ])
+  for (const later of [{ file_ids: ['file-1'] }, { file_urls: { a: 'https://a.example/a.pdf' } }])
     expect(JSON.stringify(await ask({ message: 'x', ...later }))).toContain('is not supported in this version')
   const secret = {
     client_config: { api_key: 'sk-very-secret', default_headers: { Host: 'sk-very-secret' } },

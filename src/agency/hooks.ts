@@ -22,7 +22,7 @@ export interface RunHooks {
   onToolStart?(context: AgencyContext, agent: AgentInfo, call: ToolCall): unknown
   onToolEnd?(context: AgencyContext, agent: AgentInfo, call: ToolCall, output: string | InputItem[]): unknown
   onLlmStart?(context: AgencyContext, agent: AgentInfo, request: TurnRequest): unknown
-  /** `response` has the output items; usage only in plain runs. */
+  /** `response` has the output items, and the usage where the provider reported it. */
   onLlmEnd?(context: AgencyContext, agent: AgentInfo, response: Pick<ModelResponse, 'output' | 'usage'>): unknown
 }
 

@@ -83,18 +83,20 @@ export function toData(event: RunEvent): JsonObject {
   }
 }
 
-const messagesOf = (runId: string, { newMessages, cancelled, usage }: RunSummary): JsonObject => ({
+const messagesOf = (runId: string, { newMessages, cancelled, chatName, usage }: RunSummary): JsonObject => ({
   new_messages: newMessages,
   run_id: runId,
   cancelled,
+  ...(chatName === undefined ? {} : { chat_name: chatName }),
   ...(usage === undefined ? {} : { usage }),
 })
 
 /** What get_response answers. */
-export const toResponseBody = ({ finalOutput, newMessages, usage }: RunSummary): JsonObject => ({
+export const toResponseBody = ({ finalOutput, newMessages, usage, chatName }: RunSummary): JsonObject => ({
   response: finalOutput ?? '',
   new_messages: newMessages,
   ...(usage === undefined ? {} : { usage }),
+  ...(chatName === undefined ? {} : { chat_name: chatName }),
 })
 
 const view = (who: Speaker) => ({ name: who.agent, description: who.description })

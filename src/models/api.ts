@@ -42,10 +42,13 @@ export interface ApiOptions {
   extraArgs?: JsonObject | undefined
   /** Sent with every call. */
   headers?: { readonly [name: string]: string } | undefined
+  /** The address is a caller's: tools that a provider runs may carry keys of ours and do not go there. */
+  foreign?: boolean
 }
 
 /** What one of a provider's APIs has of its own. */
 export interface Api {
+  runsHostedTools: boolean
   send(client: OpenAI, body: JsonObject, options: { signal: AbortSignal }): { asResponse(): Promise<Response> }
   buildBody(request: TurnRequest, stream: boolean): JsonObject
   readStream(response: Response, request: TurnRequest, signal: AbortSignal): AsyncIterable<EventBatch>
@@ -54,7 +57,8 @@ export interface Api {
 }
 
 /** A Model over the `openai` client, which keeps authentication, retries and base URLs; bodies and parsing are the API's. */
-export function apiModel({ client, name, label = name, headers: ownHeaders }: ApiOptions, api: Api): Model {
+export function apiModel(options: ApiOptions, api: Api): Model {
+  const { client, name, label = name, headers: ownHeaders, foreign = false } = options
   const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
     try {
       const { extraHeaders } = request.settings
@@ -68,6 +72,7 @@ export function apiModel({ client, name, label = name, headers: ownHeaders }: Ap
   }
   return {
     name: label,
+    runsHostedTools: api.runsHostedTools && !foreign,
     async *streamTurn(request, signal) {
       yield* api.readStream(await call(request, true, signal), request, signal)
     },

@@ -1,3 +1,4 @@
+import { withTextOutputs } from '../messages/text-outputs.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { TurnRequest } from './model.ts'
@@ -32,7 +33,7 @@ export function toMessages(request: TurnRequest, { origin, quirks }: Target): Js
     thoughts = {}
     return message
   }
-  for (const item of request.input) {
+  for (const item of withTextOutputs(request.input)) {
     if (item.type === 'reasoning') {
       thoughts = dataOf(item).model === origin ? thoughtsOf(item, quirks) : {}
     } else if (item.type === 'function_call') {

@@ -15,6 +15,7 @@ export interface ChatOptions extends ApiOptions {
 export function chatModel(options: ChatOptions): Model {
   const model = options.origin ?? options.label ?? options.name
   return apiModel(options, {
+    runsHostedTools: false,
     send: (client, body, call) => client.chat.completions.create(body as never, call),
     buildBody: (request, stream) => buildBody({ ...options, origin: model }, request, stream),
     readStream: (response, { itemIds }, signal) => synthesise({ model, itemIds }, response, signal),

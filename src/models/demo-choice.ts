@@ -29,6 +29,8 @@ export function chooseAnswer(request: JsonObject): string | DemoCall[] {
     const calls = chooseCalls(message, tools(request))
     if (calls.length > 0) return calls
   }
+  if (format !== undefined && 'chat_name' in propertiesOf({ parameters: format.schema }))
+    return JSON.stringify({ chat_name: nameFor(message) })
   if (format?.type === 'json_schema') return JSON.stringify(instanceOf(format.schema, message))
   if (handedOver !== undefined) {
     const calls = chooseCalls(
@@ -169,6 +171,16 @@ function toolSentence(output: JsonObject, items: JsonObject[]): string {
   return recipient === undefined
     ? `The tool ${call?.name} answered: ${said}.`.replace(/([.!?])\.$/, '$1')
     : `${recipient} answered: ${said}`
+}
+
+/** A name for a conversation that is given as the JSON of its items: the words of its first text that say something. */
+function nameFor(items: string): string {
+  const first = /"(?:content|text)":"((?:[^"\\]|\\.)*)/.exec(items)?.[1] ?? ''
+  const said = (first.replace(/\\./g, ' ').match(/[\p{L}\d]+/gu) ?? []).filter(
+    (word) => !STOP_WORDS.has(word.toLowerCase()),
+  )
+  const title = said.slice(0, 5).map((word) => word.slice(0, 1).toUpperCase() + word.slice(1, 20))
+  return ['Demo', ...(title.length > 0 ? title : ['Chat'])].join(' ')
 }
 
 const firstSentence = (text: string) => text.match(/^[^.!?\n]*[.!?]?/)?.[0] ?? ''

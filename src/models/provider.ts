@@ -160,7 +160,7 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
     const common = { label, extraArgs, headers }
     switch (route.api) {
       case 'responses':
-        return responsesModel({ ...common, name, client: clientOf(route) })
+        return responsesModel({ ...common, name, client: clientOf(route), foreign: route.foreign })
       case 'chat':
         return chatModel({ ...common, name, origin, quirks, client: clientOf(route) })
       case 'anthropic':

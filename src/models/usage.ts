@@ -1,8 +1,9 @@
 import type { Usage } from '../wire/message.ts'
-import type { ResponseUsage } from './model.ts'
-import { costUsd } from './prices.ts'
+import type { ResponseUsage, TurnRequest } from './model.ts'
+import type { Pricer } from './prices.ts'
 
-const count = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0)
+/** What a provider reports is taken for a count only where it can be one. */
+const count = (value: unknown): number => (Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : 0)
 
 export const emptyUsage = (): Usage => ({
   request_count: 0,
@@ -14,22 +15,59 @@ export const emptyUsage = (): Usage => ({
   total_cost: 0,
 })
 
-/** The sum so far plus one response, priced at the model that gave it. Odd provider fields count as 0. */
-export function addResponse(sum: Usage, model: string, usage: ResponseUsage | null | undefined): Usage {
-  const input = count(usage?.input_tokens)
-  const output = count(usage?.output_tokens)
-  const cached = count(usage?.input_tokens_details?.cached_tokens)
-  const cacheWrite = count(usage?.input_tokens_details?.cache_write_tokens)
-  const reasoning = count(usage?.output_tokens_details?.reasoning_tokens)
-  const total: Usage = {
-    request_count: sum.request_count + 1,
-    cached_tokens: sum.cached_tokens + cached,
-    cache_write_tokens: sum.cache_write_tokens + cacheWrite,
-    input_tokens: sum.input_tokens + input,
-    output_tokens: sum.output_tokens + output,
-    total_tokens: sum.total_tokens + (count(usage?.total_tokens) || input + output),
-    total_cost: sum.total_cost + costUsd(model, { input, output, cached, cacheWrite }),
+/** One response to be counted: the model that gave it, and what that model costs. */
+export interface Billed {
+  model: string
+  usage: ResponseUsage | null | undefined
+  price: Pricer
+}
+
+/** The sum so far plus one response. Odd provider fields count as 0. */
+export function addResponse(sum: Usage, { model, usage, price }: Billed): Usage {
+  const details = usage?.input_tokens_details
+  const outputDetails = usage?.output_tokens_details
+  const tokens = {
+    input: count(usage?.input_tokens),
+    output: count(usage?.output_tokens),
+    cached: count(details?.cached_tokens),
+    cacheWrite: count(details?.cache_write_tokens),
+    reasoning: count(outputDetails?.reasoning_tokens),
+    audioInput: count(details?.audio_tokens),
+    audioOutput: count(outputDetails?.audio_tokens),
   }
-  const reasoningTotal = (sum.reasoning_tokens ?? 0) + reasoning
-  return reasoningTotal > 0 ? { ...total, reasoning_tokens: reasoningTotal } : total
+  const reasoning = (sum.reasoning_tokens ?? 0) + tokens.reasoning
+  const audio = (sum.audio_tokens ?? 0) + tokens.audioInput + tokens.audioOutput
+  return {
+    ...sum,
+    request_count: sum.request_count + 1,
+    cached_tokens: sum.cached_tokens + tokens.cached,
+    cache_write_tokens: sum.cache_write_tokens + tokens.cacheWrite,
+    input_tokens: sum.input_tokens + tokens.input,
+    output_tokens: sum.output_tokens + tokens.output,
+    total_tokens: sum.total_tokens + (count(usage?.total_tokens) || tokens.input + tokens.output),
+    total_cost: sum.total_cost + price(model, tokens),
+    ...(reasoning > 0 ? { reasoning_tokens: reasoning } : {}),
+    ...(audio > 0 ? { audio_tokens: audio } : {}),
+  }
+}
+
+/** A rule of thumb for most languages: a guess that is marked as one need not be better. */
+const CHARS_PER_TOKEN = 4
+
+/** What a call that broke off may have used: the size of its request, and `said` characters of answer. */
+export const estimateUsage = (request: TurnRequest, said: number): ResponseUsage => ({
+  input_tokens: Math.ceil(textSize([request.instructions, request.input, request.tools]) / CHARS_PER_TOKEN),
+  output_tokens: Math.ceil(said / CHARS_PER_TOKEN),
+})
+
+/** Characters of all texts in a value. Embedded files are left out: their tokens have nothing to do with their length. */
+function textSize(value: unknown): number {
+  const waiting = [value] // no recursion: callers choose the depth
+  let size = 0
+  while (waiting.length > 0) {
+    const next = waiting.pop()
+    if (typeof next === 'string') size += next.startsWith('data:') ? 0 : next.length
+    else if (typeof next === 'object' && next !== null) for (const item of Object.values(next)) waiting.push(item)
+  }
+  return size
 }

@@ -3,6 +3,7 @@ import { AgencyError, errorText, guidanceOf, runNotFound, shuttingDown } from '.
 import { emptyUsage } from '../models/usage.ts'
 import type { StoredMessage, Usage } from '../wire/message.ts'
 import { createRedactor } from '../wire/redact.ts'
+import { nameChat } from './chat-name.ts'
 import type { RunState } from './conversation.ts'
 import { EventLog } from './event-log.ts'
 import { nobody, type RunEvent } from './events.ts'
@@ -17,7 +18,10 @@ export interface RunSummary {
   newMessages: StoredMessage[]
   finalOutput: unknown
   cancelled: boolean
+  /** Undefined when nothing that was called is counted. */
   usage: Usage | undefined
+  /** Undefined when no name was asked for, or none could be made. */
+  chatName: string | undefined
   /** Why the run failed, as far as a caller may know. */
   failure: string | undefined
   /** What was thrown, for callers in the same process. */
@@ -42,8 +46,10 @@ export interface HubOptions {
   exposeErrors: boolean
   /** Masks the secrets this server knows. */
   redact: (text: string) => string
-  /** `mask` hides what only the request knows. */
+  /** What went wrong beside a run, which went on. `mask` hides what only the request knows. */
   log: (message: string, error: unknown, mask?: (text: string) => string) => void
+  /** What ended a run. */
+  logFailure: (error: unknown, mask: (text: string) => string) => void
   onEvent?: ((event: RunEvent, run: { runId: string; agency: string | undefined }) => void) | undefined
 }
 
@@ -119,7 +125,6 @@ export class Hub {
     const { signal } = abort
     const { agency } = plan
     const store = new MessageStore(plan.history)
-    const counted = agency.agents.some((agent) => agent.modelSettings.includeUsage !== false)
     const save = async () => {
       try {
         await agency.saveThreads?.(store.all())
@@ -133,7 +138,8 @@ export class Hub {
       plan,
       signal,
       store,
-      usage: counted ? emptyUsage() : undefined,
+      usage: emptyUsage(),
+      uncounted: agency.agents.every((agent) => agent.modelSettings.includeUsage === false),
       turns: 0,
       busy: new Set(),
       lanes: new Map(),
@@ -158,13 +164,28 @@ export class Hub {
         thrown = shutdown ? signal.reason : error
         failure = state.explain(thrown, plan.recipient)
         state.emit([failureEvent(thrown, failure)], failure.length)
-        this.#options.log('A run failed.', thrown, own)
+        this.#options.logFailure(thrown, own)
       }
     }
     await save()
+    const newMessages = store.newMessages()
+    const cut = signal.aborted
+    let chatName: string | undefined
+    if (plan.naming !== undefined && failure === undefined && !cut && asked() === undefined)
+      chatName = await nameChat(plan, plan.naming, newMessages, signal).catch((error: unknown) => {
+        this.#options.log('The chat got no name.', error, own) // the answer is worth more than its name
+        return undefined
+      })
     log.seal()
-    const cancelled = failure === undefined && (asked() !== undefined || signal.aborted)
-    return { newMessages: store.newMessages(), finalOutput, cancelled, usage: state.usage, failure, error: thrown }
+    return {
+      newMessages,
+      finalOutput,
+      cancelled: failure === undefined && (cut || asked() !== undefined),
+      usage: state.uncounted && state.usage.request_count === 0 ? undefined : state.usage,
+      chatName,
+      failure,
+      error: thrown,
+    }
   }
 
   #tell(events: readonly RunEvent[], runId: string, agency: string | undefined): void {

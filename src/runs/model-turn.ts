@@ -3,44 +3,56 @@ import { dueReminders } from '../agency/reminders.ts'
 import { modelFailed } from '../errors.ts'
 import { toModelItem } from '../messages/items.ts'
 import type { Model, ModelResponse, TurnRequest } from '../models/model.ts'
-import { addResponse } from '../models/usage.ts'
+import { addResponse, estimateUsage } from '../models/usage.ts'
 import { schemaOf } from '../tools/define.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import { type Conversation, itemEvent, notify, type RunState, stored } from './conversation.ts'
+import { type Conversation, itemEvent, notify, progressOf, type RunState, stored } from './conversation.ts'
+import { equip } from './equipment.ts'
 import type { RunEvent } from './events.ts'
+
+/** One call of a model, under way. */
+interface ModelCall {
+  run: RunState
+  conversation: Conversation
+  model: Model
+  request: TurnRequest
+}
 
 /**
  * One model call; the only place that knows whether the run streams. Gives the output items verbatim.
- * @throws MODEL_FAILED; the signal's reason when the run was aborted. Items that were finished until then are kept.
+ * @throws MODEL_FAILED; the signal's reason when the run was aborted. Items that were finished until then are kept, and
+ *   what the call has used is counted.
  */
 export async function askModel(run: RunState, conversation: Conversation): Promise<InputItem[]> {
   const { agent } = conversation.role
   const model = run.plan.provider.model(agent.model, agent.name)
-  const request = await compose(run, conversation)
+  const request = await compose(run, conversation, model)
   await notify(run, conversation, 'onLlmStart', request)
-  const output = run.plan.streaming
-    ? await streamed(run, conversation, model, request)
-    : await plain(run, conversation, model, request)
+  run.signal.throwIfAborted()
+  const call = { run, conversation, model, request }
+  const output = run.plan.streaming ? await streamed(call) : await plain(call)
   await notify(run, conversation, 'onLlmEnd', output)
   return output.output
 }
 
 /** The next model call as a value; also notes that the model has now heard the user and the tools. */
-async function compose(run: RunState, conversation: Conversation): Promise<TurnRequest> {
-  const { role, base, own, ask, context } = conversation
-  const { agent, schemas } = role
+async function compose(run: RunState, conversation: Conversation, model: Model): Promise<TurnRequest> {
+  const { role, base, own, ask, context, newUserMessage } = conversation
+  const { agent } = role
   const { sharedInstructions } = run.plan.agency
   const { systemReminders } = agent
+  const progress = progressOf(conversation)
   const reminders =
-    systemReminders.length === 0 ? [] : await dueReminders(systemReminders, agent, context, conversation)
+    systemReminders.length === 0
+      ? []
+      : await dueReminders(systemReminders, agent, context, { newUserMessage, ...progress })
   conversation.newUserMessage = false
-  conversation.toolCallsBefore = conversation.toolCalls
+  progress.toolCallsBefore = progress.toolCalls
   return {
     instructions: await composeInstructions(sharedInstructions, agent, ask.additionalInstructions, context),
     input: [...reminders, ...base, ...own.map(toModelItem)],
-    tools: schemas,
-    settings: agent.modelSettings,
+    ...(await equip(run, conversation, model)),
     itemIds: itemIdsOf(conversation),
     ...(agent.outputType === undefined
       ? {}
@@ -54,59 +66,72 @@ function itemIdsOf({ who, own }: Conversation): NonNullable<TurnRequest['itemIds
   return { prefix, from: own.filter(({ id }) => typeof id === 'string' && id.startsWith(prefix)).length }
 }
 
-function account(run: RunState, { role }: Conversation, model: Model, response: ModelResponse): void {
-  if (role.agent.modelSettings.includeUsage !== false && run.usage !== undefined)
-    run.usage = addResponse(run.usage, model.name, response.usage)
+/** Counts what a call has used, at the price of its own model. */
+function account({ run, conversation, model }: ModelCall, usage: ModelResponse['usage'], estimated = false): void {
+  if (conversation.role.agent.modelSettings.includeUsage === false) run.uncounted = true
+  else {
+    run.usage = addResponse(run.usage, { model: model.name, usage, price: run.plan.price })
+    if (estimated) run.usage.estimated = true
+  }
 }
 
-async function plain(
-  run: RunState,
-  conversation: Conversation,
-  model: Model,
-  request: TurnRequest,
-): Promise<ModelResponse> {
-  const response = await model.completeTurn(request, run.signal)
-  account(run, conversation, model, response)
-  return response
+async function plain(call: ModelCall): Promise<ModelResponse> {
+  const { run, model, request } = call
+  try {
+    const response = await model.completeTurn(request, run.signal)
+    account(call, response.usage)
+    return response
+  } catch (error) {
+    if (run.signal.aborted) account(call, estimateUsage(request, 0), true)
+    throw error
+  }
 }
 
-async function streamed(
-  run: RunState,
-  conversation: Conversation,
-  model: Model,
-  request: TurnRequest,
-): Promise<ModelResponse> {
+async function streamed(call: ModelCall): Promise<ModelResponse> {
+  const { run, conversation, model, request } = call
   const { who } = conversation
   const items: InputItem[] = []
   let completed: ModelResponse | undefined
+  let heard = 0
+  let saidChars = 0
+  let reported: ModelResponse['usage']
   try {
     for await (const { events, texts, bytes } of model.streamTurn(request, run.signal)) {
       const out: RunEvent[] = []
       for (const [index, event] of events.entries()) {
         out.push({ kind: 'model', who, event, text: texts?.[index] })
-        if (event.type === 'response.output_item.done' && isObject(event.item)) {
+        if (typeof event.delta === 'string') saidChars += event.delta.length
+        else if (event.type === 'response.output_item.done' && isObject(event.item)) {
           const item = event.item as InputItem
           items.push(item)
           if (item.type === 'reasoning') out.push(itemEvent(who, 'reasoning_item_created', 'reasoning_item', item))
           else if (item.type?.endsWith('_call')) out.push(itemEvent(who, 'tool_called', 'tool_call_item', item))
-        } else if (event.type === 'response.completed') completed = event.response as ModelResponse
-        else if (/^(response\.(failed|incomplete)|error)$/.test(event.type)) {
+        } else if (event.type === 'response.completed' && isObject(event.response)) {
+          completed = event.response as ModelResponse
+          reported = completed.usage ?? {}
+        } else if (/^(response\.(failed|incomplete)|error)$/.test(event.type)) {
           run.emit(out, bytes)
+          heard += index
+          if (isObject(event.response)) reported = (event.response as ModelResponse).usage
           throw modelFailed(providerSentence(event))
         }
       }
+      heard += events.length
       run.emit(out, bytes)
       const room = run.room()
       if (room !== undefined) await room
       run.signal.throwIfAborted()
     }
+    if (completed === undefined) throw modelFailed("The model's stream ended before the response was complete.")
   } catch (error) {
     // What the model had finished stays; the clean-up drops calls that were never answered.
     conversation.own.push(...items.map((item) => stored(run, who, item)))
+    // A provider that refused before its first event is owed nothing; after a cancel nobody knows.
+    if (reported) account(call, reported)
+    else if (heard > 0 || run.signal.aborted) account(call, estimateUsage(request, saidChars), true)
     throw error
   }
-  if (completed === undefined) throw modelFailed("The model's stream ended before the response was complete.")
-  account(run, conversation, model, completed)
+  account(call, reported)
   const output = Array.isArray(completed.output) && completed.output.length > 0 ? completed.output : items
   return { ...completed, output }
 }

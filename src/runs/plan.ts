@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AgencyGraph } from '../agency/agency.ts'
 import type { RunHooks } from '../agency/hooks.ts'
 import { latestTraceId } from '../messages/items.ts'
+import type { Pricer } from '../models/prices.ts'
 import type { ModelProvider } from '../models/provider.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 
@@ -20,6 +21,9 @@ export interface RunRequest {
   secrets?: readonly string[]
   /** Listeners of this run alone. */
   hooks?: RunHooks | undefined
+  price: Pricer
+  /** Set when the conversation is to be named afterwards: what makes the naming model. */
+  naming?: ModelProvider | undefined
   streaming: boolean
   maxTurns: number | null
 }
@@ -35,6 +39,8 @@ export interface RunPlan {
   userContext: { [key: string]: unknown }
   secrets: readonly string[]
   hooks: RunHooks | undefined
+  price: Pricer
+  naming: ModelProvider | undefined
   traceId: string
   streaming: boolean
   maxTurns: number | null
@@ -59,6 +65,8 @@ export function planRun(agency: AgencyGraph, provider: ModelProvider, request: R
     userContext: request.userContext,
     secrets: request.secrets ?? [],
     hooks: request.hooks,
+    price: request.price,
+    naming: request.naming,
     traceId: latestTraceId(request.history) ?? newTraceId(),
     streaming: request.streaming,
     maxTurns: request.maxTurns,

@@ -48,6 +48,10 @@ const answerSchemas: ApiParts['schemas'] = {
       total_cost: { type: 'number', minimum: 0, description: 'US dollars.' },
       reasoning_tokens: integer,
       audio_tokens: integer,
+      estimated: {
+        type: 'boolean',
+        description: 'True when a model call that broke off is part of the figures, as far as it can be guessed.',
+      },
     },
     [
       'request_count',
@@ -64,6 +68,7 @@ const answerSchemas: ApiParts['schemas'] = {
       response: { description: "The last agent's answer: a text, or an object where it has an output type." },
       new_messages: messages,
       usage: schemaRef('Usage'),
+      chat_name: { ...text, description: 'With generate_chat_name: 2 to 6 words; missing where none could be made.' },
     },
     ['response', 'new_messages'],
   ),

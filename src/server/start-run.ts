@@ -1,4 +1,5 @@
 import { copyContext } from '../agency/context.ts'
+import { namingProvider } from '../runs/chat-name.ts'
 import type { Run } from '../runs/hub.ts'
 import { planRun } from '../runs/plan.ts'
 import type { ServedAgency, Services } from '../services.ts'
@@ -22,7 +23,7 @@ export async function startRun(
   request: AgencyRequest,
   { streaming, logId }: StartOptions,
 ): Promise<Run> {
-  const { hub, models, maxTurns, requestLog } = services
+  const { hub, models, price, maxTurns, requestLog } = services
   const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
   const write = requestLog?.writer(logId)
   const plan = planRun(agency, await models.provider(request.client_config), {
@@ -33,6 +34,8 @@ export async function startRun(
     userContext: { ...copyContext(agency.userContext), ...request.user_context },
     secrets: secretsOf(request.client_config),
     hooks: write === undefined ? undefined : runListener(write),
+    price,
+    naming: request.generate_chat_name === true ? await namingProvider(models, request.client_config) : undefined,
     streaming,
     maxTurns,
   })

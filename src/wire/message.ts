@@ -27,5 +27,8 @@ export interface Usage {
   total_tokens: number
   total_cost: number
   reasoning_tokens?: number
+  /** Input and output. */
   audio_tokens?: number
+  /** True when a model call that broke off is part of these figures, as far as it can be guessed. */
+  estimated?: boolean
 }

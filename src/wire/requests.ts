@@ -20,6 +20,15 @@ const providerName = z
   .string()
   .refine((name) => providerNames.has(name), { error: listed(PROVIDER_NAMES) })
   .meta({ enum: PROVIDER_NAMES })
+const BOOLEANS = new Map<unknown, boolean>([
+  ...[1, '1', 'on', 't', 'true', 'y', 'yes'].map((word) => [word, true] as const),
+  ...[0, '0', 'off', 'f', 'false', 'n', 'no'].map((word) => [word, false] as const),
+])
+/** Clients of the original may send words and numbers for booleans. */
+const flag = z.preprocess(
+  (value) => BOOLEANS.get(typeof value === 'string' ? value.toLowerCase() : value) ?? value,
+  z.boolean().nullish(),
+)
 const clientConfig = z
   .object({
     base_url: text.describe("Address of an OpenAI-compatible API, instead of the server's own."),
@@ -45,7 +54,7 @@ const fields = z.object({
     .describe("Merged over the agency's context. Tools see it, the model does not."),
   file_ids: z.array(z.string()).nullish(),
   file_urls: z.record(z.string(), z.string()).nullish(),
-  generate_chat_name: z.boolean().nullish(),
+  generate_chat_name: flag.describe('Ask a model for a name of the conversation afterwards.'),
   client_config: clientConfig.nullish(),
 })
 const cancel = z.object({
@@ -63,7 +72,7 @@ const described = z
     message: z.union([z.string(), z.array(item).min(1)]).describe('A text, or Responses input items.'),
     chat_history: z.array(item).nullish().describe('All earlier new_messages, in their order.'),
   })
-  .extend(fields.omit({ file_ids: true, file_urls: true, generate_chat_name: true }).shape)
+  .extend(fields.omit({ file_ids: true, file_urls: true }).shape)
 
 /** JSON Schemas of the request bodies, by the names the original's OpenAPI document gives them. */
 export const requestSchemas = (): { [name: string]: JsonObject } =>
@@ -178,10 +187,6 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
   }
   later('file_ids', request.file_ids, ['body', 'file_ids'])
   later('file_urls', request.file_urls, ['body', 'file_urls'])
-  if (request.generate_chat_name === true)
-    details.push(
-      valueError(['body', 'generate_chat_name'], 'generate_chat_name is not supported in this version', true),
-    )
   if (typeof config?.base_url === 'string' && !isGatewayUrl(config.base_url))
     details.push(
       valueError(

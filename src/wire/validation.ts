@@ -131,7 +131,8 @@ function outOfBounds(
   return { type, loc: [...loc], msg, input: value, ctx: { [small ? 'min_length' : 'max_length']: limit } }
 }
 
-function valueAt(input: unknown, path: readonly (string | number)[]): unknown {
+/** What stands at a path; undefined where there is nothing. */
+export function valueAt(input: unknown, path: readonly (string | number)[]): unknown {
   let value = input
   for (const part of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined

@@ -8,10 +8,12 @@ type Json = { [key: string]: unknown }
 /** What the scripted model does in one turn. */
 export type Turn =
   | { text: string; deltas?: number; delayMs?: number; usage?: Json }
-  | { calls: { name: string; arguments: Json; id?: string }[] }
+  | { calls: { name: string; arguments: Json; id?: string }[]; usage?: Json }
+  | { output: Json[] }
+  | { json: Json }
   | { status: number; message: string }
   | { hang: true }
-  | { text: string; cut: true }
+  | { text: string; cut: true; deltas?: number; delayMs?: number }
 
 export interface SeenRequest {
   headers: http.IncomingHttpHeaders
@@ -53,6 +55,11 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
       )
       return
     }
+    if ('json' in turn) {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify(turn.json))
+      return
+    }
     if ('hang' in turn) {
       if (body.stream === true) response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
       return
@@ -82,6 +89,7 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
 }
 
 function outputOf(turn: Turn, next: () => number): Json[] {
+  if ('output' in turn) return turn.output
   if ('calls' in turn)
     return turn.calls.map(({ name, arguments: args, id }) => {
       const serial = next()
@@ -125,7 +133,8 @@ function* eventsOf(final: Json, deltas: number | undefined): Generator<Json & { 
       for (const delta of parts) yield { type: 'response.output_text.delta', ...at, content_index: 0, delta }
       yield { type: 'response.output_text.done', ...at, content_index: 0, text }
       yield { type: 'response.content_part.done', ...open, part: { ...open.part, text } }
-    } else yield { type: 'response.function_call_arguments.done', ...at, arguments: item.arguments }
+    } else if (item.type === 'function_call')
+      yield { type: 'response.function_call_arguments.done', ...at, arguments: item.arguments }
     yield { type: 'response.output_item.done', output_index, item }
   }
   yield { type: 'response.completed', response: final }

@@ -1,0 +1,80 @@
+import { modelFailed } from '../errors.ts'
+import { messageText, toModelItem } from '../messages/items.ts'
+import { DEFAULT_MODEL, type ModelEdge, type ModelProvider } from '../models/provider.ts'
+import { isObject } from '../wire/json.ts'
+import type { InputItem, StoredMessage } from '../wire/message.ts'
+import type { ClientConfig } from '../wire/requests.ts'
+import type { RunPlan } from './plan.ts'
+
+const INSTRUCTIONS = `Name this conversation, so that a person finds it again in a list.
+You are given its newest items as JSON: what the user wrote first, then what the assistants made of it. Go by the user's first message; where it says little (a greeting, "go on"), go by the rest.
+The name has 2 to 6 words, in title case and in the user's language, without punctuation, quotes or emojis, and without names of tools or models.`
+const TOO_LONG_OR_SHORT = 'A name has to have 2 to 6 words. Give another one.'
+const RETRIES = 3
+const INPUT_CHARS = 1000
+const NAME_CHARS = 200
+const TIMEOUT_MS = 30_000
+const OUTPUT = {
+  name: 'final_output',
+  strict: true,
+  schema: {
+    type: 'object',
+    properties: { chat_name: { type: 'string', description: 'A name that fits the conversation.' } },
+    required: ['chat_name'],
+    additionalProperties: false,
+  },
+}
+
+/** The request's own way to a model, without what it adds to its agents' calls. @throws GATEWAY_REFUSED */
+export const namingProvider = (edge: ModelEdge, config: ClientConfig | null | undefined): Promise<ModelProvider> =>
+  edge.provider(config && { ...config, model_settings_extra_args: null })
+
+/**
+ * A name for what a run added to a conversation, asked of a model of its own: the original's, or the request's
+ * `client_config.model`, or the demo model where the run used that. The call is not part of the run's usage.
+ * @throws MODEL_FAILED when there is no name of 2 to 6 words after three retries; the signal's reason; after 30 s a
+ *   TimeoutError
+ */
+export async function nameChat(
+  { agency, recipient }: RunPlan,
+  naming: ModelProvider,
+  added: readonly StoredMessage[],
+  signal: AbortSignal,
+): Promise<string> {
+  const spec = agency.role(recipient).agent.model === 'demo' ? 'demo' : DEFAULT_MODEL
+  const model = naming.model(spec, 'chat name')
+  const request = {
+    instructions: INSTRUCTIONS,
+    tools: [],
+    // Other models may know neither of the two.
+    settings: model.name === DEFAULT_MODEL ? { store: false, reasoning: { effort: 'none' } } : {},
+    outputSchema: OUTPUT,
+  }
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
+  let input: InputItem[] = [{ role: 'user', content: describeItems(added) }]
+  for (let attempt = 0; attempt <= RETRIES; attempt++) {
+    const { output } = await model.completeTurn({ ...request, input }, limited)
+    const name = readName(output)
+    if (/^\S+( \S+){1,5}$/.test(name) && name.length <= NAME_CHARS) return name
+    input = [...input, ...output, { role: 'system', content: TOO_LONG_OR_SHORT }]
+  }
+  throw modelFailed('The model gave no name of 2 to 6 words.')
+}
+
+/** The system's notes and embedded files say nothing about what the conversation is about. */
+function describeItems(added: readonly StoredMessage[]): string {
+  const items = added.filter((message) => message.role !== 'system').map(toModelItem)
+  const text = JSON.stringify(items, (_, value: unknown) =>
+    typeof value === 'string' ? value.slice(0, value.startsWith('data:') ? 'data:'.length : INPUT_CHARS) : value,
+  )
+  return text.length > INPUT_CHARS ? `The first ${INPUT_CHARS} characters:\n${text.slice(0, INPUT_CHARS)}` : text
+}
+
+function readName(output: readonly InputItem[]): string {
+  const text = messageText(output.findLast((item) => item.type === 'message') ?? {})
+  try {
+    const answer: unknown = JSON.parse(text)
+    if (isObject(answer) && typeof answer.chat_name === 'string') return answer.chat_name.trim().replace(/\s+/g, ' ')
+  } catch {} // said below
+  throw modelFailed('The model answered the question for a name with something else.')
+}
