@@ -147,7 +147,7 @@ class PartReader {
         this.#finish(part)
         break
       case 'error':
-        throw modelFailed(reasonOf(part.error), part.error)
+        throw failed(part.error)
     }
   }
 
@@ -259,8 +259,10 @@ function waitOf(error: unknown, tries: number): number | undefined {
 /** @throws the signal's reason after an abort */
 function failureOf(error: unknown, signal: AbortSignal): AgencyError {
   signal.throwIfAborted()
-  return error instanceof AgencyError ? error : modelFailed(reasonOf(error), error)
+  return error instanceof AgencyError ? error : failed(error)
 }
+
+const failed = (error: unknown) => modelFailed(reasonOf(error), error instanceof Error ? error : undefined)
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error))

@@ -86,11 +86,12 @@ export const everyProviderAt = (url: string) =>
     OPENROUTER_API_KEY: 'sk-server-openrouter',
   })
 
-/** Writes server-sent events as Anthropic does, with their names. */
-export function writeAnthropic(response: http.ServerResponse, events: readonly Json[], end = true): void {
+/** Writes server-sent events as Anthropic does, with their names; an answer to be given to `startMock`. */
+export function writeAnthropic(response: http.ServerResponse, events: readonly Json[], end = true): true {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   for (const event of events) response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
   if (end) response.end()
+  return true
 }
 
 /** The first event of an Anthropic answer. */
