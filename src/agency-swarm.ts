@@ -5,12 +5,15 @@ import type { RunHooks } from './agency/hooks.ts'
 import { describeAgency } from './agency/metadata.ts'
 import { toData } from './dialects/native.ts'
 import { errorText, unknownAgent } from './errors.ts'
+import { createFileDesk } from './files/desk.ts'
+import { DEFAULT_FILE_LIMITS } from './files/ledger.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, type ModelEdge } from './models/provider.ts'
 import { keysIn } from './models/providers.ts'
+import { attachFiles, namesFiles } from './runs/attach-files.ts'
 import { namingProvider } from './runs/chat-name.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
-import { planRun } from './runs/plan.ts'
+import { planRun, type RunPlan } from './runs/plan.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
 import type { JsonObject } from './wire/json.ts'
 import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
@@ -34,6 +37,12 @@ export interface RunOptions {
   generateChatName?: boolean
   /** Listeners of this run. */
   hooks?: RunHooks
+  /** Ids of files that the provider has, attached to the message. */
+  fileIds?: readonly string[]
+  /** File name -> http(s) address, or local path in one of `allowedLocalFileDirs`: fetched, stored with the provider and attached. */
+  fileUrls?: { readonly [name: string]: string }
+  /** Directories whose files `fileUrls` may name. Default none. */
+  allowedLocalFileDirs?: readonly string[]
   /** Aborting it cancels the run at once. */
   signal?: AbortSignal
 }
@@ -49,6 +58,8 @@ export interface AgencyResult {
   chatName?: string
   /** True when the run was stopped before its end. */
   cancelled: boolean
+  /** Name -> stored id of what `fileUrls` named. */
+  fileIdsMap?: { readonly [name: string]: string }
 }
 
 /** A run that is being watched: iterate it for the events of the wire (the content of a frame's `data`). */
@@ -140,7 +151,7 @@ export class Agency extends AgencyGraph {
       streaming,
       maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
     })
-    const run = this.#runs().start(plan, this)
+    const run = this.#runs().start(await withFiles(plan, options), this)
     const onAbort = () => run.stop('immediate')
     signal?.addEventListener('abort', onAbort, { once: true })
     const watch = async ({ done }: Run): Promise<AgencyResult> => {
@@ -151,10 +162,17 @@ export class Agency extends AgencyGraph {
     return { run, watch }
   }
 
-  #finish({ error, finalOutput, newMessages, usage, chatName, cancelled }: RunSummary): AgencyResult {
+  #finish({ error, finalOutput, newMessages, usage, fileIdsMap, chatName, cancelled }: RunSummary): AgencyResult {
     if (this.loadThreads === undefined) this.#messages = [...this.#messages, ...newMessages]
     if (error !== undefined) throw error
-    return { finalOutput, newMessages, usage, ...(chatName === undefined ? {} : { chatName }), cancelled }
+    return {
+      finalOutput,
+      newMessages,
+      usage,
+      ...(fileIdsMap === undefined ? {} : { fileIdsMap }),
+      ...(chatName === undefined ? {} : { chatName }),
+      cancelled,
+    }
   }
 
   #models(): ModelEdge {
@@ -170,6 +188,20 @@ export class Agency extends AgencyGraph {
     this.#hub ??= createHub()
     return this.#hub
   }
+}
+
+/** The plan with the files of an in-process run; its caller is told what a provider says. */
+async function withFiles(plan: RunPlan, options: RunOptions): Promise<RunPlan> {
+  if (!namesFiles(options)) return plan
+  const desk = createFileDesk({
+    limits: DEFAULT_FILE_LIMITS,
+    allowedLocalFileDirs: options.allowedLocalFileDirs,
+    trustedFileOrigins: [],
+    explain: (error) => `(${errorText(error)})`,
+    log: () => {}, // the caller gets the error itself
+    warn: (text) => console.warn(text),
+  })
+  return attachFiles(plan, options, desk, options.signal ?? new AbortController().signal)
 }
 
 function createHub(): Hub {

@@ -1,5 +1,7 @@
 import { AgencyGraph } from './agency/agency.ts'
-import { duplicateName, factoryFailed, invalidOption, nothingToServe } from './errors.ts'
+import { duplicateName, errorText, factoryFailed, invalidOption, nothingToServe, shuttingDown } from './errors.ts'
+import { createFileDesk } from './files/desk.ts'
+import { DEFAULT_FILE_LIMITS, type FileLimits } from './files/ledger.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge } from './models/provider.ts'
 import { keysIn } from './models/providers.ts'
@@ -27,12 +29,18 @@ export interface BuildOptions {
   corsOrigins?: readonly string[]
   /** Origins that a request's `client_config.base_url` may name although they are not on the public internet, and which may get the server's own key. Default none. */
   trustedModelOrigins?: readonly string[]
+  /** Directories whose files `file_urls` may name by path; `~` is the home folder. Default none: local files are refused. */
+  allowedLocalFileDirs?: readonly string[]
+  /** Origins that `file_urls` may name although they are not on the public internet. Default none. */
+  trustedFileOrigins?: readonly string[]
   /** Keep a log of every request that carries `x-agency-log-id`, read once at `/get_logs`. Default false. */
   enableLogging?: boolean
   /** Where those logs are kept. Default `activity-logs`. */
   logsDir?: string
   /** Start without the keys that agents need: every request then has to bring `client_config.api_key` or `litellm_keys`. Default false. */
   keyPerRequest?: boolean
+  /** The stream endpoint speaks AG-UI; `get_response` and `cancel_response_stream` are then not there. Default false. */
+  enableAgui?: boolean
   /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
   streamScalars?: 'json' | 'python'
   /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
@@ -52,7 +60,7 @@ export interface BuildOptions {
   limits?: Partial<Limits>
 }
 
-export interface Limits {
+export interface Limits extends FileLimits {
   /** Largest request body, in bytes. Default 32 MiB; of no effect in the plugin, where your app's `bodyLimit` counts. */
   bodyBytes: number
   /** How far a stream's reader may fall behind before the model's stream waits for it, in bytes. Default 4 MiB. */
@@ -74,6 +82,7 @@ export const DEFAULT_LIMITS: Limits = {
   drainMs: 30_000,
   logBytes: 1024 * 1024,
   logFiles: 1000,
+  ...DEFAULT_FILE_LIMITS,
 }
 const OPTIONS = new Set<string>([
   'agencies',
@@ -81,7 +90,10 @@ const OPTIONS = new Set<string>([
   'appTokenEnv',
   'corsOrigins',
   'trustedModelOrigins',
+  'allowedLocalFileDirs',
+  'trustedFileOrigins',
   'keyPerRequest',
+  'enableAgui',
   'streamScalars',
   'heartbeatMs',
   'maxTurns',
@@ -143,14 +155,24 @@ export async function createServices(options: BuildOptions, more: readonly strin
   })
   for (const { preview } of agencies)
     for (const { name, model } of preview.agents) await models.check(model, name, options.keyPerRequest === true)
+  const files = createFileDesk({
+    limits,
+    allowedLocalFileDirs: options.allowedLocalFileDirs,
+    trustedFileOrigins: options.trustedFileOrigins ?? [],
+    explain: options.exposeErrors ? (error) => `(${errorText(error)})` : causeOf,
+    log: (message, error, mask) => logError(new Error(message, { cause: error }), mask),
+    warn,
+  })
   let stopping = false
   const services: Services = {
     agencies,
     tools,
     hub,
     models,
+    files,
     price,
     streamScalars: options.streamScalars ?? 'json',
+    agui: options.enableAgui ?? false,
     heartbeatMs: options.heartbeatMs ?? 15_000,
     maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
     requestLog: options.enableLogging
@@ -170,7 +192,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
   /** Refuses new work, waits for the running, then ends what is left. */
   const drain = async () => {
     stopping = true
-    await hub.drain(limits.drainMs)
+    await Promise.all([files.stop(shuttingDown()), hub.drain(limits.drainMs)])
     await services.requestLog?.flush()
   }
   return { shell, limits, drain, close: () => models.close() }
@@ -190,11 +212,13 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
     throw invalidOption(
       `serverUrl is "${options.serverUrl}", which is no address such as "https://agents.example.com".`,
     )
-  for (const origin of options.trustedModelOrigins ?? [])
-    if (URL.parse(origin) === null)
-      throw invalidOption(
-        `trustedModelOrigins has "${origin}", which is no address such as "https://gateway.example.com".`,
-      )
+  for (const name of ['trustedModelOrigins', 'trustedFileOrigins'] as const)
+    for (const origin of options[name] ?? [])
+      if (URL.parse(origin) === null)
+        throw invalidOption(`${name} has "${origin}", which is no address such as "https://gateway.example.com".`)
+  const dirs: unknown = options.allowedLocalFileDirs ?? []
+  if (!Array.isArray(dirs) || dirs.some((entry) => typeof entry !== 'string' || entry === ''))
+    throw invalidOption('allowedLocalFileDirs is a list of directories such as ["/srv/uploads", "~/shared"].')
 }
 
 async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Promise<ServedAgency> {
@@ -219,6 +243,9 @@ function refuseTwins(kind: string, names: readonly string[]): void {
   const twin = names.find((name, index) => names.indexOf(name) !== index)
   if (twin !== undefined) throw duplicateName(`Two ${kind} served under the name "${twin}". Rename one of them.`)
 }
+
+/** What a caller may know about a provider's error. */
+const causeOf = (error: unknown): string => `(cause: ${error instanceof Error ? error.constructor.name : 'Error'})`
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'INVALID_TOOL'
   | 'INVALID_REQUEST'
   | 'EMPTY_MESSAGE'
+  | 'NOTHING_TO_ANSWER'
   | 'GUARDRAIL_TRIPPED'
   | 'RUN_FAILED'
   | 'MODEL_FAILED'
@@ -25,6 +26,8 @@ export type ErrorCode =
   | 'SHUTTING_DOWN'
   | 'GATEWAY_REFUSED'
   | 'FACTORY_FAILED'
+  | 'FILE_FAILED'
+  | 'CLIENT_GONE'
   | 'PORT_TAKEN'
 
 /** An error with a stable `code`, the HTTP status it answers with, and a sentence for a person. The `cause` stays inside. */
@@ -72,6 +75,22 @@ export const runNotFound = (runId: string) =>
   new AgencyError('RUN_NOT_FOUND', 404, `Run '${runId}' not found or already completed`)
 export const shuttingDown = () =>
   new AgencyError('SHUTTING_DOWN', 503, 'The server is shutting down and takes no new work. Try again in a moment.')
+
+export const clientGone = () => new AgencyError('CLIENT_GONE', 499, 'The client left before its answer.')
+
+// ---- files: answered with 200 and `{ error }`, as the original does (docs/wire.md, "Files")
+const fileFailed = (sentence: string, cause: unknown) =>
+  new AgencyError('FILE_FAILED', 200, sentence, cause === undefined ? undefined : { cause })
+export const fileUrlFailed = (reason: string, cause?: unknown) =>
+  fileFailed(`Error downloading file from provided urls: ${reason}`, cause)
+export const fileIdFailed = (reason: string, cause?: unknown) =>
+  fileFailed(`Error attaching file_ids: ${reason}`, cause)
+
+export const filesNeedKey = (agent: string) =>
+  fileFailed(
+    `The files for agent ${agent} cannot be stored: there is no key for the Files API. Set OPENAI_API_KEY, or send client_config.api_key.`,
+    undefined,
+  )
 
 // ---- models
 /** @param provider whose key is missing, and the variables that may hold it; default: OpenAI */
@@ -132,6 +151,9 @@ export const gatewayRefused = (host: string) =>
 /** What a tripped guardrail has to say; undefined for any other error. */
 export const guidanceOf = (error: unknown): string | undefined =>
   error instanceof AgencyError && error.code === 'GUARDRAIL_TRIPPED' ? errorText(error.cause) : undefined
+/** Told in the stream that was asked for. */
+export const nothingToAnswer = (reason: string) =>
+  new AgencyError('NOTHING_TO_ANSWER', 200, `There is nothing to answer: ${reason}.`)
 export const emptyMessage = () => new AgencyError('EMPTY_MESSAGE', 422, 'message cannot be empty')
 /** The `cause` carries the guidance. */
 export const guardrailTripped = (kind: 'InputGuardrail' | 'OutputGuardrail', guidance: string) =>

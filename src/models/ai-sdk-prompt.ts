@@ -111,8 +111,8 @@ function toParts(content: unknown, provider: string): (TextPart | FilePart)[] {
     .map((part) => toFile(part, provider) ?? { type: 'text', text: String(part.text ?? '') })
 }
 
-/** A file or image of a message; undefined for anything else. */
-function toFile(part: JsonObject, provider: string): FilePart | undefined {
+/** A file or image of a message, or a note about one that the provider cannot have; undefined for anything else. */
+function toFile(part: JsonObject, provider: string): FilePart | TextPart | undefined {
   const image = part.type === 'input_image'
   const filename = typeof part.filename === 'string' ? { filename: part.filename } : {}
   if (part.type === 'input_audio' && isObject(part.input_audio)) {
@@ -135,6 +135,9 @@ function toFile(part: JsonObject, provider: string): FilePart | undefined {
       return { type: 'file', data: { type: 'url', url }, mediaType: mediaTypeOf(url.pathname, image), ...filename }
   }
   if (typeof part.file_id !== 'string') return undefined
+  // OpenAI keeps what `file_ids` and `file_urls` name; the model is told, so that it can tell.
+  if (part.file_id.startsWith('file-') && provider !== 'openai')
+    return { type: 'text', text: `(The ${image ? 'image' : 'file'} ${part.file_id} cannot be shown to this model.)` }
   const mediaType = mediaTypeOf(String(part.filename ?? ''), image)
   return { type: 'file', data: { type: 'reference', reference: { [provider]: part.file_id } }, mediaType, ...filename }
 }

@@ -93,6 +93,9 @@ function textOf(content: unknown): string {
 function toContent(content: unknown): unknown {
   if (!Array.isArray(content)) return textOf(content)
   return content.filter(isObject).map((part) => {
+    // This API knows no stored images; the model is told, so that it can tell.
+    if (part.type === 'input_image' && part.image_url == null)
+      return { type: 'text', text: `(The image ${part.file_id} cannot be shown to this model.)` }
     if (part.type === 'input_image')
       return { type: 'image_url', image_url: { url: part.image_url, detail: part.detail ?? 'auto' } }
     if (part.type === 'input_file')

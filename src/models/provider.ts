@@ -1,5 +1,7 @@
 import type OpenAI from 'openai'
-import { invalidOption, languageModelVersion } from '../errors.ts'
+import { filesNeedKey, invalidOption, languageModelVersion } from '../errors.ts'
+import { openaiFileStore } from '../files/openai-store.ts'
+import type { FileStore } from '../files/store.ts'
 import { createFetch, toWebFetch } from '../net/http.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import { aiSdkModel, isLanguageModel, type LanguageModel, namespaceOf } from './ai-sdk.ts'
@@ -48,6 +50,8 @@ export interface ModelEdgeOptions extends ServerSettings {
 export interface ModelProvider {
   /** @throws MISSING_API_KEY, MODEL_NOT_SUPPORTED */
   model(spec: ModelSpec | undefined, agentName: string): Model
+  /** Where the files of a run with this model are kept: the Files API behind the same client and key. @throws FILE_FAILED */
+  files(spec: ModelSpec | undefined, agentName: string): FileStore
 }
 
 export interface ModelEdge {
@@ -84,6 +88,7 @@ export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
   const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(CONNECTIONS))
   const open = createFetch(pool)
   const guardedFetch = createFetch(guarded)
+  // One for all requests: a demo's files are still there when the conversation goes on.
   const demo = once(async () => {
     const { default: OpenAI } = await import('openai')
     const { createDemoFetch } = await import('./demo.ts')
@@ -182,12 +187,17 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
     models.set(key, model)
     return model
   }
-  /** A model with a client of its own; the request's key and headers go over it, a `base_url` goes round it. */
-  const withOwnClient = ({ kind, name, client }: ApiModel & { client: OpenAI }): Model => {
-    const { api_key } = config ?? {}
-    const opened = async () => (api_key ? client.withOptions({ apiKey: api_key }) : client)
+  /** The client that an agent's model brings along; the request's key goes over it, a `base_url` or another provider round it. */
+  const ownClientOf = (spec: ModelSpec | undefined): (() => Promise<OpenAI>) | undefined => {
+    if (typeof spec !== 'object' || !('kind' in spec)) return
+    const { client } = spec
+    const { api_key, base_url, model } = config ?? {}
+    if (client === undefined || base_url != null || /^(litellm|openrouter)\//.test(model ?? '')) return
+    return async () => (api_key ? client.withOptions({ apiKey: api_key }) : client)
+  }
+  const withOwnClient = ({ kind, name }: ApiModel, client: () => Promise<OpenAI>): Model => {
     const chosen = config?.model ?? undefined
-    const given = { client: opened, name: chosen ?? name, extraArgs, headers }
+    const given = { client, name: chosen ?? name, extraArgs, headers }
     const made = kind === 'responses' ? responsesModel(given) : chatModel(given)
     return chosen === undefined ? made : withoutFamilySettings(made)
   }
@@ -195,9 +205,8 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
     model(spec, agentName) {
       if (typeof spec !== 'object') return named(spec, agentName)
       if ('kind' in spec) {
-        const { client } = spec
-        const elsewhere = config?.base_url != null || /^(litellm|openrouter)\//.test(config?.model ?? '')
-        return client === undefined || elsewhere ? named(spec, agentName) : withOwnClient({ ...spec, client })
+        const client = ownClientOf(spec)
+        return client === undefined ? named(spec, agentName) : withOwnClient(spec, client)
       }
       if (config !== undefined && !leftAlone.has(agentName)) {
         leftAlone.add(agentName)
@@ -206,6 +215,15 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
       const known = shared.own.get(spec) ?? checkObject(spec, agentName)
       shared.own.set(spec, known)
       return known
+    },
+    files(spec, agentName) {
+      if ((config?.model ?? spec) === 'demo') return openaiFileStore(shared.demo)
+      const own = ownClientOf(spec)
+      if (own !== undefined) return openaiFileStore(own)
+      const wanted = { name: DEFAULT_MODEL, overChat: false, verbatim: true, chosenByRequest: false, agent: agentName }
+      const route = routeModel(wanted, options, config, false)
+      if (route.apiKey === undefined && !route.foreign) throw filesNeedKey(agentName)
+      return openaiFileStore(clientOf(route))
     },
   }
 }

@@ -1,6 +1,7 @@
 import { composeInstructions } from '../agency/instructions.ts'
 import { dueReminders } from '../agency/reminders.ts'
 import { modelFailed } from '../errors.ts'
+import { addUnstored } from '../files/attach.ts'
 import { toModelItem } from '../messages/items.ts'
 import type { Model, ModelResponse, TurnRequest } from '../models/model.ts'
 import { addResponse, estimateUsage } from '../models/usage.ts'
@@ -40,7 +41,8 @@ export async function askModel(run: RunState, conversation: Conversation): Promi
 async function compose(run: RunState, conversation: Conversation, model: Model): Promise<TurnRequest> {
   const { role, base, own, ask, context, newUserMessage } = conversation
   const { agent } = role
-  const { sharedInstructions } = run.plan.agency
+  const { agency, unstoredParts } = run.plan
+  const said = ask.depth === 0 ? addUnstored(base, unstoredParts) : base
   const { systemReminders } = agent
   const progress = progressOf(conversation)
   const reminders =
@@ -50,8 +52,8 @@ async function compose(run: RunState, conversation: Conversation, model: Model):
   conversation.newUserMessage = false
   progress.toolCallsBefore = progress.toolCalls
   return {
-    instructions: await composeInstructions(sharedInstructions, agent, ask.additionalInstructions, context),
-    input: [...reminders, ...base, ...own.map(toModelItem)],
+    instructions: await composeInstructions(agency.sharedInstructions, agent, ask.additionalInstructions, context),
+    input: [...reminders, ...said, ...own.map(toModelItem)],
     ...(await equip(run, conversation, model)),
     itemIds: itemIdsOf(conversation),
     ...(agent.outputType === undefined

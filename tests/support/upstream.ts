@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createFilesApi } from './files-api.ts'
 
 type Json = { [key: string]: unknown }
 
@@ -33,13 +34,15 @@ async function listen(server: http.Server) {
   return { origin, baseURL: `${origin}/v1`, close }
 }
 
-/** A scripted Responses API on a real HTTP server: each request asks `script` what to do. */
+/** A scripted Responses API on a real HTTP server, with a Files API beside it: each request asks `script` what to do. */
 export async function startUpstream(script: (body: Json, index: number) => Turn) {
   const seen: SeenRequest[] = []
+  const files = createFilesApi()
   let serial = 0
   const server = http.createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
+    if (request.url?.startsWith('/v1/files')) return files.handle(request, response, Buffer.concat(chunks))
     const body: Json = JSON.parse(Buffer.concat(chunks).toString('utf8'))
     const aborted = new Promise<void>((resolve) => {
       response.once('close', () => {
@@ -85,7 +88,7 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
     }
     response.end()
   })
-  return { ...(await listen(server)), seen }
+  return { ...(await listen(server)), seen, files }
 }
 
 function outputOf(turn: Turn, next: () => number): Json[] {
