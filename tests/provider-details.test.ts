@@ -261,6 +261,8 @@ test('images, files and notes of the system reach Anthropic and Gemini in their 
         { type: 'input_image', image_url: 'https://pictures.example/cat.webp' },
         { type: 'input_file', filename: 'a.pdf', file_data: 'data:application/pdf;base64,BBBB' },
         { type: 'input_file', file_url: 'https://files.example/b.pdf' },
+        { type: 'input_file', file_id: 'file_theirs' },
+        { type: 'input_image', file_id: 'file-at-openai' },
       ],
     },
   ]
@@ -334,6 +336,8 @@ test('images, files and notes of the system reach Anthropic and Gemini in their 
         { type: 'image', source: { type: 'url', url: 'https://pictures.example/cat.webp' } },
         { type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: 'BBBB' } },
         { type: 'document', source: { type: 'url', url: 'https://files.example/b.pdf' } },
+        { type: 'document', source: { type: 'file', file_id: 'file_theirs' } },
+        { type: 'text', text: '(The image file-at-openai cannot be shown to this model.)' },
       ],
     },
   ])
@@ -344,6 +348,8 @@ test('images, files and notes of the system reach Anthropic and Gemini in their 
     '"mimeType":"image/webp","fileUri":"https://pictures.example/cat.webp"',
     '"mimeType":"application/pdf","data":"BBBB"',
     '"data":"CCCC"',
+    '"fileUri":"file_theirs"',
+    'image file-at-openai cannot be shown',
   ])
     expect(parts).toContain(data)
   expect(JSON.stringify(seen.map(({ body }) => body))).not.toMatch(/of OpenAI|web_search/)

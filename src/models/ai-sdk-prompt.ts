@@ -2,8 +2,9 @@ import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { TurnRequest } from './model.ts'
 
+type Json = null | string | number | boolean | Json[] | { [key: string]: Json }
 /** What one provider wants back, under its own name. */
-type ProviderOptions = { [provider: string]: JsonObject }
+type ProviderOptions = { [provider: string]: { [key: string]: Json } }
 type Extras = { providerOptions?: ProviderOptions }
 type FileData =
   | { type: 'data'; data: string }
@@ -111,6 +112,9 @@ function toParts(content: unknown, provider: string): (TextPart | FilePart)[] {
     .map((part) => toFile(part, provider) ?? { type: 'text', text: String(part.text ?? '') })
 }
 
+/** Ids of files at OpenAI and Azure. */
+const OPENAI_FILE = /^(file|assistant)-/
+
 /** A file or image of a message, or a note about one that the provider cannot have; undefined for anything else. */
 function toFile(part: JsonObject, provider: string): FilePart | TextPart | undefined {
   const image = part.type === 'input_image'
@@ -136,7 +140,7 @@ function toFile(part: JsonObject, provider: string): FilePart | TextPart | undef
   }
   if (typeof part.file_id !== 'string') return undefined
   // OpenAI keeps what `file_ids` and `file_urls` name; the model is told, so that it can tell.
-  if (part.file_id.startsWith('file-') && provider !== 'openai')
+  if (OPENAI_FILE.test(part.file_id) && provider !== 'openai')
     return { type: 'text', text: `(The ${image ? 'image' : 'file'} ${part.file_id} cannot be shown to this model.)` }
   const mediaType = mediaTypeOf(String(part.filename ?? ''), image)
   return { type: 'file', data: { type: 'reference', reference: { [provider]: part.file_id } }, mediaType, ...filename }

@@ -44,6 +44,11 @@ const answer = await fetch(\`\${server.url}/solo/get_response\`, {
   body: JSON.stringify({ message: 'Hello' }),
 })
 const { response } = (await answer.json()) as { response: string }
+process.env.ANTHROPIC_API_KEY = 'none'
+const claude = new Agency(new Agent({ name: 'Claude', model: 'anthropic/claude-sonnet-4-5' }))
+const refusals = [claude.getResponse('Hi'), claude.serve({ host: '127.0.0.1', port: 0, banner: false })]
+for (const { reason } of (await Promise.allSettled(refusals)) as PromiseRejectedResult[])
+  if (!String(reason).includes("npm install @ai-sdk/anthropic")) throw new Error(\`No hint: \${reason}\`)
 await server.close()
 if (!response.includes('demo model') || typeof agencySwarm !== 'function') throw new Error(response)
 // @ts-expect-error a port is a number
