@@ -95,6 +95,8 @@ export const requestSchemas = (): { [name: string]: JsonObject } =>
 
 export type ClientConfig = z.infer<typeof clientConfig>
 export type CancelRequest = z.infer<typeof cancel>
+/** What a caller writes; an `AgencyRequest` is what became of it. */
+export type AgencyRequestBody = z.infer<typeof agencyRequestSchema>
 /** What a request may carry beside its message, in every protocol. */
 export type RequestFields = z.infer<typeof fields> & {
   chat_history: StoredMessage[]
