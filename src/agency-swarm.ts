@@ -5,10 +5,12 @@ import type { RunHooks } from './agency/hooks.ts'
 import { describeAgency } from './agency/metadata.ts'
 import { toData } from './dialects/native.ts'
 import { unknownAgent } from './errors.ts'
+import { type Limits, readLimits } from './limits.ts'
 import { createModelEdge, type ModelEdge } from './models/provider.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
 import { planRun } from './runs/plan.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
+import { loadConversation } from './threads/load.ts'
 import type { JsonObject } from './wire/json.ts'
 import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
 import { createRedactor } from './wire/redact.ts'
@@ -21,7 +23,7 @@ export interface RunOptions {
   contextOverride?: { [key: string]: unknown }
   /** Added to the recipient's instructions for this run. */
   additionalInstructions?: string
-  /** Model turns over the whole tree of agents; null lifts the limit. Default 100. */
+  /** Model turns over the whole tree of agents; null lifts the limit. Default: `AGENCY_MAX_TURNS`, else 100. */
   maxTurns?: number | null
   /** Another address, key or model for this run, in the wire's names. */
   clientConfig?: ClientConfig
@@ -58,12 +60,13 @@ export interface AgencyStream extends AsyncIterable<JsonObject> {
 export class Agency extends AgencyGraph {
   #edge: ModelEdge | undefined
   #hub: Hub | undefined
+  #bounds: Limits | undefined
   /** The conversation of in-process runs, for an agency without `loadThreads`. */
   #messages: StoredMessage[] = []
 
   /**
    * Runs the agency in this process and gives its answer.
-   * @throws UNKNOWN_AGENT, MISSING_API_KEY, MODEL_FAILED, TURN_LIMIT and whatever else ended the run
+   * @throws UNKNOWN_AGENT, MISSING_API_KEY, THREADS_FAILED, MODEL_FAILED, TURN_LIMIT, TIME_LIMIT and whatever else ended the run
    */
   async getResponse(message: string | InputItem[], options: RunOptions = {}): Promise<AgencyResult> {
     const { run, watch } = await this.#start(message, options, false)
@@ -119,14 +122,17 @@ export class Agency extends AgencyGraph {
       throw unknownAgent(recipientAgent.name, this.agentNames)
     const plan = planRun(this, await this.#models().provider(clientConfig), {
       message,
-      history: this.loadThreads === undefined ? this.#messages : await this.loadThreads(),
+      history: await loadConversation(this.loadThreads, {
+        sent: this.#messages,
+        callbackMs: this.#limits().callbackMs,
+      }),
       recipient,
       additionalInstructions: options.additionalInstructions,
       userContext: contextOverride === undefined ? this.userContext : { ...this.userContext, ...contextOverride },
       secrets: secretsOf(clientConfig),
       hooks: options.hooks,
       streaming,
-      maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
+      maxTurns: options.maxTurns === undefined ? this.#limits().maxTurns : options.maxTurns,
     })
     const run = this.#runs().start(plan, this)
     const onAbort = () => run.stop('immediate')
@@ -151,17 +157,23 @@ export class Agency extends AgencyGraph {
       apiKey: OPENAI_API_KEY || undefined,
       baseURL: OPENAI_BASE_URL || undefined,
       trustedModelOrigins: [],
+      limits: this.#limits(),
       log: (text) => console.warn(text),
     })
     return this.#edge
   }
 
+  /** What the environment says; there are no other limits in process. */
+  #limits(): Limits {
+    this.#bounds ??= readLimits()
+    return this.#bounds
+  }
+
   #runs(): Hub {
     this.#hub ??= new Hub({
-      slowReaderBytes: 4 * 1024 * 1024,
-      idleTimeoutMs: 75_000,
+      limits: { ...this.#limits(), concurrentRuns: Number.POSITIVE_INFINITY },
       exposeErrors: true,
-      redact: createRedactor([process.env.OPENAI_API_KEY]),
+      redact: createRedactor(() => [process.env.OPENAI_API_KEY]),
       log: () => {}, // the caller gets the error itself
     })
     return this.#hub

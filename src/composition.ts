@@ -1,5 +1,7 @@
+import { homedir } from 'node:os'
 import { AgencyGraph } from './agency/agency.ts'
-import { duplicateName, factoryFailed, invalidOption, missingApiKey, nothingToServe } from './errors.ts'
+import { duplicateName, factoryFailed, invalidOption, missingApiKey, missingToken, nothingToServe } from './errors.ts'
+import { type Limits, readLimits } from './limits.ts'
 import { createModelEdge, describeModel } from './models/provider.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
@@ -8,7 +10,7 @@ import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
 import { asFunctionTool, type ToolClass } from './tools/base-tool.ts'
 import type { FunctionTool } from './tools/tool.ts'
-import { createRedactor } from './wire/redact.ts'
+import { createRedactor, type Redact, toLogLine, withoutPlaces } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
 export type AgencyFactory = (callbacks: AgencyCallbacks) => AgencyGraph | Promise<AgencyGraph>
@@ -35,7 +37,7 @@ export interface BuildOptions {
   streamScalars?: 'json' | 'python'
   /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
   heartbeatMs?: number
-  /** Model turns of one request over its whole tree of agents; null lifts the limit. Default 100. */
+  /** Another way to write `limits.maxTurns`. */
   maxTurns?: number | null
   /** Let callers see the provider's own error texts. For development. Default false. */
   exposeErrors?: boolean
@@ -45,32 +47,12 @@ export interface BuildOptions {
   protectDocs?: boolean
   /** The server's address in the OpenAPI document. Default: the address the document was asked for at. */
   serverUrl?: string
+  /** Bounds of everything; their defaults stand in docs/security.md. Each has an environment variable too; the option wins. */
   limits?: Partial<Limits>
+  /** Refuse to start without a token. Default false. */
+  requireAuth?: boolean
 }
 
-export interface Limits {
-  /** Largest request body, in bytes. Default 32 MiB; of no effect in the plugin, where your app's `bodyLimit` counts. */
-  bodyBytes: number
-  /** How far a stream's reader may fall behind before the model's stream waits for it, in bytes. Default 4 MiB. */
-  slowReaderBytes: number
-  /** How long such a reader may take nothing before its run is stopped, in milliseconds. Default 75,000. */
-  idleTimeoutMs: number
-  /** How long a stop waits for running work, in milliseconds. Default 30,000. */
-  drainMs: number
-  /** A request log takes no more lines beyond this size, in bytes. Default 1 MiB. */
-  logBytes: number
-  /** Request logs that are kept; beyond it the oldest go. Default 1,000. */
-  logFiles: number
-}
-
-export const DEFAULT_LIMITS: Limits = {
-  bodyBytes: 32 * 1024 * 1024,
-  slowReaderBytes: 4 * 1024 * 1024,
-  idleTimeoutMs: 75_000,
-  drainMs: 30_000,
-  logBytes: 1024 * 1024,
-  logFiles: 1000,
-}
 const OPTIONS = new Set<string>([
   'agencies',
   'tools',
@@ -88,21 +70,25 @@ const OPTIONS = new Set<string>([
   'protectDocs',
   'serverUrl',
   'limits',
+  'requireAuth',
 ] satisfies (keyof BuildOptions)[])
 const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp'])
 
 /**
  * Everything behind the routes, made from options and environment.
  * @param more names of options that the caller handles itself
- * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, FACTORY_FAILED
+ * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, MISSING_TOKEN, FACTORY_FAILED
  */
 export async function createServices(options: BuildOptions, more: readonly string[] = []) {
   checkOptions(options, more)
-  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const limits = readAllLimits(options)
   const env = process.env
-  const token = env[options.appTokenEnv ?? 'APP_TOKEN'] || undefined
-  const redact = createRedactor([token, env.OPENAI_API_KEY])
-  const logError = (error: unknown, mask = (text: string) => text) => console.error(redact(mask(describe(error))))
+  const token = readToken(options)
+  const mask = createRedactor(() => [token, env.OPENAI_API_KEY])
+  const folders = [process.cwd(), homedir()]
+  const redact = (text: string) => withoutPlaces(mask(text), folders)
+  const logError = (error: unknown, own: Redact = (text) => text) =>
+    console.error(toLogLine(mask(own(describe(error)))))
   const tools = (options.tools ?? []).map(asFunctionTool)
   const agencies = await Promise.all(
     Object.entries(options.agencies ?? {}).map(([name, value]) => readAgency(name, value)),
@@ -118,18 +104,18 @@ export async function createServices(options: BuildOptions, more: readonly strin
   )
   if (!env.OPENAI_API_KEY && options.keyPerRequest !== true) for (const { preview } of agencies) requireKeyless(preview)
   const hub = new Hub({
-    slowReaderBytes: limits.slowReaderBytes,
-    idleTimeoutMs: limits.idleTimeoutMs,
+    limits,
     exposeErrors: options.exposeErrors ?? false,
     onEvent: options.onEvent,
     redact,
-    log: (message, error, mask) => logError(new Error(message, { cause: error }), mask),
+    log: (message, error, own) => logError(new Error(message, { cause: error }), own),
   })
   const models = createModelEdge({
     apiKey: env.OPENAI_API_KEY || undefined,
     baseURL: env.OPENAI_BASE_URL || undefined,
     trustedModelOrigins: options.trustedModelOrigins ?? [],
-    log: (message) => console.warn(redact(message)),
+    limits,
+    log: (message) => console.warn(toLogLine(mask(message))),
   })
   let stopping = false
   const services: Services = {
@@ -139,7 +125,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     models,
     streamScalars: options.streamScalars ?? 'json',
     heartbeatMs: options.heartbeatMs ?? 15_000,
-    maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
+    limits,
     requestLog: options.enableLogging
       ? openLog(options.logsDir ?? 'activity-logs', limits, redact, logError)
       : undefined,
@@ -160,7 +146,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     await hub.drain(limits.drainMs)
     await services.requestLog?.flush()
   }
-  return { shell, limits, drain, close: () => models.close() }
+  return { shell, drain, close: () => models.close() }
 }
 
 const openLog = (folder: string, limits: Limits, redact: (text: string) => string, onError: (error: unknown) => void) =>
@@ -177,11 +163,6 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
         : `serve() has no option "${key}" in this version. Known options: ${[...known].join(', ')}.`,
     )
   }
-  for (const [name, value] of Object.entries(options.limits ?? {}))
-    if (!(name in DEFAULT_LIMITS) || !Number.isFinite(value) || value < 0)
-      throw invalidOption(
-        `limits.${name} = ${value} is no limit of this server. Known: ${Object.keys(DEFAULT_LIMITS).join(', ')}, each a number.`,
-      )
   if (options.serverUrl !== undefined && URL.parse(options.serverUrl) === null)
     throw invalidOption(
       `serverUrl is "${options.serverUrl}", which is no address such as "https://agents.example.com".`,
@@ -191,6 +172,24 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
       throw invalidOption(
         `trustedModelOrigins has "${origin}", which is no address such as "https://gateway.example.com".`,
       )
+}
+
+function readAllLimits({ limits, maxTurns }: BuildOptions): Limits {
+  if (maxTurns === undefined) return readLimits(limits)
+  if (limits?.maxTurns !== undefined)
+    throw invalidOption('maxTurns and limits.maxTurns are the same limit. Give one of them.')
+  return readLimits({ ...limits, maxTurns })
+}
+
+/** The bearer token; undefined when none is set. */
+function readToken({ appTokenEnv = 'APP_TOKEN', requireAuth = false }: BuildOptions): string | undefined {
+  const token = process.env[appTokenEnv] || undefined
+  if (token === undefined && requireAuth) throw missingToken(appTokenEnv)
+  if (token !== undefined && (token.trim() !== token || /\p{Cc}/u.test(token)))
+    throw invalidOption(
+      `${appTokenEnv} begins or ends with a blank or has a control character in it, so no caller could send it.`,
+    )
+  return token
 }
 
 async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Promise<ServedAgency> {
@@ -226,5 +225,5 @@ function requireKeyless(agency: AgencyGraph): void {
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause === undefined ? '' : describe(error.cause)
-  return `${error.message}${cause === '' || cause === error.message ? '' : ` (${cause})`}`.replace(/[^\P{Cc}]/gu, ' ')
+  return `${error.message}${cause === '' || cause === error.message ? '' : ` (${cause})`}`
 }

@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'UNKNOWN_AGENT'
   | 'AGENT_FROZEN'
   | 'MISSING_API_KEY'
+  | 'MISSING_TOKEN'
   | 'MODEL_NOT_SUPPORTED'
   | 'INVALID_TOOL'
   | 'INVALID_REQUEST'
@@ -19,8 +20,14 @@ export type ErrorCode =
   | 'INVALID_OUTPUT'
   | 'TURN_LIMIT'
   | 'DEPTH_LIMIT'
+  | 'TIME_LIMIT'
   | 'RUN_NOT_FOUND'
   | 'SHUTTING_DOWN'
+  | 'OVERLOADED'
+  | 'TOO_LARGE'
+  | 'UNSUPPORTED_BODY'
+  | 'CLIENT_LEFT'
+  | 'THREADS_FAILED'
   | 'GATEWAY_REFUSED'
   | 'FACTORY_FAILED'
   | 'PORT_TAKEN'
@@ -60,6 +67,12 @@ export const portTaken = (port: number) =>
     500,
     `Port ${port} is taken by another program. Stop it, or choose another port (PORT=8001, or the port option).`,
   )
+export const missingToken = (variable: string) =>
+  new AgencyError(
+    'MISSING_TOKEN',
+    500,
+    `requireAuth is set, but ${variable} is empty. Set ${variable} to the bearer token that callers have to send.`,
+  )
 export const factoryFailed = (agency: string, cause: unknown) =>
   new AgencyError('FACTORY_FAILED', 500, `The agency "${agency}" could not be made.`, { cause })
 
@@ -70,6 +83,17 @@ export const runNotFound = (runId: string) =>
   new AgencyError('RUN_NOT_FOUND', 404, `Run '${runId}' not found or already completed`)
 export const shuttingDown = () =>
   new AgencyError('SHUTTING_DOWN', 503, 'The server is shutting down and takes no new work. Try again in a moment.')
+
+/** More work than the limits allow; answered with Retry-After. */
+export const overloaded = (what: string) =>
+  new AgencyError('OVERLOADED', 503, `The server has ${what} as it takes at once. Try again in a moment.`)
+export const tooLarge = (statusCode: 413 | 414, what: string, bytes: number) =>
+  new AgencyError('TOO_LARGE', statusCode, `The ${what} is larger than the ${bytes} bytes this server takes.`)
+export const unsupportedBody = (what: string) =>
+  new AgencyError('UNSUPPORTED_BODY', 415, `${what} is not supported. Send plain JSON in UTF-8.`)
+export const clientLeft = () => new AgencyError('CLIENT_LEFT', 400, 'The client left before its request was complete.')
+export const threadsFailed = (cause: unknown) =>
+  new AgencyError('THREADS_FAILED', 500, 'The conversation so far could not be loaded.', { cause })
 
 // ---- models
 export const missingApiKey = (agent: string, model: string) =>
@@ -114,3 +138,5 @@ export const turnLimit = (maxTurns: number) =>
   )
 export const depthLimit = (maxDepth: number) =>
   new AgencyError('DEPTH_LIMIT', 500, `The run was stopped at its limit of ${maxDepth} nested agents.`)
+export const timeLimit = (runMs: number) =>
+  new AgencyError('TIME_LIMIT', 500, `The run was stopped at its limit of ${runMs / 1000} seconds.`)

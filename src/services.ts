@@ -1,4 +1,5 @@
 import type { AgencyGraph } from './agency/agency.ts'
+import type { Limits } from './limits.ts'
 import type { ModelEdge } from './models/provider.ts'
 import type { Hub } from './runs/hub.ts'
 import type { FunctionTool } from './tools/tool.ts'
@@ -35,7 +36,7 @@ export interface Services {
   readonly models: ModelEdge
   readonly streamScalars: 'json' | 'python'
   readonly heartbeatMs: number
-  readonly maxTurns: number | null
+  readonly limits: Limits
   /** Set when request logs are kept. */
   readonly requestLog: RequestLogs | undefined
   readonly redact: (text: string) => string

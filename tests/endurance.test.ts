@@ -39,10 +39,10 @@ test('2,000 streamed runs with random cancels and drops leave no run, no socket 
   const before = process.env.OPENAI_API_KEY
   process.env.OPENAI_BASE_URL = upstream.baseURL
   process.env.OPENAI_API_KEY = 'sk-test'
-  const { shell, limits, close } = await createServices({ agencies: { solo: agency } })
+  const { shell, close } = await createServices({ agencies: { solo: agency } })
   process.env.OPENAI_BASE_URL = ''
   process.env.OPENAI_API_KEY = before ?? ''
-  const app = createApp({ ...shell, bodyBytes: limits.bodyBytes })
+  const app = createApp(shell)
   onTestFinished(async () => {
     await app.close()
     await close()

@@ -4,9 +4,12 @@ import type OpenAI from 'openai'
 import { errorText, modelFailed } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { EventBatch, Model, ModelResponse, TurnRequest } from './model.ts'
+import { withRetries } from './retry.ts'
 
 /** The largest single event a provider may send, in characters. */
 const MAX_EVENT_CHARS = 64 * 1024 * 1024
+/** The largest answer a provider may stream, in bytes. */
+const MAX_STREAM_BYTES = 256 * 1024 * 1024
 
 /**
  * Reads a provider's event stream: `onData` gets the data of each event, then the size of the network chunk they came in
@@ -20,8 +23,11 @@ export async function* readSse(
 ): AsyncGenerator<number> {
   const parser = createParser({ onEvent: ({ data }) => onData(data), maxBufferSize: MAX_EVENT_CHARS })
   const decoder = new StringDecoder('utf8')
+  let bytes = 0
   try {
     for await (const chunk of response.body as unknown as AsyncIterable<Buffer>) {
+      bytes += chunk.byteLength
+      if (bytes > MAX_STREAM_BYTES) throw new Error(`it is longer than ${MAX_STREAM_BYTES} bytes`)
       parser.feed(decoder.write(chunk))
       yield chunk.byteLength
     }
@@ -44,12 +50,12 @@ export interface ApiOptions {
 export interface Api {
   send(client: OpenAI, body: JsonObject, options: { signal: AbortSignal }): { asResponse(): Promise<Response> }
   buildBody(request: TurnRequest, stream: boolean): JsonObject
-  readStream(response: Response, signal: AbortSignal): AsyncIterable<EventBatch>
+  readStream(response: Response, signal: AbortSignal): AsyncGenerator<EventBatch, void, undefined>
   /** Undefined for an answer of another kind. */
   readAnswer(answer: JsonObject): ModelResponse | undefined
 }
 
-/** A Model over the `openai` client, which keeps authentication, retries and base URLs; bodies and parsing are the API's. */
+/** A Model over the `openai` client, which keeps authentication and base URLs; retries are ours, bodies and parsing the API's. */
 export function apiModel({ client, name }: ApiOptions, api: Api): Model {
   const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
     try {
@@ -61,19 +67,44 @@ export function apiModel({ client, name }: ApiOptions, api: Api): Model {
       throw modelFailed(errorText(error), error)
     }
   }
+  const answer = async (request: TurnRequest, signal: AbortSignal): Promise<ModelResponse> => {
+    const json: unknown = await (await call(request, false, signal)).json().catch((error: unknown) => {
+      signal.throwIfAborted()
+      throw modelFailed(`The model's answer could not be read: ${errorText(error)}`, error)
+    })
+    const response = isObject(json) ? api.readAnswer(json) : undefined
+    if (response === undefined) throw modelFailed('The model answered with something that is no answer of its API.')
+    return response
+  }
   return {
     name,
     async *streamTurn(request, signal) {
-      yield* api.readStream(await call(request, true, signal), signal)
+      const stream = await withRetries(
+        async () => begin(api.readStream(await call(request, true, signal), signal)),
+        signal,
+      )
+      try {
+        const first = stream.takeFirst()
+        if (first !== undefined) yield first
+        yield* stream.rest
+      } finally {
+        await stream.rest.return(undefined) // a consumer that left at the first batch
+      }
     },
-    async completeTurn(request, signal) {
-      const answer: unknown = await (await call(request, false, signal)).json().catch((error: unknown) => {
-        signal.throwIfAborted()
-        throw modelFailed(`The model's answer could not be read: ${errorText(error)}`, error)
-      })
-      const response = isObject(answer) ? api.readAnswer(answer) : undefined
-      if (response === undefined) throw modelFailed('The model answered with something that is no answer of its API.')
-      return response
+    completeTurn: (request, signal) => withRetries(() => answer(request, signal), signal),
+  }
+}
+
+/** A stream whose first batch has come. */
+async function begin(rest: AsyncGenerator<EventBatch, void, undefined>) {
+  let first = (await rest.next()).value ?? undefined
+  return {
+    rest,
+    /** Gives it away, so that an open stream does not hold on to it. */
+    takeFirst: (): EventBatch | undefined => {
+      const taken = first
+      first = undefined
+      return taken
     },
   }
 }

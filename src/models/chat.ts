@@ -27,7 +27,11 @@ const indexCalls = (message: JsonObject): JsonObject => ({
     : undefined,
 })
 
-async function* synthesise(model: string, response: Response, signal: AbortSignal): AsyncGenerator<EventBatch> {
+async function* synthesise(
+  model: string,
+  response: Response,
+  signal: AbortSignal,
+): AsyncGenerator<EventBatch, void, undefined> {
   const reader = new ChunkReader(model)
   let events: ResponseEvent[] = []
   let ended = false

@@ -1,7 +1,9 @@
 import { missingApiKey, providerNotSupported } from '../errors.ts'
+import { type Limits, MAX_MS } from '../limits.ts'
 import { createFetch } from '../net/http.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import { chatModel } from './chat.ts'
+import { customModel } from './custom.ts'
 import type { Model } from './model.ts'
 import { responsesModel } from './responses.ts'
 
@@ -26,6 +28,7 @@ export interface ModelEdgeOptions {
   baseURL: string | undefined
   /** Origins (scheme, host, port) that a request's `base_url` may name. */
   trustedModelOrigins: readonly string[]
+  limits: Pick<Limits, 'upstreamFirstByteMs' | 'upstreamIdleMs'>
   log: (message: string) => void
 }
 
@@ -54,12 +57,15 @@ interface Route {
   fetch: typeof fetch
 }
 
-const CONNECTIONS = { keepAliveTimeout: 60_000, bodyTimeout: 120_000, headersTimeout: 120_000 }
+/** More than a connection may take to be made. */
+const CONNECT_MS = 60_000
 
 /** Everything between the turn loop and the providers: connection pools, one shared client, a client per request that asks for one. */
 export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
-  const pool = once(async () => new (await import('undici')).Agent(CONNECTIONS))
-  const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(CONNECTIONS))
+  const { upstreamFirstByteMs: headersTimeout, upstreamIdleMs: bodyTimeout } = options.limits
+  const connections = { keepAliveTimeout: 60_000, bodyTimeout, headersTimeout }
+  const pool = once(async () => new (await import('undici')).Agent(connections))
+  const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(connections))
   const own: Route = { baseURL: options.baseURL, apiKey: options.apiKey, foreign: false, fetch: createFetch(pool) }
   const guardedFetch = createFetch(guarded)
   const shared = createProvider(options, own, undefined)
@@ -96,7 +102,8 @@ function createProvider(options: ModelEdgeOptions, route: Route, config: ClientC
       ...(route.baseURL ? { baseURL: route.baseURL } : {}),
       ...(route.foreign ? { organization: null, project: null } : {}),
       defaultHeaders: { ...(route.apiKey === undefined ? { Authorization: null } : {}), ...config?.default_headers },
-      maxRetries: 2,
+      maxRetries: 0, // models/retry.ts
+      timeout: Math.min(options.limits.upstreamFirstByteMs + CONNECT_MS, MAX_MS), // the connections' own limit comes first
       fetch: route.fetch,
     })
   })
@@ -123,7 +130,7 @@ function createProvider(options: ModelEdgeOptions, route: Route, config: ClientC
     model(spec, agentName) {
       if (typeof spec === 'object' && !('kind' in spec)) {
         if (config !== undefined) options.log(`client_config leaves the custom model of agent "${agentName}" alone.`)
-        return spec
+        return customModel(spec)
       }
       const overChat = typeof spec === 'object'
       const wanted = config?.model ?? describeModel(spec)

@@ -2,6 +2,8 @@ import type { Agent, Dispatcher } from 'undici'
 
 /** Unread bytes beyond which the network read pauses, and the largest piece handed out at once. */
 const WINDOW_BYTES = 65_536
+/** The largest answer that is read as a whole. */
+const MAX_TEXT_BYTES = 64 * 1024 * 1024
 
 /**
  * A `fetch` for the `openai` client over undici's callbacks: no web streams, bytes handed out as they arrive, the
@@ -91,7 +93,12 @@ class ReceivedHeaders {
 function answer(url: string, status: number, headers: ReceivedHeaders, body: Body): Response {
   const text = async () => {
     const chunks: Uint8Array[] = []
-    for await (const chunk of body) chunks.push(chunk)
+    let bytes = 0
+    for await (const chunk of body) {
+      bytes += chunk.length
+      if (bytes > MAX_TEXT_BYTES) throw new Error(`The answer is larger than ${MAX_TEXT_BYTES} bytes.`)
+      chunks.push(chunk)
+    }
     return Buffer.concat(chunks).toString('utf8')
   }
   const response = {

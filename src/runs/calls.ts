@@ -1,6 +1,7 @@
 import type { SendRoute } from '../agency/agency.ts'
 import { AgencyError, depthLimit, guidanceOf } from '../errors.ts'
 import { runTool, type ToolOutput } from '../tools/run.ts'
+import { orAbort } from '../waits.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import { type Ask, BYTES_PER_EVENT, type Conversation, notify, type RunState } from './conversation.ts'
@@ -61,14 +62,6 @@ function answer(run: RunState, conversation: Conversation, call: InputItem, conv
   const toolContext = Object.assign(Object.create(context), { toolCallId: String(call.call_id), signal: run.signal })
   // A tool that ignores its signal is abandoned: the run does not wait for it.
   return orAbort(runTool(tool, args, toolContext, run.redact), run.signal)
-}
-
-function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<T>()
-  const onAbort = () => reject(signal.reason)
-  if (signal.aborted) onAbort()
-  else signal.addEventListener('abort', onAbort, { once: true })
-  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', onAbort))
 }
 
 async function askAgent(

@@ -1,6 +1,7 @@
 import type { Role } from '../agency/agency.ts'
 import { AgencyContext } from '../agency/context.ts'
 import { callHooks, type RunHooks } from '../agency/hooks.ts'
+import { orAbort } from '../waits.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import type { RunEvent, Speaker } from './events.ts'
 import type { RunPlan } from './plan.ts'
@@ -11,6 +12,8 @@ export interface RunState {
   readonly plan: RunPlan
   readonly signal: AbortSignal
   readonly store: MessageStore
+  /** Conversations that go on, in the order of their begin: sub-agents after those who asked them. */
+  readonly open: Set<Conversation>
   usage: Usage | undefined
   turns: number
   /** "sender to recipient" pairs that are talking right now. */
@@ -22,6 +25,7 @@ export interface RunState {
   room(): Promise<void> | undefined
   /** True once a stop after the current turn was asked for. */
   stopAfterTurn(): boolean
+  /** Gives the conversation so far to `saveThreads`; called at each border of turns, before anybody sees it. */
   save(): Promise<void>
   /** Masks the secrets that the server and this request know. */
   redact(text: string): string
@@ -103,12 +107,12 @@ type Rest<Name extends keyof RunHooks> =
 
 /** Tells the run's, the agency's and the agent's listeners; nothing is awaited when there are none. */
 export function notify<Name extends keyof RunHooks>(
-  { plan }: RunState,
+  { plan, signal }: RunState,
   { role, context }: Conversation,
   name: Name,
   ...rest: Rest<Name>
 ): Promise<void> | undefined {
   const listeners = [plan.hooks, plan.agency.hooks, role.agent.hooks]
   if (listeners.every((listener) => listener?.[name] === undefined)) return undefined
-  return callHooks(listeners, name, ...([context, role.agent, ...rest] as never))
+  return orAbort(callHooks(listeners, name, ...([context, role.agent, ...rest] as never)), signal)
 }

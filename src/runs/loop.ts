@@ -5,6 +5,7 @@ import { recipientReminder } from '../agency/reminders.ts'
 import { emptyMessage, errorText, guardrailTripped, invalidOutput, turnLimit, unknownTool } from '../errors.ts'
 import { clean, messageText, toModelItem } from '../messages/items.ts'
 import type { ToolOutput } from '../tools/run.ts'
+import { orAbort } from '../waits.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import { answerCall } from './calls.ts'
 import {
@@ -41,6 +42,7 @@ export async function runLoop(run: RunState): Promise<unknown> {
 
 async function converse(run: RunState, ask: Ask): Promise<unknown> {
   const conversation = open(run, ask)
+  run.open.add(conversation)
   if (ask.depth === 0) await run.save()
   try {
     await notify(run, conversation, 'onAgentStart')
@@ -52,6 +54,7 @@ async function converse(run: RunState, ask: Ask): Promise<unknown> {
       if (ask.depth === 0 && run.stopAfterTurn()) return undefined
     }
   } finally {
+    run.open.delete(conversation)
     run.store.add(...conversation.own)
   }
 }
@@ -88,7 +91,7 @@ async function guardInput(run: RunState, conversation: Conversation): Promise<st
   const { agent } = role
   const texts = agent.inputGuardrails.length === 0 ? undefined : latestUserTexts(base)
   if (texts === undefined) return undefined
-  const guidance = await tripped(agent.inputGuardrails, texts, context, agent)
+  const guidance = await orAbort(tripped(agent.inputGuardrails, texts, context, agent), run.signal)
   if (guidance === undefined) return undefined
   if (agent.raiseInputGuardrailError) {
     own.push(stored(run, who, note('system', guidance, 'input_guardrail_error')))
@@ -141,9 +144,12 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
     type: 'function_call_output',
   }))
   own.push(...outputs.map((item) => stored(run, who, item)))
+  const handedOver = winner === undefined ? [] : await transfer(run, conversation, winner)
+  await run.save() // before the turn's end is seen
   const told = outputs.map((raw) => itemEvent(who, 'tool_output', 'tool_call_output_item', raw))
   if (told.length > 0) run.emit(told, JSON.stringify(outputs).length + told.length * BYTES_PER_EVENT)
-  if (winner !== undefined) await transfer(run, conversation, winner)
+  announce(run, handedOver)
+  if (winner !== undefined) await notify(run, conversation, 'onAgentStart')
   return { kind: 'next' }
 }
 
@@ -157,9 +163,12 @@ async function accept(
   const { agent } = role
   const answer = items.map((item) => stored(run, who, item))
   const guidance =
-    agent.outputGuardrails.length === 0 ? undefined : await tripped(agent.outputGuardrails, output, context, agent)
+    agent.outputGuardrails.length === 0
+      ? undefined
+      : await orAbort(tripped(agent.outputGuardrails, output, context, agent), run.signal)
   if (guidance === undefined) {
     own.push(...answer)
+    await run.save()
     announce(run, messages(conversation, items))
     await notify(run, conversation, 'onAgentEnd', output)
     return true
@@ -196,11 +205,11 @@ function finalOutput(output: readonly InputItem[], role: Role): unknown {
   }
 }
 
-/** Hands the conversation to another agent of the agency: reminder, output of the call, new speaker. */
-async function transfer(run: RunState, conversation: Conversation, call: InputItem): Promise<void> {
+/** Hands the conversation to another agent of the agency: reminder, output of the call, new speaker; gives what is to be told of it. */
+async function transfer(run: RunState, conversation: Conversation, call: InputItem): Promise<RunEvent[]> {
   const { who: source, role, ask } = conversation
   const handoff = role.handoffs.get(String(call.name))
-  if (handoff === undefined) return
+  if (handoff === undefined) return []
   const { target, via } = handoff
   await notify(run, conversation, 'onHandoff', target)
   if (via.addReminder) {
@@ -229,20 +238,8 @@ async function transfer(run: RunState, conversation: Conversation, call: InputIt
   conversation.who = speaker(next, ask, mint())
   conversation.context = contextOf(run, next)
   conversation.rejected = 0
-  run.emit(
-    [
-      {
-        kind: 'item',
-        who: between,
-        name: 'handoff_occured',
-        type: 'handoff_output_item',
-        raw,
-        source,
-        target: between,
-      },
-      { kind: 'agent', who: conversation.who },
-    ],
-    2 * BYTES_PER_EVENT,
-  )
-  await notify(run, conversation, 'onAgentStart')
+  return [
+    { kind: 'item', who: between, name: 'handoff_occured', type: 'handoff_output_item', raw, source, target: between },
+    { kind: 'agent', who: conversation.who },
+  ]
 }

@@ -5,7 +5,8 @@ import { toModelItem } from '../messages/items.ts'
 import type { Model, ModelResponse, TurnRequest } from '../models/model.ts'
 import { addResponse } from '../models/usage.ts'
 import { schemaOf } from '../tools/define.ts'
-import { isObject } from '../wire/json.ts'
+import { orAbort } from '../waits.ts'
+import { isObject, isShallow } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import { type Conversation, itemEvent, notify, type RunState, stored } from './conversation.ts'
 import type { RunEvent } from './events.ts'
@@ -19,12 +20,17 @@ export async function askModel(run: RunState, conversation: Conversation): Promi
   const model = run.plan.provider.model(agent.model, agent.name)
   const request = await compose(run, conversation)
   await notify(run, conversation, 'onLlmStart', request)
-  const output = run.plan.streaming
+  const response = run.plan.streaming
     ? await streamed(run, conversation, model, request)
     : await plain(run, conversation, model, request)
-  await notify(run, conversation, 'onLlmEnd', output)
-  return output.output
+  if (!response.output.every(isItem)) throw modelFailed('The model answered with something that is no item of its API.')
+  await notify(run, conversation, 'onLlmEnd', response)
+  return response.output
 }
+
+/** How deep an item may be nested: deeper ones could not be written out again. */
+const MAX_ITEM_DEPTH = 200
+const isItem = (item: unknown): item is InputItem => isObject(item) && isShallow(item, MAX_ITEM_DEPTH)
 
 /** The next model call as a value; also notes that the model has now heard the user and the tools. */
 async function compose(run: RunState, conversation: Conversation): Promise<TurnRequest> {
@@ -33,11 +39,16 @@ async function compose(run: RunState, conversation: Conversation): Promise<TurnR
   const { sharedInstructions } = run.plan.agency
   const { systemReminders } = agent
   const reminders =
-    systemReminders.length === 0 ? [] : await dueReminders(systemReminders, agent, context, conversation)
+    systemReminders.length === 0
+      ? []
+      : await orAbort(dueReminders(systemReminders, agent, context, conversation), run.signal)
   conversation.newUserMessage = false
   conversation.toolCallsBefore = conversation.toolCalls
   return {
-    instructions: await composeInstructions(sharedInstructions, agent, ask.additionalInstructions, context),
+    instructions: await orAbort(
+      composeInstructions(sharedInstructions, agent, ask.additionalInstructions, context),
+      run.signal,
+    ),
     input: [...reminders, ...base, ...own.map(toModelItem)],
     tools: schemas,
     settings: agent.modelSettings,
@@ -77,12 +88,13 @@ async function streamed(
       const out: RunEvent[] = []
       for (const [index, event] of events.entries()) {
         out.push({ kind: 'model', who, event, text: texts?.[index] })
-        if (event.type === 'response.output_item.done' && isObject(event.item)) {
-          const item = event.item as InputItem
+        if (event.type === 'response.output_item.done' && isItem(event.item)) {
+          const { item } = event
           items.push(item)
           if (item.type === 'reasoning') out.push(itemEvent(who, 'reasoning_item_created', 'reasoning_item', item))
-          else if (item.type?.endsWith('_call')) out.push(itemEvent(who, 'tool_called', 'tool_call_item', item))
-        } else if (event.type === 'response.completed') completed = event.response as ModelResponse
+          else if (String(item.type).endsWith('_call')) out.push(itemEvent(who, 'tool_called', 'tool_call_item', item))
+        } else if (event.type === 'response.completed' && isObject(event.response))
+          completed = event.response as ModelResponse
         else if (/^(response\.(failed|incomplete)|error)$/.test(event.type)) {
           run.emit(out, bytes)
           throw modelFailed(providerSentence(event))

@@ -1,19 +1,30 @@
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Socket } from 'node:net'
+import Fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { sendJson } from './error-handler.ts'
 import { registerShell, type ShellOptions } from './shell.ts'
 
 /** A server of our own: every limit is set on purpose. */
-export function createApp(options: ShellOptions & { bodyBytes: number }): FastifyInstance {
+export function createApp(options: ShellOptions): FastifyInstance {
+  const { headersTimeoutMs, bodyTimeoutMs, idleTimeoutMs, headerBytes, urlBytes, bodyBytes } = options.services.limits
+  const arrivalMs = Math.max(headersTimeoutMs, bodyTimeoutMs)
   const app = Fastify({
-    bodyLimit: options.bodyBytes,
+    bodyLimit: bodyBytes,
     exposeHeadRoutes: false,
-    requestTimeout: 30_000,
-    keepAliveTimeout: 75_000,
+    requestTimeout: arrivalMs,
+    keepAliveTimeout: idleTimeoutMs,
     forceCloseConnections: 'idle',
     return503OnClosing: false, // ours says it in the wire's own shape
-    http: { maxHeaderSize: 16_384 },
+    clientErrorHandler: refuseConnection(urlBytes),
+    http: {
+      maxHeaderSize: headerBytes,
+      headersTimeout: headersTimeoutMs,
+      // One timer for all connections; how much longer than its limit a slow one may live.
+      connectionsCheckingInterval: Math.min(2_000, Math.max(50, Math.min(headersTimeoutMs, bodyTimeoutMs) / 2)),
+    },
   })
   registerShell(app, options)
+  // Before the body is read: nobody makes the server read what no route wants.
+  app.addHook('onRequest', async (request, reply) => (request.is404 ? notFound(app, request, reply) : undefined))
   app.setNotFoundHandler((request, reply) => notFound(app, request, reply))
   return app
 }
@@ -40,4 +51,37 @@ function decode(path: string): string {
   } catch {
     return path // a broken escape matches no route
   }
+}
+
+/** Answers what is no HTTP request, or did not arrive in time, in the wire's own shape, and closes the connection. */
+const refuseConnection = (urlBytes: number) =>
+  function refuse(error: ConnectionError, socket: Socket): void {
+    const answered = (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true
+    if (socket.writable && !answered && error.code !== 'ECONNRESET') {
+      const [status, detail] = reasonOf(error, urlBytes)
+      const body = JSON.stringify({ detail })
+      socket.write(
+        `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      )
+    }
+    socket.destroySoon()
+  }
+
+function reasonOf(error: ConnectionError, urlBytes: number): [status: string, detail: string] {
+  switch (error.code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return ['408 Request Timeout', 'The request took too long to arrive.']
+    case 'HPE_HEADER_OVERFLOW':
+      return isLongAddress((error as { rawPacket?: unknown }).rawPacket, urlBytes)
+        ? ['414 URI Too Long', 'The address is too long.']
+        : ['431 Request Header Fields Too Large', 'The headers are too large.']
+    default:
+      return ['400 Bad Request', 'The request is not valid HTTP.']
+  }
+}
+
+/** True when what was read begins with a request line that is all address. */
+function isLongAddress(packet: unknown, urlBytes: number): boolean {
+  const [method = '', address = ''] = Buffer.isBuffer(packet) ? packet.toString('latin1').split(' ', 2) : []
+  return /^[A-Z]+$/.test(method) && address.search(/[\r\n]/) === -1 && address.length > urlBytes
 }

@@ -1,3 +1,5 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
 import { AgencyError, errorText } from '../errors.ts'
 import type { RunEvent } from '../runs/events.ts'
@@ -20,6 +22,14 @@ export function abandonWhenGone(reply: FastifyReply, abandon: () => void): () =>
   return () => reply.raw.off('close', onClose)
 }
 
+/**
+ * Cuts the connection of a reader that takes nothing for `ms`; 0 lifts that. After an answer Node sets a time of its own.
+ * Injected requests have no socket.
+ */
+export function limitIdle({ raw: { socket } }: FastifyReply, ms: number): void {
+  if (socket instanceof Socket) socket.setTimeout(ms)
+}
+
 /** A protocol spoken over a run: its events as the frames of an event stream. */
 export interface StreamDialect {
   /** The first frames. */
@@ -30,18 +40,17 @@ export interface StreamDialect {
   end(runId: string, summary: RunSummary): string
 }
 
-/** Answers with a run as an event stream; a client that leaves ends the run. `cors` are headers that Fastify would have sent. */
+/** Answers with a run as an event stream; a client that leaves, or takes nothing for `idleTimeoutMs`, ends the run. */
 export async function writeStream(
-  { hub, heartbeatMs }: Pick<Services, 'hub' | 'heartbeatMs'>,
+  { hub, heartbeatMs, limits: { idleTimeoutMs } }: Pick<Services, 'hub' | 'heartbeatMs' | 'limits'>,
   reply: FastifyReply,
   run: Run,
   dialect: StreamDialect,
-  cors: { [name: string]: string },
 ): Promise<void> {
   const out = reply.raw
   reply.hijack()
   const release = abandonWhenGone(reply, () => hub.abandon(run.id))
-  out.writeHead(200, { ...SSE_HEADERS, ...cors })
+  out.writeHead(200, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...SSE_HEADERS })
   const writer = new TurnWriter(out)
   const heartbeat = setInterval(() => {
     if (!writer.wrote && !out.writableNeedDrain) out.write(': keepalive\n\n')
@@ -51,9 +60,11 @@ export async function writeStream(
     writer.push(dialect.open(run.id))
     for await (const events of run.events ?? []) {
       writer.push(dialect.frames(events))
-      if (out.writableNeedDrain && !(await drained(out))) break
+      if (out.writableNeedDrain && !(await drained(reply, idleTimeoutMs))) break
     }
-    writer.end(dialect.end(run.id, await run.done))
+    const last = dialect.end(run.id, await run.done)
+    limitIdle(reply, idleTimeoutMs)
+    writer.end(last)
   } catch (error) {
     hub.abandon(run.id)
     reply.log.error(error instanceof AgencyError ? error : errorText(error))
@@ -94,11 +105,14 @@ class TurnWriter {
   }
 }
 
-/** True when the socket takes more, false when it is gone. */
-function drained(out: NodeJS.WritableStream & { destroyed?: boolean }): Promise<boolean> {
+/** True when the socket takes more, false when it is gone; one that takes nothing for `idleMs` is cut. */
+function drained(reply: FastifyReply, idleMs: number): Promise<boolean> {
+  const out = reply.raw
   if (out.destroyed) return Promise.resolve(false)
+  limitIdle(reply, idleMs)
   return new Promise((resolve) => {
     const done = (open: boolean) => {
+      limitIdle(reply, 0)
       out.off('drain', onDrain)
       out.off('close', onClose)
       resolve(open)

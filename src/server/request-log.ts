@@ -6,6 +6,7 @@ import type { RunHooks } from '../agency/hooks.ts'
 import type { RunSummary } from '../runs/hub.ts'
 import type { RequestLogs } from '../services.ts'
 import { isObject } from '../wire/json.ts'
+import { toLogLine } from '../wire/redact.ts'
 
 /** The header that names the log a request writes to. */
 export const LOG_HEADER = 'x-agency-log-id'
@@ -41,7 +42,7 @@ export class RequestLog implements RequestLogs {
     if (typeof id !== 'string' || !SAFE_ID.test(id)) return undefined
     if (this.#opened++ % PRUNE_EVERY === 0) void this.#prune().catch(this.#options.onError)
     return (level, message, where) => {
-      const text = this.#options.redact(message).replace(/\p{Cc}/gu, ' ')
+      const text = toLogLine(this.#options.redact(message))
       const location = { file: 'agency-swarm-js', function: where, line: 0 }
       const line = `${JSON.stringify({ message: text, details: { timestamp: localTime(), level, location } })}\n`
       const written = (this.#pending.get(id) ?? Promise.resolve())

@@ -2,6 +2,7 @@ import { copyContext } from '../agency/context.ts'
 import type { Run } from '../runs/hub.ts'
 import { planRun } from '../runs/plan.ts'
 import type { ServedAgency, Services } from '../services.ts'
+import { loadConversation } from '../threads/load.ts'
 import { type AgencyRequest, secretsOf } from '../wire/requests.ts'
 import { runListener, writeEnd } from './request-log.ts'
 
@@ -14,7 +15,7 @@ export interface StartOptions {
 
 /**
  * A request's run: agency, plan, start. Every endpoint and protocol that runs an agency comes through here.
- * @throws FACTORY_FAILED, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_NOT_SUPPORTED, GATEWAY_REFUSED
+ * @throws OVERLOADED, FACTORY_FAILED, THREADS_FAILED, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_NOT_SUPPORTED, GATEWAY_REFUSED
  */
 export async function startRun(
   services: Services,
@@ -22,27 +23,25 @@ export async function startRun(
   request: AgencyRequest,
   { streaming, logId }: StartOptions,
 ): Promise<Run> {
-  const { hub, models, maxTurns, requestLog } = services
+  const { hub, models, limits, requestLog } = services
+  hub.admit()
   const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
   const write = requestLog?.writer(logId)
   const plan = planRun(agency, await models.provider(request.client_config), {
     message: request.message,
-    history: await load(agency.loadThreads, request.chat_history),
+    history: await loadConversation(agency.loadThreads, {
+      sent: request.chat_history,
+      callbackMs: limits.callbackMs,
+    }),
     recipient: request.recipient_agent,
     additionalInstructions: request.additional_instructions,
     userContext: { ...copyContext(agency.userContext), ...request.user_context },
     secrets: secretsOf(request.client_config),
     hooks: write === undefined ? undefined : runListener(write),
     streaming,
-    maxTurns,
+    maxTurns: limits.maxTurns,
   })
   const run = hub.start(plan, served)
   if (write !== undefined) void run.done.then((summary) => writeEnd(write, summary))
   return run
-}
-
-/** A store that fails must not fail the request that asked for the history it brought itself. */
-async function load(loadThreads: ServedAgency['preview']['loadThreads'], sent: AgencyRequest['chat_history']) {
-  const loaded = loadThreads === undefined ? sent : await loadThreads()
-  return Array.isArray(loaded) ? loaded : sent
 }

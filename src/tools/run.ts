@@ -1,5 +1,5 @@
 import { errorText } from '../errors.ts'
-import { isObject } from '../wire/json.ts'
+import { isObject, parseJson } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
 
@@ -9,6 +9,9 @@ export type ToolOutput = string | InputItem[]
 /** The sentence a model reads when a tool threw. */
 export const toolFailure = (name: string, error: unknown) =>
   `An error occurred in the tool "${name}": ${errorText(error)}. Check the arguments, or find another way.`
+
+/** How large the arguments that a model writes may be in their parts. */
+const BOUNDS = { depth: 64, keys: 10_000, values: 1_000_000 }
 
 /**
  * Runs one call of a model. Bad arguments and a tool that throws become texts for the model, with known secrets masked.
@@ -22,7 +25,7 @@ export async function runTool(
 ): Promise<ToolOutput> {
   let input: unknown
   try {
-    input = argumentsJson.trim() === '' ? {} : JSON.parse(argumentsJson)
+    input = argumentsJson.trim() === '' ? {} : parseJson(argumentsJson, BOUNDS)
   } catch (error) {
     return `Error: the arguments for tool "${tool.name}" are not valid JSON (${errorText(error)}).`
   }
@@ -45,6 +48,6 @@ function toOutput(value: unknown): ToolOutput {
   if (typeof value === 'string') return value
   if (value === undefined || value === null) return ''
   const parts: unknown[] = Array.isArray(value) ? value : [value]
-  if (parts.length > 0 && parts.every(isContentPart)) return parts as InputItem[]
+  if (parts.length > 0 && parts.every(isContentPart)) return JSON.parse(JSON.stringify(parts)) // plain data from here on
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

@@ -1,15 +1,17 @@
 import { z } from 'zod'
 import { AgencyError } from '../errors.ts'
+import type { Limits } from '../limits.ts'
 import { isObject, type JsonObject } from './json.ts'
 import type { InputItem, StoredMessage } from './message.ts'
-import { detailsFromZod, type ValidationDetail, valueError } from './validation.ts'
+import { detailsFromZod, MAX_DETAILS, shorten, tooLong, type ValidationDetail, valueError } from './validation.ts'
 
 /** A request that cannot be understood; answered with 422 and FastAPI's body. */
 export class RequestInvalid extends AgencyError {
   readonly details: readonly ValidationDetail[]
   constructor(details: readonly ValidationDetail[]) {
-    super('INVALID_REQUEST', 422, details.map((detail) => detail.msg).join(' '))
-    this.details = details
+    const some = details.slice(0, MAX_DETAILS).map(shorten)
+    super('INVALID_REQUEST', 422, some.map((detail) => detail.msg).join(' '))
+    this.details = some
   }
 }
 
@@ -72,8 +74,13 @@ export type CancelRequest = z.infer<typeof cancel>
 export type AgencyRequest = z.infer<typeof fields> & { message: string | InputItem[]; chat_history: StoredMessage[] }
 
 /** The body of get_response and get_response_stream. @throws RequestInvalid */
-export function parseAgencyRequest(body: unknown, agents: readonly string[]): AgencyRequest {
+export function parseAgencyRequest(
+  body: unknown,
+  agents: readonly string[],
+  { historyItems }: Pick<Limits, 'historyItems'>,
+): AgencyRequest {
   const object = asObject(body)
+  checkCounts(object, historyItems)
   const details = [...checkMessage(object), ...checkHistory(object.chat_history)]
   const parsed = fields.safeParse(object)
   if (!parsed.success) details.push(...detailsFromZod(parsed.error.issues, object, ['body']))
@@ -112,6 +119,30 @@ function asObject(body: unknown): JsonObject {
       input: Array.isArray(body) ? [] : null,
     },
   ])
+}
+
+/** Entries of the small lists and maps of a request; what is larger is refused before each entry is looked at. */
+const MAX_ENTRIES = 1_000
+
+/** @throws RequestInvalid */
+function checkCounts(body: JsonObject, historyItems: number): void {
+  const config = isObject(body.client_config) ? body.client_config : {}
+  const counts: [loc: string[], value: unknown, most: number][] = [
+    [['message'], body.message, historyItems],
+    [['chat_history'], body.chat_history, historyItems],
+    [['file_ids'], body.file_ids, MAX_ENTRIES],
+    [['file_urls'], body.file_urls, MAX_ENTRIES],
+    ...['default_headers', 'litellm_keys', 'model_settings_extra_args'].map((name): [string[], unknown, number] => [
+      ['client_config', name],
+      config[name],
+      MAX_ENTRIES,
+    ]),
+  ]
+  const details = counts.flatMap(([loc, value, most]) => {
+    const count = Array.isArray(value) ? value.length : isObject(value) ? Object.keys(value).length : 0
+    return count > most ? [tooLong(['body', ...loc], most, count)] : []
+  })
+  if (details.length > 0) throw new RequestInvalid(details)
 }
 
 function checkMessage(body: JsonObject): ValidationDetail[] {
@@ -182,13 +213,20 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
         config.base_url,
       ),
     )
-  if (typeof config?.api_key === 'string' && !/^[\x21-\x7e]+$/.test(config.api_key))
+  const badKey = (key: unknown) => typeof key === 'string' && !/^[\x21-\x7e]{0,8192}$/.test(key)
+  if (badKey(config?.api_key))
     details.push(valueError(['body', 'client_config', 'api_key'], 'api_key has to be printable ASCII', '[redacted]'))
+  for (const [name, key] of Object.entries(config?.litellm_keys ?? {}))
+    if (badKey(key))
+      details.push(
+        valueError(['body', 'client_config', 'litellm_keys', name], 'a key has to be printable ASCII', '[redacted]'),
+      )
   for (const [name, value] of Object.entries(config?.default_headers ?? {}))
     if (
       !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ||
       /[^\t\x20-\x7e\x80-\xff]/.test(value) ||
-      FORBIDDEN_HEADER.test(name)
+      FORBIDDEN_HEADER.test(name) ||
+      name.length + value.length > MAX_HEADER_CHARS
     )
       details.push(
         valueError(['body', 'client_config', 'default_headers', name], 'this header cannot be set', '[redacted]'),
@@ -196,8 +234,10 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
   return details
 }
 
+/** Headers that belong to the connection or to the body, which are ours. */
 const FORBIDDEN_HEADER =
-  /^(host|connection|content-length|transfer-encoding|keep-alive|te|trailer|upgrade|expect|proxy-.*)$/i
+  /^(host|connection|keep-alive|te|trailer|upgrade|expect|via|proxy-.*|transfer-encoding|accept-encoding|content-.*)$/i
+const MAX_HEADER_CHARS = 8_192
 
 function isGatewayUrl(value: string): boolean {
   const url = URL.parse(value)
@@ -206,12 +246,17 @@ function isGatewayUrl(value: string): boolean {
   )
 }
 
+/** Values of headers that name no secret are masked from this length on: shorter ones are words. */
+const MIN_HEADER_CHARS = 8
+
 /** What a request brings that no answer and no log may show. */
 export function secretsOf(config: ClientConfig | null | undefined): string[] {
   const { api_key, litellm_keys, default_headers } = config ?? {}
-  const headers = Object.entries(default_headers ?? {}).filter(([name]) => /auth|key|token|secret|cookie/i.test(name))
-  const values = headers.flatMap(([, value]) => [value, value.replace(/^(bearer|basic) +/i, '')])
-  return [...(api_key ? [api_key] : []), ...Object.values(litellm_keys ?? {}), ...values]
+  const headers = Object.entries(default_headers ?? {}).flatMap(([name, value]) =>
+    value.length >= MIN_HEADER_CHARS || /auth|key|token|secret|cookie/i.test(name) ? [value] : [],
+  )
+  const bare = headers.map((value) => value.replace(/^(bearer|basic) +/i, ''))
+  return [...(api_key ? [api_key] : []), ...Object.values(litellm_keys ?? {}), ...headers, ...bare]
 }
 
 /** Secrets of a request are not echoed in its 422 (docs/wire.md, "Errors"). */

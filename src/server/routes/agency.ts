@@ -14,39 +14,32 @@ import { startRun } from '../start-run.ts'
 const WIRE_VERSION = '1.11.0'
 const CANCEL_WAIT_MS = 60_000
 
-type CorsHeaders = (origin: string | undefined) => { [name: string]: string }
 type AgencyOf = (request: FastifyRequest) => ServedAgency
 
-/** The four endpoints of every agency. `corsHeaders` are for the stream, which is written past Fastify. */
-export function registerAgencies(app: FastifyInstance, services: Services, corsHeaders: CorsHeaders): void {
+/** The four endpoints of every agency. */
+export function registerAgencies(app: FastifyInstance, services: Services): void {
   const bySegment = new Map(services.agencies.map((served) => [decodeURIComponent(served.path), served]))
   const odd: string[] = []
   for (const [segment, served] of bySegment) {
     if (ROUTER_RESERVED.test(segment)) odd.push(escapeForRegExp(segment))
-    else registerAgency(app, services, `/${segment}`, () => served, corsHeaders)
+    else registerAgency(app, services, `/${segment}`, () => served)
   }
   // The router leaves reserved characters encoded in literal paths and gives some a meaning; a parameter it decodes.
   const named: AgencyOf = (request) => bySegment.get((request.params as { agency: string }).agency) as ServedAgency
-  if (odd.length > 0) registerAgency(app, services, `/:agency(^(?:${odd.join('|')})$)`, named, corsHeaders)
+  if (odd.length > 0) registerAgency(app, services, `/:agency(^(?:${odd.join('|')})$)`, named)
 }
 
 const ROUTER_RESERVED = /[;/?:@&=+$,#%*()]/
 const escapeForRegExp = (text: string) =>
   text.replace(/[^\p{L}\d_ -]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
-function registerAgency(
-  app: FastifyInstance,
-  services: Services,
-  base: string,
-  agencyOf: AgencyOf,
-  corsHeaders: CorsHeaders,
-): void {
+function registerAgency(app: FastifyInstance, services: Services, base: string, agencyOf: AgencyOf): void {
   const { hub } = services
 
   const start = async (request: FastifyRequest, streaming: boolean): Promise<Run> => {
     const served = agencyOf(request)
     if (services.stopping()) throw shuttingDown()
-    const asked = parseAgencyRequest(request.body, served.preview.agentNames)
+    const asked = parseAgencyRequest(request.body, served.preview.agentNames, services.limits)
     return startRun(services, served, asked, { streaming, logId: request.headers[LOG_HEADER] })
   }
 
@@ -68,8 +61,7 @@ function registerAgency(
 
   app.post(`${base}/get_response_stream`, async (request, reply) => {
     const run = await start(request, true)
-    const dialect = createNativeDialect(services.streamScalars)
-    await writeStream(services, reply, run, dialect, corsHeaders(request.headers.origin))
+    await writeStream(services, reply, run, createNativeDialect(services.streamScalars))
   })
 
   app.post(`${base}/cancel_response_stream`, async (request, reply) => {
