@@ -5,6 +5,7 @@ import { type Limits, readLimits } from './limits.ts'
 import { createModelEdge, describeModel } from './models/provider.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
+import { checkRateLimit, type RateLimitOptions } from './server/rate-limit.ts'
 import { RequestLog } from './server/request-log.ts'
 import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
@@ -51,6 +52,8 @@ export interface BuildOptions {
   limits?: Partial<Limits>
   /** Refuse to start without a token. Default false. */
   requireAuth?: boolean
+  /** Refuse callers that ask too often with 429. Default: none is refused. */
+  rateLimit?: RateLimitOptions
 }
 
 const OPTIONS = new Set<string>([
@@ -71,6 +74,7 @@ const OPTIONS = new Set<string>([
   'serverUrl',
   'limits',
   'requireAuth',
+  'rateLimit',
 ] satisfies (keyof BuildOptions)[])
 const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp'])
 
@@ -139,6 +143,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     logError,
     protectDocs: options.protectDocs ?? false,
     serverUrl: options.serverUrl,
+    rateLimit: options.rateLimit,
   }
   /** Refuses new work, waits for the running, then ends what is left. */
   const drain = async () => {
@@ -163,6 +168,7 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
         : `serve() has no option "${key}" in this version. Known options: ${[...known].join(', ')}.`,
     )
   }
+  checkRateLimit(options.rateLimit)
   if (options.serverUrl !== undefined && URL.parse(options.serverUrl) === null)
     throw invalidOption(
       `serverUrl is "${options.serverUrl}", which is no address such as "https://agents.example.com".`,

@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'RUN_NOT_FOUND'
   | 'SHUTTING_DOWN'
   | 'OVERLOADED'
+  | 'RATE_LIMITED'
   | 'TOO_LARGE'
   | 'UNSUPPORTED_BODY'
   | 'CLIENT_LEFT'
@@ -87,6 +88,8 @@ export const shuttingDown = () =>
 /** More work than the limits allow; answered with Retry-After. */
 export const overloaded = (what: string) =>
   new AgencyError('OVERLOADED', 503, `The server has ${what} as it takes at once. Try again in a moment.`)
+export const tooManyRequests = (seconds: number) =>
+  new AgencyError('RATE_LIMITED', 429, `That were too many requests. Try again in ${seconds} seconds.`)
 export const tooLarge = (statusCode: 413 | 414, what: string, bytes: number) =>
   new AgencyError('TOO_LARGE', statusCode, `The ${what} is larger than the ${bytes} bytes this server takes.`)
 export const unsupportedBody = (what: string) =>

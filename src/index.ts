@@ -14,6 +14,7 @@ export type { EventBatch, Model, ModelResponse, ModelSettings, ResponseEvent, Tu
 export { chatCompletions } from './models/provider.ts'
 export type { RunEvent } from './runs/events.ts'
 export { buildApp, type RunningServer, type ServeOptions, serve } from './serve.ts'
+export type { RateLimitOptions } from './server/rate-limit.ts'
 export type { AgencyCallbacks } from './services.ts'
 export { BaseTool } from './tools/base-tool.ts'
 export { type ToolDefinition, tool } from './tools/define.ts'

@@ -7,6 +7,7 @@ import { createCors } from './cors.ts'
 import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { limitIdle } from './event-stream.ts'
+import { limitRate, type RateLimitOptions } from './rate-limit.ts'
 import { registerAgencies } from './routes/agency.ts'
 import { registerHealth } from './routes/health.ts'
 import { registerLogs } from './routes/logs.ts'
@@ -21,6 +22,8 @@ export interface ShellOptions {
   protectDocs: boolean
   /** The address in the OpenAPI document; undefined: the one the reader used. */
   serverUrl: string | undefined
+  /** Undefined: callers may ask as often as they like. */
+  rateLimit: RateLimitOptions | undefined
 }
 
 /**
@@ -28,7 +31,7 @@ export interface ShellOptions {
  * All of it stays inside `scope`.
  */
 export function registerShell(scope: FastifyInstance, options: ShellOptions): void {
-  const { services } = options
+  const { services, rateLimit } = options
   const { limits } = services
   scope.addHook('onRequest', createCors(options.corsOrigins))
   scope.addHook('onRequest', async ({ raw }) => {
@@ -42,6 +45,7 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
   readBodies(scope, limits)
   registerHealth(scope, services)
   scope.register(async (api) => {
+    if (rateLimit !== undefined) await limitRate(api, rateLimit, options.logError)
     const auth = createAuth(options.token)
     if (auth !== undefined) api.addHook('onRequest', auth)
     registerAgencies(api, services)
