@@ -3,11 +3,11 @@ import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { clientLeft, overloaded, tooLarge, unsupportedBody } from '../errors.ts'
 import type { Limits } from '../limits.ts'
-import { JsonRefused, parseJson } from '../wire/json.ts'
+import { checkJson, type JsonBounds, JsonRefused } from '../wire/json.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { valueError } from '../wire/validation.ts'
 
-/** A body from here on is parsed in a turn of the event loop of its own. */
+/** A body from here on is read in steps, so that others get their turn in between. */
 const LARGE_BYTES = 256 * 1024
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i
@@ -33,10 +33,7 @@ export function readBodies(scope: FastifyInstance, limits: Limits): void {
       if (bytes > bodyBytes) throw tooLarge(413, 'body', bodyBytes)
       budget.take(request, more)
     })
-    if (body.length > LARGE_BYTES) await setImmediate()
-    const value = parse(body, bounds)
-    if (body.length > LARGE_BYTES) await setImmediate()
-    return value
+    return parse(body, bounds)
   })
 }
 
@@ -97,12 +94,19 @@ function collect(payload: Payload, count: (bytes: number) => void): Promise<Buff
 }
 
 /** @throws RequestInvalid */
-function parse(body: Buffer, bounds: Parameters<typeof parseJson>[1]): unknown {
+async function parse(body: Buffer, bounds: JsonBounds): Promise<unknown> {
   if (body.length === 0) return null
   if (!isUtf8(body)) throw notJson(0, 'The body is not UTF-8')
-  const text = body.toString('utf8')
+  const written = body.toString('utf8')
+  const text = written.charCodeAt(0) === 0xfeff ? written.slice(1) : written // with a byte order mark it is JSON too
+  const step = body.length > LARGE_BYTES ? setImmediate : async () => {}
   try {
-    return parseJson(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text, bounds) // with a byte order mark it is JSON too
+    await step()
+    checkJson(text, bounds)
+    await step()
+    const value = JSON.parse(text)
+    await step()
+    return value
   } catch (error) {
     if (error instanceof JsonRefused) throw new RequestInvalid([valueError(['body'], error.message, null)])
     throw notJson(Number(/position (\d+)/.exec(String(error))?.[1] ?? body.length), 'The body is not valid JSON')

@@ -23,17 +23,22 @@ export interface JsonBounds {
 /** Legal JSON that is not taken: it is beyond its bounds, or has a key that would change a prototype. */
 export class JsonRefused extends Error {}
 
-/**
- * `JSON.parse` for texts from outside: its bounds are checked on the text, before any object is made. The key `__proto__`
- * is refused; every other key, `constructor` too, is plain data.
- * @throws SyntaxError for what is no JSON, JsonRefused
- */
+/** `JSON.parse` for texts from outside. @throws SyntaxError for what is no JSON, JsonRefused as `checkJson` */
 export function parseJson(text: string, bounds: JsonBounds): unknown {
+  checkJson(text, bounds)
+  return JSON.parse(text)
+}
+
+/**
+ * Checks a JSON text before any object is made of it. The key `__proto__` is refused; every other key, `constructor` too,
+ * is plain data.
+ * @throws JsonRefused
+ */
+export function checkJson(text: string, bounds: JsonBounds): void {
   checkBounds(text, bounds)
   // JSON.parse makes it a property like any other, but an assignment further on would not.
   if ((text.includes('__proto__') || text.includes('\\u00')) && PROTO_KEY.test(text))
     throw new JsonRefused('the key "__proto__" is not taken')
-  return JSON.parse(text)
 }
 
 /** The key, each of its letters written plainly or as an escape. */
