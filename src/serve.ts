@@ -3,6 +3,7 @@ import { type BuildOptions, createServices } from './composition.ts'
 import { invalidOption, portTaken } from './errors.ts'
 import { describeModel } from './models/provider.ts'
 import { createApp } from './server/app.ts'
+import { closingOf } from './server/closing.ts'
 import type { ShellOptions } from './server/shell.ts'
 import { VERSION } from './version.ts'
 
@@ -81,20 +82,11 @@ async function build(options: ServeOptions) {
     throw invalidOption(`The port has to be a whole number from 0 to 65535, not ${port}.`)
   const { shell, drain, close } = await createServices(options, ['host', 'port', 'banner', 'handleSignals', 'listen'])
   const app = createApp(shell)
-  let cut: NodeJS.Timeout | undefined
-  app.addHook('preClose', () => {
-    cut = setTimeout(() => app.server.closeAllConnections(), shell.services.limits.drainMs + CUT_MS)
-    return drain()
-  })
-  app.addHook('onClose', () => {
-    clearTimeout(cut)
-    return close()
-  })
+  const closing = closingOf(app.server, shell.services.limits.drainMs)
+  app.addHook('preClose', () => closing.close(drain))
+  app.addHook('onClose', close)
   return { app, shell }
 }
-
-/** After this much more than `drainMs` a stop cuts what is still connected: nobody can hold up the end of the process. */
-const CUT_MS = 5_000
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/i
 

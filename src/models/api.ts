@@ -24,12 +24,20 @@ export async function* readSse(
   const parser = createParser({ onEvent: ({ data }) => onData(data), maxBufferSize: MAX_EVENT_CHARS })
   const decoder = new StringDecoder('utf8')
   let bytes = 0
+  const feed = (chunk: Buffer): unknown => {
+    try {
+      parser.feed(decoder.write(chunk))
+      bytes += chunk.byteLength
+      return bytes > MAX_STREAM_BYTES ? new Error(`it is longer than ${MAX_STREAM_BYTES} bytes`) : undefined
+    } catch (error) {
+      return error
+    }
+  }
   try {
     for await (const chunk of response.body as unknown as AsyncIterable<Buffer>) {
-      bytes += chunk.byteLength
-      if (bytes > MAX_STREAM_BYTES) throw new Error(`it is longer than ${MAX_STREAM_BYTES} bytes`)
-      parser.feed(decoder.write(chunk))
-      yield chunk.byteLength
+      const failure = feed(chunk)
+      yield chunk.byteLength // what stood before the failure is kept
+      if (failure !== undefined) throw failure
     }
   } catch (error) {
     signal.throwIfAborted()

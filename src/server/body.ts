@@ -84,8 +84,7 @@ function collect(payload: Payload, count: (bytes: number) => void): Promise<Buff
       try {
         count(chunk.length)
       } catch (error) {
-        payload.pause()
-        settle(error)
+        settle(error) // the rest flows into nothing until the answer closes the connection
       }
     }
     const onGone = () => settle(clientLeft())

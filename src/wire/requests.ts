@@ -262,17 +262,17 @@ export function secretsOf(config: ClientConfig | null | undefined): string[] {
 /** Secrets of a request are not echoed in its 422 (docs/wire.md, "Errors"). */
 function redactSecrets(detail: ValidationDetail): ValidationDetail {
   const [, field, inner] = detail.loc
-  const secret =
-    field === 'user_context' ||
-    (field === 'client_config' && /^(api_key|litellm_keys|default_headers)$/.test(String(inner)))
+  const open = inner === 'model' || inner === 'base_url'
+  const secret = field === 'user_context' || (field === 'client_config' && !open)
   return { ...detail, input: secret ? '[redacted]' : withoutSecrets(detail.input) }
 }
 
 function withoutSecrets(input: unknown): unknown {
+  if (typeof input === 'string') return input.replace(/^([a-z]*:?\/\/)[^/]*@/i, '$1[redacted]@') // a key in an address
   if (!isObject(input)) return input
   const copy: JsonObject = { ...input }
   for (const key of ['user_context', 'api_key', 'litellm_keys', 'default_headers'])
     if (copy[key] != null) copy[key] = '[redacted]'
-  if (isObject(copy.client_config)) copy.client_config = withoutSecrets(copy.client_config)
+  for (const key of ['base_url', 'client_config']) if (copy[key] != null) copy[key] = withoutSecrets(copy[key])
   return copy
 }

@@ -9,7 +9,7 @@ type Json = { [key: string]: unknown }
 export type Turn =
   | { text: string; deltas?: number; delayMs?: number; usage?: Json }
   | { calls: { name: string; arguments: Json; id?: string }[] }
-  | { status: number; message: string }
+  | { status: number; message: string; retryAfter?: string }
   | { hang: true }
   | { text: string; cut: true }
 
@@ -47,7 +47,8 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
     seen.push({ headers: request.headers, body, aborted })
     const turn = script(body, seen.length - 1)
     if ('status' in turn) {
-      response.writeHead(turn.status, { 'content-type': 'application/json' })
+      const wait = turn.retryAfter === undefined ? {} : { 'retry-after': turn.retryAfter }
+      response.writeHead(turn.status, { 'content-type': 'application/json', ...wait })
       response.end(
         JSON.stringify({ error: { message: turn.message, type: 'invalid_request_error', code: 'scripted' } }),
       )
