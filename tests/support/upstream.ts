@@ -10,7 +10,10 @@ export type Turn =
   | { text: string; deltas?: number; delayMs?: number; usage?: Json }
   | { calls: { name: string; arguments: Json; id?: string }[] }
   | { status: number; message: string; retryAfter?: string }
-  | { hang: true }
+  /** Output items as they are. */
+  | { items: Json[] }
+  /** `early`: not even headers come. */
+  | { hang: true; early?: boolean }
   | { text: string; cut: true }
 
 export interface SeenRequest {
@@ -35,7 +38,10 @@ async function listen(server: http.Server) {
 export async function startUpstream(script: (body: Json, index: number) => Turn) {
   const seen: SeenRequest[] = []
   let serial = 0
+  let open = 0
   const server = http.createServer(async (request, response) => {
+    open++
+    response.once('close', () => open--)
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const body: Json = JSON.parse(Buffer.concat(chunks).toString('utf8'))
@@ -55,7 +61,8 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
       return
     }
     if ('hang' in turn) {
-      if (body.stream === true) response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+      if (body.stream === true && turn.early !== true)
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
       return
     }
     const output = outputOf(turn, () => ++serial)
@@ -79,10 +86,11 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
     }
     response.end()
   })
-  return { ...(await listen(server)), seen }
+  return { ...(await listen(server)), seen, open: () => open }
 }
 
 function outputOf(turn: Turn, next: () => number): Json[] {
+  if ('items' in turn) return turn.items
   if ('calls' in turn)
     return turn.calls.map(({ name, arguments: args, id }) => {
       const serial = next()

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { describeAgency } from '../../agency/metadata.ts'
 import { createNativeDialect, toResponseBody } from '../../dialects/native.ts'
-import { shuttingDown } from '../../errors.ts'
+import { AgencyError, shuttingDown } from '../../errors.ts'
 import type { Run } from '../../runs/hub.ts'
 import type { ServedAgency, Services } from '../../services.ts'
 import { parseAgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
@@ -55,7 +55,9 @@ function registerAgency(app: FastifyInstance, services: Services, base: string, 
     const run = await start(request, false)
     const release = abandonWhenGone(reply, () => hub.abandon(run.id))
     const summary = await run.done.finally(release)
-    if (summary.failure !== undefined) return sendJson(reply, 500, { error: summary.failure })
+    const { failure, error } = summary
+    if (error instanceof AgencyError && error.code === 'SHUTTING_DOWN') throw error // another server may take it
+    if (failure !== undefined) return sendJson(reply, 500, { error: failure })
     return sendJson(reply, 200, toResponseBody(summary))
   })
 
