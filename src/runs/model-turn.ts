@@ -70,6 +70,7 @@ async function plain(
   request: TurnRequest,
 ): Promise<ModelResponse> {
   const response = await model.completeTurn(request, run.signal)
+  if (response.status === 'failed') throw modelFailed(providerSentence(response))
   account(run, conversation, model, response)
   return response
 }
@@ -96,6 +97,7 @@ async function streamed(
         } else if (event.type === 'response.completed' && isObject(event.response))
           completed = event.response as ModelResponse
         else if (/^(response\.(failed|incomplete)|error)$/.test(event.type)) {
+          if (event.type !== 'response.incomplete') out.pop() // the provider's own words; ours follow
           run.emit(out, bytes)
           throw modelFailed(providerSentence(event))
         }

@@ -9,12 +9,14 @@ const stuck = tool({ name: 'stuck', execute: () => new Promise(() => {}) })
 const leaky = tool({
   name: 'leaky',
   execute: (_input, context) => {
-    throw new Error(`${process.env.LEAK} ${JSON.stringify(context.userContext)}`)
+    // A standalone call does not know what requests brought.
+    const known = context.toolCallId === '' ? process.env.LEAK_OWN : process.env.LEAK
+    throw new Error(`${known} ${JSON.stringify(context.userContext)}`)
   },
 })
 class LeakyClass extends BaseTool.define({}) {
   run(): string {
-    const error = new Error(`${process.env.LEAK}`)
+    const error = new Error(`${process.env.LEAK_OWN}`)
     throw new Error(`${error.stack}`)
   }
 }

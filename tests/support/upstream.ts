@@ -15,6 +15,8 @@ export type Turn =
   /** `early`: not even headers come. */
   | { hang: true; early?: boolean }
   | { text: string; cut: true }
+  /** The stream ends in a failure with this message. */
+  | { text: string; fails: string }
 
 export interface SeenRequest {
   headers: http.IncomingHttpHeaders
@@ -78,6 +80,11 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
       if (response.destroyed) return
       if ('cut' in turn && event.type === 'response.output_text.done') {
         response.destroy()
+        return
+      }
+      if ('fails' in turn && event.type === 'response.completed') {
+        const failed = { ...final, status: 'failed', output: [], error: { code: 'server_error', message: turn.fails } }
+        response.end(`data: ${JSON.stringify({ type: 'response.failed', response: failed })}\n\n`)
         return
       }
       if ('delayMs' in turn && event.type === 'response.output_text.delta') await sleep(turn.delayMs)
