@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { AgencyGraph } from './agency/agency.ts'
 import { duplicateName, factoryFailed, invalidOption, missingApiKey, missingToken, nothingToServe } from './errors.ts'
-import { type Limits, readLimits } from './limits.ts'
+import { type Limits, MAX_MS, readLimits } from './limits.ts'
 import { createModelEdge, describeModel } from './models/provider.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
@@ -169,6 +169,9 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
     )
   }
   checkRateLimit(options.rateLimit)
+  const { heartbeatMs = 1 } = options
+  if (!(Number.isInteger(heartbeatMs) && heartbeatMs >= 1 && heartbeatMs <= MAX_MS))
+    throw invalidOption(`heartbeatMs has to be a whole number of milliseconds from 1 to ${MAX_MS}, not ${heartbeatMs}.`)
   if (options.serverUrl !== undefined && URL.parse(options.serverUrl) === null)
     throw invalidOption(
       `serverUrl is "${options.serverUrl}", which is no address such as "https://agents.example.com".`,
@@ -231,5 +234,6 @@ function requireKeyless(agency: AgencyGraph): void {
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause === undefined ? '' : describe(error.cause)
-  return `${error.message}${cause === '' || cause === error.message ? '' : ` (${cause})`}`
+  if (cause.startsWith(error.message)) return cause
+  return error.message.includes(cause) ? error.message : `${error.message} (${cause})`
 }

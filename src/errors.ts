@@ -81,7 +81,7 @@ export const factoryFailed = (agency: string, cause: unknown) =>
 export const unknownAgent = (name: string, known: readonly string[]) =>
   new AgencyError('UNKNOWN_AGENT', 422, `There is no agent "${name}". This agency has: ${known.join(', ')}.`)
 export const runNotFound = (runId: string) =>
-  new AgencyError('RUN_NOT_FOUND', 404, `Run '${runId}' not found or already completed`)
+  new AgencyError('RUN_NOT_FOUND', 404, `Run '${runId.slice(0, 100)}' not found or already completed`)
 export const shuttingDown = () =>
   new AgencyError('SHUTTING_DOWN', 503, 'The server is shutting down and takes no new work. Try again in a moment.')
 

@@ -242,6 +242,10 @@ test('a body that would unpack, nest or multiply without end is refused at once,
     'a large wrong value': JSON.stringify({ message: { x: 'y'.repeat(3_000_000) } }),
     'a large missing one': JSON.stringify({ other: 'y'.repeat(3_000_000) }),
     'a long key': JSON.stringify({ message: 'x', client_config: { default_headers: { ['k '.repeat(500_000)]: 'v' } } }),
+    'a long address': JSON.stringify({
+      message: 'x',
+      client_config: { base_url: `http://${'a'.repeat(100_000)}.example` },
+    }),
     'a wrong tool body': JSON.stringify({ text: 5, more: 'y'.repeat(3_000_000) }),
   }
   for (const [label, body] of Object.entries(bombs)) {

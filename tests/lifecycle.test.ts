@@ -214,6 +214,18 @@ test('thread callbacks, listeners and hooks that fail, hang or give garbage stay
   expect(rejections).toEqual([])
 }, 20_000)
 
+test('a model that makes thousands of calls at once runs none of them', async () => {
+  const many = Array.from({ length: 5_000 }, (_, index) => ({ name: 'count', arguments: {}, id: `call_${index}` }))
+  await useUpstream(() => ({ calls: many }))
+  let count = 0
+  const counts = tool({ name: 'count', execute: () => String(++count) })
+  const { url } = await startServer({
+    agencies: { solo: new Agency(new Agent({ name: 'Assistant', model: 'gpt-4.1', tools: [counts] })) },
+  })
+  expect((await post(`${url}/solo/get_response`, { message: 'go' })).status).toBe(500)
+  expect(count).toBe(0)
+})
+
 test('bad calls of a model never end more than their run', async () => {
   const bad: { name: unknown; arguments: unknown; call_id?: unknown }[] = [
     { name: 'nobody', arguments: '{}' },

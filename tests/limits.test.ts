@@ -188,7 +188,9 @@ test('a tool that takes long and a model that thinks long are not cut while they
     index === 0 ? { calls: [{ name: 'slow', arguments: {} }] } : { text: 'Done', deltas: 2, delayMs: 300 },
   )
   const slow = tool({ name: 'slow', execute: () => new Promise((resolve) => setTimeout(resolve, 500, 'slept')) })
-  const url = await serveWith({ upstreamIdleMs: 400, upstreamFirstByteMs: 400 }, solo({ tools: [slow] }))
+  const limits = { upstreamIdleMs: 400, upstreamFirstByteMs: 400, idleTimeoutMs: 300 }
+  const url = await serveWith(limits, solo({ tools: [slow] }))
+  expect((await fetch(`${url}/healthz`)).status).toBe(200) // the connection that is kept is used again
   const frames = []
   for await (const frame of readFrames(`${url}/solo/get_response_stream`, { message: 'go' })) frames.push(frame)
   expect(final(frames).new_messages.at(-1)).toMatchObject({ role: 'assistant' })

@@ -2,7 +2,15 @@ import type { Role } from '../agency/agency.ts'
 import { latestUserTexts, tripped } from '../agency/guardrails.ts'
 import { handoffReminder } from '../agency/instructions.ts'
 import { recipientReminder } from '../agency/reminders.ts'
-import { emptyMessage, errorText, guardrailTripped, invalidOutput, turnLimit, unknownTool } from '../errors.ts'
+import {
+  emptyMessage,
+  errorText,
+  guardrailTripped,
+  invalidOutput,
+  modelFailed,
+  turnLimit,
+  unknownTool,
+} from '../errors.ts'
 import { clean, messageText, toModelItem } from '../messages/items.ts'
 import type { ToolOutput } from '../tools/run.ts'
 import { orAbort } from '../waits.ts'
@@ -113,6 +121,9 @@ const note = (role: string, content: string, message_origin: string): InputItem 
   type: 'message',
 })
 
+/** Calls of one turn, which run side by side. */
+const MAX_CALLS = 256
+
 /** One turn: ask the model, then either the final answer or the outputs of its calls. */
 async function step(run: RunState, conversation: Conversation): Promise<Outcome> {
   const { maxTurns } = run.plan
@@ -121,6 +132,8 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   const { who, role, own } = conversation
   const output = await askModel(run, conversation)
   const calls = output.filter((item) => item.type === 'function_call')
+  if (calls.length > MAX_CALLS)
+    throw modelFailed(`The model made ${calls.length} calls at once; ${MAX_CALLS} are taken.`)
   const stray = calls.find((call) => !knows(role, String(call.name)))
   if (stray !== undefined) throw unknownTool(String(stray.name), who.agent)
   if (calls.length === 0) return { kind: 'final', output: finalOutput(output, role), items: output }

@@ -238,11 +238,17 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
 const FORBIDDEN_HEADER =
   /^(host|connection|keep-alive|te|trailer|upgrade|expect|via|proxy-.*|transfer-encoding|accept-encoding|content-.*)$/i
 const MAX_HEADER_CHARS = 8_192
+const MAX_ADDRESS_CHARS = 2_048
 
 function isGatewayUrl(value: string): boolean {
   const url = URL.parse(value)
   return (
-    url !== null && /^https?:$/.test(url.protocol) && url.hostname !== '' && url.username === '' && url.password === ''
+    value.length <= MAX_ADDRESS_CHARS &&
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.hostname !== '' &&
+    url.username === '' &&
+    url.password === ''
   )
 }
 
