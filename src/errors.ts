@@ -111,8 +111,10 @@ export const providerNotSupported = (model: string, agent: string) =>
     500,
     `The model "${model}" of agent "${agent}" is not supported in this version. Reach it through an OpenAI-compatible address: OPENAI_BASE_URL, or client_config.base_url in the request.`,
   )
+/** How much of a provider's words is kept, in characters. */
+const MAX_MODEL_WORDS = 10_000
 export const modelFailed = (message: string, cause?: unknown) =>
-  new AgencyError('MODEL_FAILED', 502, message, cause === undefined ? undefined : { cause })
+  new AgencyError('MODEL_FAILED', 502, message.slice(0, MAX_MODEL_WORDS), cause === undefined ? undefined : { cause })
 
 export const gatewayRefused = (host: string) =>
   new AgencyError(

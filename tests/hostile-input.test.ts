@@ -256,6 +256,28 @@ test('a body that would unpack, nest or multiply without end is refused at once,
   await isWell(url)
 })
 
+test('texts made to make searching slow are answered as fast as others', async () => {
+  const url = await serveDemo()
+  const many = (text: string) => text.repeat(Math.ceil(300_000 / text.length))
+  const texts = ['“', '"', "'", ' ', '\n', 'A', 'A ', '1', '1.', '-', '/', '\\', '__proto__', '\u0000', '[{', 'a@', 'é']
+  const started = performance.now()
+  await Promise.all(
+    texts.map(async (text) => {
+      const message = many(text)
+      const answer = await post(`${url}/solo/get_response`, { message, user_context: { key: message } })
+      expect(answer.status, text).toBe(200)
+      await answer.text()
+      expect((await post(`${url}/tool/echo`, { text: message })).status).toBe(200)
+    }),
+  )
+  for (const path of [`/${'/'.repeat(8_000)}x`, `/solo/get_metadata${'/'.repeat(8_000)}`, `/${'%2f'.repeat(2_600)}`])
+    for (let count = 0; count < 20; count++)
+      expect(
+        (await exchange(url, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)).length,
+      ).toBeGreaterThan(0)
+  expect(performance.now() - started).toBeLessThan(15_000) // seconds, not minutes
+}, 30_000)
+
 test('the key __proto__ is refused at every depth and in every spelling; constructor and its like stay plain data', async () => {
   promise('C12')
   await useUpstream((_body, index) =>
@@ -353,6 +375,7 @@ test('paths and addresses of every kind lead to a route, to 404 or to 400, and n
       ';',
       ':',
       '*',
+      ':a(',
       '__proto__',
       'constructor',
       'docs',

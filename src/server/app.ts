@@ -22,27 +22,40 @@ export function createApp(options: ShellOptions): FastifyInstance {
       connectionsCheckingInterval: Math.min(2_000, Math.max(50, Math.min(headersTimeoutMs, bodyTimeoutMs) / 2)),
     },
   })
+  const methods: Methods = new Map()
+  app.addHook('onRoute', ({ url, method }) => {
+    methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()].sort())
+  })
   registerShell(app, options)
   // Before the body is read: nobody makes the server read what no route wants.
-  app.addHook('onRequest', async (request, reply) => (request.is404 ? notFound(app, request, reply) : undefined))
-  app.setNotFoundHandler((request, reply) => notFound(app, request, reply))
+  app.addHook('onRequest', async (request, reply) => (request.is404 ? notFound(methods, request, reply) : undefined))
+  app.setNotFoundHandler((request, reply) => notFound(methods, request, reply))
   return app
 }
 
+/** The methods of each literal path. What a caller wrote is looked up in it, and never taken for a pattern. */
+type Methods = Map<string, string[]>
+
 /** 405 for a known path, 307 to the path without its trailing slash, 404 otherwise. */
-function notFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
+function notFound(methods: Methods, request: FastifyRequest, reply: FastifyReply) {
   const [written = '', query] = request.url.split(/\?(.*)/s)
   const path = decode(written)
-  const methods = (url: string) => (['GET', 'POST'] as const).filter((method) => app.hasRoute({ method, url }))
-  const allowed = methods(path)
-  if (allowed.length > 0)
+  const allowed = methods.get(path)
+  if (allowed !== undefined)
     return sendJson(reply.header('allow', allowed.join(', ')), 405, { detail: 'Method Not Allowed' })
-  const bare = path.replace(/\/+$/, '')
-  if (bare !== '' && bare !== path && methods(bare).length > 0) {
-    const location = `${request.protocol}://${request.host}${written.replace(/\/+$/, '')}${query === undefined ? '' : `?${query}`}`
+  const bare = withoutEndSlashes(path)
+  if (bare !== path && methods.has(bare)) {
+    const location = `${request.protocol}://${request.host}${withoutEndSlashes(written)}${query === undefined ? '' : `?${query}`}`
     return reply.code(307).header('location', location).send()
   }
   return sendJson(reply, 404, { detail: 'Not Found' })
+}
+
+/** In one pass: an expression with a repetition would try again at every slash. */
+function withoutEndSlashes(path: string): string {
+  let end = path.length
+  while (path[end - 1] === '/') end--
+  return path.slice(0, end)
 }
 
 function decode(path: string): string {

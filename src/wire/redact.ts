@@ -55,7 +55,7 @@ export function textsOf(context: unknown): string[] {
 
 /** A text without lines of a stack and without the server's own folders. */
 export function withoutPlaces(text: string, folders: readonly string[]): string {
-  const lines = text.includes('\n') ? text.replace(/\n\s+at [^\n]*/g, '') : text
+  const lines = text.includes('\n') ? text.replace(/\n[ \t]+at [^\n]*/g, '') : text
   return folders.reduce((left, folder) => (folder.length < MIN_CHARS ? left : left.replaceAll(folder, '')), lines)
 }
 

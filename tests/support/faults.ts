@@ -47,6 +47,11 @@ export const LASTING: Record<string, Fault> = {
   403: refusal(403),
   404: refusal(404, { 'x-should-retry': 'true' }),
   413: refusal(413),
+  'a refusal without end': {
+    status: 400,
+    headers: json,
+    body: () => JSON.stringify({ error: { message: '\n'.repeat(3_000_000) } }),
+  },
   422: refusal(422),
   'redirect inward': { status: 302, headers: { location: 'http://169.254.169.254/latest' }, body: () => '' },
   'no content': { status: 204, body: () => '' },
