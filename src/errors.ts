@@ -117,7 +117,7 @@ export const filesNeedKey = (agent: string) =>
   )
 
 // ---- models
-/** @param provider whose key is missing, and the variables that may hold it; default: OpenAI */
+/** @param provider whose key is missing; `variables` may hold it */
 export const missingApiKey = (
   agent: string,
   model: string,
