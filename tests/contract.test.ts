@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
@@ -53,7 +54,8 @@ test.for([
     enableAgui,
     enableLogging: true,
     logsDir,
-    limits: { bodyBytes: 1000, drainMs: 200 },
+    rateLimit: { requests: 1, by: ({ headers }) => headers['x-caller'] ?? randomUUID() },
+    limits: { bodyBytes: 1000, openBodyBytes: 600, urlBytes: 200, drainMs: 200 },
   })
   const bearer = { authorization: 'Bearer open sesame' }
   const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as ApiDocument
@@ -74,17 +76,27 @@ test.for([
     for (const method of Object.keys(operations).map((name) => name.toUpperCase())) {
       await ask(method, path, {}, {})
       await ask(method, path, {})
-      if (method === 'POST') await ask(method, path, { text: 'x'.repeat(1000) })
+      await ask(method, `${path}?${'x'.repeat(200)}`, {})
+      for (const _ of [1, 2]) await ask(method, path, {}, { 'x-caller': path })
+      if (method === 'GET') continue
+      await ask(method, path, {}, { ...bearer, 'content-encoding': 'gzip' })
+      for (const length of [700, 1000]) await ask(method, path, { text: 'x'.repeat(length) }) // too much at once; too much
     }
   for (const text of ['', 'hello']) for (const name of ['echo', 'Loud']) await ask('POST', `/tool/${name}`, { text })
   for (const id of ['one', 'two']) await ask('POST', streamed, toRun('go'), { ...bearer, 'x-agency-log-id': id })
-  for (const id of ['', 'unknown', 'one', 'unreadable']) {
-    const unreadable = join(logsDir, 'unreadable.jsonl')
-    mkdirSync(unreadable, { recursive: true })
-    await ask('POST', '/get_logs', { log_id: id })
-    mkdirSync(unreadable, { recursive: true })
-    await ask('GET', `/get_logs?log_id=${id === 'one' ? 'two' : id}`, undefined)
+  const readLogs = async (byBody: string, byQuery: string) => {
+    await ask('POST', '/get_logs', { log_id: byBody })
+    await ask('GET', `/get_logs?log_id=${byQuery}`, undefined)
   }
+  for (const [byBody, byQuery] of [
+    ['', ''],
+    ['unknown', 'unknown'],
+    ['one', 'two'],
+  ] as const)
+    await readLogs(byBody, byQuery)
+  rmSync(logsDir, { recursive: true })
+  writeFileSync(logsDir, 'no folder')
+  await readLogs('unreadable', 'unreadable')
   broken = true
   await ask('POST', streamed, toRun('go'))
   broken = false
@@ -99,6 +111,7 @@ test.for([
   const closed = close()
   await expect.poll(() => ask('POST', streamed, toRun('go'))).toContain('shutting down')
   if (!enableAgui) await ask('POST', plain, toRun('go'))
+  await ask('GET', '/readyz', undefined)
   await hanging.text()
   await closed
   const documented = Object.entries(paths).flatMap(([path, operations]) =>
@@ -231,7 +244,7 @@ test('tools take what their schemas say: nulls, other fields, numbers as texts, 
   for (const name of ['strict', 'Plain']) {
     for (const nothing of ['', 'null']) expect(await ask(name, nothing)).toEqual(['missing body'])
     for (const odd of ['[]', '"text"', '7']) expect(await ask(name, odd)).toEqual(['model_attributes_type body'])
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'nonsense'])
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded'])
       expect(await ask(name, { text }, { 'content-type': type })).toEqual(['model_attributes_type body'])
     expect(await ask(name, '{"text": ')).toEqual([expect.stringMatching(/^json_invalid body\.\d+$/)])
     expect(await ask(name, {})).toEqual(['missing body.text'])

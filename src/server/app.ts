@@ -1,49 +1,69 @@
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Socket } from 'node:net'
+import Fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { sendJson } from './error-handler.ts'
 import { routesOf } from './routes/agency.ts'
 import { registerShell, type ShellOptions } from './shell.ts'
 
 /** A server of our own: every limit is set on purpose. */
-export function createApp(options: ShellOptions & { bodyBytes: number }): FastifyInstance {
+export function createApp(options: ShellOptions): FastifyInstance {
+  const { headersTimeoutMs, bodyTimeoutMs, idleTimeoutMs, headerBytes, urlBytes, bodyBytes } = options.services.limits
+  const arrivalMs = Math.max(headersTimeoutMs, bodyTimeoutMs)
   const app = Fastify({
-    bodyLimit: options.bodyBytes,
+    bodyLimit: bodyBytes,
     exposeHeadRoutes: false,
-    requestTimeout: 30_000,
-    keepAliveTimeout: 75_000,
+    requestTimeout: arrivalMs,
+    keepAliveTimeout: idleTimeoutMs,
     forceCloseConnections: 'idle',
     return503OnClosing: false, // ours says it in the wire's own shape
-    http: { maxHeaderSize: 16_384 },
     frameworkErrors: (_error, _request, reply) => sendJson(reply, 404, { detail: 'Not Found' }), // a path with a broken escape
+    clientErrorHandler: refuseConnection(urlBytes),
+    http: {
+      maxHeaderSize: headerBytes,
+      headersTimeout: headersTimeoutMs,
+      // One timer for all connections; how much longer than its limit a slow one may live.
+      connectionsCheckingInterval: Math.min(2_000, Math.max(50, Math.min(headersTimeoutMs, bodyTimeoutMs) / 2)),
+    },
+  })
+  const methods: Methods = new Map()
+  app.addHook('onRoute', ({ url, method }) => {
+    methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()].sort())
   })
   registerShell(app, options)
   const routes = routesOf(options.services.agencies)
-  /** Methods of a path as it was written. */
-  const methodsOf = (path: string) => {
-    const [, segment = '', ...rest] = path.split('/')
+  /** The methods of a path as a caller wrote it. */
+  const methodsOf = (written: string) => {
+    const [, segment = '', ...rest] = written.split('/')
     const base = routes.get(decode(segment, decodeURIComponent))
-    const url = base === undefined ? decode(path, decodeURI) : [base, ...rest].join('/')
-    return (['GET', 'POST'] as const).filter((method) => app.hasRoute({ method, url }))
+    return methods.get(base === undefined ? decode(written, decodeURI) : [base, ...rest].join('/'))
   }
-  // Before the body is read: what it holds makes no difference.
-  app.addHook('onRequest', (request, reply, done) => {
-    if (request.is404) notFound(methodsOf, request, reply)
-    else done()
-  })
+  // Before the body is read: nobody makes the server read what no route wants.
+  app.addHook('onRequest', async (request, reply) => (request.is404 ? notFound(methodsOf, request, reply) : undefined))
+  app.setNotFoundHandler((request, reply) => notFound(methodsOf, request, reply))
   return app
 }
 
+/** The methods of each literal path. What a caller wrote is looked up in it, and never taken for a pattern. */
+type Methods = Map<string, string[]>
+
 /** 405 for a known path, 307 to the path without its trailing slash, 404 otherwise. */
-function notFound(methodsOf: (path: string) => readonly string[], request: FastifyRequest, reply: FastifyReply) {
+function notFound(methodsOf: (path: string) => string[] | undefined, request: FastifyRequest, reply: FastifyReply) {
   const [path = '', query] = request.url.split(/\?(.*)/s)
   const allowed = methodsOf(path)
-  if (allowed.length > 0)
+  if (allowed !== undefined)
     return sendJson(reply.header('allow', allowed.join(', ')), 405, { detail: 'Method Not Allowed' })
-  const bare = path.replace(/\/+$/, '')
-  if (bare !== '' && bare !== path && methodsOf(bare).length > 0) {
+  const bare = withoutEndSlashes(path)
+  if (bare !== path && methodsOf(bare) !== undefined) {
     const location = `${request.protocol}://${request.host}${bare}${query === undefined ? '' : `?${query}`}`
     return reply.code(307).header('location', location).send()
   }
   return sendJson(reply, 404, { detail: 'Not Found' })
+}
+
+/** In one pass: an expression with a repetition would try again at every slash. */
+function withoutEndSlashes(path: string): string {
+  let end = path.length
+  while (path[end - 1] === '/') end--
+  return path.slice(0, end)
 }
 
 function decode(text: string, decoder: (text: string) => string): string {
@@ -52,4 +72,37 @@ function decode(text: string, decoder: (text: string) => string): string {
   } catch {
     return text // a broken escape matches no route
   }
+}
+
+/** Answers what is no HTTP request, or did not arrive in time, in the wire's own shape, and closes the connection. */
+const refuseConnection = (urlBytes: number) =>
+  function refuse(error: ConnectionError, socket: Socket): void {
+    const answered = (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true
+    if (socket.writable && !answered && error.code !== 'ECONNRESET') {
+      const [status, detail] = reasonOf(error, urlBytes)
+      const body = JSON.stringify({ detail })
+      socket.write(
+        `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      )
+    }
+    socket.destroySoon()
+  }
+
+function reasonOf(error: ConnectionError, urlBytes: number): [status: string, detail: string] {
+  switch (error.code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return ['408 Request Timeout', 'The request took too long to arrive.']
+    case 'HPE_HEADER_OVERFLOW':
+      return isLongAddress((error as { rawPacket?: unknown }).rawPacket, urlBytes)
+        ? ['414 URI Too Long', 'The address is too long.']
+        : ['431 Request Header Fields Too Large', 'The headers are too large.']
+    default:
+      return ['400 Bad Request', 'The request is not valid HTTP.']
+  }
+}
+
+/** True when what was read begins with a request line that is all address. */
+function isLongAddress(packet: unknown, urlBytes: number): boolean {
+  const [method = '', address = ''] = Buffer.isBuffer(packet) ? packet.toString('latin1').split(' ', 2) : []
+  return /^[A-Z]+$/.test(method) && address.search(/[\r\n]/) === -1 && address.length > urlBytes
 }

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Services } from '../services.ts'
 import { sendJson } from './error-handler.ts'
 import { describeApi } from './openapi.ts'
+import type { RateLimitOptions } from './rate-limit.ts'
 
 const ASSETS = new URL('../../assets/docs/', import.meta.url)
 const TYPES = { js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8' }
@@ -38,11 +39,13 @@ export interface DocsOptions {
   /** The address in the OpenAPI document; undefined: the one the reader used. */
   serverUrl: string | undefined
   token: string | undefined
+  /** Undefined: callers may ask as often as they like. */
+  rateLimit: RateLimitOptions | undefined
 }
 
 /** `/openapi.json`, `/docs` (Swagger UI) and `/redoc`, from files of this package; addresses are relative, for prefixes. */
-export function registerDocs(app: FastifyInstance, { services, serverUrl, token }: DocsOptions): void {
-  const document = describeApi(services, '/', token !== undefined)
+export function registerDocs(app: FastifyInstance, { services, serverUrl, token, rateLimit }: DocsOptions): void {
+  const document = describeApi(services, '/', { token: token !== undefined, rateLimit: rateLimit !== undefined })
   app.get('/openapi.json', async (request, reply) => {
     const url = serverUrl ?? `${request.protocol}://${request.host}${app.prefix}`
     return sendJson(reply, 200, { ...document, servers: [{ url }] })

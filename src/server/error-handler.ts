@@ -1,7 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AgencyError, errorText } from '../errors.ts'
 import { RequestInvalid } from '../wire/requests.ts'
-import { noObject, valueError } from '../wire/validation.ts'
+import { valueError } from '../wire/validation.ts'
+
+/** When a refused caller may try again. */
+const RETRY_AFTER_SECONDS = '2'
 
 /** JSON without a charset, as the original's clients expect it. */
 export function sendJson(reply: FastifyReply, status: number, body: unknown, indent = 0) {
@@ -16,17 +19,13 @@ export function createErrorHandler(redact: (text: string) => string, log: (error
     if (error instanceof AgencyError) {
       const text = redact(error.message)
       if (error.statusCode === 422) return sendJson(reply, 422, { detail: [valueError(['body'], text, null)] })
+      if (error.statusCode === 503)
+        return sendJson(reply.header('retry-after', RETRY_AFTER_SECONDS), 503, { detail: text }) // expected: not logged
       if (error.statusCode >= 500) log(error)
-      if (error.code === 'FILE_FAILED') return sendJson(reply, error.statusCode, { error: text })
-      return sendJson(
-        reply,
-        error.statusCode,
-        error.statusCode < 500 || error.code === 'SHUTTING_DOWN' ? { detail: text } : { error: text },
-      )
+      const { statusCode } = error
+      return sendJson(reply, statusCode, statusCode >= 400 && statusCode < 500 ? { detail: text } : { error: text })
     }
-    const { statusCode: status, code } = error as { statusCode?: number; code?: string }
-    // A content type that cannot be read is one that is no JSON.
-    if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return sendJson(reply, 422, { detail: [noObject(['body'], [])] })
+    const status = (error as { statusCode?: number }).statusCode
     if (status !== undefined && status >= 400 && status < 500)
       return sendJson(reply, status, { detail: redact(errorText(error)) })
     log(error)

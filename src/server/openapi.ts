@@ -6,6 +6,7 @@ import {
   bodyOf,
   describeTools,
   emptyParts,
+  type Gate,
   toDocument,
 } from '../tools/openapi.ts'
 import { VERSION } from '../version.ts'
@@ -16,17 +17,13 @@ import { streamSchemas } from '../wire/events.ts'
 import { STREAM_EXAMPLES } from '../wire/examples.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { requestSchemas } from '../wire/requests.ts'
-import { agencyResponse, cancelResponse, logLine, metadata } from '../wire/responses.ts'
+import { agencyResponse, cancelResponse, health, logLine, metadata } from '../wire/responses.ts'
 
-/** The OpenAPI 3.1 document of a server; `url` is its own address, `guarded` says that it asks for a token. */
-export function describeApi(
-  { agencies, tools, requestLog, agui }: Services,
-  url: string,
-  guarded: boolean,
-): JsonObject {
-  const parts = emptyParts(guarded)
+/** The OpenAPI 3.1 document of a server; `url` is its own address. */
+export function describeApi({ agencies, tools, requestLog, agui }: Services, url: string, gate: Gate): JsonObject {
+  const parts = emptyParts(gate)
   const streamed = agui ? [aguiRequestSchema, ...aguiStreamSchemas] : streamSchemas
-  const ours = [...requestSchemas, agencyResponse, ...streamed, cancelResponse, metadata, logLine]
+  const ours = [...requestSchemas, agencyResponse, ...streamed, cancelResponse, metadata, logLine, health]
   Object.assign(parts.schemas, toComponents(ours))
   const ids = new Set(tools.map((tool) => tool.name)) // a tool's operation is named as the tool
   for (const { path, preview } of agencies) {
@@ -40,6 +37,9 @@ export function describeApi(
     addOperation(parts, '/get_logs', 'post', { operationId: addUnique(ids, 'get_logs'), ...LOG_BY_BODY })
     addOperation(parts, '/get_logs', 'get', { operationId: addUnique(ids, 'get_logs_by_query'), ...LOG_BY_QUERY })
   }
+  const open = { ...parts, gate: { token: false, rateLimit: false } }
+  addOperation(open, '/healthz', 'get', { operationId: addUnique(ids, 'healthz'), ...ALIVE })
+  addOperation(open, '/readyz', 'get', { operationId: addUnique(ids, 'readyz'), ...READY })
   const info = { title: 'agency-swarm-js', version: VERSION, description: DESCRIPTION }
   return toDocument(info, url, describeTools(tools, parts))
 }
@@ -47,12 +47,10 @@ export function describeApi(
 const DESCRIPTION = `Agencies and tools over HTTP.
 
 Unknown paths are answered with 404, other methods with 405 and \`Allow\`, a trailing slash with 307 to the path without it. What is no proper HTTP request is
-answered with 400, 408 or 431 before any operation sees it.`
+answered with 400, 408, 414 or 431 before any operation sees it.`
 
 type Operation = Parameters<typeof addOperation>[3]
 
-/** What stands between a request and its run; limits that come later belong here. */
-const RUN_REFUSALS = { ...BODY_REFUSALS, 503: answerOf('The server is stopping.', 'Detail') }
 /** Without readers of events, generators take the body as one text. */
 const streamOf = (description: string, frame: string, examples: JsonObject = {}) => ({
   description: `${description} The schema is that of each event for clients that read events, and of the body as one text for those that do not.`,
@@ -80,7 +78,7 @@ const NATIVE_OPERATIONS: Operations = {
           'AgencyResponse',
           'Failure',
         ),
-        ...RUN_REFUSALS,
+        ...BODY_REFUSALS,
         500: answerOf('The run failed.', 'Failure'),
       },
     },
@@ -96,7 +94,7 @@ const NATIVE_OPERATIONS: Operations = {
           'StreamFrame',
           { examples: STREAM_EXAMPLES },
         ),
-        ...RUN_REFUSALS,
+        ...BODY_REFUSALS,
         500: NOT_STARTED,
       },
     },
@@ -126,7 +124,7 @@ const AGUI_OPERATIONS: Operations = {
           'Server-sent events of AG-UI (https://docs.ag-ui.com): `RUN_STARTED`, then texts, calls and their results as agents work, then `RUN_FINISHED` or `RUN_ERROR`.',
           'AguiFrame',
         ),
-        ...RUN_REFUSALS,
+        ...BODY_REFUSALS,
         500: NOT_STARTED,
       },
     },
@@ -154,6 +152,17 @@ const LOG_BY_QUERY: Operation = {
   summary: "Read a request's log",
   parameters: [{ name: 'log_id', in: 'query', required: true, schema: { type: 'string', minLength: 1 } }],
   responses: LOG_RESPONSES,
+}
+
+const ALIVE: Operation = {
+  tags: ['Health'],
+  summary: 'Whether the process lives',
+  responses: { 200: answerOf('It does.', 'Health') },
+}
+const READY: Operation = {
+  tags: ['Health'],
+  summary: 'Whether the server takes new work',
+  responses: { 200: answerOf('It does.', 'Health'), 503: answerOf('It is stopping.', 'Health') },
 }
 
 /** Operation ids have to differ: generators name functions after them. */

@@ -1,10 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { RequestInvalid } from '../wire/requests.ts'
+import { tooLarge } from '../errors.ts'
 import { createAuth } from './auth.ts'
+import { readBodies } from './body.ts'
 import { createCors } from './cors.ts'
 import { type DocsOptions, registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
+import { limitIdle } from './event-stream.ts'
+import { limitRate } from './rate-limit.ts'
 import { registerAgencies } from './routes/agency.ts'
+import { registerHealth } from './routes/health.ts'
 import { registerLogs } from './routes/logs.ts'
 import { registerTools } from './routes/tools.ts'
 
@@ -20,40 +24,30 @@ export interface ShellOptions extends DocsOptions {
  * All of it stays inside `scope`.
  */
 export function registerShell(scope: FastifyInstance, options: ShellOptions): void {
-  const cors = createCors(options.corsOrigins)
-  scope.addHook('onRequest', cors.hook)
-  scope.setErrorHandler(createErrorHandler(options.services.redact, options.logError))
-  scope.removeAllContentTypeParsers()
-  scope.addContentTypeParser('*', { parseAs: 'string' }, parseBody)
+  const { services, rateLimit } = options
+  const { limits } = services
+  scope.addHook('onRequest', createCors(options.corsOrigins))
+  scope.addHook('onRequest', async ({ raw }) => {
+    if ((raw.url ?? '').length > limits.urlBytes) throw tooLarge(414, 'address', limits.urlBytes)
+  })
+  scope.addHook('onSend', async (request, reply) => {
+    if (hasUnreadBody(request)) reply.header('connection', 'close') // what is left of it is not waited for
+    limitIdle(reply, limits.idleTimeoutMs)
+  })
+  scope.setErrorHandler(createErrorHandler(services.redact, options.logError))
+  readBodies(scope, limits)
+  registerHealth(scope, services)
   scope.register(async (api) => {
+    if (rateLimit !== undefined) await limitRate(api, rateLimit, options.logError)
     const auth = createAuth(options.token)
     if (auth !== undefined) api.addHook('onRequest', auth)
-    registerAgencies(api, options.services, cors.headersFor)
-    registerTools(api, options.services)
-    if (options.services.requestLog !== undefined) registerLogs(api, options.services.requestLog)
+    registerAgencies(api, services)
+    registerTools(api, services)
+    if (services.requestLog !== undefined) registerLogs(api, services.requestLog)
     if (options.protectDocs) registerDocs(api, options)
   })
   if (!options.protectDocs) registerDocs(scope, options)
 }
 
-/** JSON or nothing; what is no JSON gets FastAPI's 422. */
-function parseBody(
-  request: FastifyRequest,
-  body: string | Buffer,
-  done: (error: Error | null, value?: unknown) => void,
-): void {
-  const isJson = /^application\/([\w.+-]+\+)?json\b/i.test(request.headers['content-type'] ?? '')
-  if (!isJson || body.length === 0) {
-    done(null, isJson ? null : []) // what is no JSON is refused as a body of the wrong kind
-    return
-  }
-  try {
-    done(null, JSON.parse(String(body)))
-  } catch (error) {
-    const offset = Number(/position (\d+)/.exec(String(error))?.[1] ?? body.length)
-    const ctx = { error: 'The body is not valid JSON' }
-    done(
-      new RequestInvalid([{ type: 'json_invalid', loc: ['body', offset], msg: 'JSON decode error', input: {}, ctx }]),
-    )
-  }
-}
+const hasUnreadBody = ({ raw, headers }: FastifyRequest) =>
+  !raw.complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)

@@ -7,16 +7,23 @@ import type { FunctionTool } from './tool.ts'
 
 /** Parts of an OpenAPI 3.1 document. */
 export interface ApiParts {
-  /** Operations ask for the bearer token. */
-  readonly guarded: boolean
+  readonly gate: Gate
   readonly paths: { [path: string]: JsonObject }
   /** Whether a component gets into the document is decided by what the paths refer to. */
   readonly schemas: Components
 }
 
+/** What stands before every operation. */
+export interface Gate {
+  /** It asks for the bearer token. */
+  token: boolean
+  /** It counts requests. */
+  rateLimit: boolean
+}
+
 /** No paths, and the schemas of what every server may answer. */
-export const emptyParts = (guarded: boolean): ApiParts => ({
-  guarded,
+export const emptyParts = (gate: Gate): ApiParts => ({
+  gate,
   paths: {},
   schemas: toComponents([refusal, failure, classFailure, validationError]),
 })
@@ -34,28 +41,46 @@ export const answerOf = (description: string, component: string, ...others: read
   ),
 })
 
+const header = (description: string, type = 'string') => ({ description, schema: { type } })
 const UNAUTHORIZED = {
   ...answerOf('The token is missing or wrong.', 'Detail'),
-  headers: { 'WWW-Authenticate': { description: 'Where no token was sent.', schema: { type: 'string' } } },
+  headers: { 'WWW-Authenticate': header('Where no token was sent.') },
 }
+const RETRY_AFTER = { 'Retry-After': header('Seconds until it is worth another try.', 'integer') }
+const TOO_MANY = {
+  ...answerOf('This caller asks too often.', 'Detail'),
+  headers: {
+    ...RETRY_AFTER,
+    'RateLimit-Limit': header('Requests in one window.', 'integer'),
+    'RateLimit-Remaining': header('What is left of them.', 'integer'),
+    'RateLimit-Reset': header('Seconds until the next window.', 'integer'),
+  },
+}
+const TOO_LONG = answerOf('The address is longer than the server takes.', 'Detail')
 /** What an operation with a body may answer too. */
 export const BODY_REFUSALS = {
   413: answerOf('The body is larger than the server takes.', 'Detail'),
+  415: answerOf('The body is compressed, or in another charset than UTF-8.', 'Detail'),
   422: answerOf('The body does not fit.', 'HTTPValidationError'),
+  503: { ...answerOf('The server is stopping, or has as much to do as it takes.', 'Detail'), headers: RETRY_AFTER },
 }
 
 /** Adds an operation, and what every operation has. */
 export function addOperation(
-  { guarded, paths }: ApiParts,
+  { gate, paths }: ApiParts,
   path: string,
   method: 'get' | 'post',
   operation: JsonObject & { responses: { [status: number]: JsonObject } },
 ): void {
-  const { responses } = operation
-  const whole = guarded
-    ? { ...operation, responses: { ...responses, 401: UNAUTHORIZED }, security: [{ HTTPBearer: [] }] }
-    : operation
-  paths[path] = { ...paths[path], [method]: whole }
+  const { token, rateLimit } = gate
+  const responses = {
+    ...operation.responses,
+    ...(token ? { 401: UNAUTHORIZED } : {}),
+    414: TOO_LONG,
+    ...(rateLimit ? { 429: TOO_MANY } : {}),
+  }
+  const security = token ? { security: [{ HTTPBearer: [] }] } : {}
+  paths[path] = { ...paths[path], [method]: { ...operation, responses, ...security } }
 }
 
 /** A whole document from its parts. */
@@ -158,7 +183,7 @@ export const toolFactory = {
    */
   getOpenApiSchema(tools: readonly ToolLike[], options: OpenApiOptions): string {
     const { url, title = 'Agency Tools API', description = 'Tools that agents call over HTTP.' } = options
-    const parts = describeTools(tools.map(asFunctionTool), emptyParts(true))
+    const parts = describeTools(tools.map(asFunctionTool), emptyParts({ token: true, rateLimit: false }))
     return JSON.stringify(toDocument({ title, description, version: 'v1.0.0' }, url, parts), null, 2)
   },
 }

@@ -103,6 +103,8 @@ export const logLine = z
   .meta({ id: 'LogLine' })
 export type LogLine = z.infer<typeof logLine>
 
+export const health = z.object({ status: z.enum(['ok', 'ready', 'stopping']) }).meta({ id: 'Health' })
+
 /** A refusal, and a server that is stopping. */
 export const refusal = z.object({ detail: z.string() }).meta({ id: 'Detail' })
 /** What was asked for could not be done. */

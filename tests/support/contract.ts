@@ -53,7 +53,9 @@ export class Contract {
     const problem = (what: string) => `${method} ${path} ${status}: ${what}`
     const known = this.#paths.get(keyOf(path))
     if (known === undefined) {
-      const expected = /^\/(docs|redoc|openapi\.json)(\/|$)/.test(path) ? [200, 307, 401, 404, 405] : [307, 404]
+      const expected = /^\/(docs|redoc|openapi\.json)(\/|$)/.test(path)
+        ? [200, 307, 401, 404, 405, 414, 429]
+        : [307, 404, 414]
       return preflight || expected.includes(status) ? undefined : problem('the path is not documented')
     }
     const name = method === 'HEAD' && known.operations.head === undefined ? 'get' : method.toLowerCase()
@@ -64,6 +66,7 @@ export class Contract {
       const allowed = preflight && (status === 200 || status === 400)
       return refused || allowed ? undefined : problem(`not documented; expected: 405 with Allow ${methods}`)
     }
+    if (method === 'HEAD' && status === 405) return undefined
     const content = operation.responses[status]?.content
     if (content === undefined) return problem('the status is not documented')
     const [type = ''] = contentType.split(';')
@@ -128,7 +131,7 @@ function watch(app: FastifyInstance, report: (violation: string) => void): void 
   }
   /** Undefined for what is not the API's. */
   const askedOf = ({ method, url, headers }: FastifyRequest) => {
-    const [path = ''] = url.split('?')
+    const [path = ''] = url.replace(/^https?:\/\/[^/]*/, '').split(/[?#]/)
     if (prefix === undefined || url.startsWith(ALIAS) || !path.startsWith(prefix)) return undefined
     const preflight = method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
     return { method, path: path.slice(prefix.length), preflight }

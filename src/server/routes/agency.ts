@@ -6,7 +6,6 @@ import type { Run } from '../../runs/hub.ts'
 import type { ServedAgency, Services } from '../../services.ts'
 import { parseAgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
 import type { CancelResponse, Metadata } from '../../wire/responses.ts'
-import type { CorsHeaders } from '../cors.ts'
 import { sendJson } from '../error-handler.ts'
 import { abandonWhenGone, writeFrames, writeStream } from '../event-stream.ts'
 import { LOG_HEADER } from '../request-log.ts'
@@ -19,14 +18,14 @@ const CANCEL_WAIT_MS = 60_000
 
 type AgencyOf = (request: FastifyRequest) => ServedAgency
 
-/** The endpoints of every agency. `corsHeaders` are for the stream, which is written past Fastify. */
-export function registerAgencies(app: FastifyInstance, services: Services, corsHeaders: CorsHeaders): void {
+/** The endpoints of every agency. */
+export function registerAgencies(app: FastifyInstance, services: Services): void {
   const bySegment = new Map(services.agencies.map((served) => [segmentOf(served), served]))
   const named: AgencyOf = (request) => bySegment.get((request.params as { agency: string }).agency) as ServedAgency
   const routes = routesOf(services.agencies)
   for (const base of new Set(routes.values())) {
     const [served] = services.agencies.filter((one) => routes.get(segmentOf(one)) === base)
-    registerAgency(app, services, base, base.startsWith('/:') ? named : () => served as ServedAgency, corsHeaders)
+    registerAgency(app, services, base, base.startsWith('/:') ? named : () => served as ServedAgency)
   }
 }
 
@@ -46,19 +45,13 @@ const ROUTER_RESERVED = /[;/?:@&=+$,#%*()]/
 const escapeForRegExp = (text: string) =>
   text.replace(/[^\p{L}\d_ -]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
-function registerAgency(
-  app: FastifyInstance,
-  services: Services,
-  base: string,
-  agencyOf: AgencyOf,
-  corsHeaders: CorsHeaders,
-): void {
+function registerAgency(app: FastifyInstance, services: Services, base: string, agencyOf: AgencyOf): void {
   const { hub } = services
 
   const start = async (request: FastifyRequest, reply: FastifyReply, streaming: boolean): Promise<Run> => {
     const served = agencyOf(request)
     if (services.stopping()) throw shuttingDown()
-    const asked = parseAgencyRequest(request.body, served.preview.agentNames)
+    const asked = parseAgencyRequest(request.body, served.preview.agentNames, services.limits)
     return startRun(services, served, asked, { streaming, logId: request.headers[LOG_HEADER], reply })
   }
 
@@ -72,7 +65,7 @@ function registerAgency(
   })
 
   if (services.agui) {
-    registerAgui(app, { path: `${base}/get_response_stream`, services, agencyOf, corsHeaders })
+    registerAgui(app, { path: `${base}/get_response_stream`, services, agencyOf })
     return
   }
 
@@ -80,16 +73,17 @@ function registerAgency(
     const run = await start(request, reply, false)
     const release = abandonWhenGone(reply, () => hub.abandon(run.id))
     const summary = await run.done.finally(release)
-    if (summary.failure !== undefined) return sendJson(reply, 500, { error: summary.failure })
+    const { failure, error } = summary
+    if (error instanceof AgencyError && error.code === 'SHUTTING_DOWN') throw error // another server may take it
+    if (failure !== undefined) return sendJson(reply, 500, { error: failure })
     return sendJson(reply, 200, toResponseBody(summary))
   })
 
   app.post(`${base}/get_response_stream`, async (request, reply) => {
     const dialect = createNativeDialect(services.streamScalars)
-    const cors = corsHeaders(request.headers.origin)
     const run = await start(request, reply, true).catch(fileFailure)
-    if (run instanceof AgencyError) writeFrames(reply, dialect.refuse(services.redact(run.message)), cors)
-    else await writeStream(services, reply, run, dialect, cors)
+    if (run instanceof AgencyError) writeFrames(reply, dialect.refuse(services.redact(run.message)))
+    else await writeStream(services, reply, run, dialect)
   })
 
   app.post(`${base}/cancel_response_stream`, async (request, reply) => {
