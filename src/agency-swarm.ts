@@ -10,6 +10,7 @@ import { createModelEdge, type ModelEdge } from './models/provider.ts'
 import { namingProvider } from './runs/chat-name.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
 import { planRun } from './runs/plan.ts'
+import { joinTelemetry, type Telemetry } from './runs/span.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
 import type { JsonObject } from './wire/json.ts'
 import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
@@ -33,6 +34,8 @@ export interface RunOptions {
   generateChatName?: boolean
   /** Listeners of this run. */
   hooks?: RunHooks
+  /** Who is told of this run: what `openTelemetry()` or `createMetrics()` of `agency-swarm-js/otel` gives, or several. */
+  telemetry?: Telemetry | readonly Telemetry[]
   /** Aborting it cancels the run at once. */
   signal?: AbortSignal
 }
@@ -137,6 +140,9 @@ export class Agency extends AgencyGraph {
       price: createPricer(options.prices, this.#warn),
       naming: options.generateChatName === true ? await namingProvider(this.#models(), clientConfig) : undefined,
       streaming,
+      telemetry: joinTelemetry([options.telemetry ?? []].flat(), (error) =>
+        this.#warn(`Telemetry failed; runs go on. (${errorText(error)})`),
+      ),
       maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
     })
     const run = this.#runs().start(plan, this)

@@ -5,9 +5,12 @@ import { createModelEdge, describeModel } from './models/provider.ts'
 import { type Moved, refuseUnknown } from './options.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
+import { joinTelemetry, type Telemetry } from './runs/span.ts'
+import { RequestLines } from './server/request-lines.ts'
 import { RequestLog } from './server/request-log.ts'
 import type { ShellOptions } from './server/shell.ts'
-import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
+import type { AgencyCallbacks, Logger, ServedAgency, Services } from './services.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 import { asFunctionTool, type ToolLike } from './tools/base-tool.ts'
 import { createRedactor } from './wire/redact.ts'
 
@@ -44,6 +47,14 @@ export interface BuildOptions {
   exposeErrors?: boolean
   /** Called with every event of every run, for your own logging. What it throws is logged and changes nothing. */
   onEvent?: (event: RunEvent, run: { runId: string; agency: string | undefined }) => void
+  /** Who is told of every run, model call and tool call: what `openTelemetry()` of `agency-swarm-js/otel` gives, or several. Default: nobody. */
+  telemetry?: Telemetry | readonly Telemetry[]
+  /** Serve metrics for Prometheus at `/metrics`: true, or what `createMetrics()` of `agency-swarm-js/otel` gives. Default false. */
+  metrics?: boolean | Metrics
+  /** `/metrics` needs no token although one is set. Default false. */
+  metricsOpen?: boolean
+  /** A pino logger, or one of its shape, for requests, failures, start and stop; true for pino on stdout. Default: failures and warnings on the console. */
+  logger?: boolean | Logger
   /** The docs pages and the OpenAPI document need the token too. Default false. */
   protectDocs?: boolean
   /** The server's address in the OpenAPI document. Default: the address the document was asked for at. */
@@ -87,6 +98,10 @@ const OPTIONS = new Set<string>([
   'prices',
   'exposeErrors',
   'onEvent',
+  'telemetry',
+  'metrics',
+  'metricsOpen',
+  'logger',
   'enableLogging',
   'logsDir',
   'protectDocs',
@@ -107,7 +122,9 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const env = process.env
   const token = env[options.appTokenEnv ?? 'APP_TOKEN'] || undefined
   const redact = createRedactor([token, env.OPENAI_API_KEY])
-  const logError = (error: unknown, mask = (text: string) => text) => console.error(redact(mask(describe(error))))
+  const { logger, lines } = await readLogger(options.logger, redact)
+  const logError = (error: unknown, mask = (text: string) => text, fields: object = {}) =>
+    logger.error(fields, redact(mask(describe(error))))
   const tools = (options.tools ?? []).map(asFunctionTool)
   const agencies = await Promise.all(
     Object.entries(options.agencies ?? {}).map(([name, value]) => readAgency(name, value)),
@@ -122,8 +139,8 @@ export async function createServices(options: BuildOptions, more: readonly strin
     tools.map((tool) => tool.name),
   )
   if (!env.OPENAI_API_KEY && options.keyPerRequest !== true) for (const { preview } of agencies) requireKeyless(preview)
-  const log = (message: string, error: unknown, mask?: (text: string) => string) =>
-    logError(new Error(message, { cause: error }), mask)
+  const log = (message: string, error: unknown, mask?: (text: string) => string, fields?: object) =>
+    logError(new Error(message, { cause: error }), mask, fields)
   const hub = new Hub({
     slowReaderBytes: limits.slowReaderBytes,
     idleTimeoutMs: limits.idleTimeoutMs,
@@ -131,9 +148,9 @@ export async function createServices(options: BuildOptions, more: readonly strin
     onEvent: options.onEvent,
     redact,
     log,
-    logFailure: (error, mask) => log('A run failed.', error, mask),
+    logFailure: (error, mask, run) => log('A run failed.', error, mask, run),
   })
-  const warn = (message: string) => console.warn(redact(message))
+  const warn = (message: string) => logger.warn({}, redact(message))
   const price = createPricer(options.prices, warnOnce(warn))
   const models = createModelEdge({
     apiKey: env.OPENAI_API_KEY || undefined,
@@ -141,6 +158,9 @@ export async function createServices(options: BuildOptions, more: readonly strin
     trustedModelOrigins: options.trustedModelOrigins ?? [],
     log: warn,
   })
+  const metrics = await readMetrics(options.metrics)
+  const listeners = [...[options.telemetry ?? []].flat(), ...(metrics === undefined ? [] : [metrics])]
+  const complain = warnOnce((text) => logger.error({}, text))
   let stopping = false
   const services: Services = {
     agencies,
@@ -155,6 +175,10 @@ export async function createServices(options: BuildOptions, more: readonly strin
       ? openLog(options.logsDir ?? 'activity-logs', limits, redact, logError)
       : undefined,
     redact,
+    telemetry: joinTelemetry(listeners, (error) =>
+      complain(redact(`Telemetry failed; runs go on. (${describe(error)})`)),
+    ),
+    noteRun: lines && ((request, note) => lines.noteRun(request, note)),
     stopping: () => stopping,
   }
   const shell: ShellOptions = {
@@ -164,6 +188,9 @@ export async function createServices(options: BuildOptions, more: readonly strin
     logError,
     protectDocs: options.protectDocs ?? false,
     serverUrl: options.serverUrl,
+    metrics,
+    metricsOpen: options.metricsOpen ?? false,
+    lines,
   }
   /** Refuses new work, waits for the running, then ends what is left. */
   const drain = async () => {
@@ -171,7 +198,34 @@ export async function createServices(options: BuildOptions, more: readonly strin
     await hub.drain(limits.drainMs)
     await services.requestLog?.flush()
   }
-  return { shell, limits, drain, close: () => models.close() }
+  const close = async () => {
+    if (options.metrics === true) metrics?.close()
+    await models.close()
+  }
+  return { shell, limits, drain, close }
+}
+
+/** Failures and warnings; what else a logger gets would be noise on a terminal. */
+const consoleLogger: Logger = {
+  info: () => {},
+  warn: (_, message) => console.warn(message),
+  error: (_, message) => console.error(message),
+}
+
+async function readLogger(given: boolean | Logger | undefined, redact: (text: string) => string) {
+  if (given === undefined || given === false) return { logger: consoleLogger, lines: undefined }
+  const logger: Logger = given === true ? (await import('pino')).pino() : given
+  if (![logger.info, logger.warn, logger.error].every((method) => typeof method === 'function'))
+    throw invalidOption('logger has to be a pino logger, one with info, warn and error as it has them, or true.')
+  return { logger, lines: new RequestLines(logger, redact) }
+}
+
+async function readMetrics(given: boolean | Metrics | undefined): Promise<Metrics | undefined> {
+  if (given === undefined || given === false) return undefined
+  if (given === true) return (await import('./telemetry/metrics.ts')).createMetrics()
+  if (typeof given.text !== 'function' || typeof given.start !== 'function')
+    throw invalidOption("metrics has to be true, or what createMetrics() of 'agency-swarm-js/otel' gives.")
+  return given
 }
 
 const openLog = (folder: string, limits: Limits, redact: (text: string) => string, onError: (error: unknown) => void) =>
@@ -183,6 +237,11 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
     if (!(name in DEFAULT_LIMITS) || !Number.isFinite(value) || value < 0)
       throw invalidOption(
         `limits.${name} = ${value} is no limit of this server. Known: ${Object.keys(DEFAULT_LIMITS).join(', ')}, each a number.`,
+      )
+  for (const listener of [options.telemetry ?? []].flat())
+    if (typeof listener?.start !== 'function' || typeof listener.refused !== 'function')
+      throw invalidOption(
+        "telemetry has to be what openTelemetry() of 'agency-swarm-js/otel' gives, or a list of such.",
       )
   if (options.serverUrl !== undefined && URL.parse(options.serverUrl) === null)
     throw invalidOption(

@@ -36,6 +36,8 @@ export interface ApiOptions {
   /** Made on first use, because importing the client costs start-up time. */
   client: () => Promise<OpenAI>
   name: string
+  /** What telemetry calls the provider. Default `openai`, as its conventions have it for everything that speaks this API. */
+  provider?: string
   /** `client_config.model_settings_extra_args`: merged into every body. */
   extraArgs?: JsonObject | undefined
   /** The address is a caller's: tools that a provider runs may carry keys of ours and do not go there. */
@@ -53,7 +55,7 @@ export interface Api {
 }
 
 /** A Model over the `openai` client, which keeps authentication, retries and base URLs; bodies and parsing are the API's. */
-export function apiModel({ client, name, foreign = false }: ApiOptions, api: Api): Model {
+export function apiModel({ client, name, provider = 'openai', foreign = false }: ApiOptions, api: Api): Model {
   const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
     try {
       const headers = request.settings.extraHeaders
@@ -66,6 +68,7 @@ export function apiModel({ client, name, foreign = false }: ApiOptions, api: Api
   }
   return {
     name,
+    provider,
     runsHostedTools: api.runsHostedTools && !foreign,
     async *streamTurn(request, signal) {
       yield* api.readStream(await call(request, true, signal), signal)

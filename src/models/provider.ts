@@ -60,7 +60,12 @@ const CONNECTIONS = { keepAliveTimeout: 60_000, bodyTimeout: 120_000, headersTim
 export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
   const pool = once(async () => new (await import('undici')).Agent(CONNECTIONS))
   const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(CONNECTIONS))
-  const own: Route = { baseURL: options.baseURL, apiKey: options.apiKey, foreign: false, fetch: createFetch(pool) }
+  const own: Route = {
+    baseURL: options.baseURL,
+    apiKey: options.apiKey,
+    foreign: false,
+    fetch: createFetch(pool, { trusted: true }),
+  }
   const guardedFetch = createFetch(guarded)
   const shared = createProvider(options, own, undefined)
   return {
@@ -112,7 +117,7 @@ function createProvider(options: ModelEdgeOptions, route: Route, config: ClientC
   const leftAlone = new Set<string>()
   const extraArgs = config?.model_settings_extra_args ?? undefined
   const make = (spec: string, overChat: boolean, agentName: string): Model => {
-    if (spec === 'demo') return responsesModel({ client: demo, name: 'demo' })
+    if (spec === 'demo') return responsesModel({ client: demo, name: 'demo', provider: 'demo' })
     // Gateways have names of their own with slashes in them: theirs are sent as they are.
     const name = spec.startsWith('openai/') && config?.base_url == null ? spec.slice('openai/'.length) : spec
     if (spec.startsWith('litellm/') || (name.includes('/') && route.baseURL === undefined))

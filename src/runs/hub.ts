@@ -4,11 +4,12 @@ import { emptyUsage } from '../models/usage.ts'
 import type { StoredMessage, Usage } from '../wire/message.ts'
 import { createRedactor } from '../wire/redact.ts'
 import { nameChat } from './chat-name.ts'
-import type { RunState } from './conversation.ts'
+import { outcomeOf, type RunState } from './conversation.ts'
 import { EventLog } from './event-log.ts'
 import { nobody, type RunEvent } from './events.ts'
 import { runLoop } from './loop.ts'
 import type { RunPlan } from './plan.ts'
+import { inside, type Outcome, type Span } from './span.ts'
 import { MessageStore } from './store.ts'
 
 export type CancelMode = 'immediate' | 'after_turn'
@@ -49,8 +50,15 @@ export interface HubOptions {
   /** What went wrong beside a run, which went on. `mask` hides what only the request knows. */
   log: (message: string, error: unknown, mask?: (text: string) => string) => void
   /** What ended a run. */
-  logFailure: (error: unknown, mask: (text: string) => string) => void
+  logFailure: (error: unknown, mask: (text: string) => string, run: FailedRun) => void
   onEvent?: ((event: RunEvent, run: { runId: string; agency: string | undefined }) => void) | undefined
+}
+
+/** Which run failed. */
+export interface FailedRun {
+  runId: string
+  agency: string
+  agent: string
 }
 
 interface Live {
@@ -86,7 +94,8 @@ export class Hub {
         if (mode === 'immediate') abort.abort(new Error('The run was cancelled.'))
       }
     }
-    const done = this.#pump({ id, plan, log, abort, asked: () => asked })
+    const span = startSpan(id, plan, this.#options.redact)
+    const done = inside(span, () => this.#pump({ id, plan, log, abort, asked: () => asked, span }))
     this.#live.set(id, { owner, stop, done })
     void done.finally(() => this.#live.delete(id))
     return { id, events, done, stop }
@@ -121,7 +130,7 @@ export class Hub {
     await all()
   }
 
-  async #pump({ id, plan, log, abort, asked }: Pumped): Promise<RunSummary> {
+  async #pump({ id, plan, log, abort, asked, span }: Pumped): Promise<RunSummary> {
     const { signal } = abort
     const { agency } = plan
     const store = new MessageStore(plan.history)
@@ -138,6 +147,7 @@ export class Hub {
       plan,
       signal,
       store,
+      span,
       usage: emptyUsage(),
       uncounted: agency.agents.every((agent) => agent.modelSettings.includeUsage === false),
       turns: 0,
@@ -156,15 +166,21 @@ export class Hub {
     let finalOutput: unknown
     let failure: string | undefined
     let thrown: unknown
+    let outcome: Outcome = {}
     try {
       finalOutput = await runLoop(state)
     } catch (error) {
+      outcome = outcomeOf(state, error)
       const shutdown = signal.reason instanceof AgencyError
       if (!signal.aborted || shutdown) {
         thrown = shutdown ? signal.reason : error
         failure = state.explain(thrown, plan.recipient)
         state.emit([failureEvent(thrown, failure)], failure.length)
-        this.#options.logFailure(thrown, own)
+        this.#options.logFailure(thrown, own, {
+          runId: id,
+          agency: plan.servedAs,
+          agent: plan.recipient,
+        })
       }
     }
     await save()
@@ -177,10 +193,12 @@ export class Hub {
         return undefined
       })
     log.seal()
+    const cancelled = failure === undefined && (cut || asked() !== undefined)
+    span?.end({ ...outcome, cancelled, usage: state.usage, newMessages, finalOutput })
     return {
       newMessages,
       finalOutput,
-      cancelled: failure === undefined && (cut || asked() !== undefined),
+      cancelled,
       usage: state.uncounted && state.usage.request_count === 0 ? undefined : state.usage,
       chatName,
       failure,
@@ -213,6 +231,22 @@ interface Pumped {
   log: EventLog
   abort: AbortController
   asked: () => CancelMode | undefined
+  span: Span<'run'> | undefined
+}
+
+function startSpan(runId: string, plan: RunPlan, redact: (text: string) => string): Span<'run'> | undefined {
+  if (plan.telemetry === undefined) return undefined
+  const own = createRedactor(plan.secrets)
+  return plan.telemetry.start({
+    runId,
+    agency: plan.servedAs,
+    recipient: plan.recipient,
+    streaming: plan.streaming,
+    conversationId: plan.traceId,
+    input: plan.input,
+    parent: plan.traceContext,
+    redact: (text) => redact(own(text)),
+  })
 }
 
 /** An output guardrail's guidance is for the reader too; an input guardrail's was said before. */

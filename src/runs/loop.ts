@@ -16,6 +16,7 @@ import {
   contextOf,
   itemEvent,
   notify,
+  outcomeOf,
   progressOf,
   type RunState,
   speaker,
@@ -25,6 +26,7 @@ import {
 import { nobody, type RunEvent } from './events.ts'
 import { askModel } from './model-turn.ts'
 import { newAgentRunId } from './plan.ts'
+import { inside } from './span.ts'
 
 type Outcome = { kind: 'next' } | { kind: 'final'; output: unknown; items: InputItem[] }
 
@@ -39,19 +41,31 @@ export async function runLoop(run: RunState): Promise<unknown> {
     run.uncounted = true
     throw emptyMessage()
   }
-  const ask: Ask = { agent: recipient, caller: null, parentRunId: undefined, input, additionalInstructions, depth: 0 }
-  return converse(run, ask)
+  const ask = { agent: recipient, caller: null, parentRunId: undefined, input, additionalInstructions, depth: 0 }
+  return converse(run, { ...ask, span: run.span })
 }
 
 async function converse(run: RunState, ask: Ask): Promise<unknown> {
   const conversation = open(run, ask)
+  try {
+    const output = await inside(conversation.span, () => hold(run, conversation))
+    conversation.span?.end({ output })
+    return output
+  } catch (error) {
+    conversation.span?.end(outcomeOf(run, error))
+    throw error
+  }
+}
+
+async function hold(run: RunState, conversation: Conversation): Promise<unknown> {
+  const { ask } = conversation
   if (ask.depth === 0) await run.save()
   try {
     await notify(run, conversation, 'onAgentStart')
     const refusal = await guardInput(run, conversation)
     if (refusal !== undefined) return refusal
     for (;;) {
-      const outcome = await step(run, conversation)
+      const outcome = await inside(conversation.span, () => step(run, conversation)) // a handoff changes the span
       if (outcome.kind === 'final' && (await accept(run, conversation, outcome))) return outcome.output
       if (ask.depth === 0 && run.stopAfterTurn()) return undefined
     }
@@ -74,6 +88,7 @@ function open(run: RunState, ask: Ask): Conversation {
   return {
     role,
     who,
+    span: ask.span?.child('agent', { who }),
     context: contextOf(run, role),
     ask,
     base: [...clean(thread), ...incoming].map(toModelItem),
@@ -246,6 +261,8 @@ async function transfer(run: RunState, conversation: Conversation, call: InputIt
   conversation.own.push(stored(run, source, raw, between.agentRunId))
   conversation.role = next
   conversation.who = speaker(next, ask, mint())
+  conversation.span?.end({ handedOverTo: target.name })
+  conversation.span = ask.span?.child('agent', { who: conversation.who })
   conversation.context = contextOf(run, next)
   conversation.rejected = 0
   run.emit(

@@ -7,9 +7,10 @@ import { addResponse, estimateUsage } from '../models/usage.ts'
 import { schemaOf } from '../tools/define.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import { type Conversation, itemEvent, notify, progressOf, type RunState, stored } from './conversation.ts'
+import { type Conversation, itemEvent, notify, outcomeOf, progressOf, type RunState, stored } from './conversation.ts'
 import { equip } from './equipment.ts'
 import type { RunEvent } from './events.ts'
+import type { Ends } from './span.ts'
 
 /** One call of a model, under way. */
 interface ModelCall {
@@ -17,6 +18,8 @@ interface ModelCall {
   conversation: Conversation
   model: Model
   request: TurnRequest
+  /** What it came to, for listeners. */
+  spent: Pick<Ends['model'], 'usage' | 'estimated' | 'cost' | 'firstDeltaMs'>
 }
 
 /**
@@ -30,10 +33,32 @@ export async function askModel(run: RunState, conversation: Conversation): Promi
   const request = await compose(run, conversation, model)
   await notify(run, conversation, 'onLlmStart', request)
   run.signal.throwIfAborted()
-  const call = { run, conversation, model, request }
-  const output = run.plan.streaming ? await streamed(call) : await plain(call)
+  const output = await observed({
+    run,
+    conversation,
+    model,
+    request,
+    spent: { estimated: false, cost: 0, firstDeltaMs: undefined },
+  })
   await notify(run, conversation, 'onLlmEnd', output)
   return output.output
+}
+
+/** Makes the call inside a span of its own, where somebody listens. */
+async function observed(call: ModelCall): Promise<ModelResponse> {
+  const { run, conversation, model, request, spent } = call
+  const { streaming } = run.plan
+  const make = () => (streaming ? streamed(call) : plain(call))
+  const span = conversation.span?.child('model', { model, request, streaming, agent: conversation.who.agent })
+  if (span === undefined) return make()
+  try {
+    const response = await span.inside(make)
+    span.end({ response, ...spent })
+    return response
+  } catch (error) {
+    span.end({ ...spent, ...outcomeOf(run, error) })
+    throw error
+  }
 }
 
 /** The next model call as a value; also notes that the model has now heard the user and the tools. */
@@ -60,12 +85,17 @@ async function compose(run: RunState, conversation: Conversation, model: Model):
 }
 
 /** Counts what a call has used, at the price of its own model. */
-function account({ run, conversation, model }: ModelCall, usage: ModelResponse['usage'], estimated = false): void {
+function account(call: ModelCall, usage: ModelResponse['usage'], estimated = false): void {
+  const { run, conversation, model, spent } = call
+  const before = run.usage.total_cost
+  spent.usage = usage
+  spent.estimated = estimated
   if (conversation.role.agent.modelSettings.includeUsage === false) run.uncounted = true
   else {
     run.usage = addResponse(run.usage, { model: model.name, usage, price: run.plan.price })
     if (estimated) run.usage.estimated = true
   }
+  spent.cost = run.usage.total_cost - before
 }
 
 async function plain(call: ModelCall): Promise<ModelResponse> {
@@ -81,8 +111,9 @@ async function plain(call: ModelCall): Promise<ModelResponse> {
 }
 
 async function streamed(call: ModelCall): Promise<ModelResponse> {
-  const { run, conversation, model, request } = call
+  const { run, conversation, model, request, spent } = call
   const { who } = conversation
+  const began = performance.now()
   const items: InputItem[] = []
   let completed: ModelResponse | undefined
   let heard = 0
@@ -110,6 +141,7 @@ async function streamed(call: ModelCall): Promise<ModelResponse> {
         }
       }
       heard += events.length
+      if (saidChars > 0) spent.firstDeltaMs ??= performance.now() - began
       run.emit(out, bytes)
       const room = run.room()
       if (room !== undefined) await room

@@ -5,6 +5,7 @@ import { latestTraceId } from '../messages/items.ts'
 import type { Pricer } from '../models/prices.ts'
 import type { ModelProvider } from '../models/provider.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
+import type { Telemetry, TraceContext } from './span.ts'
 
 /** 32 hexadecimal digits. */
 const newHex = () => randomUUID().replaceAll('-', '')
@@ -26,6 +27,10 @@ export interface RunRequest {
   naming?: ModelProvider | undefined
   streaming: boolean
   maxTurns: number | null
+  telemetry?: Telemetry | undefined
+  /** How telemetry names the agency. Default: its own name. */
+  servedAs?: string | undefined
+  traceContext?: TraceContext | undefined
 }
 
 /** Everything one run needs, as a value. Nothing in it is shared with another run but the frozen agency. */
@@ -45,6 +50,9 @@ export interface RunPlan {
   streaming: boolean
   maxTurns: number | null
   maxDepth: number
+  telemetry: Telemetry | undefined
+  servedAs: string
+  traceContext: TraceContext | undefined
 }
 
 /**
@@ -71,6 +79,9 @@ export function planRun(agency: AgencyGraph, provider: ModelProvider, request: R
     streaming: request.streaming,
     maxTurns: request.maxTurns,
     maxDepth: 20,
+    telemetry: request.telemetry,
+    servedAs: request.servedAs ?? agency.name ?? 'agency',
+    traceContext: request.traceContext,
   }
 }
 

@@ -1,12 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Services } from '../services.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { createAuth } from './auth.ts'
 import { createCors } from './cors.ts'
 import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
+import type { RequestLines } from './request-lines.ts'
 import { registerAgencies } from './routes/agency.ts'
 import { registerLogs } from './routes/logs.ts'
+import { registerMetrics } from './routes/metrics.ts'
 import { registerTools } from './routes/tools.ts'
 
 export interface ShellOptions {
@@ -18,6 +21,12 @@ export interface ShellOptions {
   protectDocs: boolean
   /** The address in the OpenAPI document; undefined: the one the reader used. */
   serverUrl: string | undefined
+  /** Served at `/metrics`. */
+  metrics: Metrics | undefined
+  /** They need no token. */
+  metricsOpen: boolean
+  /** Set where requests are logged. */
+  lines: RequestLines | undefined
 }
 
 /**
@@ -25,20 +34,24 @@ export interface ShellOptions {
  * All of it stays inside `scope`.
  */
 export function registerShell(scope: FastifyInstance, options: ShellOptions): void {
+  const { metrics, lines, services } = options
   const cors = createCors(options.corsOrigins)
+  lines?.watch(scope)
   scope.addHook('onRequest', cors.hook)
-  scope.setErrorHandler(createErrorHandler(options.services.redact, options.logError))
+  scope.setErrorHandler(createErrorHandler(services.redact, options.logError, services.telemetry))
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', { parseAs: 'string' }, parseBody)
   scope.register(async (api) => {
     const auth = createAuth(options.token)
     if (auth !== undefined) api.addHook('onRequest', auth)
-    registerAgencies(api, options.services, cors.headersFor)
-    registerTools(api, options.services)
-    if (options.services.requestLog !== undefined) registerLogs(api, options.services.requestLog)
-    if (options.protectDocs) registerDocs(api, options.services, options.serverUrl)
+    registerAgencies(api, services, cors.headersFor)
+    registerTools(api, services)
+    if (services.requestLog !== undefined) registerLogs(api, services.requestLog)
+    if (metrics !== undefined && !options.metricsOpen) registerMetrics(api, metrics)
+    if (options.protectDocs) registerDocs(api, services, options.serverUrl)
   })
-  if (!options.protectDocs) registerDocs(scope, options.services, options.serverUrl)
+  if (metrics !== undefined && options.metricsOpen) registerMetrics(scope, metrics)
+  if (!options.protectDocs) registerDocs(scope, services, options.serverUrl)
 }
 
 /** JSON or nothing; what is no JSON gets FastAPI's 422. */

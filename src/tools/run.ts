@@ -7,6 +7,14 @@ import type { FunctionTool, ToolContext } from './tool.ts'
 export const toolFailure = (name: string, error: unknown) =>
   `An error occurred in the tool "${name}": ${errorText(error)}. Check the arguments, or find another way.`
 
+/** What a run lends to its tools. */
+export interface ToolSurroundings {
+  /** Masks known secrets in what the model is told. */
+  redact(text: string): string
+  /** Is given what the tool threw. */
+  note(error: unknown): void
+}
+
 /**
  * Runs one call of a model. Bad arguments and a tool that throws become texts for the model, with known secrets masked.
  * @throws the signal's reason when the run was stopped meanwhile; nothing else
@@ -15,7 +23,7 @@ export async function runTool(
   tool: FunctionTool,
   argumentsJson: string,
   context: ToolContext,
-  redact: (text: string) => string,
+  { redact, note }: ToolSurroundings,
 ): Promise<ToolOutput> {
   let input: unknown
   try {
@@ -29,6 +37,7 @@ export async function runTool(
     return toOutput(await tool.run(checked.value, context))
   } catch (error) {
     context.signal.throwIfAborted()
+    note(error)
     return redact(toolFailure(tool.name, error))
   }
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { describeAgency } from '../../agency/metadata.ts'
 import { createNativeDialect, toResponseBody } from '../../dialects/native.ts'
 import { shuttingDown } from '../../errors.ts'
@@ -43,11 +43,11 @@ function registerAgency(
 ): void {
   const { hub } = services
 
-  const start = async (request: FastifyRequest, streaming: boolean): Promise<Run> => {
+  const start = async (request: FastifyRequest, reply: FastifyReply, streaming: boolean): Promise<Run> => {
     const served = agencyOf(request)
     if (services.stopping()) throw shuttingDown()
     const asked = parseAgencyRequest(request.body, served.preview.agentNames)
-    return startRun(services, served, asked, { streaming, logId: request.headers[LOG_HEADER] })
+    return startRun(services, served, asked, { streaming, logId: request.headers[LOG_HEADER], reply })
   }
 
   app.get(`${base}/get_metadata`, async (request, reply) =>
@@ -59,7 +59,7 @@ function registerAgency(
   )
 
   app.post(`${base}/get_response`, async (request, reply) => {
-    const run = await start(request, false)
+    const run = await start(request, reply, false)
     const release = abandonWhenGone(reply, () => hub.abandon(run.id))
     const summary = await run.done.finally(release)
     if (summary.failure !== undefined) return sendJson(reply, 500, { error: summary.failure })
@@ -67,7 +67,7 @@ function registerAgency(
   })
 
   app.post(`${base}/get_response_stream`, async (request, reply) => {
-    const run = await start(request, true)
+    const run = await start(request, reply, true)
     const dialect = createNativeDialect(services.streamScalars)
     await writeStream(services, reply, run, dialect, corsHeaders(request.headers.origin))
   })
