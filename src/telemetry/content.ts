@@ -1,7 +1,8 @@
-import type { TurnRequest } from '../models/model.ts'
+import type { Ends, SpanKind, Starts } from '../runs/span.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import { ATTR_GEN_AI_INPUT_MESSAGES, ATTR_GEN_AI_SYSTEM_INSTRUCTIONS } from './semantics.ts'
+import * as names from './semantics.ts'
+import type { Attributes } from './span-attributes.ts'
 
 type Part = { type: string; [key: string]: unknown }
 interface Message {
@@ -13,7 +14,36 @@ interface Message {
 export interface ContentWriter {
   text(value: unknown): string
   messages(items: readonly InputItem[]): string
-  request(request: TurnRequest): { [name: string]: string }
+}
+
+/** What had been said when a span started. */
+export const startContents: { [Kind in SpanKind]: (start: Starts[Kind], write: ContentWriter) => Attributes } = {
+  run: ({ input }, write) => ({ [names.ATTR_GEN_AI_INPUT_MESSAGES]: write.messages(input) }),
+  agent: () => ({}),
+  model: ({ request: { instructions, input } }, write) => ({
+    [names.ATTR_GEN_AI_SYSTEM_INSTRUCTIONS]:
+      instructions === undefined ? undefined : JSON.stringify([{ type: 'text', content: write.text(instructions) }]),
+    [names.ATTR_GEN_AI_INPUT_MESSAGES]: write.messages(input),
+  }),
+  tool: ({ call }, write) => ({ [names.ATTR_GEN_AI_TOOL_CALL_ARGUMENTS]: write.text(call.argumentsJson) }),
+}
+
+/** What was said by its end. */
+export const endContents: { [Kind in SpanKind]: (end: Ends[Kind], write: ContentWriter) => Attributes } = {
+  run: ({ finalOutput }, write) => answer(finalOutput, write),
+  agent: ({ output }, write) => answer(output, write),
+  model: ({ response }, write) => ({
+    [names.ATTR_GEN_AI_OUTPUT_MESSAGES]: response?.output && write.messages(response.output),
+  }),
+  tool: ({ output }, write) => ({
+    [names.ATTR_GEN_AI_TOOL_CALL_RESULT]: output === undefined ? undefined : write.text(output),
+  }),
+}
+
+function answer(output: unknown, write: ContentWriter): Attributes {
+  if (output === undefined) return {}
+  const content = typeof output === 'string' ? output : JSON.stringify(output)
+  return { [names.ATTR_GEN_AI_OUTPUT_MESSAGES]: write.messages([{ role: 'assistant', content }]) }
 }
 
 /**
@@ -34,16 +64,7 @@ export function createContentWriter(redact: (text: string) => string, chars: num
     }
     return `[${kept.reverse().join(',')}]`
   }
-  return {
-    text,
-    messages,
-    request: ({ instructions, input }) => ({
-      ...(instructions === undefined
-        ? {}
-        : { [ATTR_GEN_AI_SYSTEM_INSTRUCTIONS]: JSON.stringify([{ type: 'text', content: text(instructions) }]) }),
-      [ATTR_GEN_AI_INPUT_MESSAGES]: messages(input),
-    }),
-  }
+  return { text, messages }
 }
 
 /** Bytes of files say nothing to a reader. */

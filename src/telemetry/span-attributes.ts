@@ -2,7 +2,6 @@ import type { ResponseUsage } from '../models/model.ts'
 import { readTokens } from '../models/usage.ts'
 import type { Ends, SpanKind, Starts } from '../runs/span.ts'
 import { isObject } from '../wire/json.ts'
-import type { ContentWriter } from './content.ts'
 import * as names from './semantics.ts'
 
 export type Attributes = { [name: string]: string | number | boolean | string[] | undefined }
@@ -23,18 +22,19 @@ export const OWN = {
   cost: 'gen_ai.usage.cost',
 } as const
 
-/** What a span is called and what is known when it starts. `content` is undefined where contents are not recorded. */
-export const describeStart: {
-  [Kind in SpanKind]: (start: Starts[Kind], content: ContentWriter | undefined) => [name: string, Attributes]
-} = {
-  run: ({ agency, recipient, streaming, input }, content) => [
+/** Callers and models choose some names: no backend has to store a long one. */
+const MAX_NAME_CHARS = 256
+const short = (name: string) => (name.length > MAX_NAME_CHARS ? `${name.slice(0, MAX_NAME_CHARS)}…` : name)
+
+/** What a span is called and what is known when it starts, without what anybody said. */
+export const describeStart: { [Kind in SpanKind]: (start: Starts[Kind]) => [name: string, Attributes] } = {
+  run: ({ agency, recipient, streaming }) => [
     `${names.GEN_AI_OPERATION_NAME_VALUE_INVOKE_WORKFLOW} ${agency}`,
     {
       [names.ATTR_GEN_AI_OPERATION_NAME]: names.GEN_AI_OPERATION_NAME_VALUE_INVOKE_WORKFLOW,
       [names.ATTR_GEN_AI_WORKFLOW_NAME]: agency,
       [OWN.recipient]: recipient,
       [OWN.streaming]: streaming,
-      [names.ATTR_GEN_AI_INPUT_MESSAGES]: content?.messages(input),
     },
   ],
   agent: ({ who }) => [
@@ -47,12 +47,12 @@ export const describeStart: {
       [OWN.caller]: who.callerAgent ?? undefined,
     },
   ],
-  model: ({ model, request, streaming, agent }, content) => [
-    `${names.GEN_AI_OPERATION_NAME_VALUE_CHAT} ${model.name}`,
+  model: ({ model, request, streaming, agent }) => [
+    `${names.GEN_AI_OPERATION_NAME_VALUE_CHAT} ${short(model.name)}`,
     {
       [names.ATTR_GEN_AI_OPERATION_NAME]: names.GEN_AI_OPERATION_NAME_VALUE_CHAT,
       [names.ATTR_GEN_AI_PROVIDER_NAME]: model.provider ?? UNKNOWN_PROVIDER,
-      [names.ATTR_GEN_AI_REQUEST_MODEL]: model.name,
+      [names.ATTR_GEN_AI_REQUEST_MODEL]: short(model.name),
       [names.ATTR_GEN_AI_REQUEST_STREAM]: streaming,
       [names.ATTR_GEN_AI_REQUEST_TEMPERATURE]: request.settings.temperature,
       [names.ATTR_GEN_AI_REQUEST_TOP_P]: request.settings.topP,
@@ -60,53 +60,40 @@ export const describeStart: {
       [names.ATTR_GEN_AI_OUTPUT_TYPE]:
         request.outputSchema === undefined ? names.GEN_AI_OUTPUT_TYPE_VALUE_TEXT : names.GEN_AI_OUTPUT_TYPE_VALUE_JSON,
       [names.ATTR_GEN_AI_AGENT_NAME]: agent,
-      ...content?.request(request),
     },
   ],
-  tool: ({ call, tool, agent }, content) => [
+  tool: ({ call, tool, agent }) => [
     `${names.GEN_AI_OPERATION_NAME_VALUE_EXECUTE_TOOL} ${call.name}`,
     {
       [names.ATTR_GEN_AI_OPERATION_NAME]: names.GEN_AI_OPERATION_NAME_VALUE_EXECUTE_TOOL,
       [names.ATTR_GEN_AI_TOOL_NAME]: call.name,
-      [names.ATTR_GEN_AI_TOOL_CALL_ID]: call.callId,
+      [names.ATTR_GEN_AI_TOOL_CALL_ID]: short(call.callId),
       [names.ATTR_GEN_AI_TOOL_TYPE]: 'function',
       [names.ATTR_GEN_AI_TOOL_DESCRIPTION]: tool?.description === '' ? undefined : tool?.description,
       [names.ATTR_GEN_AI_AGENT_NAME]: agent,
-      [names.ATTR_GEN_AI_TOOL_CALL_ARGUMENTS]: content?.text(call.argumentsJson),
     },
   ],
 }
 
 /** What is known when it ends, beside how it went. */
-export const describeEnd: {
-  [Kind in SpanKind]: (end: Ends[Kind], content: ContentWriter | undefined) => Attributes
-} = {
-  run: (end, content) => ({
+export const describeEnd: { [Kind in SpanKind]: (end: Ends[Kind]) => Attributes } = {
+  run: (end) => ({
     [OWN.outcome]: outcomeName(end),
     [OWN.runCost]: end.usage.total_cost,
     [OWN.modelCalls]: end.usage.request_count,
     [OWN.estimated]: end.usage.estimated,
-    [names.ATTR_GEN_AI_OUTPUT_MESSAGES]:
-      end.finalOutput === undefined ? undefined : content?.messages([asAnswer(end.finalOutput)]),
   }),
-  agent: (end, content) => ({
-    [OWN.handedOverTo]: end.handedOverTo,
-    [names.ATTR_GEN_AI_OUTPUT_MESSAGES]:
-      end.output === undefined ? undefined : content?.messages([asAnswer(end.output)]),
-  }),
-  model: (end, content) => ({
+  agent: (end) => ({ [OWN.handedOverTo]: end.handedOverTo }),
+  model: (end) => ({
     [names.ATTR_GEN_AI_RESPONSE_ID]: textOf(end.response?.id),
     [names.ATTR_GEN_AI_RESPONSE_MODEL]: textOf(end.response?.model),
     [names.ATTR_GEN_AI_RESPONSE_FINISH_REASONS]: end.response && [finishReason(end.response)],
-    [names.ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK]: end.firstDeltaMs && end.firstDeltaMs / 1000,
+    [names.ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK]: secondsOf(end.firstDeltaMs),
     [OWN.cost]: end.cost,
     [OWN.estimated]: end.estimated || undefined,
     ...describeUsage(end.usage),
-    [names.ATTR_GEN_AI_OUTPUT_MESSAGES]: end.response?.output && content?.messages(end.response.output),
   }),
-  tool: ({ output }, content) => ({
-    [names.ATTR_GEN_AI_TOOL_CALL_RESULT]: output === undefined ? undefined : content?.text(output),
-  }),
+  tool: () => ({}),
 }
 
 /** The convention wants a name; a Model object of the user's own need not tell one. */
@@ -115,9 +102,9 @@ export const UNKNOWN_PROVIDER = 'custom'
 export const outcomeName = ({ failure, cancelled }: Ends['run']): 'failed' | 'cancelled' | 'completed' =>
   failure !== undefined ? 'failed' : cancelled === true ? 'cancelled' : 'completed'
 
-const asAnswer = (output: unknown) => ({ role: 'assistant', content: output })
+const textOf = (value: unknown) => (typeof value === 'string' ? short(value) : undefined)
 
-const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined)
+const secondsOf = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000)
 
 function describeUsage(usage: ResponseUsage | null | undefined): Attributes {
   if (usage === null || usage === undefined) return {}

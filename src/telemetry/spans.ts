@@ -1,7 +1,7 @@
 import type * as api from '@opentelemetry/api'
 import { withTraceHeaders } from '../net/trace-headers.ts'
 import type { Ends, Outcome, Span, SpanKind, Starts } from '../runs/span.ts'
-import { type ContentWriter, createContentWriter } from './content.ts'
+import { type ContentWriter, createContentWriter, endContents, startContents } from './content.ts'
 import { ATTR_ERROR_TYPE, ATTR_GEN_AI_CONVERSATION_ID, ATTR_SESSION_ID } from './semantics.ts'
 import { type Attributes, describeEnd, describeStart, OWN } from './span-attributes.ts'
 import { readTraceContext, writeTraceContext } from './trace-context.ts'
@@ -51,7 +51,7 @@ function parentOf(
 function open<Kind extends SpanKind>(traced: Traced, kind: Kind, start: Starts[Kind], parent: api.Context): Span<Kind> {
   const { options, common, content } = traced
   const { api, tracer, propagateTo } = options
-  const [name, attributes] = describeStart[kind](start, content)
+  const [name, attributes] = describeStart[kind](start)
   const span = tracer.startSpan(
     name,
     {
@@ -60,6 +60,7 @@ function open<Kind extends SpanKind>(traced: Traced, kind: Kind, start: Starts[K
     },
     parent,
   )
+  if (content !== undefined && span.isRecording()) span.setAttributes(startContents[kind](start, content))
   const context = api.trace.setSpan(parent, span)
   const began = Date.now()
   const inside = <T>(work: () => T): T => api.context.with(context, work)
@@ -68,8 +69,10 @@ function open<Kind extends SpanKind>(traced: Traced, kind: Kind, start: Starts[K
     inside:
       kind === 'model' && propagateTo !== 'nobody'
         ? (work) => {
-            const headers = writeTraceContext(span.spanContext())
-            return withTraceHeaders({ headers, everywhere: propagateTo === 'everywhere' }, () => inside(work))
+            const self = span.spanContext()
+            if (!api.isSpanContextValid(self)) return inside(work) // the API without an SDK
+            const carried = { headers: writeTraceContext(self), everywhere: propagateTo === 'everywhere' }
+            return withTraceHeaders(carried, () => inside(work))
           }
         : inside,
     end: (end) => {
@@ -78,6 +81,9 @@ function open<Kind extends SpanKind>(traced: Traced, kind: Kind, start: Starts[K
     },
   }
 }
+
+/** Providers answer with whole pages now and then. */
+const MAX_MESSAGE_CHARS = 1000
 
 interface Finished {
   api: OpenTelemetryApi
@@ -88,11 +94,12 @@ interface Finished {
 
 function finish<Kind extends SpanKind>({ api, span, began, content }: Finished, kind: Kind, end: Ends[Kind]): void {
   const { failure, cancelled }: Outcome = end
-  span.setAttributes(describeEnd[kind](end, content))
+  span.setAttributes(describeEnd[kind](end))
+  if (content !== undefined) span.setAttributes(endContents[kind](end, content))
   const firstDeltaMs = 'firstDeltaMs' in end ? end.firstDeltaMs : undefined
   if (firstDeltaMs !== undefined) span.addEvent('first_delta', began + firstDeltaMs)
   if (cancelled) span.setAttribute(OWN.cancelled, true)
   if (failure === undefined) return
   span.setAttribute(ATTR_ERROR_TYPE, failure.type)
-  span.setStatus({ code: api.SpanStatusCode.ERROR, message: failure.message })
+  span.setStatus({ code: api.SpanStatusCode.ERROR, message: failure.message.slice(0, MAX_MESSAGE_CHARS) })
 }
