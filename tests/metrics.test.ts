@@ -118,7 +118,7 @@ test('/metrics is text that Prometheus reads: each family once, with help and ty
     redact: String,
   })
   expect(metrics.text()).toContain('agency_swarm_runs_active{agency="odd \\"name\\"\\\\\\nline",stream="false"} 1\n')
-  run.end({ usage: { total_cost: 0 } as never, newMessages: [], finalOutput: '' })
+  run.end({ usage: { total_cost: 0 } as never, finalOutput: '' })
   const lines = metrics.text().trimEnd().split('\n')
   const families = lines.filter((line) => line.startsWith('# TYPE ')).map((line) => line.split(' ')[2])
   expect(new Set(families).size).toBe(families.length)

@@ -84,8 +84,10 @@ ${subAgent('Left')}${subAgent('Right')}`)
     'gen_ai.conversation.id': expect.stringMatching(/^trace_/),
   })
   expect(run.status.code).toBe(SpanStatusCode.UNSET)
-  for (const span of await spans())
-    expect(span.attributes['agency_swarm.run.id']).toBe(run.attributes['agency_swarm.run.id'])
+  for (const { attributes } of await spans()) {
+    expect(attributes['agency_swarm.run.id']).toBe(run.attributes['agency_swarm.run.id'])
+    expect(Object.values(attributes)).not.toContain(undefined)
+  }
 })
 
 test('agents three levels deep and two runs at once keep their own trees', async () => {
@@ -461,6 +463,14 @@ test('nobody gets a traceparent without telemetry, or where propagateTo says so'
     await post(`${url}/solo/get_response`, { message: 'Hi' }, { traceparent: CALLER })
   }
   expect(upstream.seen.map(({ headers }) => headers.traceparent)).toEqual([undefined, undefined])
+})
+
+test('the API without an SDK hands a trace on and begins none', async () => {
+  const upstream = await useUpstream(() => ({ text: 'ok' }))
+  const { url } = await startServer({ agencies: { solo: new Agency(agent('Solo')) }, telemetry: openTelemetry() })
+  await post(`${url}/solo/get_response`, { message: 'Hi' }, { traceparent: CALLER })
+  await post(`${url}/solo/get_response`, { message: 'Hi' })
+  expect(upstream.seen.map(({ headers }) => headers.traceparent)).toEqual([CALLER, undefined])
 })
 
 test('what tools and callbacks trace themselves becomes a part of the span they run in', async () => {

@@ -9,15 +9,15 @@ import {
   type Ask,
   BYTES_PER_EVENT,
   type Conversation,
+  endingOf,
   notify,
-  outcomeOf,
   progressOf,
   type RunState,
   toolContextOf,
   toolNamed,
 } from './conversation.ts'
 import type { Speaker } from './events.ts'
-import { inside, type Outcome, type Span } from './span.ts'
+import { type Ending, inside, type Span } from './span.ts'
 
 /** Holds one more conversation of the same run and gives its final output. */
 export type Converse = (ask: Ask) => Promise<unknown>
@@ -40,22 +40,25 @@ export async function answerCall(
   item: InputItem,
   converse: Converse,
 ): Promise<ToolOutput> {
-  const seen = { name: String(item.name), callId: String(item.call_id), argumentsJson: String(item.arguments ?? '') }
+  const seen = { name: String(item.name), callId: String(item.call_id), argumentsJson: textOf(item.arguments) }
   const agent = conversation.who.agent
   const span = conversation.span?.child('tool', { call: seen, tool: toolNamed(conversation, seen.name), agent })
-  let outcome: Outcome = {}
+  let ending: Ending = {}
   const note = (error: unknown) => {
-    outcome = outcomeOf(run, error)
+    ending = endingOf(run, error)
   }
   try {
     const output = await inside(span, () => admit({ run, conversation, seen, converse, span, note }))
-    span?.end({ ...outcome, output })
+    span?.end({ ...ending, output })
     return output
   } catch (error) {
-    span?.end(outcomeOf(run, error))
+    span?.end(endingOf(run, error))
     throw error
   }
 }
+
+/** Arguments that are no text are none. */
+const textOf = (value: unknown) => (typeof value === 'string' ? value : '')
 
 /** A tool that has to be called alone lets no other call of its agent run beside it. */
 async function admit(call: Call): Promise<ToolOutput> {

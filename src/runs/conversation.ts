@@ -7,7 +7,7 @@ import type { FunctionTool, ToolContext } from '../tools/tool.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import type { RunEvent, Speaker } from './events.ts'
 import type { RunPlan } from './plan.ts'
-import type { Outcome, Span } from './span.ts'
+import type { Ending, Span } from './span.ts'
 import type { MessageStore } from './store.ts'
 
 /** What the turns of one request share. */
@@ -136,7 +136,7 @@ export const itemEvent = (
 ): RunEvent => ({ kind: 'item', who, name, type, raw, source: who })
 
 /** How listeners are told of an error. Whoever was told to stop has not failed, unless the server itself goes down. */
-export function outcomeOf({ signal, redact }: Pick<RunState, 'signal' | 'redact'>, error: unknown): Outcome {
+export function endingOf({ signal, redact }: Pick<RunState, 'signal' | 'redact'>, error: unknown): Ending {
   if (signal.aborted && !(signal.reason instanceof AgencyError)) return { cancelled: true }
   const cause: unknown = signal.aborted ? signal.reason : error
   const type = cause instanceof AgencyError ? cause.code : cause instanceof Error ? cause.name : 'Error'

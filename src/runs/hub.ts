@@ -4,12 +4,12 @@ import { emptyUsage } from '../models/usage.ts'
 import type { StoredMessage, Usage } from '../wire/message.ts'
 import { createRedactor } from '../wire/redact.ts'
 import { nameChat } from './chat-name.ts'
-import { outcomeOf, type RunState } from './conversation.ts'
+import { endingOf, type RunState } from './conversation.ts'
 import { EventLog } from './event-log.ts'
 import { nobody, type RunEvent } from './events.ts'
 import { runLoop } from './loop.ts'
 import type { RunPlan } from './plan.ts'
-import { inside, type Outcome, type Span } from './span.ts'
+import { type Ending, inside, type Span } from './span.ts'
 import { MessageStore } from './store.ts'
 
 export type CancelMode = 'immediate' | 'after_turn'
@@ -166,11 +166,11 @@ export class Hub {
     let finalOutput: unknown
     let failure: string | undefined
     let thrown: unknown
-    let outcome: Outcome = {}
+    let ending: Ending = {}
     try {
       finalOutput = await runLoop(state)
     } catch (error) {
-      outcome = outcomeOf(state, error)
+      ending = endingOf(state, error)
       const shutdown = signal.reason instanceof AgencyError
       if (!signal.aborted || shutdown) {
         thrown = shutdown ? signal.reason : error
@@ -194,7 +194,7 @@ export class Hub {
       })
     log.seal()
     const cancelled = failure === undefined && (cut || asked() !== undefined)
-    span?.end({ ...outcome, cancelled, usage: state.usage, newMessages, finalOutput })
+    span?.end({ ...ending, cancelled, usage: state.usage, finalOutput })
     return {
       newMessages,
       finalOutput,

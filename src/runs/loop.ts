@@ -14,9 +14,9 @@ import {
   BYTES_PER_EVENT,
   type Conversation,
   contextOf,
+  endingOf,
   itemEvent,
   notify,
-  outcomeOf,
   progressOf,
   type RunState,
   speaker,
@@ -52,7 +52,7 @@ async function converse(run: RunState, ask: Ask): Promise<unknown> {
     conversation.span?.end({ output })
     return output
   } catch (error) {
-    conversation.span?.end(outcomeOf(run, error))
+    conversation.span?.end(endingOf(run, error))
     throw error
   }
 }

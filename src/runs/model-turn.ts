@@ -7,7 +7,7 @@ import { addResponse, estimateUsage } from '../models/usage.ts'
 import { schemaOf } from '../tools/define.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import { type Conversation, itemEvent, notify, outcomeOf, progressOf, type RunState, stored } from './conversation.ts'
+import { type Conversation, endingOf, itemEvent, notify, progressOf, type RunState, stored } from './conversation.ts'
 import { equip } from './equipment.ts'
 import type { RunEvent } from './events.ts'
 import type { Ends } from './span.ts'
@@ -56,7 +56,7 @@ async function observed(call: ModelCall): Promise<ModelResponse> {
     span.end({ response, ...spent })
     return response
   } catch (error) {
-    span.end({ ...spent, ...outcomeOf(run, error) })
+    span.end({ ...spent, ...endingOf(run, error) })
     throw error
   }
 }

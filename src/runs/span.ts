@@ -2,7 +2,7 @@ import type { ToolCall } from '../agency/hooks.ts'
 import type { Model, ModelResponse, ResponseUsage, TurnRequest } from '../models/model.ts'
 import type { ToolOutput } from '../tools/output.ts'
 import type { FunctionTool } from '../tools/tool.ts'
-import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
+import type { InputItem, Usage } from '../wire/message.ts'
 import type { Speaker } from './events.ts'
 
 /** Where a request comes from in a caller's own trace, as its W3C headers say. */
@@ -33,8 +33,8 @@ export interface Starts {
   tool: { call: ToolCall; tool: FunctionTool | undefined; agent: string }
 }
 
-/** How a span ended; neither of both where all went well. */
-export interface Outcome {
+/** How a span ended: neither of both where all went well. */
+export interface Ending {
   /** `type` is a code of this library or the name of an error's class; secrets in the message are masked. */
   failure?: { type: string; message: string } | undefined
   cancelled?: boolean
@@ -42,9 +42,9 @@ export interface Outcome {
 
 /** What is known of each kind of span when it ends. */
 export interface Ends {
-  run: Outcome & { usage: Usage; newMessages: readonly StoredMessage[]; finalOutput: unknown }
-  agent: Outcome & { output?: unknown; handedOverTo?: string }
-  model: Outcome & {
+  run: Ending & { usage: Usage; finalOutput: unknown }
+  agent: Ending & { output?: unknown; handedOverTo?: string }
+  model: Ending & {
     response?: Partial<ModelResponse> | undefined
     /** As reported, or a guess for a call that broke off. Undefined when nothing was used. */
     usage?: ResponseUsage | null | undefined
@@ -54,7 +54,7 @@ export interface Ends {
     /** From the call to the first piece of an answer, in milliseconds; undefined for plain calls. */
     firstDeltaMs: number | undefined
   }
-  tool: Outcome & { output?: ToolOutput }
+  tool: Ending & { output?: ToolOutput }
 }
 
 export type SpanKind = keyof Starts

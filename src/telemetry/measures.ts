@@ -1,5 +1,5 @@
 import { readTokens } from '../models/usage.ts'
-import type { Ends, Outcome, Span, SpanKind, Starts, Telemetry } from '../runs/span.ts'
+import type { Ending, Ends, Span, SpanKind, Starts, Telemetry } from '../runs/span.ts'
 import type { Labels, Meter } from './meter.ts'
 import * as names from './semantics.ts'
 import { outcomeName, UNKNOWN_PROVIDER } from './span-attributes.ts'
@@ -56,11 +56,11 @@ export function createMeasures(meter: Meter): Telemetry {
   })
   const fold = createFold()
 
-  const errorType = ({ failure, cancelled }: Outcome): Labels => {
+  const errorType = ({ failure, cancelled }: Ending): Labels => {
     if (failure !== undefined) return { [names.ATTR_ERROR_TYPE]: fold(names.ATTR_ERROR_TYPE, failure.type) }
     return cancelled === true ? { [names.ATTR_ERROR_TYPE]: 'cancelled' } : {}
   }
-  const failed = (of: SpanKind, outcome: Outcome) => {
+  const failed = (of: SpanKind, outcome: Ending) => {
     if (outcome.failure !== undefined) errors.add(1, { of, ...errorType(outcome) })
   }
   const modelEnded = ({ model }: Starts['model'], end: Ends['model'], took: number): void => {

@@ -1,6 +1,7 @@
 import type * as api from '@opentelemetry/api'
+import { dropUnset } from '../models/api.ts'
 import { withTraceHeaders } from '../net/trace-headers.ts'
-import type { Ends, Outcome, Span, SpanKind, Starts } from '../runs/span.ts'
+import type { Ending, Ends, Span, SpanKind, Starts } from '../runs/span.ts'
 import { type ContentWriter, createContentWriter, endContents, startContents } from './content.ts'
 import { ATTR_ERROR_TYPE, ATTR_GEN_AI_CONVERSATION_ID, ATTR_SESSION_ID } from './semantics.ts'
 import { type Attributes, describeEnd, describeStart, OWN } from './span-attributes.ts'
@@ -56,11 +57,11 @@ function open<Kind extends SpanKind>(traced: Traced, kind: Kind, start: Starts[K
     name,
     {
       kind: kind === 'model' ? api.SpanKind.CLIENT : api.SpanKind.INTERNAL,
-      attributes: { ...common, ...attributes },
+      attributes: onlySet({ ...common, ...attributes }),
     },
     parent,
   )
-  if (content !== undefined && span.isRecording()) span.setAttributes(startContents[kind](start, content))
+  if (content !== undefined && span.isRecording()) span.setAttributes(onlySet(startContents[kind](start, content)))
   const context = api.trace.setSpan(parent, span)
   const began = Date.now()
   const inside = <T>(work: () => T): T => api.context.with(context, work)
@@ -82,6 +83,8 @@ function open<Kind extends SpanKind>(traced: Traced, kind: Kind, start: Starts[K
   }
 }
 
+const onlySet = (attributes: Attributes) => dropUnset(attributes) as api.Attributes
+
 /** Providers answer with whole pages now and then. */
 const MAX_MESSAGE_CHARS = 1000
 
@@ -93,9 +96,9 @@ interface Finished {
 }
 
 function finish<Kind extends SpanKind>({ api, span, began, content }: Finished, kind: Kind, end: Ends[Kind]): void {
-  const { failure, cancelled }: Outcome = end
-  span.setAttributes(describeEnd[kind](end))
-  if (content !== undefined) span.setAttributes(endContents[kind](end, content))
+  const { failure, cancelled }: Ending = end
+  const contents = content === undefined ? {} : endContents[kind](end, content)
+  span.setAttributes(onlySet({ ...describeEnd[kind](end), ...contents }))
   const firstDeltaMs = 'firstDeltaMs' in end ? end.firstDeltaMs : undefined
   if (firstDeltaMs !== undefined) span.addEvent('first_delta', began + firstDeltaMs)
   if (cancelled) span.setAttribute(OWN.cancelled, true)

@@ -15,6 +15,7 @@ import {
   toolFactory,
   webSearch,
 } from '../../src/index.ts'
+import { createMetrics, openTelemetry } from '../../src/otel.ts'
 
 const add = tool({
   name: 'add',
@@ -119,3 +120,12 @@ export const custom: Model = {
   },
   completeTurn: async () => ({ output: [] }),
 }
+
+const metrics = createMetrics()
+const listened = { agencies: { team: new Agency(ceo) }, telemetry: [openTelemetry(), metrics], metrics }
+void serve({ ...listened, logger: true })
+void serve({ ...listened, logger: { info() {}, warn() {}, error() {} } })
+// @ts-expect-error a logger has to be able to tell errors
+void serve({ ...listened, logger: { info() {} } })
+// @ts-expect-error where traces go is one of three words
+openTelemetry({ propagateTo: 'all' })
