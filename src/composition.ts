@@ -217,7 +217,20 @@ async function readLogger(given: boolean | Logger | undefined, redact: (text: st
   const logger: Logger = given === true ? (await import('pino')).pino() : given
   if (![logger.info, logger.warn, logger.error].every((method) => typeof method === 'function'))
     throw invalidOption('logger has to be a pino logger, one with info, warn and error as it has them, or true.')
-  return { logger, lines: new RequestLines(logger, redact) }
+  const calm = calmed(logger, redact)
+  return { logger: calm, lines: new RequestLines(calm, redact) }
+}
+
+/** A logger that throws must not decide over requests and runs. */
+function calmed(logger: Logger, redact: (text: string) => string): Logger {
+  const say = (level: keyof Logger) => (fields: object, message: string) => {
+    try {
+      logger[level](fields, message)
+    } catch (error) {
+      console.error(redact(`The logger failed: ${describe(error)}`))
+    }
+  }
+  return { info: say('info'), warn: say('warn'), error: say('error') }
 }
 
 async function readMetrics(given: boolean | Metrics | undefined): Promise<Metrics | undefined> {

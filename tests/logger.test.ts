@@ -100,6 +100,21 @@ test('start and stop are lines, probes are none, and the banner does not disturb
   expect(print).not.toHaveBeenCalled()
 })
 
+test('a logger that throws changes nothing', async () => {
+  await useUpstream(() => ({ status: 400, message: 'no' }))
+  const print = vi.spyOn(console, 'error').mockImplementation(() => {})
+  onTestFinished(() => print.mockRestore())
+  const broken = (): never => {
+    throw new Error('disk full')
+  }
+  const { url, close } = await serveSolo({ logger: { info: broken, warn: broken, error: broken } })
+  expect((await post(`${url}/solo/get_response`, { message: 'Hi' })).status).toBe(500)
+  expect((await fetch(`${url}/solo/get_metadata`)).status).toBe(200)
+  await close()
+  await expect.poll(() => print.mock.calls.length).toBe(6) // listening, the failure, two requests, stopping, stopped
+  expect(new Set(print.mock.calls.flat())).toEqual(new Set(['The logger failed: disk full']))
+})
+
 test("in a Fastify app of one's own, true means that app's log", async () => {
   const { logger, of } = collectLines()
   const app = Fastify({ loggerInstance: logger })
