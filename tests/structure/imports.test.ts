@@ -7,7 +7,7 @@ const SRC = resolve(import.meta.dirname, '../../src')
 /** Lowest first; a file may import its own floor and those below. */
 const FLOORS = [
   ['errors.ts', 'version.ts', 'wire'],
-  ['net', 'tools', 'messages'],
+  ['net', 'tools', 'messages', 'client'],
   ['files'],
   ['models', 'threads'],
   ['agency'],
@@ -25,6 +25,10 @@ const APART: readonly (readonly [string, string])[] = [
   ['errors.ts', 'wire'],
   ['models', 'threads'],
   ['tools', 'messages'],
+  ['client', 'errors.ts'],
+  ['client', 'net'],
+  ['client', 'tools'],
+  ['client', 'messages'],
 ]
 
 const roomOf = (file: string) => file.split('/')[0] as string
