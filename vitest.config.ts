@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { PromiseReporter } from './tests/support/promise-reporter.ts'
 
@@ -5,8 +6,9 @@ const report = process.env.TEST_REPORT
 
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
+  resolve: { alias: { 'agency-swarm-js/client': resolve(import.meta.dirname, 'src/client/index.ts') } },
   test: {
-    include: ['src/**/*.test.ts', 'tests/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'playground/src/**/*.test.{ts,tsx}'],
     testTimeout: 20_000,
     expect: { requireAssertions: true },
     reporters:

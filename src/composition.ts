@@ -48,6 +48,8 @@ export interface BuildOptions {
   protectDocs?: boolean
   /** The server's address in the OpenAPI document. Default: the address the document was asked for at. */
   serverUrl?: string
+  /** A page at `/` to try the agencies. It asks for the token when there is one. Default false. */
+  playground?: boolean
   limits?: Partial<Limits>
 }
 
@@ -91,6 +93,7 @@ const OPTIONS = new Set<string>([
   'logsDir',
   'protectDocs',
   'serverUrl',
+  'playground',
   'limits',
 ] satisfies (keyof BuildOptions)[])
 const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp'])
@@ -163,6 +166,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     logError,
     protectDocs: options.protectDocs ?? false,
     serverUrl: options.serverUrl,
+    playground: options.playground ?? false,
   }
   /** Refuses new work, waits for the running, then ends what is left. */
   const drain = async () => {

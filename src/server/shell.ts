@@ -5,6 +5,7 @@ import { createAuth } from './auth.ts'
 import { createCors } from './cors.ts'
 import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
+import { registerPlayground } from './playground.ts'
 import { registerAgencies } from './routes/agency.ts'
 import { registerLogs } from './routes/logs.ts'
 import { registerTools } from './routes/tools.ts'
@@ -18,6 +19,8 @@ export interface ShellOptions {
   protectDocs: boolean
   /** The address in the OpenAPI document; undefined: the one the reader used. */
   serverUrl: string | undefined
+  /** Serve the page to try the agencies. */
+  playground: boolean
 }
 
 /**
@@ -39,6 +42,7 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
     if (options.protectDocs) registerDocs(api, options.services, options.serverUrl)
   })
   if (!options.protectDocs) registerDocs(scope, options.services, options.serverUrl)
+  if (options.playground) registerPlayground(scope)
 }
 
 /** JSON or nothing; what is no JSON gets FastAPI's 422. */

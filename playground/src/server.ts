@@ -1,0 +1,13 @@
+import { type Client, createClient } from 'agency-swarm-js/client'
+
+/** The server's address with its prefix: where this page came from. */
+export const BASE_URL = new URL('.', document.baseURI).href.replace(/\/$/, '')
+
+const TOKEN = `agency-swarm-js token ${new URL('.', document.baseURI).pathname}`
+
+/** The token lives as long as the tab. */
+export const readToken = (): string | undefined => sessionStorage.getItem(TOKEN) ?? undefined
+export const keepToken = (token: string) => sessionStorage.setItem(TOKEN, token)
+
+/** The client of the server that this page came from; it asks for the token anew with each request. */
+export const connect = (): Client => createClient({ baseUrl: BASE_URL, token: readToken })
