@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 import { PromiseReporter } from './tests/support/promise-reporter.ts'
 
 const report = process.env.TEST_REPORT
@@ -9,6 +9,7 @@ export default defineConfig({
   resolve: { alias: { 'agency-swarm-js/client': resolve(import.meta.dirname, 'src/client/index.ts') } },
   test: {
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'playground/src/**/*.test.{ts,tsx}'],
+    exclude: [...configDefaults.exclude, 'tests/browser/**'],
     testTimeout: 20_000,
     expect: { requireAssertions: true },
     reporters:

@@ -2,7 +2,15 @@ import type { ReactNode } from 'react'
 import { Icon } from '../icons.tsx'
 
 /** What went wrong, and the way out. */
-export const Notice = ({ sentence, wayOut, children }: { sentence: string; wayOut?: string; children?: ReactNode }) => (
+export const Notice = ({
+  sentence,
+  wayOut,
+  children,
+}: {
+  sentence: string
+  wayOut?: string | undefined
+  children?: ReactNode
+}) => (
   <div className="notice" role="alert">
     <Icon name="alert" />
     <div>

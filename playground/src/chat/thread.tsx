@@ -4,6 +4,7 @@ import { Fold } from '../controls.tsx'
 import { formatMs } from '../figures.ts'
 import { Icon } from '../icons.tsx'
 import { Markdown } from '../markdown/markdown.tsx'
+import { FAILED_WAY_OUT } from '../run/failure.ts'
 import type { Entry, RunView } from '../run/run.ts'
 import { CallCard } from './call-card.tsx'
 import { Notice } from './notice.tsx'
@@ -55,7 +56,7 @@ const Said = memo(function Said({ entry, named }: { entry: SaidEntry; named: boo
         </p>
       )
     case 'error':
-      return <Notice sentence={entry.text} />
+      return <Notice sentence={entry.text} wayOut={entry.agent === null ? FAILED_WAY_OUT : undefined} />
     case 'note':
       return <p className="note">{entry.text}</p>
     default:

@@ -42,7 +42,10 @@ export function useBook() {
   }, [])
 
   const { conversations, openId } = book
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each change of the conversations is a reason to save
+  const step = conversations.map(({ id, turns }) => [id, turns.length, turns.at(-1)?.run.phase]).join()
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a turn that begins or ends is a reason to save at once
+  useEffect(save, [step, loaded, save])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: every other change is a reason to save soon
   useEffect(() => {
     timer.current ??= setTimeout(save, SAVE_MS)
   }, [conversations, save])

@@ -36,6 +36,9 @@ export function describeFailure(error: unknown): Failure {
   return { kind: error.kind, sentence: sentence + wait, wayOut: WAYS_OUT[error.kind] ?? 'Run it again.' }
 }
 
+/** What to do about a run that failed on the server. */
+export const FAILED_WAY_OUT = WAYS_OUT.failed as string
+
 /** Of a run whose page was closed or reloaded. */
 export const lostRun: Failure = {
   kind: 'lost',
