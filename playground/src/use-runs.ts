@@ -46,9 +46,10 @@ export function useRuns({ client, dispatch, onLocked }: Running) {
   )
 
   const stop = useCallback(
-    (conversationId: string, turnId: string, mode: CancelMode) => {
-      dispatch({ type: 'talk', id: conversationId, action: { type: 'stop', turnId, mode } })
-      void live.current.get(turnId)?.stop(mode)
+    async (id: string, turnId: string, mode: CancelMode) => {
+      dispatch({ type: 'talk', id, action: { type: 'stop', turnId, mode } })
+      const stopped = await live.current.get(turnId)?.stop(mode)
+      if (stopped === false) dispatch({ type: 'talk', id, action: { type: 'stop', turnId, mode: undefined } })
     },
     [dispatch],
   )

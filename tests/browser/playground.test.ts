@@ -416,7 +416,10 @@ test('at the width of a phone one thing is seen at a time, and nothing is wider 
   expect(await page.locator('.side').isVisible()).toBe(false)
   await page.getByRole('button', { name: 'Panels' }).tap()
   await page.locator('[data-agent=Researcher]').waitFor()
+  await page.waitForFunction(() => (document.querySelector('.agent-box')?.getBoundingClientRect().width ?? 0) > 100)
   expect(await tooWide()).toBe(false)
+  const cost = await page.locator('.figures-table tbody td').last().boundingBox()
+  expect((cost?.x ?? 0) + (cost?.width ?? 0)).toBeLessThanOrEqual(360)
   for (const panel of ['Inspector', 'Request']) {
     await page.getByRole('tab', { name: panel }).tap()
     expect(await tooWide(), panel).toBe(false)

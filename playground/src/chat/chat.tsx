@@ -25,7 +25,7 @@ export interface ChatProps {
 export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress, onInspect }: ChatProps) {
   const [draft, setDraft] = useState<Draft>(emptyDraft)
   const [editing, setEditing] = useState<string>()
-  const { attach, problem } = useAttachments(setDraft)
+  const { attach, problem } = useAttachments(draft, setDraft)
   const running = runningTurn(conversation)
   const { turns } = conversation
   const { box, atEnd, toEnd } = usePinned(turns)

@@ -81,7 +81,8 @@ function Text({ entry, named }: { entry: Entry & { kind: 'text' }; named: boolea
 
 function Reasoning({ entry }: { entry: Entry & { kind: 'reasoning' } }) {
   const { startedAt, endedAt } = entry
-  const took = startedAt !== undefined && endedAt !== undefined ? ` for ${formatMs(endedAt - startedAt)}` : ''
+  const ms = (endedAt ?? 0) - (startedAt ?? endedAt ?? 0)
+  const took = ms > 0 ? ` for ${formatMs(ms)}` : ''
   return (
     <Fold
       className="reasoning"

@@ -40,7 +40,7 @@ export const TurnView = memo(function TurnView({
         <footer className="turn-foot">
           <Figures run={run} />
           <span className="turn-actions">
-            <CopyButton label="Copy answer" text={() => answerOf(run)} />
+            {answerOf(run) !== '' && <CopyButton label="Copy answer" text={() => answerOf(run)} />}
             <IconButton
               icon="edit"
               label={`Edit and resend turn ${number}`}

@@ -1,30 +1,34 @@
-import { type Dispatch, type SetStateAction, useCallback, useState } from 'react'
+import { type Dispatch, type SetStateAction, useCallback, useRef, useState } from 'react'
 import { formatBytes } from '../figures.ts'
-import { type Draft, MAX_ATTACHED_BYTES, attach as read } from './draft.ts'
+import { type Draft, MAX_ATTACHED_BYTES, attach as readFile } from './draft.ts'
 
 /** Reads files into the draft; `problem` says why some are missing. */
-export function useAttachments(setDraft: Dispatch<SetStateAction<Draft>>) {
+export function useAttachments(draft: Draft, setDraft: Dispatch<SetStateAction<Draft>>) {
   const [problem, setProblem] = useState<string>()
+  const latest = useRef(draft)
+  latest.current = draft
   const attach = useCallback(
     async (files: Iterable<File>) => {
-      setProblem(undefined)
-      const read_ = await Promise.allSettled([...files].filter(fits).map(read))
-      const tooLarge = [...files].filter((file) => !fits(file)).map((file) => file.name)
-      const unread = read_.some((result) => result.status === 'rejected')
-      setDraft((draft) => {
-        const attachments = [
-          ...draft.attachments,
-          ...read_.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
-        ]
-        return { ...draft, attachments }
-      })
-      if (tooLarge.length > 0)
-        setProblem(`Too large to send (more than ${formatBytes(MAX_ATTACHED_BYTES)}): ${tooLarge.join(', ')}.`)
-      else if (unread) setProblem('A file could not be read. Folders cannot be attached.')
+      let room = MAX_ATTACHED_BYTES - latest.current.attachments.reduce((sum, { bytes }) => sum + bytes, 0)
+      const taken: File[] = []
+      const left: string[] = []
+      for (const file of files) {
+        if (file.size > room) left.push(file.name)
+        else {
+          taken.push(file)
+          room -= file.size
+        }
+      }
+      const results = await Promise.allSettled(taken.map(readFile))
+      const read = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+      setDraft((before) => ({ ...before, attachments: [...before.attachments, ...read] }))
+      if (left.length > 0)
+        setProblem(
+          `More than ${formatBytes(MAX_ATTACHED_BYTES)} in all is too much to send: ${left.join(', ')} left out.`,
+        )
+      else setProblem(read.length < taken.length ? 'A file could not be read. Folders cannot be attached.' : undefined)
     },
     [setDraft],
   )
   return { attach, problem }
 }
-
-const fits = (file: File) => file.size <= MAX_ATTACHED_BYTES

@@ -33,7 +33,8 @@ export type ConversationAction =
   | { type: 'ask'; turnId: string; input: Input; at: number }
   | { type: 'events'; turnId: string; events: readonly { event: StreamEvent; at: number }[] }
   | { type: 'fail'; turnId: string; failure: Failure; at: number }
-  | { type: 'stop'; turnId: string; mode: CancelMode }
+  /** The server was asked to stop the run; undefined: it cannot. */
+  | { type: 'stop'; turnId: string; mode: CancelMode | undefined }
   /** Takes back this turn and all after it. */
   | { type: 'rewind'; turnId: string }
   | { type: 'address'; recipient: string | undefined }
@@ -68,7 +69,9 @@ export function followConversation(conversation: Conversation, action: Conversat
         action.turnId,
       )
     case 'stop':
-      return changeRun(conversation, action.turnId, (run) => ({ ...run, stopping: action.mode }))
+      return changeRun(conversation, action.turnId, ({ stopping: _, ...run }) =>
+        action.mode === undefined ? run : { ...run, stopping: action.mode },
+      )
     case 'rewind': {
       const index = conversation.turns.findIndex((turn) => turn.id === action.turnId)
       const turn = conversation.turns[index]

@@ -18,7 +18,7 @@ export function AgentBox({ data: { agent, activity, tools, more } }: NodeProps<A
       </p>
       <p className="agent-box-model">{agent.model}</p>
       <p className="agent-box-figures">
-        {activity === undefined ? '–' : `${formatCount(tokens)} tok`}
+        {tokens === 0 ? '–' : `${formatCount(tokens)} tok`}
         {activity?.costUsd !== undefined && ` · ${formatUsd(activity.costUsd)}`}
       </p>
       {tools.length > 0 && (

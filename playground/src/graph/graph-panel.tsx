@@ -1,7 +1,7 @@
-import { Background, Controls, ReactFlow } from '@xyflow/react'
+import { Background, Controls, ReactFlow, useReactFlow } from '@xyflow/react'
 import type { AgencyMetadata } from 'agency-swarm-js/client'
 import '@xyflow/react/dist/base.css'
-import { useMemo, useState } from 'react'
+import { type RefObject, useEffect, useMemo, useRef, useState } from 'react'
 import { AgentName } from '../agents.tsx'
 import { formatCount, formatUsd } from '../figures.ts'
 import { type Activity, readActivity } from '../run/activity.ts'
@@ -10,11 +10,13 @@ import { AgentBox } from './agent-box.tsx'
 import { toFlow } from './layout.ts'
 
 const BOXES = { agent: AgentBox }
+const FIT = { padding: 0.08, maxZoom: 1.1 }
 
 /** The agency as a graph that shows who works, and what has been used so far. */
 export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs: readonly RunView[] }) {
   const [whole, setWhole] = useState(true)
   const [tools, setTools] = useState(true)
+  const box = useRef<HTMLDivElement>(null)
   const activity = useMemo(() => readActivity(whole ? runs : runs.slice(-1)), [runs, whole])
   const { nodes, edges } = useMemo(() => toFlow(metadata, activity, tools), [metadata, activity, tools])
   return (
@@ -31,14 +33,14 @@ export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs:
           <input type="checkbox" checked={tools} onChange={(event) => setTools(event.target.checked)} /> Tools
         </label>
       </div>
-      <div className="graph">
+      <div className="graph" ref={box}>
         <ReactFlow
           key={`${metadata.metadata.agencyName} ${tools}`}
           nodes={nodes}
           edges={edges}
           nodeTypes={BOXES}
           fitView
-          fitViewOptions={{ padding: 0.08, maxZoom: 1.1 }}
+          fitViewOptions={FIT}
           minZoom={0.15}
           nodesDraggable={false}
           nodesConnectable={false}
@@ -50,11 +52,24 @@ export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs:
         >
           <Background gap={20} />
           <Controls showInteractive={false} />
+          <Refit box={box} />
         </ReactFlow>
       </div>
       <AgentTable metadata={metadata} activity={activity} />
     </div>
   )
+}
+
+/** Shows the whole graph again when there is more or less room for it, such as after it was hidden. */
+function Refit({ box }: { box: RefObject<HTMLDivElement | null> }) {
+  const { fitView } = useReactFlow()
+  useEffect(() => {
+    if (box.current === null) return undefined
+    const observer = new ResizeObserver(() => void fitView(FIT))
+    observer.observe(box.current)
+    return () => observer.disconnect()
+  }, [box, fitView])
+  return null
 }
 
 /** The same figures as a table: exact, and for those who do not see the graph. */

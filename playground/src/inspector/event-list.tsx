@@ -121,7 +121,9 @@ function EventLine({ entry, top, position, count, chosen, onChoose }: EventLineP
       <span className="event-number">{entry.number}</span>
       <span className="event-at">{(entry.atMs / 1000).toFixed(2)}</span>
       <span className={`event-agent ${useAgentClass(entry.agent ?? null)}`}>{entry.agent ?? '–'}</span>
-      <span className="event-type">{entry.type.replace(/^response\.|_stream_event$/g, '')}</span>
+      <span className="event-type" title={entry.type}>
+        {entry.type.replace(/^response\.(function_call_)?|_stream_event$/g, '')}
+      </span>
       <span className="event-data">{entry.gist}</span>
     </div>
   )

@@ -103,7 +103,7 @@ function Events({ turn, recording }: { turn: Turn; recording: Recording | undefi
   }
   return (
     <>
-      <div className="panel-bar">
+      <div className="panel-bar filters">
         <select aria-label="Agent" value={agent} onChange={(event) => setAgent(event.target.value)}>
           <option value="">all agents</option>
           {agents.map((name) => (

@@ -20,10 +20,12 @@ const WAYS_OUT: { [kind: string]: string } = {
   incomplete: 'The connection broke off before the end. Run it again.',
   bad_answer: 'Something between this page and the server may have changed the answer. Reload the page.',
   lost: 'Run it again.',
+  aborted: 'What it said so far is not in the history. Run it again, or go on.',
 }
 const SENTENCES: { [kind: string]: string } = {
   unauthorized: 'The server does not accept this token.',
   network: 'The server cannot be reached.',
+  aborted: 'Stopped by closing the connection.',
 }
 
 /** What was thrown on the way to an answer. */

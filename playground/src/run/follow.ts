@@ -19,8 +19,11 @@ export interface RunListener {
 
 /** A run that goes on. */
 export interface LiveRun {
-  /** Asks the server to stop it; where the server does not know the run, the connection is closed, which stops it too. */
-  stop(mode: CancelMode): Promise<void>
+  /**
+   * Asks the server to stop it. When the server cannot, `immediate` closes the connection, which stops it too; `after_turn`
+   * gives false, and the run goes on.
+   */
+  stop(mode: CancelMode): Promise<boolean>
 }
 
 /** Starts a run and tells the listener about it in batches. */
@@ -63,11 +66,12 @@ export function startRun(agency: AgencyClient, request: RequestBody, listener: R
     async stop(mode) {
       try {
         const answer = await stream.cancel(mode)
-        if (answer?.ok === false && mode === 'immediate') connection.abort()
+        if (answer?.ok !== false) return true
       } catch (error) {
-        if (mode === 'immediate' || !(error instanceof ClientError)) connection.abort()
-        else listener.onFailure(error)
+        if (!(error instanceof ClientError)) throw error
       }
+      if (mode === 'immediate') connection.abort()
+      return mode === 'immediate'
     },
   }
 }
