@@ -1,15 +1,18 @@
 import type { FastifyInstance } from 'fastify'
 import { AgencyGraph } from './agency/agency.ts'
-import { Agent } from './agency/agent.ts'
+import { Agent as AgentInGraph } from './agency/agent.ts'
 import type { RunHooks } from './agency/hooks.ts'
 import { describeAgency } from './agency/metadata.ts'
 import { toData } from './dialects/native.ts'
 import { errorText, unknownAgent } from './errors.ts'
+import { createFileDesk } from './files/desk.ts'
+import { DEFAULT_FILE_LIMITS } from './files/ledger.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, type ModelEdge } from './models/provider.ts'
+import { attachFiles, namesFiles } from './runs/attach-files.ts'
 import { namingProvider } from './runs/chat-name.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
-import { planRun } from './runs/plan.ts'
+import { planRun, type RunPlan } from './runs/plan.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
 import type { JsonObject } from './wire/json.ts'
 import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
@@ -18,7 +21,7 @@ import { type ClientConfig, secretsOf } from './wire/requests.ts'
 
 export interface RunOptions {
   /** Any agent of the agency, or its name. Default: the first entry point. */
-  recipientAgent?: string | Agent
+  recipientAgent?: string | AgentInGraph
   /** Merged over the agency's `userContext` for this run; without it the run shares the agency's own object. */
   contextOverride?: { [key: string]: unknown }
   /** Added to the recipient's instructions for this run. */
@@ -33,6 +36,12 @@ export interface RunOptions {
   generateChatName?: boolean
   /** Listeners of this run. */
   hooks?: RunHooks
+  /** Ids of files that the provider has, attached to the message. */
+  fileIds?: readonly string[]
+  /** File name -> http(s) address, or local path in one of `allowedLocalFileDirs`: fetched, stored with the provider and attached. */
+  fileUrls?: { readonly [name: string]: string }
+  /** Directories whose files `fileUrls` may name. Default none. */
+  allowedLocalFileDirs?: readonly string[]
   /** Aborting it cancels the run at once. */
   signal?: AbortSignal
 }
@@ -48,6 +57,8 @@ export interface AgencyResult {
   chatName?: string
   /** True when the run was stopped before its end. */
   cancelled: boolean
+  /** Name -> stored id of what `fileUrls` named. */
+  fileIdsMap?: { readonly [name: string]: string }
 }
 
 /** A run that is being watched: iterate it for the events of the wire (the content of a frame's `data`). */
@@ -123,8 +134,8 @@ export class Agency extends AgencyGraph {
   async #start(message: string | InputItem[], options: RunOptions, streaming: boolean) {
     const { recipientAgent, contextOverride, signal, clientConfig } = options
     signal?.throwIfAborted()
-    const recipient = recipientAgent instanceof Agent ? recipientAgent.name : recipientAgent
-    if (recipientAgent instanceof Agent && !this.agents.includes(recipientAgent))
+    const recipient = recipientAgent instanceof AgentInGraph ? recipientAgent.name : recipientAgent
+    if (recipientAgent instanceof AgentInGraph && !this.agents.includes(recipientAgent))
       throw unknownAgent(recipientAgent.name, this.agentNames)
     const plan = planRun(this, await this.#models().provider(clientConfig), {
       message,
@@ -139,7 +150,7 @@ export class Agency extends AgencyGraph {
       streaming,
       maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
     })
-    const run = this.#runs().start(plan, this)
+    const run = this.#runs().start(await withFiles(plan, options), this)
     const onAbort = () => run.stop('immediate')
     signal?.addEventListener('abort', onAbort, { once: true })
     const watch = async ({ done }: Run): Promise<AgencyResult> => {
@@ -150,10 +161,17 @@ export class Agency extends AgencyGraph {
     return { run, watch }
   }
 
-  #finish({ error, finalOutput, newMessages, usage, chatName, cancelled }: RunSummary): AgencyResult {
+  #finish({ error, finalOutput, newMessages, usage, fileIdsMap, chatName, cancelled }: RunSummary): AgencyResult {
     if (this.loadThreads === undefined) this.#messages = [...this.#messages, ...newMessages]
     if (error !== undefined) throw error
-    return { finalOutput, newMessages, usage, ...(chatName === undefined ? {} : { chatName }), cancelled }
+    return {
+      finalOutput,
+      newMessages,
+      usage,
+      ...(fileIdsMap === undefined ? {} : { fileIdsMap }),
+      ...(chatName === undefined ? {} : { chatName }),
+      cancelled,
+    }
   }
 
   #models(): ModelEdge {
@@ -173,6 +191,20 @@ export class Agency extends AgencyGraph {
   }
 }
 
+/** The plan with the files of an in-process run; its caller is told what a provider says. */
+async function withFiles(plan: RunPlan, options: RunOptions): Promise<RunPlan> {
+  if (!namesFiles(options)) return plan
+  const desk = createFileDesk({
+    limits: DEFAULT_FILE_LIMITS,
+    allowedLocalFileDirs: options.allowedLocalFileDirs,
+    trustedFileOrigins: [],
+    explain: (error) => `(${errorText(error)})`,
+    log: () => {}, // the caller gets the error itself
+    warn: (text) => console.warn(text),
+  })
+  return attachFiles(plan, options, desk, options.signal ?? new AbortController().signal)
+}
+
 function createHub(): Hub {
   const redact = createRedactor([process.env.OPENAI_API_KEY])
   return new Hub({
@@ -183,4 +215,25 @@ function createHub(): Hub {
     log: (message, error, mask = (text) => text) => console.warn(`${message} ${redact(mask(errorText(error)))}`),
     logFailure: () => {}, // the caller gets the error itself
   })
+}
+
+/** An agent, which can also run by itself: as an agency of one, with a new conversation for each call. */
+export class Agent extends AgentInGraph {
+  #alone: Agency | undefined
+
+  /** As `Agency.getResponse`. */
+  getResponse(message: string | InputItem[], options: Omit<RunOptions, 'recipientAgent'> = {}): Promise<AgencyResult> {
+    return this.#agency().getResponse(message, options)
+  }
+
+  /** As `Agency.getResponseStream`. */
+  getResponseStream(message: string | InputItem[], options: Omit<RunOptions, 'recipientAgent'> = {}): AgencyStream {
+    return this.#agency().getResponseStream(message, options)
+  }
+
+  #agency(): Agency {
+    if (this.#alone === undefined || !this.frozen)
+      this.#alone = new Agency(this, { name: this.name, loadThreads: () => [] })
+    return this.#alone
+  }
 }

@@ -1,14 +1,24 @@
 import { AgencyGraph } from './agency/agency.ts'
-import { duplicateName, factoryFailed, invalidOption, missingApiKey, nothingToServe } from './errors.ts'
+import {
+  duplicateName,
+  errorText,
+  factoryFailed,
+  invalidOption,
+  missingApiKey,
+  nothingToServe,
+  shuttingDown,
+} from './errors.ts'
+import { createFileDesk } from './files/desk.ts'
+import { DEFAULT_FILE_LIMITS, type FileLimits } from './files/ledger.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, describeModel } from './models/provider.ts'
+import { type Moved, refuseUnknown } from './options.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
 import { RequestLog } from './server/request-log.ts'
 import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
-import { asFunctionTool, type ToolClass } from './tools/base-tool.ts'
-import type { FunctionTool } from './tools/tool.ts'
+import { asFunctionTool, type ToolLike } from './tools/base-tool.ts'
 import { createRedactor } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
@@ -19,19 +29,25 @@ export interface BuildOptions {
   /** Path segment -> agency, or a factory that makes one per request. */
   agencies?: { [name: string]: AgencyGraph | AgencyFactory }
   /** Standalone tools, served at `/tool/<name>`. */
-  tools?: readonly (FunctionTool | ToolClass)[]
+  tools?: readonly ToolLike[]
   /** The environment variable that holds the bearer token. Default `APP_TOKEN`; unset or empty means no authentication. */
   appTokenEnv?: string
   /** Default `["*"]`, which turns credentials off. */
   corsOrigins?: readonly string[]
   /** Origins that a request's `client_config.base_url` may name although they are not on the public internet, and which may get the server's own key. Default none. */
   trustedModelOrigins?: readonly string[]
+  /** Directories whose files `file_urls` may name by path; `~` is the home folder. Default none: local files are refused. */
+  allowedLocalFileDirs?: readonly string[]
+  /** Origins that `file_urls` may name although they are not on the public internet. Default none. */
+  trustedFileOrigins?: readonly string[]
   /** Keep a log of every request that carries `x-agency-log-id`, read once at `/get_logs`. Default false. */
   enableLogging?: boolean
   /** Where those logs are kept. Default `activity-logs`. */
   logsDir?: string
   /** Start without OPENAI_API_KEY although an agent needs it: every request then has to bring `client_config.api_key`. Default false. */
   keyPerRequest?: boolean
+  /** The stream endpoint speaks AG-UI; `get_response` and `cancel_response_stream` are then not there. Default false. */
+  enableAgui?: boolean
   /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
   streamScalars?: 'json' | 'python'
   /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
@@ -53,7 +69,7 @@ export interface BuildOptions {
   limits?: Partial<Limits>
 }
 
-export interface Limits {
+export interface Limits extends FileLimits {
   /** Largest request body, in bytes. Default 32 MiB; of no effect in the plugin, where your app's `bodyLimit` counts. */
   bodyBytes: number
   /** How far a stream's reader may fall behind before the model's stream waits for it, in bytes. Default 4 MiB. */
@@ -75,6 +91,7 @@ export const DEFAULT_LIMITS: Limits = {
   drainMs: 30_000,
   logBytes: 1024 * 1024,
   logFiles: 1000,
+  ...DEFAULT_FILE_LIMITS,
 }
 const OPTIONS = new Set<string>([
   'agencies',
@@ -82,7 +99,10 @@ const OPTIONS = new Set<string>([
   'appTokenEnv',
   'corsOrigins',
   'trustedModelOrigins',
+  'allowedLocalFileDirs',
+  'trustedFileOrigins',
   'keyPerRequest',
+  'enableAgui',
   'streamScalars',
   'heartbeatMs',
   'maxTurns',
@@ -96,6 +116,7 @@ const OPTIONS = new Set<string>([
   'playground',
   'limits',
 ] satisfies (keyof BuildOptions)[])
+const MOVED: Moved = { returnApp: 'buildApp(options), or listen: false' }
 const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp'])
 
 /**
@@ -143,14 +164,24 @@ export async function createServices(options: BuildOptions, more: readonly strin
     trustedModelOrigins: options.trustedModelOrigins ?? [],
     log: warn,
   })
+  const files = createFileDesk({
+    limits,
+    allowedLocalFileDirs: options.allowedLocalFileDirs,
+    trustedFileOrigins: options.trustedFileOrigins ?? [],
+    explain: options.exposeErrors ? (error) => `(${errorText(error)})` : causeOf,
+    log: (message, error, mask) => logError(new Error(message, { cause: error }), mask),
+    warn,
+  })
   let stopping = false
   const services: Services = {
     agencies,
     tools,
     hub,
     models,
+    files,
     price,
     streamScalars: options.streamScalars ?? 'json',
+    agui: options.enableAgui ?? false,
     heartbeatMs: options.heartbeatMs ?? 15_000,
     maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
     requestLog: options.enableLogging
@@ -171,7 +202,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
   /** Refuses new work, waits for the running, then ends what is left. */
   const drain = async () => {
     stopping = true
-    await hub.drain(limits.drainMs)
+    await Promise.all([files.stop(shuttingDown()), hub.drain(limits.drainMs)])
     await services.requestLog?.flush()
   }
   return { shell, limits, drain, close: () => models.close() }
@@ -181,16 +212,7 @@ const openLog = (folder: string, limits: Limits, redact: (text: string) => strin
   new RequestLog({ folder, fileBytes: limits.logBytes, files: limits.logFiles, redact, onError })
 
 function checkOptions(options: BuildOptions, more: readonly string[]): void {
-  const known = new Set([...OPTIONS, ...more])
-  for (const key of Object.keys(options)) {
-    if (known.has(key)) continue
-    const camel = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-    throw invalidOption(
-      known.has(camel)
-        ? `serve() has the option "${key}"; here it is written "${camel}".`
-        : `serve() has no option "${key}" in this version. Known options: ${[...known].join(', ')}.`,
-    )
-  }
+  refuseUnknown('serve()', options, new Set([...OPTIONS, ...more]), MOVED)
   for (const [name, value] of Object.entries(options.limits ?? {}))
     if (!(name in DEFAULT_LIMITS) || !Number.isFinite(value) || value < 0)
       throw invalidOption(
@@ -200,11 +222,13 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
     throw invalidOption(
       `serverUrl is "${options.serverUrl}", which is no address such as "https://agents.example.com".`,
     )
-  for (const origin of options.trustedModelOrigins ?? [])
-    if (URL.parse(origin) === null)
-      throw invalidOption(
-        `trustedModelOrigins has "${origin}", which is no address such as "https://gateway.example.com".`,
-      )
+  for (const name of ['trustedModelOrigins', 'trustedFileOrigins'] as const)
+    for (const origin of options[name] ?? [])
+      if (URL.parse(origin) === null)
+        throw invalidOption(`${name} has "${origin}", which is no address such as "https://gateway.example.com".`)
+  const dirs: unknown = options.allowedLocalFileDirs ?? []
+  if (!Array.isArray(dirs) || dirs.some((entry) => typeof entry !== 'string' || entry === ''))
+    throw invalidOption('allowedLocalFileDirs is a list of directories such as ["/srv/uploads", "~/shared"].')
 }
 
 async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Promise<ServedAgency> {
@@ -236,6 +260,9 @@ function requireKeyless(agency: AgencyGraph): void {
     if (!custom && model !== 'demo') throw missingApiKey(name, describeModel(model))
   }
 }
+
+/** What a caller may know about a provider's error. */
+const causeOf = (error: unknown): string => `(cause: ${error instanceof Error ? error.constructor.name : 'Error'})`
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

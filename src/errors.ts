@@ -12,9 +12,11 @@ export type ErrorCode =
   | 'INVALID_TOOL'
   | 'INVALID_REQUEST'
   | 'EMPTY_MESSAGE'
+  | 'NOTHING_TO_ANSWER'
   | 'GUARDRAIL_TRIPPED'
   | 'RUN_FAILED'
   | 'MODEL_FAILED'
+  | 'MCP_FAILED'
   | 'UNKNOWN_TOOL'
   | 'INVALID_OUTPUT'
   | 'TURN_LIMIT'
@@ -23,6 +25,8 @@ export type ErrorCode =
   | 'SHUTTING_DOWN'
   | 'GATEWAY_REFUSED'
   | 'FACTORY_FAILED'
+  | 'FILE_FAILED'
+  | 'CLIENT_GONE'
   | 'PORT_TAKEN'
 
 /** An error with a stable `code`, the HTTP status it answers with, and a sentence for a person. The `cause` stays inside. */
@@ -71,6 +75,22 @@ export const runNotFound = (runId: string) =>
 export const shuttingDown = () =>
   new AgencyError('SHUTTING_DOWN', 503, 'The server is shutting down and takes no new work. Try again in a moment.')
 
+export const clientGone = () => new AgencyError('CLIENT_GONE', 499, 'The client left before its answer.')
+
+// ---- files: answered with 200 and `{ error }`, as the original does (docs/wire.md, "Files")
+const fileFailed = (sentence: string, cause: unknown) =>
+  new AgencyError('FILE_FAILED', 200, sentence, cause === undefined ? undefined : { cause })
+export const fileUrlFailed = (reason: string, cause?: unknown) =>
+  fileFailed(`Error downloading file from provided urls: ${reason}`, cause)
+export const fileIdFailed = (reason: string, cause?: unknown) =>
+  fileFailed(`Error attaching file_ids: ${reason}`, cause)
+
+export const filesNeedKey = (agent: string) =>
+  fileFailed(
+    `The files for agent ${agent} cannot be stored: there is no key for the Files API. Set OPENAI_API_KEY, or send client_config.api_key.`,
+    undefined,
+  )
+
 // ---- models
 export const missingApiKey = (agent: string, model: string) =>
   new AgencyError(
@@ -86,6 +106,9 @@ export const providerNotSupported = (model: string, agent: string) =>
   )
 export const modelFailed = (message: string, cause?: unknown) =>
   new AgencyError('MODEL_FAILED', 502, message, cause === undefined ? undefined : { cause })
+/** Without the server's name, which may be its address with a key in it. */
+export const mcpFailed = (agent: string, cause: unknown) =>
+  new AgencyError('MCP_FAILED', 502, `An MCP server of agent "${agent}" could not be reached.`, { cause })
 
 export const gatewayRefused = (host: string) =>
   new AgencyError(
@@ -98,6 +121,9 @@ export const gatewayRefused = (host: string) =>
 /** What a tripped guardrail has to say; undefined for any other error. */
 export const guidanceOf = (error: unknown): string | undefined =>
   error instanceof AgencyError && error.code === 'GUARDRAIL_TRIPPED' ? errorText(error.cause) : undefined
+/** Told in the stream that was asked for. */
+export const nothingToAnswer = (reason: string) =>
+  new AgencyError('NOTHING_TO_ANSWER', 200, `There is nothing to answer: ${reason}.`)
 export const emptyMessage = () => new AgencyError('EMPTY_MESSAGE', 422, 'message cannot be empty')
 /** The `cause` carries the guidance. */
 export const guardrailTripped = (kind: 'InputGuardrail' | 'OutputGuardrail', guidance: string) =>

@@ -1,23 +1,42 @@
 /** Every public name; a new line here is a promise. */
 export type { AgencyOptions, LoadThreads, SaveThreads } from './agency/agency.ts'
-export { Agent, type AgentOptions, type Instructions } from './agency/agent.ts'
+export type { AgentOptions, Instructions } from './agency/agent.ts'
 export type { AgencyContext, AgentInfo } from './agency/context.ts'
 export { type CommunicationFlow, flow, Handoff, SendMessage } from './agency/flows.ts'
-export type { GuardrailResult, InputGuardrail, OutputGuardrail } from './agency/guardrails.ts'
+export type { GuardrailResult, InputGuardrail, OutputGuardrail, SdkGuardrail } from './agency/guardrails.ts'
 export type { RunHooks, ToolCall } from './agency/hooks.ts'
 export type { SystemReminder } from './agency/reminders.ts'
-export { Agency, type AgencyResult, type AgencyStream, type RunOptions } from './agency-swarm.ts'
+export type { ToolResult, ToolUseBehavior, ToolUseVerdict } from './agency/tool-use.ts'
+export { Agency, type AgencyResult, type AgencyStream, Agent, type RunOptions } from './agency-swarm.ts'
 export type { AgencyFactory, Limits } from './composition.ts'
 export { AgencyError, type ErrorCode } from './errors.ts'
 export type { EventBatch, Model, ModelResponse, ModelSettings, ResponseEvent, TurnRequest } from './models/model.ts'
 export type { ModelPrice, Prices, TokenRates } from './models/prices.ts'
 export { chatCompletions } from './models/provider.ts'
+export type { SdkModel } from './models/sdk-model.ts'
 export type { RunEvent } from './runs/events.ts'
 export { buildApp, type RunningServer, type ServeOptions, serve } from './serve.ts'
 export type { AgencyCallbacks } from './services.ts'
-export { BaseTool } from './tools/base-tool.ts'
+export { BaseTool, type ToolLike } from './tools/base-tool.ts'
 export { type ToolDefinition, tool } from './tools/define.ts'
+export {
+  type CodeInterpreterOptions,
+  codeInterpreter,
+  type FileSearchOptions,
+  fileSearch,
+  type HostedMcpOptions,
+  hostedMcp,
+  hostedTool,
+  type ImageGenerationOptions,
+  imageGeneration,
+  type WebSearchOptions,
+  webSearch,
+} from './tools/hosted.ts'
+export type { McpServer } from './tools/mcp.ts'
 export { type OpenApiOptions, toolFactory } from './tools/openapi.ts'
-export type { FunctionTool, ToolContext } from './tools/tool.ts'
+export { type OutputSource, toolOutputFile, toolOutputImage, toolOutputText } from './tools/output.ts'
+export type { SdkFunctionTool, SdkHostedTool } from './tools/sdk-tool.ts'
+export type { StandardSchema } from './tools/standard-schema.ts'
+export type { FunctionTool, HostedTool, Tool, ToolContext } from './tools/tool.ts'
 export { VERSION } from './version.ts'
 export type { InputItem, StoredMessage, Usage } from './wire/message.ts'

@@ -1,4 +1,5 @@
 import type { AgencyGraph } from './agency/agency.ts'
+import type { FileDesk } from './files/desk.ts'
 import type { Pricer } from './models/prices.ts'
 import type { ModelEdge } from './models/provider.ts'
 import type { Hub } from './runs/hub.ts'
@@ -34,8 +35,11 @@ export interface Services {
   readonly tools: readonly FunctionTool[]
   readonly hub: Hub
   readonly models: ModelEdge
+  readonly files: FileDesk
   readonly price: Pricer
   readonly streamScalars: 'json' | 'python'
+  /** The agencies' stream endpoints speak AG-UI, and the other native endpoints are not there. */
+  readonly agui: boolean
   readonly heartbeatMs: number
   readonly maxTurns: number | null
   /** Set when request logs are kept. */

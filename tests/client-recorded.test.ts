@@ -153,6 +153,8 @@ test('a conversation sends what it got: two streamed turns, two plain ones, and 
   const third = createClient({ baseUrl: plain.url })
     .agency('test_agency')
     .conversation({ history: JSON.parse(saved) })
+  expect(third.recipient).toBe('Assistant')
+  third.recipient = undefined // the recorded request names nobody
   expect((await third.getResponse('What did I say')).response).toBe('You greeted me before.')
   expect(third.messages).toHaveLength(4)
   const files = await startRecorded('file_urls_pdf_stream')

@@ -26,7 +26,8 @@ const refusalOf = async (work: Promise<unknown>): Promise<ClientError> => {
 /** A client whose every request gets this answer. */
 const answering = (make: () => Response | Promise<Response>) =>
   createClient({ baseUrl: 'http://any.example', fetch: async () => make() })
-const sse = (text: string) => new Response(text, { headers: { 'content-type': 'text/event-stream' } })
+const sse = (text: string | ReadableStream<Uint8Array>) =>
+  new Response(text, { headers: { 'content-type': 'text/event-stream' } })
 
 test('getResponse takes a text, input items or a request, and gives the answer as it came', async () => {
   promise('B1', 'C1')
@@ -189,12 +190,26 @@ test('a cancel before anything was read works, without a reader; one of a run th
   expect(events.at(-1)?.kind).toBe('end')
   expect(await stream.cancel()).toBeUndefined()
   if (seen[0] !== undefined) await seen[0].aborted
-  const unknown = answering(
-    () => new Response('{"detail":"Run \'x\' not found or already completed"}', { status: 404 }),
-  )
-  const gone = unknown.agency('solo').stream('Hello')
-  expect(await gone.cancel()).toBeUndefined() // it never began
-  expect((await refusalOf(gone.result)).kind).toBe('not_found')
+  const lost = createClient({
+    baseUrl: 'http://any.example',
+    fetch: async (url) =>
+      String(url).endsWith('cancel_response_stream')
+        ? new Response('{"detail":"Run not found"}', { status: 404 })
+        : sse(
+            new ReadableStream({ start: (open) => open.enqueue(Buffer.from('event: meta\ndata: {"run_id":"r"}\n\n')) }),
+          ),
+  })
+  const unknown = lost.agency('solo').stream('Hello')
+  const reader = unknown[Symbol.asyncIterator]()
+  expect((await reader.next()).value).toEqual({ kind: 'meta', run_id: 'r' })
+  expect(await unknown.cancel()).toBeUndefined()
+  await reader.return?.()
+  expect((await refusalOf(unknown.result)).kind).toBe('aborted')
+  const refused = answering(() => new Response('{"detail":"Not Found"}', { status: 404 }))
+    .agency('solo')
+    .stream('Hello')
+  expect(await refused.cancel()).toBeUndefined() // it never began
+  expect((await refusalOf(refused.result)).kind).toBe('not_found')
 })
 
 test('an aborted signal and a reader that leaves stop the run at the model', async () => {
@@ -259,6 +274,7 @@ test('a conversation takes one turn at a time, stays with the agent it addressed
   expect(await refusalOf(conversation.getResponse({ message: 'x', recipient_agent: 'C' }))).toMatchObject({
     status: 422,
   })
+  expect(agency.conversation({ history: conversation.messages }).recipient).toBe('B')
   conversation.recipient = 'A'
   await conversation.getResponse('Back')
   const asked = seen.map(({ body }) => String(body.instructions))

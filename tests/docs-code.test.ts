@@ -47,6 +47,7 @@ function compile(modules: { [file: string]: string }): string {
       paths: {
         'agency-swarm-js': [join(root, 'src/index.ts')],
         'agency-swarm-js/fastify': [join(root, 'src/fastify.ts')],
+        'agency-swarm-js/client': [join(root, 'src/client/index.ts')],
       },
     },
     include: [],

@@ -86,6 +86,8 @@ test('the OpenAPI document is valid 3.1 and lists every agency and tool literall
   expect(Object.keys(schemas.ModifiedRequest.properties)).toEqual([
     'message',
     'chat_history',
+    'file_ids',
+    'file_urls',
     'recipient_agent',
     'additional_instructions',
     'user_context',

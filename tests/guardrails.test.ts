@@ -1,5 +1,16 @@
+import { defineOutputGuardrail, type InputGuardrail as SdkInputGuardrail } from '@openai/agents'
 import { expect, test } from 'vitest'
-import { Agency, Agent, type AgentInfo, BaseTool, Handoff, type RunHooks, tool } from '../src/index.ts'
+import {
+  Agency,
+  Agent,
+  type AgentInfo,
+  BaseTool,
+  flow,
+  Handoff,
+  type RunHooks,
+  tool,
+  type Usage,
+} from '../src/index.ts'
 import { promise } from './promises.ts'
 import { allFrames, type Frame, final, post, startServer, useUpstream } from './support/client.ts'
 
@@ -132,6 +143,35 @@ test("a sub-agent's guardrail answers its sender, and guardrails of the Agents S
   expect(() => agent({ inputGuardrails: ['no'] })).toThrow(/list of functions/)
 })
 
+test("guardrails made with the Agents SDK get its arguments: texts or messages, the run's context, the agent", async () => {
+  promise('F8')
+  await useUpstream((body) => ({ text: JSON.stringify(body.input).includes('Shorter') ? 'Short' : 'Far too long' }))
+  const seen: unknown[] = []
+  const input: SdkInputGuardrail = {
+    name: 'in',
+    execute: async ({ input, context, agent }) => {
+      seen.push([input, context.context, agent.name])
+      return { tripwireTriggered: JSON.stringify(input).includes('bad'), outputInfo: { reason: 'rude' } }
+    },
+  }
+  const output = defineOutputGuardrail({
+    name: 'out',
+    execute: async ({ agentOutput }) => ({ tripwireTriggered: agentOutput.length > 5, outputInfo: 'Shorter' }),
+  })
+  const solo = new Agency(agent({ inputGuardrails: [input], outputGuardrails: [output] }), {
+    userContext: { user: 'Ann' },
+  })
+  expect((await solo.getResponse('good')).finalOutput).toBe('Short')
+  const two = ['one', 'two'].map((content) => ({ role: 'user', content }))
+  await solo.getResponse(two)
+  expect((await solo.getResponse('bad')).finalOutput).toBe('{"reason":"rude"}')
+  const messages = two.map((item) => ({ type: 'message', ...item }))
+  expect(seen.slice(0, 2)).toEqual([
+    ['good', { user: 'Ann' }, 'Assistant'],
+    [messages, { user: 'Ann' }, 'Assistant'],
+  ])
+})
+
 test('reminders reach the model when they are due and are never stored', async () => {
   promise('F1')
   const upstream = await useUpstream((_body, index) =>
@@ -155,6 +195,69 @@ test('reminders reach the model when they are due and are never stored', async (
   expect(notes).toEqual([['Be brief.', 'You are Assistant.'], [], ['Check.'], []])
   expect(newMessages.some((item) => item.role === 'system')).toBe(false)
   expect(() => agent({ systemReminders: [{ everyToolCalls: 0, message: 'x' }] })).toThrow(/systemReminders/)
+})
+
+test('calls are counted for each agent, those of the provider too, and one reminder needs no list', async () => {
+  promise('F1')
+  const search = (id: string) => ({ id, type: 'web_search_call', status: 'completed' })
+  const callOf = (name: string) => ({
+    id: `fc_${name}`,
+    type: 'function_call',
+    call_id: `c_${name}`,
+    name,
+    arguments: '{}',
+  })
+  const upstream = await useUpstream((_body, index) => {
+    if (index === 0) return { output: [search('ws_1'), callOf('transfer_to_B')] }
+    if (index === 1) return { output: [search('ws_2'), callOf('look')] }
+    return { text: 'Done' }
+  })
+  const look = tool({ name: 'look', execute: () => 'seen' })
+  const [a, b] = ['A', 'B'].map((name) =>
+    agent({ name, tools: [look], systemReminders: { everyToolCalls: 2, message: `${name} checks.` } }),
+  ) as [Agent, Agent]
+  await new Agency(a, { communicationFlows: [[a, b, Handoff]] }).getResponse('go')
+  const notes = upstream.seen.map(({ body }) => JSON.stringify(body.input).match(/\w checks\./g))
+  expect(notes).toEqual([null, null, ['B checks.']])
+})
+
+test('every handoff of a chain keeps its reminder, streamed and plain', async () => {
+  promise('F4')
+  const next: { [name: string]: string } = { A: 'B', B: 'C' }
+  await useUpstream((body) => {
+    const target = next[String(body.instructions)]
+    return target === undefined ? { text: 'Mine' } : { calls: [{ name: `transfer_to_${target}`, arguments: {} }] }
+  })
+  const [a, b, c] = ['A', 'B', 'C'].map((name) => agent({ name, instructions: name })) as [Agent, Agent, Agent]
+  const { url } = await startServer({
+    agencies: { team: new Agency(a, { communicationFlows: [[flow(a, b, c), Handoff]] }) },
+  })
+  const kept = (messages: { message_origin?: string; content: string; agent: string }[]) =>
+    messages
+      .filter((item) => item.message_origin)
+      .map(({ message_origin, content, agent }) => [message_origin, content.match(/now (\w)/)?.[1], agent])
+  const reminders = [
+    ['handoff_reminder', 'B', 'A'],
+    ['handoff_reminder', 'C', 'A'],
+  ]
+  expect(kept(final(await allFrames(`${url}/team/get_response_stream`, { message: 'go' })).new_messages)).toEqual(
+    reminders,
+  )
+  const plain = (await (await post(`${url}/team/get_response`, { message: 'go' })).json()) as { new_messages: never[] }
+  expect(kept(plain.new_messages)).toEqual(reminders)
+})
+
+test('the end of a model call is told with its usage, streamed and plain', async () => {
+  promise('F1')
+  await useUpstream(() => ({ text: 'Hi', usage: { input_tokens: 7, output_tokens: 2, total_tokens: 9 } }))
+  const heard: (Partial<Usage> | null | undefined)[] = []
+  const solo = new Agency(agent(), { hooks: { onLlmEnd: (_context, _agent, { usage }) => heard.push(usage) } })
+  await solo.getResponse('go')
+  await solo.getResponseStream('go').finalResult
+  expect(heard).toEqual([
+    { input_tokens: 7, output_tokens: 2, total_tokens: 9 },
+    { input_tokens: 7, output_tokens: 2, total_tokens: 9 },
+  ])
 })
 
 test('an agent that the user turns to after a handoff is told so, once', async () => {
@@ -181,6 +284,12 @@ test('an agent that the user turns to after a handoff is told so, once', async (
   expect(input?.at(-2)?.content).toMatch(/you are "Desk"/)
   expect(await say('Desk')).toEqual(['user', 'assistant'])
   expect(await say('Support')).toEqual(['user', 'assistant'])
+  // Handed over, and stopped before anybody answered: whoever is next has to be told.
+  chat_history.length = 0
+  const mark = { agent: 'Desk', callerAgent: null, timestamp: 1 }
+  chat_history.push({ role: 'user', content: 'Go', ...mark })
+  chat_history.push({ role: 'system', content: 'Over', message_origin: 'handoff_reminder', ...mark })
+  expect(await say('Support')).toEqual(['recipient_reminder', 'user', 'assistant'])
 })
 
 test('a tool that has to be alone turns other calls away, and is turned away', async () => {

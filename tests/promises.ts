@@ -79,7 +79,9 @@ export const REQUIRED: readonly PromiseId[] = [
   'A3',
   'A4',
   'A5',
+  'A6',
   'A7',
+  'A8',
   'A9',
   'A10',
   'A11',
@@ -100,6 +102,12 @@ export const REQUIRED: readonly PromiseId[] = [
   'C2',
   'C3',
   'C4',
+  'C5',
+  'C6',
+  'C7',
+  'C8',
+  'C9',
+  'C10',
   'C11',
   'C12',
   'C13',
@@ -127,6 +135,10 @@ export const REQUIRED: readonly PromiseId[] = [
   'F10',
   'F11',
   'F12',
+  'G1',
+  'G2',
+  'G3',
+  'G4',
 ]
 
 declare module 'vitest' {

@@ -177,12 +177,16 @@ test('wrong types, missing fields and malformed JSON get 422 in the original sha
     type: 'string_type',
     loc: ['body', 'recipient_agent'],
   })
-  for (const later of [
-    { file_ids: ['file-1'] },
-    { file_urls: { a: 'https://a.example/a.pdf' } },
-    { client_config: { litellm_keys: { anthropic: 'k' } } },
-  ])
+  for (const later of [{ client_config: { litellm_keys: { anthropic: 'k' } } }])
     expect(JSON.stringify(await ask({ message: 'x', ...later }))).toContain('is not supported in this version')
+  expect((await ask({ message: 'x', file_ids: 'file-1' }))[0]).toMatchObject({
+    type: 'list_type',
+    loc: ['body', 'file_ids'],
+  })
+  expect((await ask({ message: 'x', file_urls: { 'a.pdf': 5 } }))[0]).toMatchObject({
+    type: 'string_type',
+    loc: ['body', 'file_urls', 'a.pdf'],
+  })
   const secret = {
     client_config: { api_key: 'sk-very-secret', default_headers: { Host: 'sk-very-secret' } },
     user_context: { a: 'sk-very-secret' },

@@ -155,8 +155,6 @@ test('nothing to serve, unknown options and snake_case spellings are errors at s
   const wrong = (options: object) => serve({ agencies: { solo: solo() }, ...options })
   await expect(wrong({ app_token_env: 'X' })).rejects.toThrow(/written "appTokenEnv"/)
   await expect(wrong({ frobnicate: 1 })).rejects.toThrow(/no option "frobnicate"/)
-  for (const later of ['enableAgui', 'allowedLocalFileDirs'])
-    await expect(wrong({ [later]: true })).rejects.toThrow(new RegExp(`no option "${later}" in this version`))
   await expect(wrong({ port: 70_000 })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
   await expect(wrong({ limits: { bodyBytes: 'many' } })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
   expect(() => new Agent({ name: 'A', model_settings: {} } as never)).toThrow(/written "modelSettings"/)

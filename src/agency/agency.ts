@@ -1,9 +1,11 @@
 import { duplicateName, invalidOption, unknownAgent } from '../errors.ts'
 import type { ToolSchema } from '../models/model.ts'
-import { asFunctionTool, type ToolClass } from '../tools/base-tool.ts'
-import type { FunctionTool } from '../tools/tool.ts'
+import { refuseUnknown } from '../options.ts'
+import { asTool, type ToolLike } from '../tools/base-tool.ts'
+import { FILE_SEARCH_RESULTS, stubFor, WEB_SEARCH_SOURCES } from '../tools/hosted.ts'
+import type { FunctionTool, HostedTool, Tool } from '../tools/tool.ts'
 import type { StoredMessage } from '../wire/message.ts'
-import { Agent, readText } from './agent.ts'
+import { Agent, readText, withoutTwins } from './agent.ts'
 import { handoffSchema, handoffToolName, sendMessageSchema } from './communication-tools.ts'
 import {
   type CommunicationFlow,
@@ -14,6 +16,7 @@ import {
   type SendMessageClass,
 } from './flows.ts'
 import type { RunHooks } from './hooks.ts'
+import { AGENCY_MOVED } from './moved-options.ts'
 
 export type LoadThreads = () => StoredMessage[] | Promise<StoredMessage[]>
 export type SaveThreads = (messages: StoredMessage[]) => void | Promise<void>
@@ -25,7 +28,7 @@ export interface AgencyOptions {
   /** Put before every agent's own instructions. A path of an existing file is read. */
   sharedInstructions?: string
   /** Given to every agent. */
-  sharedTools?: readonly (FunctionTool | ToolClass)[]
+  sharedTools?: readonly ToolLike[]
   /** Shared by in-process runs; served requests start from a copy. */
   userContext?: { [key: string]: unknown }
   /** Gives the conversation so far; called when a run starts. */
@@ -38,7 +41,7 @@ export interface AgencyOptions {
   hooks?: RunHooks
 }
 
-const OPTIONS = new Set([
+const OPTIONS = new Set<string>([
   'name',
   'communicationFlows',
   'sharedInstructions',
@@ -48,7 +51,7 @@ const OPTIONS = new Set([
   'saveThreads',
   'sendMessageToolClass',
   'hooks',
-])
+] satisfies (keyof AgencyOptions)[])
 
 /** A send_message tool of one sender: every recipient it reaches, by lower-case name. */
 export interface SendRoute {
@@ -59,10 +62,21 @@ export interface SendRoute {
 /** What one agent can do inside its agency, worked out once. */
 export interface Role {
   agent: Agent
+  /** Own tools, then shared ones. */
+  all: readonly Tool[]
+  /** Those of them that run here, by name. */
   tools: ReadonlyMap<string, FunctionTool>
+  /** Those that the model's provider runs. */
+  hosted: readonly HostedTool[]
+  /** What stands for these on a model that cannot run them, by name. */
+  stubs: ReadonlyMap<string, FunctionTool>
+  /** What the provider is asked to add to its answers. */
+  include: readonly string[]
   sends: ReadonlyMap<string, SendRoute>
   handoffs: ReadonlyMap<string, { target: Agent; via: HandoffClass }>
-  /** As sent to the model: own tools, shared tools, send_message tools, handoffs. */
+  /** Some tool is not always enabled. */
+  conditional: boolean
+  /** As sent to the model: tools that run here, send_message tools, handoffs. */
   schemas: readonly ToolSchema[]
 }
 
@@ -79,9 +93,7 @@ export class AgencyGraph {
   readonly #roles: ReadonlyMap<string, Role>
 
   constructor(entry: Agent | readonly Agent[], options: AgencyOptions = {}) {
-    for (const key of Object.keys(options))
-      if (!OPTIONS.has(key))
-        throw invalidOption(`Agency has the unknown option "${key}". Known options: ${[...OPTIONS].join(', ')}.`)
+    refuseUnknown('Agency', options, OPTIONS, AGENCY_MOVED)
     this.entryPoints = (Array.isArray(entry) ? entry : [entry]) as readonly Agent[]
     if (this.entryPoints.length === 0 || !this.entryPoints.every((agent) => agent instanceof Agent))
       throw invalidOption('An Agency needs an entry agent: new Agency(agent, options) or new Agency([a, b], options).')
@@ -92,7 +104,7 @@ export class AgencyGraph {
     this.saveThreads = options.saveThreads
     this.hooks = options.hooks
     this.edges = readFlows(options.communicationFlows ?? [], options.sendMessageToolClass ?? SendMessage)
-    const shared = (options.sharedTools ?? []).map(asFunctionTool)
+    const shared = (options.sharedTools ?? []).map(asTool)
     const agents = new Map<string, Agent>()
     for (const agent of [...this.entryPoints, ...this.edges.flatMap((edge) => [edge.from, edge.to])]) {
       if ((agents.get(agent.name) ?? agent) !== agent)
@@ -119,8 +131,11 @@ export class AgencyGraph {
   }
 }
 
-function buildRole(agent: Agent, shared: readonly FunctionTool[], edges: readonly Edge[]): Role {
-  const tools = new Map([...shared, ...agent.tools].map((tool) => [tool.name, tool]))
+function buildRole(agent: Agent, shared: readonly Tool[], edges: readonly Edge[]): Role {
+  const all = withoutTwins([...agent.tools, ...shared])
+  const tools = new Map(all.filter((tool) => tool.kind === 'function').map((tool) => [tool.name, tool]))
+  const hosted = all.filter((tool) => tool.kind === 'hosted')
+  const stubs = new Map(hosted.filter(({ name }) => !tools.has(name)).map((tool) => [tool.name, stubFor(tool)]))
   const sends = new Map<string, { via: SendMessageClass; recipients: Map<string, Agent> }>()
   const handoffs = new Map<string, { target: Agent; via: HandoffClass }>()
   for (const edge of edges) {
@@ -136,17 +151,28 @@ function buildRole(agent: Agent, shared: readonly FunctionTool[], edges: readonl
     if (tools.has(name))
       throw duplicateName(`Agent "${agent.name}" has a tool "${name}", the name of one of its communication tools.`)
   const schemas: ToolSchema[] = [
-    ...[...tools.values()].map(
-      (tool): ToolSchema => ({
-        type: 'function',
-        name: tool.name,
-        description: tool.description,
-        parameters: tool.parameters,
-        strict: tool.strict,
-      }),
-    ),
+    ...[...tools.values()].map(toSchema),
     ...[...sends].map(([name, route]) => sendMessageSchema(name, route)),
     ...[...handoffs].map(([name, { target }]) => handoffSchema(name, target)),
   ]
-  return { agent, tools, sends, handoffs, schemas }
+  const conditional = [...tools.values()].some((tool) => tool.isEnabled !== undefined)
+  const include = includeOf(agent, hosted)
+  return { agent, all, tools, hosted, stubs, include, sends, handoffs, conditional, schemas }
+}
+
+export const toSchema = ({ name, description, parameters, strict }: FunctionTool): ToolSchema => ({
+  type: 'function',
+  name,
+  description,
+  parameters,
+  strict,
+})
+
+function includeOf(agent: Agent, hosted: readonly HostedTool[]): string[] {
+  const has = (name: string) => hosted.some((tool) => tool.name === name)
+  return [
+    ...hosted.flatMap((tool) => tool.include),
+    ...(agent.includeSearchResults && has('file_search') ? [FILE_SEARCH_RESULTS] : []),
+    ...(agent.includeWebSearchSources && has('web_search') ? [WEB_SEARCH_SOURCES] : []),
+  ]
 }

@@ -4,16 +4,23 @@ import type { z } from 'zod'
 import { agentFrozen, invalidOption } from '../errors.ts'
 import type { ModelSettings } from '../models/model.ts'
 import type { ModelSpec } from '../models/provider.ts'
-import { asFunctionTool, type ToolClass } from '../tools/base-tool.ts'
-import type { FunctionTool } from '../tools/tool.ts'
+import { fromSdkModel, isSdkModel, type SdkModel } from '../models/sdk-model.ts'
+import { refuseUnknown } from '../options.ts'
+import { asTool, type ToolLike } from '../tools/base-tool.ts'
+import { type McpServer, type McpSource, readMcpServers } from '../tools/mcp.ts'
+import type { Tool } from '../tools/tool.ts'
 import { Chain } from './chain.ts'
 import type { AgencyContext } from './context.ts'
-import { type InputGuardrail, type OutputGuardrail, readGuardrails } from './guardrails.ts'
+import { type InputGuardrail, type OutputGuardrail, readGuardrails, type SdkGuardrail } from './guardrails.ts'
 import type { RunHooks } from './hooks.ts'
-import { checkReminders, type SystemReminder } from './reminders.ts'
+import { AGENT_MOVED } from './moved-options.ts'
+import { readReminders, type SystemReminder } from './reminders.ts'
+import { checkToolUse, type ToolUseBehavior } from './tool-use.ts'
 
 /** A text, the path of a file that holds it, or a function that makes it anew for every model call. */
-export type Instructions = string | ((context: AgencyContext, agent: Agent) => string | Promise<string>)
+export type Instructions = string | InstructionsFunction
+/** Taken from a method, so that the function may name its parameter by any subclass of Agent. */
+type InstructionsFunction = { make(context: AgencyContext, agent: Agent): string | Promise<string> }['make']
 
 export interface AgentOptions {
   /** Unique inside an agency. Required. */
@@ -22,11 +29,21 @@ export interface AgentOptions {
   description?: string
   /** Default: none. A string that names an existing file (with a slash or an extension, relative to the working folder) is read. */
   instructions?: Instructions
-  /** A model name (`"gpt-5.4"`, `"demo"`), `chatCompletions(name)` or a Model object. */
-  model?: ModelSpec
+  /** A model name (`"gpt-5.4"`, `"demo"`), `chatCompletions(name)`, a Model object, or one of the OpenAI Agents SDK. */
+  model?: ModelSpec | SdkModel
   modelSettings?: ModelSettings
-  /** Tools made by `tool()`, or BaseTool classes. */
-  tools?: readonly (FunctionTool | ToolClass)[]
+  /** Tools made by `tool()`, BaseTool classes, `webSearch()` and its siblings, or tools of the OpenAI Agents SDK. */
+  tools?: readonly ToolLike[]
+  /** MCP servers whose tools this agent gets: objects of the OpenAI Agents SDK. They are connected when they are needed. */
+  mcpServers?: readonly McpServer[]
+  /** What happens after tools have answered. Default: the model is asked again. */
+  toolUseBehavior?: ToolUseBehavior
+  /** Once the agent has used a tool, its `toolChoice` no longer holds, so that `required` cannot loop. Default true. */
+  resetToolChoice?: boolean
+  /** Ask for the passages that a hosted file search finds, and keep them in the conversation. Default false. */
+  includeSearchResults?: boolean
+  /** Ask for the addresses that a hosted web search has used. Default true. */
+  includeWebSearchSources?: boolean
   /** Structured output: the final answer has to fit this zod object. */
   outputType?: z.ZodType
   conversationStarters?: readonly string[]
@@ -34,25 +51,30 @@ export interface AgentOptions {
   /** Told to this agent when a conversation is handed to it; a default sentence otherwise. */
   handoffReminder?: string
   /** Run before the model is asked, in the conversation this agent starts with. */
-  inputGuardrails?: readonly InputGuardrail[]
+  inputGuardrails?: readonly (InputGuardrail | SdkGuardrail)[]
   /** Run on this agent's final answer. A trip gives the agent its guidance and another try. */
-  outputGuardrails?: readonly OutputGuardrail[]
+  outputGuardrails?: readonly (OutputGuardrail | SdkGuardrail)[]
   /** How often an answer may be tried again after an output guardrail tripped. Default 1. */
   validationAttempts?: number
   /** Default false: a tripped input guardrail answers with its guidance. True: the run fails. */
   raiseInputGuardrailError?: boolean
-  /** Notes for the model that are never stored. */
-  systemReminders?: readonly SystemReminder[]
+  /** Notes for the model that are never stored: one, or a list. */
+  systemReminders?: SystemReminder | readonly SystemReminder[]
   hooks?: RunHooks
 }
 
-const OPTIONS = new Set([
+const OPTIONS = new Set<string>([
   'name',
   'description',
   'instructions',
   'model',
   'modelSettings',
   'tools',
+  'mcpServers',
+  'toolUseBehavior',
+  'resetToolChoice',
+  'includeSearchResults',
+  'includeWebSearchSources',
   'outputType',
   'conversationStarters',
   'quickReplies',
@@ -63,27 +85,7 @@ const OPTIONS = new Set([
   'raiseInputGuardrailError',
   'systemReminders',
   'hooks',
-])
-
-/** Options of older versions of the original, and where they went. */
-const MOVED: { [option: string]: string } = {
-  temperature: 'modelSettings: { temperature }',
-  topP: 'modelSettings: { topP }',
-  maxCompletionTokens: 'modelSettings: { maxTokens }',
-  maxPromptTokens: 'modelSettings: { truncation: "auto" }',
-  reasoningEffort: 'modelSettings: { reasoning: { effort } }',
-  truncationStrategy: 'modelSettings: { truncation }',
-  parallelToolCalls: 'modelSettings: { parallelToolCalls }',
-  toolChoice: 'modelSettings: { toolChoice }',
-  responseValidator: 'outputGuardrails',
-  responseFormat: 'outputType',
-  returnInputGuardrailErrors: 'raiseInputGuardrailError',
-  throwInputGuardrailError: 'raiseInputGuardrailError',
-  handoffDescription: 'description',
-  sendMessageToolClass: 'a class in communicationFlows: [[a, b, MyMessage]]',
-  fileIds: 'file parts in the message',
-  examples: 'the instructions',
-}
+] satisfies (keyof AgentOptions)[])
 
 /**
  * One agent: a name, instructions, a model and tools. Requests never change it; after its first run its setters throw
@@ -93,14 +95,16 @@ const MOVED: { [option: string]: string } = {
 export class Agent {
   readonly name: string
   #options: AgentOptions
-  #tools: readonly FunctionTool[]
+  #model: ModelSpec | undefined
+  #tools: readonly Tool[]
+  #mcpSources: readonly McpSource[]
   #guards: Guards
   #frozen = false
 
   constructor(options: AgentOptions) {
     if (typeof options?.name !== 'string' || options.name.trim() === '')
       throw invalidOption('An Agent needs a name: new Agent({ name: "CEO", ... }).')
-    for (const key of Object.keys(options)) if (!OPTIONS.has(key)) throw invalidOption(unknownOption(key, options.name))
+    refuseUnknown(`Agent "${options.name}"`, options, OPTIONS, AGENT_MOVED)
     for (const key of ['conversationStarters', 'quickReplies'] as const) {
       const list = options[key]
       if (
@@ -110,8 +114,11 @@ export class Agent {
         throw invalidOption(`${key} of agent "${options.name}" has to be a list of non-empty strings.`)
     }
     this.name = options.name
+    checkToolUse(options.toolUseBehavior, options.name)
     this.#options = { ...options, ...resolveText(options.instructions) }
+    this.#model = readModel(options.model)
     this.#tools = readTools(options.tools ?? [])
+    this.#mcpSources = readMcpServers(options.mcpServers, options.name)
     this.#guards = readGuards(options)
   }
 
@@ -128,10 +135,11 @@ export class Agent {
     this.#change('instructions', value)
   }
   get model(): ModelSpec | undefined {
-    return this.#options.model
+    return this.#model
   }
-  set model(value: ModelSpec) {
+  set model(value: ModelSpec | SdkModel) {
     this.#change('model', value)
+    this.#model = readModel(value)
   }
   get modelSettings(): ModelSettings {
     return this.#options.modelSettings ?? {}
@@ -139,12 +147,28 @@ export class Agent {
   set modelSettings(value: ModelSettings) {
     this.#change('modelSettings', value)
   }
-  get tools(): readonly FunctionTool[] {
+  get tools(): readonly Tool[] {
     return this.#tools
   }
-  set tools(value: readonly (FunctionTool | ToolClass)[]) {
+  set tools(value: readonly ToolLike[]) {
     this.#change('tools', value)
     this.#tools = readTools(value)
+  }
+  /** Where further tools come from while it runs. */
+  get mcpSources(): readonly McpSource[] {
+    return this.#mcpSources
+  }
+  get toolUseBehavior(): ToolUseBehavior {
+    return this.#options.toolUseBehavior ?? 'run_llm_again'
+  }
+  get resetToolChoice(): boolean {
+    return this.#options.resetToolChoice ?? true
+  }
+  get includeSearchResults(): boolean {
+    return this.#options.includeSearchResults ?? false
+  }
+  get includeWebSearchSources(): boolean {
+    return this.#options.includeWebSearchSources ?? true
   }
   get outputType(): z.ZodType | undefined {
     return this.#options.outputType
@@ -172,20 +196,21 @@ export class Agent {
     return this.#options.raiseInputGuardrailError ?? false
   }
   get systemReminders(): readonly SystemReminder[] {
-    return this.#options.systemReminders ?? []
+    return this.#guards.reminders
   }
   get hooks(): RunHooks | undefined {
     return this.#options.hooks
   }
 
   /** Adds one tool; refused after the first run like every other change. */
-  addTool(tool: FunctionTool | ToolClass): void {
+  addTool(tool: ToolLike): void {
     this.tools = [...this.#tools, tool]
   }
 
   /** A changed copy of this agent, free to be used in another agency. */
-  clone(changes: Partial<AgentOptions> = {}): Agent {
-    return new Agent({ ...this.#options, tools: this.#tools, ...changes })
+  clone(changes: Partial<AgentOptions> = {}): this {
+    const Same = this.constructor as new (options: AgentOptions) => this
+    return new Same({ ...this.#options, tools: this.#tools, ...changes })
   }
 
   /** `ceo.to(dev).to(qa)`: a chain for `communicationFlows`. */
@@ -196,6 +221,9 @@ export class Agent {
   /** From now on the agent is shared by requests and cannot change. Called by the first run. */
   freeze(): void {
     this.#frozen = true
+  }
+  get frozen(): boolean {
+    return this.#frozen
   }
 
   #change<K extends keyof AgentOptions>(option: K, value: AgentOptions[K]): void {
@@ -211,6 +239,7 @@ export class Agent {
 interface Guards {
   input: readonly InputGuardrail[]
   output: readonly OutputGuardrail[]
+  reminders: readonly SystemReminder[]
 }
 
 function readGuards({
@@ -222,25 +251,32 @@ function readGuards({
 }: AgentOptions): Guards {
   if (validationAttempts !== undefined && !(Number.isInteger(validationAttempts) && validationAttempts >= 0))
     throw invalidOption(`validationAttempts of agent "${name}" has to be a whole number, 0 or more.`)
-  checkReminders(systemReminders, name)
-  return { input: readGuardrails(inputGuardrails, 'input'), output: readGuardrails(outputGuardrails, 'output') }
+  return {
+    input: readGuardrails(inputGuardrails, 'input'),
+    output: readGuardrails(outputGuardrails, 'output'),
+    reminders: readReminders(systemReminders, name),
+  }
 }
 
-const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+const readModel = (model: ModelSpec | SdkModel | undefined): ModelSpec | undefined =>
+  isSdkModel(model) ? fromSdkModel(model) : model
 
-const unknownOption = (key: string, agent: string) =>
-  MOVED[camel(key)] !== undefined
-    ? `Agent "${agent}" has the option "${key}"; here that is ${MOVED[camel(key)]}.`
-    : OPTIONS.has(camel(key)) && camel(key) !== key
-      ? `Agent "${agent}" has the option "${key}"; here it is written "${camel(key)}".`
-      : `Agent "${agent}" has the unknown option "${key}". Known options: ${[...OPTIONS].join(', ')}.`
+function readTools(given: readonly unknown[]): readonly Tool[] {
+  const tools = withoutTwins(given.map(asTool))
+  for (const tool of tools)
+    if (tool.kind === 'function' && tool.origin === 'class' && tool.description === '')
+      process.emitWarning(
+        `The tool class ${tool.name} has no description, so a model has to guess what it does: static description = '...'.`,
+      )
+  return tools
+}
 
-/** First of two tools with one name wins, as in the original. */
-function readTools(tools: readonly unknown[]): readonly FunctionTool[] {
-  const byName = new Map<string, FunctionTool>()
-  for (const value of tools) {
-    const tool = asFunctionTool(value)
-    if (!byName.has(tool.name)) byName.set(tool.name, tool)
+/** First of two tools with one name wins, as in the original; hosted MCP servers share a name and differ in their label. */
+export function withoutTwins(tools: readonly Tool[]): Tool[] {
+  const byName = new Map<string, Tool>()
+  for (const tool of tools) {
+    const key = JSON.stringify(tool.kind === 'hosted' ? [tool.name, tool.label] : [tool.name])
+    if (!byName.has(key)) byName.set(key, tool)
   }
   return [...byName.values()]
 }

@@ -1,4 +1,5 @@
 import { invalidOption } from '../errors.ts'
+import { runContextOf } from '../tools/sdk-tool.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { AgencyContext, AgentInfo } from './context.ts'
@@ -21,6 +22,15 @@ export type OutputGuardrail = (
   agent: AgentInfo,
 ) => GuardrailResult | Promise<GuardrailResult>
 
+/** A guardrail of the OpenAI Agents SDK, known by its shape; a text in `outputInfo` is its guidance. */
+export interface SdkGuardrail {
+  readonly name: string
+  readonly execute?: SdkCheck
+  /** Where `defineOutputGuardrail` puts it. */
+  readonly guardrailFunction?: SdkCheck
+}
+type SdkCheck = (args: never) => Promise<{ tripwireTriggered: boolean; outputInfo?: unknown }>
+
 /**
  * Guardrails as functions; objects of the Agents SDK (`{ name, execute }`) are adapted.
  * @throws INVALID_OPTION for anything else
@@ -28,14 +38,16 @@ export type OutputGuardrail = (
 export function readGuardrails(given: readonly unknown[] | undefined, kind: 'input' | 'output') {
   return (given ?? []).map((value): InputGuardrail & OutputGuardrail => {
     if (typeof value === 'function') return value as InputGuardrail & OutputGuardrail
-    if (!isObject(value) || typeof value.execute !== 'function')
+    const execute = isObject(value) ? (value.execute ?? value.guardrailFunction) : undefined
+    if (typeof execute !== 'function')
       throw invalidOption(
         `${kind}Guardrails is a list of functions (${kind}, context, agent) => ({ tripwire, guidance }).`,
       )
-    const execute = value.execute as (args: object) => unknown
-    return async (subject: unknown, context, agent) => {
-      const found = await execute(
-        kind === 'input' ? { input: subject, context, agent } : { agentOutput: subject, context, agent },
+    return async (subject: unknown, agencyContext, agent) => {
+      const context = runContextOf(agencyContext)
+      const found = await execute.call(
+        value,
+        kind === 'input' ? { input: asSdkInput(subject), context, agent } : { agentOutput: subject, context, agent },
       )
       const { tripwireTriggered, outputInfo } = isObject(found) ? found : {}
       return {
@@ -45,6 +57,10 @@ export function readGuardrails(given: readonly unknown[] | undefined, kind: 'inp
     }
   })
 }
+
+/** The Agents SDK's guardrails see one text, or a list of messages. */
+const asSdkInput = (texts: unknown) =>
+  Array.isArray(texts) ? texts.map((content) => ({ type: 'message', role: 'user', content })) : texts
 
 /** The guidance of the first guardrail that trips; undefined when none does. All run side by side. */
 export async function tripped(

@@ -1,4 +1,5 @@
 import { describeModel } from '../models/provider.ts'
+import type { Tool } from '../tools/tool.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { AgencyGraph } from './agency.ts'
 import type { Agent } from './agent.ts'
@@ -46,15 +47,48 @@ const edge = (source: string, target: string, rest: JsonObject): JsonObject => (
   ...rest,
 })
 
-const toolsOf = (agency: AgencyGraph, agent: Agent) => [...agency.role(agent.name).tools.values()]
+const toolsOf = (agency: AgencyGraph, agent: Agent) => agency.role(agent.name).all
+
+/** What the original calls the tools that a provider runs: its classes. */
+const HOSTED_TYPES: { [name: string]: string } = {
+  web_search: 'WebSearchTool',
+  file_search: 'FileSearchTool',
+  code_interpreter: 'CodeInterpreterTool',
+  image_generation: 'ImageGenerationTool',
+  hosted_mcp: 'HostedMCPTool',
+}
+
+/** One tool as pages see it. What a hosted tool is set up with (addresses, keys) stays inside. */
+function describeTool(tool: Tool): { name: string; type: string; description: string; inputSchema?: JsonObject } {
+  if (tool.kind === 'hosted') return { name: tool.label, type: HOSTED_TYPES[tool.name] ?? tool.name, description: '' }
+  return { name: tool.name, type: 'function', description: tool.description, inputSchema: tool.parameters }
+}
+
+/** In the original's order: own functions, reasoning, then what the provider runs. */
+function capabilitiesOf(agent: Agent, tools: readonly Tool[]): string[] {
+  const hosted = new Set(tools.filter((tool) => tool.kind === 'hosted').map((tool) => tool.name))
+  const first = ['code_interpreter', 'web_search', 'file_search', 'hosted_mcp'].filter((name) => hosted.has(name))
+  const reasons = agent.modelSettings.reasoning !== undefined || /^(gpt-5|o1|o3|o4-mini)/.test(modelName(agent))
+  return [
+    ...(agent.mcpSources.length > 0 || tools.some((tool) => tool.kind === 'function') ? ['tools'] : []),
+    ...(reasons ? ['reasoning'] : []),
+    ...new Set([...first, ...hosted]),
+  ]
+}
+
+const modelName = (agent: Agent) => {
+  const name = describeModel(agent.model)
+  return name.slice(name.lastIndexOf('/') + 1)
+}
 
 function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): JsonObject[] {
   const tools = toolsOf(agency, agent)
+  const described = tools.map(describeTool)
   const outgoing = agency.edges.filter((flow) => flow.from === agent)
   const own = typeof agent.instructions === 'string' ? agent.instructions : ''
-  const toolNodes = tools.map((tool, index) => ({
+  const toolNodes = described.map(({ name, description, type }, index) => ({
     id: `${agent.name}_tool_${index}`,
-    data: { label: tool.name, description: tool.description, type: 'function', parentAgent: agent.name },
+    data: { label: name, description, type, parentAgent: agent.name },
     type: 'tool',
     position:
       outgoing.length > 1
@@ -66,16 +100,11 @@ function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): Json
     description: agent.description,
     isEntryPoint: agency.entryPoints.includes(agent),
     toolCount: tools.length,
-    tools: tools.map(({ name, description, parameters }) => ({
-      name,
-      type: 'function',
-      description,
-      inputSchema: parameters,
-    })),
+    tools: described,
     instructions: [agency.sharedInstructions, own].filter((text) => text !== '').join('\n\n---\n\n'),
     model: describeModel(agent.model),
     hasSubagents: outgoing.length > 0,
-    capabilities: tools.length > 0 ? ['tools'] : [],
+    capabilities: capabilitiesOf(agent, tools),
   }
   if (agent.conversationStarters.length > 0) data.conversationStarters = agent.conversationStarters
   if (agent.quickReplies.length > 0) data.quickReplies = agent.quickReplies

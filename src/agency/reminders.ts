@@ -18,9 +18,13 @@ export interface ReminderProgress {
   toolCalls: number
 }
 
-/** @throws INVALID_OPTION for what is no reminder */
-export function checkReminders(given: readonly SystemReminder[] | undefined, agent: string): void {
-  for (const reminder of given ?? []) {
+/** One reminder or a list of them, as a list. @throws INVALID_OPTION for what is no reminder */
+export function readReminders(
+  given: SystemReminder | readonly SystemReminder[] | undefined,
+  agent: string,
+): readonly SystemReminder[] {
+  const reminders = (given === undefined ? [] : Array.isArray(given) ? given : [given]) as readonly SystemReminder[]
+  for (const reminder of reminders) {
     const message = isObject(reminder) ? reminder.message : reminder
     const every = isObject(reminder) ? reminder.everyToolCalls : 1
     if (!/^(string|function)$/.test(typeof message) || !Number.isInteger(every) || Number(every) < 1)
@@ -28,6 +32,7 @@ export function checkReminders(given: readonly SystemReminder[] | undefined, age
         `systemReminders of agent "${agent}" is a list of texts, functions, or { everyToolCalls: 3, message: ... }.`,
       )
   }
+  return reminders
 }
 
 /** The reminders that are due before a model call, as items at the front of its input. */
@@ -63,7 +68,7 @@ export function recipientReminder(thread: readonly StoredMessage[], agent: Agent
   const lastCall = thread.slice(Math.max(start, 0))
   if (!lastCall.some((message) => CONTROL.has(String(message.message_origin)))) return undefined
   const speaker = lastCall.findLast((message) => message.role === 'assistant')?.agent
-  if (speaker === undefined || speaker === agent.name) return undefined
+  if (speaker === agent.name) return undefined
   const role = agent.description.trim()
   const sentence = role === '' ? '' : ` Your role: ${role}${/[.!?]$/.test(role) ? '' : '.'}`
   return `The user now talks to you: you are "${agent.name}".${sentence} Please go on with the task.`

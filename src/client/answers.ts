@@ -1,11 +1,11 @@
 import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
-import type { AgencyRequest, CancelRequest } from '../wire/requests.ts'
+import type { AgencyRequestBody, CancelRequest } from '../wire/requests.ts'
 
 export type CancelMode = NonNullable<CancelRequest['cancel_mode']>
 
 /** The body of a request, in the wire's names (docs/wire.md, "Requests"); the server's own schema says what fits. */
-export type RequestBody = Omit<AgencyRequest, 'message' | 'chat_history'> & {
+export type RequestBody = Omit<AgencyRequestBody, 'message' | 'chat_history'> & {
   message: string | readonly InputItem[]
   chat_history?: readonly StoredMessage[] | null | undefined
 }

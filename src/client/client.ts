@@ -1,3 +1,4 @@
+import type { JsonObject } from '../wire/json.ts'
 import type { AgencyAnswer, AgencyMetadata, Message, RequestBody } from './answers.ts'
 import { asRequest, Conversation, type ConversationOptions } from './conversation.ts'
 import { ClientError } from './error.ts'
@@ -9,7 +10,9 @@ export interface Client {
   agency(name: string): AgencyClient
   /** One standalone tool. */
   tool(name: string): ToolClient
-  /** The names of the server's agencies, read from its OpenAPI document. */
+  /** The server's OpenAPI document. */
+  openapi(options?: CallOptions): Promise<JsonObject>
+  /** The names of the server's agencies, read from that document. */
   agencies(options?: CallOptions): Promise<string[]>
   /** The log of the request that was sent with `logId`; the server then forgets it. */
   logs(id: string, options?: CallOptions): Promise<LogLine[]>
@@ -78,9 +81,12 @@ export function createClient(options: ClientOptions): Client {
     },
   })
 
+  const openapi = async (call: CallOptions = {}) =>
+    (await connection.json({ ...call, path: '/openapi.json' })) as JsonObject
+
   const agencies = async (call: CallOptions = {}): Promise<string[]> => {
-    const { paths = {} } = (await connection.json({ ...call, path: '/openapi.json' })) as { paths?: object }
-    return Object.keys(paths).flatMap((path) => {
+    const { paths } = await openapi(call)
+    return Object.keys(paths ?? {}).flatMap((path) => {
       const segment = /^\/([^/]+)\/get_metadata$/.exec(path)?.[1]
       return segment === undefined ? [] : [decode(segment)]
     })
@@ -89,7 +95,7 @@ export function createClient(options: ClientOptions): Client {
   const logs = async (id: string, call: CallOptions = {}) =>
     (await connection.json({ ...call, path: '/get_logs', body: { log_id: id } })) as LogLine[]
 
-  return { agency, tool, agencies, logs }
+  return { agency, tool, openapi, agencies, logs }
 }
 
 function decode(segment: string): string {

@@ -8,7 +8,7 @@ import type { RunStream, StreamOptions } from './stream.ts'
 export type ConversationDefaults = Omit<RequestBody, 'message' | 'chat_history' | 'file_ids' | 'file_urls'>
 
 export interface ConversationOptions {
-  /** The conversation so far: what `JSON.stringify(conversation)` wrote, parsed. */
+  /** The conversation so far: what `JSON.stringify(conversation)` wrote, parsed. It goes on with the agent that spoke last. */
   history?: readonly StoredMessage[]
   defaults?: ConversationDefaults
 }
@@ -38,7 +38,7 @@ export class Conversation {
   #busy = false
   /** Whom the running turn addresses. */
   #addressed: string | undefined
-  /** Whom the next turn addresses; undefined means the agency's entry agent. Handoffs set it, and so may you. */
+  /** Whom the next turn addresses; undefined means the agency's entry agent. Turns and handoffs set it, and so may you. */
   recipient: string | undefined
 
   constructor(talk: Talk, { history = [], defaults = {} }: ConversationOptions) {
@@ -47,7 +47,7 @@ export class Conversation {
     this.#talk = talk
     this.#defaults = defaults
     this.#messages = [...history]
-    this.recipient = defaults.recipient_agent ?? inCharge(history)
+    this.recipient = defaults.recipient_agent ?? front(history).at(-1)?.agent
   }
 
   /** Everything said so far, in the server's order: the `chat_history` of the next turn. */
@@ -115,10 +115,14 @@ export class Conversation {
 export const asRequest = (message: Message): RequestBody =>
   typeof message === 'string' || Array.isArray(message) ? { message } : (message as RequestBody)
 
-/** The agent that the last turn ended with, when that is not the one it was addressed to. */
-function inCharge(messages: readonly StoredMessage[]): string | undefined {
-  const front = messages.filter((message) => message.callerAgent == null && message.agent)
-  const asked = front.findLast((message) => message.role === 'user')
-  const last = front.at(-1)
+/** The messages between the user and agents. */
+const front = (messages: readonly StoredMessage[]) =>
+  messages.filter(({ agent, callerAgent }) => callerAgent == null && agent)
+
+/** The agent that a turn ended with, when that is not the one it was addressed to. */
+function inCharge(turn: readonly StoredMessage[]): string | undefined {
+  const said = front(turn)
+  const asked = said.findLast((message) => message.role === 'user')
+  const last = said.at(-1)
   return asked === undefined || last === undefined || last.agent === asked.agent ? undefined : last.agent
 }

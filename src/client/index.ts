@@ -2,17 +2,18 @@
 
 export type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 export type { ValidationDetail } from '../wire/validation.ts'
-export type {
-  AgencyAnswer,
-  AgencyMetadata,
-  AgentNode,
-  CancelAnswer,
-  CancelMode,
-  GraphEdge,
-  Message,
-  RequestBody,
-  RunResult,
-  ToolNode,
+export {
+  type AgencyAnswer,
+  type AgencyMetadata,
+  type AgentNode,
+  type CancelAnswer,
+  type CancelMode,
+  type GraphEdge,
+  itemText,
+  type Message,
+  type RequestBody,
+  type RunResult,
+  type ToolNode,
 } from './answers.ts'
 export { type AgencyClient, type Client, createClient, type LogLine, type ToolClient } from './client.ts'
 export type { Conversation, ConversationDefaults, ConversationOptions } from './conversation.ts'
@@ -20,3 +21,4 @@ export { ClientError, type ClientErrorKind } from './error.ts'
 export type { Frame, ItemName, ModelEvent, Speaker, StreamEvent } from './events.ts'
 export type { CallOptions, ClientOptions } from './http.ts'
 export type { RunStream, StreamOptions } from './stream.ts'
+export { createTextReader } from './text.ts'

@@ -1,9 +1,10 @@
 import { createParser } from 'eventsource-parser'
 import type { StoredMessage } from '../wire/message.ts'
-import { answerText, type CancelAnswer, type CancelMode, itemText, type RunResult } from './answers.ts'
+import { answerText, type CancelAnswer, type CancelMode, type RunResult } from './answers.ts'
 import { ClientError, interruption } from './error.ts'
 import { createEventReader, type Frame, type StreamEvent } from './events.ts'
 import type { Call, CallOptions, Connection } from './http.ts'
+import { createTextReader } from './text.ts'
 
 export interface StreamOptions extends CallOptions {
   /** Called with every server-sent event as it came, for inspectors and logs. */
@@ -89,31 +90,31 @@ export class RunStream implements AsyncIterable<StreamEvent> {
 
   /** Only the text of the agent in front of the user, piece by piece. */
   async *text(): AsyncGenerator<string, void, undefined> {
-    let spoken = false // since the agent was last asked
+    const read = createTextReader()
     for await (const event of this) {
-      if (event.kind === 'text' && event.callerAgent === null) {
-        spoken = true
-        yield event.text
-      } else if (event.kind === 'agent' || (event.kind === 'model' && event.event.type === 'response.created')) {
-        if (event.callerAgent === null) spoken = false
-      } else if (event.kind === 'item' && event.name === 'message_output_created' && event.callerAgent === null) {
-        if (!spoken || event.agent === null) yield itemText(event.item) // it came whole: a guardrail's, or a model that does not stream
-      }
+      const text = read(event)
+      if (text !== '') yield text
     }
   }
 
   /**
    * Asks the server to stop the run, and waits until it has; the stream then ends with `messages` as usual.
    * @param mode `immediate` (default) stops at once, `after_turn` lets the turn with its tools finish
-   * @returns undefined when there is nothing left to stop
-   * @throws ClientError `not_found` when the run ended meanwhile, or lives in another process of the server
+   * @returns undefined when there is nothing to stop: the run is over, or lives in another process of the server
+   * @throws ClientError when the server cannot be asked
    */
   async cancel(mode: CancelMode = 'immediate', options: CallOptions = {}): Promise<CancelAnswer | undefined> {
     while (this.#runId === undefined && !this.#over) await this.#fill()
     if (this.#over) return undefined
     const body = { run_id: this.#runId, cancel_mode: mode }
     const { connection, cancelPath: path } = this.#opening
-    return (await connection.json({ ...options, path, body })) as CancelAnswer
+    try {
+      return (await connection.json({ ...options, path, body })) as CancelAnswer
+    } catch (error) {
+      // A run that ends while it is being stopped is no failure of the one who asked.
+      if (error instanceof ClientError && error.kind === 'not_found') return undefined
+      throw error
+    }
   }
 
   [Symbol.asyncIterator](): AsyncIterator<StreamEvent, undefined, undefined> {

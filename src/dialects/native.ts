@@ -1,17 +1,12 @@
 import { nobody, type RunEvent, type Speaker } from '../runs/events.ts'
 import type { RunSummary } from '../runs/hub.ts'
 import type { JsonObject } from '../wire/json.ts'
+import { escapeLineEnds, frame, toJson } from '../wire/sse.ts'
 
 /** How scalars below `data` are written: real JSON, or the original's strings ("None", "True", "3"). */
 export type StreamScalars = 'json' | 'python'
 
-/** U+0085, U+2028 and U+2029 end lines for some clients; as escapes they are the same JSON. */
-const LINE_ENDS = /[\u0085\u2028\u2029]/g
-const escapeLineEnds = (json: string) =>
-  json.replace(LINE_ENDS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-const toJson = (value: unknown) => escapeLineEnds(JSON.stringify(value))
-
-const frame = (json: string) => `data: ${json}\n\n`
+const END = `event: end\n${frame('[DONE]')}`
 
 /** The compatible dialect: run events as the frames of the Python original (docs/wire.md, "Stream"). */
 export function createNativeDialect(scalars: StreamScalars) {
@@ -45,9 +40,10 @@ export function createNativeDialect(scalars: StreamScalars) {
       for (const event of events) out += toFrame(event)
       return out
     },
+    /** The whole answer to a request that never became a run. */
+    refuse: (error: string) => `${frame(toJson({ error }))}${END}`,
     /** The last two frames. */
-    end: (runId: string, summary: RunSummary) =>
-      `event: messages\n${frame(toJson(messagesOf(runId, summary)))}event: end\n${frame('[DONE]')}`,
+    end: (runId: string, summary: RunSummary) => `event: messages\n${frame(toJson(messagesOf(runId, summary)))}${END}`,
   }
 }
 
@@ -83,19 +79,24 @@ export function toData(event: RunEvent): JsonObject {
   }
 }
 
-const messagesOf = (runId: string, { newMessages, cancelled, chatName, usage }: RunSummary): JsonObject => ({
+const messagesOf = (
+  runId: string,
+  { newMessages, cancelled, fileIdsMap, chatName, usage }: RunSummary,
+): JsonObject => ({
   new_messages: newMessages,
   run_id: runId,
   cancelled,
+  ...(fileIdsMap === undefined ? {} : { file_ids_map: fileIdsMap }),
   ...(chatName === undefined ? {} : { chat_name: chatName }),
   ...(usage === undefined ? {} : { usage }),
 })
 
 /** What get_response answers. */
-export const toResponseBody = ({ finalOutput, newMessages, usage, chatName }: RunSummary): JsonObject => ({
+export const toResponseBody = ({ finalOutput, newMessages, usage, fileIdsMap, chatName }: RunSummary): JsonObject => ({
   response: finalOutput ?? '',
   new_messages: newMessages,
   ...(usage === undefined ? {} : { usage }),
+  ...(fileIdsMap === undefined ? {} : { file_ids_map: fileIdsMap }),
   ...(chatName === undefined ? {} : { chat_name: chatName }),
 })
 

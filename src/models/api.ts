@@ -38,10 +38,13 @@ export interface ApiOptions {
   name: string
   /** `client_config.model_settings_extra_args`: merged into every body. */
   extraArgs?: JsonObject | undefined
+  /** The address is a caller's: tools that a provider runs may carry keys of ours and do not go there. */
+  foreign?: boolean
 }
 
 /** What one of a provider's APIs has of its own. */
 export interface Api {
+  runsHostedTools: boolean
   send(client: OpenAI, body: JsonObject, options: { signal: AbortSignal }): { asResponse(): Promise<Response> }
   buildBody(request: TurnRequest, stream: boolean): JsonObject
   readStream(response: Response, signal: AbortSignal): AsyncIterable<EventBatch>
@@ -50,7 +53,7 @@ export interface Api {
 }
 
 /** A Model over the `openai` client, which keeps authentication, retries and base URLs; bodies and parsing are the API's. */
-export function apiModel({ client, name }: ApiOptions, api: Api): Model {
+export function apiModel({ client, name, foreign = false }: ApiOptions, api: Api): Model {
   const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
     try {
       const headers = request.settings.extraHeaders
@@ -63,6 +66,7 @@ export function apiModel({ client, name }: ApiOptions, api: Api): Model {
   }
   return {
     name,
+    runsHostedTools: api.runsHostedTools && !foreign,
     async *streamTurn(request, signal) {
       yield* api.readStream(await call(request, true, signal), signal)
     },

@@ -158,3 +158,26 @@ test('plain calls give the same items; a stream that stops early and an error in
     message: expect.stringContaining('overloaded'),
   })
 })
+
+test('images and files of tools follow the outputs of their turn, since a tool message is text alone', async () => {
+  const image = { type: 'input_image', image_url: 'data:image/png;base64,AA' }
+  const { sent } = await eventsOf([chunk({ content: 'ok' }, 'stop')], {
+    ...request,
+    instructions: undefined,
+    input: [
+      { type: 'function_call', call_id: 'c0', name: 'a', arguments: '{}' },
+      { type: 'function_call', call_id: 'c1', name: 'b', arguments: '{}' },
+      { type: 'function_call_output', call_id: 'c0', output: [{ type: 'input_text', text: 'A chart' }, image] },
+      { type: 'function_call_output', call_id: 'c1', output: [image] },
+      { role: 'user', content: 'Well?' },
+    ],
+  })
+  const shown = { type: 'image_url', image_url: { url: 'data:image/png;base64,AA', detail: 'auto' } }
+  expect(sent[0]?.messages).toEqual([
+    expect.objectContaining({ role: 'assistant' }),
+    { role: 'tool', tool_call_id: 'c0', content: 'A chart\nThe next message of the user shows the result.' },
+    { role: 'tool', tool_call_id: 'c1', content: 'The next message of the user shows the result.' },
+    { role: 'user', content: [shown, shown] },
+    { role: 'user', content: 'Well?' },
+  ])
+})

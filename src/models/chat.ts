@@ -1,4 +1,5 @@
 import { modelFailed } from '../errors.ts'
+import { withTextOutputs } from '../messages/text-outputs.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { type ApiOptions, apiModel, dropUnset, readSse } from './api.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
@@ -7,6 +8,7 @@ import { ResponseSynthesis } from './synthesis.ts'
 /** A Model over Chat Completions: it speaks Responses events, synthesised from the chunks in the original's order. */
 export const chatModel = (options: ApiOptions): Model =>
   apiModel(options, {
+    runsHostedTools: false,
     send: (client, body, call) => client.chat.completions.create(body as never, call),
     buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
     readStream: (response, signal) => synthesise(options.name, response, signal),
@@ -52,7 +54,7 @@ class ChunkReader {
   finished = false
 
   constructor(model: string) {
-    this.#parts = new ResponseSynthesis(model)
+    this.#parts = new ResponseSynthesis({ model })
   }
 
   read(chunk: unknown): ResponseEvent[] {
@@ -136,7 +138,7 @@ function buildBody(
 /** Responses items as chat messages; calls of one turn belong to one assistant message. Reasoning and hosted calls are left out. */
 function toMessages({ instructions, input }: TurnRequest): JsonObject[] {
   const messages: JsonObject[] = instructions === undefined ? [] : [{ role: 'system', content: instructions }]
-  for (const item of input) {
+  for (const item of withTextOutputs(input)) {
     const last = messages.at(-1)
     if (item.type === 'function_call') {
       const call = { id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } }
@@ -154,6 +156,9 @@ function toContent(content: unknown): unknown {
   const parts = content.filter(isObject)
   if (parts.every((part) => typeof part.text === 'string')) return parts.map((part) => part.text).join('')
   return parts.map((part) => {
+    // This API knows no stored images; the model is told, so that it can tell.
+    if (part.type === 'input_image' && part.image_url == null)
+      return { type: 'text', text: `(The image ${part.file_id} cannot be shown to this model.)` }
     if (part.type === 'input_image')
       return { type: 'image_url', image_url: { url: part.image_url, detail: part.detail ?? 'auto' } }
     if (part.type === 'input_file')

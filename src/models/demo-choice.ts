@@ -1,3 +1,4 @@
+import { CODE_NOTE } from '../files/attach.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 
 export interface DemoCall {
@@ -16,8 +17,12 @@ const STOP_WORDS = new Set(
 /**
  * What the demo model says to a Responses request: a text, or the calls it makes. Deterministic: chosen by the words of
  * the user's last message and the schemas of the tools. At most one round of calls per message, so it always ends.
+ * @param describeFile what is known of a stored file
  */
-export function chooseAnswer(request: JsonObject): string | DemoCall[] {
+export function chooseAnswer(
+  request: JsonObject,
+  describeFile: (id: string) => string | undefined,
+): string | DemoCall[] {
   const input = Array.isArray(request.input) ? request.input.filter(isObject) : []
   const format = isObject(request.text) && isObject(request.text.format) ? request.text.format : undefined
   const lastUser = input.findLastIndex((item) => item.role === 'user')
@@ -42,7 +47,12 @@ export function chooseAnswer(request: JsonObject): string | DemoCall[] {
   }
   const answers = outputs.filter((item) => item !== handedOver)
   if (answers.length > 0) return `${MARK} ${answers.map((item) => toolSentence(item, after)).join(' ')} ${WAY_OUT}`
-  const opening = firstSentence(String(request.instructions ?? ''))
+  const opening = [
+    fileSentence(request, input[lastUser], describeFile),
+    firstSentence(String(request.instructions ?? '')),
+  ]
+    .filter((sentence) => sentence !== '')
+    .join(' ')
   if (handedOver !== undefined) return `${MARK} I have taken over. ${opening} You wrote: "${message}". ${WAY_OUT}`
   if (/\b(long|story|essay|detailed)\b/i.test(message)) return `${MARK} ${story(message)} ${WAY_OUT}`
   return `${MARK} You wrote: "${message}". ${opening} ${WAY_OUT}`.replace(/ +/g, ' ')
@@ -54,7 +64,23 @@ const tools = (request: JsonObject): JsonObject[] =>
 function textOf(item: JsonObject | undefined): string {
   if (typeof item?.content === 'string') return item.content
   if (!Array.isArray(item?.content)) return ''
-  return item.content.map((part) => (isObject(part) && typeof part.text === 'string' ? part.text : '')).join(' ')
+  const texts = item.content.flatMap((part) => (isObject(part) && typeof part.text === 'string' ? [part.text] : []))
+  return texts.filter((text) => !text.startsWith(CODE_NOTE)).join(' ')
+}
+
+/** What came with the user's message; the demo cannot read it and says so. */
+function fileSentence(
+  { tools }: JsonObject,
+  item: JsonObject | undefined,
+  describe: (id: string) => string | undefined,
+): string {
+  const parts = Array.isArray(item?.content) ? item.content : []
+  const containers = (Array.isArray(tools) ? tools : []).flatMap((tool) =>
+    isObject(tool) && isObject(tool.container) && Array.isArray(tool.container.file_ids) ? tool.container.file_ids : [],
+  )
+  const ids = [...parts.map((part) => (isObject(part) ? part.file_id : undefined)), ...containers]
+  const files = ids.filter((id) => typeof id === 'string').map((id) => describe(id) ?? `${id} (unknown to me)`)
+  return files.length === 0 ? '' : `With it came ${files.join(', ')}; I cannot read files.`
 }
 
 const words = (text: string): string[] =>

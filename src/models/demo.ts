@@ -2,19 +2,23 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { JsonObject } from '../wire/json.ts'
 import { chooseAnswer, type DemoCall } from './demo-choice.ts'
+import { createDemoFiles, type DemoFiles } from './demo-files.ts'
 
 /** The pause between two deltas. */
 const PACE_MS = 25
 
 /**
- * The demo model: an offline, deterministic stand-in for `POST .../responses`, given to the `openai` client as its `fetch`,
- * so that demo traffic runs through the real parser. Every answer says that it is a demo.
+ * The demo model: an offline, deterministic stand-in for `POST .../responses` and the Files API, given to the `openai` client
+ * as its `fetch`, so that demo traffic runs through the real parser. Every answer says that it is a demo.
  * @param paceMs pause between deltas, in milliseconds; 0 for none
  */
 export function createDemoFetch({ paceMs = PACE_MS }: { paceMs?: number } = {}): typeof fetch {
-  return async (_url, init) => {
+  const files = createDemoFiles()
+  return async (url, init) => {
+    const { pathname } = new URL(String(url))
+    if (/\/files(\/|$)/.test(pathname)) return files.answer(init?.method ?? 'GET', pathname, init?.body, init?.headers)
     const request: JsonObject = JSON.parse(String(init?.body ?? '{}'))
-    const response = buildResponse(request)
+    const response = buildResponse(request, files)
     if (request.stream !== true) return Response.json(response)
     return new Response(stream(response, paceMs, init?.signal ?? undefined), {
       headers: { 'content-type': 'text/event-stream; charset=utf-8' },
@@ -25,8 +29,8 @@ export function createDemoFetch({ paceMs = PACE_MS }: { paceMs?: number } = {}):
 const id = (prefix: string) => `${prefix}_${randomBytes(16).toString('hex')}`
 const tokens = (value: unknown) => Math.ceil(JSON.stringify(value ?? '').length / 4)
 
-function buildResponse(request: JsonObject): JsonObject {
-  const answer = chooseAnswer(request)
+function buildResponse(request: JsonObject, files: DemoFiles): JsonObject {
+  const answer = chooseAnswer(request, files.describe)
   const output: JsonObject[] =
     typeof answer === 'string'
       ? [

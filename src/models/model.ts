@@ -67,6 +67,8 @@ export interface TurnRequest {
   tools: readonly ToolSchema[]
   /** Tools that the provider runs itself, in the Responses API's own words (`{ type: 'web_search', ... }`). */
   hostedTools?: readonly JsonObject[]
+  /** What the provider is asked to add to its answers, beside `settings.include`. */
+  include?: readonly string[]
   settings: ModelSettings
   /** Structured output: a JSON Schema the answer has to fit. */
   outputSchema?: { name: string; schema: JsonSchema; strict: boolean }
@@ -89,6 +91,8 @@ export interface EventBatch {
 export interface Model {
   /** The name sent upstream and looked up in the price table. */
   readonly name: string
+  /** True where `hostedTools` reach a provider that runs them. Otherwise functions that say they cannot run stand for them. */
+  readonly runsHostedTools?: boolean
   streamTurn(request: TurnRequest, signal: AbortSignal): AsyncIterable<EventBatch>
   completeTurn(request: TurnRequest, signal: AbortSignal): Promise<ModelResponse>
 }

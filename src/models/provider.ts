@@ -1,4 +1,7 @@
-import { missingApiKey, providerNotSupported } from '../errors.ts'
+import type OpenAI from 'openai'
+import { filesNeedKey, missingApiKey, providerNotSupported } from '../errors.ts'
+import { openaiFileStore } from '../files/openai-store.ts'
+import type { FileStore } from '../files/store.ts'
 import { createFetch } from '../net/http.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import { chatModel } from './chat.ts'
@@ -33,6 +36,8 @@ export interface ModelEdgeOptions {
 export interface ModelProvider {
   /** @throws MISSING_API_KEY, MODEL_NOT_SUPPORTED */
   model(spec: ModelSpec | undefined, agentName: string): Model
+  /** Where the files of a run with this model are kept: the Files API behind the same client and key. @throws FILE_FAILED */
+  files(spec: ModelSpec | undefined, agentName: string): FileStore
 }
 
 export interface ModelEdge {
@@ -62,22 +67,24 @@ export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
   const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(CONNECTIONS))
   const own: Route = { baseURL: options.baseURL, apiKey: options.apiKey, foreign: false, fetch: createFetch(pool) }
   const guardedFetch = createFetch(guarded)
-  const shared = createProvider(options, own, undefined)
+  // One for all requests: a demo's files are still there when the conversation goes on.
+  const demo = once(async () => {
+    const { default: OpenAI } = await import('openai')
+    const { createDemoFetch } = await import('./demo.ts')
+    return new OpenAI({ apiKey: 'demo', baseURL: 'http://demo.invalid/v1', fetch: createDemoFetch() })
+  })
+  const provide = (route: Route, config: ClientConfig | undefined) => createProvider(options, route, config, demo)
+  const shared = provide(own, undefined)
   return {
     async provider(config) {
       if (isEmpty(config)) return shared
       const { base_url, api_key } = config as ClientConfig
-      if (base_url == null)
-        return createProvider(options, { ...own, apiKey: api_key ?? own.apiKey }, config as ClientConfig)
+      if (base_url == null) return provide({ ...own, apiKey: api_key ?? own.apiKey }, config as ClientConfig)
       if (isTrusted(base_url, options))
-        return createProvider(
-          options,
-          { ...own, baseURL: base_url, apiKey: api_key ?? own.apiKey },
-          config as ClientConfig,
-        )
+        return provide({ ...own, baseURL: base_url, apiKey: api_key ?? own.apiKey }, config as ClientConfig)
       await (await import('../net/guard.ts')).checkAddress(base_url)
       const route = { baseURL: base_url, apiKey: api_key ?? undefined, foreign: true, fetch: guardedFetch }
-      return createProvider(options, route, config as ClientConfig)
+      return provide(route, config as ClientConfig)
     },
     async close() {
       for (const agent of [pool, guarded]) if (agent.made()) await (await agent()).destroy()
@@ -88,7 +95,12 @@ export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
 const isEmpty = (config: ClientConfig | null | undefined) =>
   !config || Object.values(config).every((value) => value === undefined || value === null)
 
-function createProvider(options: ModelEdgeOptions, route: Route, config: ClientConfig | undefined): ModelProvider {
+function createProvider(
+  options: ModelEdgeOptions,
+  route: Route,
+  config: ClientConfig | undefined,
+  demo: () => Promise<OpenAI>,
+): ModelProvider {
   const client = once(async () => {
     const { default: OpenAI } = await import('openai')
     return new OpenAI({
@@ -100,15 +112,8 @@ function createProvider(options: ModelEdgeOptions, route: Route, config: ClientC
       fetch: route.fetch,
     })
   })
-  const demo = once(async () => {
-    const { default: OpenAI } = await import('openai')
-    return new OpenAI({
-      apiKey: 'demo',
-      baseURL: 'http://demo.invalid/v1',
-      fetch: (await import('./demo.ts')).createDemoFetch(),
-    })
-  })
   const models = new Map<string, Model>()
+  const leftAlone = new Set<string>()
   const extraArgs = config?.model_settings_extra_args ?? undefined
   const make = (spec: string, overChat: boolean, agentName: string): Model => {
     if (spec === 'demo') return responsesModel({ client: demo, name: 'demo' })
@@ -117,12 +122,16 @@ function createProvider(options: ModelEdgeOptions, route: Route, config: ClientC
     if (spec.startsWith('litellm/') || (name.includes('/') && route.baseURL === undefined))
       throw providerNotSupported(spec, agentName)
     if (route.apiKey === undefined && !route.foreign) throw missingApiKey(agentName, spec)
-    return overChat ? chatModel({ client, name, extraArgs }) : responsesModel({ client, name, extraArgs })
+    return overChat
+      ? chatModel({ client, name, extraArgs })
+      : responsesModel({ client, name, extraArgs, foreign: route.foreign })
   }
   return {
     model(spec, agentName) {
       if (typeof spec === 'object' && !('kind' in spec)) {
-        if (config !== undefined) options.log(`client_config leaves the custom model of agent "${agentName}" alone.`)
+        if (config !== undefined && !leftAlone.has(agentName))
+          options.log(`client_config leaves the custom model of agent "${agentName}" alone.`)
+        leftAlone.add(agentName)
         return spec
       }
       const overChat = typeof spec === 'object'
@@ -131,6 +140,12 @@ function createProvider(options: ModelEdgeOptions, route: Route, config: ClientC
       const known = models.get(key) ?? make(wanted, overChat, agentName)
       models.set(key, known)
       return known
+    },
+    files(spec, agentName) {
+      const name = config?.model ?? describeModel(spec)
+      if (name === 'demo') return openaiFileStore(demo)
+      if (route.apiKey === undefined && !route.foreign) throw filesNeedKey(agentName)
+      return openaiFileStore(client)
     },
   }
 }

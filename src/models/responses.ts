@@ -9,6 +9,7 @@ const TERMINAL = new Set(['response.completed', 'response.failed', 'response.inc
 /** A Model over the Responses API; each event is parsed once. */
 export const responsesModel = (options: ApiOptions): Model =>
   apiModel(options, {
+    runsHostedTools: true,
     send: (client, body, call) => client.responses.create(body as never, call),
     buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
     readStream: parse,
@@ -52,21 +53,18 @@ function buildBody(
   const text: JsonObject = {}
   if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
   if (settings.verbosity !== undefined) text.verbosity = settings.verbosity
-  const choice = settings.toolChoice
   const unstored = settings.store === false
-  const include = [...(settings.include ?? []), ...(unstored ? ['reasoning.encrypted_content'] : [])]
-  const named = typeof choice === 'string' && !['auto', 'required', 'none'].includes(choice)
   return dropUnset({
     model,
     instructions: request.instructions,
     input: unstored ? withoutServerState(request.input) : request.input,
     tools: [...tools, ...hostedTools],
-    include: [...new Set(include)],
+    include: includesOf(request, extraArgs?.include),
     truncation: settings.truncation ?? 'auto',
     temperature: settings.temperature,
     top_p: settings.topP,
     max_output_tokens: settings.maxTokens,
-    tool_choice: named ? { type: 'function', name: choice } : choice,
+    tool_choice: toToolChoice(request),
     parallel_tool_calls: settings.parallelToolCalls,
     reasoning: settings.reasoning,
     text: Object.keys(text).length > 0 ? text : undefined,
@@ -78,10 +76,28 @@ function buildBody(
   })
 }
 
+/** Everything that a request asks the provider to add to its answer, each once. */
+export const includesOf = ({ settings, include = [] }: TurnRequest, more?: unknown): string[] => [
+  ...new Set<string>([
+    ...(settings.include ?? []),
+    ...include,
+    ...(Array.isArray(more) ? more : []),
+    ...(settings.store === false ? ['reasoning.encrypted_content'] : []),
+  ]),
+]
+
+/** A tool's name as the API wants it: hosted tools are chosen by their type. */
+function toToolChoice({ settings: { toolChoice }, hostedTools = [] }: TurnRequest): unknown {
+  if (typeof toolChoice !== 'string' || ['auto', 'required', 'none'].includes(toolChoice)) return toolChoice
+  return hostedTools.some(({ type }) => type === toolChoice)
+    ? { type: toolChoice }
+    : { type: 'function', name: toolChoice }
+}
+
 /** `model_settings_extra_args` speaks the original's names; these are the Responses API's. */
 function toBodyFields(args: JsonObject | undefined): JsonObject {
   if (args === undefined) return {}
-  const { reasoning_effort, reasoning_summary, max_tokens, verbosity, extra_body, ...rest } = args
+  const { reasoning_effort, reasoning_summary, max_tokens, verbosity, extra_body, include: _, ...rest } = args
   const reasoning = dropUnset({ effort: reasoning_effort, summary: reasoning_summary })
   return dropUnset({
     ...rest,

@@ -22,7 +22,7 @@ export class ResponseSynthesis {
   #events: ResponseEvent[] = []
   #sequence = 0
 
-  constructor(model: string) {
+  constructor({ model }: { model: string }) {
     this.#model = model
     this.#emit('response.created', { response: { ...this.#response(), status: 'in_progress', output: [] } })
   }
@@ -65,6 +65,12 @@ export class ResponseSynthesis {
     if (item === undefined || delta === '') return
     item.arguments += delta
     this.#emit('response.function_call_arguments.delta', { ...this.#at(item), delta })
+  }
+
+  /** What the provider wants back with an item when the conversation goes on; kept in its `provider_data`. */
+  attach(to: { thought: number } | { call: string | number }, data: JsonObject): void {
+    const item = 'call' in to ? this.#calls.get(to.call) : this.#reasoning
+    if (item !== undefined) Object.assign(item.provider_data as JsonObject, data)
   }
 
   /** Closes every item and gives the finished response; the last events are then there to take. */

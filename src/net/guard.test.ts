@@ -23,6 +23,11 @@ test.for([
   'fe80::1',
   'fc00::1',
   'ff02::1',
+  '::127.0.0.1',
+  '::7f00:1',
+  '::5efe:7f00:1',
+  'fec0::1',
+  '4000::1',
   'nonsense',
 ])('%s is not public', (address) => {
   expect(isPublicAddress(address)).toBe(false)

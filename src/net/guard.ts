@@ -9,10 +9,14 @@ export type Lookup = (host: string) => Promise<readonly string[]>
 const lookupAll: Lookup = async (host) =>
   (await dnsLookup(host, { all: true, verbatim: true })).map(({ address }) => address)
 
+/** The part of IPv6 that is given out as public addresses; outside of it old forms hide IPv4 addresses (`::127.0.0.1`). */
+const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3') as [ipaddr.IPv6, number]
+
 /** True for addresses of the public internet: not loopback, private, link-local, shared, multicast, reserved, mapped or translated. */
 export function isPublicAddress(address: string): boolean {
   try {
-    return ipaddr.process(address).range() === 'unicast'
+    const read = ipaddr.process(address)
+    return read.range() === 'unicast' && (read.kind() === 'ipv4' || (read as ipaddr.IPv6).match(GLOBAL_IPV6))
   } catch {
     return false // what cannot be read is not reached
   }
@@ -42,18 +46,24 @@ export async function checkAddress(url: string, lookup: Lookup = lookupAll): Pro
 /**
  * Connections for addresses that a caller named. The name is resolved here, all its addresses are checked, and the
  * connection is made to a checked one, so that a name cannot point elsewhere between the check and the connect.
+ * @param isTrusted origins that the operator vouches for: reached wherever they are
  */
-export function createGuardedAgent(options: Agent.Options = {}, lookup: Lookup = lookupAll): Agent {
-  const connect = buildConnector({ timeout: 10_000 })
+export function createGuardedAgent(
+  options: Agent.Options = {},
+  lookup: Lookup = lookupAll,
+  isTrusted: (origin: string) => boolean = () => false,
+): Agent {
+  const { allowH2 = true } = options
+  const connect = buildConnector({ timeout: 10_000, allowH2 })
   return new Agent({
     ...options,
     connect(target, callback) {
+      if (isTrusted(new URL(`${target.protocol}//${target.host}`).origin)) return connect(target, callback)
       publicAddresses(target.hostname, lookup).then(
-        ([address]) =>
-          connect(
-            { ...target, hostname: address as string, servername: target.servername || target.hostname },
-            callback,
-          ),
+        ([address]) => {
+          const servername = target.servername || (ipaddr.isValid(target.hostname) ? '' : target.hostname)
+          connect({ ...target, hostname: address as string, servername }, callback)
+        },
         (error: Error) => callback(error, null),
       )
     },

@@ -2,6 +2,8 @@ import type { Agent, Dispatcher } from 'undici'
 
 /** Unread bytes beyond which the network read pauses, and the largest piece handed out at once. */
 const WINDOW_BYTES = 65_536
+/** The largest answer that is read as a whole. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 /**
  * A `fetch` for the `openai` client over undici's callbacks: no web streams, bytes handed out as they arrive, the
@@ -16,7 +18,7 @@ export function createFetch(agent: () => Promise<Agent>) {
       path: pathname + search,
       method: (init.method ?? 'GET') as Dispatcher.HttpMethod,
       headers: toRecord(init.headers),
-      body: (init.body ?? null) as string | null,
+      body: (init.body ?? null) as string | Uint8Array | null,
     }
     init.signal?.throwIfAborted()
     return send(dispatcher, request, String(url), init.signal ?? undefined)
@@ -91,7 +93,12 @@ class ReceivedHeaders {
 function answer(url: string, status: number, headers: ReceivedHeaders, body: Body): Response {
   const text = async () => {
     const chunks: Uint8Array[] = []
-    for await (const chunk of body) chunks.push(chunk)
+    let bytes = 0
+    for await (const chunk of body) {
+      bytes += chunk.length
+      if (bytes > MAX_ANSWER_BYTES) throw new Error(`The answer is larger than ${MAX_ANSWER_BYTES} bytes.`)
+      chunks.push(chunk)
+    }
     return Buffer.concat(chunks).toString('utf8')
   }
   const response = {

@@ -1,9 +1,19 @@
 import type { SendRoute } from '../agency/agency.ts'
 import { AgencyError, depthLimit, guidanceOf } from '../errors.ts'
-import { runTool, type ToolOutput } from '../tools/run.ts'
+import type { ToolOutput } from '../tools/output.ts'
+import { runTool } from '../tools/run.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import { type Ask, BYTES_PER_EVENT, type Conversation, notify, type RunState } from './conversation.ts'
+import {
+  type Ask,
+  BYTES_PER_EVENT,
+  type Conversation,
+  notify,
+  progressOf,
+  type RunState,
+  toolContextOf,
+  toolNamed,
+} from './conversation.ts'
 import type { Speaker } from './events.ts'
 
 /** Holds one more conversation of the same run and gives its final output. */
@@ -16,13 +26,15 @@ export async function answerCall(
   call: InputItem,
   converse: Converse,
 ): Promise<ToolOutput> {
-  conversation.toolCalls++
+  const progress = progressOf(conversation)
+  progress.toolCalls++
+  progress.usedTools = true
   const { role } = conversation
   const name = String(call.name)
   const lane = run.lanes.get(role.agent.name) ?? { running: 0, alone: undefined }
   if (lane.alone !== undefined)
     return `Error: the tool "${lane.alone}" is running and lets no other call run beside it. Call again when it has answered.`
-  const alone = role.tools.get(name)?.oneCallAtATime === true
+  const alone = toolNamed(conversation, name)?.oneCallAtATime === true
   if (alone && lane.running > 0)
     return `Error: the tool "${name}" has to be called alone, and another call is running. Call it again by itself.`
   run.lanes.set(role.agent.name, lane)
@@ -49,21 +61,27 @@ async function perform(
   return output
 }
 
-function answer(run: RunState, conversation: Conversation, call: InputItem, converse: Converse): Promise<ToolOutput> {
-  const { role, context } = conversation
+async function answer(
+  run: RunState,
+  conversation: Conversation,
+  call: InputItem,
+  converse: Converse,
+): Promise<ToolOutput> {
+  const { role } = conversation
   const name = String(call.name)
   const args = typeof call.arguments === 'string' ? call.arguments : ''
   const route = role.sends.get(name)
   if (route !== undefined) return askAgent(run, conversation, route, String(call.call_id), args, converse)
-  const tool = role.tools.get(name)
-  if (tool === undefined)
-    return Promise.resolve('Error: only the first transfer of a turn counts; this one was ignored.')
-  const toolContext = Object.assign(Object.create(context), { toolCallId: String(call.call_id), signal: run.signal })
+  const tool = toolNamed(conversation, name)
+  if (tool === undefined) return 'Error: only the first transfer of a turn counts; this one was ignored.'
+  const context = toolContextOf(run, conversation, String(call.call_id))
+  if (tool.isEnabled !== undefined && !(await tool.isEnabled(context, role.agent)))
+    return `Error: the tool "${name}" is not available now.`
   // A tool that ignores its signal is abandoned: the run does not wait for it.
-  return orAbort(runTool(tool, args, toolContext, run.redact), run.signal)
+  return orAbort(runTool(tool, args, context, run.redact), run.signal)
 }
 
-function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<T>()
   const onAbort = () => reject(signal.reason)
   if (signal.aborted) onAbort()

@@ -51,12 +51,12 @@ export async function nameChat(
     outputSchema: OUTPUT,
   }
   const limited = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
-  let input: InputItem[] = [{ role: 'user', content: describeItems(added) }]
+  let input: InputItem[] = [{ type: 'message', role: 'user', content: describeItems(added) }]
   for (let attempt = 0; attempt <= RETRIES; attempt++) {
     const { output } = await model.completeTurn({ ...request, input }, limited)
     const name = readName(output)
     if (/^\S+( \S+){1,5}$/.test(name) && name.length <= NAME_CHARS) return name
-    input = [...input, ...output, { role: 'system', content: TOO_LONG_OR_SHORT }]
+    input = [...input, ...output, { type: 'message', role: 'system', content: TOO_LONG_OR_SHORT }]
   }
   throw modelFailed('The model gave no name of 2 to 6 words.')
 }

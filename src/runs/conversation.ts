@@ -1,6 +1,8 @@
 import type { Role } from '../agency/agency.ts'
 import { AgencyContext } from '../agency/context.ts'
 import { callHooks, type RunHooks } from '../agency/hooks.ts'
+import { citationsOf } from '../messages/search-notes.ts'
+import type { FunctionTool, ToolContext } from '../tools/tool.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import type { RunEvent, Speaker } from './events.ts'
 import type { RunPlan } from './plan.ts'
@@ -52,14 +54,34 @@ export interface Conversation {
   /** Items of this conversation, stored when it ends; nested ones are stored before them by that. */
   readonly own: StoredMessage[]
   lastDirect: StoredMessage
+  /** Tools that the MCP servers of the agent offered at the last model call, by name. */
+  found: ReadonlyMap<string, FunctionTool>
   /** The user's message was not yet part of a model call. */
   newUserMessage: boolean
-  toolCalls: number
-  /** The count at the model call before. */
-  toolCallsBefore: number
+  /** What each agent that spoke here has done, by name. */
+  readonly progress: Map<string, AgentProgress>
   /** Answers that an output guardrail turned back since this agent took over. */
   rejected: number
 }
+
+/** Tool calls of one agent in one conversation, the provider's own tools among them. */
+export interface AgentProgress {
+  toolCalls: number
+  /** The count at the model call before. */
+  toolCallsBefore: number
+  /** A function was called, or the conversation handed over. */
+  usedTools: boolean
+}
+
+export function progressOf({ progress, role }: Conversation): AgentProgress {
+  const known = progress.get(role.agent.name) ?? { toolCalls: 0, toolCallsBefore: 0, usedTools: false }
+  progress.set(role.agent.name, known)
+  return known
+}
+
+/** What runs for a call of this name: the agent's own tool, one of an MCP server, or the stand-in of a hosted one. */
+export const toolNamed = ({ role, found }: Conversation, name: string): FunctionTool | undefined =>
+  role.tools.get(name) ?? found.get(name) ?? role.stubs.get(name)
 
 /** What an event counts for in the reader's window, where its size is not known. */
 export const BYTES_PER_EVENT = 256
@@ -74,6 +96,10 @@ export const speaker = (role: Role, ask: Ask, agentRunId: string): Speaker => ({
 
 export const contextOf = (run: RunState, role: Role) => new AgencyContext(run.plan.userContext, role.agent.name)
 
+/** The context as a tool sees it; without a call id for questions that no call has asked. */
+export const toolContextOf = (run: RunState, { context }: Conversation, toolCallId = ''): ToolContext =>
+  Object.assign(Object.create(context), { toolCallId, signal: run.signal })
+
 /** An item with the keys that say whose it is. */
 export function stored(
   run: RunState,
@@ -83,6 +109,7 @@ export function stored(
 ): StoredMessage {
   return {
     ...item,
+    ...citationsOf(item),
     agent: who.agent,
     callerAgent: who.callerAgent,
     agent_run_id: agentRunId,

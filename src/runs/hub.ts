@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { AgencyError, errorText, guidanceOf, runNotFound, shuttingDown } from '../errors.ts'
 import { emptyUsage } from '../models/usage.ts'
-import type { StoredMessage, Usage } from '../wire/message.ts'
+import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import { createRedactor } from '../wire/redact.ts'
 import { nameChat } from './chat-name.ts'
 import type { RunState } from './conversation.ts'
@@ -20,6 +20,8 @@ export interface RunSummary {
   cancelled: boolean
   /** Undefined when nothing that was called is counted. */
   usage: Usage | undefined
+  /** Name -> stored id of what `file_urls` named; undefined when they were not given. */
+  fileIdsMap: { readonly [name: string]: string } | undefined
   /** Undefined when no name was asked for, or none could be made. */
   chatName: string | undefined
   /** Why the run failed, as far as a caller may know. */
@@ -30,6 +32,8 @@ export interface RunSummary {
 
 export interface Run {
   readonly id: string
+  /** What the run was asked, with the files of its request. */
+  readonly input: readonly InputItem[]
   /** What the run says, in batches; undefined for a plain run. */
   readonly events: AsyncIterable<readonly RunEvent[]> | undefined
   /** Never rejects. */
@@ -89,7 +93,7 @@ export class Hub {
     const done = this.#pump({ id, plan, log, abort, asked: () => asked })
     this.#live.set(id, { owner, stop, done })
     void done.finally(() => this.#live.delete(id))
-    return { id, events, done, stop }
+    return { id, input: plan.input, events, done, stop }
   }
 
   /**
@@ -182,6 +186,7 @@ export class Hub {
       finalOutput,
       cancelled: failure === undefined && (cut || asked() !== undefined),
       usage: state.uncounted && state.usage.request_count === 0 ? undefined : state.usage,
+      fileIdsMap: plan.fileIdsMap,
       chatName,
       failure,
       error: thrown,

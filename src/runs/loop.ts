@@ -2,9 +2,11 @@ import type { Role } from '../agency/agency.ts'
 import { latestUserTexts, tripped } from '../agency/guardrails.ts'
 import { handoffReminder } from '../agency/instructions.ts'
 import { recipientReminder } from '../agency/reminders.ts'
+import { finalToolOutput } from '../agency/tool-use.ts'
 import { emptyMessage, errorText, guardrailTripped, invalidOutput, turnLimit, unknownTool } from '../errors.ts'
 import { clean, messageText, toModelItem } from '../messages/items.ts'
-import type { ToolOutput } from '../tools/run.ts'
+import { isHostedCall, searchNotes } from '../messages/search-notes.ts'
+import type { ToolOutput } from '../tools/output.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import { answerCall } from './calls.ts'
 import {
@@ -14,9 +16,11 @@ import {
   contextOf,
   itemEvent,
   notify,
+  progressOf,
   type RunState,
   speaker,
   stored,
+  toolNamed,
 } from './conversation.ts'
 import { nobody, type RunEvent } from './events.ts'
 import { askModel } from './model-turn.ts'
@@ -52,7 +56,7 @@ async function converse(run: RunState, ask: Ask): Promise<unknown> {
       if (ask.depth === 0 && run.stopAfterTurn()) return undefined
     }
   } finally {
-    run.store.add(...conversation.own)
+    run.store.add(...conversation.own, ...searchNotes(conversation.own))
   }
 }
 
@@ -76,8 +80,8 @@ function open(run: RunState, ask: Ask): Conversation {
     own: [],
     lastDirect: incoming.at(-1) as StoredMessage,
     newUserMessage: ask.depth === 0,
-    toolCalls: 0,
-    toolCallsBefore: 0,
+    progress: new Map(),
+    found: new Map(),
     rejected: 0,
   }
 }
@@ -118,7 +122,8 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   const { who, role, own } = conversation
   const output = await askModel(run, conversation)
   const calls = output.filter((item) => item.type === 'function_call')
-  const stray = calls.find((call) => !knows(role, String(call.name)))
+  progressOf(conversation).toolCalls += output.filter(isHostedCall).length
+  const stray = calls.find((call) => !knows(conversation, String(call.name)))
   if (stray !== undefined) throw unknownTool(String(stray.name), who.agent)
   if (calls.length === 0) return { kind: 'final', output: finalOutput(output, role), items: output }
   const transfers = calls.filter((call) => role.handoffs.has(String(call.name)))
@@ -143,8 +148,18 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   own.push(...outputs.map((item) => stored(run, who, item)))
   const told = outputs.map((raw) => itemEvent(who, 'tool_output', 'tool_call_output_item', raw))
   if (told.length > 0) run.emit(told, JSON.stringify(outputs).length + told.length * BYTES_PER_EVENT)
-  if (winner !== undefined) await transfer(run, conversation, winner)
-  return { kind: 'next' }
+  if (winner !== undefined) {
+    progressOf(conversation).usedTools = true
+    await transfer(run, conversation, winner)
+    return { kind: 'next' }
+  }
+  const results = outputs.map(({ call_id, output }, index) => ({
+    name: String(jobs[index]?.call.name),
+    callId: String(call_id),
+    output,
+  }))
+  const final = await finalToolOutput(role.agent.toolUseBehavior, conversation.context, results)
+  return final === undefined ? { kind: 'next' } : { kind: 'final', output: parseOutput(final.output, role), items: [] }
 }
 
 /** Takes the final answer, or turns it back to the agent with an output guardrail's guidance. */
@@ -183,14 +198,18 @@ function announce(run: RunState, events: readonly RunEvent[]): void {
   if (events.length > 0) run.emit(events, events.length * BYTES_PER_EVENT)
 }
 
-const knows = (role: Role, name: string) => role.tools.has(name) || role.sends.has(name) || role.handoffs.has(name)
+const knows = (conversation: Conversation, name: string) =>
+  toolNamed(conversation, name) !== undefined ||
+  conversation.role.sends.has(name) ||
+  conversation.role.handoffs.has(name)
 
-function finalOutput(output: readonly InputItem[], role: Role): unknown {
-  const text = messageText(output.findLast((item) => item.type === 'message') ?? {})
-  const { agent } = role
-  if (agent.outputType === undefined) return text
+const finalOutput = (output: readonly InputItem[], role: Role) =>
+  parseOutput(messageText(output.findLast((item) => item.type === 'message') ?? {}), role)
+
+function parseOutput(output: unknown, { agent }: Role): unknown {
+  if (agent.outputType === undefined) return output
   try {
-    return agent.outputType.parse(JSON.parse(text))
+    return agent.outputType.parse(typeof output === 'string' ? JSON.parse(output) : output)
   } catch (error) {
     throw invalidOutput(agent.name, errorText(error))
   }

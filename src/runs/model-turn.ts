@@ -1,13 +1,15 @@
 import { composeInstructions } from '../agency/instructions.ts'
 import { dueReminders } from '../agency/reminders.ts'
 import { modelFailed } from '../errors.ts'
+import { addUnstored } from '../files/attach.ts'
 import { toModelItem } from '../messages/items.ts'
 import type { Model, ModelResponse, TurnRequest } from '../models/model.ts'
 import { addResponse, estimateUsage } from '../models/usage.ts'
 import { schemaOf } from '../tools/define.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import { type Conversation, itemEvent, notify, type RunState, stored } from './conversation.ts'
+import { type Conversation, itemEvent, notify, progressOf, type RunState, stored } from './conversation.ts'
+import { equip } from './equipment.ts'
 import type { RunEvent } from './events.ts'
 
 /** One call of a model, under way. */
@@ -26,7 +28,7 @@ interface ModelCall {
 export async function askModel(run: RunState, conversation: Conversation): Promise<InputItem[]> {
   const { agent } = conversation.role
   const model = run.plan.provider.model(agent.model, agent.name)
-  const request = await compose(run, conversation)
+  const request = await compose(run, conversation, model)
   await notify(run, conversation, 'onLlmStart', request)
   run.signal.throwIfAborted()
   const call = { run, conversation, model, request }
@@ -36,20 +38,23 @@ export async function askModel(run: RunState, conversation: Conversation): Promi
 }
 
 /** The next model call as a value; also notes that the model has now heard the user and the tools. */
-async function compose(run: RunState, conversation: Conversation): Promise<TurnRequest> {
-  const { role, base, own, ask, context } = conversation
-  const { agent, schemas } = role
-  const { sharedInstructions } = run.plan.agency
+async function compose(run: RunState, conversation: Conversation, model: Model): Promise<TurnRequest> {
+  const { role, base, own, ask, context, newUserMessage } = conversation
+  const { agent } = role
+  const { agency, unstoredParts } = run.plan
+  const said = ask.depth === 0 ? addUnstored(base, unstoredParts) : base
   const { systemReminders } = agent
+  const progress = progressOf(conversation)
   const reminders =
-    systemReminders.length === 0 ? [] : await dueReminders(systemReminders, agent, context, conversation)
+    systemReminders.length === 0
+      ? []
+      : await dueReminders(systemReminders, agent, context, { newUserMessage, ...progress })
   conversation.newUserMessage = false
-  conversation.toolCallsBefore = conversation.toolCalls
+  progress.toolCallsBefore = progress.toolCalls
   return {
-    instructions: await composeInstructions(sharedInstructions, agent, ask.additionalInstructions, context),
-    input: [...reminders, ...base, ...own.map(toModelItem)],
-    tools: schemas,
-    settings: agent.modelSettings,
+    instructions: await composeInstructions(agency.sharedInstructions, agent, ask.additionalInstructions, context),
+    input: [...reminders, ...said, ...own.map(toModelItem)],
+    ...(await equip(run, conversation, model)),
     ...(agent.outputType === undefined
       ? {}
       : { outputSchema: { name: 'final_output', schema: schemaOf(agent.outputType), strict: true } }),

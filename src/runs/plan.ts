@@ -4,6 +4,8 @@ import type { RunHooks } from '../agency/hooks.ts'
 import { latestTraceId } from '../messages/items.ts'
 import type { Pricer } from '../models/prices.ts'
 import type { ModelProvider } from '../models/provider.ts'
+import type { HostedTool } from '../tools/tool.ts'
+import type { JsonObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 
 /** 32 hexadecimal digits. */
@@ -45,6 +47,12 @@ export interface RunPlan {
   streaming: boolean
   maxTurns: number | null
   maxDepth: number
+  /** Tools that the provider runs, for the conversation with the user. */
+  hostedTools: readonly HostedTool[]
+  /** Parts of the user's item that the model gets and nobody stores. */
+  unstoredParts: readonly JsonObject[]
+  /** Name -> stored id of what `file_urls` named; undefined when they were not given. */
+  fileIdsMap: { readonly [name: string]: string } | undefined
 }
 
 /**
@@ -71,6 +79,9 @@ export function planRun(agency: AgencyGraph, provider: ModelProvider, request: R
     streaming: request.streaming,
     maxTurns: request.maxTurns,
     maxDepth: 20,
+    hostedTools: [],
+    unstoredParts: [],
+    fileIdsMap: undefined,
   }
 }
 

@@ -2,6 +2,9 @@ import { clean } from '../messages/items.ts'
 import { threadOf } from '../threads/isolation.ts'
 import type { StoredMessage } from '../wire/message.ts'
 
+/** What a provider found at its MCP servers is for the run itself: it is long, and the next run asks again. */
+const LISTINGS = new Set<unknown>(['mcp_list_tools', 'openai_list_tools'])
+
 /** The messages of one run: the history it came with and what it added, in the order of storing. */
 export class MessageStore {
   readonly #history: readonly StoredMessage[]
@@ -19,7 +22,7 @@ export class MessageStore {
   }
   /** What callers get and store: no half calls, no repeated ids. */
   newMessages(): StoredMessage[] {
-    return clean(this.#added.filter((message) => message.type !== 'mcp_list_tools'))
+    return clean(this.#added.filter((message) => !LISTINGS.has(message.type)))
   }
   all(): StoredMessage[] {
     return [...this.#history, ...this.newMessages()]

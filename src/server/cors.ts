@@ -2,10 +2,13 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 
 const METHODS = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT'
 
+/** The headers of an answer to a page of this origin. */
+export type CorsHeaders = (origin: string | undefined) => { [name: string]: string }
+
 /** CORS as the original answers it (docs/wire.md, "CORS"). Unlisted origins get neither header. */
 export function createCors(origins: readonly string[]) {
   const any = origins.includes('*')
-  const headersFor = (origin: string | undefined): { [name: string]: string } => {
+  const headersFor: CorsHeaders = (origin) => {
     const headers: { [name: string]: string } = { vary: 'Origin' }
     if (origin === undefined) return headers
     if (any) headers['access-control-allow-origin'] = '*'

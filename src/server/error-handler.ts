@@ -15,6 +15,7 @@ export function createErrorHandler(redact: (text: string) => string, log: (error
     if (error instanceof AgencyError) {
       const text = redact(error.message)
       if (error.statusCode >= 500) log(error)
+      if (error.code === 'FILE_FAILED') return sendJson(reply, error.statusCode, { error: text })
       return sendJson(
         reply,
         error.statusCode,

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { AgencyError, errorText } from '../errors.ts'
+import { AgencyError, clientGone, errorText } from '../errors.ts'
 import type { RunEvent } from '../runs/events.ts'
 import type { Run, RunSummary } from '../runs/hub.ts'
 import type { Services } from '../services.ts'
@@ -11,13 +11,24 @@ const SSE_HEADERS = {
   'x-accel-buffering': 'no',
 }
 
-/** Calls back when the client hangs up before the answer is out; watched on the response, which also sees it after the body was read. */
+/**
+ * Calls back when the client hangs up before the answer is out, or at once when it has already; watched on the response,
+ * which also sees it after the body was read.
+ */
 export function abandonWhenGone(reply: FastifyReply, abandon: () => void): () => void {
   const onClose = () => {
     if (!reply.raw.writableFinished) abandon()
   }
+  if (reply.raw.destroyed) onClose()
   reply.raw.on('close', onClose)
   return () => reply.raw.off('close', onClose)
+}
+
+/** Work for a client, aborted when it hangs up. @throws CLIENT_GONE when the work lets the abort through */
+export async function whileHere<T>(reply: FastifyReply, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const gone = new AbortController()
+  const release = abandonWhenGone(reply, () => gone.abort(clientGone()))
+  return work(gone.signal).finally(release)
 }
 
 /** A protocol spoken over a run: its events as the frames of an event stream. */
@@ -28,6 +39,13 @@ export interface StreamDialect {
   frames(events: readonly RunEvent[]): string
   /** The last frames. */
   end(runId: string, summary: RunSummary): string
+}
+
+/** Answers with frames that are all there: an event stream without a run. */
+export function writeFrames(reply: FastifyReply, frames: string, cors: { [name: string]: string }): void {
+  reply.hijack()
+  reply.raw.writeHead(200, { ...SSE_HEADERS, ...cors })
+  reply.raw.end(frames)
 }
 
 /** Answers with a run as an event stream; a client that leaves ends the run. `cors` are headers that Fastify would have sent. */
@@ -78,6 +96,7 @@ class TurnWriter {
     this.#out = out
   }
   push(text: string): void {
+    if (text === '') return
     if (this.#pending === '') setImmediate(() => this.#flush())
     this.#pending += text
     if (this.#pending.length > WRITE_CHARS) this.#flush()

@@ -10,6 +10,7 @@ import {
   toDocument,
 } from '../tools/openapi.ts'
 import { VERSION } from '../version.ts'
+import { aguiRequestSchemas } from '../wire/agui.ts'
 import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import { requestSchemas } from '../wire/requests.ts'
 
@@ -68,6 +69,11 @@ const answerSchemas: ApiParts['schemas'] = {
       response: { description: "The last agent's answer: a text, or an object where it has an output type." },
       new_messages: messages,
       usage: schemaRef('Usage'),
+      file_ids_map: {
+        type: 'object',
+        additionalProperties: text,
+        description: 'Name -> stored id of what file_urls named.',
+      },
       chat_name: { ...text, description: 'With generate_chat_name: 2 to 6 words; missing where none could be made.' },
     },
     ['response', 'new_messages'],
@@ -96,14 +102,24 @@ const answer = (description: string, schema: string) => ({ description, content:
 const UNAUTHORIZED = answer('A token is set, and the request does not carry it.', 'Detail')
 const STREAM = {
   description:
-    'Server-sent events: `meta` with the run_id, then data frames `{"data": ...}` as agents work (texts in `data.data.delta`), then `messages` with everything to keep, then `end`.',
+    'Server-sent events: `meta` with the run_id, then data frames `{"data": ...}` as agents work (texts in `data.data.delta`), then `messages` with everything to keep, then `end`. Files that cannot be attached: one frame `{"error": ...}`, then `end`.',
+  content: { 'text/event-stream': { schema: { type: 'string' } } },
+}
+
+const AGUI_STREAM = {
+  description:
+    'Server-sent events of AG-UI (https://docs.ag-ui.com): `RUN_STARTED`, then texts, calls and their results as agents work, then `RUN_FINISHED` or `RUN_ERROR`.',
   content: { 'text/event-stream': { schema: { type: 'string' } } },
 }
 
 /** The OpenAPI 3.1 document of a server; `url` is its own address. */
-export function describeApi({ agencies, tools, requestLog }: Services, url: string): JsonObject {
+export function describeApi({ agencies, tools, requestLog, agui }: Services, url: string): JsonObject {
   const parts: ApiParts = { paths: {}, schemas: {} }
-  for (const [name, schema] of Object.entries({ ...requestSchemas(), ...answerSchemas })) {
+  for (const [name, schema] of Object.entries({
+    ...requestSchemas(),
+    ...(agui ? aguiRequestSchemas() : {}),
+    ...answerSchemas,
+  })) {
     if (agencies.length > 0 || requestLog !== undefined) addSchema(parts.schemas, name, schema)
   }
   for (const { path, preview } of agencies) {
@@ -128,12 +144,21 @@ export function describeApi({ agencies, tools, requestLog }: Services, url: stri
       parts.paths[`/${path}/${endpoint}`] = { [method]: operation }
     }
     const failed = { 500: answer('The run failed.', 'Failure'), 503: answer('The server is stopping.', 'Detail') }
+    add('get', 'get_metadata', 'The agency as a graph', undefined, answer('Agents, tools and flows', 'Metadata'))
+    if (agui) {
+      const summary = 'Run the agency and stream what happens, in AG-UI'
+      add('post', 'get_response_stream', summary, 'RunAgentInput', AGUI_STREAM, failed)
+      continue
+    }
     add(
       'post',
       'get_response',
       'Run the agency and answer when it is done',
       'ModifiedRequest',
-      answer('The answer', 'AgencyResponse'),
+      {
+        description: 'The answer, or why the files of the request could not be attached',
+        content: jsonContent({ anyOf: [schemaRef('AgencyResponse'), schemaRef('Failure')] }),
+      },
       failed,
     )
     add('post', 'get_response_stream', 'Run the agency and stream what happens', 'ModifiedRequest', STREAM, {
@@ -147,7 +172,6 @@ export function describeApi({ agencies, tools, requestLog }: Services, url: stri
       answer('The run has ended', 'CancelResponse'),
       { 404: answer('No such run is running.', 'Detail') },
     )
-    add('get', 'get_metadata', 'The agency as a graph', undefined, answer('Agents, tools and flows', 'Metadata'))
   }
   if (requestLog !== undefined) {
     const responses = {

@@ -1,9 +1,13 @@
+import type { FastifyReply } from 'fastify'
 import { copyContext } from '../agency/context.ts'
+import { shuttingDown } from '../errors.ts'
+import { attachFiles, namesFiles } from '../runs/attach-files.ts'
 import { namingProvider } from '../runs/chat-name.ts'
 import type { Run } from '../runs/hub.ts'
 import { planRun } from '../runs/plan.ts'
 import type { ServedAgency, Services } from '../services.ts'
 import { type AgencyRequest, secretsOf } from '../wire/requests.ts'
+import { whileHere } from './event-stream.ts'
 import { runListener, writeEnd } from './request-log.ts'
 
 /** What the HTTP request says beside its body. */
@@ -11,19 +15,22 @@ export interface StartOptions {
   streaming: boolean
   /** The value of the log header, whatever it is. */
   logId: unknown
+  /** What the run will be answered with: files are no longer prepared once its client is gone. */
+  reply: FastifyReply
 }
 
 /**
- * A request's run: agency, plan, start. Every endpoint and protocol that runs an agency comes through here.
- * @throws FACTORY_FAILED, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_NOT_SUPPORTED, GATEWAY_REFUSED
+ * A request's run: agency, plan, files, start. Every endpoint and protocol that runs an agency comes through here.
+ * @throws FACTORY_FAILED, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_NOT_SUPPORTED, GATEWAY_REFUSED, SHUTTING_DOWN; FILE_FAILED,
+ *   which every protocol answers in its own way for a run that never began; CLIENT_GONE
  */
 export async function startRun(
   services: Services,
   served: ServedAgency,
   request: AgencyRequest,
-  { streaming, logId }: StartOptions,
+  { streaming, logId, reply }: StartOptions,
 ): Promise<Run> {
-  const { hub, models, price, maxTurns, requestLog } = services
+  const { hub, models, files, price, maxTurns, requestLog } = services
   const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
   const write = requestLog?.writer(logId)
   const plan = planRun(agency, await models.provider(request.client_config), {
@@ -39,7 +46,15 @@ export async function startRun(
     streaming,
     maxTurns,
   })
-  const run = hub.start(plan, served)
+  const named = { fileIds: request.file_ids, fileUrls: request.file_urls }
+  const ready = namesFiles(named)
+    ? await whileHere(reply, (signal) => attachFiles(plan, named, files, signal)).catch((error) => {
+        write?.('ERROR', 'The files of the request could not be attached', 'files')
+        throw error
+      })
+    : plan
+  if (services.stopping()) throw shuttingDown() // it began to stop meanwhile
+  const run = hub.start(ready, served)
   if (write !== undefined) void run.done.then((summary) => writeEnd(write, summary))
   return run
 }

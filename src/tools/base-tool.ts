@@ -1,8 +1,11 @@
 import { z } from 'zod'
-import { invalidTool } from '../errors.ts'
+import { errorText, invalidTool } from '../errors.ts'
+import { isObject } from '../wire/json.ts'
+import { valueError } from '../wire/validation.ts'
 import { createCheck } from './check.ts'
 import { schemaOf, sequential } from './define.ts'
-import type { FunctionTool, ToolContext } from './tool.ts'
+import { fromSdkTool, type SdkFunctionTool, type SdkHostedTool } from './sdk-tool.ts'
+import type { FunctionTool, Tool, ToolContext } from './tool.ts'
 
 /** What every instance of a tool class has beside its fields. */
 export interface ToolInstance {
@@ -24,9 +27,16 @@ export interface ToolClass {
   readonly description: string
   readonly toolConfig: ToolConfig
   readonly name: string
+  refine?(fields: never): unknown
 }
 
-/** The base of tools written as classes: `class Address extends BaseTool.define({ street: z.string() }) { run() {...} }`. */
+/** What may stand in a list of tools: ours, tool classes, and tools of the OpenAI Agents SDK as they are. */
+export type ToolLike = Tool | ToolClass | SdkFunctionTool | SdkHostedTool
+
+/**
+ * The base of tools written as classes: `class Address extends BaseTool.define({ street: z.string() }) { run() {...} }`.
+ * A `static refine(fields)` may check fields against each other: the text it returns, or throws, goes back to the model.
+ */
 export abstract class BaseTool implements ToolInstance {
   static readonly fields: z.ZodObject = z.object({})
   static description = ''
@@ -58,40 +68,84 @@ export type DefinedToolClass<Shape extends z.ZodRawShape> = (abstract new (
   readonly fields: z.ZodObject
   description: string
   toolConfig: ToolConfig
+  refine?(fields: Fields<Shape>): unknown
 }
 
 const isToolClass = (value: unknown): value is ToolClass =>
   typeof value === 'function' && value.prototype instanceof BaseTool
 
 /**
- * A FunctionTool as it is, a BaseTool class as the tool it describes.
+ * What stands in a list of tools, read: our own as they are, classes and tools of the Agents SDK as the tools they describe.
  * @throws INVALID_TOOL for anything else, with advice
  */
-export function asFunctionTool(value: unknown): FunctionTool {
+export function asTool(value: unknown): Tool {
   if (isToolClass(value)) return toolFromClass(value)
   if (value instanceof BaseTool)
     throw invalidTool(
       `Give the tool class itself, not an instance: ${value.constructor.name} instead of new ${value.constructor.name}(...).`,
     )
-  if (typeof value === 'object' && value !== null && (value as FunctionTool).kind === 'function')
-    return value as FunctionTool
+  if (isObject(value) && (value.kind === 'function' || value.kind === 'hosted')) return value as unknown as Tool
+  const adapted = fromSdkTool(value)
+  if (adapted !== undefined) return adapted
+  if (typeof value === 'function' && value.name !== '')
+    throw invalidTool(
+      `"${value.name}" is no tool. Make one of it: tool({ name, parameters, execute }), or ${value.name}() where that makes one.`,
+    )
   throw invalidTool(
-    'A tool is made by tool({ name, execute, ... }) or is a class that extends BaseTool.define({ ... }).',
+    'A tool is made by tool({ name, execute, ... }), by webSearch() and its siblings, or is a class that extends BaseTool.define({ ... }).',
   )
 }
 
+/**
+ * A tool that can run here, without an agent.
+ * @throws INVALID_TOOL as asTool, and for hosted tools
+ */
+export function asFunctionTool(value: unknown): FunctionTool {
+  const read = asTool(value)
+  if (read.kind === 'hosted')
+    throw invalidTool(
+      `The tool "${read.name}" is run by the model's provider, so it cannot be served or described by itself. Give it to an agent.`,
+    )
+  return read
+}
+
 function toolFromClass(toolClass: ToolClass): FunctionTool {
+  const { name, description } = toolClass
+  if (Object.hasOwn(toolClass, 'ToolConfig'))
+    throw invalidTool(
+      `The tool class ${name} has "ToolConfig"; here it is written static toolConfig = { strict, oneCallAtATime }.`,
+    )
   const parameters = schemaOf(toolClass.fields)
   const { strict = false, oneCallAtATime = false } = toolClass.toolConfig
   return Object.freeze<FunctionTool>({
     kind: 'function',
     origin: 'class',
-    name: toolClass.toolName ?? toolClass.name,
-    description: oneCallAtATime ? sequential(toolClass.description) : toolClass.description,
+    name: toolClass.toolName ?? name,
+    description: oneCallAtATime ? sequential(description) : description,
     parameters,
     strict,
     oneCallAtATime,
-    check: createCheck(parameters, toolClass.fields, 'ignore'),
+    check: withRefinement(createCheck(parameters, toolClass.fields, 'ignore'), toolClass),
     run: async (value, context) => new toolClass(value as never, context).run(),
   })
+}
+
+/** The class's own rule comes after the fields' rules. */
+function withRefinement(check: FunctionTool['check'], toolClass: ToolClass): FunctionTool['check'] {
+  if (toolClass.refine === undefined) return check
+  return (input, loc) => {
+    const checked = check(input, loc)
+    if (!checked.ok) return checked
+    const reason = objectionOf(toolClass, checked.value)
+    return reason === undefined ? checked : { ok: false, details: [valueError(loc, reason, input)] }
+  }
+}
+
+function objectionOf(toolClass: ToolClass, fields: unknown): string | undefined {
+  try {
+    const said = toolClass.refine?.(fields as never)
+    return typeof said === 'string' && said !== '' ? said : undefined
+  } catch (error) {
+    return errorText(error)
+  }
 }

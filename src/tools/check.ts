@@ -1,14 +1,19 @@
 import { z } from 'zod'
 import { isObject, type JsonSchema } from '../wire/json.ts'
-import { detailsFromZod, type ValidationDetail } from '../wire/validation.ts'
+import { detailsFromZod, type ValidationDetail, valueAt, valueError } from '../wire/validation.ts'
+import { type StandardSchema, validateStandard } from './standard-schema.ts'
 import type { ToolInput } from './tool.ts'
 
 /**
  * A checker for one tool's arguments: harmless conversions first ("5" -> 5 where an integer is wanted; strings stay
  * strict), then the schema. `extra` says what happens to fields the schema does not know.
  */
-export function createCheck(schema: JsonSchema, validator: z.ZodType | undefined, extra: 'ignore' | 'as-schema') {
-  const zodSchema = validator ?? fromJsonSchema(extra === 'ignore' ? { ...schema, additionalProperties: true } : schema)
+export function createCheck(
+  schema: JsonSchema,
+  validator: z.ZodType | StandardSchema | undefined,
+  extra: 'ignore' | 'as-schema',
+) {
+  const known = validator ?? fromJsonSchema(extra === 'ignore' ? { ...schema, additionalProperties: true } : schema)
   return (input: unknown, loc: readonly (string | number)[]): ToolInput => {
     if (!isObject(input))
       return {
@@ -23,8 +28,9 @@ export function createCheck(schema: JsonSchema, validator: z.ZodType | undefined
         ],
       }
     const value = convert(input, schema, schema)
-    if (zodSchema === undefined) return { ok: true, value }
-    const result = zodSchema.safeParse(value)
+    if (known === undefined) return { ok: true, value }
+    if (!(known instanceof z.ZodType)) return checkStandard(known, value, loc)
+    const result = known.safeParse(value)
     if (result.success) return { ok: true, value: result.data }
     const details = detailsFromZod(result.error.issues, value, loc)
     return {
@@ -32,6 +38,13 @@ export function createCheck(schema: JsonSchema, validator: z.ZodType | undefined
       details: details.map((detail) => asInteger(detail, typeAt(schema, detail.loc.slice(loc.length)))),
     }
   }
+}
+
+function checkStandard(schema: StandardSchema, value: unknown, loc: readonly (string | number)[]): ToolInput {
+  const result = validateStandard(schema, value)
+  if (result.ok) return result
+  const details = result.issues.map(({ path, message }) => valueError([...loc, ...path], message, valueAt(value, path)))
+  return { ok: false, details }
 }
 
 /** Undefined for a schema that zod cannot express: its tool then takes the body unchecked, as the original does. */

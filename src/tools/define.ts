@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { invalidTool } from '../errors.ts'
+import { type Moved, refuseUnknown } from '../options.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { createCheck } from './check.ts'
+import { isStandardSchema, type StandardSchema, standardToJsonSchema } from './standard-schema.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
 
 export interface ToolDefinition<Input> {
@@ -9,13 +11,44 @@ export interface ToolDefinition<Input> {
   name: string
   /** What the model reads to decide when to call it. */
   description?: string
-  /** A zod object, or a JSON Schema as plain data (sent untouched). Default: no arguments. */
-  parameters?: z.ZodType<Input> | JsonSchema
+  /**
+   * A zod object, an object of another library that fulfils Standard Schema with JSON Schema, or a JSON Schema as plain
+   * data (sent untouched). Default: no arguments.
+   */
+  parameters?: z.ZodType<Input> | StandardSchema<Input> | JsonSchema
   /** Ask the provider to follow the schema exactly. Default true. */
   strict?: boolean
   /** No other tool of the same agent may run beside it. Default false. */
   oneCallAtATime?: boolean
+  /** Whether the agent may use it, asked before every model call. Default: always. */
+  isEnabled?: FunctionTool['isEnabled']
   execute(input: Input, context: ToolContext): unknown
+}
+
+const OPTIONS = new Set<string>([
+  'name',
+  'description',
+  'parameters',
+  'strict',
+  'oneCallAtATime',
+  'isEnabled',
+  'execute',
+] satisfies (keyof ToolDefinition<unknown>)[])
+const MOVED: Moved = {
+  nameOverride: 'name',
+  descriptionOverride: 'description',
+  paramsJsonSchema: 'parameters',
+  inputSchema: 'parameters',
+  strictMode: 'strict',
+  strictJsonSchema: 'strict',
+  onInvokeTool: 'execute(input, context)',
+  invoke: 'execute(input, context)',
+  run: 'execute(input, context)',
+  failureErrorFunction: 'a try and catch inside execute',
+  errorFunction: 'a try and catch inside execute',
+  needsApproval: 'a check inside execute, which may refuse with a text for the model',
+  timeout: 'AbortSignal.any([context.signal, AbortSignal.timeout(ms)]) inside execute',
+  timeoutMs: 'AbortSignal.any([context.signal, AbortSignal.timeout(ms)]) inside execute',
 }
 
 /** The JSON Schema of a zod object as a model gets it: all constraints kept. */
@@ -26,37 +59,48 @@ export function schemaOf(parameters: z.ZodType): JsonSchema {
 
 /**
  * Defines a function tool.
- * @throws INVALID_TOOL for a name a provider would refuse, a missing `execute` or a schema that is no object
+ * @throws INVALID_TOOL for a name a provider would refuse, a missing `execute` or a schema that is no object; INVALID_OPTION
+ *   for an unknown option
  */
 export function tool<Input = { [key: string]: unknown }>(definition: ToolDefinition<Input>): FunctionTool {
   const { name, description = '', strict = true, execute } = definition
   if (typeof name !== 'string' || !/^[a-zA-Z0-9_-]{1,64}$/.test(name))
     throw invalidTool(`The tool name ${JSON.stringify(name)} is not valid: use 1 to 64 letters, digits, "_" or "-".`)
+  refuseUnknown(`The tool "${name}"`, definition, OPTIONS, MOVED)
   if (typeof execute !== 'function') throw invalidTool(`The tool "${name}" needs an execute function.`)
-  const given = definition.parameters ?? { type: 'object', properties: {}, additionalProperties: false }
-  const zodSchema = given instanceof z.ZodType ? given : undefined
-  if (zodSchema === undefined && !isObject(given))
-    throw invalidTool(`The parameters of tool "${name}" have to be a zod object or a JSON Schema.`)
-  const parameters = zodSchema === undefined ? (given as JsonSchema) : schemaOf(zodSchema)
+  const { parameters, validator } = readParameters(name, definition.parameters)
   return Object.freeze<FunctionTool>({
     kind: 'function',
     origin: 'function',
     name,
     description: definition.oneCallAtATime ? sequential(description) : description,
     parameters,
-    // Strict mode wants every property required; a schema with optional ones is sent as it is, unstrict.
     strict: strict && allRequired(parameters),
     oneCallAtATime: definition.oneCallAtATime ?? false,
-    check: createCheck(parameters, zodSchema, 'as-schema'),
+    isEnabled: definition.isEnabled,
+    check: createCheck(parameters, validator, 'as-schema'),
     run: async (value, context) => execute(value as Input, context),
   })
+}
+
+function readParameters(
+  name: string,
+  given: unknown = { type: 'object', properties: {}, additionalProperties: false },
+): { parameters: JsonSchema; validator: z.ZodType | StandardSchema | undefined } {
+  if (given instanceof z.ZodType) return { parameters: schemaOf(given), validator: given }
+  if (isStandardSchema(given)) return { parameters: standardToJsonSchema(name, given), validator: given }
+  if (isObject(given) && !('~standard' in given)) return { parameters: given, validator: undefined }
+  throw invalidTool(
+    `The parameters of tool "${name}" have to be a zod 4 object, a Standard Schema that can tell its JSON Schema, or a JSON Schema.`,
+  )
 }
 
 /** The description of a tool that runs alone, for the model. */
 export const sequential = (description: string) =>
   `${description} Call it alone: no other tool can run beside it.`.trim()
 
-function allRequired(schema: JsonSchema): boolean {
+/** Strict mode wants every property required; a schema with optional ones is sent as it is, unstrict. */
+export function allRequired(schema: JsonSchema): boolean {
   const required = new Set(Array.isArray(schema.required) ? schema.required : [])
   return Object.keys(isObject(schema.properties) ? schema.properties : {}).every((key) => required.has(key))
 }

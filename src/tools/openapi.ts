@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
-import { asFunctionTool, type ToolClass } from './base-tool.ts'
+import { asFunctionTool, type ToolLike } from './base-tool.ts'
 import type { FunctionTool } from './tool.ts'
 
 /** Parts of an OpenAPI 3.1 document. */
@@ -127,7 +127,7 @@ export const toolFactory = {
    * each, behind a bearer token.
    * @throws INVALID_TOOL for what is no tool
    */
-  getOpenApiSchema(tools: readonly (FunctionTool | ToolClass)[], options: OpenApiOptions): string {
+  getOpenApiSchema(tools: readonly ToolLike[], options: OpenApiOptions): string {
     const { url, title = 'Agency Tools API', description = 'Tools that agents call over HTTP.' } = options
     const parts = describeTools(tools.map(asFunctionTool))
     return JSON.stringify(toDocument({ title, description, version: 'v1.0.0' }, url, parts), null, 2)

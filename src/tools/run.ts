@@ -1,10 +1,7 @@
 import { errorText } from '../errors.ts'
-import { isObject } from '../wire/json.ts'
-import type { InputItem } from '../wire/message.ts'
+import type { ValidationDetail } from '../wire/validation.ts'
+import { type ToolOutput, toOutput } from './output.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
-
-/** What a model gets back from a call: a text, or content parts. */
-export type ToolOutput = string | InputItem[]
 
 /** The sentence a model reads when a tool threw. */
 export const toolFailure = (name: string, error: unknown) =>
@@ -27,10 +24,7 @@ export async function runTool(
     return `Error: the arguments for tool "${tool.name}" are not valid JSON (${errorText(error)}).`
   }
   const checked = tool.check(input, [])
-  if (!checked.ok) {
-    const problems = checked.details.map((detail) => `${detail.loc.join('.') || 'arguments'}: ${detail.msg}`)
-    return `Error: the arguments for tool "${tool.name}" do not fit. ${problems.join('; ')}`
-  }
+  if (!checked.ok) return misfit(tool.name, checked.details)
   try {
     return toOutput(await tool.run(checked.value, context))
   } catch (error) {
@@ -39,12 +33,14 @@ export async function runTool(
   }
 }
 
-const isContentPart = (value: unknown) => isObject(value) && /^input_(text|image|file)$/.test(String(value.type))
-
-function toOutput(value: unknown): ToolOutput {
-  if (typeof value === 'string') return value
-  if (value === undefined || value === null) return ''
-  const parts: unknown[] = Array.isArray(value) ? value : [value]
-  if (parts.length > 0 && parts.every(isContentPart)) return parts as InputItem[]
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+/** What is wrong with the arguments. Where only the tool's own rules object, their words stand alone. */
+function misfit(tool: string, details: readonly ValidationDetail[]): string {
+  const own = details.every((detail) => detail.type === 'value_error')
+  const problems = details.map(({ loc, msg }) => {
+    const words = own ? msg.replace(/^Value error, /, '') : msg
+    return loc.length > 0 ? `${loc.join('.')}: ${words}` : own ? words : `arguments: ${words}`
+  })
+  return own
+    ? `Error: ${problems.join('; ')}`
+    : `Error: the arguments for tool "${tool}" do not fit. ${problems.join('; ')}`
 }

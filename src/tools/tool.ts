@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../wire/json.ts'
+import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
 
 /** What a tool sees of the run that calls it. Standalone tools (`/tool/<name>`) get one with an empty `userContext`. */
@@ -20,6 +20,12 @@ export interface ToolContext {
 /** The outcome of checking arguments: the parsed value, or FastAPI-shaped details. */
 export type ToolInput = { ok: true; value: unknown } | { ok: false; details: ValidationDetail[] }
 
+/** The agent that a tool is asked about. */
+export interface ToolOwner {
+  readonly name: string
+  readonly description: string
+}
+
 /** A function the model may call. Made by `tool()` or from a `BaseTool` class; never changed afterwards. */
 export interface FunctionTool {
   readonly kind: 'function'
@@ -34,6 +40,24 @@ export interface FunctionTool {
   readonly oneCallAtATime: boolean
   /** Checks (and where harmless converts, "5" -> 5) the arguments. `loc` prefixes the details' location. */
   check(input: unknown, loc: readonly (string | number)[]): ToolInput
+  /** Whether the agent may use it right now, asked before every model call and every run. Absent: always. */
+  readonly isEnabled?: ((context: ToolContext, agent: ToolOwner) => boolean | Promise<boolean>) | undefined
   /** Runs on a value that `check` accepted. Rejects with whatever the tool threw. */
   run(value: unknown, context: ToolContext): Promise<unknown>
 }
+
+/** A tool that the model's provider runs itself, such as a web search. Made by `webSearch()` and its siblings. */
+export interface HostedTool {
+  readonly kind: 'hosted'
+  /** `web_search`, `file_search`, `code_interpreter`, `image_generation`, `hosted_mcp`, or the type of another one. */
+  readonly name: string
+  /** What people see in the metadata; the server's label of a hosted MCP server. */
+  readonly label: string
+  /** The Responses API's `tools` entry, as sent. */
+  readonly definition: JsonObject
+  /** What it asks the provider to add to its answers (the Responses API's `include`). */
+  readonly include: readonly string[]
+}
+
+/** What an agent's list of tools holds once it is read. */
+export type Tool = FunctionTool | HostedTool

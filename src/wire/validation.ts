@@ -77,10 +77,40 @@ export function detailsFromZod(issues: readonly z.core.$ZodIssue[], input: unkno
       case 'too_small':
       case 'too_big':
         return [outOfBounds(issue, at, value)]
+      case 'invalid_union':
+        return wrongUnion(issue, input, at, path)
       default:
         return [valueError(at, issue.message, value)]
     }
   })
+}
+
+/** A union told apart by a tag names the tags; of another the alternative that came furthest speaks. */
+function wrongUnion(
+  issue: z.core.$ZodIssueInvalidUnion,
+  input: unknown,
+  at: Loc,
+  path: readonly (string | number)[],
+): ValidationDetail[] {
+  const { discriminator } = issue
+  if (discriminator === undefined) {
+    const closest = issue.errors.find(([first]) => first !== undefined && first.path.length > 0)
+    const value = valueAt(input, path)
+    return closest === undefined ? [valueError(at, issue.message, value)] : detailsFromZod(closest, value, at)
+  }
+  const tag = valueAt(input, path)
+  const loc = at.slice(0, -1)
+  const object = valueAt(input, path.slice(0, -1))
+  const by = `'${discriminator}'`
+  if (tag === undefined) {
+    const msg = `Unable to extract tag using discriminator ${by}`
+    return [{ type: 'union_tag_not_found', loc, msg, input: object, ctx: { discriminator: by } }]
+  }
+  const options = (issue as { options?: readonly unknown[] }).options ?? []
+  const expected_tags = options.map((option) => `'${String(option)}'`).join(', ')
+  const msg = `Input tag '${String(tag)}' found using ${by} does not match any of the expected tags: ${expected_tags}`
+  const ctx = { discriminator: by, tag: String(tag), expected_tags }
+  return [{ type: 'union_tag_invalid', loc, msg, input: object, ctx }]
 }
 
 function wrongType(expected: string, loc: Loc, value: unknown): ValidationDetail {
@@ -118,7 +148,8 @@ function outOfBounds(
   return { type, loc: [...loc], msg, input: value, ctx: { [small ? 'min_length' : 'max_length']: limit } }
 }
 
-function valueAt(input: unknown, path: readonly (string | number)[]): unknown {
+/** What stands at a path; undefined where there is nothing. */
+export function valueAt(input: unknown, path: readonly (string | number)[]): unknown {
   let value = input
   for (const part of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined

@@ -200,13 +200,20 @@ export function modes({ mock, tmp }: { mock: string; tmp: string }): { [mode: st
     'support desk': supportDesk,
   }
   const tools = [exampleTool, addNumbers, failTool, Address, BrokenTool, DictTool]
-  const trustedModelOrigins = [mock]
+  const trusted = { trustedModelOrigins: [mock], trustedFileOrigins: [mock] }
   return {
-    main: { agencies, tools, trustedModelOrigins, enableLogging: true, logsDir: `${tmp}/logs` },
+    main: {
+      agencies,
+      tools,
+      ...trusted,
+      allowedLocalFileDirs: [`${tmp}/allowed`, `${tmp}/not-yet`],
+      enableLogging: true,
+      logsDir: `${tmp}/logs`,
+    },
     auth: {
       agencies,
       tools,
-      trustedModelOrigins,
+      ...trusted,
       appTokenEnv: 'CONFORMANCE_TOKEN',
       corsOrigins: ['https://app.example.com'],
       enableLogging: true,
@@ -215,9 +222,9 @@ export function modes({ mock, tmp }: { mock: string; tmp: string }): { [mode: st
     plain: {
       agencies: { starter_agency: starterAgency, ...agencies },
       tools: [exampleTool],
-      trustedModelOrigins,
+      ...trusted,
       serverUrl: 'https://api.example.com',
     },
-    agui: null,
+    agui: { agencies, enableAgui: true, ...trusted, allowedLocalFileDirs: [`${tmp}/allowed`] },
   }
 }

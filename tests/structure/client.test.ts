@@ -45,6 +45,15 @@ test('the sources of the client take only types from the wire, and no dependency
   }
 })
 
+test('only the command line knows the client', () => {
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  )
+  const knowing = files.filter((file) => /from '[./]+\/client\//.test(readFileSync(join(ROOT, 'src', file), 'utf8')))
+  expect(knowing.length).toBeGreaterThan(0)
+  expect(knowing.filter((file) => !file.startsWith('cli'))).toEqual([])
+})
+
 test('the client type-checks in a browser project that knows nothing of Node', () => {
   const options =
     '--ignoreConfig --noEmit --strict --exactOptionalPropertyTypes --skipLibCheck --allowImportingTsExtensions --target ES2024 --module ESNext'

@@ -6,7 +6,7 @@ const SRC = resolve(import.meta.dirname, '../../src')
 
 /** Lowest first; a file may import its own floor and those below. */
 const FLOORS = [
-  ['errors.ts', 'version.ts', 'wire'],
+  ['errors.ts', 'options.ts', 'version.ts', 'wire'],
   ['net', 'tools', 'messages', 'client'],
   ['files'],
   ['models', 'threads'],
@@ -23,6 +23,7 @@ const FLOORS = [
 /** Rooms on one floor that must not know each other. */
 const APART: readonly (readonly [string, string])[] = [
   ['errors.ts', 'wire'],
+  ['errors.ts', 'options.ts'],
   ['models', 'threads'],
   ['tools', 'messages'],
   ['client', 'errors.ts'],

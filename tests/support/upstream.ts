@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createFilesApi } from './files-api.ts'
 
 type Json = { [key: string]: unknown }
 
@@ -9,6 +10,8 @@ type Json = { [key: string]: unknown }
 export type Turn =
   | { text: string; deltas?: number; delayMs?: number; usage?: Json }
   | { calls: { name: string; arguments: Json; id?: string }[]; usage?: Json }
+  | { output: Json[] }
+  | { json: Json }
   | { status: number; message: string }
   | { hang: true }
   | { text: string; cut: true; deltas?: number; delayMs?: number }
@@ -31,13 +34,15 @@ async function listen(server: http.Server) {
   return { origin, baseURL: `${origin}/v1`, close }
 }
 
-/** A scripted Responses API on a real HTTP server: each request asks `script` what to do. */
+/** A scripted Responses API on a real HTTP server, with a Files API beside it: each request asks `script` what to do. */
 export async function startUpstream(script: (body: Json, index: number) => Turn) {
   const seen: SeenRequest[] = []
+  const files = createFilesApi()
   let serial = 0
   const server = http.createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
+    if (request.url?.startsWith('/v1/files')) return files.handle(request, response, Buffer.concat(chunks))
     const body: Json = JSON.parse(Buffer.concat(chunks).toString('utf8'))
     const aborted = new Promise<void>((resolve) => {
       response.once('close', () => {
@@ -51,6 +56,11 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
       response.end(
         JSON.stringify({ error: { message: turn.message, type: 'invalid_request_error', code: 'scripted' } }),
       )
+      return
+    }
+    if ('json' in turn) {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify(turn.json))
       return
     }
     if ('hang' in turn) {
@@ -78,10 +88,11 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
     }
     response.end()
   })
-  return { ...(await listen(server)), seen }
+  return { ...(await listen(server)), seen, files }
 }
 
 function outputOf(turn: Turn, next: () => number): Json[] {
+  if ('output' in turn) return turn.output
   if ('calls' in turn)
     return turn.calls.map(({ name, arguments: args, id }) => {
       const serial = next()
@@ -125,7 +136,8 @@ function* eventsOf(final: Json, deltas: number | undefined): Generator<Json & { 
       for (const delta of parts) yield { type: 'response.output_text.delta', ...at, content_index: 0, delta }
       yield { type: 'response.output_text.done', ...at, content_index: 0, text }
       yield { type: 'response.content_part.done', ...open, part: { ...open.part, text } }
-    } else yield { type: 'response.function_call_arguments.done', ...at, arguments: item.arguments }
+    } else if (item.type === 'function_call')
+      yield { type: 'response.function_call_arguments.done', ...at, arguments: item.arguments }
     yield { type: 'response.output_item.done', output_index, item }
   }
   yield { type: 'response.completed', response: final }

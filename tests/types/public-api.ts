@@ -5,6 +5,7 @@ import {
   type AgencyResult,
   Agent,
   BaseTool,
+  fileSearch,
   flow,
   Handoff,
   type Model,
@@ -12,6 +13,7 @@ import {
   serve,
   tool,
   toolFactory,
+  webSearch,
 } from '../../src/index.ts'
 
 const add = tool({
@@ -52,6 +54,16 @@ const dev = new Agent({
   instructions: async (context) => `For ${context.get('user')}`,
   outputType: z.object({ ok: z.boolean() }),
 })
+new Agent({ name: 'X', instructions: (context, agent: Agent) => `${context.get('user')} ${agent.clone().name}` })
+new Agent({
+  name: 'X',
+  tools: [webSearch({ searchContextSize: 'low' })],
+  toolUseBehavior: { stopAtToolNames: ['add'] },
+})
+// @ts-expect-error there is no such size
+webSearch({ searchContextSize: 'huge' })
+// @ts-expect-error the stores are required
+fileSearch({ maxNumResults: 3 })
 // @ts-expect-error a name is required
 new Agent({ model: 'gpt-5.4' })
 // @ts-expect-error the option is written modelSettings

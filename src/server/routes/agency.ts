@@ -1,23 +1,24 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { describeAgency } from '../../agency/metadata.ts'
 import { createNativeDialect, toResponseBody } from '../../dialects/native.ts'
-import { shuttingDown } from '../../errors.ts'
+import { AgencyError, shuttingDown } from '../../errors.ts'
 import type { Run } from '../../runs/hub.ts'
 import type { ServedAgency, Services } from '../../services.ts'
 import { parseAgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
+import type { CorsHeaders } from '../cors.ts'
 import { sendJson } from '../error-handler.ts'
-import { abandonWhenGone, writeStream } from '../event-stream.ts'
+import { abandonWhenGone, writeFrames, writeStream } from '../event-stream.ts'
 import { LOG_HEADER } from '../request-log.ts'
 import { startRun } from '../start-run.ts'
+import { registerAgui } from './agui.ts'
 
 /** Clients gate on it: the version of the original whose wire is spoken. */
 const WIRE_VERSION = '1.11.0'
 const CANCEL_WAIT_MS = 60_000
 
-type CorsHeaders = (origin: string | undefined) => { [name: string]: string }
 type AgencyOf = (request: FastifyRequest) => ServedAgency
 
-/** The four endpoints of every agency. `corsHeaders` are for the stream, which is written past Fastify. */
+/** The endpoints of every agency. `corsHeaders` are for the stream, which is written past Fastify. */
 export function registerAgencies(app: FastifyInstance, services: Services, corsHeaders: CorsHeaders): void {
   const bySegment = new Map(services.agencies.map((served) => [decodeURIComponent(served.path), served]))
   const odd: string[] = []
@@ -43,23 +44,28 @@ function registerAgency(
 ): void {
   const { hub } = services
 
-  const start = async (request: FastifyRequest, streaming: boolean): Promise<Run> => {
+  const start = async (request: FastifyRequest, reply: FastifyReply, streaming: boolean): Promise<Run> => {
     const served = agencyOf(request)
     if (services.stopping()) throw shuttingDown()
     const asked = parseAgencyRequest(request.body, served.preview.agentNames)
-    return startRun(services, served, asked, { streaming, logId: request.headers[LOG_HEADER] })
+    return startRun(services, served, asked, { streaming, logId: request.headers[LOG_HEADER], reply })
   }
 
   app.get(`${base}/get_metadata`, async (request, reply) =>
     sendJson(reply, 200, {
       ...describeAgency(agencyOf(request).preview),
       agency_swarm_version: WIRE_VERSION,
-      allowed_local_file_dirs: null,
+      allowed_local_file_dirs: await services.files.directories(),
     }),
   )
 
+  if (services.agui) {
+    registerAgui(app, { path: `${base}/get_response_stream`, services, agencyOf, corsHeaders })
+    return
+  }
+
   app.post(`${base}/get_response`, async (request, reply) => {
-    const run = await start(request, false)
+    const run = await start(request, reply, false)
     const release = abandonWhenGone(reply, () => hub.abandon(run.id))
     const summary = await run.done.finally(release)
     if (summary.failure !== undefined) return sendJson(reply, 500, { error: summary.failure })
@@ -67,9 +73,11 @@ function registerAgency(
   })
 
   app.post(`${base}/get_response_stream`, async (request, reply) => {
-    const run = await start(request, true)
     const dialect = createNativeDialect(services.streamScalars)
-    await writeStream(services, reply, run, dialect, corsHeaders(request.headers.origin))
+    const cors = corsHeaders(request.headers.origin)
+    const run = await start(request, reply, true).catch(fileFailure)
+    if (run instanceof AgencyError) writeFrames(reply, dialect.refuse(services.redact(run.message)), cors)
+    else await writeStream(services, reply, run, dialect, cors)
   })
 
   app.post(`${base}/cancel_response_stream`, async (request, reply) => {
@@ -87,4 +95,10 @@ function registerAgency(
       timed_out: !ended,
     })
   })
+}
+
+/** A stream tells of files that cannot be had in a frame; everything else is an answer of its own. */
+function fileFailure(error: unknown): AgencyError {
+  if (error instanceof AgencyError && error.code === 'FILE_FAILED') return error
+  throw error
 }

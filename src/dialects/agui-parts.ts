@@ -1,0 +1,105 @@
+import type { AguiPart } from '../wire/agui.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
+import type { InputItem } from '../wire/message.ts'
+
+/** The names under which hosted tools appear in AG-UI. */
+export const FILE_SEARCH = 'FileSearchTool'
+export const CODE_INTERPRETER = 'CodeInterpreterTool'
+
+/** The name a call goes by; undefined for items that are no calls, or that AG-UI clients are not told of. */
+export function toolNameOf(item: InputItem): string | undefined {
+  if (item.type === 'function_call') return String(item.name)
+  if (item.type === 'file_search_call') return FILE_SEARCH
+  return item.type === 'code_interpreter_call' ? CODE_INTERPRETER : undefined
+}
+
+export const partsOf = (list: unknown): JsonObject[] => (Array.isArray(list) ? list.filter(isObject) : [])
+
+/** What an item says once it is complete: a text, or a call's arguments as JSON. */
+export function contentOf(item: InputItem): string {
+  switch (item.type) {
+    case 'function_call':
+      return typeof item.arguments === 'string' ? item.arguments : ''
+    case 'file_search_call':
+      return JSON.stringify({ queries: item.queries ?? [] })
+    case 'code_interpreter_call':
+      return JSON.stringify({ code: item.code ?? '', container_id: item.container_id ?? null })
+    case 'reasoning':
+      return [...partsOf(item.summary), ...partsOf(item.content)].map((part) => String(part.text ?? '')).join('\n\n')
+    default:
+      return partsOf(item.content)
+        .map((part) => String(part.text ?? part.refusal ?? ''))
+        .join('')
+  }
+}
+
+/** A tool's output. Only clients of protocol 1.0 take parts; the others get their texts and a note of the rest. */
+export function toResult(output: unknown, modern: boolean): string | AguiPart[] {
+  if (!Array.isArray(output)) return typeof output === 'string' ? output : JSON.stringify(output ?? '')
+  const parts = partsOf(output)
+  if (modern) return parts.map(toPart)
+  return parts
+    .map((part) => String(part.text ?? `[${part.filename ?? String(part.type).replace('input_', '')}]`))
+    .join('\n')
+}
+
+function toPart(part: JsonObject): AguiPart {
+  if (part.type === 'input_text') return { type: 'text', text: String(part.text) }
+  const type = part.type === 'input_image' ? 'image' : 'document'
+  const metadata = typeof part.filename === 'string' ? { metadata: { filename: part.filename } } : {}
+  if (typeof part.file_id === 'string') return { type, source: { type: 'file', value: part.file_id }, ...metadata }
+  const url = String(part.image_url ?? part.file_url ?? part.file_data ?? '')
+  const [, mimeType, value] = /^data:([^;,]+);base64,(.*)$/s.exec(url) ?? []
+  if (mimeType === undefined || value === undefined) return { type, source: { type: 'url', value: url }, ...metadata }
+  return { type, source: { type: 'data', value, mimeType }, ...metadata }
+}
+
+/** A message's content as the Responses API takes it. */
+export const toContent = (content: string | readonly AguiPart[]): string | InputItem[] =>
+  typeof content === 'string' ? content : content.map(toInputPart)
+
+function toInputPart(part: AguiPart): InputItem {
+  switch (part.type) {
+    case 'text':
+      return { type: 'input_text', text: part.text }
+    case 'image':
+      return toImage(placeOf(part.source))
+    case 'document':
+    case 'audio':
+    case 'video':
+      return toFile(placeOf(part.source), isObject(part.metadata) ? part.metadata.filename : undefined)
+    case 'binary': {
+      const { mimeType, id, url, data, filename } = part
+      const place = id ? { id } : url ? { url } : { data: asDataUrl(mimeType, data ?? ''), mimeType }
+      return mimeType.startsWith('image/') ? toImage(place) : toFile(place, filename)
+    }
+    default:
+      return part satisfies never
+  }
+}
+
+type Place = { id: string } | { url: string } | { data: string; mimeType: string }
+
+function placeOf(source: Extract<AguiPart, { type: 'image' }>['source']): Place {
+  if (source.type === 'file') return { id: source.value }
+  if (source.type === 'url') return { url: source.value }
+  return { data: asDataUrl(source.mimeType, source.value), mimeType: source.mimeType }
+}
+
+const asDataUrl = (mimeType: string, data: string) =>
+  data.startsWith('data:') ? data : `data:${mimeType};base64,${data}`
+
+function toImage(place: Place): InputItem {
+  const image = { type: 'input_image', detail: 'auto' }
+  if ('id' in place) return { ...image, file_id: place.id }
+  return { ...image, image_url: 'url' in place ? place.url : place.data }
+}
+
+/** The Responses API refuses inline bytes without a name. */
+function toFile(place: Place, filename: unknown): InputItem {
+  const name = typeof filename === 'string' && filename !== '' ? { filename } : {}
+  if ('id' in place) return { type: 'input_file', file_id: place.id, ...name }
+  if ('url' in place) return { type: 'input_file', file_url: place.url, ...name }
+  const extension = place.mimeType.replace(/^.*\//, '').replace(/[^\w].*$/, '')
+  return { type: 'input_file', file_data: place.data, filename: `attachment.${extension}`, ...name }
+}

@@ -1,0 +1,30 @@
+import { isObject } from '../wire/json.ts'
+import type { InputItem } from '../wire/message.ts'
+
+/**
+ * Items for an API whose tool messages are text alone: the images and files that tools returned follow the outputs of their
+ * turn, as a message of the user.
+ */
+export function withTextOutputs(items: readonly InputItem[]): InputItem[] {
+  const out: InputItem[] = []
+  let shown: unknown[] = []
+  const show = () => {
+    if (shown.length > 0) out.push({ role: 'user', content: shown })
+    shown = []
+  }
+  for (const item of items) {
+    if (item.type !== 'function_call_output') show()
+    if (item.type !== 'function_call_output' || !Array.isArray(item.output)) out.push(item)
+    else {
+      const pictures = item.output.filter(isPicture)
+      const texts = item.output.filter(isObject).flatMap(({ text }) => (typeof text === 'string' ? [text] : []))
+      if (pictures.length > 0) texts.push('The next message of the user shows the result.')
+      shown.push(...pictures)
+      out.push({ ...item, output: texts.join('\n') })
+    }
+  }
+  show()
+  return out
+}
+
+const isPicture = (part: unknown) => isObject(part) && /^input_(image|file)$/.test(String(part.type))

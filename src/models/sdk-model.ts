@@ -1,0 +1,224 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { errorText, modelFailed } from '../errors.ts'
+import { withoutServerState } from '../messages/items.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
+import { dropUnset } from './api.ts'
+import type { EventBatch, Model, ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
+import { includesOf } from './responses.ts'
+import { readOutput, toProtocolItems, wrapItems } from './sdk-items.ts'
+import { ResponseSynthesis } from './synthesis.ts'
+
+/** A Model of the OpenAI Agents SDK (`OpenAIResponsesModel`, `aisdk(...)`, one of your own), known by its shape. */
+export interface SdkModel {
+  getResponse(request: never): Promise<unknown>
+  getStreamedResponse(request: never): AsyncIterable<unknown>
+}
+
+export const isSdkModel = (value: unknown): value is SdkModel =>
+  isObject(value) && typeof value.getResponse === 'function' && typeof value.getStreamedResponse === 'function'
+
+/** The same with the types it is called with. */
+interface CallableModel {
+  getResponse(request: JsonObject): Promise<JsonObject>
+  getStreamedResponse(request: JsonObject): AsyncIterable<JsonObject>
+}
+
+/**
+ * An Agents SDK model as one of ours, without importing the SDK. One over the Responses API gets the wire's items untouched
+ * and its provider's events go out as they came; for all others items are converted and the events synthesised.
+ */
+export function fromSdkModel(given: SdkModel): Model {
+  const sdk = given as unknown as CallableModel
+  const overResponses = '_buildResponsesCreateRequest' in given
+  const ownName = nameOf(given)
+  let learntName: string | undefined // some models hide their name; their answers tell it
+  const learn = (answer: unknown) => {
+    if (isObject(answer) && typeof answer.model === 'string') learntName ??= answer.model
+  }
+  const name = () => ownName ?? learntName ?? (given.constructor === Object ? 'custom model' : given.constructor.name)
+  return {
+    get name() {
+      return name()
+    },
+    runsHostedTools: overResponses,
+    async *streamTurn(request, signal) {
+      const answer = new SdkAnswer(name())
+      try {
+        for await (const event of sdk.getStreamedResponse(toSdkRequest(request, overResponses, signal))) {
+          if (event.type === 'model') learn(event.event)
+          const events = answer.read(event)
+          if (events.length > 0) yield toBatch(events)
+        }
+      } catch (error) {
+        signal.throwIfAborted()
+        throw modelFailed(errorText(error), error)
+      }
+      signal.throwIfAborted()
+      if (!answer.finished) throw modelFailed("The model's stream ended before the response was complete.")
+    },
+    async completeTurn(request, signal) {
+      const asked = toSdkRequest(request, overResponses, signal)
+      const response = await insideTrace(() => sdk.getResponse(asked)).catch((error: unknown) => {
+        signal.throwIfAborted()
+        throw modelFailed(errorText(error), error)
+      })
+      signal.throwIfAborted()
+      const raw = response.providerData
+      learn(raw)
+      // The provider's own answer, where it is one of the Responses API: nothing is lost on the way.
+      if (isObject(raw) && (overResponses || raw.object === 'response') && Array.isArray(raw.output))
+        return raw as ModelResponse
+      const parts = new ResponseSynthesis({ model: name() })
+      readOutput(parts, response.output)
+      parts.usage = toUsage(response.usage)
+      return finish(parts)
+    },
+  }
+}
+
+/** Where every copy of the SDK keeps the trace it is in. */
+const TRACE = Symbol.for('openai.agents.core.asyncLocalStorage')
+
+/** Plain calls of the SDK's models fail outside of a trace, although none is wanted; inside an empty one nothing is traced. */
+function insideTrace<T>(work: () => Promise<T>): Promise<T> {
+  const shared = globalThis as { [TRACE]?: AsyncLocalStorage<{ active: boolean }> }
+  shared[TRACE] ??= new AsyncLocalStorage()
+  return shared[TRACE].getStore()?.active === true ? work() : shared[TRACE].run({ active: true }, work)
+}
+
+const nameOf = (model: object): string | undefined =>
+  ['_model', 'model', 'modelId', 'modelName', 'name']
+    .map((key) => (model as { [key: string]: unknown })[key])
+    .find((value) => typeof value === 'string')
+
+/** Reads the events of one streamed answer. */
+class SdkAnswer {
+  readonly #parts: ResponseSynthesis
+  readonly #streamed = { text: '', reasoning: '' }
+  /** The provider's own Responses events are there and go out in place of made ones. */
+  #raw = false
+  finished = false
+
+  constructor(model: string) {
+    this.#parts = new ResponseSynthesis({ model })
+  }
+
+  read(event: JsonObject): ResponseEvent[] {
+    const { type } = event
+    if (type === 'model' && isResponsesEvent(event)) {
+      this.#raw = true
+      const own = event.event as ResponseEvent
+      if (own.type === 'response.completed') this.finished = true
+      return [own]
+    }
+    // The first sign of life comes before it is known which of the two it will be.
+    if (this.#raw || type === 'response_started') return []
+    if (type === 'model') {
+      const thought = reasoningOf(event.event)
+      this.#streamed.reasoning += thought
+      this.#parts.think(thought)
+    } else if (type === 'output_text_delta') {
+      this.#streamed.text += String(event.delta)
+      this.#parts.say(String(event.delta))
+    } else if (type === 'response_done' && isObject(event.response)) {
+      readOutput(this.#parts, event.response.output, this.#streamed)
+      this.#parts.usage = toUsage(event.response.usage)
+      finish(this.#parts)
+      this.finished = true
+    }
+    return this.#parts.take()
+  }
+}
+
+/** Some models tell their reasoning after the text it led to; in a conversation it has to stand before. */
+function finish(parts: ResponseSynthesis): ModelResponse {
+  const response = parts.finish()
+  const late = (item: { type?: string }) => Number(item.type !== 'reasoning')
+  response.output = response.output.toSorted((a, b) => late(a) - late(b))
+  return response
+}
+
+function isResponsesEvent({ event, providerData }: JsonObject): boolean {
+  const source = isObject(providerData) ? providerData.rawModelEventSource : undefined
+  if (source !== undefined && source !== 'openai-responses') return false
+  return isObject(event) && /^(response\.|error$)/.test(String(event.type))
+}
+
+/** A piece of reasoning in the chunk of another API: Chat Completions, or a part of the AI SDK. */
+function reasoningOf(chunk: unknown): string {
+  if (!isObject(chunk)) return ''
+  if (chunk.type === 'reasoning-delta') return String(chunk.delta ?? '')
+  const choice = Array.isArray(chunk.choices) ? chunk.choices[0] : undefined
+  const delta = isObject(choice) && isObject(choice.delta) ? choice.delta : {}
+  const thought = delta.reasoning_content ?? delta.reasoning
+  return typeof thought === 'string' ? thought : ''
+}
+
+function toBatch(events: ResponseEvent[]): EventBatch {
+  const texts = events.map((event) => JSON.stringify(event))
+  return { events, texts, bytes: texts.reduce((sum, text) => sum + text.length, 0) }
+}
+
+function toSdkRequest(request: TurnRequest, overResponses: boolean, signal: AbortSignal): JsonObject {
+  const { instructions, input, tools, hostedTools = [], outputSchema, settings } = request
+  const items = settings.store === false ? withoutServerState(input) : input
+  return {
+    systemInstructions: instructions,
+    input: overResponses ? wrapItems(items) : toProtocolItems(items),
+    modelSettings: toSdkSettings(request, overResponses),
+    tools: [
+      ...tools,
+      ...hostedTools.map((definition) => ({
+        type: 'hosted_tool',
+        name: String(definition.type),
+        providerData: definition,
+      })),
+    ],
+    outputType: outputSchema === undefined ? 'text' : { type: 'json_schema', ...outputSchema },
+    handoffs: [],
+    tracing: false,
+    signal,
+  }
+}
+
+/** Our settings by the SDK's names; what only the Responses API knows goes along in `providerData`, which it sends on. */
+function toSdkSettings(request: TurnRequest, overResponses: boolean): JsonObject {
+  const { temperature, topP, maxTokens, toolChoice, parallelToolCalls, truncation, reasoning, verbosity, ...rest } =
+    request.settings
+  const { store, metadata, extraHeaders, extraBody } = rest
+  const named = typeof toolChoice === 'string'
+  const providerData = dropUnset({
+    metadata,
+    ...(overResponses
+      ? { include: includesOf(request), extraHeaders, tool_choice: named ? undefined : toolChoice }
+      : {}),
+    ...extraBody,
+  })
+  return dropUnset({
+    temperature,
+    topP,
+    maxTokens,
+    toolChoice: named ? toolChoice : undefined,
+    parallelToolCalls,
+    truncation: truncation ?? (overResponses ? 'auto' : undefined),
+    reasoning,
+    text: verbosity === undefined ? undefined : { verbosity },
+    store,
+    providerData: Object.keys(providerData).length > 0 ? providerData : undefined,
+  })
+}
+
+/** The SDK's usage, whose details are one object or one per request, by the wire's names. */
+function toUsage(usage: unknown): ResponseUsage | undefined {
+  if (!isObject(usage)) return undefined
+  const details = (value: unknown) => (Array.isArray(value) ? value[0] : value)
+  const input = details(usage.inputTokensDetails)
+  const output = details(usage.outputTokensDetails)
+  return {
+    input_tokens: Number(usage.inputTokens ?? 0),
+    output_tokens: Number(usage.outputTokens ?? 0),
+    total_tokens: Number(usage.totalTokens ?? 0),
+    ...(isObject(input) ? { input_tokens_details: input } : {}),
+    ...(isObject(output) ? { output_tokens_details: output } : {}),
+  }
+}

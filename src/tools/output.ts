@@ -1,0 +1,105 @@
+import { invalidTool } from '../errors.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
+import type { InputItem } from '../wire/message.ts'
+
+/** What a model gets back from a call: a text, or content parts. */
+export type ToolOutput = string | InputItem[]
+
+/** Where the content of an image or file is: exactly one of them. */
+export interface OutputSource {
+  /** An http(s) address that the provider can reach, or a data URL. */
+  url?: string
+  /** The id of an uploaded file. */
+  fileId?: string
+  /** The bytes, or their base64. `mediaType` says what they are, such as `image/png`. */
+  data?: Uint8Array | string
+  mediaType?: string
+}
+
+/** A text beside images and files. */
+export const toolOutputText = (text: string): InputItem => ({ type: 'input_text', text })
+
+/** An image for the model to look at: `return toolOutputImage({ data: await readFile('chart.png'), mediaType: 'image/png' })`. @throws INVALID_TOOL without a source */
+export function toolOutputImage({ detail, ...source }: OutputSource & { detail?: 'low' | 'high' | 'auto' }): InputItem {
+  const image = toImage(source)
+  if (image === undefined) throw noSource('toolOutputImage')
+  return { type: 'input_image', ...image, ...(detail === undefined ? {} : { detail }) }
+}
+
+/** A file for the model to read. @throws INVALID_TOOL without a source */
+export function toolOutputFile({ filename, ...source }: OutputSource & { filename?: string }): InputItem {
+  const file = toFile(source)
+  if (file === undefined) throw noSource('toolOutputFile')
+  return { type: 'input_file', ...file, ...(filename === undefined ? {} : { filename }) }
+}
+
+const noSource = (helper: string) => invalidTool(`${helper}() needs a url, a fileId, or data with its mediaType.`)
+
+/**
+ * What a tool returned, as the model reads it: a text as it is, content parts (ours or the Agents SDK's, alone or in a list
+ * that may hold texts too) as parts, nothing as an empty text, and any other value as JSON.
+ */
+export function toOutput(value: unknown): ToolOutput {
+  if (typeof value === 'string') return value
+  if (value === undefined || value === null) return ''
+  const parts = (Array.isArray(value) ? value : [value]).map((item) => toPart(item) ?? item)
+  if (parts.some(isPart) && parts.every((part) => isPart(part) || typeof part === 'string'))
+    return parts.map((part) => (typeof part === 'string' ? toolOutputText(part) : (part as InputItem)))
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+const isPart = (value: unknown) => isObject(value) && /^input_(text|image|file)$/.test(String(value.type))
+
+/**
+ * A part in the wire's words; undefined for what is one already, or none. The Agents SDK has two places for a source: in
+ * `image` or `file`, or beside the type under longer names (a plain `url` or `id` there is the tool's own data).
+ */
+function toPart(value: unknown): InputItem | undefined {
+  if (!isObject(value)) return undefined
+  const { type, detail } = value
+  if (type === 'text' && typeof value.text === 'string') return toolOutputText(value.text)
+  if (type === 'image' || (type === 'input_image' && 'image' in value)) {
+    const image = toImage(value.image === undefined ? besideType(value, 'image') : within(value.image))
+    return image && { type: 'input_image', ...image, ...(typeof detail === 'string' ? { detail } : {}) }
+  }
+  if (type !== 'file' && !(type === 'input_file' && 'file' in value)) return undefined
+  const file = toFile(value.file === undefined ? besideType(value, 'file') : within(value.file))
+  const filename = (isObject(value.file) ? value.file.filename : undefined) ?? value.filename
+  return file && { type: 'input_file', ...file, ...(typeof filename === 'string' ? { filename } : {}) }
+}
+
+function within(value: unknown): OutputSource {
+  if (typeof value === 'string') return /^(https?|data):/.test(value) ? { url: value } : { data: value }
+  if (!isObject(value)) return {}
+  return source(value.url, value.data, value.fileId ?? value.id, value.mediaType)
+}
+
+function besideType(value: JsonObject, kind: 'image' | 'file'): OutputSource {
+  const url = value[`${kind}Url`] ?? value[`${kind}_url`]
+  const data = kind === 'image' ? value.data : (value.fileData ?? value.file_data)
+  return source(url, data, value.fileId ?? value.file_id, value.mediaType ?? value.mimeType)
+}
+
+const source = (url: unknown, data: unknown, fileId: unknown, mediaType: unknown): OutputSource => ({
+  ...(typeof url === 'string' ? { url } : {}),
+  ...(typeof data === 'string' || data instanceof Uint8Array ? { data } : {}),
+  ...(typeof fileId === 'string' ? { fileId } : {}),
+  ...(typeof mediaType === 'string' ? { mediaType } : {}),
+})
+
+function toImage({ url, data, fileId, mediaType = 'image/png' }: OutputSource): InputItem | undefined {
+  if (url !== undefined) return { image_url: url }
+  if (data !== undefined) return { image_url: toDataUrl(data, mediaType) }
+  return fileId === undefined ? undefined : { file_id: fileId }
+}
+
+function toFile({ url, data, fileId, mediaType = 'text/plain' }: OutputSource): InputItem | undefined {
+  if (url !== undefined) return url.startsWith('data:') ? { file_data: url } : { file_url: url }
+  if (data !== undefined) return { file_data: toDataUrl(data, mediaType) }
+  return fileId === undefined ? undefined : { file_id: fileId }
+}
+
+const toDataUrl = (data: Uint8Array | string, mediaType: string) =>
+  typeof data === 'string' && data.startsWith('data:')
+    ? data
+    : `data:${mediaType};base64,${typeof data === 'string' ? data : Buffer.from(data).toString('base64')}`

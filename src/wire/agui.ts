@@ -1,0 +1,294 @@
+import { z } from 'zod'
+import { isObject, type JsonObject } from './json.ts'
+import {
+  agencyRequestSchema,
+  asObject,
+  flag,
+  type RequestFields,
+  RequestInvalid,
+  readFields,
+  redactSecrets,
+} from './requests.ts'
+import { detailsFromZod, type ValidationDetail } from './validation.ts'
+
+/** The protocol of AG-UI that is spoken here (https://docs.ag-ui.com); docs/ag-ui.md says how. */
+export const AGUI_VERSION = '1.0'
+
+const text = z.string()
+const optional = text.nullish()
+
+const source = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('data'), value: text, mimeType: text }),
+  z.object({ type: z.literal('url'), value: text, mimeType: optional }),
+  z.object({ type: z.literal('file'), value: text, provider: optional, mimeType: optional }),
+])
+const media = <Type extends string>(type: Type) =>
+  z.object({ type: z.literal(type), source, metadata: z.unknown().optional() })
+const binary = z
+  .object({
+    type: z.literal('binary'),
+    mimeType: text,
+    id: optional,
+    url: optional,
+    data: optional,
+    filename: optional,
+  })
+  .refine(({ id, url, data }) => Boolean(id || url || data), 'a binary part needs an id, a url or data')
+const part = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text'), text }),
+  media('image'),
+  media('document'),
+  media('audio'),
+  media('video'),
+  binary,
+])
+const content = z.union([text, z.array(part)], { error: 'content has to be a text or a list of parts' })
+
+const common = {
+  id: text,
+  subagentRunId: optional,
+  encryptedValue: optional,
+  metadata: z.record(z.string(), z.unknown()).nullish(),
+}
+const toolCall = z.object({
+  id: text,
+  type: z.literal('function').default('function'),
+  function: z.object({ name: text, arguments: text }),
+})
+const message = z.discriminatedUnion('role', [
+  z.object({ ...common, role: z.enum(['developer', 'system']), name: optional, content: text }),
+  z.object({
+    ...common,
+    role: z.literal('assistant'),
+    name: optional,
+    content: optional,
+    toolCalls: z.array(toolCall).nullish(),
+  }),
+  z.object({ ...common, role: z.literal('user'), name: optional, content }),
+  z.object({ ...common, role: z.literal('tool'), content, toolCallId: text, error: optional }),
+  z.object({ ...common, role: z.literal('activity'), activityType: text, content: z.record(z.string(), z.unknown()) }),
+  z.object({ ...common, role: z.literal('reasoning'), content: text }),
+])
+const input = z.object({
+  threadId: text,
+  runId: text,
+  parentRunId: optional,
+  protocolVersion: optional.describe('Clients of protocol 1.0 and later name it.'),
+  messages: z
+    .array(message)
+    .nullish()
+    .describe('The conversation; its last message is what is answered. Without any, the last of chat_history is.'),
+  state: z.unknown().optional(),
+  tools: z.array(z.unknown()).nullish(),
+  context: z.array(z.unknown()).nullish(),
+  forwardedProps: z.unknown().optional().describe("This server's own fields, where the client has no other place."),
+})
+const own = z.object({
+  raw_events: flag.describe('Also send what has no AG-UI event, as RAW. Default false.'),
+  subagent_events: flag.describe('Send SUBAGENT_* events; clients before 0.0.59 do not know them. Default true.'),
+})
+
+export type AguiPart = z.infer<typeof part>
+export type AguiMessage = z.infer<typeof message>
+export type AguiToolCall = z.infer<typeof toolCall>
+
+/** One run that an AG-UI client asks for. */
+export interface AguiRequest {
+  threadId: string
+  runId: string
+  parentRunId: string | undefined
+  /** The client knows what came with protocol 1.0. */
+  modern: boolean
+  messages: AguiMessage[]
+  fields: RequestFields
+  rawEvents: boolean
+  subagentEvents: boolean
+}
+
+/** The fields of native requests that AG-UI requests may carry too. */
+const EXTRAS = [
+  'chat_history',
+  'additional_instructions',
+  'user_context',
+  'file_ids',
+  'file_urls',
+  'client_config',
+] as const
+const OWN = Object.keys(own.shape)
+
+/**
+ * The body of an agency's stream endpoint with `enableAgui`. Keys in snake_case are understood too; the fields of native
+ * requests may stand in the body or in `forwardedProps`, and the body wins.
+ * @throws RequestInvalid
+ */
+export function parseAguiRequest(body: unknown): AguiRequest {
+  const given = canonical(asObject(body))
+  const props = isObject(given.forwardedProps) ? given.forwardedProps : {}
+  const extras: JsonObject = {}
+  for (const name of [...EXTRAS, ...OWN]) extras[name] = given[name] ?? props[name]
+  const parsed = input.safeParse(given)
+  const switches = own.safeParse(extras)
+  const { fields, details } = readFields(extras, [])
+  if (!switches.success) details.push(...detailsFromZod(switches.error.issues, extras, ['body']))
+  const problems = details.map((detail) => inPlace(redactSecrets(detail), given))
+  if (!parsed.success)
+    problems.unshift(
+      ...detailsFromZod(parsed.error.issues, given, ['body']).map((detail) => tagged(redactSecrets(detail), given)),
+    )
+  if (problems.length > 0) throw new RequestInvalid(problems)
+  const { threadId, runId, parentRunId, protocolVersion, messages } = parsed.data as z.infer<typeof input>
+  const { raw_events, subagent_events } = switches.data as z.infer<typeof own>
+  return {
+    threadId,
+    runId,
+    parentRunId: parentRunId ?? undefined,
+    modern: Number.parseInt(protocolVersion ?? '0', 10) >= 1,
+    messages: messages ?? [],
+    fields,
+    rawEvents: raw_events === true,
+    subagentEvents: subagent_events !== false,
+  }
+}
+
+/** The JSON Schema of the body, under the name that AG-UI gives it. */
+export function aguiRequestSchemas(): { [name: string]: JsonObject } {
+  const { shape } = agencyRequestSchema
+  const extras = Object.entries(shape).filter(([name]) => EXTRAS.some((extra) => extra === name))
+  const schema = input.extend({ ...Object.fromEntries(extras), ...own.shape })
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' })
+  return { RunAgentInput: { title: 'RunAgentInput', ...json } }
+}
+
+/** FastAPI names the kind of message behind its place. */
+function tagged(detail: ValidationDetail, given: JsonObject): ValidationDetail {
+  const [body, field, index, ...rest] = detail.loc
+  const message: unknown =
+    field === 'messages' && rest.length > 0 ? (given.messages as unknown[])[Number(index)] : undefined
+  if (!isObject(message)) return detail
+  return { ...detail, loc: [body as string, 'messages', index as number, String(message.role), ...rest] }
+}
+
+/** A detail about a field that stood in `forwardedProps` names that place. */
+function inPlace(detail: ValidationDetail, given: JsonObject): ValidationDetail {
+  const [place, field, ...rest] = detail.loc
+  return given[String(field)] == null
+    ? { ...detail, loc: [place as string, 'forwardedProps', field as string, ...rest] }
+    : detail
+}
+
+const CAMEL = new Map(
+  [
+    'threadId',
+    'runId',
+    'parentRunId',
+    'protocolVersion',
+    'forwardedProps',
+    'toolCalls',
+    'toolCallId',
+    'subagentRunId',
+    'encryptedValue',
+    'activityType',
+    'mimeType',
+  ].map((name) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), name]),
+)
+
+/** The same object, or a copy in which the protocol's own keys are in camelCase. */
+function camel(object: JsonObject): JsonObject {
+  let copy: JsonObject | undefined
+  for (const key of Object.keys(object)) {
+    const name = CAMEL.get(key)
+    if (name === undefined || Object.hasOwn(object, name)) continue
+    copy ??= { ...object }
+    copy[name] = object[key]
+    delete copy[key]
+  }
+  return copy ?? object
+}
+
+/** The same below the top, where null becomes what it means, left out: snapshots send messages back, and clients refuse null. */
+function tidy(given: JsonObject): JsonObject {
+  const object = camel(given)
+  if (!Object.values(object).includes(null)) return object
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null))
+}
+
+/** `object` with a changed field; the same object when nothing changed. */
+const withField = (object: JsonObject, field: string, value: unknown): JsonObject =>
+  object[field] === value ? object : { ...object, [field]: value }
+
+/** Applies `change` to the objects of a list; the same list when nothing changed. */
+function mapObjects(list: unknown, change: (item: JsonObject) => JsonObject): unknown {
+  if (!Array.isArray(list)) return list
+  const changed = list.map((item: unknown) => (isObject(item) ? change(item) : item))
+  return changed.every((item, index) => item === list[index]) ? list : changed
+}
+
+function tidyPart(given: JsonObject): JsonObject {
+  const part = tidy(given)
+  return isObject(part.source) ? withField(part, 'source', tidy(part.source)) : part
+}
+
+function tidyMessage(given: JsonObject): JsonObject {
+  const message = tidy(given)
+  return withField(message, 'content', mapObjects(message.content, tidyPart))
+}
+
+function canonical(given: JsonObject): JsonObject {
+  const request = camel(given)
+  return withField(request, 'messages', mapObjects(request.messages, tidyMessage))
+}
+
+interface Attributed {
+  /** The invocation of the sub-agent that speaks; left out for the entry agent. */
+  subagentRunId?: string | undefined
+  /** Whose it is, under the names that stored messages use. */
+  metadata?: JsonObject | undefined
+}
+
+export interface AguiTokenUsage {
+  inputTokens: number
+  outputTokens: number
+  totalTokens: number
+  cachedInputTokens: number
+  cacheWriteInputTokens: number
+  reasoningTokens?: number | undefined
+}
+
+/** What is sent, event by event. Fields that are undefined are left out. */
+export type AguiEvent =
+  | { type: 'RUN_STARTED'; threadId: string; runId: string; parentRunId?: string | undefined; protocolVersion: string }
+  | {
+      type: 'RUN_FINISHED'
+      threadId: string
+      runId: string
+      outcome: { type: 'success' | 'cancelled' }
+      usage?: AguiTokenUsage[] | undefined
+      metadata?: JsonObject | undefined
+    }
+  | { type: 'RUN_ERROR'; message: string; code?: string | undefined; usage?: AguiTokenUsage[] | undefined }
+  | ({ type: 'TEXT_MESSAGE_START'; messageId: string; role: 'assistant'; name?: string | undefined } & Attributed)
+  | ({ type: 'TEXT_MESSAGE_END'; messageId: string } & Attributed)
+  | ({ type: 'TOOL_CALL_START'; toolCallId: string; toolCallName: string; parentMessageId: string } & Attributed)
+  | ({ type: 'TOOL_CALL_END'; toolCallId: string } & Attributed)
+  | ({
+      type: 'TOOL_CALL_RESULT'
+      messageId: string
+      toolCallId: string
+      content: string | AguiPart[]
+      role: 'tool'
+    } & Attributed)
+  | ({ type: 'REASONING_START' | 'REASONING_MESSAGE_END' | 'REASONING_END'; messageId: string } & Attributed)
+  | ({ type: 'REASONING_MESSAGE_START'; messageId: string; role: 'reasoning' } & Attributed)
+  | ({ type: 'CUSTOM'; name: 'annotated_output'; value: JsonObject } & Attributed)
+  | ({ type: 'RAW'; event: JsonObject } & Attributed)
+  | {
+      type: 'SUBAGENT_STARTED'
+      subagentRunId: string
+      name: string
+      description?: string | undefined
+      parentSubagentRunId?: string | undefined
+      parentToolCallId?: string | undefined
+      parentMessageId?: string | undefined
+    }
+  | { type: 'SUBAGENT_FINISHED'; subagentRunId: string }
+  | { type: 'SUBAGENT_ERROR'; subagentRunId: string; message: string }

@@ -1,0 +1,518 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
+import {
+  Agency,
+  Agent,
+  type AgentOptions,
+  BaseTool,
+  chatCompletions,
+  codeInterpreter,
+  fileSearch,
+  hostedMcp,
+  hostedTool,
+  imageGeneration,
+  type RunHooks,
+  type StandardSchema,
+  tool,
+  toolFactory,
+  toolOutputFile,
+  toolOutputImage,
+  toolOutputText,
+  webSearch,
+} from '../src/index.ts'
+import { createModelEdge } from '../src/models/provider.ts'
+import { promise } from './promises.ts'
+import { allFrames, final, post, startServer, useUpstream } from './support/client.ts'
+
+type Json = { [key: string]: unknown }
+const agent = (options: Partial<AgentOptions> = {}) =>
+  new Agent({ name: 'Assistant', instructions: 'Help.', model: 'gpt-4.1', ...options })
+const say = (text: string, annotations: Json[] = [], id = 'msg_1'): Json => ({
+  id,
+  type: 'message',
+  role: 'assistant',
+  status: 'completed',
+  content: [{ type: 'output_text', text, annotations }],
+})
+const call = (name: string, args: Json = {}) => ({ calls: [{ name, arguments: args }] })
+const outputsOf = (messages: readonly Json[]) =>
+  messages.filter((item) => item.type === 'function_call_output').map((item) => item.output)
+
+test('hosted tools go out in the words of the API, with what the provider is to add, merged with what was asked already', async () => {
+  promise('F1')
+  const upstream = await useUpstream(() => ({ text: 'ok' }))
+  const tools = [
+    webSearch({ userLocation: { city: 'Bonn' }, searchContextSize: 'low', filters: { allowedDomains: ['a.example'] } }),
+    fileSearch({ vectorStoreIds: 'vs_1', maxNumResults: 2, rankingOptions: { scoreThreshold: 0.5 } }),
+    codeInterpreter({ container: { type: 'auto', fileIds: ['file-1'] }, includeOutputs: true }),
+    imageGeneration({ outputFormat: 'webp' }),
+    hostedMcp({
+      serverLabel: 'docs',
+      serverUrl: 'https://mcp.example',
+      headers: { 'X-Api-Key': 'k' },
+      allowedTools: ['read'],
+    }),
+    hostedMcp({ serverLabel: 'mail', connectorId: 'connector_gmail', authorization: 'token' }),
+    hostedTool({ type: 'shell', environment: { type: 'container_auto', fileIds: ['file-1'] } }),
+    tool({ name: 'own', execute: () => '' }),
+  ]
+  const modelSettings = { include: ['message.output_text.logprobs'], toolChoice: 'file_search' }
+  await agent({ tools, modelSettings, includeSearchResults: true }).getResponse('Hi')
+  const { body } = upstream.seen[0] as { body: Json }
+  expect(body.tools).toEqual([
+    expect.objectContaining({ type: 'function', name: 'own' }),
+    {
+      type: 'web_search',
+      search_context_size: 'low',
+      filters: { allowed_domains: ['a.example'] },
+      user_location: { type: 'approximate', city: 'Bonn' },
+    },
+    { type: 'file_search', vector_store_ids: ['vs_1'], max_num_results: 2, ranking_options: { score_threshold: 0.5 } },
+    { type: 'code_interpreter', container: { type: 'auto', file_ids: ['file-1'] } },
+    { type: 'image_generation', output_format: 'webp' },
+    {
+      type: 'mcp',
+      require_approval: 'never',
+      server_label: 'docs',
+      server_url: 'https://mcp.example',
+      headers: { 'X-Api-Key': 'k' },
+      allowed_tools: ['read'],
+    },
+    {
+      type: 'mcp',
+      require_approval: 'never',
+      server_label: 'mail',
+      connector_id: 'connector_gmail',
+      authorization: 'token',
+    },
+    { type: 'shell', environment: { type: 'container_auto', file_ids: ['file-1'] } },
+  ])
+  expect(body.include).toEqual([
+    'message.output_text.logprobs',
+    'code_interpreter_call.outputs',
+    'file_search_call.results',
+    'web_search_call.action.sources',
+  ])
+  expect(body.tool_choice).toEqual({ type: 'file_search' })
+  const quiet = agent({
+    tools: [webSearch(), fileSearch({ vectorStoreIds: ['vs_1'] })],
+    includeWebSearchSources: false,
+  })
+  await new Agency(quiet).getResponse('Hi', { clientConfig: { model_settings_extra_args: { include: ['x.y'] } } })
+  expect(upstream.seen[1]?.body.include).toEqual(['x.y'])
+  expect(() => fileSearch({ vectorStoreIds: [] })).toThrow(/needs the vector stores/)
+  expect(() => hostedMcp({ serverLabel: 'docs' })).toThrow(/serverUrl/)
+  for (const type of ['computer_use_preview', 'shell', 'apply_patch'])
+    expect(() => hostedTool({ type })).toThrow(/leaves the work to your program/)
+  expect(() => toolFactory.getOpenApiSchema([webSearch()], { url: 'https://x.example' })).toThrow(/cannot be served/)
+})
+
+test('a model that cannot run a hosted tool gets a function of its name that says so', async () => {
+  promise('F1')
+  const bodies: Json[] = []
+  const upstream = await useUpstream((body) => {
+    bodies.push(body)
+    const asked = (body.messages as Json[]).some((message) => message.role === 'tool')
+    const message = asked
+      ? { content: 'Without it, then.' }
+      : { tool_calls: [{ id: 'c1', function: { name: 'web_search', arguments: '{"q":"x"}' } }] }
+    return { json: { choices: [{ index: 0, message, finish_reason: 'stop' }], usage: {} } }
+  })
+  const mine = tool({ name: 'file_search', description: 'Mine.', execute: () => 'own' })
+  const tools = [webSearch(), fileSearch({ vectorStoreIds: ['vs_1'] }), mine]
+  const solo = agent({ model: chatCompletions('gpt-4.1'), tools })
+  const { finalOutput, newMessages } = await solo.getResponse('Search')
+  expect(finalOutput).toBe('Without it, then.')
+  expect(outputsOf(newMessages)).toEqual([expect.stringMatching(/"web_search" is run by OpenAI's Responses API/)])
+  expect(bodies[0]?.include).toBeUndefined()
+  const offered = bodies[0]?.tools as { function: Json }[]
+  expect(offered.map((entry) => entry.function.description)).toEqual(['Mine.', 'Not available on this model.'])
+  expect(upstream.seen).toHaveLength(2)
+})
+
+test('the metadata shows hosted tools by their types, MCP servers by their labels, and none of their settings', () => {
+  promise('B8')
+  const tools = [
+    hostedMcp({ serverLabel: 'docs', serverUrl: 'https://mcp.example', authorization: 'hunter2' }),
+    imageGeneration(),
+    webSearch(),
+    codeInterpreter(),
+    tool({ name: 'own', execute: () => '' }),
+  ]
+  const metadata = new Agency(agent({ tools, modelSettings: { reasoning: { effort: 'low' } } })).getMetadata()
+  const nodes = metadata.nodes as { id: string; type: string; data: Json }[]
+  expect(nodes.filter((node) => node.type === 'tool').map(({ data }) => [data.label, data.type])).toEqual([
+    ['docs', 'HostedMCPTool'],
+    ['image_generation', 'ImageGenerationTool'],
+    ['web_search', 'WebSearchTool'],
+    ['code_interpreter', 'CodeInterpreterTool'],
+    ['own', 'function'],
+  ])
+  const solo = nodes.find((node) => node.type === 'agent')?.data
+  expect(solo).toMatchObject({
+    toolCount: 5,
+    capabilities: ['tools', 'reasoning', 'code_interpreter', 'web_search', 'hosted_mcp', 'image_generation'],
+  })
+  expect(JSON.stringify(metadata)).not.toMatch(/hunter2|mcp\.example/)
+})
+
+test('what searches found and files that were cited is kept, listings are not, and later turns get it', async () => {
+  promise('F1', 'C3', 'D1')
+  const search = { id: 'ws_1', type: 'web_search_call', status: 'completed' }
+  const action = { type: 'search', query: 'q', sources: [{ type: 'url', url: 'https://a.example' }] }
+  const results = [
+    { file_id: 'file-1', filename: 'a.txt', text: 'First passage', score: 0.9 },
+    { file_id: 'file-2', text: 'Second' },
+  ]
+  const citation = { type: 'file_citation', file_id: 'file-1', filename: 'a.txt', index: 4 }
+  const upstream = await useUpstream((_body, index) =>
+    index % 2 === 0
+      ? {
+          output: [
+            { id: 'mcpl_1', type: 'mcp_list_tools', server_label: 'docs', tools: [] },
+            { ...search, action },
+            { id: 'fs_1', type: 'file_search_call', status: 'completed', queries: ['q'], results },
+            say('Here it is', [citation, { type: 'url_citation', url: 'https://a.example' }]),
+          ],
+        }
+      : { text: 'Still known' },
+  )
+  const { url } = await startServer({ agencies: { solo: new Agency(agent({ tools: [webSearch()] })) } })
+  for (const endpoint of ['get_response', 'get_response_stream']) {
+    const ask = async (body: Json): Promise<{ new_messages: Json[] }> =>
+      endpoint === 'get_response'
+        ? ((await (await post(`${url}/solo/${endpoint}`, body)).json()) as { new_messages: Json[] })
+        : final(await allFrames(`${url}/solo/${endpoint}`, body))
+    const { new_messages } = await ask({ message: 'Find it' })
+    expect(new_messages.map((item) => item.message_origin ?? item.type)).toEqual([
+      'message',
+      'web_search_call',
+      'file_search_call',
+      'message',
+      'web_search_preservation',
+      'file_search_preservation',
+    ])
+    const [, , , answer, web, file] = new_messages
+    expect(answer?.citations).toEqual([{ ...citation, method: 'direct_file' }])
+    expect(web).toMatchObject({
+      role: 'system',
+      type: 'message',
+      agent: 'Assistant',
+      callerAgent: null,
+      content:
+        '[WEB_SEARCH_RESULTS] Tool Call ID: ws_1\nTool Type: web_search\nSearch Results:\nHere it is\nSources:\nhttps://a.example\n',
+    })
+    expect(Object.keys(web ?? {})).not.toContain('agent_run_id')
+    expect(file?.content).toBe(
+      '[SEARCH_RESULTS] Tool Call ID: fs_1\nTool Type: file_search\nFile 1: file-1\nContent: First passage\n\nFile 2: file-2\nContent: Second\n\n',
+    )
+    await ask({ message: 'And?', chat_history: new_messages })
+    const input = upstream.seen.at(-1)?.body.input as Json[]
+    expect(input.slice(4, 6)).toEqual([
+      { role: 'system', type: 'message', content: web?.content },
+      { role: 'system', type: 'message', content: file?.content },
+    ])
+    expect(input[3]).not.toHaveProperty('citations')
+  }
+})
+
+test('tools give texts, values, lists, images and files to the model', async () => {
+  promise('F1')
+  const png = new Uint8Array([1, 2, 3])
+  const results: { [name: string]: unknown } = {
+    text: 'plain',
+    value: { a: 1 },
+    list: [1, 'two'],
+    nothing: undefined,
+    helpers: [
+      'A chart:',
+      toolOutputImage({ data: png, mediaType: 'image/webp', detail: 'low' }),
+      toolOutputFile({ fileId: 'file-1' }),
+      toolOutputText('and words'),
+    ],
+    sdk: [
+      { type: 'text', text: 'Look' },
+      { type: 'image', image: { url: 'https://a.example/x.png' }, detail: 'high' },
+      { type: 'image', image: { fileId: 'file-2' } },
+      { type: 'file', file: { data: 'QUJD', mediaType: 'text/csv', filename: 'a.csv' } },
+      { type: 'file', file: { url: 'https://a.example/a.pdf' } },
+      { type: 'input_image', image: { id: 'file-3' } },
+    ],
+    wire: [{ type: 'input_image', image_url: 'https://a.example/y.png', extra: 1 }],
+    data: { type: 'file', id: 'f1', url: '/a/b.txt' },
+  }
+  const names = Object.keys(results)
+  await useUpstream((_body, index) =>
+    index === 0 ? { calls: names.map((name) => ({ name, arguments: {} })) } : { text: 'ok' },
+  )
+  const tools = names.map((name) => tool({ name, execute: () => results[name] }))
+  const heard: unknown[] = []
+  const hooks: RunHooks = { onToolEnd: (_context, _agent, _call, output) => heard.push(output) }
+  const { newMessages } = await agent({ tools, hooks }).getResponse('go')
+  const outputs = Object.fromEntries(outputsOf(newMessages).map((output, index) => [names[index], output]))
+  expect(outputs).toEqual({
+    text: 'plain',
+    value: '{"a":1}',
+    list: '[1,"two"]',
+    nothing: '',
+    helpers: [
+      { type: 'input_text', text: 'A chart:' },
+      { type: 'input_image', image_url: 'data:image/webp;base64,AQID', detail: 'low' },
+      { type: 'input_file', file_id: 'file-1' },
+      { type: 'input_text', text: 'and words' },
+    ],
+    sdk: [
+      { type: 'input_text', text: 'Look' },
+      { type: 'input_image', image_url: 'https://a.example/x.png', detail: 'high' },
+      { type: 'input_image', file_id: 'file-2' },
+      { type: 'input_file', file_data: 'data:text/csv;base64,QUJD', filename: 'a.csv' },
+      { type: 'input_file', file_url: 'https://a.example/a.pdf' },
+      { type: 'input_image', file_id: 'file-3' },
+    ],
+    wire: results.wire,
+    data: JSON.stringify(results.data),
+  })
+  expect(heard).toContainEqual(outputs.helpers)
+  expect(() => toolOutputImage({})).toThrow(/needs a url/)
+})
+
+test('parameters may come from any Standard Schema library that can tell its JSON Schema', async () => {
+  promise('F5')
+  // zod's own implementation of the interface, without being a zod object: what another library would give.
+  const standard = (schema: z.ZodType): StandardSchema<{ n: number }> => ({ '~standard': schema['~standard'] as never })
+  const double = tool({
+    name: 'double',
+    parameters: standard(
+      z.object({
+        n: z
+          .int()
+          .min(2)
+          .refine((n) => n % 2 === 0, 'has to be even'),
+      }),
+    ),
+    execute: ({ n }) => n * 2,
+  })
+  expect(double.parameters).toMatchObject({
+    type: 'object',
+    properties: { n: { type: 'integer', minimum: 2 } },
+    required: ['n'],
+    additionalProperties: false,
+  })
+  const late = tool({
+    name: 'late',
+    parameters: {
+      '~standard': {
+        version: 1,
+        vendor: 'mine',
+        validate: async (value: unknown) => ({ value }),
+        jsonSchema: { input: () => ({ type: 'object' }) },
+      },
+    },
+    execute: () => '',
+  })
+  await useUpstream((_body, index) =>
+    index === 0
+      ? { calls: [{ n: 4 }, { n: '6' }, { n: 3 }].map((args) => ({ name: 'double', arguments: args })) }
+      : index === 1
+        ? call('late')
+        : { text: 'ok' },
+  )
+  const { newMessages } = await agent({ tools: [double, late] }).getResponse('go')
+  expect(outputsOf(newMessages)).toEqual([
+    '8',
+    '12',
+    'Error: n: has to be even',
+    expect.stringMatching(/asynchronously/),
+  ])
+  const { url } = await startServer({ tools: [double] })
+  const refused = await post(`${url}/tool/double`, { n: 3 })
+  expect([refused.status, await refused.json()]).toMatchObject([
+    422,
+    { detail: [{ loc: ['body', 'n'], type: 'value_error' }] },
+  ])
+  expect(() => tool({ name: 'x', parameters: standard(z.string()), execute: () => '' })).toThrow(/describe an object/)
+  const half = { '~standard': { version: 1, vendor: 'old', validate: () => ({ value: 1 }) } }
+  expect(() => tool({ name: 'x', parameters: half, execute: () => '' })).toThrow(/can tell its JSON Schema/)
+})
+
+test("a tool class's rules for fields and for all of them go back to the model in their own words", async () => {
+  promise('F5')
+  class Book extends BaseTool.define({
+    from: z.string().refine((day) => day.includes('-'), 'has to be a date'),
+    to: z.string(),
+  }) {
+    static override description = 'Books.'
+    static override refine({ from, to }: { from: string; to: string }) {
+      if (to < from) return 'the stay ends before it begins'
+      if (to === from) throw new Error('stay one night at least')
+      return undefined
+    }
+    run() {
+      return `${this.from} to ${this.to}`
+    }
+  }
+  const stays = [
+    { from: '2026-01-01', to: '2026-01-03' },
+    { from: 'soon', to: '2026-01-03' },
+    { from: '2026-01-04', to: '2026-01-03' },
+    { from: '2026-01-03', to: '2026-01-03' },
+    { from: 'soon' },
+  ]
+  await useUpstream((_body, index) =>
+    index === 0 ? { calls: stays.map((args) => ({ name: 'Book', arguments: args })) } : { text: 'ok' },
+  )
+  const { newMessages } = await agent({ tools: [Book] }).getResponse('go')
+  expect(outputsOf(newMessages)).toEqual([
+    '2026-01-01 to 2026-01-03',
+    'Error: from: has to be a date',
+    'Error: the stay ends before it begins',
+    'Error: stay one night at least',
+    expect.stringMatching(/^Error: the arguments for tool "Book" do not fit\. .*to: Field required/),
+  ])
+  const { url } = await startServer({ tools: [Book] })
+  const refused = (await (await post(`${url}/tool/Book`, stays[2])).json()) as { detail: Json[] }
+  expect(refused.detail).toMatchObject([{ type: 'value_error', loc: ['body'] }])
+})
+
+test('a class without a description warns, and one with Python settings says where they go', async () => {
+  promise('F5')
+  class Silent extends BaseTool.define({}) {
+    run() {
+      return ''
+    }
+  }
+  const warned = new Promise<string>((resolve) => {
+    const listen = ({ message }: Error) => message.includes('Silent') && resolve(message)
+    process.on('warning', listen)
+    onTestFinished(() => void process.off('warning', listen))
+  })
+  agent({ tools: [Silent] })
+  expect(await warned).toMatch(/Silent has no description/)
+  class Old extends BaseTool.define({}) {
+    static override description = 'Old.'
+    static ToolConfig = { strict: true }
+    run() {
+      return ''
+    }
+  }
+  expect(() => agent({ tools: [Old] })).toThrow(/static toolConfig/)
+})
+
+test('a tool choice that forces a tool holds until one was used, so that a run ends', async () => {
+  promise('F1')
+  const upstream = await useUpstream((body) =>
+    body.tool_choice === 'required' ? call('look') : { text: `choice ${body.tool_choice}` },
+  )
+  const tools = [tool({ name: 'look', execute: () => 'seen' })]
+  const modelSettings = { toolChoice: 'required' }
+  const { finalOutput } = await agent({ tools, modelSettings }).getResponse('go')
+  expect(finalOutput).toBe('choice undefined')
+  expect(upstream.seen.map(({ body }) => body.tool_choice)).toEqual(['required', undefined])
+  const stubborn = agent({ tools, modelSettings, resetToolChoice: false }).getResponse('go', { maxTurns: 3 })
+  await expect(stubborn).rejects.toMatchObject({ code: 'TURN_LIMIT' })
+})
+
+test("a tool's output can be the answer, with guardrails and structure as for any other", async () => {
+  promise('F1')
+  await useUpstream((body) =>
+    (body.input as Json[]).length === 1
+      ? { calls: ['look', 'sum'].map((name) => ({ name, arguments: {} })) }
+      : { text: 'asked again' },
+  )
+  const tools = [tool({ name: 'look', execute: () => 'seen' }), tool({ name: 'sum', execute: () => ({ total: 3 }) })]
+  const answer = async (options: Partial<AgentOptions>) => {
+    const { url } = await startServer({ agencies: { solo: new Agency(agent({ tools, ...options })) } })
+    const frames = await allFrames(`${url}/solo/get_response_stream`, { message: 'go' })
+    const body = (await (await post(`${url}/solo/get_response`, { message: 'go' })).json()) as {
+      response: unknown
+      new_messages: Json[]
+    }
+    const types = (items: readonly Json[]) => items.map((item) => item.type)
+    expect(types(final(frames).new_messages)).toEqual(types(body.new_messages))
+    return body.response
+  }
+  expect(await answer({})).toBe('asked again')
+  expect(await answer({ toolUseBehavior: 'stop_on_first_tool' })).toBe('seen')
+  expect(await answer({ toolUseBehavior: { stopAtToolNames: ['sum'] } })).toBe('{"total":3}')
+  expect(await answer({ toolUseBehavior: { stopAtToolNames: ['none'] } })).toBe('asked again')
+  const outputType = z.object({ total: z.number() })
+  expect(await answer({ toolUseBehavior: { stopAtToolNames: ['sum'] }, outputType })).toEqual({ total: 3 })
+  const pick: AgentOptions['toolUseBehavior'] = (context, results) => ({
+    isFinalOutput: results.length === 2,
+    finalOutput: `${context.currentAgentName}: ${results.map(({ name }) => name)}`,
+  })
+  expect(await answer({ toolUseBehavior: pick })).toBe('Assistant: look,sum')
+  const outputGuardrails = [(output: unknown) => ({ tripwire: output === 'seen', guidance: 'Say more.' })]
+  expect(await answer({ toolUseBehavior: 'stop_on_first_tool', outputGuardrails })).toBe('asked again')
+  expect(() => agent({ toolUseBehavior: 'stop' as never })).toThrow(/toolUseBehavior of agent "Assistant"/)
+})
+
+test('a tool is offered while it is enabled, and an agent answers alone, each time anew', async () => {
+  promise('F1')
+  const upstream = await useUpstream((_body, index) => (index === 0 ? call('open') : { text: `turn ${index}` }))
+  const gate = tool({
+    name: 'gated',
+    isEnabled: (context, { name }) => name === 'Assistant' && context.get('open') === true,
+    execute: () => '',
+  })
+  const open = tool({ name: 'open', execute: (_input, context) => context.set('open', true) })
+  const solo = agent({ tools: [gate, open] })
+  const { finalOutput } = await solo.getResponse('go', { contextOverride: { open: false } })
+  expect(finalOutput).toBe('turn 1')
+  const offered = upstream.seen.map(({ body }) => (body.tools as Json[]).map((entry) => entry.name))
+  expect(offered).toEqual([['open'], ['gated', 'open']])
+  let text = ''
+  for await (const piece of solo.getResponseStream('again').textStream()) text += piece
+  expect(text).toBe('turn 2')
+  expect(upstream.seen[2]?.body.input).toHaveLength(1)
+  expect(solo.clone({ description: 'Copy' })).toBeInstanceOf(Agent)
+})
+
+test('options by other names get an error that names theirs, for agents, agencies and tools', () => {
+  promise('F1', 'A12')
+  const wrong = (make: () => unknown) => expect(make)
+  const option = (name: string) => ({ [name]: 1 })
+  for (const [name, place] of [
+    ['model_settings', 'here it is written "modelSettings"'],
+    ['tool_use_behavior', 'here it is written "toolUseBehavior"'],
+    ['max_prompt_tokens', 'truncation'],
+    ['truncation_strategy', 'modelSettings: { truncation }'],
+    ['return_input_guardrail_errors', 'raiseInputGuardrailError, with the opposite value'],
+    ['throw_input_guardrail_error', 'raiseInputGuardrailError'],
+    ['tool_resources', 'fileSearch'],
+    ['tools_folder', 'import the tools'],
+    ['files_folder', 'fileSearch({ vectorStoreIds })'],
+    ['schemas_folder', 'one tool({ parameters, execute })'],
+    ['send_message_tool_class', 'communicationFlows'],
+    ['handoffs', 'Handoff'],
+    ['refresh_from_id', 'loadThreads'],
+    ['frobnicate', 'no option "frobnicate" in this version. Known options: name,'],
+  ] as const)
+    wrong(() => agent(option(name))).toThrow(place)
+  for (const [name, place] of [
+    ['load_threads_callback', 'here that is loadThreads'],
+    ['save_threads_callback', 'here that is saveThreads'],
+    ['communication_flows', 'here it is written "communicationFlows"'],
+    ['agency_chart', 'communicationFlows'],
+    ['shared_tools_folder', 'sharedTools'],
+    ['frobnicate', 'no option "frobnicate"'],
+  ] as const)
+    wrong(() => new Agency(agent(), option(name))).toThrow(place)
+  for (const [name, place] of [
+    ['name_override', 'here that is name'],
+    ['strict_mode', 'here that is strict'],
+    ['one_call_at_a_time', 'here it is written "oneCallAtATime"'],
+    ['needsApproval', 'a check inside execute'],
+    ['on_invoke_tool', 'execute(input, context)'],
+  ] as const)
+    wrong(() => tool({ name: 'x', execute: () => '', ...option(name) })).toThrow(place)
+  expect(() => agent({ tools: [String as never] })).toThrow(/"String" is no tool/)
+})
+
+test('tools that a provider runs, and the keys in them, do not go to an address that a caller names', async () => {
+  promise('C13')
+  const edge = createModelEdge({ apiKey: 'sk-server', baseURL: undefined, trustedModelOrigins: [], log: () => {} })
+  const own = await edge.provider()
+  const foreign = await edge.provider({ base_url: 'https://1.1.1.1/v1' })
+  expect([own, foreign].map((provider) => provider.model('gpt-4.1', 'A').runsHostedTools)).toEqual([true, false])
+})
