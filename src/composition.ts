@@ -226,6 +226,8 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
     for (const origin of options[name] ?? [])
       if (URL.parse(origin) === null)
         throw invalidOption(`${name} has "${origin}", which is no address such as "https://gateway.example.com".`)
+  if (options.playground && options.enableAgui)
+    throw invalidOption('The playground does not speak AG-UI: leave out playground or enableAgui.')
   const dirs: unknown = options.allowedLocalFileDirs ?? []
   if (!Array.isArray(dirs) || dirs.some((entry) => typeof entry !== 'string' || entry === ''))
     throw invalidOption('allowedLocalFileDirs is a list of directories such as ["/srv/uploads", "~/shared"].')

@@ -106,6 +106,10 @@ test('the page is open beside a token, what it asks of the API is not', async ()
   for (const path of ['/openapi.json', '/team/get_metadata']) expect((await app.inject(path)).statusCode).toBe(401)
 })
 
+test('it is refused beside AG-UI, which it does not speak', async () => {
+  await expect(build({ playground: true, enableAgui: true })).rejects.toThrow(/leave out playground or enableAgui/)
+})
+
 test('an agency may be called as the folder of the files is', async () => {
   const app = await build({ playground: true, agencies: { playground: team() } })
   const asked = { method: 'POST', url: '/playground/get_response', payload: { message: 'Hello' } } as const

@@ -4,8 +4,9 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { agency as starter } from '../../examples/starter/agency.ts'
 import { agencySwarm } from '../../src/fastify.ts'
-import { ask, findBarriers, launchChromium, nextRequest, openPage, openPlayground } from './chromium.ts'
 import { startLab } from './lab.ts'
+import { launchChromium } from './launch.ts'
+import { ask, findBarriers, nextRequest, openPage, openPlayground } from './page.ts'
 
 let browser: Browser
 beforeAll(async () => {

@@ -1,17 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { expect, onTestFinished } from 'vitest'
 import { agency as starter } from '../../examples/starter/agency.ts'
 import type { ServeOptions } from '../../src/index.ts'
 import { startServer } from '../support/client.ts'
-
-/** Nothing of the browser's own may look for a network. */
-const FLAGS =
-  '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
-
-export const launchChromium = (): Promise<Browser> =>
-  chromium.launch({ executablePath: process.env.CHROMIUM ?? 'chromium', args: FLAGS.split(' ') })
 
 export interface OpenOptions extends BrowserContextOptions {
   serve?: Partial<ServeOptions>

@@ -1,0 +1,8 @@
+import { type Browser, chromium } from 'playwright-core'
+
+/** Nothing of the browser's own may look for a network. */
+const FLAGS =
+  '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
+
+export const launchChromium = (): Promise<Browser> =>
+  chromium.launch({ executablePath: process.env.CHROMIUM ?? 'chromium', args: FLAGS.split(' ') })
