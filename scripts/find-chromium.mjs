@@ -17,7 +17,7 @@ export function needChromium() {
   if (found !== undefined || process.getuid?.() !== 0) return found
   console.log("Installing Debian's package chromium for the browser tests ...")
   const apt = (...args) =>
-    spawnSync('apt-get', ['-qq', ...args], { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0
+    spawnSync('apt-get', ['-qq', ...args], { stdio: ['ignore', 'ignore', 'inherit'], timeout: 300_000 }).status === 0
   const packages = ['install', '-y', '--no-install-recommends', 'chromium']
   if (!apt(...packages) && apt('update')) apt(...packages)
   return findChromium()

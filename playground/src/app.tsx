@@ -6,6 +6,7 @@ import { type Conversation, followConversation, newConversation, runningTurn } f
 import { readConversationFile } from './conversation/file.ts'
 import { useBook } from './conversation/use-book.ts'
 import { InspectorPanel } from './inspector/inspector-panel.tsx'
+import { newId } from './new-id.ts'
 import { RequestPanel } from './request/request-panel.tsx'
 import { areValid } from './request/settings.ts'
 import { useSettings } from './request/use-settings.ts'
@@ -69,14 +70,14 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
   const agency = [opened?.agency, picked, names[0]].find((name) => name !== undefined && agencies.has(name)) as string
   const metadata = agencies.get(agency) as AgencyMetadata
   // A conversation joins the book with its first message.
-  const [fresh, setFresh] = useState<Conversation>(() => newConversation(crypto.randomUUID(), agency, Date.now()))
+  const [fresh, setFresh] = useState<Conversation>(() => newConversation(newId(), agency, Date.now()))
   const conversation = opened !== undefined && agencies.has(opened.agency) ? opened : { ...fresh, agency }
   const running = runningTurn(conversation)
   const runs = useMemo(() => conversation.turns.map((turn) => turn.run), [conversation.turns])
 
   const begin = (name = agency) => {
     setPicked(name)
-    setFresh(newConversation(crypto.randomUUID(), name, Date.now()))
+    setFresh(newConversation(newId(), name, Date.now()))
     dispatch({ type: 'open', id: undefined })
     setInspected(undefined)
     setView('chat')
@@ -132,7 +133,7 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
           }}
           onRemove={(id) => dispatch({ type: 'remove', id })}
           onImport={(text) => {
-            const about = { agency, served: names, newId: () => crypto.randomUUID(), at: Date.now() }
+            const about = { agency, served: names, newId, at: Date.now() }
             dispatch({ type: 'add', conversation: readConversationFile(text, about) })
             setView('chat')
           }}

@@ -1,4 +1,5 @@
 import { type ButtonHTMLAttributes, type ReactNode, type Ref, useEffect, useRef, useState } from 'react'
+import { copyText } from './copy.ts'
 import { Icon, type IconName } from './icons.tsx'
 
 type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement>
@@ -19,7 +20,7 @@ export function CopyButton({ label, text, icon = 'copy' }: { label: string; text
     return () => clearTimeout(timer)
   }, [state])
   const copy = () =>
-    navigator.clipboard.writeText(text()).then(
+    copyText(text()).then(
       () => setState('copied'),
       () => setState('failed'),
     )

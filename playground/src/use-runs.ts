@@ -2,6 +2,7 @@ import { type CancelMode, type Client, ClientError, type RequestBody } from 'age
 import { type Dispatch, useCallback, useRef } from 'react'
 import type { BookAction } from './conversation/book.ts'
 import { type Conversation, historyOf, type Input } from './conversation/conversation.ts'
+import { newId } from './new-id.ts'
 import { type Settings, settingsBody } from './request/settings.ts'
 import { describeFailure } from './run/failure.ts'
 import { type LiveRun, startRun } from './run/follow.ts'
@@ -20,7 +21,7 @@ export function useRuns({ client, dispatch, onLocked }: Running) {
   const ask = useCallback(
     (conversation: Conversation, input: Input, settings: Settings) => {
       const { id, agency } = conversation
-      const turnId = crypto.randomUUID()
+      const turnId = newId()
       const request = toRequest(conversation, input, settings)
       dispatch({ type: 'talk', id, action: { type: 'ask', turnId, input, at: Date.now() } })
       dispatch({ type: 'record', turnId, agency, request })

@@ -9,9 +9,7 @@ const ASSETS = new URL('../../assets/playground/', import.meta.url)
 const FOR_EVER = 'max-age=31536000, immutable'
 /** Styles come from files, pictures from messages, and no text ever becomes markup. */
 const HEADERS = {
-  ...pageHeaders(
-    "style-src 'self'; img-src 'self' data: blob:; require-trusted-types-for 'script'; trusted-types 'none'",
-  ),
+  ...pageHeaders("style-src 'self'; img-src 'self' data:; require-trusted-types-for 'script'; trusted-types 'none'"),
   'cache-control': 'no-cache',
 }
 const compress = promisify(gzip)

@@ -68,14 +68,19 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 interface Axe {
   axe: {
-    run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }>
+    run(options: object): Promise<{
+      violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[]
+    }>
   }
 }
 
-/** What axe finds that is serious. */
-export async function findBarriers(page: Page): Promise<string[]> {
+/** What axe finds that is serious, by these rules or by all. */
+export async function findBarriers(page: Page, rules?: readonly string[]): Promise<string[]> {
   await page.evaluate(AXE)
-  const violations = await page.evaluate(async () => (await (globalThis as unknown as Axe).axe.run()).violations)
+  const violations = await page.evaluate(
+    async (options) => (await (globalThis as unknown as Axe).axe.run(options)).violations,
+    { resultTypes: ['violations'], ...(rules === undefined ? {} : { runOnly: rules }) },
+  )
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join(' | ')}`)

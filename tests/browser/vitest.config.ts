@@ -8,7 +8,7 @@ export default defineConfig({
   root: resolve(import.meta.dirname, '../..'),
   test: {
     include: ['tests/browser/*.test.ts'],
-    testTimeout: 20_000,
+    testTimeout: 40_000,
     hookTimeout: 20_000,
     expect: { requireAssertions: true },
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],

@@ -57,8 +57,6 @@ const Said = memo(function Said({ entry, named }: { entry: SaidEntry; named: boo
       )
     case 'error':
       return <Notice sentence={entry.text} wayOut={entry.agent === null ? FAILED_WAY_OUT : undefined} />
-    case 'note':
-      return <p className="note">{entry.text}</p>
     default:
       return entry satisfies never
   }

@@ -7,10 +7,10 @@ export function AddressForm({ onAdd, onClose }: { onAdd: (name: string, url: str
   const fileName = name.trim() || nameIn(url)
   const add = () => url.trim() !== '' && onAdd(fileName, url.trim())
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === 'Escape') onClose()
-    if (event.key !== 'Enter') return
+    if (event.key !== 'Escape' && event.key !== 'Enter') return
     event.preventDefault()
-    add()
+    if (event.key === 'Enter') add()
+    else onClose()
   }
   return (
     // biome-ignore lint/a11y/useSemanticElements: a form cannot stand inside a form

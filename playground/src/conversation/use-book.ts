@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useReducer, useRef, useState } from 'react'
+import { tab } from '../kept.ts'
 import { BASE_URL } from '../server.ts'
 import { emptyBook, turnPage } from './book.ts'
 import type { Conversation } from './conversation.ts'
@@ -34,7 +35,7 @@ export function useBook() {
       const conversations = await opened.load()
       for (const conversation of conversations) saved.current.set(conversation.id, conversation)
       store.current = opened
-      dispatch({ type: 'loaded', conversations, openId: sessionStorage.getItem(OPEN) ?? undefined })
+      dispatch({ type: 'loaded', conversations, openId: tab.read(OPEN) })
     }
     open()
       .catch(() => setProblem('This browser keeps nothing here (a private window?): conversations go with the page.'))
@@ -54,9 +55,7 @@ export function useBook() {
     return () => removeEventListener('pagehide', save)
   }, [save])
   useEffect(() => {
-    if (!loaded) return
-    if (openId === undefined) sessionStorage.removeItem(OPEN)
-    else sessionStorage.setItem(OPEN, openId)
+    if (loaded) tab.write(OPEN, openId)
   }, [openId, loaded])
 
   return { book, dispatch, loaded, problem }

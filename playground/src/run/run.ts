@@ -16,7 +16,6 @@ export type Entry =
   | CallEntry
   | { kind: 'handoff'; id: string; from: string; to: string | undefined }
   | { kind: 'error'; id: string; agent: string | null; text: string }
-  | { kind: 'note'; id: string; text: string }
 
 /** `cut`: the run was over before this was complete. */
 export type EntryState = 'open' | 'complete' | 'cut'

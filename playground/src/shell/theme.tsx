@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react'
 import { IconButton } from '../controls.tsx'
+import { browser } from '../kept.ts'
 
 const THEMES = ['system', 'light', 'dark'] as const
 type Theme = (typeof THEMES)[number]
@@ -8,11 +9,11 @@ const ICONS = { system: 'screen', light: 'sun', dark: 'moon' } as const
 
 /** Light, dark, or as the system says; kept in this browser. */
 export function ThemeButton() {
-  const [theme, setTheme] = useState<Theme>(() => THEMES.find((name) => name === localStorage.getItem(KEY)) ?? 'system')
+  const [theme, setTheme] = useState<Theme>(() => THEMES.find((name) => name === browser.read(KEY)) ?? 'system')
   useEffect(() => {
     if (theme === 'system') delete document.documentElement.dataset.theme
     else document.documentElement.dataset.theme = theme
-    localStorage.setItem(KEY, theme)
+    browser.write(KEY, theme)
   }, [theme])
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] as Theme
   return (
