@@ -6,6 +6,12 @@ import { agency as starter } from '../../examples/starter/agency.ts'
 import type { ServeOptions } from '../../src/index.ts'
 import { startServer } from '../support/client.ts'
 
+export const WEATHER = 'Ask the Researcher about the weather in Paris'
+export const ORDER = 'I want to talk to Support about order 1234'
+
+/** The last that was said in front of the user. */
+export const answer = (page: Page) => page.locator('.turn').last().locator('.said').last()
+
 export interface OpenOptions extends BrowserContextOptions {
   serve?: Partial<ServeOptions>
   /** Pieces of console errors that this test provokes. */

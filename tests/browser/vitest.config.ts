@@ -10,6 +10,7 @@ export default defineConfig({
     include: ['tests/browser/*.test.ts'],
     testTimeout: 40_000,
     hookTimeout: 20_000,
+    maxWorkers: 2,
     expect: { requireAssertions: true },
     reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
   },
