@@ -9,6 +9,7 @@ import { createFileDesk } from './files/desk.ts'
 import { DEFAULT_FILE_LIMITS } from './files/ledger.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, type ModelEdge } from './models/provider.ts'
+import { keysIn } from './models/providers.ts'
 import { attachFiles, namesFiles } from './runs/attach-files.ts'
 import { namingProvider } from './runs/chat-name.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
@@ -175,10 +176,8 @@ export class Agency extends AgencyGraph {
   }
 
   #models(): ModelEdge {
-    const { OPENAI_API_KEY, OPENAI_BASE_URL } = process.env
     this.#edge ??= createModelEdge({
-      apiKey: OPENAI_API_KEY || undefined,
-      baseURL: OPENAI_BASE_URL || undefined,
+      env: { ...process.env },
       trustedModelOrigins: [],
       log: (text) => console.warn(text),
     })
@@ -206,7 +205,7 @@ async function withFiles(plan: RunPlan, options: RunOptions): Promise<RunPlan> {
 }
 
 function createHub(): Hub {
-  const redact = createRedactor([process.env.OPENAI_API_KEY])
+  const redact = createRedactor(keysIn(process.env))
   return new Hub({
     slowReaderBytes: 4 * 1024 * 1024,
     idleTimeoutMs: 75_000,

@@ -1,17 +1,10 @@
 import { AgencyGraph } from './agency/agency.ts'
-import {
-  duplicateName,
-  errorText,
-  factoryFailed,
-  invalidOption,
-  missingApiKey,
-  nothingToServe,
-  shuttingDown,
-} from './errors.ts'
+import { duplicateName, errorText, factoryFailed, invalidOption, nothingToServe, shuttingDown } from './errors.ts'
 import { createFileDesk } from './files/desk.ts'
 import { DEFAULT_FILE_LIMITS, type FileLimits } from './files/ledger.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
-import { createModelEdge, describeModel } from './models/provider.ts'
+import { createModelEdge } from './models/provider.ts'
+import { keysIn } from './models/providers.ts'
 import { type Moved, refuseUnknown } from './options.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
@@ -44,7 +37,7 @@ export interface BuildOptions {
   enableLogging?: boolean
   /** Where those logs are kept. Default `activity-logs`. */
   logsDir?: string
-  /** Start without OPENAI_API_KEY although an agent needs it: every request then has to bring `client_config.api_key`. Default false. */
+  /** Start without the keys that agents need: every request then has to bring `client_config.api_key` or `litellm_keys`. Default false. */
   keyPerRequest?: boolean
   /** The stream endpoint speaks AG-UI; `get_response` and `cancel_response_stream` are then not there. Default false. */
   enableAgui?: boolean
@@ -122,14 +115,15 @@ const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', '
 /**
  * Everything behind the routes, made from options and environment.
  * @param more names of options that the caller handles itself
- * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, FACTORY_FAILED
+ * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, MODEL_NOT_SUPPORTED, PROVIDER_NOT_INSTALLED,
+ *   FACTORY_FAILED
  */
 export async function createServices(options: BuildOptions, more: readonly string[] = []) {
   checkOptions(options, more)
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const env = process.env
   const token = env[options.appTokenEnv ?? 'APP_TOKEN'] || undefined
-  const redact = createRedactor([token, env.OPENAI_API_KEY])
+  const redact = createRedactor([token, ...keysIn(env)])
   const logError = (error: unknown, mask = (text: string) => text) => console.error(redact(mask(describe(error))))
   const tools = (options.tools ?? []).map(asFunctionTool)
   const agencies = await Promise.all(
@@ -144,7 +138,6 @@ export async function createServices(options: BuildOptions, more: readonly strin
     'tools are',
     tools.map((tool) => tool.name),
   )
-  if (!env.OPENAI_API_KEY && options.keyPerRequest !== true) for (const { preview } of agencies) requireKeyless(preview)
   const log = (message: string, error: unknown, mask?: (text: string) => string) =>
     logError(new Error(message, { cause: error }), mask)
   const hub = new Hub({
@@ -159,11 +152,12 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const warn = (message: string) => console.warn(redact(message))
   const price = createPricer(options.prices, warnOnce(warn))
   const models = createModelEdge({
-    apiKey: env.OPENAI_API_KEY || undefined,
-    baseURL: env.OPENAI_BASE_URL || undefined,
+    env: { ...env },
     trustedModelOrigins: options.trustedModelOrigins ?? [],
     log: warn,
   })
+  for (const { preview } of agencies)
+    for (const { name, model } of preview.agents) await models.check(model, name, options.keyPerRequest === true)
   const files = createFileDesk({
     limits,
     allowedLocalFileDirs: options.allowedLocalFileDirs,
@@ -254,13 +248,6 @@ async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Pro
 function refuseTwins(kind: string, names: readonly string[]): void {
   const twin = names.find((name, index) => names.indexOf(name) !== index)
   if (twin !== undefined) throw duplicateName(`Two ${kind} served under the name "${twin}". Rename one of them.`)
-}
-
-function requireKeyless(agency: AgencyGraph): void {
-  for (const { name, model } of agency.agents) {
-    const custom = typeof model === 'object' && !('kind' in model)
-    if (!custom && model !== 'demo') throw missingApiKey(name, describeModel(model))
-  }
 }
 
 /** What a caller may know about a provider's error. */

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'AGENT_FROZEN'
   | 'MISSING_API_KEY'
   | 'MODEL_NOT_SUPPORTED'
+  | 'PROVIDER_NOT_INSTALLED'
   | 'INVALID_TOOL'
   | 'INVALID_REQUEST'
   | 'EMPTY_MESSAGE'
@@ -92,17 +93,46 @@ export const filesNeedKey = (agent: string) =>
   )
 
 // ---- models
-export const missingApiKey = (agent: string, model: string) =>
-  new AgencyError(
+/** @param provider whose key is missing, and the variables that may hold it; default: OpenAI */
+export const missingApiKey = (
+  agent: string,
+  model: string,
+  { provider, variables }: { provider: string; variables: readonly string[] },
+) => {
+  const names = variables.join(' or ')
+  const ways =
+    provider === 'openai'
+      ? `Set ${names}, or give the agent model: "demo" to try things out offline.`
+      : `Set ${names}, or let every request bring its own key in client_config.litellm_keys.${provider} and start with keyPerRequest: true.`
+  return new AgencyError(
     'MISSING_API_KEY',
     500,
-    `Agent "${agent}" uses the model "${model}", but OPENAI_API_KEY is not set. Set OPENAI_API_KEY, or give the agent model: "demo" to try things out offline.`,
+    `Agent "${agent}" uses the model "${model}", but ${names} is not set. ${ways}`,
   )
-export const providerNotSupported = (model: string, agent: string) =>
+}
+export const providerNotSupported = (model: string, agent: string, known: readonly string[]) =>
   new AgencyError(
     'MODEL_NOT_SUPPORTED',
     500,
-    `The model "${model}" of agent "${agent}" is not supported in this version. Reach it through an OpenAI-compatible address: OPENAI_BASE_URL, or client_config.base_url in the request.`,
+    `The model "${model}" of agent "${agent}" is of no provider that is known here. Known: ${known.join(', ')}. Others are reached through an OpenAI-compatible address: OPENAI_BASE_URL, or client_config.base_url in the request.`,
+  )
+export const providerAddressMissing = (model: string, agent: string, variable: string) =>
+  new AgencyError(
+    'MODEL_NOT_SUPPORTED',
+    500,
+    `The model "${model}" of agent "${agent}" has no address of its own. Set ${variable}, or name it in the request: client_config.base_url.`,
+  )
+export const languageModelVersion = (model: string, agent: string, version: string) =>
+  new AgencyError(
+    'MODEL_NOT_SUPPORTED',
+    500,
+    `The model "${model}" of agent "${agent}" is an AI SDK model of specification "${version}"; here it has to be "v4" (AI SDK 7). Install a newer version of its package.`,
+  )
+export const providerNotInstalled = (model: string, agent: string, packageName: string) =>
+  new AgencyError(
+    'PROVIDER_NOT_INSTALLED',
+    500,
+    `The model "${model}" of agent "${agent}" needs the package ${packageName}, which is not installed. Install it: npm install ${packageName}`,
   )
 export const modelFailed = (message: string, cause?: unknown) =>
   new AgencyError('MODEL_FAILED', 502, message, cause === undefined ? undefined : { cause })

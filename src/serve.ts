@@ -29,7 +29,8 @@ export interface RunningServer {
 
 /**
  * The Fastify instance of a server, not listening.
- * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, FACTORY_FAILED
+ * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, MODEL_NOT_SUPPORTED, PROVIDER_NOT_INSTALLED,
+ *   FACTORY_FAILED
  */
 export async function buildApp(options: ServeOptions): Promise<FastifyInstance> {
   return (await build(options)).app
@@ -94,9 +95,7 @@ async function build(options: ServeOptions) {
 function banner(url: string, { services: { agencies, tools }, token, playground }: ShellOptions): string {
   const lines = [`agency-swarm-js ${VERSION} is listening on ${url}`, '']
   for (const { path, preview } of agencies) {
-    const models = new Set(
-      preview.agents.map((agent) => (typeof agent.model === 'object' ? agent.model.name : describeModel(agent.model))),
-    )
+    const models = new Set(preview.agents.map((agent) => describeModel(agent.model)))
     const demo = models.has('demo') ? ' (demo: offline answers, no real model)' : ''
     lines.push(`  /${path}  ${preview.agentNames.join(', ')}  model: ${[...models].join(', ')}${demo}`)
   }

@@ -70,7 +70,7 @@ function checkKeys(): Finding[] {
           name: 'OPENAI_API_KEY',
           status: 'warning',
           text: 'is not set',
-          fix: 'Agents with real models need it: set it in the environment or in .env.',
+          fix: 'Agents with models of OpenAI need it: set it in the environment or in .env.',
         },
     token
       ? { name: 'APP_TOKEN', status: 'ok', text: 'is set: callers have to bring it' }

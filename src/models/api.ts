@@ -36,8 +36,12 @@ export interface ApiOptions {
   /** Made on first use, because importing the client costs start-up time. */
   client: () => Promise<OpenAI>
   name: string
+  /** What the response is said to come from and priced as. Default: `name`. */
+  label?: string | undefined
   /** `client_config.model_settings_extra_args`: merged into every body. */
   extraArgs?: JsonObject | undefined
+  /** Sent with every call. */
+  headers?: { readonly [name: string]: string } | undefined
   /** The address is a caller's: tools that a provider runs may carry keys of ours and do not go there. */
   foreign?: boolean
 }
@@ -47,16 +51,18 @@ export interface Api {
   runsHostedTools: boolean
   send(client: OpenAI, body: JsonObject, options: { signal: AbortSignal }): { asResponse(): Promise<Response> }
   buildBody(request: TurnRequest, stream: boolean): JsonObject
-  readStream(response: Response, signal: AbortSignal): AsyncIterable<EventBatch>
+  readStream(response: Response, request: TurnRequest, signal: AbortSignal): AsyncIterable<EventBatch>
   /** Undefined for an answer of another kind. */
-  readAnswer(answer: JsonObject): ModelResponse | undefined
+  readAnswer(answer: JsonObject, request: TurnRequest): ModelResponse | undefined
 }
 
 /** A Model over the `openai` client, which keeps authentication, retries and base URLs; bodies and parsing are the API's. */
-export function apiModel({ client, name, foreign = false }: ApiOptions, api: Api): Model {
+export function apiModel(options: ApiOptions, api: Api): Model {
+  const { client, name, label = name, headers: ownHeaders, foreign = false } = options
   const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
     try {
-      const headers = request.settings.extraHeaders
+      const { extraHeaders } = request.settings
+      const headers = ownHeaders === undefined ? extraHeaders : { ...extraHeaders, ...ownHeaders }
       const options = headers === undefined ? { signal } : { signal, headers }
       return await api.send(await client(), api.buildBody(request, stream), options).asResponse()
     } catch (error) {
@@ -65,17 +71,17 @@ export function apiModel({ client, name, foreign = false }: ApiOptions, api: Api
     }
   }
   return {
-    name,
+    name: label,
     runsHostedTools: api.runsHostedTools && !foreign,
     async *streamTurn(request, signal) {
-      yield* api.readStream(await call(request, true, signal), signal)
+      yield* api.readStream(await call(request, true, signal), request, signal)
     },
     async completeTurn(request, signal) {
       const answer: unknown = await (await call(request, false, signal)).json().catch((error: unknown) => {
         signal.throwIfAborted()
         throw modelFailed(`The model's answer could not be read: ${errorText(error)}`, error)
       })
-      const response = isObject(answer) ? api.readAnswer(answer) : undefined
+      const response = isObject(answer) ? api.readAnswer(answer, request) : undefined
       if (response === undefined) throw modelFailed('The model answered with something that is no answer of its API.')
       return response
     },

@@ -55,10 +55,17 @@ async function compose(run: RunState, conversation: Conversation, model: Model):
     instructions: await composeInstructions(agency.sharedInstructions, agent, ask.additionalInstructions, context),
     input: [...reminders, ...said, ...own.map(toModelItem)],
     ...(await equip(run, conversation, model)),
+    itemIds: itemIdsOf(conversation),
     ...(agent.outputType === undefined
       ? {}
       : { outputSchema: { name: 'final_output', schema: schemaOf(agent.outputType), strict: true } }),
   }
+}
+
+/** The original's names for what a provider does not name (docs/wire.md, "Messages"), counted within one `agent_run_id`. */
+function itemIdsOf({ who, own }: Conversation): NonNullable<TurnRequest['itemIds']> {
+  const prefix = `msg_${who.agentRunId}_`
+  return { prefix, from: own.filter(({ id }) => typeof id === 'string' && id.startsWith(prefix)).length }
 }
 
 /** Counts what a call has used, at the price of its own model. */

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { AgencyError } from '../errors.ts'
 import { isObject, type JsonObject } from './json.ts'
 import type { InputItem, StoredMessage } from './message.ts'
-import { detailsFromZod, type ValidationDetail, valueError } from './validation.ts'
+import { PROVIDER_NAMES } from './provider-names.ts'
+import { detailsFromZod, listed, type ValidationDetail, valueError } from './validation.ts'
 
 /** A request that cannot be understood; answered with 422 and FastAPI's body. */
 export class RequestInvalid extends AgencyError {
@@ -14,6 +15,11 @@ export class RequestInvalid extends AgencyError {
 }
 
 const text = z.string().nullish()
+const providerNames = new Set(PROVIDER_NAMES)
+const providerName = z
+  .string()
+  .refine((name) => providerNames.has(name), { error: listed(PROVIDER_NAMES) })
+  .meta({ enum: PROVIDER_NAMES })
 const BOOLEANS = new Map<unknown, boolean>([
   ...[1, '1', 'on', 't', 'true', 'y', 'yes'].map((word) => [word, true] as const),
   ...[0, '0', 'off', 'f', 'false', 'n', 'no'].map((word) => [word, false] as const),
@@ -28,8 +34,11 @@ const clientConfig = z
     base_url: text.describe("Address of an OpenAI-compatible API, instead of the server's own."),
     api_key: text.describe("Key for that API; the server's own key never goes to a base_url from a request."),
     default_headers: z.record(z.string(), z.string()).nullish().describe('Headers of every call to the model.'),
-    litellm_keys: z.record(z.string(), z.string()).nullish().describe('Provider name -> key.'),
-    model: text.describe('Model of every agent that has no Model object of its own.'),
+    litellm_keys: z
+      .record(providerName, z.string())
+      .nullish()
+      .describe('Provider -> key, for models that are named with their provider: anthropic/..., litellm/anthropic/...'),
+    model: text.describe('Model of every agent that has no model object of its own.'),
     model_settings_extra_args: z
       .record(z.string(), z.unknown())
       .nullish()
@@ -222,11 +231,6 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
     const names = agents.map((name) => `'${name}'`).join(', ')
     details.push(valueError(['body', 'recipient_agent'], `Invalid agent name. Available agents: [${names}]`, recipient))
   }
-  const later = (name: string, value: object | null | undefined, loc: string[]) => {
-    if (value && Object.keys(value).length > 0)
-      details.push(valueError(loc, `${name} is not supported in this version`, value))
-  }
-  later('client_config.litellm_keys', config?.litellm_keys, ['body', 'client_config', 'litellm_keys'])
   if (typeof config?.base_url === 'string' && !isGatewayUrl(config.base_url))
     details.push(
       valueError(
@@ -235,8 +239,9 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
         config.base_url,
       ),
     )
-  if (typeof config?.api_key === 'string' && !/^[\x21-\x7e]+$/.test(config.api_key))
-    details.push(valueError(['body', 'client_config', 'api_key'], 'api_key has to be printable ASCII', '[redacted]'))
+  for (const [loc, key] of keysOf(config))
+    if (!/^[\x21-\x7e]+$/.test(key))
+      details.push(valueError(['body', 'client_config', ...loc], 'a key has to be printable ASCII', '[redacted]'))
   for (const [name, value] of Object.entries(config?.default_headers ?? {}))
     if (
       !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ||
@@ -247,6 +252,12 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
         valueError(['body', 'client_config', 'default_headers', name], 'this header cannot be set', '[redacted]'),
       )
   return details
+}
+
+function keysOf(config: ClientConfig | null | undefined): [loc: string[], key: string][] {
+  const { api_key, litellm_keys } = config ?? {}
+  const own = Object.entries(litellm_keys ?? {}).map(([name, key]): [string[], string] => [['litellm_keys', name], key])
+  return [...(typeof api_key === 'string' ? [[['api_key'], api_key] as [string[], string]] : []), ...own]
 }
 
 const FORBIDDEN_HEADER =
@@ -270,6 +281,7 @@ export function secretsOf(config: ClientConfig | null | undefined): string[] {
 /** Secrets of a request are not echoed in its 422 (docs/wire.md, "Errors"). */
 export function redactSecrets(detail: ValidationDetail): ValidationDetail {
   const [, field, inner] = detail.loc
+  if (detail.loc.at(-1) === '[key]') return detail // a name, which stands in the location too
   const secret =
     field === 'user_context' ||
     (field === 'client_config' && /^(api_key|litellm_keys|default_headers)$/.test(String(inner)))

@@ -11,6 +11,14 @@ export interface ValidationDetail {
 
 type Loc = readonly (string | number)[]
 
+const SHOULD_BE = 'Input should be '
+/** The sentence that lists what would have been right. */
+export const listed = (names: readonly string[]): string =>
+  `${SHOULD_BE}${names
+    .map((name) => `'${name}'`)
+    .join(', ')
+    .replace(/, (?=[^,]*$)/, ' or ')}`
+
 export const missing = (loc: Loc, input: unknown): ValidationDetail => ({
   type: 'missing',
   loc: [...loc],
@@ -62,6 +70,11 @@ export function detailsFromZod(issues: readonly z.core.$ZodIssue[], input: unkno
           msg: 'Extra inputs are not permitted',
           input: valueAt(value, [key]),
         }))
+      case 'invalid_key': {
+        const msg = issue.issues[0]?.message ?? 'Input should be a known name'
+        const expected = msg.replace(SHOULD_BE, '')
+        return [{ type: 'enum', loc: [...at, '[key]'], msg, input: path.at(-1), ctx: { expected } }]
+      }
       case 'invalid_value':
         return [
           value === undefined

@@ -42,6 +42,11 @@ import { agencySwarm } from 'agency-swarm-js/fastify'
 const agency = new Agency(new Agent({ name: 'Solo', model: 'demo' }), { name: 'solo' })
 const server: RunningServer = await agency.serve({ host: '127.0.0.1', port: 0, banner: false })
 const { response } = await createClient({ baseUrl: server.url }).agency('solo').getResponse('Hello')
+process.env.ANTHROPIC_API_KEY = 'none'
+const claude = new Agency(new Agent({ name: 'Claude', model: 'anthropic/claude-sonnet-4-5' }))
+const refusals = [claude.getResponse('Hi'), claude.serve({ host: '127.0.0.1', port: 0, banner: false })]
+for (const { reason } of (await Promise.allSettled(refusals)) as PromiseRejectedResult[])
+  if (!String(reason).includes('npm install @ai-sdk/anthropic')) throw new Error(\`No hint: \${reason}\`)
 await server.close()
 if (!response.includes('demo model') || typeof agencySwarm !== 'function') throw new Error(response)
 // @ts-expect-error a port is a number
