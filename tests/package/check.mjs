@@ -40,7 +40,9 @@ writeFileSync(
 import { createClient } from 'agency-swarm-js/client'
 import { agencySwarm } from 'agency-swarm-js/fastify'
 const agency = new Agency(new Agent({ name: 'Solo', model: 'demo' }), { name: 'solo' })
-const server: RunningServer = await agency.serve({ host: '127.0.0.1', port: 0, banner: false })
+const server: RunningServer = await agency.serve({ host: '127.0.0.1', port: 0, banner: false, playground: true })
+const script = /src="([^"]+)"/.exec(await (await fetch(server.url)).text())?.[1] ?? 'none'
+if (!(await fetch(new URL(script, server.url))).ok) throw new Error('The playground is not whole.')
 const { response } = await createClient({ baseUrl: server.url }).agency('solo').getResponse('Hello')
 process.env.ANTHROPIC_API_KEY = 'none'
 const claude = new Agency(new Agent({ name: 'Claude', model: 'anthropic/claude-sonnet-4-5' }))
