@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'UNKNOWN_AGENT'
   | 'AGENT_FROZEN'
   | 'MISSING_API_KEY'
+  | 'MISSING_TOKEN'
   | 'MODEL_NOT_SUPPORTED'
   | 'PROVIDER_NOT_INSTALLED'
   | 'INVALID_TOOL'
@@ -22,8 +23,14 @@ export type ErrorCode =
   | 'INVALID_OUTPUT'
   | 'TURN_LIMIT'
   | 'DEPTH_LIMIT'
+  | 'TIME_LIMIT'
   | 'RUN_NOT_FOUND'
   | 'SHUTTING_DOWN'
+  | 'OVERLOADED'
+  | 'RATE_LIMITED'
+  | 'TOO_LARGE'
+  | 'UNSUPPORTED_BODY'
+  | 'THREADS_FAILED'
   | 'GATEWAY_REFUSED'
   | 'FACTORY_FAILED'
   | 'FILE_FAILED'
@@ -65,6 +72,12 @@ export const portTaken = (port: number) =>
     500,
     `Port ${port} is taken by another program. Stop it, or choose another port (PORT=8001, or the port option).`,
   )
+export const missingToken = (variable: string) =>
+  new AgencyError(
+    'MISSING_TOKEN',
+    500,
+    `requireAuth is set, but ${variable} is empty. Set ${variable} to the bearer token that callers have to send.`,
+  )
 export const factoryFailed = (agency: string, cause: unknown) =>
   new AgencyError('FACTORY_FAILED', 500, `The agency "${agency}" could not be made.`, { cause })
 
@@ -72,11 +85,22 @@ export const factoryFailed = (agency: string, cause: unknown) =>
 export const unknownAgent = (name: string, known: readonly string[]) =>
   new AgencyError('UNKNOWN_AGENT', 422, `There is no agent "${name}". This agency has: ${known.join(', ')}.`)
 export const runNotFound = (runId: string) =>
-  new AgencyError('RUN_NOT_FOUND', 404, `Run '${runId}' not found or already completed`)
+  new AgencyError('RUN_NOT_FOUND', 404, `Run '${runId.slice(0, 100)}' not found or already completed`)
 export const shuttingDown = () =>
   new AgencyError('SHUTTING_DOWN', 503, 'The server is shutting down and takes no new work. Try again in a moment.')
 
 export const clientGone = () => new AgencyError('CLIENT_GONE', 499, 'The client left before its answer.')
+/** More work than the limits allow; answered with Retry-After. */
+export const overloaded = (what: string) =>
+  new AgencyError('OVERLOADED', 503, `The server has ${what} as it takes at once. Try again in a moment.`)
+export const tooManyRequests = (seconds: number) =>
+  new AgencyError('RATE_LIMITED', 429, `That were too many requests. Try again in ${seconds} seconds.`)
+export const tooLarge = (statusCode: 413 | 414, what: string, bytes: number) =>
+  new AgencyError('TOO_LARGE', statusCode, `The ${what} is larger than the ${bytes} bytes this server takes.`)
+export const unsupportedBody = (what: string) =>
+  new AgencyError('UNSUPPORTED_BODY', 415, `${what} is not supported. Send plain JSON in UTF-8.`)
+export const threadsFailed = (cause: unknown) =>
+  new AgencyError('THREADS_FAILED', 500, 'The conversation so far could not be loaded.', { cause })
 
 // ---- files: answered with 200 and `{ error }`, as the original does (docs/wire.md, "Files")
 const fileFailed = (sentence: string, cause: unknown) =>
@@ -93,7 +117,7 @@ export const filesNeedKey = (agent: string) =>
   )
 
 // ---- models
-/** @param provider whose key is missing, and the variables that may hold it; default: OpenAI */
+/** @param provider whose key is missing; `variables` may hold it */
 export const missingApiKey = (
   agent: string,
   model: string,
@@ -134,8 +158,10 @@ export const providerNotInstalled = (model: string, agent: string, packageName: 
     500,
     `The model "${model}" of agent "${agent}" needs the package ${packageName}, which is not installed. Install it: npm install ${packageName}`,
   )
+/** How much of a provider's words is kept, in characters. */
+const MAX_MODEL_WORDS = 10_000
 export const modelFailed = (message: string, cause?: unknown) =>
-  new AgencyError('MODEL_FAILED', 502, message, cause === undefined ? undefined : { cause })
+  new AgencyError('MODEL_FAILED', 502, message.slice(0, MAX_MODEL_WORDS), cause === undefined ? undefined : { cause })
 /** Without the server's name, which may be its address with a key in it. */
 export const mcpFailed = (agent: string, cause: unknown) =>
   new AgencyError('MCP_FAILED', 502, `An MCP server of agent "${agent}" could not be reached.`, { cause })
@@ -170,3 +196,5 @@ export const turnLimit = (maxTurns: number) =>
   )
 export const depthLimit = (maxDepth: number) =>
   new AgencyError('DEPTH_LIMIT', 500, `The run was stopped at its limit of ${maxDepth} nested agents.`)
+export const timeLimit = (runMs: number) =>
+  new AgencyError('TIME_LIMIT', 500, `The run was stopped at its limit of ${runMs / 1000} seconds.`)

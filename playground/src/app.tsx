@@ -66,12 +66,13 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
   const [help, setHelp] = useState(false)
   const [picked, setPicked] = useState<string>()
 
-  const opened = book.conversations.find(({ id }) => id === book.openId)
+  // One whose agency is not served any more stays in the book, closed.
+  const opened = book.conversations.find((one) => one.id === book.openId && agencies.has(one.agency))
   const agency = [opened?.agency, picked, names[0]].find((name) => name !== undefined && agencies.has(name)) as string
   const metadata = agencies.get(agency) as AgencyMetadata
   // A conversation joins the book with its first message.
   const [fresh, setFresh] = useState<Conversation>(() => newConversation(newId(), agency, Date.now()))
-  const conversation = opened !== undefined && agencies.has(opened.agency) ? opened : { ...fresh, agency }
+  const conversation = opened ?? { ...fresh, agency }
   const running = runningTurn(conversation)
   const runs = useMemo(() => conversation.turns.map((turn) => turn.run), [conversation.turns])
 

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { AgencyError, errorText, modelFailed } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { toPrompt } from './ai-sdk-prompt.ts'
 import { toCallSettings } from './ai-sdk-settings.ts'
 import type { Model, ModelResponse, ResponseUsage, TurnRequest } from './model.ts'
+import { withRetries } from './retry.ts'
 import { ResponseSynthesis } from './synthesis.ts'
 
 /** A language model of the AI SDK (specification v4), as far as it is used here. */
@@ -47,7 +47,7 @@ export function aiSdkModel({ label, open, extraArgs, headers }: AiSdkOptions): M
     name: label,
     async *streamTurn(request, signal) {
       const { model, options, reader } = await prepare(request, signal)
-      const { stream } = await withRetries(() => model.doStream(options), signal)
+      const { stream } = await withRetries(() => asked(model.doStream(options), signal), signal)
       try {
         for await (const part of stream as unknown as AsyncIterable<unknown>) {
           reader.read(part)
@@ -64,7 +64,7 @@ export function aiSdkModel({ label, open, extraArgs, headers }: AiSdkOptions): M
     },
     async completeTurn(request, signal) {
       const { model, options, reader } = await prepare(request, signal)
-      const result = await withRetries(() => model.doGenerate(options), signal)
+      const result = await withRetries(() => asked(model.doGenerate(options), signal), signal)
       signal.throwIfAborted()
       return reader.readAnswer(result as unknown as JsonObject)
     },
@@ -225,35 +225,13 @@ function toUsage({ inputTokens, outputTokens }: JsonObject): ResponseUsage {
   }
 }
 
-const RETRIES = 2
-const LONGEST_WAIT_MS = 60_000
-
-/**
- * One call of a provider, tried again while nothing was said yet and the provider's package calls the failure a passing one:
- * at most twice, after the time that the provider asks for (up to a minute), else half a second and then one.
- */
-async function withRetries<T>(attempt: () => PromiseLike<T>, signal: AbortSignal): Promise<T> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await attempt()
-    } catch (error) {
-      const wait = tries < RETRIES ? waitOf(error, tries) : undefined
-      if (wait === undefined || signal.aborted) throw failureOf(error, signal)
-      await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted())
-    }
+/** One call of a provider, its failure in our words. @throws MODEL_FAILED, the signal's reason */
+const asked = async <T>(call: PromiseLike<T>, signal: AbortSignal): Promise<T> => {
+  try {
+    return await call
+  } catch (error) {
+    throw failureOf(error, signal)
   }
-}
-
-/** Milliseconds until the next try; undefined when there is to be none. */
-function waitOf(error: unknown, tries: number): number | undefined {
-  if (!(error instanceof Error)) return undefined
-  const { isRetryable, responseHeaders } = error as { isRetryable?: unknown; responseHeaders?: unknown }
-  if (isRetryable !== true) return undefined
-  const headers = isObject(responseHeaders) ? responseHeaders : {}
-  const asked = String(headers['retry-after'] ?? '')
-  const seconds = /^\d+(\.\d+)?$/.test(asked) ? Number(asked) : (Date.parse(asked) - Date.now()) / 1000
-  const ms = headers['retry-after-ms'] === undefined ? seconds * 1000 : Number(headers['retry-after-ms'])
-  return ms >= 0 && ms <= LONGEST_WAIT_MS ? ms : 500 * 2 ** tries
 }
 
 /** @throws the signal's reason after an abort */

@@ -41,7 +41,7 @@ async function* synthesise(
   options: SynthesisOptions,
   response: Response,
   signal: AbortSignal,
-): AsyncGenerator<EventBatch> {
+): AsyncGenerator<EventBatch, void, undefined> {
   const reader = new ChunkReader(options)
   let events: ResponseEvent[] = []
   let ended = false

@@ -2,11 +2,13 @@ import type OpenAI from 'openai'
 import { filesNeedKey, invalidOption, languageModelVersion } from '../errors.ts'
 import { openaiFileStore } from '../files/openai-store.ts'
 import type { FileStore } from '../files/store.ts'
+import { type Limits, MAX_MS } from '../limits.ts'
 import { createFetch, toWebFetch } from '../net/http.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import { aiSdkModel, isLanguageModel, type LanguageModel, namespaceOf } from './ai-sdk.ts'
 import { type AiSdkKind, dressFetch, isInstalled, loadConnect } from './ai-sdk-providers.ts'
 import { chatModel } from './chat.ts'
+import { customModel } from './custom.ts'
 import type { Model } from './model.ts'
 import { canonicalName, PROVIDERS } from './providers.ts'
 import { responsesModel } from './responses.ts'
@@ -43,6 +45,7 @@ export const chatCompletions = (name: string, options: ApiModelOptions = {}): Ap
 export const DEFAULT_MODEL = 'gpt-5.6-luna'
 
 export interface ModelEdgeOptions extends ServerSettings {
+  limits: Pick<Limits, 'upstreamFirstByteMs' | 'upstreamIdleMs'>
   log: (message: string) => void
 }
 
@@ -71,7 +74,8 @@ export function describeModel(spec: ModelSpec | undefined): string {
   return isLanguageModel(spec) ? `${namespaceOf(spec)}/${spec.modelId}` : spec.name
 }
 
-const CONNECTIONS = { keepAliveTimeout: 60_000, bodyTimeout: 120_000, headersTimeout: 120_000 }
+/** More than a connection may take to be made. */
+const CONNECT_MS = 60_000
 
 /** What every provider shares. */
 interface Shared {
@@ -84,8 +88,10 @@ interface Shared {
 
 /** Everything between the turn loop and the providers: connection pools, shared clients, clients per request that asks for them. */
 export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
-  const pool = once(async () => new (await import('undici')).Agent(CONNECTIONS))
-  const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(CONNECTIONS))
+  const { upstreamFirstByteMs: headersTimeout, upstreamIdleMs: bodyTimeout } = options.limits
+  const connections = { keepAliveTimeout: 60_000, bodyTimeout, headersTimeout }
+  const pool = once(async () => new (await import('undici')).Agent(connections))
+  const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(connections))
   const open = createFetch(pool)
   const guardedFetch = createFetch(guarded)
   // One for all requests: a demo's files are still there when the conversation goes on.
@@ -231,7 +237,7 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
 /** The Model behind an object that an agent holds. @throws MODEL_NOT_SUPPORTED, INVALID_OPTION */
 function checkObject(spec: LanguageModel | Model, agentName: string): Model {
   if (!isLanguageModel(spec)) {
-    if (typeof spec.streamTurn === 'function' && typeof spec.completeTurn === 'function') return spec
+    if (typeof spec.streamTurn === 'function' && typeof spec.completeTurn === 'function') return customModel(spec)
     throw invalidOption(`The model of agent "${agentName}" is an object of a kind that is not known (docs/models.md).`)
   }
   const label = describeModel(spec)
@@ -246,7 +252,7 @@ function withoutFamilySettings(model: Model): Model {
     return { ...request, settings }
   }
   return {
-    name: model.name,
+    ...model,
     streamTurn: (request, signal) => model.streamTurn(strip(request), signal),
     completeTurn: (request, signal) => model.completeTurn(strip(request), signal),
   }
@@ -267,7 +273,9 @@ async function openClient(route: Route, shared: Shared, headers: ClientConfig['d
       ...(route.apiKey === undefined ? { Authorization: null } : {}),
       ...headers,
     },
-    maxRetries: 2,
+    maxRetries: 0, // models/retry.ts
+    // The connections' own limit comes first.
+    timeout: Math.min(shared.options.limits.upstreamFirstByteMs + CONNECT_MS, MAX_MS),
     fetch: shared.fetch(route),
   })
 }

@@ -17,13 +17,14 @@ export const responsesModel = (options: ApiOptions): Model =>
   })
 
 /** One array of parsed events per network chunk. */
-async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<EventBatch> {
+async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<EventBatch, void, undefined> {
   let events: ResponseEvent[] = []
   let texts: string[] = []
   let ended = false
   const onData = (data: string) => {
     if (data === '[DONE]') return
     const event: ResponseEvent = JSON.parse(data)
+    if (typeof event?.type !== 'string') throw new Error('an event without a type')
     if (TERMINAL.has(event.type)) ended = true
     events.push(event)
     texts.push(isCompact(data) ? data : JSON.stringify(event))
@@ -39,8 +40,11 @@ async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<E
   if (!ended) throw modelFailed("The model's stream ended before the response was complete.")
 }
 
-/** False for JSON with blanks after its colons and commas, as some gateways write it; now and then for a text that looks so. */
-const isCompact = (json: string) => !json.includes('": ') && !json.includes(', "')
+/**
+ * False for JSON with blanks after its colons and commas, as some gateways write it; now and then for a text that looks so.
+ * And for JSON over several lines, which would end a line of ours.
+ */
+const isCompact = (json: string) => !json.includes('": ') && !json.includes(', "') && !json.includes('\n')
 
 /** The request body; what is not set is left to the provider. Never `previous_response_id` or a conversation. */
 function buildBody(

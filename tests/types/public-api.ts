@@ -121,6 +121,13 @@ export async function uses(): Promise<void> {
   const port: number = server.port
   const app = await serve({ agencies: { agency }, listen: false })
   await app.inject('/agency/get_metadata')
+  await serve({
+    agencies: { agency },
+    limits: { bodyBytes: 1_000_000, maxTurns: null },
+    rateLimit: { requests: 5, by: ({ headers }) => headers['x-real-ip'] },
+  })
+  // @ts-expect-error there is no such limit
+  await serve({ agencies: { agency }, limits: { bodyKilobytes: 1 } })
   // @ts-expect-error the option is written corsOrigins
   await serve({ agencies: { agency }, cors_origins: ['*'] })
   const document: string = toolFactory.getOpenApiSchema([add, Address], { url: 'https://tools.example' })
