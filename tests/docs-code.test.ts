@@ -48,6 +48,7 @@ function compile(modules: { [file: string]: string }): string {
         'agency-swarm-js': [join(root, 'src/index.ts')],
         'agency-swarm-js/fastify': [join(root, 'src/fastify.ts')],
         'agency-swarm-js/client': [join(root, 'src/client/index.ts')],
+        'agency-swarm-js/otel': [join(root, 'src/otel.ts')],
       },
     },
     include: [],
