@@ -42,13 +42,12 @@ async function compose(run: RunState, conversation: Conversation): Promise<TurnR
     systemReminders.length === 0
       ? []
       : await orAbort(dueReminders(systemReminders, agent, context, conversation), run.signal)
+  const instructions = composeInstructions(sharedInstructions, agent, ask.additionalInstructions, context)
   conversation.newUserMessage = false
   conversation.toolCallsBefore = conversation.toolCalls
   return {
-    instructions: await orAbort(
-      composeInstructions(sharedInstructions, agent, ask.additionalInstructions, context),
-      run.signal,
-    ),
+    instructions:
+      typeof agent.instructions === 'function' ? await orAbort(instructions, run.signal) : await instructions,
     input: [...reminders, ...base, ...own.map(toModelItem)],
     tools: schemas,
     settings: agent.modelSettings,
