@@ -47,12 +47,13 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
   const { limits } = services
   lines?.watch(scope)
   scope.addHook('onRequest', createCors(options.corsOrigins))
-  scope.addHook('onRequest', async ({ raw }) => {
-    if ((raw.url ?? '').length > limits.urlBytes) throw tooLarge(414, 'address', limits.urlBytes)
-  })
-  scope.addHook('onSend', async (request, reply) => {
+  scope.addHook('onRequest', ({ raw }, _reply, done) =>
+    done((raw.url ?? '').length > limits.urlBytes ? tooLarge(414, 'address', limits.urlBytes) : undefined),
+  )
+  scope.addHook('onSend', (request, reply, payload, done) => {
     if (hasUnreadBody(request)) reply.header('connection', 'close') // what is left of it is not waited for
     limitIdle(reply, limits.idleTimeoutMs)
+    done(null, payload)
   })
   scope.setErrorHandler(createErrorHandler(services.redact, options.logError, services.telemetry))
   readBodies(scope, limits)
