@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+
+const folder = join(import.meta.dirname, '../examples')
+/** The starter, which `npm start` runs, has a test of its own. */
+const examples = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'starter')
+  .map((entry) => entry.name)
+
+/** An example that drives itself: how it ended and what it printed. */
+const run = (name: string, env: NodeJS.ProcessEnv = {}) =>
+  new Promise<{ code: number; output: string }>((resolve) => {
+    const main = join(folder, name, 'main.ts')
+    const options = { env: { ...process.env, ...env }, timeout: 60_000 }
+    const child = execFile(process.execPath, [main, '--check'], options, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : (child.exitCode ?? 1), output: stdout + stderr }),
+    )
+  })
+
+test('there are at least five examples, each with a few words on what it shows', () => {
+  expect(examples.length).toBeGreaterThanOrEqual(5)
+  expect(examples.filter((name) => !existsSync(join(folder, name, 'README.md')))).toEqual([])
+})
+
+test.concurrent.for(examples)('the example %s does what it says', { timeout: 60_000 }, async (name, { expect }) => {
+  // A key, a token and a model of whoever runs it make no difference.
+  const env = { OPENAI_API_KEY: '', APP_TOKEN: 'secret', AGENCY_MODEL: 'gpt-5.4' }
+  expect(await run(name, env)).toEqual({ code: 0, output: 'ok: the example does what it says\n' })
+})
