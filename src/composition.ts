@@ -64,9 +64,11 @@ export interface BuildOptions {
   protectDocs?: boolean
   /** The server's address in the OpenAPI document. Default: the address the document was asked for at. */
   serverUrl?: string
+  /** Bounds that differ from their defaults. */
   limits?: Partial<Limits>
 }
 
+/** Bounds of the server. Each has a default that is safe on the internet. */
 export interface Limits extends FileLimits {
   /** Largest request body, in bytes. Default 32 MiB; of no effect in the plugin, where your app's `bodyLimit` counts. */
   bodyBytes: number

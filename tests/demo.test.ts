@@ -11,7 +11,9 @@ test('the demo model takes the guidance of an output guardrail into its next try
   promise('F8', 'F10')
   const billing = new Agent({ name: 'Billing', model: 'demo', outputGuardrails: [closes] })
   const alone = await billing.getResponse('Hello')
-  expect(alone.finalOutput).toMatch(/^\[demo model\] I was told "Close with: Anything else\?" and try again\. You wrote/)
+  expect(alone.finalOutput).toMatch(
+    /^\[demo model\] I was told "Close with: Anything else\?" and try again\. You wrote/,
+  )
   expect(alone.usage?.request_count).toBe(2)
   const desk = new Agent({ name: 'Desk', model: 'demo' })
   const agency = new Agency(desk, { communicationFlows: [[desk, billing, Handoff]] })
