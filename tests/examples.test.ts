@@ -13,7 +13,7 @@ const examples = readdirSync(folder, { withFileTypes: true })
 const run = (name: string, env: NodeJS.ProcessEnv = {}) =>
   new Promise<{ code: number; output: string }>((resolve) => {
     const main = join(folder, name, 'main.ts')
-    const options = { env: { ...process.env, ...env }, timeout: 60_000 }
+    const options = { env: { ...process.env, ...env }, timeout: 120_000 }
     const child = execFile(process.execPath, [main, '--check'], options, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : (child.exitCode ?? 1), output: stdout + stderr }),
     )
@@ -24,7 +24,7 @@ test('there are at least five examples, each with a few words on what it shows',
   expect(examples.filter((name) => !existsSync(join(folder, name, 'README.md')))).toEqual([])
 })
 
-test.concurrent.for(examples)('the example %s does what it says', { timeout: 60_000 }, async (name, { expect }) => {
+test.concurrent.for(examples)('the example %s does what it says', { timeout: 120_000 }, async (name, { expect }) => {
   // A key, a token and a model of whoever runs it make no difference.
   const env = { OPENAI_API_KEY: '', APP_TOKEN: 'secret', AGENCY_MODEL: 'gpt-5.4' }
   expect(await run(name, env)).toEqual({ code: 0, output: 'ok: the example does what it says\n' })
