@@ -90,6 +90,7 @@ function toProgram({ blocks }: Page, port: number): string {
     .map(({ language, code }, index) => {
       const own = code
         .replaceAll(String(PAGE_PORT), String(port))
+        .replaceAll(/\bport: \d+/g, `port: ${port}`)
         .replaceAll(/\b(serve\(\{)/g, `$1 port: ${port}, banner: false,`)
       const piece = language === 'sh' ? `await shell(${JSON.stringify(own)})` : own
       return `console.log('\\n${MARK} ${index}>>>')\n${piece}`
