@@ -58,6 +58,8 @@ export async function steps(url: string): Promise<void> {
   assert.equal(stop.disabled, true)
   assert.doesNotMatch(words.textContent, /Part 8/, 'the story was stopped')
 
+  await ask(' ')
+  assert.equal(lines().at(-1), 'Error: message cannot be empty')
   await ask('Thank you')
   assert.match(lines().at(-1) ?? '', /Guide: .*Thank you/)
 }
