@@ -52,10 +52,10 @@ function read(file) {
     const code = statement.slice(head.length)
     const from = /\bfrom '(\.[^']+)'/.exec(code)?.[1]
     const place = from && resolve(dirname(file), from.replace(/\.ts$/, '.d.ts'))
-    const list = /^(import|export) (?:type )?\{([^}]*)\}/.exec(code)
+    const list = /^(import|export) (type )?\{([^}]*)\}/.exec(code)
     if (list !== null && place !== undefined)
-      for (const [, name, alias = name] of list[2].matchAll(/(?:type )?(\w+)(?: as (\w+))?/g))
-        module[`${list[1]}s`].set(alias, { name, place })
+      for (const [, type = list[2], name, alias = name] of list[3].matchAll(/(type )?(\w+)(?: as (\w+))?/g))
+        module[`${list[1]}s`].set(alias, { name, place, typeOnly: type !== undefined })
     const name = /^(?:export )?(?:declare )?(?:abstract )?(?:class|interface|type|function|const) (\w+)/.exec(code)?.[1]
     if (name === undefined) continue
     const before = module.declarations.get(name)
@@ -94,6 +94,9 @@ function find(file, name) {
 
 // ---- as people read it
 
+/** Classes that users meet and cannot make. */
+const typesOnly = new Set()
+
 /** Base inside the package -> the public class that stands for it. */
 const standIns = new Map()
 
@@ -103,6 +106,7 @@ function toCode(declaration) {
     .replaceAll(/\b[A-Z]\w*\b/g, (name) => standIns.get(find(declaration.file, name)) ?? name)
     .replaceAll(/^export (declare )?/gm, '')
     .replaceAll(/^ {4}(#private|(declare )?private .*);\n/gm, '')
+    .replaceAll(/^ {4}constructor\(.*\);\n/gm, (line) => (typesOnly.has(declaration) ? '' : line))
     .replaceAll(/^ {4}\/\*\*(?:(?!\*\/)[\s\S])*@internal[\s\S]*?\*\/\n {4}.*\n/gm, '')
   return withInherited(declaration, code).replaceAll(/^( {4})+/gm, (indent) => ' '.repeat(indent.length / 2))
 }
@@ -142,6 +146,8 @@ const toSection = (declaration) =>
     .filter(Boolean)
     .join('\n\n')
 
+const isType = ({ code }) => /^(?:export )?(?:declare )?(?:interface|type) /.test(code)
+
 /** Shapes that declarations mention and that no door gives by name -> the section of the first to do so. */
 function mentioned(sections, shown) {
   const found = new Map()
@@ -149,6 +155,7 @@ function mentioned(sections, shown) {
     for (const [name] of bare(toCode(declaration)).matchAll(/\b[A-Z]\w*\b/g)) {
       const shape = find(declaration.file, name)
       if (shape === undefined || shown.has(shape) || found.has(shape) || standIns.has(shape)) continue
+      if (/^(?:export )?(?:declare )?const /.test(shape.code)) continue // only its type is meant
       found.set(shape, title)
       look(shape, title)
     }
@@ -171,9 +178,10 @@ for (const [door, { types }] of Object.entries(doors)) {
   const entry = resolve(out, relative(join(root, 'dist'), resolve(root, types)))
   const own = `agency-swarm-js/${door.slice(2)}`
   if (door !== '.') sections.set(own, { names: [], shapes: [] })
-  for (const name of read(entry).exports.keys()) {
+  for (const [name, { typeOnly }] of read(entry).exports) {
     const declaration = find(entry, name)
     if (shown.has(declaration)) continue
+    if (typeOnly) typesOnly.add(declaration)
     shown.add(declaration)
     sections.get(door === '.' ? (groupOf(declaration) ?? REST) : own).names.push(declaration)
     if (baseOf(declaration) !== undefined) standIns.set(baseOf(declaration), declaration.name)
@@ -196,7 +204,7 @@ function anchor(heading) {
   taken.set(plain, count + 1)
   return count === 0 ? plain : `${plain}-${count}`
 }
-const isValue = ({ code }) => Number(!/^(?:export )?(?:declare )?(?:interface|type) /.test(code))
+const isValue = (declaration) => Number(!isType(declaration) && !typesOnly.has(declaration))
 const contents = []
 const body = []
 for (const [title, { names, shapes }] of sections) {

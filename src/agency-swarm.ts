@@ -6,14 +6,16 @@ import { describeAgency } from './agency/metadata.ts'
 import { toData } from './dialects/native.ts'
 import { errorText, unknownAgent } from './errors.ts'
 import { createFileDesk } from './files/desk.ts'
-import { DEFAULT_FILE_LIMITS } from './files/ledger.ts'
+import { type Limits, readLimits } from './limits.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
 import { createModelEdge, type ModelEdge } from './models/provider.ts'
+import { keysIn } from './models/providers.ts'
 import { attachFiles, namesFiles } from './runs/attach-files.ts'
 import { namingProvider } from './runs/chat-name.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
 import { planRun, type RunPlan } from './runs/plan.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
+import { loadConversation } from './threads/load.ts'
 import type { JsonObject } from './wire/json.ts'
 import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
 import { createRedactor } from './wire/redact.ts'
@@ -27,7 +29,7 @@ export interface RunOptions {
   contextOverride?: { [key: string]: unknown }
   /** Added to the recipient's instructions for this run. */
   additionalInstructions?: string
-  /** Model turns over the whole tree of agents; null lifts the limit. Default 100. */
+  /** Model turns over the whole tree of agents; null lifts the limit. Default: `AGENCY_MAX_TURNS`, else 100. */
   maxTurns?: number | null
   /** Another address, key or model for this run, in the wire's names. */
   clientConfig?: ClientConfig
@@ -80,13 +82,15 @@ export interface AgencyStream extends AsyncIterable<JsonObject> {
 export class Agency extends AgencyGraph {
   #edge: ModelEdge | undefined
   #hub: Hub | undefined
+  #bounds: Limits | undefined
   readonly #warn = warnOnce((text) => console.warn(text))
   /** The conversation of in-process runs, for an agency without `loadThreads`. */
   #messages: StoredMessage[] = []
 
   /**
    * Runs the agency in this process and gives its answer.
-   * @throws INVALID_OPTION, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_FAILED, TURN_LIMIT and whatever else ended the run
+   * @throws INVALID_OPTION, UNKNOWN_AGENT, MISSING_API_KEY, THREADS_FAILED, MODEL_FAILED, TURN_LIMIT, TIME_LIMIT and whatever
+   *   else ended the run
    */
   async getResponse(message: string | InputItem[], options: RunOptions = {}): Promise<AgencyResult> {
     const { run, watch } = await this.#start(message, options, false)
@@ -142,7 +146,10 @@ export class Agency extends AgencyGraph {
       throw unknownAgent(recipientAgent.name, this.agentNames)
     const plan = planRun(this, await this.#models().provider(clientConfig), {
       message,
-      history: this.loadThreads === undefined ? this.#messages : await this.loadThreads(),
+      history: await loadConversation(this.loadThreads, {
+        sent: this.#messages,
+        callbackMs: this.#limits().callbackMs,
+      }),
       recipient,
       additionalInstructions: options.additionalInstructions,
       userContext: contextOverride === undefined ? this.userContext : { ...this.userContext, ...contextOverride },
@@ -151,9 +158,9 @@ export class Agency extends AgencyGraph {
       price: createPricer(options.prices, this.#warn),
       naming: options.generateChatName === true ? await namingProvider(this.#models(), clientConfig) : undefined,
       streaming,
-      maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
+      maxTurns: options.maxTurns === undefined ? this.#limits().maxTurns : options.maxTurns,
     })
-    const run = this.#runs().start(await withFiles(plan, options), this)
+    const run = this.#runs().start(await withFiles(plan, options, this.#limits()), this)
     const onAbort = () => run.stop('immediate')
     signal?.addEventListener('abort', onAbort, { once: true })
     const watch = async ({ done }: Run): Promise<AgencyResult> => {
@@ -178,27 +185,32 @@ export class Agency extends AgencyGraph {
   }
 
   #models(): ModelEdge {
-    const { OPENAI_API_KEY, OPENAI_BASE_URL } = process.env
     this.#edge ??= createModelEdge({
-      apiKey: OPENAI_API_KEY || undefined,
-      baseURL: OPENAI_BASE_URL || undefined,
+      env: { ...process.env },
       trustedModelOrigins: [],
+      limits: this.#limits(),
       log: (text) => console.warn(text),
     })
     return this.#edge
   }
 
+  /** What the environment says; there are no other limits in process. */
+  #limits(): Limits {
+    this.#bounds ??= readLimits()
+    return this.#bounds
+  }
+
   #runs(): Hub {
-    this.#hub ??= createHub()
+    this.#hub ??= createHub(this.#limits())
     return this.#hub
   }
 }
 
 /** The plan with the files of an in-process run; its caller is told what a provider says. */
-async function withFiles(plan: RunPlan, options: RunOptions): Promise<RunPlan> {
+async function withFiles(plan: RunPlan, options: RunOptions, limits: Limits): Promise<RunPlan> {
   if (!namesFiles(options)) return plan
   const desk = createFileDesk({
-    limits: DEFAULT_FILE_LIMITS,
+    limits,
     allowedLocalFileDirs: options.allowedLocalFileDirs,
     trustedFileOrigins: [],
     explain: (error) => `(${errorText(error)})`,
@@ -208,11 +220,10 @@ async function withFiles(plan: RunPlan, options: RunOptions): Promise<RunPlan> {
   return attachFiles(plan, options, desk, options.signal ?? new AbortController().signal)
 }
 
-function createHub(): Hub {
-  const redact = createRedactor([process.env.OPENAI_API_KEY])
+function createHub(limits: Limits): Hub {
+  const redact = createRedactor(() => keysIn(process.env))
   return new Hub({
-    slowReaderBytes: 4 * 1024 * 1024,
-    idleTimeoutMs: 75_000,
+    limits: { ...limits, concurrentRuns: Number.POSITIVE_INFINITY },
     exposeErrors: true,
     redact,
     log: (message, error, mask = (text) => text) => console.warn(`${message} ${redact(mask(errorText(error)))}`),

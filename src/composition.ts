@@ -1,25 +1,28 @@
+import { homedir } from 'node:os'
 import { AgencyGraph } from './agency/agency.ts'
 import {
   duplicateName,
   errorText,
   factoryFailed,
   invalidOption,
-  missingApiKey,
+  missingToken,
   nothingToServe,
   shuttingDown,
 } from './errors.ts'
 import { createFileDesk } from './files/desk.ts'
-import { DEFAULT_FILE_LIMITS, type FileLimits } from './files/ledger.ts'
+import { type Limits, MAX_MS, readLimits } from './limits.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
-import { createModelEdge, describeModel } from './models/provider.ts'
+import { createModelEdge } from './models/provider.ts'
+import { keysIn } from './models/providers.ts'
 import { type Moved, refuseUnknown } from './options.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
+import { checkRateLimit, type RateLimitOptions } from './server/rate-limit.ts'
 import { RequestLog } from './server/request-log.ts'
 import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
 import { asFunctionTool, type ToolLike } from './tools/base-tool.ts'
-import { createRedactor } from './wire/redact.ts'
+import { createRedactor, type Redact, toLogLine, withoutPlaces } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
 export type AgencyFactory = (callbacks: AgencyCallbacks) => AgencyGraph | Promise<AgencyGraph>
@@ -44,7 +47,7 @@ export interface BuildOptions {
   enableLogging?: boolean
   /** Where those logs are kept. Default `activity-logs`. */
   logsDir?: string
-  /** Start without OPENAI_API_KEY although an agent needs it: every request then has to bring `client_config.api_key`. Default false. */
+  /** Start without the keys that agents need: every request then has to bring `client_config.api_key` or `litellm_keys`. Default false. */
   keyPerRequest?: boolean
   /** The stream endpoint speaks AG-UI; `get_response` and `cancel_response_stream` are then not there. Default false. */
   enableAgui?: boolean
@@ -52,7 +55,7 @@ export interface BuildOptions {
   streamScalars?: 'json' | 'python'
   /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
   heartbeatMs?: number
-  /** Model turns of one request over its whole tree of agents; null lifts the limit. Default 100. */
+  /** Another way to write `limits.maxTurns`. */
   maxTurns?: number | null
   /** Model name -> what its tokens cost, beside the shipped price table and before it. */
   prices?: Prices
@@ -64,35 +67,14 @@ export interface BuildOptions {
   protectDocs?: boolean
   /** The server's address in the OpenAPI document. Default: the address the document was asked for at. */
   serverUrl?: string
-  /** Bounds that differ from their defaults. */
+  /** Bounds of everything; their defaults stand in docs/security.md. Each has an environment variable too; the option wins. */
   limits?: Partial<Limits>
+  /** Refuse to start without a token. Default false. */
+  requireAuth?: boolean
+  /** Refuse callers that ask too often with 429. Default: none is refused. */
+  rateLimit?: RateLimitOptions
 }
 
-/** Bounds of the server. Each has a default that is safe on the internet. */
-export interface Limits extends FileLimits {
-  /** Largest request body, in bytes. Default 32 MiB; of no effect in the plugin, where your app's `bodyLimit` counts. */
-  bodyBytes: number
-  /** How far a stream's reader may fall behind before the model's stream waits for it, in bytes. Default 4 MiB. */
-  slowReaderBytes: number
-  /** How long such a reader may take nothing before its run is stopped, in milliseconds. Default 75,000. */
-  idleTimeoutMs: number
-  /** How long a stop waits for running work, in milliseconds. Default 30,000. */
-  drainMs: number
-  /** A request log takes no more lines beyond this size, in bytes. Default 1 MiB. */
-  logBytes: number
-  /** Request logs that are kept; beyond it the oldest go. Default 1,000. */
-  logFiles: number
-}
-
-export const DEFAULT_LIMITS: Limits = {
-  bodyBytes: 32 * 1024 * 1024,
-  slowReaderBytes: 4 * 1024 * 1024,
-  idleTimeoutMs: 75_000,
-  drainMs: 30_000,
-  logBytes: 1024 * 1024,
-  logFiles: 1000,
-  ...DEFAULT_FILE_LIMITS,
-}
 const OPTIONS = new Set<string>([
   'agencies',
   'tools',
@@ -114,6 +96,8 @@ const OPTIONS = new Set<string>([
   'protectDocs',
   'serverUrl',
   'limits',
+  'requireAuth',
+  'rateLimit',
 ] satisfies (keyof BuildOptions)[])
 const MOVED: Moved = { returnApp: 'buildApp(options), or listen: false' }
 const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp'])
@@ -121,15 +105,19 @@ const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', '
 /**
  * Everything behind the routes, made from options and environment.
  * @param more names of options that the caller handles itself
- * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, FACTORY_FAILED
+ * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, MISSING_TOKEN, MODEL_NOT_SUPPORTED,
+ *   PROVIDER_NOT_INSTALLED, FACTORY_FAILED
  */
 export async function createServices(options: BuildOptions, more: readonly string[] = []) {
   checkOptions(options, more)
-  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const limits = readAllLimits(options)
   const env = process.env
-  const token = env[options.appTokenEnv ?? 'APP_TOKEN'] || undefined
-  const redact = createRedactor([token, env.OPENAI_API_KEY])
-  const logError = (error: unknown, mask = (text: string) => text) => console.error(redact(mask(describe(error))))
+  const token = readToken(options)
+  const mask = createRedactor(() => [token, ...keysIn(env)])
+  const folders = [process.cwd(), homedir()]
+  const redact = (text: string) => withoutPlaces(mask(text), folders)
+  const logError = (error: unknown, own: Redact = (text) => text) =>
+    console.error(toLogLine(mask(own(describe(error)))))
   const tools = (options.tools ?? []).map(asFunctionTool)
   const agencies = await Promise.all(
     Object.entries(options.agencies ?? {}).map(([name, value]) => readAgency(name, value)),
@@ -143,32 +131,31 @@ export async function createServices(options: BuildOptions, more: readonly strin
     'tools are',
     tools.map((tool) => tool.name),
   )
-  if (!env.OPENAI_API_KEY && options.keyPerRequest !== true) for (const { preview } of agencies) requireKeyless(preview)
-  const log = (message: string, error: unknown, mask?: (text: string) => string) =>
-    logError(new Error(message, { cause: error }), mask)
+  const log = (message: string, error: unknown, own?: Redact) => logError(new Error(message, { cause: error }), own)
   const hub = new Hub({
-    slowReaderBytes: limits.slowReaderBytes,
-    idleTimeoutMs: limits.idleTimeoutMs,
+    limits,
     exposeErrors: options.exposeErrors ?? false,
     onEvent: options.onEvent,
     redact,
     log,
-    logFailure: (error, mask) => log('A run failed.', error, mask),
+    logFailure: (error, own) => log('A run failed.', error, own),
   })
-  const warn = (message: string) => console.warn(redact(message))
+  const warn = (message: string) => console.warn(toLogLine(mask(message)))
   const price = createPricer(options.prices, warnOnce(warn))
   const models = createModelEdge({
-    apiKey: env.OPENAI_API_KEY || undefined,
-    baseURL: env.OPENAI_BASE_URL || undefined,
+    env: { ...env },
     trustedModelOrigins: options.trustedModelOrigins ?? [],
+    limits,
     log: warn,
   })
+  for (const { preview } of agencies)
+    for (const { name, model } of preview.agents) await models.check(model, name, options.keyPerRequest === true)
   const files = createFileDesk({
     limits,
     allowedLocalFileDirs: options.allowedLocalFileDirs,
     trustedFileOrigins: options.trustedFileOrigins ?? [],
     explain: options.exposeErrors ? (error) => `(${errorText(error)})` : causeOf,
-    log: (message, error, mask) => logError(new Error(message, { cause: error }), mask),
+    log,
     warn,
   })
   let stopping = false
@@ -182,7 +169,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     streamScalars: options.streamScalars ?? 'json',
     agui: options.enableAgui ?? false,
     heartbeatMs: options.heartbeatMs ?? 15_000,
-    maxTurns: options.maxTurns === undefined ? 100 : options.maxTurns,
+    limits,
     requestLog: options.enableLogging
       ? openLog(options.logsDir ?? 'activity-logs', limits, redact, logError)
       : undefined,
@@ -196,6 +183,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     logError,
     protectDocs: options.protectDocs ?? false,
     serverUrl: options.serverUrl,
+    rateLimit: options.rateLimit,
   }
   /** Refuses new work, waits for the running, then ends what is left. */
   const drain = async () => {
@@ -203,7 +191,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     await Promise.all([files.stop(shuttingDown()), hub.drain(limits.drainMs)])
     await services.requestLog?.flush()
   }
-  return { shell, limits, drain, close: () => models.close() }
+  return { shell, drain, close: () => models.close() }
 }
 
 const openLog = (folder: string, limits: Limits, redact: (text: string) => string, onError: (error: unknown) => void) =>
@@ -211,11 +199,10 @@ const openLog = (folder: string, limits: Limits, redact: (text: string) => strin
 
 function checkOptions(options: BuildOptions, more: readonly string[]): void {
   refuseUnknown('serve()', options, new Set([...OPTIONS, ...more]), MOVED)
-  for (const [name, value] of Object.entries(options.limits ?? {}))
-    if (!(name in DEFAULT_LIMITS) || !Number.isFinite(value) || value < 0)
-      throw invalidOption(
-        `limits.${name} = ${value} is no limit of this server. Known: ${Object.keys(DEFAULT_LIMITS).join(', ')}, each a number.`,
-      )
+  checkRateLimit(options.rateLimit)
+  const { heartbeatMs = 1 } = options
+  if (!(Number.isInteger(heartbeatMs) && heartbeatMs >= 1 && heartbeatMs <= MAX_MS))
+    throw invalidOption(`heartbeatMs has to be a whole number of milliseconds from 1 to ${MAX_MS}, not ${heartbeatMs}.`)
   if (options.serverUrl !== undefined && URL.parse(options.serverUrl) === null)
     throw invalidOption(
       `serverUrl is "${options.serverUrl}", which is no address such as "https://agents.example.com".`,
@@ -227,6 +214,24 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
   const dirs: unknown = options.allowedLocalFileDirs ?? []
   if (!Array.isArray(dirs) || dirs.some((entry) => typeof entry !== 'string' || entry === ''))
     throw invalidOption('allowedLocalFileDirs is a list of directories such as ["/srv/uploads", "~/shared"].')
+}
+
+function readAllLimits({ limits, maxTurns }: BuildOptions): Limits {
+  if (maxTurns === undefined) return readLimits(limits)
+  if (limits?.maxTurns !== undefined)
+    throw invalidOption('maxTurns and limits.maxTurns are the same limit. Give one of them.')
+  return readLimits({ ...limits, maxTurns })
+}
+
+/** The bearer token; undefined when none is set. */
+function readToken({ appTokenEnv = 'APP_TOKEN', requireAuth = false }: BuildOptions): string | undefined {
+  const token = process.env[appTokenEnv] || undefined
+  if (token === undefined && requireAuth) throw missingToken(appTokenEnv)
+  if (token !== undefined && (token.trim() !== token || /\p{Cc}/u.test(token)))
+    throw invalidOption(
+      `${appTokenEnv} begins or ends with a blank or has a control character in it, so no caller could send it.`,
+    )
+  return token
 }
 
 async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Promise<ServedAgency> {
@@ -252,18 +257,12 @@ function refuseTwins(kind: string, names: readonly string[]): void {
   if (twin !== undefined) throw duplicateName(`Two ${kind} served under the name "${twin}". Rename one of them.`)
 }
 
-function requireKeyless(agency: AgencyGraph): void {
-  for (const { name, model } of agency.agents) {
-    const custom = typeof model === 'object' && !('kind' in model)
-    if (!custom && model !== 'demo') throw missingApiKey(name, describeModel(model))
-  }
-}
-
 /** What a caller may know about a provider's error. */
 const causeOf = (error: unknown): string => `(cause: ${error instanceof Error ? error.constructor.name : 'Error'})`
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause === undefined ? '' : describe(error.cause)
-  return `${error.message}${cause === '' || cause === error.message ? '' : ` (${cause})`}`.replace(/[^\P{Cc}]/gu, ' ')
+  if (cause.startsWith(error.message)) return cause
+  return error.message.includes(cause) ? error.message : `${error.message} (${cause})`
 }

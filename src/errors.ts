@@ -9,7 +9,9 @@ export type ErrorCode =
   | 'UNKNOWN_AGENT'
   | 'AGENT_FROZEN'
   | 'MISSING_API_KEY'
+  | 'MISSING_TOKEN'
   | 'MODEL_NOT_SUPPORTED'
+  | 'PROVIDER_NOT_INSTALLED'
   | 'INVALID_TOOL'
   | 'INVALID_REQUEST'
   | 'EMPTY_MESSAGE'
@@ -22,8 +24,14 @@ export type ErrorCode =
   | 'INVALID_OUTPUT'
   | 'TURN_LIMIT'
   | 'DEPTH_LIMIT'
+  | 'TIME_LIMIT'
   | 'RUN_NOT_FOUND'
   | 'SHUTTING_DOWN'
+  | 'OVERLOADED'
+  | 'RATE_LIMITED'
+  | 'TOO_LARGE'
+  | 'UNSUPPORTED_BODY'
+  | 'THREADS_FAILED'
   | 'GATEWAY_REFUSED'
   | 'FACTORY_FAILED'
   | 'FILE_FAILED'
@@ -65,6 +73,12 @@ export const portTaken = (port: number) =>
     500,
     `Port ${port} is taken by another program. Stop it, or choose another port (PORT=8001, or the port option).`,
   )
+export const missingToken = (variable: string) =>
+  new AgencyError(
+    'MISSING_TOKEN',
+    500,
+    `requireAuth is set, but ${variable} is empty. Set ${variable} to the bearer token that callers have to send.`,
+  )
 export const factoryFailed = (agency: string, cause: unknown) =>
   new AgencyError('FACTORY_FAILED', 500, `The agency "${agency}" could not be made.`, { cause })
 
@@ -72,11 +86,22 @@ export const factoryFailed = (agency: string, cause: unknown) =>
 export const unknownAgent = (name: string, known: readonly string[]) =>
   new AgencyError('UNKNOWN_AGENT', 422, `There is no agent "${name}". This agency has: ${known.join(', ')}.`)
 export const runNotFound = (runId: string) =>
-  new AgencyError('RUN_NOT_FOUND', 404, `Run '${runId}' not found or already completed`)
+  new AgencyError('RUN_NOT_FOUND', 404, `Run '${runId.slice(0, 100)}' not found or already completed`)
 export const shuttingDown = () =>
   new AgencyError('SHUTTING_DOWN', 503, 'The server is shutting down and takes no new work. Try again in a moment.')
 
 export const clientGone = () => new AgencyError('CLIENT_GONE', 499, 'The client left before its answer.')
+/** More work than the limits allow; answered with Retry-After. */
+export const overloaded = (what: string) =>
+  new AgencyError('OVERLOADED', 503, `The server has ${what} as it takes at once. Try again in a moment.`)
+export const tooManyRequests = (seconds: number) =>
+  new AgencyError('RATE_LIMITED', 429, `That were too many requests. Try again in ${seconds} seconds.`)
+export const tooLarge = (statusCode: 413 | 414, what: string, bytes: number) =>
+  new AgencyError('TOO_LARGE', statusCode, `The ${what} is larger than the ${bytes} bytes this server takes.`)
+export const unsupportedBody = (what: string) =>
+  new AgencyError('UNSUPPORTED_BODY', 415, `${what} is not supported. Send plain JSON in UTF-8.`)
+export const threadsFailed = (cause: unknown) =>
+  new AgencyError('THREADS_FAILED', 500, 'The conversation so far could not be loaded.', { cause })
 
 // ---- files: answered with 200 and `{ error }`, as the original does (docs/wire.md, "Files")
 const fileFailed = (sentence: string, cause: unknown) =>
@@ -93,20 +118,51 @@ export const filesNeedKey = (agent: string) =>
   )
 
 // ---- models
-export const missingApiKey = (agent: string, model: string) =>
-  new AgencyError(
+/** @param provider whose key is missing; `variables` may hold it */
+export const missingApiKey = (
+  agent: string,
+  model: string,
+  { provider, variables }: { provider: string; variables: readonly string[] },
+) => {
+  const names = variables.join(' or ')
+  const ways =
+    provider === 'openai'
+      ? `Set ${names}, or give the agent model: "demo" to try things out offline.`
+      : `Set ${names}, or let every request bring its own key in client_config.litellm_keys.${provider} and start with keyPerRequest: true.`
+  return new AgencyError(
     'MISSING_API_KEY',
     500,
-    `Agent "${agent}" uses the model "${model}", but OPENAI_API_KEY is not set. Set OPENAI_API_KEY, or give the agent model: "demo" to try things out offline.`,
+    `Agent "${agent}" uses the model "${model}", but ${names} is not set. ${ways}`,
   )
-export const providerNotSupported = (model: string, agent: string) =>
+}
+export const providerNotSupported = (model: string, agent: string, known: readonly string[]) =>
   new AgencyError(
     'MODEL_NOT_SUPPORTED',
     500,
-    `The model "${model}" of agent "${agent}" is not supported in this version. Reach it through an OpenAI-compatible address: OPENAI_BASE_URL, or client_config.base_url in the request.`,
+    `The model "${model}" of agent "${agent}" is of no provider that is known here. Known: ${known.join(', ')}. Others are reached through an OpenAI-compatible address: OPENAI_BASE_URL, or client_config.base_url in the request.`,
   )
+export const providerAddressMissing = (model: string, agent: string, variable: string) =>
+  new AgencyError(
+    'MODEL_NOT_SUPPORTED',
+    500,
+    `The model "${model}" of agent "${agent}" has no address of its own. Set ${variable}, or name it in the request: client_config.base_url.`,
+  )
+export const languageModelVersion = (model: string, agent: string, version: string) =>
+  new AgencyError(
+    'MODEL_NOT_SUPPORTED',
+    500,
+    `The model "${model}" of agent "${agent}" is an AI SDK model of specification "${version}"; here it has to be "v4" (AI SDK 7). Install a newer version of its package.`,
+  )
+export const providerNotInstalled = (model: string, agent: string, packageName: string) =>
+  new AgencyError(
+    'PROVIDER_NOT_INSTALLED',
+    500,
+    `The model "${model}" of agent "${agent}" needs the package ${packageName}, which is not installed. Install it: npm install ${packageName}`,
+  )
+/** How much of a provider's words is kept, in characters. */
+const MAX_MODEL_WORDS = 10_000
 export const modelFailed = (message: string, cause?: unknown) =>
-  new AgencyError('MODEL_FAILED', 502, message, cause === undefined ? undefined : { cause })
+  new AgencyError('MODEL_FAILED', 502, message.slice(0, MAX_MODEL_WORDS), cause === undefined ? undefined : { cause })
 /** Without the server's name, which may be its address with a key in it. */
 export const mcpFailed = (agent: string, cause: unknown) =>
   new AgencyError('MCP_FAILED', 502, `An MCP server of agent "${agent}" could not be reached.`, { cause })
@@ -141,3 +197,5 @@ export const turnLimit = (maxTurns: number) =>
   )
 export const depthLimit = (maxDepth: number) =>
   new AgencyError('DEPTH_LIMIT', 500, `The run was stopped at its limit of ${maxDepth} nested agents.`)
+export const timeLimit = (runMs: number) =>
+  new AgencyError('TIME_LIMIT', 500, `The run was stopped at its limit of ${runMs / 1000} seconds.`)

@@ -3,6 +3,7 @@ import { type BuildOptions, createServices } from './composition.ts'
 import { invalidOption, portTaken } from './errors.ts'
 import { describeModel } from './models/provider.ts'
 import { createApp } from './server/app.ts'
+import { closingOf } from './server/closing.ts'
 import type { ShellOptions } from './server/shell.ts'
 import { VERSION } from './version.ts'
 
@@ -32,7 +33,8 @@ export interface RunningServer {
 
 /**
  * The Fastify instance of a server, not listening.
- * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, FACTORY_FAILED
+ * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, MISSING_TOKEN, MODEL_NOT_SUPPORTED,
+ *   PROVIDER_NOT_INSTALLED, FACTORY_FAILED
  */
 export async function buildApp(options: ServeOptions): Promise<FastifyInstance> {
   return (await build(options)).app
@@ -60,6 +62,7 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
   const bound = typeof address === 'object' && address !== null ? address.port : port
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
   const url = `http://${name}:${bound}`
+  warnWhenOpen(host, url, shell)
   if (options.banner !== false) console.log(banner(url, shell))
   return { url, host, port: bound, app, close: () => app.close() }
 }
@@ -81,25 +84,32 @@ async function build(options: ServeOptions) {
   const { port } = options
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535))
     throw invalidOption(`The port has to be a whole number from 0 to 65535, not ${port}.`)
-  const { shell, limits, drain, close } = await createServices(options, [
-    'host',
-    'port',
-    'banner',
-    'handleSignals',
-    'listen',
-  ])
-  const app = createApp({ ...shell, bodyBytes: limits.bodyBytes })
-  app.addHook('preClose', drain)
+  const { shell, drain, close } = await createServices(options, ['host', 'port', 'banner', 'handleSignals', 'listen'])
+  const app = createApp(shell)
+  const closing = closingOf(app.server, shell.services.limits.drainMs)
+  app.addHook('preClose', () => closing.close(drain))
   app.addHook('onClose', close)
   return { app, shell }
+}
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/i
+
+/** On stderr and whatever `banner` says: an open door that nobody has chosen must be seen. */
+function warnWhenOpen(host: string, url: string, { token }: ShellOptions): void {
+  if (token !== undefined || LOOPBACK.test(host)) return
+  const lines = [
+    `WARNING: ${url} is open to everyone in reach of this machine (host ${host}).`,
+    'Without a token anybody may run these agents, at your cost.',
+    'Set APP_TOKEN, or bind 127.0.0.1; requireAuth: true refuses to start like this.',
+  ]
+  const rule = '!'.repeat(Math.max(...lines.map((line) => line.length)))
+  console.warn(['', rule, ...lines, rule, ''].join('\n'))
 }
 
 function banner(url: string, { services: { agencies, tools }, token }: ShellOptions): string {
   const lines = [`agency-swarm-js ${VERSION} is listening on ${url}`, '']
   for (const { path, preview } of agencies) {
-    const models = new Set(
-      preview.agents.map((agent) => (typeof agent.model === 'object' ? agent.model.name : describeModel(agent.model))),
-    )
+    const models = new Set(preview.agents.map((agent) => describeModel(agent.model)))
     const demo = models.has('demo') ? ' (demo: offline answers, no real model)' : ''
     lines.push(`  /${path}  ${preview.agentNames.join(', ')}  model: ${[...models].join(', ')}${demo}`)
   }

@@ -1,5 +1,6 @@
 import type { AgencyGraph } from './agency/agency.ts'
 import type { FileDesk } from './files/desk.ts'
+import type { Limits } from './limits.ts'
 import type { Pricer } from './models/prices.ts'
 import type { ModelEdge } from './models/provider.ts'
 import type { Hub } from './runs/hub.ts'
@@ -41,7 +42,7 @@ export interface Services {
   /** The agencies' stream endpoints speak AG-UI, and the other native endpoints are not there. */
   readonly agui: boolean
   readonly heartbeatMs: number
-  readonly maxTurns: number | null
+  readonly limits: Limits
   /** Set when request logs are kept. */
   readonly requestLog: RequestLogs | undefined
   readonly redact: (text: string) => string

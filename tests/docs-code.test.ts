@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Page, ROOT, readPage, readPages, toModule } from './support/docs.ts'
+import { type Page, ROOT, readDoors, readPage, readPages, toModule } from './support/docs.ts'
 import { agrees, runPage, startDemoUpstream } from './support/docs-run.ts'
 
 const pages = readPages()
@@ -21,10 +21,7 @@ function compile(modules: { [file: string]: string }): string {
     compilerOptions: {
       types: ['node'],
       typeRoots: [join(ROOT, 'node_modules/@types')],
-      paths: {
-        'agency-swarm-js': [join(ROOT, 'src/index.ts')],
-        'agency-swarm-js/fastify': [join(ROOT, 'src/fastify.ts')],
-      },
+      paths: Object.fromEntries(Object.entries(readDoors()).map(([name, source]) => [name, [join(ROOT, source)]])),
     },
     include: [],
     files: Object.keys(modules),

@@ -2,11 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, onTestFinished, test } from 'vitest'
-import { createServices } from '../src/composition.ts'
 import { Agency, Agent, tool } from '../src/index.ts'
-import { createApp } from '../src/server/app.ts'
 import { promise } from './promises.ts'
-import { final, post, readFrames } from './support/client.ts'
+import { final, post, readFrames, startWithHub } from './support/client.ts'
 import { startStreams } from './support/upstream.ts'
 
 setFlagsFromString('--expose-gc')
@@ -33,23 +31,16 @@ function numbers(seed: number): () => number {
 test('2,000 streamed runs with random cancels and drops leave no run, no socket and no memory behind', async () => {
   promise('B4', 'B5', 'B7')
   const upstream = await startStreams(12, 1)
+  onTestFinished(() => upstream.close())
   const slow = tool({ name: 'echo_tool', execute: () => sleep(5, 'done') })
   const worker = new Agent({ name: 'Worker', model: 'gpt-4.1', tools: [slow] })
   const agency = new Agency(worker, { name: 'solo' })
   const before = process.env.OPENAI_API_KEY
   process.env.OPENAI_BASE_URL = upstream.baseURL
   process.env.OPENAI_API_KEY = 'sk-test'
-  const { shell, limits, close } = await createServices({ agencies: { solo: agency } })
+  const { url, hub } = await startWithHub({ agencies: { solo: agency } })
   process.env.OPENAI_BASE_URL = ''
   process.env.OPENAI_API_KEY = before ?? ''
-  const app = createApp({ ...shell, bodyBytes: limits.bodyBytes })
-  onTestFinished(async () => {
-    await app.close()
-    await close()
-    await upstream.close()
-  })
-  const url = await app.listen({ port: 0, host: '127.0.0.1' })
-  const { hub } = shell.services
   const random = numbers(7)
   const ends = { finished: 0, cancelled: 0, dropped: 0 }
 

@@ -1,12 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import OpenAI from 'openai'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { agency as starter } from '../examples/starter/agency.ts'
-import { Agency, Agent, chatCompletions, codeInterpreter, Handoff, tool, webSearch } from '../src/index.ts'
+import { Agency, Agent, chatCompletions, codeInterpreter, Handoff, responses, tool, webSearch } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { allFrames, final, post, startServer, useUpstream } from './support/client.ts'
 import { PDF, PNG, page, startFileHost } from './support/file-host.ts'
 import { useFolder } from './support/folder.ts'
+import { setEnv } from './support/providers.ts'
 
 const agent = (options = {}) => new Agent({ name: 'Assistant', model: 'gpt-4.1', ...options })
 const solo = () => new Agency(agent())
@@ -328,6 +330,38 @@ test("a request's own gateway keeps its files, with its own key", async () => {
     expect(Object.keys(headers).sort()).toEqual(['accept', 'accept-encoding', 'connection', 'host', 'user-agent'])
     expect(JSON.stringify(headers)).not.toMatch(/sk-/)
   }
+})
+
+test("files are kept where the client of an agent's own model leads, and at OpenAI for models of other providers", async () => {
+  promise('C5', 'C13')
+  const own = await useUpstream(() => ({ text: 'Own' }))
+  const server = await useUpstream(() => ({ text: 'Server' }))
+  quiet('error')
+  setEnv({ GROQ_API_KEY: 'sk-groq', GROQ_API_BASE: server.baseURL })
+  const client = new OpenAI({ apiKey: 'sk-own', baseURL: own.baseURL })
+  const { url } = await startServer({
+    agencies: {
+      solo: new Agency(agent({ model: responses('gpt-4.1', { client }) })),
+      other: new Agency(agent({ model: 'groq/llama-3.3-70b' })),
+    },
+  })
+  const { body } = await ask(url, { file_ids: [own.files.put('file-1', 'a.pdf')] })
+  expect(body.response).toBe('Own')
+  expect(own.files.asked.map((call) => call.authorization)).toEqual(['Bearer sk-own'])
+  await ask(url, { file_ids: ['file-1'], client_config: { api_key: 'sk-of-request' } })
+  expect(own.files.asked.at(-1)?.authorization).toBe('Bearer sk-of-request')
+  expect(server.files.asked).toEqual([])
+
+  const other = { message: 'Read', file_ids: [server.files.put('file-2', 'b.pdf')] }
+  await post(`${url}/other/get_response`, other)
+  expect(server.files.asked.map((call) => call.authorization)).toEqual(['Bearer sk-server-key'])
+  expect(sent(server, 0).messages[0].content[1]).toEqual({ type: 'file', file: { file_id: 'file-2' } })
+  setEnv({ OPENAI_API_KEY: undefined })
+  const { url: keyless } = await startServer({
+    agencies: { other: new Agency(agent({ model: 'groq/llama-3.3-70b' })) },
+  })
+  const refused = await post(`${keyless}/other/get_response`, other)
+  expect(await refused.json()).toEqual({ error: expect.stringContaining('there is no key for the Files API') })
 })
 
 test('a key that the provider repeats in its refusal is masked in answer and log', async () => {

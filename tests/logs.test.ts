@@ -1,6 +1,17 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agency, Agent, type ServeOptions, tool } from '../src/index.ts'
 import { promise } from './promises.ts'
@@ -95,6 +106,69 @@ test('no secret, private text or control sequence lands in a line, and no id lea
   await run('linked')
   expect(readFileSync(join(folder, 'outside.jsonl'), 'utf8')).toBe('{"message":"outside"}\n')
   expect(readdirSync(folder).sort()).toEqual(['logs', 'outside.jsonl'])
+})
+
+test('no log id, whatever it is, reads, writes or removes anything outside the folder', async () => {
+  promise('A7')
+  await useUpstream(() => ({ text: 'Done' }))
+  const { url, folder, logsDir } = await serveLogged()
+  writeFileSync(join(folder, 'outside.jsonl'), '{"message":"outside"}\n')
+  const odd = fc.constantFrom(
+    '..',
+    '../outside',
+    '.',
+    '',
+    ' ',
+    'a/../../outside',
+    'CON',
+    '-',
+    '__proto__',
+    '%2e%2e',
+    'a.jsonl',
+    '\u00e9',
+    'a'.repeat(129),
+  )
+  const id = fc.oneof(
+    odd,
+    fc.string({ maxLength: 20 }),
+    fc.string({ unit: fc.constantFrom('a', '_', '-', '/', '.', '\\'), maxLength: 8 }),
+  )
+  await fc.assert(
+    fc.asyncProperty(id, async (log_id) => {
+      const header = log_id.replace(/[^\t\x20-\x7e\x80-\xff]/g, '')
+      const wrote = await post(`${url}/solo/get_response`, { message: 'Hi' }, { 'x-agency-log-id': header })
+      expect(wrote.status).toBe(200)
+      for (const taken of [
+        await post(`${url}/get_logs`, { log_id }),
+        await fetch(`${url}/get_logs?log_id=${encodeURIComponent(log_id)}`),
+      ]) {
+        expect([200, 400, 404], log_id).toContain(taken.status)
+        expect(await taken.text(), log_id).not.toContain('outside')
+      }
+      expect(readdirSync(folder).sort()).toEqual(existsSync(logsDir) ? ['logs', 'outside.jsonl'] : ['outside.jsonl'])
+      for (const file of existsSync(logsDir) ? readdirSync(logsDir) : [])
+        expect(file).toMatch(/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}\.jsonl$/)
+    }),
+    { numRuns: 40 },
+  )
+  expect(readFileSync(join(folder, 'outside.jsonl'), 'utf8')).toBe('{"message":"outside"}\n')
+})
+
+test('of many readers of one log exactly one gets it, and a log that is no file blocks nobody', async () => {
+  promise('A7', 'B9')
+  await useUpstream(() => ({ text: 'Done' }))
+  const { run, take, logsDir } = await serveLogged()
+  await run('shared')
+  const readers = await Promise.all(Array.from({ length: 20 }, () => take('shared')))
+  expect(readers.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 19 }, () => 404)])
+  execFileSync('mkfifo', [join(logsDir, 'pipe.jsonl')])
+  mkdirSync(join(logsDir, 'folder.jsonl'))
+  for (const id of ['pipe', 'folder']) {
+    await run(id)
+    expect((await take(id)).status).toBe(404)
+  }
+  expect((await run('after')).status).toBe(200)
+  expect((await take('after')).status).toBe(200)
 })
 
 test('a log stops growing at its bound, and the oldest logs make room', async () => {

@@ -1,26 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { promise } from './promises.ts'
 import { final, post, readFrames } from './support/client.ts'
+import { startProcess } from './support/process.ts'
 
 const MAIN = join(import.meta.dirname, '../examples/starter/main.ts')
 
-/** The example as its own process on a free port; `text()` is what it printed. */
-async function startExample(env: Record<string, string> = {}) {
-  const { OPENAI_API_KEY: _, APP_TOKEN: __, ...clean } = process.env
-  const child: ChildProcess = spawn(process.execPath, [MAIN], { env: { ...clean, PORT: '0', ...env }, stdio: 'pipe' })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  let printed = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (chunk) => {
-      printed += chunk
-    })
-  const exit = once(child, 'exit')
-  await Promise.race([expect.poll(() => printed, { timeout: 15_000 }).toMatch(/get_response_stream -H/), exit])
-  return { child, exit, text: () => printed, url: /listening on (\S+)/.exec(printed)?.[1] ?? '' }
-}
+const startExample = (env: Record<string, string> = {}) => startProcess(MAIN, env)
 
 test('on SIGTERM a running stream finishes, new work is refused, and the process ends', async () => {
   promise('B2')

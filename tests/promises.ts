@@ -111,6 +111,7 @@ export const REQUIRED: readonly PromiseId[] = [
   'C11',
   'C12',
   'C13',
+  'C14',
   'C15',
   'C16',
   'C17',

@@ -46,14 +46,16 @@ test('any agent can be addressed; an unknown name is a 422 that lists the known 
 })
 const agentOf = () => new Agent({ name: 'Lead', model: 'gpt-4.1' })
 
-test('50 overlapping requests keep instructions, context, keys and history apart', async () => {
+test('100 overlapping requests keep instructions, context, keys, gateways and history apart', async () => {
   promise('C11', 'C12', 'C17')
-  const upstream = await useUpstream((body) => {
+  const script: Parameters<typeof useUpstream>[0] = (body) => {
     const input = body.input as { type?: string }[]
     return input.at(-1)?.type === 'function_call_output'
       ? { text: 'Done' }
       : { calls: [{ name: 'whoami', arguments: {} }] }
-  })
+  }
+  const gateways = [await useUpstream(script), await useUpstream(script)]
+  const own = await useUpstream(script)
   const whoami = tool({
     name: 'whoami',
     execute: async (_input, context) => {
@@ -63,9 +65,12 @@ test('50 overlapping requests keep instructions, context, keys and history apart
     },
   })
   const agency = new Agency(agent({ tools: [whoami] }), { userContext: { plan: 'free' } })
-  const { url } = await startServer({ agencies: { solo: agency }, trustedModelOrigins: [upstream.origin] })
+  const { url } = await startServer({
+    agencies: { solo: agency },
+    trustedModelOrigins: gateways.map(({ origin }) => origin),
+  })
   await Promise.all(
-    Array.from({ length: 50 }, async (_, index) => {
+    Array.from({ length: 100 }, async (_, index) => {
       const mark = `mark${index}x`
       const answer = await post(`${url}/solo/get_response`, {
         message: `message ${mark}`,
@@ -74,20 +79,23 @@ test('50 overlapping requests keep instructions, context, keys and history apart
         chat_history: [
           { role: 'user', content: `history ${mark}`, agent: 'Assistant', callerAgent: null, timestamp: 1 },
         ],
-        ...(index % 2 === 0 ? { client_config: { api_key: `key-${mark}`, base_url: upstream.baseURL } } : {}),
+        ...(index % 3 === 0
+          ? {}
+          : { client_config: { api_key: `key-${mark}`, base_url: gateways[(index % 3) - 1]?.baseURL } }),
       })
       expect(JSON.stringify(await answer.json())).toContain(`user ${mark} free`)
     }),
   )
-  expect(upstream.seen).toHaveLength(100)
-  for (const { headers, body } of upstream.seen) {
+  expect([own, ...gateways].map(({ seen }) => seen.length)).toEqual([68, 66, 66])
+  const seen = [own, ...gateways].flatMap((upstream, place) => upstream.seen.map((request) => ({ ...request, place })))
+  for (const { headers, body, place } of seen) {
     const text = JSON.stringify(body)
     const marks = new Set(text.match(/mark\d+x/g))
     expect(marks.size).toBe(1)
     const [mark] = marks
     expect(body.instructions).toBe(`Base.\n\ninstructions ${mark}`)
-    const even = Number(/\d+/.exec(mark as string)?.[0]) % 2 === 0
-    expect(headers.authorization).toBe(even ? `Bearer key-${mark}` : 'Bearer sk-server-key')
+    expect(Number(/\d+/.exec(mark as string)?.[0]) % 3).toBe(place)
+    expect(headers.authorization).toBe(place === 0 ? 'Bearer sk-server-key' : `Bearer key-${mark}`)
   }
   expect(agency.userContext).toEqual({ plan: 'free' })
 })
@@ -177,8 +185,6 @@ test('wrong types, missing fields and malformed JSON get 422 in the original sha
     type: 'string_type',
     loc: ['body', 'recipient_agent'],
   })
-  for (const later of [{ client_config: { litellm_keys: { anthropic: 'k' } } }])
-    expect(JSON.stringify(await ask({ message: 'x', ...later }))).toContain('is not supported in this version')
   expect((await ask({ message: 'x', file_ids: 'file-1' }))[0]).toMatchObject({
     type: 'list_type',
     loc: ['body', 'file_ids'],

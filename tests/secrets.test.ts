@@ -1,7 +1,11 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Agency, Agent, BaseTool, tool } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { allFrames, post, startServer, useUpstream } from './support/client.ts'
+import { startProcess } from './support/process.ts'
 
 const SECRETS = ['sk-server-key', 'token-of-the-server', 'sk-of-the-request', 'header-secret-value']
 const LEAK = `The keys are ${SECRETS.join(' and ')}.`
@@ -83,3 +87,115 @@ test('a provider that refuses says nothing to callers unless errors are exposed'
     'internal words',
   )
 })
+
+/** Ways in which a text may carry a secret. */
+const formsOf = (secret: string) => [
+  secret,
+  encodeURIComponent(secret),
+  JSON.stringify(secret).slice(1, -1),
+  Buffer.from(secret).toString('base64'),
+  Buffer.from(secret).toString('base64url'),
+]
+
+for (const exposed of ['yes', 'no'])
+  test(`a process given secrets everywhere writes none of them anywhere, in no form (errors exposed: ${exposed})`, async () => {
+    promise('D6', 'C12', 'E1')
+    const secrets = {
+      token: 'token/of+the="server"%\\x',
+      serverKey: 'sk-server-key/+"quoted"%&',
+      requestKey: 'sk-request-key/+"quoted"%&',
+      header: 'header value/+"quoted"%&',
+      credentials: 'Bearer-less credentials of a header',
+      context: 'context-value/+"quoted"%&\u00e9',
+    }
+    const leak = `${Object.values(secrets).flatMap(formsOf).join(' ')} \n[forged] all is well\u001b[31m\u202e`
+    const upstream = await useUpstream((body) => {
+      const text = JSON.stringify(body.input)
+      expect(text).not.toContain('context-value')
+      if (text.includes('fail late')) return { text: 'Well,', fails: leak }
+      return text.includes('use a tool') && !text.includes('function_call_output')
+        ? { calls: [{ name: 'leaky', arguments: {} }] }
+        : { status: 400, message: leak }
+    })
+    const logs = mkdtempSync(join(tmpdir(), 'secrets-'))
+    onTestFinished(() => rmSync(logs, { recursive: true, force: true }))
+    const { child, exit, text, url } = await startProcess(join(import.meta.dirname, 'support/process-server.ts'), {
+      OPENAI_BASE_URL: upstream.baseURL,
+      OPENAI_API_KEY: secrets.serverKey,
+      APP_TOKEN: secrets.token,
+      LEAK: leak,
+      LEAK_OWN: [secrets.token, secrets.serverKey].flatMap(formsOf).join(' '),
+      LOGS_DIR: logs,
+      EXPOSE_ERRORS: exposed,
+    })
+    const written: string[] = []
+    const send = async (path: string, body: unknown, headers = {}) => {
+      const all = { authorization: `Bearer ${secrets.token}`, 'x-agency-log-id': 'the-log', ...headers }
+      const answer = await post(`${url}${path}`, body, all)
+      written.push(JSON.stringify([...answer.headers]), await answer.text())
+      return answer.status
+    }
+    const config = {
+      base_url: upstream.baseURL,
+      api_key: secrets.requestKey,
+      default_headers: { 'X-Auth': `Bearer ${secrets.header}`, 'X-Other': secrets.credentials },
+    }
+    const request = (message: unknown) => ({
+      message,
+      user_context: { deep: [{ value: secrets.context }] },
+      client_config: config,
+    })
+    for (const endpoint of ['/solo/get_response', '/solo/get_response_stream']) {
+      await send(endpoint, request('Hi'))
+      await send(endpoint, request('use a tool'))
+      await send(endpoint, request('fail late'))
+      await send(endpoint, request(5))
+      await send(endpoint, {
+        ...request('Hi'),
+        client_config: { ...config, api_key: 5, base_url: `http://${secrets.requestKey}@a.example` },
+      })
+      await send(endpoint, { ...request('Hi'), client_config: secrets.requestKey, user_context: secrets.context })
+      await send(endpoint, { client_config: config, user_context: secrets.context })
+      await send(endpoint, {
+        ...request('Hi'),
+        client_config: { ...config, default_headers: { Host: secrets.header } },
+      })
+      await send(endpoint, { ...request('Hi'), recipient_agent: 'nobody' })
+      await send(endpoint, `{"message": "Hi", "client_config": {"api_key": "${secrets.requestKey}" oops`)
+      await send(endpoint, request('Hi'), { authorization: 'Bearer wrong' })
+    }
+    await send('/tool/leaky', {})
+    await send('/tool/LeakyClass', {})
+    const paths = [
+      '/docs',
+      '/openapi.json',
+      '/solo/get_metadata',
+      `/nothing?token=${encodeURIComponent(secrets.token)}`,
+    ]
+    for (const path of paths)
+      written.push(
+        await (await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${secrets.token}` } })).text(),
+      )
+    written.push(...readdirSync(logs).map((file) => readFileSync(join(logs, file), 'utf8')))
+    expect(written.at(-1)).toContain('The run failed')
+    expect(await send('/get_logs', { log_id: 'the-log' })).toBe(200)
+    child.kill('SIGTERM')
+    await exit
+    const printed = text()
+    expect(printed).toContain('A run failed.')
+    const everything = [...written, printed].join('\n')
+    for (const [name, secret] of Object.entries(secrets))
+      for (const form of formsOf(secret)) {
+        const most = form.slice(0, Math.ceil(form.length * 0.7)) // nor a large part of one
+        expect(everything.includes(most), `${name} as ${form}`).toBe(false)
+        expect(everything.includes(JSON.stringify(most).slice(1, -1)), `${name} as ${form} in JSON`).toBe(false)
+      }
+    expect(everything).toContain('[redacted]')
+    expect(everything).not.toMatch(/\bat .*[\w-]+\.(ts|js|mjs):\d+/)
+    expect(everything).not.toContain(process.cwd())
+    expect(printed.split('\n').filter((line) => line.startsWith('[forged]'))).toEqual([])
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(printed).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/)
+    expect(printed).not.toContain('UNHANDLED')
+    expect(upstream.seen.length).toBeGreaterThan(4)
+  }, 30_000)

@@ -20,6 +20,7 @@ import {
   toolOutputText,
   webSearch,
 } from '../src/index.ts'
+import { readLimits } from '../src/limits.ts'
 import { createModelEdge } from '../src/models/provider.ts'
 import { promise } from './promises.ts'
 import { allFrames, final, post, startServer, useUpstream } from './support/client.ts'
@@ -511,7 +512,12 @@ test('options by other names get an error that names theirs, for agents, agencie
 
 test('tools that a provider runs, and the keys in them, do not go to an address that a caller names', async () => {
   promise('C13')
-  const edge = createModelEdge({ apiKey: 'sk-server', baseURL: undefined, trustedModelOrigins: [], log: () => {} })
+  const edge = createModelEdge({
+    env: { OPENAI_API_KEY: 'sk-server' },
+    trustedModelOrigins: [],
+    limits: readLimits(),
+    log: () => {},
+  })
   const own = await edge.provider()
   const foreign = await edge.provider({ base_url: 'https://1.1.1.1/v1' })
   expect([own, foreign].map((provider) => provider.model('gpt-4.1', 'A').runsHostedTools)).toEqual([true, false])

@@ -35,9 +35,12 @@ export interface AgencyOptions {
   sharedTools?: readonly ToolLike[]
   /** Shared by in-process runs; served requests start from a copy. */
   userContext?: { [key: string]: unknown }
-  /** Gives the conversation so far; called when a run starts. */
+  /** Gives the conversation so far; called when a run starts. When it throws, the run does not start (THREADS_FAILED). */
   loadThreads?: LoadThreads
-  /** Gets the whole flat list after the user's message and after each run, and is awaited before the caller sees the end. */
+  /**
+   * Gets the whole flat list after the user's message and at each border of turns, sub-agents' too, and is awaited before
+   * anybody sees the turn's end. One call at a time; what it throws is logged, and the next call brings the whole list again.
+   */
   saveThreads?: SaveThreads
   /** The class of flows that name none. */
   sendMessageToolClass?: SendMessageClass

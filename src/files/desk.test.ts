@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { readLimits } from '../limits.ts'
 import { createFileDesk, type FileDeskOptions, type FileOrder } from './desk.ts'
-import { DEFAULT_FILE_LIMITS } from './ledger.ts'
 import type { FileStore, LoadedFile } from './store.ts'
 
 const refused = { code: 'FILE_FAILED', message: expect.stringContaining('trustedFileOrigins') }
@@ -24,7 +24,7 @@ function memoryStore(state: () => 'ready' | 'pending' = () => 'ready') {
 
 const desk = (options: Partial<FileDeskOptions>) =>
   createFileDesk({
-    limits: DEFAULT_FILE_LIMITS,
+    limits: readLimits(),
     trustedFileOrigins: [],
     explain: String,
     log: () => {},
@@ -77,7 +77,7 @@ test('one name that is refused keeps the others from being fetched', async () =>
 })
 
 test('a resolver that never answers holds up neither the time limit nor a client that leaves', async () => {
-  const limits = { ...DEFAULT_FILE_LIMITS, fileTimeoutMs: 50 }
+  const limits = { ...readLimits(), fileTimeoutMs: 50 }
   const stuck = desk({ limits, lookup: () => new Promise(() => {}) })
   const fileUrls = { 'a.pdf': 'http://stuck.example/a.pdf' }
   await expect(stuck.prepare(order(fileUrls))).rejects.toThrow(/longer than 50 ms/)
@@ -105,7 +105,7 @@ test('a file that is never done is given up after a minute and removed', async (
 })
 
 test('all requests together hold no more than four may', async () => {
-  const limits = { ...DEFAULT_FILE_LIMITS, fileTotalBytes: 15_000 }
+  const limits = { ...readLimits(), fileTotalBytes: 15_000 }
   const { prepare } = desk({ limits, allowedLocalFileDirs: [import.meta.dirname] })
   const fileUrls = { a: `${import.meta.dirname}/desk.ts` }
   let release = () => {}

@@ -7,8 +7,8 @@ import type { Agent } from 'undici'
 import { AgencyError, fileUrlFailed } from '../errors.ts'
 import { checkAddress, createGuardedAgent, type Lookup } from '../net/guard.ts'
 import { VERSION } from '../version.ts'
+import { orAbort } from '../waits.ts'
 import type { Account } from './ledger.ts'
-import { orAborted } from './parallel.ts'
 import { checkExtension, type RemoteSource, shown } from './sources.ts'
 import type { LoadedFile } from './store.ts'
 
@@ -35,7 +35,7 @@ export function createDownloader(isTrusted: (origin: string) => boolean, lookup?
   return {
     async check({ from: { url } }, signal) {
       if (isTrusted(url.origin)) return
-      await orAborted(checkAddress(url.href, lookup), signal).catch((error) => {
+      await orAbort(checkAddress(url.href, lookup), signal).catch((error) => {
         throw refusal(error, url)
       })
     },
@@ -68,7 +68,7 @@ async function fetchPieces(
       signal,
     })
     // The client heeds the signal only once it is connected.
-    const { statusCode, headers, body } = await orAborted(asked, signal)
+    const { statusCode, headers, body } = await orAbort(asked, signal)
     try {
       if (statusCode < 200 || statusCode > 299) throw fileUrlFailed(badStatus(statusCode, given))
       const declared = Number(headers['content-length'] ?? 0)

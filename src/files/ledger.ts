@@ -1,27 +1,13 @@
 import { fileUrlFailed } from '../errors.ts'
+import type { Limits } from '../limits.ts'
 import { shown } from './sources.ts'
 
 /** Bounds of everything that is done for `file_urls` and `file_ids`. */
-export interface FileLimits {
-  /** Largest file, in bytes. Default 64 MiB. */
-  fileBytes: number
-  /** All files of one request together, in bytes; all requests together hold at most four times that. Default 256 MiB. */
-  fileTotalBytes: number
-  /** How long fetching the files of one request may take, in milliseconds. Default 30,000. */
-  fileTimeoutMs: number
-  /** Files of one request. Default 20. */
-  fileCount: number
-  /** Files of one request that are fetched or stored at the same time. Default 4. */
-  fileConcurrency: number
-}
+export type FileLimits = Pick<
+  Limits,
+  'fileBytes' | 'fileTotalBytes' | 'fileTimeoutMs' | 'fileCount' | 'fileConcurrency'
+>
 
-export const DEFAULT_FILE_LIMITS: FileLimits = {
-  fileBytes: 64 * 1024 * 1024,
-  fileTotalBytes: 256 * 1024 * 1024,
-  fileTimeoutMs: 30_000,
-  fileCount: 20,
-  fileConcurrency: 4,
-}
 /** Requests with the most that is allowed to one that fit into memory side by side. */
 const SHARES = 4
 

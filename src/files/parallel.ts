@@ -38,16 +38,6 @@ export function within<T>(
   })
 }
 
-/** For work that cannot be stopped: its result, or the signal's reason if that comes first. */
-export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason)
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
-}
-
 /** Work with an abort of its own that the outer signal sets off too. */
 async function linked<T>(signal: AbortSignal, work: (stop: AbortController) => Promise<T>): Promise<T> {
   signal.throwIfAborted()

@@ -34,6 +34,20 @@ export function withoutServerState(items: readonly InputItem[]): InputItem[] {
   })
 }
 
+/**
+ * Items for the Responses API: what another provider said goes there without that provider's own data and ids, and its
+ * reasoning not at all. The list itself when there is nothing of the kind.
+ */
+export function withoutForeignData(items: readonly InputItem[]): readonly InputItem[] {
+  if (!items.some((item) => item.provider_data !== undefined)) return items
+  return items.flatMap((item) => {
+    if (item.provider_data === undefined) return [item]
+    if (item.type === 'reasoning') return []
+    const { provider_data: _, id: __, ...rest } = item
+    return [rest]
+  })
+}
+
 /** True for a call that needs an output of ours: function calls (hosted calls answer themselves). */
 const isCall = (item: InputItem) => item.type === 'function_call'
 const isOutput = (item: InputItem) => item.type === 'function_call_output'

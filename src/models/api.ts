@@ -4,9 +4,12 @@ import type OpenAI from 'openai'
 import { errorText, modelFailed } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { EventBatch, Model, ModelResponse, TurnRequest } from './model.ts'
+import { withRetries } from './retry.ts'
 
 /** The largest single event a provider may send, in characters. */
 const MAX_EVENT_CHARS = 64 * 1024 * 1024
+/** The largest answer a provider may stream, in bytes. */
+const MAX_STREAM_BYTES = 256 * 1024 * 1024
 
 /**
  * Reads a provider's event stream: `onData` gets the data of each event, then the size of the network chunk they came in
@@ -20,10 +23,21 @@ export async function* readSse(
 ): AsyncGenerator<number> {
   const parser = createParser({ onEvent: ({ data }) => onData(data), maxBufferSize: MAX_EVENT_CHARS })
   const decoder = new StringDecoder('utf8')
+  let bytes = 0
+  const feed = (chunk: Buffer): unknown => {
+    try {
+      parser.feed(decoder.write(chunk))
+      bytes += chunk.byteLength
+      return bytes > MAX_STREAM_BYTES ? new Error(`it is longer than ${MAX_STREAM_BYTES} bytes`) : undefined
+    } catch (error) {
+      return error
+    }
+  }
   try {
     for await (const chunk of response.body as unknown as AsyncIterable<Buffer>) {
-      parser.feed(decoder.write(chunk))
-      yield chunk.byteLength
+      const failure = feed(chunk)
+      yield chunk.byteLength // what stood before the failure is kept
+      if (failure !== undefined) throw failure
     }
   } catch (error) {
     signal.throwIfAborted()
@@ -36,8 +50,12 @@ export interface ApiOptions {
   /** Made on first use, because importing the client costs start-up time. */
   client: () => Promise<OpenAI>
   name: string
+  /** What the response is said to come from and priced as. Default: `name`. */
+  label?: string | undefined
   /** `client_config.model_settings_extra_args`: merged into every body. */
   extraArgs?: JsonObject | undefined
+  /** Sent with every call. */
+  headers?: { readonly [name: string]: string } | undefined
   /** The address is a caller's: tools that a provider runs may carry keys of ours and do not go there. */
   foreign?: boolean
 }
@@ -47,16 +65,18 @@ export interface Api {
   runsHostedTools: boolean
   send(client: OpenAI, body: JsonObject, options: { signal: AbortSignal }): { asResponse(): Promise<Response> }
   buildBody(request: TurnRequest, stream: boolean): JsonObject
-  readStream(response: Response, signal: AbortSignal): AsyncIterable<EventBatch>
+  readStream(response: Response, request: TurnRequest, signal: AbortSignal): AsyncGenerator<EventBatch, void, undefined>
   /** Undefined for an answer of another kind. */
-  readAnswer(answer: JsonObject): ModelResponse | undefined
+  readAnswer(answer: JsonObject, request: TurnRequest): ModelResponse | undefined
 }
 
-/** A Model over the `openai` client, which keeps authentication, retries and base URLs; bodies and parsing are the API's. */
-export function apiModel({ client, name, foreign = false }: ApiOptions, api: Api): Model {
+/** A Model over the `openai` client, which keeps authentication and base URLs; retries are ours, bodies and parsing the API's. */
+export function apiModel(options: ApiOptions, api: Api): Model {
+  const { client, name, label = name, headers: ownHeaders, foreign = false } = options
   const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
     try {
-      const headers = request.settings.extraHeaders
+      const { extraHeaders } = request.settings
+      const headers = ownHeaders === undefined ? extraHeaders : { ...extraHeaders, ...ownHeaders }
       const options = headers === undefined ? { signal } : { signal, headers }
       return await api.send(await client(), api.buildBody(request, stream), options).asResponse()
     } catch (error) {
@@ -64,20 +84,45 @@ export function apiModel({ client, name, foreign = false }: ApiOptions, api: Api
       throw modelFailed(errorText(error), error)
     }
   }
+  const answer = async (request: TurnRequest, signal: AbortSignal): Promise<ModelResponse> => {
+    const json: unknown = await (await call(request, false, signal)).json().catch((error: unknown) => {
+      signal.throwIfAborted()
+      throw modelFailed(`The model's answer could not be read: ${errorText(error)}`, error)
+    })
+    const response = isObject(json) ? api.readAnswer(json, request) : undefined
+    if (response === undefined) throw modelFailed('The model answered with something that is no answer of its API.')
+    return response
+  }
   return {
-    name,
+    name: label,
     runsHostedTools: api.runsHostedTools && !foreign,
     async *streamTurn(request, signal) {
-      yield* api.readStream(await call(request, true, signal), signal)
+      const stream = await withRetries(
+        async () => begin(api.readStream(await call(request, true, signal), request, signal)),
+        signal,
+      )
+      try {
+        const first = stream.takeFirst()
+        if (first !== undefined) yield first
+        yield* stream.rest
+      } finally {
+        await stream.rest.return(undefined) // a consumer that left at the first batch
+      }
     },
-    async completeTurn(request, signal) {
-      const answer: unknown = await (await call(request, false, signal)).json().catch((error: unknown) => {
-        signal.throwIfAborted()
-        throw modelFailed(`The model's answer could not be read: ${errorText(error)}`, error)
-      })
-      const response = isObject(answer) ? api.readAnswer(answer) : undefined
-      if (response === undefined) throw modelFailed('The model answered with something that is no answer of its API.')
-      return response
+    completeTurn: (request, signal) => withRetries(() => answer(request, signal), signal),
+  }
+}
+
+/** A stream whose first batch has come. */
+async function begin(rest: AsyncGenerator<EventBatch, void, undefined>) {
+  let first = (await rest.next()).value ?? undefined
+  return {
+    rest,
+    /** Gives it away, so that an open stream does not hold on to it. */
+    takeFirst: (): EventBatch | undefined => {
+      const taken = first
+      first = undefined
+      return taken
     },
   }
 }

@@ -1,25 +1,33 @@
 import { modelFailed } from '../errors.ts'
-import { withTextOutputs } from '../messages/text-outputs.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { type ApiOptions, apiModel, dropUnset, readSse } from './api.ts'
+import { type ChatQuirks, toMessages } from './chat-messages.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
-import { ResponseSynthesis } from './synthesis.ts'
+import { ResponseSynthesis, type SynthesisOptions } from './synthesis.ts'
+
+export interface ChatOptions extends ApiOptions {
+  /** Kept in the `provider_data` of what the model says. Default: `label`. */
+  origin?: string | undefined
+  quirks?: ChatQuirks | undefined
+}
 
 /** A Model over Chat Completions: it speaks Responses events, synthesised from the chunks in the original's order. */
-export const chatModel = (options: ApiOptions): Model =>
-  apiModel(options, {
+export function chatModel(options: ChatOptions): Model {
+  const model = options.origin ?? options.label ?? options.name
+  return apiModel(options, {
     runsHostedTools: false,
     send: (client, body, call) => client.chat.completions.create(body as never, call),
-    buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
-    readStream: (response, signal) => synthesise(options.name, response, signal),
-    readAnswer(answer) {
+    buildBody: (request, stream) => buildBody({ ...options, origin: model }, request, stream),
+    readStream: (response, { itemIds }, signal) => synthesise({ model, itemIds }, response, signal),
+    readAnswer(answer, { itemIds }) {
       const choice: unknown = Array.isArray(answer.choices) ? answer.choices[0] : undefined
       if (!isObject(choice) || !isObject(choice.message)) return undefined
-      const reader = new ChunkReader(options.name)
+      const reader = new ChunkReader({ model, itemIds })
       reader.read({ ...answer, choices: [{ delta: indexCalls(choice.message) }] })
       return reader.finish()
     },
   })
+}
 
 /** A finished message has no indexes on its calls; a delta does. */
 const indexCalls = (message: JsonObject): JsonObject => ({
@@ -29,8 +37,12 @@ const indexCalls = (message: JsonObject): JsonObject => ({
     : undefined,
 })
 
-async function* synthesise(model: string, response: Response, signal: AbortSignal): AsyncGenerator<EventBatch> {
-  const reader = new ChunkReader(model)
+async function* synthesise(
+  options: SynthesisOptions,
+  response: Response,
+  signal: AbortSignal,
+): AsyncGenerator<EventBatch, void, undefined> {
+  const reader = new ChunkReader(options)
   let events: ResponseEvent[] = []
   let ended = false
   const onData = (data: string) => {
@@ -50,17 +62,22 @@ async function* synthesise(model: string, response: Response, signal: AbortSigna
 /** Reads the chunks of one answer into a response. */
 class ChunkReader {
   readonly #parts: ResponseSynthesis
+  /** Calls by the provider's index; those without a `key` have no name yet and are not open. */
+  readonly #calls = new Map<number, { id: string; key: number | undefined; early: string }>()
+  #keys = 0
   /** True once the provider said why it stopped. */
   finished = false
 
-  constructor(model: string) {
-    this.#parts = new ResponseSynthesis({ model })
+  constructor(options: SynthesisOptions) {
+    this.#parts = new ResponseSynthesis(options)
   }
 
   read(chunk: unknown): ResponseEvent[] {
     const parts = this.#parts
     if (!isObject(chunk)) return parts.take()
     if (isObject(chunk.error)) throw modelFailed(String(chunk.error.message ?? 'The model reported an error.'))
+    if (typeof chunk.id === 'string') parts.identify(chunk.id)
+    parts.begin()
     if (isObject(chunk.usage)) parts.usage = toUsage(chunk.usage)
     const choice = Array.isArray(chunk.choices) ? chunk.choices[0] : undefined
     if (!isObject(choice)) return parts.take()
@@ -68,14 +85,11 @@ class ChunkReader {
     const delta = isObject(choice.delta) ? choice.delta : {}
     const thought = delta.reasoning_content ?? delta.reasoning
     if (typeof thought === 'string') parts.think(thought)
-    if (typeof delta.content === 'string') parts.say(delta.content)
-    for (const call of Array.isArray(delta.tool_calls) ? delta.tool_calls : []) {
-      if (!isObject(call)) continue
-      const { name, arguments: args } = isObject(call.function) ? call.function : {}
-      const key = Number(call.index ?? 0)
-      parts.openCall(key, { callId: typeof call.id === 'string' ? call.id : '', name: String(name ?? '') })
-      if (typeof args === 'string') parts.addArguments(key, args)
-    }
+    if (Array.isArray(delta.reasoning_details)) this.#keepDetails(delta.reasoning_details.filter(isObject))
+    for (const text of [delta.content, delta.refusal]) if (typeof text === 'string') parts.say(text)
+    for (const note of Array.isArray(delta.annotations) ? delta.annotations : [])
+      if (isObject(note) && isObject(note.url_citation)) parts.cite({ type: 'url_citation', ...note.url_citation })
+    for (const call of Array.isArray(delta.tool_calls) ? delta.tool_calls : []) if (isObject(call)) this.#readCall(call)
     return parts.take()
   }
 
@@ -86,83 +100,107 @@ class ChunkReader {
   take(): ResponseEvent[] {
     return this.#parts.take()
   }
+
+  /** Some providers number every call 0, and some tell a call's name late. */
+  #readCall(call: JsonObject): void {
+    const { name, arguments: args } = isObject(call.function) ? call.function : {}
+    const index = Number(call.index ?? 0)
+    const id = typeof call.id === 'string' ? call.id : ''
+    let known = this.#calls.get(index)
+    if (known === undefined || (id !== '' && known.id !== '' && id !== known.id)) {
+      known = { id, key: undefined, early: '' }
+      this.#calls.set(index, known)
+    }
+    if (known.id === '') known.id = id
+    const text = typeof args === 'string' ? args : isObject(args) ? JSON.stringify(args) : ''
+    if (known.key === undefined && typeof name === 'string' && name !== '') {
+      known.key = this.#keys++
+      this.#parts.openCall(known.key, { callId: known.id, name })
+      this.#parts.addArguments(known.key, known.early)
+    }
+    if (known.key === undefined) known.early += text
+    else {
+      this.#parts.addArguments(known.key, text)
+      if (isObject(call.extra_content)) this.#parts.attach({ call: known.key }, { extra_content: call.extra_content })
+    }
+  }
+
+  /** Pieces of one block follow each other; what continues the last one is joined to it. */
+  #keepDetails(pieces: readonly JsonObject[]): void {
+    this.#parts.openThought(0)
+    const { reasoning_details } = this.#parts.attached(0)
+    const details = Array.isArray(reasoning_details) ? (reasoning_details as JsonObject[]) : []
+    for (const piece of pieces) {
+      const last = details.at(-1)
+      if (last === undefined || last.type !== piece.type || last.index !== piece.index) details.push({ ...piece })
+      else
+        for (const [name, value] of Object.entries(piece))
+          if (/^(text|summary|data)$/.test(name)) last[name] = `${last[name] ?? ''}${value ?? ''}`
+          else if (value != null) last[name] = value
+    }
+    this.#parts.attach({ thought: 0 }, { reasoning_details: details })
+  }
 }
 
 function toUsage(usage: JsonObject): ResponseUsage {
   const details = isObject(usage.prompt_tokens_details) ? usage.prompt_tokens_details : {}
   const output = isObject(usage.completion_tokens_details) ? usage.completion_tokens_details : {}
+  const cached = details.cached_tokens ?? usage.prompt_cache_hit_tokens ?? usage.cached_tokens
   return {
     input_tokens: Number(usage.prompt_tokens ?? 0),
     output_tokens: Number(usage.completion_tokens ?? 0),
     total_tokens: Number(usage.total_tokens ?? 0),
-    input_tokens_details: { ...details, cached_tokens: Number(details.cached_tokens ?? 0) },
+    input_tokens_details: { ...details, cached_tokens: Number(cached ?? 0) },
     output_tokens_details: { ...output, reasoning_tokens: Number(output.reasoning_tokens ?? 0) },
   }
 }
 
-function buildBody(
-  model: string,
-  request: TurnRequest,
-  stream: boolean,
-  extraArgs: JsonObject | undefined,
-): JsonObject {
+function buildBody(options: ChatOptions & { origin: string }, request: TurnRequest, stream: boolean): JsonObject {
+  const { name: model, quirks = {}, extraArgs } = options
   const { settings, outputSchema } = request
   const choice = settings.toolChoice
   const named = typeof choice === 'string' && !['auto', 'required', 'none'].includes(choice)
   const tools = request.tools.map(({ name, description, parameters, strict }) => ({
     type: 'function',
-    function: { name, description, parameters, strict },
+    function: { name, description, parameters, ...(strict ? { strict } : {}) },
   }))
-  const { extra_body, ...rest } = extraArgs ?? {}
+  const { extra_body, max_tokens = settings.maxTokens, ...rest } = toChatArgs(extraArgs, quirks)
   return dropUnset({
     model,
-    messages: toMessages(request),
+    messages: toMessages(request, { origin: options.origin, quirks }),
     tools: tools.length > 0 ? tools : undefined,
     temperature: settings.temperature,
     top_p: settings.topP,
-    max_tokens: settings.maxTokens,
+    [REASONING_MODEL.test(model) ? 'max_completion_tokens' : 'max_tokens']: max_tokens,
     tool_choice: named ? { type: 'function', function: { name: choice } } : choice,
     parallel_tool_calls: settings.parallelToolCalls,
     reasoning_effort: settings.reasoning?.effort,
     verbosity: settings.verbosity,
-    response_format: outputSchema && { type: 'json_schema', json_schema: outputSchema },
+    response_format: outputSchema && toFormat(outputSchema, quirks),
     store: settings.store,
     metadata: settings.metadata,
     ...settings.extraBody,
     ...rest,
     ...(isObject(extra_body) ? extra_body : {}),
-    ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
+    stream: stream || undefined,
+    stream_options: stream && quirks.noStreamOptions !== true ? { include_usage: true } : undefined,
   })
 }
 
-/** Responses items as chat messages; calls of one turn belong to one assistant message. Reasoning and hosted calls are left out. */
-function toMessages({ instructions, input }: TurnRequest): JsonObject[] {
-  const messages: JsonObject[] = instructions === undefined ? [] : [{ role: 'system', content: instructions }]
-  for (const item of withTextOutputs(input)) {
-    const last = messages.at(-1)
-    if (item.type === 'function_call') {
-      const call = { id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } }
-      if (last?.role === 'assistant') last.tool_calls = [...((last.tool_calls as JsonObject[] | undefined) ?? []), call]
-      else messages.push({ role: 'assistant', content: null, tool_calls: [call] })
-    } else if (item.type === 'function_call_output')
-      messages.push({ role: 'tool', tool_call_id: item.call_id, content: toContent(item.output) })
-    else if (typeof item.role === 'string') messages.push({ role: item.role, content: toContent(item.content) })
-  }
-  return messages
-}
+/** OpenAI's reasoning models refuse `max_tokens`. */
+const REASONING_MODEL = /^(o\d|gpt-([5-9]|\d{2}))/
 
-function toContent(content: unknown): unknown {
-  if (!Array.isArray(content)) return typeof content === 'string' ? content : ''
-  const parts = content.filter(isObject)
-  if (parts.every((part) => typeof part.text === 'string')) return parts.map((part) => part.text).join('')
-  return parts.map((part) => {
-    // This API knows no stored images; the model is told, so that it can tell.
-    if (part.type === 'input_image' && part.image_url == null)
-      return { type: 'text', text: `(The image ${part.file_id} cannot be shown to this model.)` }
-    if (part.type === 'input_image')
-      return { type: 'image_url', image_url: { url: part.image_url, detail: part.detail ?? 'auto' } }
-    if (part.type === 'input_file')
-      return { type: 'file', file: { file_id: part.file_id, file_data: part.file_data, filename: part.filename } }
-    return { type: 'text', text: String(part.text ?? '') }
+const toFormat = (schema: NonNullable<TurnRequest['outputSchema']>, { noJsonSchema }: ChatQuirks): JsonObject =>
+  noJsonSchema === true ? { type: 'json_object' } : { type: 'json_schema', json_schema: schema }
+
+/** `model_settings_extra_args` speaks the original's names; these are Chat Completions'. */
+function toChatArgs(args: JsonObject | undefined, quirks: ChatQuirks): JsonObject {
+  if (args === undefined) return {}
+  const { reasoning, reasoning_effort, reasoning_summary: _, effort, include: __, ...rest } = args
+  const given = [reasoning_effort, effort, reasoning].map((value) => (isObject(value) ? value.effort : value))
+  return dropUnset({
+    ...rest,
+    reasoning: quirks.reasoning === 'reasoning_details' ? reasoning : undefined,
+    reasoning_effort: given.find((value) => typeof value === 'string'),
   })
 }

@@ -7,6 +7,8 @@ export interface DemoCall {
 }
 
 const MARK = '[demo model]'
+/** How much of a message it reads: more would take it long, and a demo needs no more. */
+const MAX_READ_CHARS = 4_000
 const WAY_OUT = 'I am the offline demo model; set OPENAI_API_KEY and a model name for real answers.'
 const STOP_WORDS = new Set(
   'a an the is are of to in on for and or what how do does me my i you your it this that with please can could would tell give'.split(
@@ -27,7 +29,7 @@ export function chooseAnswer(
   const input = Array.isArray(request.input) ? request.input.filter(isObject) : []
   const format = isObject(request.text) && isObject(request.text.format) ? request.text.format : undefined
   const lastUser = input.findLastIndex((item) => item.role === 'user')
-  const message = textOf(input[lastUser])
+  const message = textOf(input[lastUser]).slice(0, MAX_READ_CHARS)
   const after = input.slice(lastUser + 1)
   const outputs = after.filter((item) => item.type === 'function_call_output')
   const handedOver = outputs.findLast((item) => /^\{"assistant":/.test(String(item.output)))

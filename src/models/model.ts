@@ -72,6 +72,8 @@ export interface TurnRequest {
   settings: ModelSettings
   /** Structured output: a JSON Schema the answer has to fit. */
   outputSchema?: { name: string; schema: JsonSchema; strict: boolean }
+  /** Names messages and reasoning that their provider gives no ids: `prefix` and a number from `from` on. Default: random ids. */
+  itemIds?: { prefix: string; from: number }
 }
 
 /** One network chunk's worth of events and its size in bytes (back-pressure is counted in it). */

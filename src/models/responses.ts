@@ -1,5 +1,5 @@
 import { modelFailed } from '../errors.ts'
-import { withoutServerState } from '../messages/items.ts'
+import { withoutForeignData, withoutServerState } from '../messages/items.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { type ApiOptions, apiModel, dropUnset, readSse } from './api.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from './model.ts'
@@ -12,18 +12,19 @@ export const responsesModel = (options: ApiOptions): Model =>
     runsHostedTools: true,
     send: (client, body, call) => client.responses.create(body as never, call),
     buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
-    readStream: parse,
+    readStream: (response, _request, signal) => parse(response, signal),
     readAnswer: (answer) => (Array.isArray(answer.output) ? (answer as ModelResponse) : undefined),
   })
 
 /** One array of parsed events per network chunk. */
-async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<EventBatch> {
+async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<EventBatch, void, undefined> {
   let events: ResponseEvent[] = []
   let texts: string[] = []
   let ended = false
   const onData = (data: string) => {
     if (data === '[DONE]') return
     const event: ResponseEvent = JSON.parse(data)
+    if (typeof event?.type !== 'string') throw new Error('an event without a type')
     if (TERMINAL.has(event.type)) ended = true
     events.push(event)
     texts.push(isCompact(data) ? data : JSON.stringify(event))
@@ -39,8 +40,11 @@ async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<E
   if (!ended) throw modelFailed("The model's stream ended before the response was complete.")
 }
 
-/** False for JSON with blanks after its colons and commas, as some gateways write it; now and then for a text that looks so. */
-const isCompact = (json: string) => !json.includes('": ') && !json.includes(', "')
+/**
+ * False for JSON with blanks after its colons and commas, as some gateways write it; now and then for a text that looks so.
+ * And for JSON over several lines, which would end a line of ours.
+ */
+const isCompact = (json: string) => !json.includes('": ') && !json.includes(', "') && !json.includes('\n')
 
 /** The request body; what is not set is left to the provider. Never `previous_response_id` or a conversation. */
 function buildBody(
@@ -50,14 +54,16 @@ function buildBody(
   extraArgs: JsonObject | undefined,
 ): JsonObject {
   const { settings, tools, hostedTools = [], outputSchema } = request
-  const text: JsonObject = {}
+  const { reasoning, text: moreText, ...args } = toBodyFields(extraArgs)
+  const text: JsonObject = isObject(moreText) ? { ...moreText } : {}
   if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
-  if (settings.verbosity !== undefined) text.verbosity = settings.verbosity
+  if (settings.verbosity !== undefined) text.verbosity ??= settings.verbosity
   const unstored = settings.store === false
+  const input = withoutForeignData(request.input)
   return dropUnset({
     model,
     instructions: request.instructions,
-    input: unstored ? withoutServerState(request.input) : request.input,
+    input: unstored ? withoutServerState(input) : input,
     tools: [...tools, ...hostedTools],
     include: includesOf(request, extraArgs?.include),
     truncation: settings.truncation ?? 'auto',
@@ -66,12 +72,12 @@ function buildBody(
     max_output_tokens: settings.maxTokens,
     tool_choice: toToolChoice(request),
     parallel_tool_calls: settings.parallelToolCalls,
-    reasoning: settings.reasoning,
+    reasoning: isObject(reasoning) ? { ...settings.reasoning, ...reasoning } : settings.reasoning,
     text: Object.keys(text).length > 0 ? text : undefined,
     store: settings.store,
     metadata: settings.metadata,
     ...settings.extraBody,
-    ...toBodyFields(extraArgs),
+    ...args,
     stream: stream || undefined,
   })
 }
@@ -98,12 +104,10 @@ function toToolChoice({ settings: { toolChoice }, hostedTools = [] }: TurnReques
 function toBodyFields(args: JsonObject | undefined): JsonObject {
   if (args === undefined) return {}
   const { reasoning_effort, reasoning_summary, max_tokens, verbosity, extra_body, include: _, ...rest } = args
+  const fields: JsonObject = { ...rest, ...(isObject(extra_body) ? extra_body : {}) }
   const reasoning = dropUnset({ effort: reasoning_effort, summary: reasoning_summary })
-  return dropUnset({
-    ...rest,
-    ...(isObject(extra_body) ? extra_body : {}),
-    max_output_tokens: max_tokens ?? rest.max_output_tokens,
-    reasoning: Object.keys(reasoning).length > 0 ? reasoning : rest.reasoning,
-    text: verbosity === undefined ? rest.text : { verbosity },
-  })
+  if (Object.keys(reasoning).length > 0) fields.reasoning = reasoning
+  if (max_tokens !== undefined) fields.max_output_tokens = max_tokens
+  if (verbosity !== undefined) fields.text = { verbosity }
+  return fields
 }

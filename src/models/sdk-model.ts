@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { errorText, modelFailed } from '../errors.ts'
-import { withoutServerState } from '../messages/items.ts'
+import { withoutForeignData, withoutServerState } from '../messages/items.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { dropUnset } from './api.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
 import { includesOf } from './responses.ts'
 import { readOutput, toProtocolItems, wrapItems } from './sdk-items.ts'
-import { ResponseSynthesis } from './synthesis.ts'
+import { ResponseSynthesis, type SynthesisOptions } from './synthesis.ts'
 
 /** A Model of the OpenAI Agents SDK (`OpenAIResponsesModel`, `aisdk(...)`, one of your own), known by its shape. */
 export interface SdkModel {
@@ -42,7 +42,7 @@ export function fromSdkModel(given: SdkModel): Model {
     },
     runsHostedTools: overResponses,
     async *streamTurn(request, signal) {
-      const answer = new SdkAnswer(name())
+      const answer = new SdkAnswer({ model: name(), itemIds: request.itemIds })
       try {
         for await (const event of sdk.getStreamedResponse(toSdkRequest(request, overResponses, signal))) {
           if (event.type === 'model') learn(event.event)
@@ -68,7 +68,7 @@ export function fromSdkModel(given: SdkModel): Model {
       // The provider's own answer, where it is one of the Responses API: nothing is lost on the way.
       if (isObject(raw) && (overResponses || raw.object === 'response') && Array.isArray(raw.output))
         return raw as ModelResponse
-      const parts = new ResponseSynthesis({ model: name() })
+      const parts = new ResponseSynthesis({ model: name(), itemIds: request.itemIds })
       readOutput(parts, response.output)
       parts.usage = toUsage(response.usage)
       return finish(parts)
@@ -99,8 +99,8 @@ class SdkAnswer {
   #raw = false
   finished = false
 
-  constructor(model: string) {
-    this.#parts = new ResponseSynthesis({ model })
+  constructor(options: SynthesisOptions) {
+    this.#parts = new ResponseSynthesis(options)
   }
 
   read(event: JsonObject): ResponseEvent[] {
@@ -164,7 +164,7 @@ function toSdkRequest(request: TurnRequest, overResponses: boolean, signal: Abor
   const items = settings.store === false ? withoutServerState(input) : input
   return {
     systemInstructions: instructions,
-    input: overResponses ? wrapItems(items) : toProtocolItems(items),
+    input: overResponses ? wrapItems(withoutForeignData(items)) : toProtocolItems(items),
     modelSettings: toSdkSettings(request, overResponses),
     tools: [
       ...tools,

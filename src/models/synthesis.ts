@@ -1,30 +1,54 @@
 import { randomBytes } from 'node:crypto'
-import type { JsonObject } from '../wire/json.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import type { ModelResponse, ResponseEvent, ResponseUsage } from './model.ts'
+import type { ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
 
 type Item = InputItem & { id: string }
+type Key = string | number
 
 const newId = (prefix: string) => `${prefix}_${randomBytes(16).toString('hex')}`
 
+export interface SynthesisOptions {
+  /** Who says it: kept in every item's `provider_data`. */
+  model: string
+  /** Names messages and reasoning; function calls are named by their call id. */
+  itemIds?: TurnRequest['itemIds'] | undefined
+}
+
 /**
  * A response put together from the pieces of a provider that does not speak the Responses API: pieces go in, the events and
- * the response of that API come out (order: docs/wire.md, "Chat Completions").
+ * the response of that API come out (order: docs/wire.md, "Other APIs than Responses").
  */
 export class ResponseSynthesis {
   usage: ResponseUsage | undefined
   readonly #model: string
-  readonly #id = newId('resp')
+  readonly #itemIds: TurnRequest['itemIds']
+  #named = 0
+  #id = newId('resp')
+  readonly #createdAt = Math.floor(Date.now() / 1000)
   readonly #output: Item[] = []
-  readonly #calls = new Map<string | number, Item>()
+  readonly #thoughts = new Map<Key, Item>()
+  readonly #calls = new Map<Key, Item>()
   #message: Item | undefined
-  #reasoning: Item | undefined
+  /** The reasoning whose last part is still growing. */
+  #thinking: Item | undefined
   #events: ResponseEvent[] = []
   #sequence = 0
 
-  constructor({ model }: { model: string }) {
+  constructor({ model, itemIds }: SynthesisOptions) {
     this.#model = model
-    this.#emit('response.created', { response: { ...this.#response(), status: 'in_progress', output: [] } })
+    this.#itemIds = itemIds
+  }
+
+  /** The provider's own name of the response; of no effect once something was said. */
+  identify(id: string): void {
+    if (this.#sequence === 0) this.#id = id
+  }
+
+  /** Tells that the response has begun, if that was not told yet. */
+  begin(): void {
+    if (this.#sequence > 0) return
+    this.#event('response.created', { response: { ...this.#response(), status: 'in_progress', output: [] } })
   }
 
   /** The events since the last time. */
@@ -34,88 +58,150 @@ export class ResponseSynthesis {
     return events
   }
 
+  /** Opens a stretch of reasoning; `key` is the provider's own name for it. Known keys are left as they are. */
+  openThought(key: Key): void {
+    if (this.#thoughts.has(key)) return
+    this.#endThought()
+    this.#thoughts.set(key, this.#open({ id: this.#newItemId(), type: 'reasoning', summary: [] }))
+  }
+
   /** A piece of the model's reasoning. */
-  think(delta: string): void {
+  think(delta: string, key: Key = 0): void {
     if (delta === '') return
-    const item = this.#reasoning ?? this.#openReasoning()
-    const part = (item.summary as JsonObject[])[0] as JsonObject
+    this.openThought(key)
+    const item = this.#thoughts.get(key) as Item
+    const parts = item.summary as JsonObject[]
+    if (this.#thinking !== item) {
+      this.#endThought()
+      this.#thinking = item
+      parts.push({ type: 'summary_text', text: '' })
+      const at = { ...this.#at(item), summary_index: parts.length - 1 }
+      this.#emit('response.reasoning_summary_part.added', { ...at, part: { type: 'summary_text', text: '' } })
+    }
+    const part = parts.at(-1) as JsonObject
     part.text += delta
-    this.#emit('response.reasoning_summary_text.delta', { ...this.#at(item), summary_index: 0, delta })
+    const at = { ...this.#at(item), summary_index: parts.length - 1 }
+    this.#emit('response.reasoning_summary_text.delta', { ...at, delta })
   }
 
   /** A piece of the answer's text. */
   say(delta: string): void {
     if (delta === '') return
     const item = this.#message ?? this.#openMessage()
-    const part = (item.content as JsonObject[])[0] as JsonObject
+    const part = textOf(item)
     part.text += delta
     this.#emit('response.output_text.delta', { ...this.#at(item), content_index: 0, delta })
   }
 
+  /** How much of the answer's text there is, in characters. */
+  get saidChars(): number {
+    return this.#message === undefined ? 0 : String(textOf(this.#message).text).length
+  }
+
+  /** What a stretch of the answer's text rests on, as an annotation of the Responses API. */
+  cite(annotation: JsonObject): void {
+    const item = this.#message ?? this.#openMessage()
+    const annotations = textOf(item).annotations as JsonObject[]
+    annotations.push(annotation)
+    const at = { ...this.#at(item), content_index: 0, annotation_index: annotations.length - 1 }
+    this.#emit('response.output_text.annotation.added', { ...at, annotation })
+  }
+
   /** Opens a function call; `key` is the provider's own name for it. Without a `callId` one is made. Known keys are left as they are. */
-  openCall(key: string | number, { callId, name }: { callId: string; name: string }): void {
+  openCall(key: Key, { callId, name }: { callId: string; name: string }): void {
     if (this.#calls.has(key)) return
+    this.#endThought()
     const id = callId === '' ? newId('call') : callId
     this.#calls.set(key, this.#open({ id, type: 'function_call', call_id: id, name, arguments: '' }))
   }
 
   /** A piece of an open call's arguments. */
-  addArguments(key: string | number, delta: string): void {
+  addArguments(key: Key, delta: string): void {
     const item = this.#calls.get(key)
     if (item === undefined || delta === '') return
     item.arguments += delta
     this.#emit('response.function_call_arguments.delta', { ...this.#at(item), delta })
   }
 
+  /** The whole arguments of an open call: what the pieces lacked is said, what they got wrong is replaced. */
+  setArguments(key: Key, whole: string): void {
+    const item = this.#calls.get(key)
+    if (item === undefined) return
+    if (item.arguments === '') this.addArguments(key, whole)
+    else item.arguments = whole
+  }
+
+  /** Something whole that the provider made itself, such as an image. */
+  addItem(item: InputItem): void {
+    this.#endThought()
+    this.#open({ ...item, id: this.#newItemId() })
+  }
+
   /** What the provider wants back with an item when the conversation goes on; kept in its `provider_data`. */
-  attach(to: { thought: number } | { call: string | number }, data: JsonObject): void {
-    const item = 'call' in to ? this.#calls.get(to.call) : this.#reasoning
-    if (item !== undefined) Object.assign(item.provider_data as JsonObject, data)
+  attach(to: { thought: Key } | { call: Key } | 'message', data: JsonObject): void {
+    const item =
+      to === 'message'
+        ? (this.#message ?? this.#openMessage())
+        : 'call' in to
+          ? this.#calls.get(to.call)
+          : this.#thoughts.get(to.thought)
+    if (item !== undefined && isObject(item.provider_data)) Object.assign(item.provider_data, data)
+  }
+
+  /** What was attached to reasoning. */
+  attached(thought: Key): JsonObject {
+    const data = this.#thoughts.get(thought)?.provider_data
+    return isObject(data) ? data : {}
   }
 
   /** Closes every item and gives the finished response; the last events are then there to take. */
   finish(): ModelResponse {
-    for (const [output_index, item] of this.#output.entries()) {
-      item.status = 'completed'
-      const at = { item_id: item.id, output_index }
-      if (item === this.#reasoning) {
-        const part = (item.summary as JsonObject[])[0]
-        this.#emit('response.reasoning_summary_part.done', { ...at, summary_index: 0, part })
-      }
-      if (item === this.#message) {
-        const part = (item.content as JsonObject[])[0]
-        this.#emit('response.content_part.done', { ...at, content_index: 0, part })
-      }
-    }
-    const order = (item: Item) => (item === this.#message ? 2 : item === this.#reasoning ? 0 : 1)
-    for (const item of this.#output.toSorted((a, b) => order(a) - order(b)))
+    this.begin()
+    this.#endThought()
+    const done = (item: Item) =>
       this.#emit('response.output_item.done', { output_index: this.#output.indexOf(item), item })
+    for (const item of this.#thoughts.values()) done(item)
+    const message = this.#message
+    if (message !== undefined) {
+      message.status = 'completed'
+      const at = { ...this.#at(message), content_index: 0 }
+      this.#emit('response.content_part.done', { ...at, part: textOf(message) })
+    }
+    for (const item of this.#output) if (item.type !== 'reasoning' && item !== message) done(item)
+    if (message !== undefined) done(message)
     const response = this.#response()
     this.#emit('response.completed', { response })
     return response
   }
 
-  #openReasoning(): Item {
-    const item = this.#open({ id: newId('rs'), type: 'reasoning', summary: [] })
-    this.#reasoning = item
-    const part = { type: 'summary_text', text: '' }
-    item.summary = [part]
-    this.#emit('response.reasoning_summary_part.added', { ...this.#at(item), summary_index: 0, part: { ...part } })
-    return item
+  #newItemId(): string {
+    const ids = this.#itemIds
+    return ids === undefined ? newId('msg') : `${ids.prefix}${ids.from + this.#named++}`
+  }
+
+  #endThought(): void {
+    const item = this.#thinking
+    if (item === undefined) return
+    this.#thinking = undefined
+    const parts = item.summary as JsonObject[]
+    const at = { ...this.#at(item), summary_index: parts.length - 1 }
+    this.#emit('response.reasoning_summary_part.done', { ...at, part: parts.at(-1) })
   }
 
   #openMessage(): Item {
+    this.#endThought()
     const item = this.#open({
-      id: newId('msg'),
+      id: this.#newItemId(),
       type: 'message',
       role: 'assistant',
       status: 'in_progress',
       content: [],
     })
     this.#message = item
-    const part = { type: 'output_text', text: '', annotations: [] }
+    const part = { type: 'output_text', text: '', annotations: [], logprobs: [] }
     item.content = [part]
-    this.#emit('response.content_part.added', { ...this.#at(item), content_index: 0, part: { ...part } })
+    const added = { ...part, annotations: [], logprobs: [] }
+    this.#emit('response.content_part.added', { ...this.#at(item), content_index: 0, part: added })
     return item
   }
 
@@ -131,6 +217,11 @@ export class ResponseSynthesis {
   }
 
   #emit(type: string, fields: JsonObject): void {
+    this.begin()
+    this.#event(type, fields)
+  }
+
+  #event(type: string, fields: JsonObject): void {
     this.#events.push({ type, ...fields, sequence_number: this.#sequence++ })
   }
 
@@ -138,6 +229,7 @@ export class ResponseSynthesis {
     return {
       id: this.#id,
       object: 'response',
+      created_at: this.#createdAt,
       status: 'completed',
       model: this.#model,
       output: this.#output,
@@ -145,3 +237,5 @@ export class ResponseSynthesis {
     }
   }
 }
+
+const textOf = (message: Item) => (message.content as JsonObject[])[0] as JsonObject

@@ -25,6 +25,28 @@ export function createFetch(agent: () => Promise<Agent>) {
   }
 }
 
+/** The same fetch for libraries that want web standards: the answer's body is a stream, read from the socket only as it is asked for. */
+export function toWebFetch(fetch: ReturnType<typeof createFetch>): typeof globalThis.fetch {
+  return async (url, init) => {
+    const { status, headers, body } = (await fetch(url, init)) as unknown as Answer
+    const reader = body[Symbol.asyncIterator]()
+    const stream = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const { done, value } = await reader.next()
+          if (done) controller.close()
+          else controller.enqueue(value)
+        },
+        cancel: (reason) => body.fail(reason),
+      },
+      { highWaterMark: 0 },
+    )
+    const empty = status === 204 || status === 205 || status === 304
+    if (empty) body.fail(undefined)
+    return new Response(empty ? null : stream, { status, headers: [...headers] })
+  }
+}
+
 function toRecord(given: RequestInit['headers']): { [name: string]: string } {
   const record: { [name: string]: string } = {}
   const headers = given instanceof Headers ? given : new Headers(given)
@@ -87,6 +109,13 @@ class ReceivedHeaders {
   [Symbol.iterator]() {
     return this.entries()
   }
+}
+
+/** What an answer is made of behind its face of a Response. */
+interface Answer {
+  status: number
+  headers: ReceivedHeaders
+  body: Body
 }
 
 /** The part of a Response that the client and our parser use. */

@@ -25,7 +25,7 @@ export async function attachFiles(
 ): Promise<RunPlan> {
   const { provider, agency, recipient, secrets } = plan
   const store = provider.files(agency.role(recipient).agent.model, recipient)
-  const order = { fileIds: fileIds ?? [], fileUrls: fileUrls ?? {}, store, mask: createRedactor(secrets), signal }
+  const order = { fileIds: fileIds ?? [], fileUrls: fileUrls ?? {}, store, mask: createRedactor(() => secrets), signal }
   const { named, fetched } = await desk.prepare(order)
   const files = [...named, ...fetched]
   const ids = Object.fromEntries(Object.keys(order.fileUrls).map((name, index) => [name, fetched[index]?.id as string]))

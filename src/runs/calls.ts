@@ -2,6 +2,7 @@ import type { SendRoute } from '../agency/agency.ts'
 import { AgencyError, depthLimit, guidanceOf } from '../errors.ts'
 import type { ToolOutput } from '../tools/output.ts'
 import { runTool } from '../tools/run.ts'
+import { orAbort } from '../waits.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import {
@@ -79,14 +80,6 @@ async function answer(
     return `Error: the tool "${name}" is not available now.`
   // A tool that ignores its signal is abandoned: the run does not wait for it.
   return orAbort(runTool(tool, args, context, run.redact), run.signal)
-}
-
-export function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<T>()
-  const onAbort = () => reject(signal.reason)
-  if (signal.aborted) onAbort()
-  else signal.addEventListener('abort', onAbort, { once: true })
-  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', onAbort))
 }
 
 async function askAgent(

@@ -3,6 +3,7 @@ import { AgencyContext } from '../agency/context.ts'
 import { callHooks, type RunHooks } from '../agency/hooks.ts'
 import { citationsOf } from '../messages/search-notes.ts'
 import type { FunctionTool, ToolContext } from '../tools/tool.ts'
+import { orAbort } from '../waits.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import type { RunEvent, Speaker } from './events.ts'
 import type { RunPlan } from './plan.ts'
@@ -13,6 +14,8 @@ export interface RunState {
   readonly plan: RunPlan
   readonly signal: AbortSignal
   readonly store: MessageStore
+  /** Conversations that go on, in the order of their begin: sub-agents after those who asked them. */
+  readonly open: Set<Conversation>
   usage: Usage
   /** Without a counted call there is nothing to tell: only agents that are not counted were asked, or nobody could be. */
   uncounted: boolean
@@ -26,6 +29,7 @@ export interface RunState {
   room(): Promise<void> | undefined
   /** True once a stop after the current turn was asked for. */
   stopAfterTurn(): boolean
+  /** Gives the conversation so far to `saveThreads`; called at each border of turns, before anybody sees it. */
   save(): Promise<void>
   /** Masks the secrets that the server and this request know. */
   redact(text: string): string
@@ -132,12 +136,12 @@ type Rest<Name extends keyof RunHooks> =
 
 /** Tells the run's, the agency's and the agent's listeners; nothing is awaited when there are none. */
 export function notify<Name extends keyof RunHooks>(
-  { plan }: RunState,
+  { plan, signal }: RunState,
   { role, context }: Conversation,
   name: Name,
   ...rest: Rest<Name>
 ): Promise<void> | undefined {
   const listeners = [plan.hooks, plan.agency.hooks, role.agent.hooks]
   if (listeners.every((listener) => listener?.[name] === undefined)) return undefined
-  return callHooks(listeners, name, ...([context, role.agent, ...rest] as never))
+  return orAbort(callHooks(listeners, name, ...([context, role.agent, ...rest] as never)), signal)
 }

@@ -2,8 +2,8 @@ import { type Role, toSchema } from '../agency/agency.ts'
 import type { Model, ModelSettings, ToolSchema, TurnRequest } from '../models/model.ts'
 import { stubFor } from '../tools/hosted.ts'
 import type { FunctionTool, HostedTool } from '../tools/tool.ts'
+import { orAbort } from '../waits.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
-import { orAbort } from './calls.ts'
 import { type Conversation, progressOf, type RunState, toolContextOf } from './conversation.ts'
 
 /**

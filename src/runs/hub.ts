@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { AgencyError, errorText, guidanceOf, runNotFound, shuttingDown } from '../errors.ts'
+import { AgencyError, errorText, guidanceOf, overloaded, runNotFound, shuttingDown, timeLimit } from '../errors.ts'
+import type { Limits } from '../limits.ts'
 import { emptyUsage } from '../models/usage.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
-import { createRedactor } from '../wire/redact.ts'
+import { createRedactor, textsOf } from '../wire/redact.ts'
 import { nameChat } from './chat-name.ts'
-import type { RunState } from './conversation.ts'
+import type { Conversation, RunState } from './conversation.ts'
 import { EventLog } from './event-log.ts'
 import { nobody, type RunEvent } from './events.ts'
 import { runLoop } from './loop.ts'
 import type { RunPlan } from './plan.ts'
+import { createSaver } from './saver.ts'
 import { MessageStore } from './store.ts'
 
 export type CancelMode = 'immediate' | 'after_turn'
@@ -42,10 +44,7 @@ export interface Run {
 }
 
 export interface HubOptions {
-  /** How far a reader may fall behind before the model's stream waits for it. */
-  slowReaderBytes: number
-  /** How long such a reader may take nothing before its run is stopped, in milliseconds. */
-  idleTimeoutMs: number
+  limits: Pick<Limits, 'slowReaderBytes' | 'idleTimeoutMs' | 'runMs' | 'callbackMs' | 'concurrentRuns'>
   /** Tell callers the provider's own words. For development. */
   exposeErrors: boolean
   /** Masks the secrets this server knows. */
@@ -57,16 +56,26 @@ export interface HubOptions {
   onEvent?: ((event: RunEvent, run: { runId: string; agency: string | undefined }) => void) | undefined
 }
 
+/** How a run is stopped: as its caller wants, or by the house, for a reason that its reader is told. */
+type Stop = CancelMode | AgencyError
+
 interface Live {
   owner: object
-  stop(mode: CancelMode | 'shutdown'): void
+  /** When its time is over; infinite once it has been told so. */
+  deadline: number
+  stop(how: Stop): void
   done: Promise<RunSummary>
 }
+
+/** How long a stop waits for runs that were told to end. */
+const LAST_WAIT_MS = 3_000
 
 /** Owns the life of every run: starts it, stops it, and knows it until it is over. Routes only listen. */
 export class Hub {
   readonly #options: HubOptions
+  /** In the order of their start, so the first is the first to run out of time. */
   readonly #live = new Map<string, Live>()
+  #timer: NodeJS.Timeout | undefined
 
   constructor(options: HubOptions) {
     this.#options = options
@@ -76,23 +85,34 @@ export class Hub {
     return this.#live.size
   }
 
-  /** Starts the plan. `owner` is whatever has to be named again to cancel it (one agency's runs are not another's). */
+  /** Asks for room for one more run. @throws OVERLOADED */
+  admit(): void {
+    if (this.#live.size >= this.#options.limits.concurrentRuns) throw overloaded('as many runs')
+  }
+
+  /**
+   * Starts the plan. `owner` is whatever has to be named again to cancel it (one agency's runs are not another's).
+   * @throws OVERLOADED
+   */
   start(plan: RunPlan, owner: object): Run {
+    this.admit()
+    const { slowReaderBytes, runMs } = this.#options.limits
     const id = randomUUID()
-    const log = new EventLog(this.#options.slowReaderBytes)
+    const log = new EventLog(slowReaderBytes)
     const events = plan.streaming ? log.read() : undefined
     const abort = new AbortController()
     let asked: CancelMode | undefined
-    const stop = (mode: CancelMode | 'shutdown') => {
-      if (mode === 'shutdown') abort.abort(shuttingDown())
+    const stop = (how: Stop) => {
+      if (how instanceof AgencyError) abort.abort(how)
       else {
-        if (asked !== 'immediate') asked = mode
-        if (mode === 'immediate') abort.abort(new Error('The run was cancelled.'))
+        if (asked !== 'immediate') asked = how
+        if (how === 'immediate') abort.abort(new Error('The run was cancelled.'))
       }
     }
     const done = this.#pump({ id, plan, log, abort, asked: () => asked })
-    this.#live.set(id, { owner, stop, done })
+    this.#live.set(id, { owner, stop, done, deadline: performance.now() + runMs })
     void done.finally(() => this.#live.delete(id))
+    this.#watch()
     return { id, input: plan.input, events, done, stop }
   }
 
@@ -114,34 +134,55 @@ export class Hub {
     this.#live.get(id)?.stop('immediate')
   }
 
-  /** Waits for running work, at most `ms`, then stops what is left and waits for its end. */
+  /** Waits for running work, at most `ms`, then stops what is left and gives it a moment to say so. */
   async drain(ms: number): Promise<void> {
-    const all = () => Promise.all([...this.#live.values()].map((run) => run.done))
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, ms)
-    await Promise.race([all(), promise])
-    clearTimeout(timer)
-    for (const run of this.#live.values()) run.stop('shutdown')
-    await all()
+    const ended = (ms: number) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const timer = setTimeout(resolve, ms)
+      const all = Promise.all([...this.#live.values()].map((run) => run.done))
+      return Promise.race([all, promise]).finally(() => clearTimeout(timer))
+    }
+    await ended(ms)
+    for (const run of this.#live.values()) run.stop(shuttingDown())
+    await ended(LAST_WAIT_MS)
+  }
+
+  /** One timer for all runs: it waits for the oldest. */
+  #watch(): void {
+    const oldest = this.#timer === undefined ? [...this.#live.values()].find(isTimed) : undefined
+    if (oldest === undefined) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      for (const run of this.#live.values()) {
+        if (!isTimed(run)) continue
+        if (run.deadline > performance.now()) break
+        run.deadline = Number.POSITIVE_INFINITY
+        run.stop(timeLimit(this.#options.limits.runMs))
+      }
+      this.#watch()
+    }, oldest.deadline - performance.now())
+    this.#timer.unref()
   }
 
   async #pump({ id, plan, log, abort, asked }: Pumped): Promise<RunSummary> {
     const { signal } = abort
     const { agency } = plan
+    const { idleTimeoutMs, callbackMs } = this.#options.limits
     const store = new MessageStore(plan.history)
-    const save = async () => {
-      try {
-        await agency.saveThreads?.(store.all())
-      } catch (error) {
-        this.#options.log('saveThreads failed; the run goes on.', error)
-      }
-    }
-    const own = createRedactor(plan.secrets)
+    const open = new Set<Conversation>()
+    const own = createRedactor(() => [...plan.secrets, ...textsOf(plan.userContext)])
+    const save = createSaver({
+      save: agency.saveThreads,
+      messages: () => store.all([...open].reverse().flatMap((conversation) => conversation.own)),
+      callbackMs,
+      onError: (error) => this.#options.log('saveThreads failed; the run goes on.', error, own),
+    })
     const redact = (text: string) => this.#options.redact(own(text))
     const state: RunState = {
       plan,
       signal,
       store,
+      open,
       usage: emptyUsage(),
       uncounted: agency.agents.every((agent) => agent.modelSettings.includeUsage === false),
       turns: 0,
@@ -151,7 +192,7 @@ export class Hub {
         if (this.#options.onEvent !== undefined) this.#tell(events, id, agency.name)
         log.append(events, bytes)
       },
-      room: () => log.room(signal, this.#options.idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),
+      room: () => log.room(signal, idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),
       stopAfterTurn: () => asked() === 'after_turn',
       save,
       redact,
@@ -163,9 +204,9 @@ export class Hub {
     try {
       finalOutput = await runLoop(state)
     } catch (error) {
-      const shutdown = signal.reason instanceof AgencyError
-      if (!signal.aborted || shutdown) {
-        thrown = shutdown ? signal.reason : error
+      const ours = signal.reason instanceof AgencyError
+      if (!signal.aborted || ours) {
+        thrown = ours ? signal.reason : error
         failure = state.explain(thrown, plan.recipient)
         state.emit([failureEvent(thrown, failure)], failure.length)
         this.#options.logFailure(thrown, own)
@@ -194,10 +235,14 @@ export class Hub {
   }
 
   #tell(events: readonly RunEvent[], runId: string, agency: string | undefined): void {
+    const failed = (error: unknown) => this.#options.log('onEvent failed; the run goes on.', error)
     try {
-      for (const event of events) this.#options.onEvent?.(event, { runId, agency })
+      for (const event of events) {
+        const told: unknown = this.#options.onEvent?.(event, { runId, agency })
+        if (told instanceof Promise) told.catch(failed)
+      }
     } catch (error) {
-      this.#options.log('onEvent failed; the run goes on.', error) // a listener must not decide over a run
+      failed(error) // a listener must not decide over a run
     }
   }
 
@@ -211,6 +256,8 @@ export class Hub {
     return `The run of agent ${agent} failed (cause: ${error instanceof AgencyError ? cause : 'InternalError'}).`
   }
 }
+
+const isTimed = (run: Live) => run.deadline !== Number.POSITIVE_INFINITY
 
 interface Pumped {
   id: string

@@ -3,10 +3,19 @@ import { latestUserTexts, tripped } from '../agency/guardrails.ts'
 import { handoffReminder } from '../agency/instructions.ts'
 import { recipientReminder } from '../agency/reminders.ts'
 import { finalToolOutput } from '../agency/tool-use.ts'
-import { emptyMessage, errorText, guardrailTripped, invalidOutput, turnLimit, unknownTool } from '../errors.ts'
+import {
+  emptyMessage,
+  errorText,
+  guardrailTripped,
+  invalidOutput,
+  modelFailed,
+  turnLimit,
+  unknownTool,
+} from '../errors.ts'
 import { clean, messageText, toModelItem } from '../messages/items.ts'
 import { isHostedCall, searchNotes } from '../messages/search-notes.ts'
 import type { ToolOutput } from '../tools/output.ts'
+import { orAbort } from '../waits.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import { answerCall } from './calls.ts'
 import {
@@ -45,6 +54,7 @@ export async function runLoop(run: RunState): Promise<unknown> {
 
 async function converse(run: RunState, ask: Ask): Promise<unknown> {
   const conversation = open(run, ask)
+  run.open.add(conversation)
   if (ask.depth === 0) await run.save()
   try {
     await notify(run, conversation, 'onAgentStart')
@@ -56,6 +66,7 @@ async function converse(run: RunState, ask: Ask): Promise<unknown> {
       if (ask.depth === 0 && run.stopAfterTurn()) return undefined
     }
   } finally {
+    run.open.delete(conversation)
     run.store.add(...conversation.own, ...searchNotes(conversation.own))
   }
 }
@@ -92,7 +103,7 @@ async function guardInput(run: RunState, conversation: Conversation): Promise<st
   const { agent } = role
   const texts = agent.inputGuardrails.length === 0 ? undefined : latestUserTexts(base)
   if (texts === undefined) return undefined
-  const guidance = await tripped(agent.inputGuardrails, texts, context, agent)
+  const guidance = await orAbort(tripped(agent.inputGuardrails, texts, context, agent), run.signal)
   if (guidance === undefined) return undefined
   if (agent.raiseInputGuardrailError) {
     own.push(stored(run, who, note('system', guidance, 'input_guardrail_error')))
@@ -114,6 +125,9 @@ const note = (role: string, content: string, message_origin: string): InputItem 
   type: 'message',
 })
 
+/** Calls of one turn, which run side by side. */
+const MAX_CALLS = 256
+
 /** One turn: ask the model, then either the final answer or the outputs of its calls. */
 async function step(run: RunState, conversation: Conversation): Promise<Outcome> {
   const { maxTurns } = run.plan
@@ -123,6 +137,8 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   const output = await askModel(run, conversation)
   const calls = output.filter((item) => item.type === 'function_call')
   progressOf(conversation).toolCalls += output.filter(isHostedCall).length
+  if (calls.length > MAX_CALLS)
+    throw modelFailed(`The model made ${calls.length} calls at once; ${MAX_CALLS} are taken.`)
   const stray = calls.find((call) => !knows(conversation, String(call.name)))
   if (stray !== undefined) throw unknownTool(String(stray.name), who.agent)
   if (calls.length === 0) return { kind: 'final', output: finalOutput(output, role), items: output }
@@ -146,11 +162,14 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
     type: 'function_call_output',
   }))
   own.push(...outputs.map((item) => stored(run, who, item)))
+  if (winner !== undefined) progressOf(conversation).usedTools = true
+  const handedOver = winner === undefined ? [] : await transfer(run, conversation, winner)
+  await run.save() // before the turn's end is seen
   const told = outputs.map((raw) => itemEvent(who, 'tool_output', 'tool_call_output_item', raw))
   if (told.length > 0) run.emit(told, JSON.stringify(outputs).length + told.length * BYTES_PER_EVENT)
+  announce(run, handedOver)
   if (winner !== undefined) {
-    progressOf(conversation).usedTools = true
-    await transfer(run, conversation, winner)
+    await notify(run, conversation, 'onAgentStart')
     return { kind: 'next' }
   }
   const results = outputs.map(({ call_id, output }, index) => ({
@@ -158,7 +177,8 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
     callId: String(call_id),
     output,
   }))
-  const final = await finalToolOutput(role.agent.toolUseBehavior, conversation.context, results)
+  const verdict = finalToolOutput(role.agent.toolUseBehavior, conversation.context, results)
+  const final = await orAbort(verdict, run.signal)
   return final === undefined ? { kind: 'next' } : { kind: 'final', output: parseOutput(final.output, role), items: [] }
 }
 
@@ -172,9 +192,12 @@ async function accept(
   const { agent } = role
   const answer = items.map((item) => stored(run, who, item))
   const guidance =
-    agent.outputGuardrails.length === 0 ? undefined : await tripped(agent.outputGuardrails, output, context, agent)
+    agent.outputGuardrails.length === 0
+      ? undefined
+      : await orAbort(tripped(agent.outputGuardrails, output, context, agent), run.signal)
   if (guidance === undefined) {
     own.push(...answer)
+    await run.save()
     announce(run, messages(conversation, items))
     await notify(run, conversation, 'onAgentEnd', output)
     return true
@@ -215,11 +238,11 @@ function parseOutput(output: unknown, { agent }: Role): unknown {
   }
 }
 
-/** Hands the conversation to another agent of the agency: reminder, output of the call, new speaker. */
-async function transfer(run: RunState, conversation: Conversation, call: InputItem): Promise<void> {
+/** Hands the conversation to another agent of the agency: reminder, output of the call, new speaker; gives what is to be told of it. */
+async function transfer(run: RunState, conversation: Conversation, call: InputItem): Promise<RunEvent[]> {
   const { who: source, role, ask } = conversation
   const handoff = role.handoffs.get(String(call.name))
-  if (handoff === undefined) return
+  if (handoff === undefined) return []
   const { target, via } = handoff
   await notify(run, conversation, 'onHandoff', target)
   if (via.addReminder) {
@@ -248,20 +271,8 @@ async function transfer(run: RunState, conversation: Conversation, call: InputIt
   conversation.who = speaker(next, ask, mint())
   conversation.context = contextOf(run, next)
   conversation.rejected = 0
-  run.emit(
-    [
-      {
-        kind: 'item',
-        who: between,
-        name: 'handoff_occured',
-        type: 'handoff_output_item',
-        raw,
-        source,
-        target: between,
-      },
-      { kind: 'agent', who: conversation.who },
-    ],
-    2 * BYTES_PER_EVENT,
-  )
-  await notify(run, conversation, 'onAgentStart')
+  return [
+    { kind: 'item', who: between, name: 'handoff_occured', type: 'handoff_output_item', raw, source, target: between },
+    { kind: 'agent', who: conversation.who },
+  ]
 }

@@ -6,7 +6,8 @@ import { toModelItem } from '../messages/items.ts'
 import type { Model, ModelResponse, TurnRequest } from '../models/model.ts'
 import { addResponse, estimateUsage } from '../models/usage.ts'
 import { schemaOf } from '../tools/define.ts'
-import { isObject } from '../wire/json.ts'
+import { orAbort } from '../waits.ts'
+import { isObject, isShallow } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import { type Conversation, itemEvent, notify, progressOf, type RunState, stored } from './conversation.ts'
 import { equip } from './equipment.ts'
@@ -32,10 +33,15 @@ export async function askModel(run: RunState, conversation: Conversation): Promi
   await notify(run, conversation, 'onLlmStart', request)
   run.signal.throwIfAborted()
   const call = { run, conversation, model, request }
-  const output = run.plan.streaming ? await streamed(call) : await plain(call)
-  await notify(run, conversation, 'onLlmEnd', output)
-  return output.output
+  const response = run.plan.streaming ? await streamed(call) : await plain(call)
+  if (!response.output.every(isItem)) throw modelFailed('The model answered with something that is no item of its API.')
+  await notify(run, conversation, 'onLlmEnd', response)
+  return response.output
 }
+
+/** How deep an item may be nested: deeper ones could not be written out again. */
+const MAX_ITEM_DEPTH = 200
+const isItem = (item: unknown): item is InputItem => isObject(item) && isShallow(item, MAX_ITEM_DEPTH)
 
 /** The next model call as a value; also notes that the model has now heard the user and the tools. */
 async function compose(run: RunState, conversation: Conversation, model: Model): Promise<TurnRequest> {
@@ -48,17 +54,27 @@ async function compose(run: RunState, conversation: Conversation, model: Model):
   const reminders =
     systemReminders.length === 0
       ? []
-      : await dueReminders(systemReminders, agent, context, { newUserMessage, ...progress })
+      : await orAbort(dueReminders(systemReminders, agent, context, { newUserMessage, ...progress }), run.signal)
   conversation.newUserMessage = false
   progress.toolCallsBefore = progress.toolCalls
   return {
-    instructions: await composeInstructions(agency.sharedInstructions, agent, ask.additionalInstructions, context),
+    instructions: await orAbort(
+      composeInstructions(agency.sharedInstructions, agent, ask.additionalInstructions, context),
+      run.signal,
+    ),
     input: [...reminders, ...said, ...own.map(toModelItem)],
     ...(await equip(run, conversation, model)),
+    itemIds: itemIdsOf(conversation),
     ...(agent.outputType === undefined
       ? {}
       : { outputSchema: { name: 'final_output', schema: schemaOf(agent.outputType), strict: true } }),
   }
+}
+
+/** The original's names for what a provider does not name (docs/wire.md, "Messages"), counted within one `agent_run_id`. */
+function itemIdsOf({ who, own }: Conversation): NonNullable<TurnRequest['itemIds']> {
+  const prefix = `msg_${who.agentRunId}_`
+  return { prefix, from: own.filter(({ id }) => typeof id === 'string' && id.startsWith(prefix)).length }
 }
 
 /** Counts what a call has used, at the price of its own model. */
@@ -75,6 +91,7 @@ async function plain(call: ModelCall): Promise<ModelResponse> {
   try {
     const response = await model.completeTurn(request, run.signal)
     account(call, response.usage)
+    if (response.status === 'failed') throw modelFailed(providerSentence(response))
     return response
   } catch (error) {
     if (run.signal.aborted) account(call, estimateUsage(request, 0), true)
@@ -96,15 +113,16 @@ async function streamed(call: ModelCall): Promise<ModelResponse> {
       for (const [index, event] of events.entries()) {
         out.push({ kind: 'model', who, event, text: texts?.[index] })
         if (typeof event.delta === 'string') saidChars += event.delta.length
-        else if (event.type === 'response.output_item.done' && isObject(event.item)) {
-          const item = event.item as InputItem
+        else if (event.type === 'response.output_item.done' && isItem(event.item)) {
+          const { item } = event
           items.push(item)
           if (item.type === 'reasoning') out.push(itemEvent(who, 'reasoning_item_created', 'reasoning_item', item))
-          else if (item.type?.endsWith('_call')) out.push(itemEvent(who, 'tool_called', 'tool_call_item', item))
+          else if (String(item.type).endsWith('_call')) out.push(itemEvent(who, 'tool_called', 'tool_call_item', item))
         } else if (event.type === 'response.completed' && isObject(event.response)) {
           completed = event.response as ModelResponse
           reported = completed.usage ?? {}
         } else if (/^(response\.(failed|incomplete)|error)$/.test(event.type)) {
+          if (event.type !== 'response.incomplete') out.pop() // the provider's own words; ours follow
           run.emit(out, bytes)
           heard += index
           if (isObject(event.response)) reported = (event.response as ModelResponse).usage

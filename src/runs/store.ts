@@ -22,9 +22,12 @@ export class MessageStore {
   }
   /** What callers get and store: no half calls, no repeated ids. */
   newMessages(): StoredMessage[] {
-    return clean(this.#added.filter((message) => !LISTINGS.has(message.type)))
+    return clean(this.#added.filter(isStored))
   }
-  all(): StoredMessage[] {
-    return [...this.#history, ...this.newMessages()]
+  /** The whole list as it would be if the run ended now; `pending` are items of conversations that go on. */
+  all(pending: readonly StoredMessage[]): StoredMessage[] {
+    return [...this.#history, ...clean([...this.#added, ...pending].filter(isStored))]
   }
 }
+
+const isStored = (message: StoredMessage) => !LISTINGS.has(message.type)

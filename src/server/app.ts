@@ -1,37 +1,61 @@
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Socket } from 'node:net'
+import Fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { sendJson } from './error-handler.ts'
 import { registerShell, type ShellOptions } from './shell.ts'
 
 /** A server of our own: every limit is set on purpose. */
-export function createApp(options: ShellOptions & { bodyBytes: number }): FastifyInstance {
+export function createApp(options: ShellOptions): FastifyInstance {
+  const { headersTimeoutMs, bodyTimeoutMs, idleTimeoutMs, headerBytes, urlBytes, bodyBytes } = options.services.limits
+  const arrivalMs = Math.max(headersTimeoutMs, bodyTimeoutMs)
   const app = Fastify({
-    bodyLimit: options.bodyBytes,
+    bodyLimit: bodyBytes,
     exposeHeadRoutes: false,
-    requestTimeout: 30_000,
-    keepAliveTimeout: 75_000,
+    requestTimeout: arrivalMs,
+    keepAliveTimeout: idleTimeoutMs,
     forceCloseConnections: 'idle',
     return503OnClosing: false, // ours says it in the wire's own shape
-    http: { maxHeaderSize: 16_384 },
+    clientErrorHandler: refuseConnection(urlBytes),
+    http: {
+      maxHeaderSize: headerBytes,
+      headersTimeout: headersTimeoutMs,
+      // One timer for all connections; how much longer than its limit a slow one may live.
+      connectionsCheckingInterval: Math.min(2_000, Math.max(50, Math.min(headersTimeoutMs, bodyTimeoutMs) / 2)),
+    },
+  })
+  const methods: Methods = new Map()
+  app.addHook('onRoute', ({ url, method }) => {
+    methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()].sort())
   })
   registerShell(app, options)
-  app.setNotFoundHandler((request, reply) => notFound(app, request, reply))
+  // Before the body is read: nobody makes the server read what no route wants.
+  app.addHook('onRequest', async (request, reply) => (request.is404 ? notFound(methods, request, reply) : undefined))
+  app.setNotFoundHandler((request, reply) => notFound(methods, request, reply))
   return app
 }
 
+/** The methods of each literal path. What a caller wrote is looked up in it, and never taken for a pattern. */
+type Methods = Map<string, string[]>
+
 /** 405 for a known path, 307 to the path without its trailing slash, 404 otherwise. */
-function notFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
+function notFound(methods: Methods, request: FastifyRequest, reply: FastifyReply) {
   const [written = '', query] = request.url.split(/\?(.*)/s)
   const path = decode(written)
-  const methods = (url: string) => (['GET', 'POST'] as const).filter((method) => app.hasRoute({ method, url }))
-  const allowed = methods(path)
-  if (allowed.length > 0)
+  const allowed = methods.get(path)
+  if (allowed !== undefined)
     return sendJson(reply.header('allow', allowed.join(', ')), 405, { detail: 'Method Not Allowed' })
-  const bare = path.replace(/\/+$/, '')
-  if (bare !== '' && bare !== path && methods(bare).length > 0) {
-    const location = `${request.protocol}://${request.host}${written.replace(/\/+$/, '')}${query === undefined ? '' : `?${query}`}`
+  const bare = withoutEndSlashes(path)
+  if (bare !== path && methods.has(bare)) {
+    const location = `${request.protocol}://${request.host}${withoutEndSlashes(written)}${query === undefined ? '' : `?${query}`}`
     return reply.code(307).header('location', location).send()
   }
   return sendJson(reply, 404, { detail: 'Not Found' })
+}
+
+/** In one pass: an expression with a repetition would try again at every slash. */
+function withoutEndSlashes(path: string): string {
+  let end = path.length
+  while (path[end - 1] === '/') end--
+  return path.slice(0, end)
 }
 
 function decode(path: string): string {
@@ -40,4 +64,37 @@ function decode(path: string): string {
   } catch {
     return path // a broken escape matches no route
   }
+}
+
+/** Answers what is no HTTP request, or did not arrive in time, in the wire's own shape, and closes the connection. */
+const refuseConnection = (urlBytes: number) =>
+  function refuse(error: ConnectionError, socket: Socket): void {
+    const answered = (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true
+    if (socket.writable && !answered && error.code !== 'ECONNRESET') {
+      const [status, detail] = reasonOf(error, urlBytes)
+      const body = JSON.stringify({ detail })
+      socket.write(
+        `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      )
+    }
+    socket.destroySoon()
+  }
+
+function reasonOf(error: ConnectionError, urlBytes: number): [status: string, detail: string] {
+  switch (error.code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return ['408 Request Timeout', 'The request took too long to arrive.']
+    case 'HPE_HEADER_OVERFLOW':
+      return isLongAddress((error as { rawPacket?: unknown }).rawPacket, urlBytes)
+        ? ['414 URI Too Long', 'The address is too long.']
+        : ['431 Request Header Fields Too Large', 'The headers are too large.']
+    default:
+      return ['400 Bad Request', 'The request is not valid HTTP.']
+  }
+}
+
+/** True when what was read begins with a request line that is all address. */
+function isLongAddress(packet: unknown, urlBytes: number): boolean {
+  const [method = '', address = ''] = Buffer.isBuffer(packet) ? packet.toString('latin1').split(' ', 2) : []
+  return /^[A-Z]+$/.test(method) && address.search(/[\r\n]/) === -1 && address.length > urlBytes
 }

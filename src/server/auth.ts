@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendJson } from './error-handler.ts'
 
-const digest = (text: string) => createHash('sha256').update(text).digest()
+const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest()
 
 /**
  * A hook that demands `Authorization: Bearer <token>` before the body is read; undefined when no token is set.
@@ -10,15 +10,14 @@ const digest = (text: string) => createHash('sha256').update(text).digest()
  */
 export function createAuth(token: string | undefined) {
   if (token === undefined) return undefined
-  const expected = digest(token)
+  const expected = digest(Buffer.from(token))
+  // Node reads headers as Latin-1, so these are the bytes that the caller sent.
   return async (request: FastifyRequest, reply: FastifyReply) => {
     const given = /^bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1]
-    if (given === undefined) {
-      reply.headers({ 'www-authenticate': 'Bearer', connection: 'close' })
-      return sendJson(reply, 401, { detail: 'Not authenticated' })
-    }
-    if (!timingSafeEqual(digest(given), expected))
-      return sendJson(reply.header('connection', 'close'), 401, { detail: 'Unauthorized' })
-    return undefined
+    if (given === undefined)
+      return sendJson(reply.header('www-authenticate', 'Bearer'), 401, { detail: 'Not authenticated' })
+    return timingSafeEqual(digest(Buffer.from(given, 'latin1')), expected)
+      ? undefined
+      : sendJson(reply, 401, { detail: 'Unauthorized' })
   }
 }

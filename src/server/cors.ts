@@ -2,13 +2,10 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 
 const METHODS = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT'
 
-/** The headers of an answer to a page of this origin. */
-export type CorsHeaders = (origin: string | undefined) => { [name: string]: string }
-
-/** CORS as the original answers it (docs/wire.md, "CORS"). Unlisted origins get neither header. */
+/** A hook that puts the CORS headers on every answer and answers preflights for any path (docs/wire.md, "CORS"). Unlisted origins get neither header. */
 export function createCors(origins: readonly string[]) {
   const any = origins.includes('*')
-  const headersFor: CorsHeaders = (origin) => {
+  const headersFor = (origin: string | undefined): { [name: string]: string } => {
     const headers: { [name: string]: string } = { vary: 'Origin' }
     if (origin === undefined) return headers
     if (any) headers['access-control-allow-origin'] = '*'
@@ -18,28 +15,24 @@ export function createCors(origins: readonly string[]) {
     }
     return headers
   }
-  return {
-    headersFor,
-    /** Puts the headers on every answer and answers preflights for any path. */
-    hook(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
-      const {
-        origin,
-        'access-control-request-method': method,
-        'access-control-request-headers': wanted,
-      } = request.headers
-      reply.headers(headersFor(origin))
-      if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) {
-        done()
-        return
-      }
-      reply.headers({ 'access-control-allow-methods': METHODS, 'access-control-max-age': '600' })
-      reply.header('vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
-      if (typeof wanted === 'string') reply.header('access-control-allow-headers', wanted)
-      const allowed = any || origins.includes(origin)
-      reply
-        .code(allowed ? 200 : 400)
-        .type('text/plain; charset=utf-8')
-        .send(allowed ? 'OK' : 'Disallowed CORS origin')
-    },
+  return (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+    const {
+      origin,
+      'access-control-request-method': method,
+      'access-control-request-headers': wanted,
+    } = request.headers
+    reply.headers(headersFor(origin))
+    if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) {
+      done()
+      return
+    }
+    reply.headers({ 'access-control-allow-methods': METHODS, 'access-control-max-age': '600' })
+    reply.header('vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
+    if (typeof wanted === 'string') reply.header('access-control-allow-headers', wanted)
+    const allowed = any || origins.includes(origin)
+    reply
+      .code(allowed ? 200 : 400)
+      .type('text/plain; charset=utf-8')
+      .send(allowed ? 'OK' : 'Disallowed CORS origin')
   }
 }

@@ -2,6 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AgencyError, errorText } from '../errors.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 
+/** When a refused caller may try again. */
+const RETRY_AFTER_SECONDS = '2'
+
 /** JSON without a charset, as the original's clients expect it. */
 export function sendJson(reply: FastifyReply, status: number, body: unknown, indent = 0) {
   const text = JSON.stringify(body, null, indent)
@@ -14,13 +17,11 @@ export function createErrorHandler(redact: (text: string) => string, log: (error
     if (error instanceof RequestInvalid) return sendJson(reply, 422, { detail: error.details })
     if (error instanceof AgencyError) {
       const text = redact(error.message)
+      if (error.statusCode === 503)
+        return sendJson(reply.header('retry-after', RETRY_AFTER_SECONDS), 503, { detail: text }) // expected: not logged
       if (error.statusCode >= 500) log(error)
-      if (error.code === 'FILE_FAILED') return sendJson(reply, error.statusCode, { error: text })
-      return sendJson(
-        reply,
-        error.statusCode,
-        error.statusCode < 500 || error.code === 'SHUTTING_DOWN' ? { detail: text } : { error: text },
-      )
+      const { statusCode } = error
+      return sendJson(reply, statusCode, statusCode >= 400 && statusCode < 500 ? { detail: text } : { error: text })
     }
     const status = (error as { statusCode?: number }).statusCode
     if (status !== undefined && status >= 400 && status < 500)

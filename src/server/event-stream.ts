@@ -1,3 +1,5 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
 import { AgencyError, clientGone, errorText } from '../errors.ts'
 import type { RunEvent } from '../runs/events.ts'
@@ -31,6 +33,14 @@ export async function whileHere<T>(reply: FastifyReply, work: (signal: AbortSign
   return work(gone.signal).finally(release)
 }
 
+/**
+ * Cuts the connection of a reader that takes nothing for `ms`; 0 lifts that. After an answer Node sets a time of its own.
+ * Injected requests have no socket.
+ */
+export function limitIdle({ raw: { socket } }: FastifyReply, ms: number): void {
+  if (socket instanceof Socket) socket.setTimeout(ms)
+}
+
 /** A protocol spoken over a run: its events as the frames of an event stream. */
 export interface StreamDialect {
   /** The first frames. */
@@ -42,24 +52,23 @@ export interface StreamDialect {
 }
 
 /** Answers with frames that are all there: an event stream without a run. */
-export function writeFrames(reply: FastifyReply, frames: string, cors: { [name: string]: string }): void {
+export function writeFrames(reply: FastifyReply, frames: string): void {
   reply.hijack()
-  reply.raw.writeHead(200, { ...SSE_HEADERS, ...cors })
+  reply.raw.writeHead(200, headersOf(reply))
   reply.raw.end(frames)
 }
 
-/** Answers with a run as an event stream; a client that leaves ends the run. `cors` are headers that Fastify would have sent. */
+/** Answers with a run as an event stream; a client that leaves, or takes nothing for `idleTimeoutMs`, ends the run. */
 export async function writeStream(
-  { hub, heartbeatMs }: Pick<Services, 'hub' | 'heartbeatMs'>,
+  { hub, heartbeatMs, limits: { idleTimeoutMs } }: Pick<Services, 'hub' | 'heartbeatMs' | 'limits'>,
   reply: FastifyReply,
   run: Run,
   dialect: StreamDialect,
-  cors: { [name: string]: string },
 ): Promise<void> {
   const out = reply.raw
   reply.hijack()
   const release = abandonWhenGone(reply, () => hub.abandon(run.id))
-  out.writeHead(200, { ...SSE_HEADERS, ...cors })
+  out.writeHead(200, headersOf(reply))
   const writer = new TurnWriter(out)
   const heartbeat = setInterval(() => {
     if (!writer.wrote && !out.writableNeedDrain) out.write(': keepalive\n\n')
@@ -69,9 +78,11 @@ export async function writeStream(
     writer.push(dialect.open(run.id))
     for await (const events of run.events ?? []) {
       writer.push(dialect.frames(events))
-      if (out.writableNeedDrain && !(await drained(out))) break
+      if (out.writableNeedDrain && !(await drained(reply, idleTimeoutMs))) break
     }
-    writer.end(dialect.end(run.id, await run.done))
+    const last = dialect.end(run.id, await run.done)
+    limitIdle(reply, idleTimeoutMs)
+    writer.end(last)
   } catch (error) {
     hub.abandon(run.id)
     reply.log.error(error instanceof AgencyError ? error : errorText(error))
@@ -82,6 +93,9 @@ export async function writeStream(
     else release()
   }
 }
+
+/** What the hooks have set, which a hijacked answer would go without, and what makes it a stream. */
+const headersOf = (reply: FastifyReply) => ({ ...(reply.getHeaders() as OutgoingHttpHeaders), ...SSE_HEADERS })
 
 /** How much may gather for one write. */
 const WRITE_CHARS = 65_536
@@ -113,11 +127,14 @@ class TurnWriter {
   }
 }
 
-/** True when the socket takes more, false when it is gone. */
-function drained(out: NodeJS.WritableStream & { destroyed?: boolean }): Promise<boolean> {
+/** True when the socket takes more, false when it is gone; one that takes nothing for `idleMs` is cut. */
+function drained(reply: FastifyReply, idleMs: number): Promise<boolean> {
+  const out = reply.raw
   if (out.destroyed) return Promise.resolve(false)
+  limitIdle(reply, idleMs)
   return new Promise((resolve) => {
     const done = (open: boolean) => {
+      limitIdle(reply, 0)
       out.off('drain', onDrain)
       out.off('close', onClose)
       resolve(open)

@@ -6,12 +6,13 @@ import type { RunHooks } from '../agency/hooks.ts'
 import type { RunSummary } from '../runs/hub.ts'
 import type { RequestLogs } from '../services.ts'
 import { isObject } from '../wire/json.ts'
+import { toLogLine } from '../wire/redact.ts'
 
 /** The header that names the log a request writes to. */
 export const LOG_HEADER = 'x-agency-log-id'
 const SAFE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/
 const PRUNE_EVERY = 100
-const { O_APPEND, O_CREAT, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 
 type WriteLine = NonNullable<ReturnType<RequestLogs['writer']>>
 
@@ -41,7 +42,7 @@ export class RequestLog implements RequestLogs {
     if (typeof id !== 'string' || !SAFE_ID.test(id)) return undefined
     if (this.#opened++ % PRUNE_EVERY === 0) void this.#prune().catch(this.#options.onError)
     return (level, message, where) => {
-      const text = this.#options.redact(message).replace(/\p{Cc}/gu, ' ')
+      const text = toLogLine(this.#options.redact(message))
       const location = { file: 'agency-swarm-js', function: where, line: 0 }
       const line = `${JSON.stringify({ message: text, details: { timestamp: localTime(), level, location } })}\n`
       const written = (this.#pending.get(id) ?? Promise.resolve())
@@ -63,19 +64,12 @@ export class RequestLog implements RequestLogs {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error
     }
-    try {
-      const file = await open(taken, O_RDONLY | O_NOFOLLOW)
-      const text = await file.readFile('utf8').finally(() => file.close())
-      return text
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line))
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ELOOP') return undefined // a link is not ours
-      throw error
-    } finally {
-      await unlink(taken)
-    }
+    const text = await readOwn(taken)
+    await unlink(taken).catch(() => rename(taken, this.#pathOf(id))) // a folder, which is not ours to empty
+    return text
+      ?.split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line))
   }
 
   /** Everything that was written so far is on disk. */
@@ -89,10 +83,10 @@ export class RequestLog implements RequestLogs {
 
   async #append(id: string, line: string): Promise<void> {
     await mkdir(this.#options.folder, { recursive: true })
-    const file = await open(this.#pathOf(id), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600)
+    const file = await open(this.#pathOf(id), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
     try {
-      const { size } = await file.stat()
-      if (size + line.length <= this.#options.fileBytes) await file.write(line)
+      const stats = await file.stat()
+      if (stats.isFile() && stats.size + line.length <= this.#options.fileBytes) await file.write(line)
     } finally {
       await file.close()
     }
@@ -107,6 +101,21 @@ export class RequestLog implements RequestLogs {
     )
     for (const { name } of aged.sort((a, b) => a.at - b.at).slice(0, names.length - files))
       await unlink(join(folder, name)).catch(() => {})
+  }
+}
+
+/** The text of a file of ours; undefined for a link, a pipe, a folder: those are not. Nothing here waits for a writer. */
+async function readOwn(path: string): Promise<string | undefined> {
+  try {
+    const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    try {
+      return (await file.stat()).isFile() ? await file.readFile('utf8') : undefined
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ELOOP') return undefined
+    throw error
   }
 }
 

@@ -1,11 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { tooLarge } from '../errors.ts'
 import type { Services } from '../services.ts'
-import { RequestInvalid } from '../wire/requests.ts'
 import { createAuth } from './auth.ts'
+import { readBodies } from './body.ts'
 import { createCors } from './cors.ts'
 import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
+import { limitIdle } from './event-stream.ts'
+import { limitRate, type RateLimitOptions } from './rate-limit.ts'
 import { registerAgencies } from './routes/agency.ts'
+import { registerHealth } from './routes/health.ts'
 import { registerLogs } from './routes/logs.ts'
 import { registerTools } from './routes/tools.ts'
 
@@ -18,6 +22,8 @@ export interface ShellOptions {
   protectDocs: boolean
   /** The address in the OpenAPI document; undefined: the one the reader used. */
   serverUrl: string | undefined
+  /** Undefined: callers may ask as often as they like. */
+  rateLimit: RateLimitOptions | undefined
 }
 
 /**
@@ -25,40 +31,30 @@ export interface ShellOptions {
  * All of it stays inside `scope`.
  */
 export function registerShell(scope: FastifyInstance, options: ShellOptions): void {
-  const cors = createCors(options.corsOrigins)
-  scope.addHook('onRequest', cors.hook)
-  scope.setErrorHandler(createErrorHandler(options.services.redact, options.logError))
-  scope.removeAllContentTypeParsers()
-  scope.addContentTypeParser('*', { parseAs: 'string' }, parseBody)
+  const { services, rateLimit } = options
+  const { limits } = services
+  scope.addHook('onRequest', createCors(options.corsOrigins))
+  scope.addHook('onRequest', async ({ raw }) => {
+    if ((raw.url ?? '').length > limits.urlBytes) throw tooLarge(414, 'address', limits.urlBytes)
+  })
+  scope.addHook('onSend', async (request, reply) => {
+    if (hasUnreadBody(request)) reply.header('connection', 'close') // what is left of it is not waited for
+    limitIdle(reply, limits.idleTimeoutMs)
+  })
+  scope.setErrorHandler(createErrorHandler(services.redact, options.logError))
+  readBodies(scope, limits)
+  registerHealth(scope, services)
   scope.register(async (api) => {
+    if (rateLimit !== undefined) await limitRate(api, rateLimit, options.logError)
     const auth = createAuth(options.token)
     if (auth !== undefined) api.addHook('onRequest', auth)
-    registerAgencies(api, options.services, cors.headersFor)
-    registerTools(api, options.services)
-    if (options.services.requestLog !== undefined) registerLogs(api, options.services.requestLog)
-    if (options.protectDocs) registerDocs(api, options.services, options.serverUrl)
+    registerAgencies(api, services)
+    registerTools(api, services)
+    if (services.requestLog !== undefined) registerLogs(api, services.requestLog)
+    if (options.protectDocs) registerDocs(api, services, options.serverUrl)
   })
-  if (!options.protectDocs) registerDocs(scope, options.services, options.serverUrl)
+  if (!options.protectDocs) registerDocs(scope, services, options.serverUrl)
 }
 
-/** JSON or nothing; what is no JSON gets FastAPI's 422. */
-function parseBody(
-  request: FastifyRequest,
-  body: string | Buffer,
-  done: (error: Error | null, value?: unknown) => void,
-): void {
-  const isJson = /^application\/([\w.+-]+\+)?json\b/i.test(request.headers['content-type'] ?? '')
-  if (!isJson || body.length === 0) {
-    done(null, isJson ? null : []) // what is no JSON is refused as a body of the wrong kind
-    return
-  }
-  try {
-    done(null, JSON.parse(String(body)))
-  } catch (error) {
-    const offset = Number(/position (\d+)/.exec(String(error))?.[1] ?? body.length)
-    const ctx = { error: 'The body is not valid JSON' }
-    done(
-      new RequestInvalid([{ type: 'json_invalid', loc: ['body', offset], msg: 'JSON decode error', input: {}, ctx }]),
-    )
-  }
-}
+const hasUnreadBody = ({ raw, headers }: FastifyRequest) =>
+  !raw.complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)

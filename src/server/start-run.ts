@@ -6,6 +6,7 @@ import { namingProvider } from '../runs/chat-name.ts'
 import type { Run } from '../runs/hub.ts'
 import { planRun } from '../runs/plan.ts'
 import type { ServedAgency, Services } from '../services.ts'
+import { loadConversation } from '../threads/load.ts'
 import { type AgencyRequest, secretsOf } from '../wire/requests.ts'
 import { whileHere } from './event-stream.ts'
 import { runListener, writeEnd } from './request-log.ts'
@@ -21,8 +22,8 @@ export interface StartOptions {
 
 /**
  * A request's run: agency, plan, files, start. Every endpoint and protocol that runs an agency comes through here.
- * @throws FACTORY_FAILED, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_NOT_SUPPORTED, GATEWAY_REFUSED, SHUTTING_DOWN; FILE_FAILED,
- *   which every protocol answers in its own way for a run that never began; CLIENT_GONE
+ * @throws OVERLOADED, FACTORY_FAILED, THREADS_FAILED, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_NOT_SUPPORTED, GATEWAY_REFUSED,
+ *   SHUTTING_DOWN; FILE_FAILED, which every protocol answers in its own way for a run that never began; CLIENT_GONE
  */
 export async function startRun(
   services: Services,
@@ -30,12 +31,16 @@ export async function startRun(
   request: AgencyRequest,
   { streaming, logId, reply }: StartOptions,
 ): Promise<Run> {
-  const { hub, models, files, price, maxTurns, requestLog } = services
+  const { hub, models, files, price, limits, requestLog } = services
+  hub.admit()
   const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
   const write = requestLog?.writer(logId)
   const plan = planRun(agency, await models.provider(request.client_config), {
     message: request.message,
-    history: await load(agency.loadThreads, request.chat_history),
+    history: await loadConversation(agency.loadThreads, {
+      sent: request.chat_history,
+      callbackMs: limits.callbackMs,
+    }),
     recipient: request.recipient_agent,
     additionalInstructions: request.additional_instructions,
     userContext: { ...copyContext(agency.userContext), ...request.user_context },
@@ -44,7 +49,7 @@ export async function startRun(
     price,
     naming: request.generate_chat_name === true ? await namingProvider(models, request.client_config) : undefined,
     streaming,
-    maxTurns,
+    maxTurns: limits.maxTurns,
   })
   const named = { fileIds: request.file_ids, fileUrls: request.file_urls }
   const ready = namesFiles(named)
@@ -57,10 +62,4 @@ export async function startRun(
   const run = hub.start(ready, served)
   if (write !== undefined) void run.done.then((summary) => writeEnd(write, summary))
   return run
-}
-
-/** A store that fails must not fail the request that asked for the history it brought itself. */
-async function load(loadThreads: ServedAgency['preview']['loadThreads'], sent: AgencyRequest['chat_history']) {
-  const loaded = loadThreads === undefined ? sent : await loadThreads()
-  return Array.isArray(loaded) ? loaded : sent
 }

@@ -1,4 +1,5 @@
 import { errorText } from '../errors.ts'
+import { parseJson } from '../wire/json.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
 import { type ToolOutput, toOutput } from './output.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
@@ -6,6 +7,9 @@ import type { FunctionTool, ToolContext } from './tool.ts'
 /** The sentence a model reads when a tool threw. */
 export const toolFailure = (name: string, error: unknown) =>
   `An error occurred in the tool "${name}": ${errorText(error)}. Check the arguments, or find another way.`
+
+/** How large the arguments that a model writes may be in their parts. */
+const BOUNDS = { depth: 64, keys: 10_000, values: 1_000_000 }
 
 /**
  * Runs one call of a model. Bad arguments and a tool that throws become texts for the model, with known secrets masked.
@@ -19,7 +23,7 @@ export async function runTool(
 ): Promise<ToolOutput> {
   let input: unknown
   try {
-    input = argumentsJson.trim() === '' ? {} : JSON.parse(argumentsJson)
+    input = argumentsJson.trim() === '' ? {} : parseJson(argumentsJson, BOUNDS)
   } catch (error) {
     return `Error: the arguments for tool "${tool.name}" are not valid JSON (${errorText(error)}).`
   }

@@ -1,8 +1,10 @@
 import { z } from 'zod'
+import type { Limits } from '../limits.ts'
 import { isObject, type JsonObject } from './json.ts'
 import {
   agencyRequestSchema,
   asObject,
+  checkCount,
   flag,
   type RequestFields,
   RequestInvalid,
@@ -121,14 +123,15 @@ const OWN = Object.keys(own.shape)
  * requests may stand in the body or in `forwardedProps`, and the body wins.
  * @throws RequestInvalid
  */
-export function parseAguiRequest(body: unknown): AguiRequest {
+export function parseAguiRequest(body: unknown, limits: Pick<Limits, 'historyItems'>): AguiRequest {
   const given = canonical(asObject(body))
+  checkCount(given.messages, ['messages'], limits.historyItems)
   const props = isObject(given.forwardedProps) ? given.forwardedProps : {}
   const extras: JsonObject = {}
   for (const name of [...EXTRAS, ...OWN]) extras[name] = given[name] ?? props[name]
   const parsed = input.safeParse(given)
   const switches = own.safeParse(extras)
-  const { fields, details } = readFields(extras, [])
+  const { fields, details } = readFields(extras, [], limits)
   if (!switches.success) details.push(...detailsFromZod(switches.error.issues, extras, ['body']))
   const problems = details.map((detail) => inPlace(redactSecrets(detail), given))
   if (!parsed.success)

@@ -1,19 +1,35 @@
 import { z } from 'zod'
 import { AgencyError } from '../errors.ts'
+import type { Limits } from '../limits.ts'
 import { isObject, type JsonObject } from './json.ts'
 import type { InputItem, StoredMessage } from './message.ts'
-import { detailsFromZod, type ValidationDetail, valueError } from './validation.ts'
+import { PROVIDER_NAMES } from './provider-names.ts'
+import {
+  detailsFromZod,
+  listed,
+  MAX_DETAILS,
+  shorten,
+  tooLong,
+  type ValidationDetail,
+  valueError,
+} from './validation.ts'
 
 /** A request that cannot be understood; answered with 422 and FastAPI's body. */
 export class RequestInvalid extends AgencyError {
   readonly details: readonly ValidationDetail[]
   constructor(details: readonly ValidationDetail[]) {
-    super('INVALID_REQUEST', 422, details.map((detail) => detail.msg).join(' '))
-    this.details = details
+    const some = details.slice(0, MAX_DETAILS).map(shorten)
+    super('INVALID_REQUEST', 422, some.map((detail) => detail.msg).join(' '))
+    this.details = some
   }
 }
 
 const text = z.string().nullish()
+const providerNames = new Set(PROVIDER_NAMES)
+const providerName = z
+  .string()
+  .refine((name) => providerNames.has(name), { error: listed(PROVIDER_NAMES) })
+  .meta({ enum: PROVIDER_NAMES })
 const BOOLEANS = new Map<unknown, boolean>([
   ...[1, '1', 'on', 't', 'true', 'y', 'yes'].map((word) => [word, true] as const),
   ...[0, '0', 'off', 'f', 'false', 'n', 'no'].map((word) => [word, false] as const),
@@ -28,8 +44,11 @@ const clientConfig = z
     base_url: text.describe("Address of an OpenAI-compatible API, instead of the server's own."),
     api_key: text.describe("Key for that API; the server's own key never goes to a base_url from a request."),
     default_headers: z.record(z.string(), z.string()).nullish().describe('Headers of every call to the model.'),
-    litellm_keys: z.record(z.string(), z.string()).nullish().describe('Provider name -> key.'),
-    model: text.describe('Model of every agent that has no Model object of its own.'),
+    litellm_keys: z
+      .record(providerName, z.string())
+      .nullish()
+      .describe('Provider -> key, for models that are named with their provider: anthropic/..., litellm/anthropic/...'),
+    model: text.describe('Model of every agent that has no model object of its own.'),
     model_settings_extra_args: z
       .record(z.string(), z.unknown())
       .nullish()
@@ -86,6 +105,8 @@ export const requestSchemas = (): { [name: string]: JsonObject } =>
 
 export type ClientConfig = z.infer<typeof clientConfig>
 export type CancelRequest = z.infer<typeof cancel>
+/** What a caller writes; an `AgencyRequest` is what became of it. */
+export type AgencyRequestBody = z.infer<typeof agencyRequestSchema>
 /** What a request may carry beside its message, in every protocol. */
 export type RequestFields = z.infer<typeof fields> & {
   chat_history: StoredMessage[]
@@ -95,19 +116,28 @@ export type RequestFields = z.infer<typeof fields> & {
 export type AgencyRequest = RequestFields & { message: string | InputItem[] }
 
 /** The body of get_response and get_response_stream. @throws RequestInvalid */
-export function parseAgencyRequest(body: unknown, agents: readonly string[]): AgencyRequest {
+export function parseAgencyRequest(
+  body: unknown,
+  agents: readonly string[],
+  limits: Pick<Limits, 'historyItems'>,
+): AgencyRequest {
   const object = asObject(body)
-  const read = readFields(object, agents)
+  const read = readFields(object, agents, limits)
   const details = [...checkMessage(object), ...read.details]
   if (details.length > 0) throw new RequestInvalid(details.map(redactSecrets))
   return { ...read.fields, message: object.message as string | InputItem[] }
 }
 
-/** The fields beside the message, and what is wrong with them; `fields` counts only when nothing is. */
+/**
+ * The fields beside the message, and what is wrong with them; `fields` counts only when nothing is.
+ * @throws RequestInvalid for more than is looked at
+ */
 export function readFields(
   object: JsonObject,
   agents: readonly string[],
+  { historyItems }: Pick<Limits, 'historyItems'>,
 ): { fields: RequestFields; details: ValidationDetail[] } {
+  checkCounts(object, historyItems)
   const details = [...checkHistory(object.chat_history), ...checkFiles(object)]
   const parsed = fields.safeParse(object)
   if (!parsed.success) details.push(...detailsFromZod(parsed.error.issues, object, ['body']))
@@ -140,7 +170,7 @@ export function parseCancelRequest(body: unknown): CancelRequest {
 /** A body as an object. @throws RequestInvalid */
 export function asObject(body: unknown): JsonObject {
   if (isObject(body)) return body
-  if (body === undefined || body === null)
+  if (body === undefined)
     throw new RequestInvalid([{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }])
   throw new RequestInvalid([
     {
@@ -150,6 +180,32 @@ export function asObject(body: unknown): JsonObject {
       input: Array.isArray(body) ? [] : null,
     },
   ])
+}
+
+/** Entries of the small lists and maps of a request; what is larger is refused before each entry is looked at. */
+const MAX_ENTRIES = 1_000
+
+/** @throws RequestInvalid */
+function checkCounts(body: JsonObject, historyItems: number): void {
+  const config = isObject(body.client_config) ? body.client_config : {}
+  const counts: [loc: string[], value: unknown, most: number][] = [
+    [['message'], body.message, historyItems],
+    [['chat_history'], body.chat_history, historyItems],
+    [['file_ids'], body.file_ids, MAX_ENTRIES],
+    [['file_urls'], body.file_urls, MAX_ENTRIES],
+    ...['default_headers', 'litellm_keys', 'model_settings_extra_args'].map((name): [string[], unknown, number] => [
+      ['client_config', name],
+      config[name],
+      MAX_ENTRIES,
+    ]),
+  ]
+  for (const [loc, value, most] of counts) checkCount(value, loc, most)
+}
+
+/** @throws RequestInvalid for a list or map with more than `most` entries */
+export function checkCount(value: unknown, loc: readonly string[], most: number): void {
+  const count = Array.isArray(value) ? value.length : isObject(value) ? Object.keys(value).length : 0
+  if (count > most) throw new RequestInvalid([tooLong(['body', ...loc], most, count)])
 }
 
 function checkMessage(body: JsonObject): ValidationDetail[] {
@@ -164,8 +220,14 @@ function checkMessage(body: JsonObject): ValidationDetail[] {
     ]
   if (message.length === 0)
     return [valueError(loc, 'message must contain at least one structured Responses message', message)]
-  const wrong = message.findIndex((item) => !isObject(item))
-  return wrong === -1 ? [] : [notAnObject([...loc, 'list[dict[str,any]]', wrong], message[wrong])]
+  const wrong = message.flatMap((item, index) =>
+    isObject(item) ? [] : [notAnObject([...loc, 'list[dict[str,any]]', index], item)],
+  )
+  if (wrong.length === 0) return []
+  return [
+    { type: 'string_type', loc: [...loc, 'str'], msg: 'Input should be a valid string', input: message },
+    ...wrong.slice(0, MAX_DETAILS),
+  ]
 }
 
 /** Items are only checked for being objects: 20,000 of them must not hold up other requests. */
@@ -220,11 +282,6 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
     const names = agents.map((name) => `'${name}'`).join(', ')
     details.push(valueError(['body', 'recipient_agent'], `Invalid agent name. Available agents: [${names}]`, recipient))
   }
-  const later = (name: string, value: object | null | undefined, loc: string[]) => {
-    if (value && Object.keys(value).length > 0)
-      details.push(valueError(loc, `${name} is not supported in this version`, value))
-  }
-  later('client_config.litellm_keys', config?.litellm_keys, ['body', 'client_config', 'litellm_keys'])
   if (typeof config?.base_url === 'string' && !isGatewayUrl(config.base_url))
     details.push(
       valueError(
@@ -233,13 +290,15 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
         config.base_url,
       ),
     )
-  if (typeof config?.api_key === 'string' && !/^[\x21-\x7e]+$/.test(config.api_key))
-    details.push(valueError(['body', 'client_config', 'api_key'], 'api_key has to be printable ASCII', '[redacted]'))
+  for (const [loc, key] of keysOf(config))
+    if (!/^[\x21-\x7e]{0,8192}$/.test(key))
+      details.push(valueError(['body', 'client_config', ...loc], 'a key has to be printable ASCII', '[redacted]'))
   for (const [name, value] of Object.entries(config?.default_headers ?? {}))
     if (
       !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ||
       /[^\t\x20-\x7e\x80-\xff]/.test(value) ||
-      FORBIDDEN_HEADER.test(name)
+      FORBIDDEN_HEADER.test(name) ||
+      name.length + value.length > MAX_HEADER_CHARS
     )
       details.push(
         valueError(['body', 'client_config', 'default_headers', name], 'this header cannot be set', '[redacted]'),
@@ -247,39 +306,59 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
   return details
 }
 
+function keysOf(config: ClientConfig | null | undefined): [loc: string[], key: string][] {
+  const { api_key, litellm_keys } = config ?? {}
+  const own = Object.entries(litellm_keys ?? {}).map(([name, key]): [string[], string] => [['litellm_keys', name], key])
+  return [...(typeof api_key === 'string' ? [[['api_key'], api_key] as [string[], string]] : []), ...own]
+}
+
+/** Headers that belong to the connection or to the body, which are ours. */
 const FORBIDDEN_HEADER =
-  /^(host|connection|content-length|transfer-encoding|keep-alive|te|trailer|upgrade|expect|proxy-.*)$/i
+  /^(host|connection|keep-alive|te|trailer|upgrade|expect|via|proxy-.*|transfer-encoding|accept-encoding|content-.*)$/i
+const MAX_HEADER_CHARS = 8_192
+const MAX_ADDRESS_CHARS = 2_048
 
 function isGatewayUrl(value: string): boolean {
   const url = URL.parse(value)
   return (
-    url !== null && /^https?:$/.test(url.protocol) && url.hostname !== '' && url.username === '' && url.password === ''
+    value.length <= MAX_ADDRESS_CHARS &&
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.hostname !== '' &&
+    url.username === '' &&
+    url.password === ''
   )
 }
+
+/** Values of headers that name no secret are masked from this length on: shorter ones are words. */
+const MIN_HEADER_CHARS = 8
 
 /** What a request brings that no answer and no log may show. */
 export function secretsOf(config: ClientConfig | null | undefined): string[] {
   const { api_key, litellm_keys, default_headers } = config ?? {}
-  const headers = Object.entries(default_headers ?? {}).filter(([name]) => /auth|key|token|secret|cookie/i.test(name))
-  const values = headers.flatMap(([, value]) => [value, value.replace(/^(bearer|basic) +/i, '')])
-  return [...(api_key ? [api_key] : []), ...Object.values(litellm_keys ?? {}), ...values]
+  const headers = Object.entries(default_headers ?? {}).flatMap(([name, value]) =>
+    value.length >= MIN_HEADER_CHARS || /auth|key|token|secret|cookie/i.test(name) ? [value] : [],
+  )
+  const bare = headers.map((value) => value.replace(/^(bearer|basic) +/i, ''))
+  return [...(api_key ? [api_key] : []), ...Object.values(litellm_keys ?? {}), ...headers, ...bare]
 }
 
 /** Secrets of a request are not echoed in its 422 (docs/wire.md, "Errors"). */
 export function redactSecrets(detail: ValidationDetail): ValidationDetail {
   const [, field, inner] = detail.loc
-  const secret =
-    field === 'user_context' ||
-    (field === 'client_config' && /^(api_key|litellm_keys|default_headers)$/.test(String(inner)))
+  if (detail.loc.at(-1) === '[key]') return detail // a name, which stands in the location too
+  const open = inner === 'model' || inner === 'base_url'
+  const secret = field === 'user_context' || (field === 'client_config' && !open)
   return { ...detail, input: secret ? '[redacted]' : withoutSecrets(detail.input) }
 }
 
 function withoutSecrets(input: unknown): unknown {
+  if (typeof input === 'string') return input.replace(/^([a-z]*:?\/\/)[^/]*@/i, '$1[redacted]@') // a key in an address
   if (!isObject(input)) return input
   const copy: JsonObject = { ...input }
   for (const key of ['user_context', 'api_key', 'litellm_keys', 'default_headers'])
     if (copy[key] != null) copy[key] = '[redacted]'
-  for (const key of ['client_config', 'forwardedProps', 'forwarded_props'])
-    if (isObject(copy[key])) copy[key] = withoutSecrets(copy[key])
+  for (const key of ['base_url', 'client_config', 'forwardedProps', 'forwarded_props'])
+    if (copy[key] != null) copy[key] = withoutSecrets(copy[key])
   return copy
 }

@@ -11,6 +11,48 @@ export interface ValidationDetail {
 
 type Loc = readonly (string | number)[]
 
+const SHOULD_BE = 'Input should be '
+/** The sentence that lists what would have been right. */
+export const listed = (names: readonly string[]): string =>
+  `${SHOULD_BE}${names
+    .map((name) => `'${name}'`)
+    .join(', ')
+    .replace(/, (?=[^,]*$)/, ' or ')}`
+/** Of more problems than these the first are told. */
+export const MAX_DETAILS = 100
+/** How much of a wrong input is repeated, in characters. */
+const MAX_INPUT_CHARS = 4_096
+const MAX_LOC_CHARS = 200
+
+/** The detail without a long echo of what the caller sent: an answer that refuses stays small. */
+export function shorten(detail: ValidationDetail): ValidationDetail {
+  const long = detail.loc.some((part) => typeof part === 'string' && part.length > MAX_LOC_CHARS)
+  const large = weigh(detail.input, MAX_INPUT_CHARS) < 0
+  if (!long && !large) return detail
+  const loc = detail.loc.map((part) => (typeof part === 'string' ? part.slice(0, MAX_LOC_CHARS) : part))
+  return { ...detail, loc, input: large ? '[too large to repeat]' : detail.input }
+}
+
+/** What is left of `budget` after the value's characters; it stops looking when nothing is. */
+function weigh(value: unknown, budget: number): number {
+  if (typeof value === 'string') return budget - value.length
+  if (typeof value !== 'object' || value === null) return budget - 8
+  let left = budget
+  for (const key in value) {
+    if (left < 0) break
+    left = weigh((value as { [key: string]: unknown })[key], left - key.length - 4)
+  }
+  return left
+}
+
+export const tooLong = (loc: Loc, most: number, count: number): ValidationDetail => ({
+  type: 'too_long',
+  loc: [...loc],
+  msg: `List should have at most ${most} items after validation, not ${count}`,
+  input: null,
+  ctx: { field_type: 'List', max_length: most, actual_length: count },
+})
+
 export const missing = (loc: Loc, input: unknown): ValidationDetail => ({
   type: 'missing',
   loc: [...loc],
@@ -44,7 +86,7 @@ const PARSED: { [code: string]: string } = {
 
 /** zod issues as FastAPI-shaped details; `loc` is put before each path. */
 export function detailsFromZod(issues: readonly z.core.$ZodIssue[], input: unknown, loc: Loc): ValidationDetail[] {
-  return issues.flatMap((issue) => {
+  return issues.slice(0, MAX_DETAILS).flatMap((issue) => {
     const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
     const at = [...loc, ...path]
     const value = valueAt(input, path)
@@ -62,6 +104,11 @@ export function detailsFromZod(issues: readonly z.core.$ZodIssue[], input: unkno
           msg: 'Extra inputs are not permitted',
           input: valueAt(value, [key]),
         }))
+      case 'invalid_key': {
+        const msg = issue.issues[0]?.message ?? 'Input should be a known name'
+        const expected = msg.replace(SHOULD_BE, '')
+        return [{ type: 'enum', loc: [...at, '[key]'], msg, input: path.at(-1), ctx: { expected } }]
+      }
       case 'invalid_value':
         return [
           value === undefined

@@ -1,6 +1,7 @@
-// Packs the package, installs it into an empty folder as a user would, type-checks a small consumer and serves from it.
+// Packs the package, installs it into an empty folder as a user would, type-checks a small consumer and serves from it; makes
+// a new project with the installed command line, and runs that.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,8 +10,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'agency-package-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
-function run(command, args, cwd) {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })
+function run(command, args, cwd, { input = '', env = {} } = {}) {
+  const options = { cwd, encoding: 'utf8', input, env: { ...process.env, ...env } }
+  const { status, stdout, stderr } = spawnSync(command, args, options)
   if (status === 0) return stdout
   console.error(`${command} ${args.join(' ')} failed:\n${stdout}${stderr}`)
   process.exit(1)
@@ -35,15 +37,16 @@ demand(stray.length === 0, `development packages reached a user: ${stray.join(',
 writeFileSync(
   join(folder, 'main.ts'),
   `import { Agency, Agent, type RunningServer } from 'agency-swarm-js'
+import { createClient } from 'agency-swarm-js/client'
 import { agencySwarm } from 'agency-swarm-js/fastify'
 const agency = new Agency(new Agent({ name: 'Solo', model: 'demo' }), { name: 'solo' })
 const server: RunningServer = await agency.serve({ host: '127.0.0.1', port: 0, banner: false })
-const answer = await fetch(\`\${server.url}/solo/get_response\`, {
-  method: 'POST',
-  headers: { 'content-type': 'application/json' },
-  body: JSON.stringify({ message: 'Hello' }),
-})
-const { response } = (await answer.json()) as { response: string }
+const { response } = await createClient({ baseUrl: server.url }).agency('solo').getResponse('Hello')
+process.env.ANTHROPIC_API_KEY = 'none'
+const claude = new Agency(new Agent({ name: 'Claude', model: 'anthropic/claude-sonnet-4-5' }))
+const refusals = [claude.getResponse('Hi'), claude.serve({ host: '127.0.0.1', port: 0, banner: false })]
+for (const { reason } of (await Promise.allSettled(refusals)) as PromiseRejectedResult[])
+  if (!String(reason).includes('npm install @ai-sdk/anthropic')) throw new Error(\`No hint: \${reason}\`)
 await server.close()
 if (!response.includes('demo model') || typeof agencySwarm !== 'function') throw new Error(response)
 // @ts-expect-error a port is a number
@@ -51,23 +54,56 @@ const wrong: Parameters<typeof agency.serve>[0] = { port: '8000' }
 console.log('served', typeof wrong)
 `,
 )
-for (const [module, moduleResolution] of [
-  ['NodeNext', 'NodeNext'],
-  ['ESNext', 'Bundler'],
+// A page knows nothing of Node; the parser of events is all that the client brings along.
+writeFileSync(
+  join(folder, 'page.ts'),
+  `import { createClient, type StreamEvent } from 'agency-swarm-js/client'
+const stream = createClient({ baseUrl: '' }).agency('solo').stream('Hello')
+export const show = (event: StreamEvent) => (event.kind === 'text' ? document.body.append(event.text) : undefined)
+for await (const event of stream) show(event)
+`,
+)
+const client = join(folder, 'node_modules/agency-swarm-js/dist/client')
+for (const file of readdirSync(client).filter((name) => name.endsWith('.js')))
+  for (const [, from] of readFileSync(join(client, file), 'utf8').matchAll(/(?:from|import)\s*\(?'([^']+)'/g))
+    demand(/^(\.\/[a-z-]+\.js|eventsource-parser)$/.test(from), `the client imports ${from}`)
+
+for (const [module, moduleResolution, file, lib, types] of [
+  ['NodeNext', 'NodeNext', 'main.ts', ['ES2024'], ['node']],
+  ['ESNext', 'Bundler', 'main.ts', ['ES2024'], ['node']],
+  ['ESNext', 'Bundler', 'page.ts', ['ES2024', 'DOM', 'DOM.AsyncIterable'], []],
 ]) {
   const compilerOptions = {
     module,
     moduleResolution,
     target: 'ES2024',
+    lib,
     strict: true,
     exactOptionalPropertyTypes: true,
     noEmit: true,
     skipLibCheck: true,
     typeRoots: [join(root, 'node_modules/@types')],
-    types: ['node'],
+    types,
   }
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }))
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }))
   run('tsc', ['-p', 'tsconfig.json'], folder)
 }
 demand(run('node', ['main.ts'], folder).includes('served'), 'the installed package did not answer')
-console.log(`packed, installed (${installed.length} folders) and served`)
+
+const cli = join(folder, 'node_modules/.bin/agency-swarm-js')
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+demand(run(cli, ['--version'], folder) === `${version}\n`, 'the command line does not know its version')
+demand(JSON.parse(run(cli, ['doctor', '--json'], folder, { env: { PORT: '0' } })).ok, 'the doctor finds faults')
+run(cli, ['init', 'shop', '--no-install'], folder)
+const shop = join(folder, 'shop')
+const manifest = JSON.parse(readFileSync(join(shop, 'package.json'), 'utf8'))
+demand(manifest.dependencies['agency-swarm-js'] === version, 'a new project asks for another version')
+manifest.dependencies['agency-swarm-js'] = `file:../${tarball}`
+writeFileSync(join(shop, 'package.json'), JSON.stringify(manifest))
+run('npm', ['install', '--omit=dev', '--no-audit', '--no-fund', '--loglevel=error'], shop)
+demand(/pass 1\b/.test(run('npm', ['test'], shop)), "the new project's test did not run")
+symlinkSync(join(root, 'node_modules/@types'), join(shop, 'node_modules/@types'))
+run('tsc', ['-p', 'tsconfig.json'], shop)
+const said = run('npm', ['run', '--silent', 'chat'], shop, { input: 'Ask the Researcher about the weather in Paris\n' })
+demand(said.includes('In Paris it is sunny'), `the new project answered: ${said}`)
+console.log(`packed, installed (${installed.length} folders), served, and a new project runs`)

@@ -6,8 +6,8 @@ const SRC = resolve(import.meta.dirname, '../../src')
 
 /** Lowest first; a file may import its own floor and those below. */
 const FLOORS = [
-  ['errors.ts', 'options.ts', 'version.ts', 'wire'],
-  ['net', 'tools', 'messages'],
+  ['errors.ts', 'options.ts', 'version.ts', 'limits.ts', 'waits.ts', 'wire'],
+  ['net', 'tools', 'messages', 'client'],
   ['files'],
   ['models', 'threads'],
   ['agency'],
@@ -26,6 +26,10 @@ const APART: readonly (readonly [string, string])[] = [
   ['errors.ts', 'options.ts'],
   ['models', 'threads'],
   ['tools', 'messages'],
+  ['client', 'errors.ts'],
+  ['client', 'net'],
+  ['client', 'tools'],
+  ['client', 'messages'],
 ]
 
 const roomOf = (file: string) => file.split('/')[0] as string

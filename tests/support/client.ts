@@ -1,6 +1,8 @@
 import { createParser } from 'eventsource-parser'
 import { onTestFinished } from 'vitest'
+import { createServices } from '../../src/composition.ts'
 import { type ServeOptions, serve } from '../../src/index.ts'
+import { createApp } from '../../src/server/app.ts'
 import { startUpstream } from './upstream.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: frames are foreign JSON that tests look into
@@ -11,6 +13,18 @@ export async function startServer(options: ServeOptions) {
   const server = await serve({ host: '127.0.0.1', port: 0, banner: false, handleSignals: false, ...options })
   onTestFinished(() => server.close())
   return server
+}
+
+/** As `startServer`, with the hub that knows the running runs. */
+export async function startWithHub(options: ServeOptions) {
+  const { shell, drain, close } = await createServices(options)
+  const app = createApp(shell)
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  onTestFinished(async () => {
+    await app.close()
+    await close()
+  })
+  return { url, app, drain, hub: shell.services.hub }
 }
 
 /** A scripted model whose address and key stand in the environment until the test is over. */

@@ -6,7 +6,7 @@ import net, { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDemoFetch } from '../../src/models/demo.ts'
-import { type Page, ROOT, toModule } from './docs.ts'
+import { type Page, ROOT, readDoors, toModule } from './docs.ts'
 
 /** The port that pages name; a free one takes its place. */
 const PAGE_PORT = 8000
@@ -59,7 +59,10 @@ function install(folder: string): string {
   const page = join(folder, 'page')
   const own = join(page, 'node_modules/agency-swarm-js')
   mkdirSync(own, { recursive: true })
-  const exports = { '.': './src/index.ts', './fastify': './src/fastify.ts' }
+  const doors = Object.entries(readDoors())
+  const exports = Object.fromEntries(
+    doors.map(([name, source]) => [name.replace('agency-swarm-js', '.'), `./${source}`]),
+  )
   writeFileSync(join(own, 'package.json'), JSON.stringify({ name: 'agency-swarm-js', type: 'module', exports }))
   symlinkSync(join(ROOT, 'src'), join(own, 'src'))
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))

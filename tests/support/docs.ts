@@ -3,6 +3,15 @@ import { basename, join, resolve } from 'node:path'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
 
+/** What can be imported -> the source behind it: `agency-swarm-js/client` -> `src/client/index.ts`. */
+export function readDoors(): { [name: string]: string } {
+  const { name, exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  const doors = Object.entries<{ types?: string }>(exports).flatMap(([door, { types }]) =>
+    types === undefined ? [] : [[join(name, door), types.replace(/^\.\/dist\/(.*)\.d\.ts$/, 'src/$1.ts')] as const],
+  )
+  return Object.fromEntries(doors)
+}
+
 /** A fenced block: ` ```ts run ` is compiled and run, ` ```ts ` compiled only. */
 export interface Block {
   language: string

@@ -10,11 +10,15 @@ type Json = { [key: string]: unknown }
 export type Turn =
   | { text: string; deltas?: number; delayMs?: number; usage?: Json }
   | { calls: { name: string; arguments: Json; id?: string }[]; usage?: Json }
+  /** Output items as they are. */
   | { output: Json[] }
   | { json: Json }
-  | { status: number; message: string }
-  | { hang: true }
+  | { status: number; message: string; retryAfter?: string }
+  /** `early`: not even headers come. */
+  | { hang: true; early?: boolean }
   | { text: string; cut: true; deltas?: number; delayMs?: number }
+  /** The stream ends in a failure with this message. */
+  | { text: string; fails: string }
 
 export interface SeenRequest {
   headers: http.IncomingHttpHeaders
@@ -39,7 +43,10 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
   const seen: SeenRequest[] = []
   const files = createFilesApi()
   let serial = 0
+  let open = 0
   const server = http.createServer(async (request, response) => {
+    open++
+    response.once('close', () => open--)
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     if (request.url?.startsWith('/v1/files')) return files.handle(request, response, Buffer.concat(chunks))
@@ -52,7 +59,8 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
     seen.push({ headers: request.headers, body, aborted })
     const turn = script(body, seen.length - 1)
     if ('status' in turn) {
-      response.writeHead(turn.status, { 'content-type': 'application/json' })
+      const wait = turn.retryAfter === undefined ? {} : { 'retry-after': turn.retryAfter }
+      response.writeHead(turn.status, { 'content-type': 'application/json', ...wait })
       response.end(
         JSON.stringify({ error: { message: turn.message, type: 'invalid_request_error', code: 'scripted' } }),
       )
@@ -64,7 +72,8 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
       return
     }
     if ('hang' in turn) {
-      if (body.stream === true) response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+      if (body.stream === true && turn.early !== true)
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
       return
     }
     const output = outputOf(turn, () => ++serial)
@@ -82,13 +91,18 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
         response.destroy()
         return
       }
+      if ('fails' in turn && event.type === 'response.completed') {
+        const failed = { ...final, status: 'failed', output: [], error: { code: 'server_error', message: turn.fails } }
+        response.end(`data: ${JSON.stringify({ type: 'response.failed', response: failed })}\n\n`)
+        return
+      }
       if ('delayMs' in turn && event.type === 'response.output_text.delta') await sleep(turn.delayMs)
       if (!response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`) && !response.destroyed)
         await Promise.race([once(response, 'drain'), once(response, 'close')])
     }
     response.end()
   })
-  return { ...(await listen(server)), seen, files }
+  return { ...(await listen(server)), seen, files, open: () => open }
 }
 
 function outputOf(turn: Turn, next: () => number): Json[] {

@@ -1,20 +1,27 @@
 // Read by the compiler only (npm test, stage "types"): what must compile does, and each @ts-expect-error must not.
+import { createAnthropic } from '@ai-sdk/anthropic'
+import { createGoogle } from '@ai-sdk/google'
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
+import { AzureOpenAI } from 'openai'
 import { z } from 'zod'
 import {
   Agency,
   type AgencyResult,
   Agent,
   BaseTool,
+  chatCompletions,
   fileSearch,
   flow,
   Handoff,
   type Model,
+  responses,
   SendMessage,
   serve,
   tool,
   toolFactory,
   webSearch,
 } from '../../src/index.ts'
+import type { toPrompt } from '../../src/models/ai-sdk-prompt.ts'
 
 const add = tool({
   name: 'add',
@@ -60,6 +67,15 @@ new Agent({
   tools: [webSearch({ searchContextSize: 'low' })],
   toolUseBehavior: { stopAtToolNames: ['add'] },
 })
+new Agent({ name: 'X', model: createAnthropic()('claude-sonnet-4-5') })
+new Agent({ name: 'X', model: createGoogle()('gemini-3-pro-preview') })
+new Agent({ name: 'X', model: createOpenAICompatible({ name: 'own', baseURL: 'https://own.example/v1' })('any') })
+new Agent({ name: 'X', model: responses('gpt-5.4', { client: new AzureOpenAI() }) })
+new Agent({ name: 'X', model: chatCompletions('gpt-5.4') })
+// @ts-expect-error an object of no known kind
+new Agent({ name: 'X', model: { modelId: 'any' } })
+// @ts-expect-error a client is not an address
+responses('gpt-5.4', { client: 'https://own.example/v1' })
 // @ts-expect-error there is no such size
 webSearch({ searchContextSize: 'huge' })
 // @ts-expect-error the stores are required
@@ -105,6 +121,13 @@ export async function uses(): Promise<void> {
   const port: number = server.port
   const app = await serve({ agencies: { agency }, listen: false })
   await app.inject('/agency/get_metadata')
+  await serve({
+    agencies: { agency },
+    limits: { bodyBytes: 1_000_000, maxTurns: null },
+    rateLimit: { requests: 5, by: ({ headers }) => headers['x-real-ip'] },
+  })
+  // @ts-expect-error there is no such limit
+  await serve({ agencies: { agency }, limits: { bodyKilobytes: 1 } })
   // @ts-expect-error the option is written corsOrigins
   await serve({ agencies: { agency }, cors_origins: ['*'] })
   const document: string = toolFactory.getOpenApiSchema([add, Address], { url: 'https://tools.example' })
@@ -119,3 +142,7 @@ export const custom: Model = {
   },
   completeTurn: async () => ({ output: [] }),
 }
+
+type Claude = ReturnType<ReturnType<typeof createAnthropic>>
+/** The prompts written for AI SDK models are what those take. */
+export const prompt = (ours: ReturnType<typeof toPrompt>): Parameters<Claude['doStream']>[0]['prompt'] => ours

@@ -5,7 +5,6 @@ import { AgencyError, shuttingDown } from '../../errors.ts'
 import type { Run } from '../../runs/hub.ts'
 import type { ServedAgency, Services } from '../../services.ts'
 import { parseAgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
-import type { CorsHeaders } from '../cors.ts'
 import { sendJson } from '../error-handler.ts'
 import { abandonWhenGone, writeFrames, writeStream } from '../event-stream.ts'
 import { LOG_HEADER } from '../request-log.ts'
@@ -18,36 +17,30 @@ const CANCEL_WAIT_MS = 60_000
 
 type AgencyOf = (request: FastifyRequest) => ServedAgency
 
-/** The endpoints of every agency. `corsHeaders` are for the stream, which is written past Fastify. */
-export function registerAgencies(app: FastifyInstance, services: Services, corsHeaders: CorsHeaders): void {
+/** The endpoints of every agency. */
+export function registerAgencies(app: FastifyInstance, services: Services): void {
   const bySegment = new Map(services.agencies.map((served) => [decodeURIComponent(served.path), served]))
   const odd: string[] = []
   for (const [segment, served] of bySegment) {
     if (ROUTER_RESERVED.test(segment)) odd.push(escapeForRegExp(segment))
-    else registerAgency(app, services, `/${segment}`, () => served, corsHeaders)
+    else registerAgency(app, services, `/${segment}`, () => served)
   }
   // The router leaves reserved characters encoded in literal paths and gives some a meaning; a parameter it decodes.
   const named: AgencyOf = (request) => bySegment.get((request.params as { agency: string }).agency) as ServedAgency
-  if (odd.length > 0) registerAgency(app, services, `/:agency(^(?:${odd.join('|')})$)`, named, corsHeaders)
+  if (odd.length > 0) registerAgency(app, services, `/:agency(^(?:${odd.join('|')})$)`, named)
 }
 
 const ROUTER_RESERVED = /[;/?:@&=+$,#%*()]/
 const escapeForRegExp = (text: string) =>
   text.replace(/[^\p{L}\d_ -]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
-function registerAgency(
-  app: FastifyInstance,
-  services: Services,
-  base: string,
-  agencyOf: AgencyOf,
-  corsHeaders: CorsHeaders,
-): void {
+function registerAgency(app: FastifyInstance, services: Services, base: string, agencyOf: AgencyOf): void {
   const { hub } = services
 
   const start = async (request: FastifyRequest, reply: FastifyReply, streaming: boolean): Promise<Run> => {
     const served = agencyOf(request)
     if (services.stopping()) throw shuttingDown()
-    const asked = parseAgencyRequest(request.body, served.preview.agentNames)
+    const asked = parseAgencyRequest(request.body, served.preview.agentNames, services.limits)
     return startRun(services, served, asked, { streaming, logId: request.headers[LOG_HEADER], reply })
   }
 
@@ -60,7 +53,7 @@ function registerAgency(
   )
 
   if (services.agui) {
-    registerAgui(app, { path: `${base}/get_response_stream`, services, agencyOf, corsHeaders })
+    registerAgui(app, { path: `${base}/get_response_stream`, services, agencyOf })
     return
   }
 
@@ -68,16 +61,17 @@ function registerAgency(
     const run = await start(request, reply, false)
     const release = abandonWhenGone(reply, () => hub.abandon(run.id))
     const summary = await run.done.finally(release)
-    if (summary.failure !== undefined) return sendJson(reply, 500, { error: summary.failure })
+    const { failure, error } = summary
+    if (error instanceof AgencyError && error.code === 'SHUTTING_DOWN') throw error // another server may take it
+    if (failure !== undefined) return sendJson(reply, 500, { error: failure })
     return sendJson(reply, 200, toResponseBody(summary))
   })
 
   app.post(`${base}/get_response_stream`, async (request, reply) => {
     const dialect = createNativeDialect(services.streamScalars)
-    const cors = corsHeaders(request.headers.origin)
     const run = await start(request, reply, true).catch(fileFailure)
-    if (run instanceof AgencyError) writeFrames(reply, dialect.refuse(services.redact(run.message)), cors)
-    else await writeStream(services, reply, run, dialect, cors)
+    if (run instanceof AgencyError) writeFrames(reply, dialect.refuse(services.redact(run.message)))
+    else await writeStream(services, reply, run, dialect)
   })
 
   app.post(`${base}/cancel_response_stream`, async (request, reply) => {

@@ -4,7 +4,6 @@ import { toAgencyRequest, withNotes } from '../../dialects/agui-input.ts'
 import { AgencyError, shuttingDown } from '../../errors.ts'
 import type { ServedAgency, Services } from '../../services.ts'
 import { parseAguiRequest } from '../../wire/agui.ts'
-import type { CorsHeaders } from '../cors.ts'
 import { writeFrames, writeStream } from '../event-stream.ts'
 import { LOG_HEADER } from '../request-log.ts'
 import { startRun } from '../start-run.ts'
@@ -13,17 +12,14 @@ export interface AguiRoute {
   path: string
   services: Services
   agencyOf: (request: FastifyRequest) => ServedAgency
-  /** For the stream, which is written past Fastify. */
-  corsHeaders: CorsHeaders
 }
 
 /** An agency's stream endpoint in AG-UI. */
-export function registerAgui(app: FastifyInstance, { path, services, agencyOf, corsHeaders }: AguiRoute): void {
+export function registerAgui(app: FastifyInstance, { path, services, agencyOf }: AguiRoute): void {
   app.post(path, async (request, reply) => {
     if (services.stopping()) throw shuttingDown()
     const served = agencyOf(request)
-    const given = parseAguiRequest(request.body)
-    const cors = corsHeaders(request.headers.origin)
+    const given = parseAguiRequest(request.body, services.limits)
     try {
       const asked = toAgencyRequest(given, served.preview.entryPoints[0]?.name ?? '')
       const run = await startRun(services, served, asked, {
@@ -31,12 +27,12 @@ export function registerAgui(app: FastifyInstance, { path, services, agencyOf, c
         logId: request.headers[LOG_HEADER],
         reply,
       })
-      await writeStream(services, reply, run, createAguiDialect(withNotes(given, asked, run.input)), cors)
+      await writeStream(services, reply, run, createAguiDialect(withNotes(given, asked, run.input)))
     } catch (error) {
       // The stream tells of files that cannot be had and of requests with nothing to answer; all else is an answer of its own.
       if (!(error instanceof AgencyError && error.statusCode === 200)) throw error
       const dialect = createAguiDialect(given)
-      writeFrames(reply, dialect.open() + dialect.fail(services.redact(error.message), error.code), cors)
+      writeFrames(reply, dialect.open() + dialect.fail(services.redact(error.message), error.code))
     }
   })
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { AgencyContext } from '../../agency/context.ts'
-import { errorText } from '../../errors.ts'
+import { errorText, shuttingDown } from '../../errors.ts'
 import type { Services } from '../../services.ts'
 import { toolFailure } from '../../tools/run.ts'
 import type { ToolContext } from '../../tools/tool.ts'
@@ -9,9 +9,10 @@ import { sendJson } from '../error-handler.ts'
 import { LOG_HEADER } from '../request-log.ts'
 
 /** `POST /tool/<name>` for every standalone tool. */
-export function registerTools(app: FastifyInstance, { tools, redact, requestLog }: Services): void {
+export function registerTools(app: FastifyInstance, { tools, redact, requestLog, stopping }: Services): void {
   for (const tool of tools) {
     app.post(`/tool/${encodeURIComponent(tool.name)}`, async (request, reply) => {
+      if (stopping()) throw shuttingDown()
       const checked = tool.check(request.body, ['body'])
       if (!checked.ok) throw new RequestInvalid(checked.details)
       const gone = new AbortController()

@@ -1,0 +1,193 @@
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import { resolve } from 'node:path'
+import { VERSION } from '../version.ts'
+import { defineCommand } from './command.ts'
+import { sentenceOf } from './errors.ts'
+import { isNodeFit, MANIFEST, OLDEST_NODE } from './manifest.ts'
+import { findProject, loadEnv, loadProject } from './project.ts'
+import type { Terminal } from './terminal.ts'
+
+/** One thing that was looked at. `fix` is the way out of a `warning` or `error`. */
+interface Finding {
+  name: string
+  status: 'ok' | 'warning' | 'error'
+  text: string
+  fix?: string
+}
+
+const REACH_MS = 5000
+
+export const command = defineCommand({
+  takes: '[file]',
+  most: 1,
+  about: `Looks at Node, keys, your agency's file, the port and optional packages, and
+says the way out of what is wrong. Keys are never shown. The exit code is 1
+when something is broken.`,
+  options: {
+    reach: {
+      type: 'boolean',
+      about: "Also ask the model's address whether it takes the key",
+    },
+    json: { type: 'boolean', about: 'As JSON: { ok, version, findings }' },
+  },
+  async run({ values: { reach, json }, positionals: [named] }, terminal) {
+    const env = loadEnv()
+    const findings: Finding[] = [checkNode(), checkEnv(env), ...checkKeys()]
+    findings.push(await terminal.during('Loading', checkProject(named)), await checkPort(), ...checkPeers())
+    if (reach) findings.push(await terminal.during('Asking the model', checkModel()))
+    const ok = findings.every(({ status }) => status !== 'error')
+    if (json) terminal.out(`${JSON.stringify({ ok, version: VERSION, findings }, null, 2)}\n`)
+    else show(findings, terminal)
+    return ok ? 0 : 1
+  },
+})
+
+function show(findings: readonly Finding[], { out }: Terminal): void {
+  const signs = { ok: 'ok     ', warning: 'warning', error: 'ERROR  ' }
+  for (const { name, status, text, fix } of findings)
+    out(`${signs[status]}  ${name}: ${text}${fix === undefined ? '' : `\n         ${fix}`}\n`)
+}
+
+function checkNode(): Finding {
+  const { node } = process.versions
+  if (isNodeFit()) return { name: 'Node', status: 'ok', text: node }
+  return { name: 'Node', status: 'error', text: `${node} is too old`, fix: `Install Node ${OLDEST_NODE} or newer.` }
+}
+
+const checkEnv = (found: boolean): Finding => ({
+  name: '.env',
+  status: 'ok',
+  text: found ? 'read' : 'there is none; only the environment counts',
+})
+
+function checkKeys(): Finding[] {
+  const { OPENAI_API_KEY: key, APP_TOKEN: token, OPENAI_BASE_URL: base } = process.env
+  const findings: Finding[] = [
+    key
+      ? { name: 'OPENAI_API_KEY', status: 'ok', text: 'is set' }
+      : {
+          name: 'OPENAI_API_KEY',
+          status: 'warning',
+          text: 'is not set',
+          fix: 'Agents with models of OpenAI need it: set it in the environment or in .env.',
+        },
+    token
+      ? { name: 'APP_TOKEN', status: 'ok', text: 'is set: callers have to bring it' }
+      : {
+          name: 'APP_TOKEN',
+          status: 'warning',
+          text: 'is not set',
+          fix: 'Whoever reaches the server may use it: set a token before others can reach it.',
+        },
+  ]
+  if (base && !URL.canParse(base))
+    findings.push({
+      name: 'OPENAI_BASE_URL',
+      status: 'error',
+      text: 'is no address',
+      fix: 'Write it like https://gateway.example.com/v1, or leave it out.',
+    })
+  return findings
+}
+
+async function checkProject(named: string | undefined): Promise<Finding> {
+  const name = 'Agency'
+  if (findProject(named) === undefined)
+    return {
+      name,
+      status: 'warning',
+      text: 'there is no agency.ts here',
+      fix: 'Name your file, or make a project: npx agency-swarm-js init',
+    }
+  try {
+    const { file, options, library } = await loadProject(named)
+    const app = await library.buildApp(options)
+    await app.close()
+    const names = [...Object.keys(options.agencies), ...(options.tools ?? []).map((tool) => `tool ${tool.name}`)]
+    return { name, status: 'ok', text: `${file} serves ${names.join(', ')}` }
+  } catch (error) {
+    return { name, status: 'error', text: sentenceOf(error) }
+  }
+}
+
+async function checkPort(): Promise<Finding> {
+  const port = Number(process.env.PORT || 8000)
+  const name = `Port ${port}`
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535))
+    return { name, status: 'error', text: 'is no port', fix: 'Set PORT to a number from 0 to 65535.' }
+  const probe = createServer()
+  const problem = await new Promise<NodeJS.ErrnoException | undefined>((settle) => {
+    probe.once('error', settle)
+    probe.listen({ port, host: process.env.HOST || '127.0.0.1' }, () => settle(undefined))
+  })
+  if (problem === undefined) {
+    probe.close()
+    return { name, status: 'ok', text: 'is free' }
+  }
+  if (problem.code === 'EADDRINUSE')
+    return {
+      name,
+      status: 'warning',
+      text: 'is taken',
+      fix: 'Fine if your server runs already; otherwise choose another: PORT=8001.',
+    }
+  return { name, status: 'error', text: `cannot be used (${problem.code})`, fix: 'Check HOST and PORT.' }
+}
+
+/** Optional packages, as seen from the working folder. */
+function checkPeers(): Finding[] {
+  const { resolve: find } = createRequire(resolve('package.json'))
+  const installed = (name: string) => {
+    try {
+      find(`${name}/package.json`)
+      return true
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED'
+    }
+  }
+  const names = Object.keys(MANIFEST.peerDependencies ?? {})
+  const [have, lack] = [names.filter(installed), names.filter((name) => !installed(name))]
+  const text = [
+    ...(have.length === 0 ? [] : [`installed: ${have.join(', ')}`]),
+    ...(lack.length === 0 ? [] : [`not installed, and needed only for what they serve: ${lack.join(', ')}`]),
+  ]
+  return names.length === 0 ? [] : [{ name: 'Optional packages', status: 'ok', text: text.join('; ') }]
+}
+
+/** One request for the list of models: does the address answer, and does it take the key? */
+async function checkModel(): Promise<Finding> {
+  const { OPENAI_API_KEY: key, OPENAI_BASE_URL } = process.env
+  const base = (OPENAI_BASE_URL || 'https://api.openai.com/v1').replace(/\/+$/, '')
+  const host = URL.canParse(base) ? new URL(base).host : 'OPENAI_BASE_URL'
+  const name = 'Model'
+  try {
+    const response = await fetch(`${base}/models`, {
+      headers: key ? { authorization: `Bearer ${key}` } : {},
+      redirect: 'manual',
+      signal: AbortSignal.timeout(REACH_MS),
+    })
+    await response.body?.cancel()
+    if (response.status === 401 || response.status === 403)
+      return key
+        ? { name, status: 'error', text: `${host} answers, but refuses the key`, fix: 'Check OPENAI_API_KEY.' }
+        : { name, status: 'warning', text: `${host} answers, and wants a key`, fix: 'Set OPENAI_API_KEY.' }
+    if (response.status >= 500)
+      return {
+        name,
+        status: 'error',
+        text: `${host} answers ${response.status}`,
+        fix: 'Try again later, or check OPENAI_BASE_URL.',
+      }
+    return { name, status: 'ok', text: `${host} answers (${response.status})` }
+  } catch (error) {
+    const { name: kind, cause } = error as Error & { cause?: { code?: string } }
+    const reason = kind === 'TimeoutError' ? `no answer within ${REACH_MS / 1000} s` : (cause?.code ?? 'no connection')
+    return {
+      name,
+      status: 'error',
+      text: `${host} cannot be reached (${reason})`,
+      fix: 'Check the network, proxies and OPENAI_BASE_URL.',
+    }
+  }
+}

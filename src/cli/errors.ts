@@ -1,0 +1,74 @@
+/** A failure of a command: one sentence that names the way out. `exitCode` 1 means it failed, 2 that it was asked wrongly. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
+  readonly exitCode: 1 | 2
+  constructor(message: string, options?: ErrorOptions & { exitCode?: 1 | 2 }) {
+    super(message, options)
+    this.exitCode = options?.exitCode ?? 1
+  }
+}
+
+const usage = (message: string) => new CommandError(message, { exitCode: 2 })
+
+// ---- usage
+export const unknownCommand = (name: string, nearest: string | undefined) =>
+  usage(
+    `There is no command "${name}".${nearest === undefined ? '' : ` Did you mean "${nearest}"?`} See: agency-swarm-js --help`,
+  )
+export const wrongArguments = (reason: string, command: string) =>
+  usage(`${reason} See: agency-swarm-js ${command} --help`)
+
+export const nodeTooOld = (version: string, wanted: string) =>
+  new CommandError(`Node ${version} is too old for agency-swarm-js. Install Node ${wanted} or newer.`)
+
+// ---- projects
+export const noProject = (tried: readonly string[]) =>
+  new CommandError(
+    `There is no ${tried[0]} here. Name the file that exports your agency, or make a project: npx agency-swarm-js init`,
+  )
+export const noFile = (file: string) => new CommandError(`There is no file ${file}.`)
+export const cannotLoad = (file: string, reason: string, cause: unknown) =>
+  new CommandError(`${file} cannot be loaded: ${reason} (DEBUG=1 shows the stack.)`, { cause })
+export const notInstalled = (file: string, missing: string, cause: unknown) =>
+  new CommandError(`${file} needs the package ${missing}, which is not installed. Run: npm install`, { cause })
+export const nothingExported = (file: string) =>
+  new CommandError(
+    `${file} exports nothing to serve. Export "agency", or "agencies" and "tools", or as default the options of serve(). A file that calls serve() itself is started with: node ${file}`,
+  )
+export const unknownAgency = (name: string, known: readonly string[]) =>
+  new CommandError(`There is no agency "${name}". There is: ${known.join(', ')}.`)
+
+export const cannotWatch = (folder: string, cause: unknown) =>
+  new CommandError(
+    `${folder} cannot be watched (${textOf(cause)}). Use "serve" instead of "dev", or raise the system's limit of watched files.`,
+    { cause },
+  )
+
+// ---- init
+export const filesExist = (files: readonly string[], folder: string) =>
+  new CommandError(
+    `${folder} already has ${files.join(', ')}. Nothing was written; --force overwrites ${files.length === 1 ? 'it' : 'them'}.`,
+  )
+export const installFailed = (folder: string, output: string) =>
+  new CommandError(
+    `The files are written, but npm install failed in ${folder}: ${output}. Mend that and run npm install there.`,
+  )
+
+// ---- servers
+export const noAgencies = (name: string) =>
+  new CommandError(`${name} lists no agencies. Name the one to use with --agency.`)
+export const severalAgencies = (known: readonly string[]) =>
+  new CommandError(`There are several agencies: ${known.join(', ')}. Choose one with --agency.`)
+export const cannotReach = (name: string, cause: Error) =>
+  new CommandError(`${name}: ${cause.message} "agency-swarm-js serve" starts a server.`, { cause })
+export const needsToken = (name: string, cause: Error) =>
+  new CommandError(`${name} wants a token (${cause.message}). Set APP_TOKEN in the environment or in .env.`, { cause })
+
+/** What a person is told of an error: an error of the library hides its cause from callers, but not from whoever starts it. */
+export function sentenceOf(error: unknown): string {
+  const { name, cause } = error instanceof Error ? error : { name: '', cause: undefined }
+  const reason = name === 'AgencyError' && cause instanceof Error ? ` (${cause.message})` : ''
+  return `${textOf(error)}${reason}`
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,98 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, relative, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { Agency, ServeOptions } from '../index.ts'
+import { cannotLoad, noFile, noProject, nothingExported, notInstalled } from './errors.ts'
+
+type Library = typeof import('../index.ts')
+
+/** What a file exports, ready to be served. */
+export interface Project {
+  /** As a person would write it. */
+  file: string
+  options: ServeOptions & { agencies: NonNullable<ServeOptions['agencies']> }
+  /** The copy of this package that the file uses: its agencies are instances of that one's classes. */
+  library: Library
+}
+
+/** Where a project's agency is looked for, in this order. */
+export const PROJECT_FILES = ['agency.ts', 'agency.mts', 'agency.js', 'agency.mjs', 'src/agency.ts', 'src/agency.js']
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Reads `.env` of the working folder; what is set already wins. */
+export function loadEnv(): boolean {
+  const found = existsSync('.env')
+  if (found) process.loadEnvFile('.env')
+  return found
+}
+
+/** The file that was named, or the first of the usual names that exists; undefined when there is none. */
+export const findProject = (named: string | undefined): string | undefined =>
+  named ?? PROJECT_FILES.find((name) => existsSync(name))
+
+/**
+ * Imports the file and reads its exports: `agency`, or `agencies` and `tools`, or as default an agency or the options of `serve()`.
+ * @throws CommandError
+ */
+export async function loadProject(named: string | undefined): Promise<Project> {
+  const file = findProject(named)
+  if (file === undefined) throw noProject(PROJECT_FILES)
+  if (!existsSync(file)) throw noFile(file)
+  const path = resolve(file)
+  let module: { [name: string]: unknown }
+  try {
+    module = await import(pathToFileURL(path).href)
+  } catch (error) {
+    throw loadError(file, error)
+  }
+  const options = optionsOf(module)
+  if (Object.keys(options.agencies).length + (options.tools?.length ?? 0) === 0) throw nothingExported(file)
+  return { file, options, library: await libraryOf(path) }
+}
+
+function optionsOf({ default: base, agency, agencies, tools }: { [name: string]: unknown }): Project['options'] {
+  const given = isAgency(base) || typeof base !== 'object' || base === null ? {} : (base as ServeOptions)
+  const single = agency ?? (isAgency(base) ? base : undefined)
+  return {
+    ...given,
+    agencies: {
+      ...given.agencies,
+      ...(single === undefined ? {} : { [nameOf(single)]: single as Agency }),
+      ...(agencies as ServeOptions['agencies']),
+    },
+    tools: [...(given.tools ?? []), ...((tools ?? []) as NonNullable<ServeOptions['tools']>)],
+  }
+}
+
+/** By shape: it may come from another copy of this package. */
+const isAgency = (value: unknown): value is Agency =>
+  typeof (value as Partial<Agency> | undefined)?.getMetadata === 'function'
+
+const nameOf = (value: unknown): string => (isAgency(value) ? (value.name ?? 'agency') : 'agency')
+
+const libraryOf = async (path: string): Promise<Library> => {
+  const other = otherCopy(path)
+  return other === undefined ? import('../index.ts') : import(pathToFileURL(other).href)
+}
+
+/** The copy of this package that a file imports by name, when it is not this one. */
+function otherCopy(path: string): string | undefined {
+  const { resolve: find } = createRequire(path)
+  try {
+    const root = dirname(realpathSync(find('agency-swarm-js/package.json')))
+    return root === realpathSync(ROOT) ? undefined : find('agency-swarm-js')
+  } catch {
+    return undefined // it reaches this package by its path, or not at all: then it can only be this copy
+  }
+}
+
+function loadError(file: string, error: unknown) {
+  const { message = String(error), code, stack = '' } = (error ?? {}) as Partial<NodeJS.ErrnoException>
+  const [, missing] = /^Cannot find package '([^']+)'/.exec(message) ?? []
+  if (code === 'ERR_MODULE_NOT_FOUND' && missing !== undefined) return notInstalled(file, missing, error)
+  const frame = stack.split('\n').find((line) => line.includes('file://') && !line.includes('node_modules'))
+  const [, url, line] = /(file:\/\/\S+?):(\d+)/.exec(frame ?? '') ?? []
+  const at = url === undefined ? '' : ` at ${relative(process.cwd(), fileURLToPath(url))}:${line}`
+  return cannotLoad(file, `${message.split('\n')[0]}${at}.`, error)
+}

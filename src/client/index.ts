@@ -1,0 +1,24 @@
+/** The door `agency-swarm-js/client`: every public name. Runs in browsers and Node. */
+
+export type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
+export type { ValidationDetail } from '../wire/validation.ts'
+export {
+  type AgencyAnswer,
+  type AgencyMetadata,
+  type AgentNode,
+  type CancelAnswer,
+  type CancelMode,
+  type GraphEdge,
+  itemText,
+  type Message,
+  type RequestBody,
+  type RunResult,
+  type ToolNode,
+} from './answers.ts'
+export { type AgencyClient, type Client, createClient, type LogLine, type ToolClient } from './client.ts'
+export type { Conversation, ConversationDefaults, ConversationOptions } from './conversation.ts'
+export { ClientError, type ClientErrorKind } from './error.ts'
+export type { Frame, ItemName, ModelEvent, Speaker, StreamEvent } from './events.ts'
+export type { CallOptions, ClientOptions } from './http.ts'
+export type { RunStream, StreamOptions } from './stream.ts'
+export { createTextReader } from './text.ts'

@@ -1,0 +1,131 @@
+import { invalidOption } from './errors.ts'
+
+interface Limit {
+  /** The default. */
+  value: number
+  unit: 'bytes' | 'ms' | ''
+  /** What it bounds and what happens beyond it; the documents repeat it word by word. */
+  text: string
+  /** The smallest value that makes sense. Default 1. */
+  least?: number
+}
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** Every bound of the server. `limits: { name }` or the environment variable sets one; the option wins. */
+export const LIMITS = {
+  bodyBytes: { value: 32 * MiB, unit: 'bytes', text: 'a request body; 413 beyond it' },
+  openBodyBytes: {
+    value: 512 * MiB,
+    unit: 'bytes',
+    text: 'the bodies of all requests that are not answered yet, together; 503 beyond it',
+  },
+  jsonDepth: { value: 64, unit: '', text: 'how deep a body may be nested; 422 beyond it' },
+  jsonKeys: { value: 10_000, unit: '', text: 'keys of one object in a body; 422 beyond it' },
+  jsonValues: { value: 1_000_000, unit: '', text: 'values in a body; 422 beyond it' },
+  historyItems: {
+    value: 50_000,
+    unit: '',
+    text: 'items of a `chat_history`, and of a `message` that is a list; 422 beyond it',
+  },
+  headerBytes: { value: 16 * KiB, unit: 'bytes', text: 'request line and headers together; 431 beyond it' },
+  urlBytes: { value: 8 * KiB, unit: 'bytes', text: 'the address of a request; 414 beyond it' },
+  headersTimeoutMs: {
+    value: 15_000,
+    unit: 'ms',
+    text: 'how long the headers of a request may take; then the connection is cut with 408',
+  },
+  bodyTimeoutMs: {
+    value: 30_000,
+    unit: 'ms',
+    text: 'how long a whole request may take to arrive; then the connection is cut with 408',
+  },
+  idleTimeoutMs: {
+    value: 75_000,
+    unit: 'ms',
+    text: 'how long a connection may stay open without a request, and how long a reader may take nothing before its run is stopped',
+  },
+  fileBytes: { value: 64 * MiB, unit: 'bytes', text: 'one file of `file_urls`' },
+  fileTotalBytes: {
+    value: 256 * MiB,
+    unit: 'bytes',
+    text: 'all files of one request together; all requests together hold at most four times that',
+  },
+  fileTimeoutMs: { value: 30_000, unit: 'ms', text: 'how long fetching the files of one request may take' },
+  fileCount: { value: 20, unit: '', text: 'files of one request' },
+  fileConcurrency: { value: 4, unit: '', text: 'files of one request that are fetched or stored at the same time' },
+  upstreamFirstByteMs: {
+    value: 120_000,
+    unit: 'ms',
+    text: 'how long a model may take to begin its answer (a plain call begins when it is complete); then the run fails',
+  },
+  upstreamIdleMs: {
+    value: 120_000,
+    unit: 'ms',
+    text: 'how long a model may say nothing in the middle of an answer; then the run fails',
+  },
+  runMs: { value: 3_600_000, unit: 'ms', text: 'how long a run may take; then it fails' },
+  maxTurns: {
+    value: 100,
+    unit: '',
+    text: 'model turns of one request over its whole tree of agents; the run fails beyond it. `null` lifts the limit',
+  },
+  callbackMs: {
+    value: 30_000,
+    unit: 'ms',
+    text: 'how long `loadThreads` and `saveThreads` may take; then the request fails, or goes on unsaved',
+  },
+  slowReaderBytes: {
+    value: 4 * MiB,
+    unit: 'bytes',
+    text: "how far a stream's reader may fall behind before the model's stream waits for it",
+  },
+  concurrentRuns: { value: 5_000, unit: '', text: 'runs side by side; 503 with `Retry-After` beyond it' },
+  drainMs: {
+    value: 30_000,
+    unit: 'ms',
+    least: 0,
+    text: 'how long a stop waits for running work before it ends it',
+  },
+  logBytes: { value: MiB, unit: 'bytes', text: 'one request log; it takes no more lines beyond it' },
+  logFiles: { value: 1_000, unit: '', text: 'request logs that are kept; the oldest go' },
+} satisfies { [name: string]: Limit }
+
+export type LimitName = keyof typeof LIMITS
+/** Whole numbers; what each bounds and its default stand in {@link LIMITS} and in docs/security.md. */
+export type Limits = { [Name in Exclude<LimitName, 'maxTurns'>]: number } & { maxTurns: number | null }
+
+/** The longest time that a timer of Node can wait. */
+export const MAX_MS = 2 ** 31 - 1
+
+/** `bodyBytes` -> `AGENCY_BODY_BYTES`. */
+export const variableOf = (name: string): string =>
+  `AGENCY_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+
+/**
+ * The limits that hold: option, else environment, else default.
+ * @throws INVALID_OPTION for an unknown name and for what is no whole number in range
+ */
+export function readLimits(given: Partial<Limits> = {}, env: NodeJS.ProcessEnv = process.env): Limits {
+  for (const name of Object.keys(given))
+    if (!Object.hasOwn(LIMITS, name))
+      throw invalidOption(`limits.${name} is no limit of this server. Known: ${Object.keys(LIMITS).join(', ')}.`)
+  const entries = Object.entries(LIMITS).map(([name, limit]: [string, Limit]) => {
+    const option = given[name as LimitName]
+    if (option === null && name === 'maxTurns') return [name, null]
+    if (option !== undefined) return [name, check(`limits.${name}`, option, limit)]
+    const variable = env[variableOf(name)]?.trim()
+    return [
+      name,
+      variable ? check(variableOf(name), /^\d+$/.test(variable) ? Number(variable) : variable, limit) : limit.value,
+    ]
+  })
+  return Object.fromEntries(entries)
+}
+
+function check(name: string, value: unknown, { unit, least = 1 }: Limit): number {
+  const most = unit === 'ms' ? MAX_MS : Number.MAX_SAFE_INTEGER
+  if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) return Number(value)
+  throw invalidOption(`${name} has to be a whole number from ${least} to ${most}, not ${JSON.stringify(value)}.`)
+}

@@ -1,0 +1,251 @@
+import { AgencyError, errorText, modelFailed } from '../errors.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
+import { toPrompt } from './ai-sdk-prompt.ts'
+import { toCallSettings } from './ai-sdk-settings.ts'
+import type { Model, ModelResponse, ResponseUsage, TurnRequest } from './model.ts'
+import { withRetries } from './retry.ts'
+import { ResponseSynthesis } from './synthesis.ts'
+
+/** A language model of the AI SDK (specification v4), as far as it is used here. */
+export interface LanguageModel {
+  readonly specificationVersion: string
+  /** Such as `anthropic.messages`. */
+  readonly provider: string
+  readonly modelId: string
+  doGenerate(options: object): PromiseLike<{ content: readonly object[]; usage: object; response?: object }>
+  doStream(options: object): PromiseLike<{ stream: ReadableStream<unknown> }>
+}
+
+export const isLanguageModel = (value: object): value is LanguageModel =>
+  'specificationVersion' in value && 'doStream' in value && 'doGenerate' in value
+
+export interface AiSdkOptions {
+  /** What the response is said to come from and priced as. */
+  label: string
+  /** The model of one call; `extraBody` is to be merged into what it sends. */
+  open: (extraBody: JsonObject) => LanguageModel | Promise<LanguageModel>
+  /** `client_config.model_settings_extra_args`. */
+  extraArgs?: JsonObject | undefined
+  /** Sent with every call. */
+  headers?: { readonly [name: string]: string } | undefined
+}
+
+/** A Model over a language model of the AI SDK: it speaks Responses events, synthesised from that model's parts. */
+export function aiSdkModel({ label, open, extraArgs, headers }: AiSdkOptions): Model {
+  const prepare = async (request: TurnRequest, signal: AbortSignal) => {
+    const { extraBody, ...settings } = toCallSettings(request, extraArgs)
+    const model = await open(extraBody)
+    const options = {
+      ...settings,
+      prompt: toPrompt(request, namespaceOf(model)),
+      headers: { ...request.settings.extraHeaders, ...headers },
+      abortSignal: signal,
+    }
+    return { model, options, reader: new PartReader(label, request) }
+  }
+  return {
+    name: label,
+    async *streamTurn(request, signal) {
+      const { model, options, reader } = await prepare(request, signal)
+      const { stream } = await withRetries(() => asked(model.doStream(options), signal), signal)
+      try {
+        for await (const part of stream as unknown as AsyncIterable<unknown>) {
+          reader.read(part)
+          const events = reader.parts.take()
+          if (events.length > 0) yield { events, bytes: sizeOf(part) }
+        }
+      } catch (error) {
+        throw failureOf(error, signal)
+      }
+      signal.throwIfAborted()
+      if (!reader.finished) throw modelFailed("The model's stream ended before the answer was complete.")
+      reader.parts.finish()
+      yield { events: reader.parts.take(), bytes: 0 }
+    },
+    async completeTurn(request, signal) {
+      const { model, options, reader } = await prepare(request, signal)
+      const result = await withRetries(() => asked(model.doGenerate(options), signal), signal)
+      signal.throwIfAborted()
+      return reader.readAnswer(result as unknown as JsonObject)
+    },
+  }
+}
+
+/** The name under which a model's own options and metadata stand. */
+export const namespaceOf = ({ provider }: LanguageModel): string => provider.split('.')[0] as string
+
+/** What a part weighs in the reader's window. */
+const sizeOf = (part: unknown) => 64 + (isObject(part) && typeof part.delta === 'string' ? part.delta.length : 0)
+
+/** Reads the parts of one answer into a response. */
+class PartReader {
+  readonly parts: ResponseSynthesis
+  /** True once the provider said why it stopped. */
+  finished = false
+  readonly #structured: boolean
+  /** Where the text block that is being said began. */
+  #textStart = 0
+  readonly #sources: JsonObject[] = []
+
+  constructor(label: string, { itemIds, outputSchema }: TurnRequest) {
+    this.parts = new ResponseSynthesis({ model: label, itemIds })
+    this.#structured = outputSchema !== undefined
+  }
+
+  read(part: unknown): void {
+    if (!isObject(part)) return
+    const { parts } = this
+    const key = String(part.id ?? part.toolCallId ?? '')
+    switch (part.type) {
+      case 'response-metadata':
+        if (typeof part.id === 'string') parts.identify(part.id)
+        parts.begin()
+        break
+      case 'text-start':
+        this.#textStart = parts.saidChars
+        this.#keep('message', part)
+        break
+      case 'text-delta':
+        parts.say(String(part.delta))
+        this.#keep('message', part)
+        break
+      case 'text-end':
+        for (const citation of Array.isArray(part.citations) ? part.citations : [])
+          this.#cite(citation, this.#textStart)
+        this.#keep('message', part)
+        break
+      case 'reasoning-start':
+        parts.openThought(key)
+        this.#keep({ thought: key }, part)
+        break
+      case 'reasoning-delta':
+        parts.think(String(part.delta), key)
+        this.#keep({ thought: key }, part)
+        break
+      case 'reasoning-end':
+        this.#keep({ thought: key }, part)
+        break
+      case 'tool-input-start':
+        if (part.providerExecuted !== true) parts.openCall(key, { callId: key, name: String(part.toolName) })
+        break
+      case 'tool-input-delta':
+        parts.addArguments(key, String(part.delta))
+        break
+      case 'tool-call':
+        if (part.providerExecuted === true) break // it runs there, and its outcome is part of the answer
+        parts.openCall(key, { callId: key, name: String(part.toolName) })
+        parts.setArguments(key, String(part.input))
+        this.#keep({ call: key }, part)
+        break
+      case 'source':
+        this.#sources.push(part)
+        break
+      case 'file':
+        this.#addFile(part)
+        break
+      case 'finish':
+        this.#finish(part)
+        break
+      case 'error':
+        throw failed(part.error)
+    }
+  }
+
+  readAnswer(result: JsonObject): ModelResponse {
+    const { parts } = this
+    const content = Array.isArray(result.content) ? result.content.filter(isObject) : []
+    if (isObject(result.response) && typeof result.response.id === 'string') parts.identify(result.response.id)
+    // Drafts beside a structured answer are not part of it.
+    const chosen = this.#structured && typeof result.structuredOutputText === 'string'
+    for (const [index, part] of content.entries()) {
+      const id = `${part.type}_${index}`
+      if (part.type === 'text') {
+        if (chosen) continue
+        this.read({ type: 'text-start', id })
+        this.read({ ...part, type: 'text-delta', delta: part.text, id })
+        this.read({ ...part, type: 'text-end', id })
+      } else if (part.type === 'reasoning') {
+        this.read({ ...part, type: 'reasoning-start', id })
+        this.read({ type: 'reasoning-delta', delta: part.text, id })
+      } else this.read(part)
+    }
+    if (chosen) parts.say(String(result.structuredOutputText))
+    this.#finish(result)
+    return parts.finish()
+  }
+
+  #finish({ usage, finishReason }: JsonObject): void {
+    this.parts.usage = toUsage(isObject(usage) ? usage : {})
+    const reason = isObject(finishReason) ? finishReason.unified : finishReason
+    if (reason === 'error') throw modelFailed('The model stopped because of an error.')
+    this.finished = reason !== 'interrupted'
+    for (const source of this.#sources.splice(0)) this.#cite({ source }, this.parts.saidChars)
+  }
+
+  #keep(to: Parameters<ResponseSynthesis['attach']>[0], { providerMetadata }: JsonObject): void {
+    if (isObject(providerMetadata)) this.parts.attach(to, { provider_metadata: providerMetadata })
+  }
+
+  /** @param start where what is cited begins, unless the citation says it: an index into the text block */
+  #cite(citation: unknown, start: number): void {
+    if (!isObject(citation) || !isObject(citation.source)) return
+    const { startIndex, endIndex, source } = citation
+    const { url, title = '', filename, id } = source
+    const start_index = typeof startIndex === 'number' ? this.#textStart + startIndex : start
+    const end_index = typeof endIndex === 'number' ? this.#textStart + endIndex : this.parts.saidChars
+    this.parts.cite(
+      typeof url === 'string'
+        ? { type: 'url_citation', url, title, start_index, end_index }
+        : { type: 'file_citation', file_id: String(id ?? ''), filename: String(filename ?? title), index: end_index },
+    )
+  }
+
+  #addFile({ mediaType, data }: JsonObject): void {
+    const bytes = isObject(data) ? data.data : undefined
+    if (!String(mediaType).startsWith('image/') || bytes === undefined) return
+    const result = typeof bytes === 'string' ? bytes : Buffer.from(bytes as Uint8Array).toString('base64')
+    this.parts.addItem({ type: 'image_generation_call', status: 'completed', result })
+  }
+}
+
+function toUsage({ inputTokens, outputTokens }: JsonObject): ResponseUsage {
+  const input = isObject(inputTokens) ? inputTokens : {}
+  const output = isObject(outputTokens) ? outputTokens : {}
+  const total = Number(input.total ?? 0)
+  const said = Number(output.total ?? 0)
+  return {
+    input_tokens: total,
+    output_tokens: said,
+    total_tokens: total + said,
+    input_tokens_details: {
+      cached_tokens: Number(input.cacheRead ?? 0),
+      cache_write_tokens: Number(input.cacheWrite ?? 0),
+    },
+    output_tokens_details: { reasoning_tokens: Number(output.reasoning ?? 0) },
+  }
+}
+
+/** One call of a provider, its failure in our words. @throws MODEL_FAILED, the signal's reason */
+const asked = async <T>(call: PromiseLike<T>, signal: AbortSignal): Promise<T> => {
+  try {
+    return await call
+  } catch (error) {
+    throw failureOf(error, signal)
+  }
+}
+
+/** @throws the signal's reason after an abort */
+function failureOf(error: unknown, signal: AbortSignal): AgencyError {
+  signal.throwIfAborted()
+  return error instanceof AgencyError ? error : failed(error)
+}
+
+const failed = (error: unknown) => modelFailed(reasonOf(error), error instanceof Error ? error : undefined)
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error))
+    return isObject(error) ? String(error.message ?? 'The model failed.') : errorText(error)
+  // The packages wrap what went wrong beneath them in a sentence that says nothing.
+  const cause = error.cause instanceof Error && /^Failed to process/.test(error.message) ? error.cause : error
+  return cause.message === '' ? 'The model failed without a reason.' : cause.message
+}

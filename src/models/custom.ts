@@ -1,0 +1,25 @@
+import { orAbort } from '../waits.ts'
+import type { Model } from './model.ts'
+
+/** A user's own Model: one that does not look at its signal is left behind when the run is aborted. */
+export function customModel(model: Model): Model {
+  return {
+    get name() {
+      return model.name // an adapted object may learn its own name late
+    },
+    ...(model.runsHostedTools === undefined ? {} : { runsHostedTools: model.runsHostedTools }),
+    async *streamTurn(request, signal) {
+      const batches = model.streamTurn(request, signal)[Symbol.asyncIterator]()
+      try {
+        for (;;) {
+          const { value, done } = await orAbort(batches.next(), signal)
+          if (done === true) return
+          yield value
+        }
+      } finally {
+        batches.return?.().catch(() => {}) // not waited for: it may hang in the same place
+      }
+    },
+    completeTurn: (request, signal) => orAbort(model.completeTurn(request, signal), signal),
+  }
+}

@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { invalidOption, tooManyRequests } from '../errors.ts'
+import { MAX_MS } from '../limits.ts'
+
+/** How many requests one caller may make. */
+export interface RateLimitOptions {
+  /** In one window. */
+  requests: number
+  /** The window, in milliseconds. Default 60,000. */
+  windowMs?: number
+  /**
+   * Who is one caller: an address (default; IPv6 by its /64), a token, or what your function says. Behind a proxy every
+   * address is the proxy's: read its header, if nobody else can reach this server: `({ headers }) => headers['x-real-ip']`.
+   */
+  by?: 'address' | 'token' | ((request: Caller) => string | string[] | undefined)
+  /** Count in Redis, for several processes together; needs the package `ioredis`. Default: in this process. */
+  redisUrl?: string
+}
+
+interface Caller {
+  address: string
+  headers: FastifyRequest['headers']
+}
+
+const KNOWN = new Set<string>(['requests', 'windowMs', 'by', 'redisUrl'] satisfies (keyof RateLimitOptions)[])
+
+/** @throws INVALID_OPTION */
+export function checkRateLimit(options: RateLimitOptions | undefined): void {
+  if (options === undefined) return
+  const { requests, windowMs = 1, by = 'address', redisUrl = 'redis://localhost' } = options
+  const isCount = (value: unknown) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_MS
+  const fits =
+    Object.keys(options).every((key) => KNOWN.has(key)) &&
+    isCount(requests) &&
+    isCount(windowMs) &&
+    (typeof by === 'function' || by === 'address' || by === 'token') &&
+    /^rediss?:$/.test(URL.parse(redisUrl)?.protocol ?? '')
+  if (!fits)
+    throw invalidOption(
+      'rateLimit is { requests: 100, windowMs: 60_000, by: "address" or "token" or a function, redisUrl: "redis://..." }.',
+    )
+}
+
+/**
+ * Refuses callers that ask too often, with 429 and RateLimit headers, before their token is looked at. While Redis cannot
+ * be reached everybody is let in.
+ * @throws INVALID_OPTION when Redis is asked for and cannot be reached at start
+ */
+export async function limitRate(
+  scope: FastifyInstance,
+  { requests, windowMs = 60_000, by = 'address', redisUrl }: RateLimitOptions,
+  logError: (error: unknown) => void,
+): Promise<void> {
+  const { default: rateLimit } = await import('@fastify/rate-limit')
+  const redis = redisUrl === undefined ? undefined : await connect(redisUrl, logError)
+  if (redis !== undefined) scope.addHook('onClose', () => redis.disconnect())
+  const nameOf = typeof by === 'function' ? by : by === 'token' ? tokenOf : () => undefined
+  await scope.register(rateLimit, {
+    global: false,
+    max: requests,
+    timeWindow: windowMs,
+    enableDraftSpec: true,
+    skipOnError: true,
+    ...(redis === undefined ? {} : { redis, nameSpace: 'agency-swarm-rate-' }),
+    ...(by === 'address' ? {} : { keyGenerator: ({ ip, headers }) => String(nameOf({ address: ip, headers }) ?? ip) }),
+    errorResponseBuilder: (_request, { ttl }) => tooManyRequests(Math.ceil(ttl / 1000)),
+  })
+  scope.addHook('onRequest', scope.rateLimit())
+}
+
+/** Not the token itself: it would stand in the store. */
+const tokenOf = ({ headers: { authorization } }: Caller) =>
+  authorization === undefined ? undefined : createHash('sha256').update(authorization).digest('base64url')
+
+async function connect(url: string, logError: (error: unknown) => void) {
+  const { Redis } = await import('ioredis').catch(() => {
+    throw invalidOption('rateLimit.redisUrl needs the package ioredis: npm install ioredis')
+  })
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: 5_000,
+    enableOfflineQueue: false,
+    commandTimeout: 1_000,
+  })
+  let told = false
+  redis.on('ready', () => {
+    told = false
+  })
+  redis.on('error', (error: Error) => {
+    if (!told) logError(new Error('The rate limit does not reach its Redis and lets everybody in.', { cause: error }))
+    told = true // once per outage
+  })
+  try {
+    await redis.connect()
+    return redis
+  } catch (error) {
+    redis.disconnect()
+    throw invalidOption(`rateLimit.redisUrl cannot be reached: ${error instanceof Error ? error.message : error}`)
+  }
+}

@@ -1,0 +1,268 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { agency } from '../examples/starter/agency.ts'
+import { Agency, Agent, VERSION } from '../src/index.ts'
+import { promise } from './promises.ts'
+import { addressOf, emptyFolder, installInto, ROOT, runCli, start, startCli } from './support/cli.ts'
+import { post, startServer } from './support/client.ts'
+
+const STARTER = join(ROOT, 'examples/starter/agency.ts')
+vi.setConfig({ testTimeout: 60_000 }) // each test starts several processes
+
+const ESC = '\u001b'
+const COMMANDS = ['init', 'dev', 'serve', 'chat', 'doctor', 'openapi', 'graph']
+
+const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 15_000 })
+
+/** A folder whose agency.ts says this; it reaches the package by its name. */
+function projectWith(source: string, files: Record<string, string> = {}): string {
+  const folder = emptyFolder()
+  installInto(folder)
+  for (const [file, text] of Object.entries({ 'agency.ts': source, ...files })) writeFileSync(join(folder, file), text)
+  return folder
+}
+const SOLO = `import { Agency, Agent } from 'agency-swarm-js'
+export const agency = new Agency(new Agent({ name: 'Solo', model: process.env.SOLO_MODEL ?? 'demo' }), { name: 'solo' })
+`
+
+test('the help fits a screen, is plain in a pipe, and wrong words end with 2 and a way out', async () => {
+  const run = (...args: string[]) => runCli(args)
+  const [help, ...pages] = await Promise.all([run('--help'), ...COMMANDS.map((name) => run(name, '--help'))])
+  expect(help.code).toBe(0)
+  for (const name of COMMANDS) expect(help.out).toContain(`  ${name} `)
+  for (const absent of [ESC, 'playground']) expect(help.out).not.toContain(absent)
+  for (const { out } of [help, ...pages]) {
+    expect(out.split('\n').length).toBeLessThanOrEqual(24)
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+  }
+  const [version, name, option, many] = await Promise.all([
+    run('--version'),
+    run('sevre'),
+    run('serve', '--prot', '1'),
+    run('graph', 'a', 'b'),
+  ])
+  expect(version).toMatchObject({ code: 0, out: `${VERSION}\n`, err: '' })
+  expect(name).toMatchObject({ code: 2, out: '', err: expect.stringContaining('Did you mean "serve"?') })
+  expect(option).toMatchObject({ code: 2, err: expect.stringMatching(/'--prot'.*serve --help/) })
+  expect(many).toMatchObject({ code: 2, err: expect.stringContaining('one argument too many') })
+  const [coloured, plain] = await Promise.all([
+    runCli(['nope'], { env: { FORCE_COLOR: '1' } }),
+    runCli(['nope'], { env: { NO_COLOR: '1' } }),
+  ])
+  expect(coloured.err).toContain(`${ESC}[31merror:`)
+  expect(plain.err).toMatch(/^error: There is no command/)
+})
+
+test('a new project answers over HTTP with one command, passes its own test, and is never overwritten unasked', async () => {
+  promise('F10')
+  const folder = emptyFolder()
+  const made = await runCli(['init', 'my-shop', '--no-install'], { cwd: folder })
+  expect(made).toMatchObject({ code: 0, out: '' })
+  expect(made.err).toContain('cd my-shop && npm install && npm start')
+  const shop = join(folder, 'my-shop')
+  const files = [
+    'package.json',
+    'agency.ts',
+    'agency.test.ts',
+    '.env.example',
+    '.gitignore',
+    '.dockerignore',
+    'Dockerfile',
+    'tsconfig.json',
+    'README.md',
+  ]
+  for (const file of files) expect(existsSync(join(shop, file)), file).toBe(true)
+  const manifest = JSON.parse(readFileSync(join(shop, 'package.json'), 'utf8'))
+  expect(manifest.dependencies['agency-swarm-js']).toBe(VERSION)
+  installInto(shop)
+  const server = start('npm', ['start'], { cwd: shop, env: { PORT: '0' } })
+  const url = await addressOf(server)
+  const answer = await post(`${url}/my_shop/get_response`, { message: 'Ask the Researcher about the weather in Paris' })
+  expect(((await answer.json()) as { response: string }).response).toContain('In Paris it is sunny')
+  const tested = await start('npm', ['test'], { cwd: shop }).ended
+  expect(tested.out).toMatch(/pass 1\b/)
+  expect(tested.code).toBe(0)
+  const again = await runCli(['init', '--no-install'], { cwd: shop })
+  expect(again).toMatchObject({ code: 1, err: expect.stringContaining('--force overwrites them') })
+  const offline = {
+    npm_config_registry: 'http://127.0.0.1:1/',
+    npm_config_fetch_retries: '0',
+    npm_config_cache: folder,
+  }
+  const cut = await runCli(['init', 'cut'], { cwd: folder, env: offline })
+  expect(cut).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/files are written, but npm install failed in cut: .*Mend that/),
+  })
+  writeFileSync(join(shop, 'agency.ts'), 'mine')
+  expect((await runCli(['init', '.', '--no-install', '--force'], { cwd: shop })).err).toContain('(overwritten: ')
+  expect(readFileSync(join(shop, 'agency.ts'), 'utf8')).toContain("name: 'my_shop'")
+})
+
+test('serve takes agencies, tools and options from the file, and HOST, PORT and the token from .env', async () => {
+  promise('A1', 'E1')
+  const source = `${SOLO}import { tool } from 'agency-swarm-js'
+export const tools = [tool({ name: 'now', execute: () => 'noon' })]
+export default { appTokenEnv: 'SHOP_TOKEN', agencies: { second: () => agency } }
+`
+  const env = 'SHOP_TOKEN=from-env-file\nPORT=0\nHOST=127.0.0.1\n'
+  const server = startCli(['serve'], { cwd: projectWith(source, { '.env': env }) })
+  const url = await addressOf(server)
+  expect((await fetch(`${url}/solo/get_metadata`)).status).toBe(401)
+  const headers = { authorization: 'Bearer from-env-file' }
+  expect((await fetch(`${url}/second/get_metadata`, { headers })).status).toBe(200)
+  expect(await (await post(`${url}/tool/now`, {}, headers)).json()).toEqual({ response: 'noon' })
+  server.child.kill('SIGTERM')
+  await server.ended
+  expect(server.said.out + server.said.err).not.toContain('from-env-file')
+})
+
+test('what cannot be served is one sentence with the way out; DEBUG shows the stack', async () => {
+  const fails = async (source: string, sentence: RegExp, env: Record<string, string> = {}) => {
+    const { code, err, out } = await runCli(['serve', '--port', '0'], { cwd: projectWith(source), env })
+    expect(code).toBe(1)
+    expect(out).toBe('')
+    expect(err).toMatch(sentence)
+    return err
+  }
+  const broken = 'export const a = 1\n\nthrow new Error("of mine")\n'
+  const factory = "export const agencies = { shop: () => { throw new Error('no stock') } }"
+  const [, , , , plain, traced, folder, file] = await Promise.all([
+    fails(factory, /The agency "shop" could not be made\. \(no stock\)/),
+    fails('export const nothing = 1', /agency\.ts exports nothing to serve.*node agency\.ts/),
+    fails('import "no-such-package"', /needs the package no-such-package.*npm install/),
+    fails(SOLO, /OPENAI_API_KEY is not set.*model: "demo"/, { SOLO_MODEL: 'gpt-5.4' }),
+    fails(broken, /agency\.ts cannot be loaded: of mine at agency\.ts:3\./),
+    fails(broken, /of mine/, { DEBUG: '1' }),
+    runCli(['serve'], { cwd: emptyFolder() }),
+    runCli(['serve', 'no.ts']),
+  ])
+  expect(plain.trim().split('\n')).toHaveLength(1)
+  expect(traced).toMatch(/caused by Error: of mine\n\s+at /)
+  expect(folder).toMatchObject({ code: 1, err: expect.stringContaining('agency-swarm-js init') })
+  expect(file).toMatchObject({ code: 1, err: 'error: There is no file no.ts.\n' })
+})
+
+test('dev starts again when a source changes, and survives one that is broken', async () => {
+  const folder = projectWith(SOLO)
+  const dev = startCli(['dev', '--port', '0'], { cwd: folder })
+  const first = await addressOf(dev)
+  const names = async (url: string) =>
+    ((await (await fetch(`${url}/solo/get_metadata`)).json()) as { metadata: { agents: string[] } }).metadata.agents
+  expect(await names(first)).toEqual(['Solo'])
+  writeFileSync(join(folder, 'data.json'), '{}') // data is no source
+  writeFileSync(join(folder, 'agency.ts'), 'oops(')
+  await eventually(() => dev.said.err).toMatch(/The server ended. It starts again when a source changes/)
+  writeFileSync(join(folder, 'agency.ts'), SOLO.replace("name: 'Solo'", "name: 'Renamed'"))
+  await eventually(() => dev.said.out.match(/listening on/g)).toHaveLength(2)
+  expect(await names(await addressOf(dev))).toEqual(['Renamed'])
+  expect(dev.said.err.match(/changed, starting again/g)).toHaveLength(2)
+  expect(dev.said.err).not.toContain('data.json')
+  dev.child.kill('SIGINT')
+  expect((await dev.ended).code).toBe(0)
+})
+
+test('doctor names what is wrong and the way out, never a key, and asks the model only when told to', async () => {
+  const asked: string[] = []
+  const server = http.createServer((request, response) => {
+    asked.push(`${request.method} ${request.url} ${request.headers.authorization}`)
+    response.writeHead(request.headers.authorization === 'Bearer sk-doctor-key' ? 200 : 401).end('{}')
+  })
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const OPENAI_BASE_URL = `http://127.0.0.1:${port}/v1`
+  const cwd = projectWith(SOLO)
+  const look = async (args: string[], env: Record<string, string>) => {
+    const { code, out, err } = await runCli(['doctor', '--json', ...args], { cwd, env })
+    expect(err).toBe('')
+    const { ok, version, findings } = JSON.parse(out)
+    expect(version).toBe(VERSION)
+    return {
+      code,
+      ok,
+      out,
+      of: Object.fromEntries(findings.map((finding: { name: string }) => [finding.name, finding])),
+    }
+  }
+  const well = await look([], {
+    OPENAI_API_KEY: 'sk-doctor-key',
+    APP_TOKEN: 'token-doctor',
+    OPENAI_BASE_URL,
+    PORT: '0',
+  })
+  expect(well).toMatchObject({
+    code: 0,
+    ok: true,
+    of: { Node: { status: 'ok' }, OPENAI_API_KEY: { status: 'ok' }, APP_TOKEN: { status: 'ok' } },
+  })
+  expect(well.of.Agency.text).toBe('agency.ts serves solo')
+  expect(well.of['Optional packages'].text).toContain('@ai-sdk/')
+  expect(asked).toEqual([])
+  const bad = await look(['--reach'], { OPENAI_API_KEY: 'sk-wrong-key', OPENAI_BASE_URL, PORT: String(port) })
+  expect(bad).toMatchObject({ code: 1, ok: false, of: { Model: { status: 'error', fix: 'Check OPENAI_API_KEY.' } } })
+  expect(bad.of[`Port ${port}`]).toMatchObject({ status: 'warning', text: 'is taken' })
+  expect(asked).toEqual(['GET /v1/models Bearer sk-wrong-key'])
+  const keyless = await look(['--reach'], {
+    SOLO_MODEL: 'gpt-5.4',
+    OPENAI_BASE_URL: 'http://127.0.0.1:1/v1',
+    PORT: '0',
+  })
+  expect(keyless).toMatchObject({
+    code: 1,
+    of: {
+      Agency: { status: 'error', text: expect.stringContaining('OPENAI_API_KEY is not set') },
+      Model: { status: 'error' },
+    },
+  })
+  expect(well.out + bad.out + keyless.out).not.toMatch(/sk-doctor|sk-wrong|token-doctor/)
+  const text = await runCli(['doctor'], { cwd: emptyFolder(), env: { PORT: 'x' } })
+  expect(text.code).toBe(1)
+  expect(text.out).toMatch(/^warning {2}Agency: there is no agency\.ts here\n {9}Name your file/m)
+  expect(text.out).toMatch(/^ERROR {4}Port NaN: is no port\n {9}Set PORT/m)
+})
+
+test('openapi prints a valid document of a file or a server, without a key', async () => {
+  promise('B11')
+  const cwd = projectWith(SOLO.replace("'demo'", "'gpt-5.4'"))
+  const { code, out, err } = await runCli(['openapi', '--url', 'https://agents.example.com'], { cwd })
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+  const document = JSON.parse(out)
+  expect(await new Validator().validate(structuredClone(document))).toMatchObject({ valid: true })
+  expect(document.servers).toEqual([{ url: 'https://agents.example.com' }])
+  expect(document.paths).toHaveProperty(['/solo/get_response'])
+  const { url } = await startServer({ agencies: { starter: agency } })
+  expect(await runCli(['openapi', url, '-o', 'api.json'], { cwd })).toMatchObject({
+    code: 0,
+    out: '',
+    err: 'Wrote api.json.\n',
+  })
+  expect(JSON.parse(readFileSync(join(cwd, 'api.json'), 'utf8')).paths).toHaveProperty(['/starter/get_metadata'])
+})
+
+test('graph draws every agent, tool and flow of every agency on a page that names no other host', async () => {
+  const cwd = emptyFolder()
+  const odd = new Agent({ name: 'R&D <b>', description: '</svg>"', model: 'demo' })
+  const { url } = await startServer({ agencies: { starter: agency, odd: new Agency(odd) } })
+  expect((await runCli(['graph', url, '-o', 'graph.html'], { cwd })).code).toBe(0)
+  const page = readFileSync(join(cwd, 'graph.html'), 'utf8')
+  for (const name of ['Guide', 'Researcher', 'Support', 'R&amp;D &lt;b&gt;']) {
+    expect(page.match(new RegExp(`class="name"[^>]*>${name}</text>`, 'g')), name).toHaveLength(1)
+    expect(page, name).toContain(`<dt>${name}`)
+  }
+  for (const name of ['get_weather', 'add_numbers', 'track_order']) expect(page).toContain(`>${name}</text>`)
+  expect(page.match(/class="flow"/g)).toHaveLength(2)
+  expect(page).toContain('<title>Guide to Support</title>')
+  expect(page.replace(/<!doctype html>/, '')).not.toMatch(/https?:|\/\/|<script|<\/svg>"|@import|url\((?!#)/)
+  expect(page).toContain("default-src 'none'")
+  const json = await runCli(['graph', STARTER, '--json'])
+  expect(JSON.parse(json.out).starter.metadata.agents).toEqual(['Guide', 'Researcher', 'Support'])
+  expect(await runCli(['graph', url, '--agency', 'nope'])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('There is: starter, odd'),
+  })
+})

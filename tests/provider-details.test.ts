@@ -1,0 +1,639 @@
+import type { ServerResponse } from 'node:http'
+import { expect, test, vi } from 'vitest'
+import { z } from 'zod'
+import { Agency, Agent, Handoff, type LanguageModel, type ModelSpec, type StoredMessage, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
+import { allFrames, type Frame, final, post, startServer } from './support/client.ts'
+import { everyProviderAt, messageStart, setEnv, startMock, writeAnthropic } from './support/providers.ts'
+
+const CLAUDE = 'anthropic/claude-sonnet-4-5'
+const lookup = tool({
+  name: 'lookup',
+  description: 'Looks up',
+  parameters: z.object({ what: z.string() }),
+  execute: ({ what }) => `found ${what}`,
+})
+async function serveOne(model: ModelSpec, options = {}) {
+  const agency = new Agency(new Agent({ name: 'Solo', instructions: 'Help.', model, tools: [lookup], ...options }))
+  const { url } = await startServer({ agencies: { solo: agency }, exposeErrors: true })
+  return { stream: `${url}/solo/get_response_stream`, plain: `${url}/solo/get_response` }
+}
+const rawEvents = (frames: readonly Frame[]) =>
+  frames.filter((frame) => frame.data?.data?.type === 'raw_response_event').map((frame) => frame.data.data.data)
+const errorOf = (frames: readonly Frame[]) =>
+  frames.find((frame) => frame.data?.data?.type === 'error')?.data.data.content
+const messagesOf = async (url: string, body: object) =>
+  ((await (await post(url, body)).json()) as { new_messages: StoredMessage[] }).new_messages
+const answerJson = (response: ServerResponse, status: number, body: object, headers = {}) => {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers })
+  response.end(JSON.stringify(body))
+  return true
+}
+const block = (index: number, content_block: object, ...deltas: object[]) => [
+  { type: 'content_block_start', index, content_block },
+  ...deltas.map((delta) => ({ type: 'content_block_delta', index, delta })),
+  { type: 'content_block_stop', index },
+]
+const text = (said: string) =>
+  [
+    { type: 'text', text: '' },
+    { type: 'text_delta', text: said },
+  ] as const
+const stop = (stop_reason: string, usage: object = { output_tokens: 20 }) => [
+  { type: 'message_delta', delta: { stop_reason, stop_sequence: null }, usage },
+  { type: 'message_stop' },
+]
+
+test('reasoning of Anthropic goes back with its signature in the turn that uses tools, and in later ones', async () => {
+  promise('C3')
+  const { url, seen } = await startMock([
+    {
+      match: { userMessage: 'Think', hasToolResult: true },
+      response: { content: 'It is it.', reasoning: 'So that is it.', reasoningSignature: 'sig-2' },
+    },
+    {
+      match: { userMessage: 'Think' },
+      response: {
+        toolCalls: [{ name: 'lookup', arguments: '{"what":"it"}' }],
+        reasoning: 'I look it up.',
+        reasoningSignature: 'sig-1',
+      },
+    },
+    { match: { userMessage: 'Again' }, response: { content: 'Yes.' } },
+  ])
+  everyProviderAt(url)
+  const { stream, plain } = await serveOne(CLAUDE, { modelSettings: { reasoning: { effort: 'high' } } })
+  for (const streamed of [true, false]) {
+    seen.length = 0
+    const frames = streamed ? await allFrames(stream, { message: 'Think' }) : []
+    const new_messages = streamed ? final(frames).new_messages : await messagesOf(plain, { message: 'Think' })
+    expect(new_messages.map((item: StoredMessage) => item.type)).toEqual([
+      'message',
+      'reasoning',
+      'function_call',
+      'function_call_output',
+      'reasoning',
+      'message',
+    ])
+    expect(new_messages[1]).toMatchObject({
+      summary: [{ type: 'summary_text', text: 'I look it up.' }],
+      provider_data: { provider_metadata: { anthropic: { signature: 'sig-1' } } },
+    })
+    // The mock refuses a continuation whose turn does not begin with signed thinking.
+    expect(seen[1]?.body.messages[1].content).toMatchObject([
+      { type: 'thinking', thinking: 'I look it up.', signature: 'sig-1' },
+      { type: 'tool_use', name: 'lookup', input: { what: 'it' } },
+    ])
+    await messagesOf(plain, { message: 'Again', chat_history: new_messages })
+    expect(JSON.stringify(seen.at(-1)?.body.messages)).toMatch(/sig-1.*sig-2/)
+    if (streamed) {
+      const kinds = rawEvents(frames).map((event) => event.type.replace('response.', ''))
+      expect(kinds.slice(0, 3)).toEqual(['created', 'output_item.added', 'reasoning_summary_part.added'])
+      expect(kinds.indexOf('reasoning_summary_part.done')).toBeGreaterThan(
+        kinds.indexOf('reasoning_summary_text.delta'),
+      )
+      expect(frames.map((frame) => frame.data?.data?.name)).toContain('reasoning_item_created')
+    }
+  }
+})
+
+test('several stretches of thinking, hidden ones too, keep their order and their data', async () => {
+  const { url, seen } = await startMock([], (_call, response, index) =>
+    writeAnthropic(response, [
+      messageStart(),
+      ...(index > 0
+        ? block(0, ...text('Done'))
+        : [
+            ...block(
+              0,
+              { type: 'thinking', thinking: '' },
+              { type: 'thinking_delta', thinking: 'One.' },
+              { type: 'signature_delta', signature: 's1' },
+            ),
+            ...block(1, { type: 'redacted_thinking', data: 'hidden-data' }),
+            ...block(2, ...text('I look. ')),
+            ...block(
+              3,
+              { type: 'tool_use', id: 'toolu_1', name: 'lookup', input: {} },
+              { type: 'input_json_delta', partial_json: '{"what":' },
+              { type: 'input_json_delta', partial_json: '"a"}' },
+            ),
+            ...block(
+              4,
+              { type: 'tool_use', id: 'toolu_2', name: 'lookup', input: {} },
+              { type: 'input_json_delta', partial_json: '{"what":"b"}' },
+            ),
+          ]),
+      ...stop(index > 0 ? 'end_turn' : 'tool_use'),
+    ]),
+  )
+  everyProviderAt(url)
+  const { stream } = await serveOne(CLAUDE)
+  const { new_messages } = final(await allFrames(stream, { message: 'Think' }))
+  expect(new_messages.map((item: StoredMessage) => item.type)).toEqual([
+    'message',
+    'reasoning',
+    'reasoning',
+    'message',
+    'function_call',
+    'function_call',
+    'function_call_output',
+    'function_call_output',
+    'message',
+  ])
+  expect(seen[1]?.body.messages.slice(1)).toMatchObject([
+    {
+      role: 'assistant',
+      content: [
+        { type: 'thinking', thinking: 'One.', signature: 's1' },
+        { type: 'redacted_thinking', data: 'hidden-data' },
+        { type: 'text', text: 'I look. ' },
+        { type: 'tool_use', id: 'toolu_1', input: { what: 'a' } },
+        { type: 'tool_use', id: 'toolu_2', input: { what: 'b' } },
+      ],
+    },
+    {
+      role: 'user',
+      content: [
+        { type: 'tool_result', tool_use_id: 'toolu_1' },
+        { type: 'tool_result', tool_use_id: 'toolu_2' },
+      ],
+    },
+  ])
+})
+
+test('cached tokens, written and read, and reasoning tokens are counted', async () => {
+  promise('D2', 'D4')
+  const { url } = await startMock([], (_call, response) => {
+    writeAnthropic(response, [
+      messageStart({
+        input_tokens: 10,
+        cache_read_input_tokens: 100,
+        cache_creation_input_tokens: 30,
+        output_tokens: 1,
+      }),
+      ...block(0, ...text('Hi')),
+      ...stop('end_turn', { output_tokens: 25 }),
+    ])
+    return true
+  })
+  everyProviderAt(url)
+  const { stream } = await serveOne(CLAUDE)
+  const { usage } = final(await allFrames(stream, { message: 'Hi' }))
+  expect(usage).toMatchObject({
+    input_tokens: 140,
+    cached_tokens: 100,
+    cache_write_tokens: 30,
+    output_tokens: 25,
+    total_tokens: 165,
+  })
+  expect(usage.total_cost).toBeCloseTo((10 * 3 + 100 * 0.3 + 30 * 3.75 + 25 * 15) / 1e6, 9)
+})
+
+test('passing failures are tried again twice at most, others are not, and a stream that breaks off is a failure', async () => {
+  const overloaded = { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }
+  const refusals: ((response: ServerResponse) => boolean)[] = [
+    (response) => answerJson(response, 529, overloaded, { 'retry-after-ms': '1' }),
+    (response) => answerJson(response, 429, overloaded, { 'retry-after': '0' }),
+    (response) => writeAnthropic(response, [overloaded]),
+  ]
+  let refuse: (typeof refusals)[number][] = []
+  const { url, seen } = await startMock(
+    [{ match: {}, response: { content: 'Hello' } }],
+    (_call, response) => refuse.shift()?.(response) ?? false,
+  )
+  everyProviderAt(url)
+  const { stream, plain } = await serveOne(CLAUDE)
+  const told = async (endpoint: string) =>
+    endpoint === stream
+      ? JSON.stringify(await allFrames(stream, { message: 'Hi' }))
+      : (await post(plain, { message: 'Hi' })).text()
+  for (const endpoint of [stream, plain]) {
+    seen.length = 0
+    refuse = refusals.slice(0, 2)
+    expect(await told(endpoint)).toContain('Hello')
+    expect(seen).toHaveLength(3)
+    refuse = [...refusals.slice(0, 2), ...refusals.slice(0, 2)]
+    expect(await told(endpoint)).toContain('Overloaded')
+    expect(seen).toHaveLength(6)
+    refuse = [
+      (response) =>
+        answerJson(response, 400, { type: 'error', error: { type: 'invalid_request_error', message: 'Bad request' } }),
+    ]
+    expect(await told(endpoint)).toContain('Bad request')
+    expect(seen).toHaveLength(7)
+  }
+  refuse = [refusals[2] as (typeof refusals)[number]]
+  expect(await told(stream)).toContain('Hello') // an overload that is told inside of a stream, before anything else
+  refuse = [
+    (response) => writeAnthropic(response, [messageStart(), ...block(0, ...text('Half')).slice(0, 2), overloaded]),
+  ]
+  const broken = await allFrames(stream, { message: 'Hi' })
+  expect(errorOf(broken)).toContain('Overloaded')
+  expect(broken.slice(-2).map((frame) => frame.event)).toEqual(['messages', 'end'])
+  refuse = [(response) => writeAnthropic(response, [messageStart(), ...block(0, ...text('Half')), overloaded], false)]
+  expect(errorOf(await allFrames(stream, { message: 'Hi' }))).toContain('Overloaded')
+  await seen.at(-1)?.aborted // whoever does not read on closes the connection
+  refuse = [(response) => writeAnthropic(response, [messageStart(), ...block(0, ...text('Half'))])]
+  expect(errorOf(await allFrames(stream, { message: 'Hi' }))).toContain('ended before the answer was complete')
+  refuse = [
+    (response) => {
+      writeAnthropic(response, [messageStart(), ...block(0, ...text('Half')).slice(0, 2)], false)
+      setImmediate(() => response.destroy())
+      return true
+    },
+  ]
+  const cut = await allFrames(stream, { message: 'Hi' })
+  expect(errorOf(cut)).toBeTruthy()
+  expect(final(cut).new_messages).toHaveLength(1)
+})
+
+test('images, files and notes of the system reach Anthropic and Gemini in their own words', async () => {
+  promise('C1')
+  const { url, seen } = await startMock([{ match: {}, response: { content: 'Seen' } }])
+  everyProviderAt(url)
+  const message = [
+    {
+      role: 'user',
+      content: [
+        { type: 'input_text', text: 'What is this?' },
+        { type: 'input_image', image_url: 'data:image/png;base64,AAAA' },
+        { type: 'input_image', image_url: 'https://pictures.example/cat.webp' },
+        { type: 'input_file', filename: 'a.pdf', file_data: 'data:application/pdf;base64,BBBB' },
+        { type: 'input_file', file_url: 'https://files.example/b.pdf' },
+        { type: 'input_file', file_id: 'file_theirs' },
+        { type: 'input_image', file_id: 'file-at-openai' },
+      ],
+    },
+  ]
+  const chat_history = [
+    { role: 'user', content: 'Before', agent: 'Solo', callerAgent: null, timestamp: 1 },
+    { role: 'system', content: 'A note.', agent: 'Solo', callerAgent: null, timestamp: 2 },
+    { role: 'assistant', content: 'Plain text', agent: 'Solo', callerAgent: null, timestamp: 3 },
+    {
+      type: 'web_search_call',
+      id: 'ws_1',
+      status: 'completed',
+      action: {},
+      agent: 'Solo',
+      callerAgent: null,
+      timestamp: 4,
+    },
+    {
+      type: 'reasoning',
+      id: 'rs_1',
+      summary: [],
+      encrypted_content: 'of OpenAI',
+      agent: 'Solo',
+      callerAgent: null,
+      timestamp: 5,
+    },
+    {
+      type: 'function_call',
+      call_id: 'c1',
+      name: 'lookup',
+      arguments: 'not json',
+      agent: 'Solo',
+      callerAgent: null,
+      timestamp: 6,
+    },
+    {
+      type: 'function_call_output',
+      call_id: 'c1',
+      output: [
+        { type: 'input_text', text: 'A picture:' },
+        { type: 'input_image', image_url: 'data:image/png;base64,CCCC' },
+      ],
+      agent: 'Solo',
+      callerAgent: null,
+      timestamp: 7,
+    },
+  ]
+  for (const model of [CLAUDE, 'gemini/gemini-3-pro-preview']) {
+    const { plain } = await serveOne(model)
+    expect((await post(plain, { message, chat_history })).status).toBe(200)
+  }
+  const [claude, gemini] = seen.map(({ body }) => body)
+  expect(claude.system).toEqual([{ type: 'text', text: 'Help.\n\nA note.' }])
+  expect(claude.messages).toMatchObject([
+    { role: 'user', content: [{ text: 'Before' }] },
+    {
+      role: 'assistant',
+      content: [{ text: 'Plain text' }, { type: 'tool_use', id: 'c1', input: { invalid_arguments: 'not json' } }],
+    },
+    {
+      role: 'user',
+      content: [
+        {
+          type: 'tool_result',
+          content: [
+            { text: 'A picture:' },
+            { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'CCCC' } },
+          ],
+        },
+        { type: 'text', text: 'What is this?' },
+        { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'AAAA' } },
+        { type: 'image', source: { type: 'url', url: 'https://pictures.example/cat.webp' } },
+        { type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: 'BBBB' } },
+        { type: 'document', source: { type: 'url', url: 'https://files.example/b.pdf' } },
+        { type: 'document', source: { type: 'file', file_id: 'file_theirs' } },
+        { type: 'text', text: '(The image file-at-openai cannot be shown to this model.)' },
+      ],
+    },
+  ])
+  expect(gemini.systemInstruction).toEqual({ parts: [{ text: 'Help.\n\nA note.' }] })
+  const parts = JSON.stringify(gemini.contents)
+  for (const data of [
+    '"mimeType":"image/png","data":"AAAA"',
+    '"mimeType":"image/webp","fileUri":"https://pictures.example/cat.webp"',
+    '"mimeType":"application/pdf","data":"BBBB"',
+    '"data":"CCCC"',
+    '"fileUri":"file_theirs"',
+    'image file-at-openai cannot be shown',
+  ])
+    expect(parts).toContain(data)
+  expect(JSON.stringify(seen.map(({ body }) => body))).not.toMatch(/of OpenAI|web_search/)
+})
+
+test('tools go with their schemas, strict where the provider can be, and a choice among them is kept', async () => {
+  const { url, seen } = await startMock([{ match: {}, response: { content: 'Ok' } }])
+  everyProviderAt(url)
+  const bounded = tool({ name: 'bounded', parameters: z.object({ count: z.int().min(1) }), execute: () => '' })
+  for (const [model, toolChoice] of [
+    [CLAUDE, 'lookup'],
+    ['gemini/gemini-2.5-flash', 'required'],
+    ['groq/llama', 'lookup'],
+  ] as const) {
+    const { plain } = await serveOne(model, {
+      tools: [lookup, bounded],
+      modelSettings: { toolChoice, parallelToolCalls: false, maxTokens: 100, temperature: 0.2 },
+    })
+    expect((await post(plain, { message: 'Hi' })).status).toBe(200)
+  }
+  const [claude, gemini, groq] = seen.map(({ body }) => body)
+  expect(claude).toMatchObject({
+    max_tokens: 100,
+    temperature: 0.2,
+    tool_choice: { type: 'tool', name: 'lookup', disable_parallel_tool_use: true },
+    tools: [
+      { name: 'lookup', strict: true },
+      { name: 'bounded', input_schema: { properties: { count: { minimum: 1 } } } },
+    ],
+  })
+  expect(claude.tools[1]).not.toHaveProperty('strict')
+  expect(gemini).toMatchObject({
+    generationConfig: { maxOutputTokens: 100, temperature: 0.2 },
+    toolConfig: { functionCallingConfig: { mode: 'ANY' } },
+    tools: [{ functionDeclarations: [{ name: 'lookup' }, { name: 'bounded' }] }],
+  })
+  expect(groq).toMatchObject({
+    tool_choice: { type: 'function', function: { name: 'lookup' } },
+    parallel_tool_calls: false,
+    tools: [{ function: { name: 'lookup', strict: true } }, { function: { name: 'bounded' } }],
+  })
+})
+
+test("an agent of OpenAI goes on where another provider's agent has worked, without that provider's data", async () => {
+  promise('C3', 'F4')
+  const { url, seen } = await startMock([
+    { match: { systemMessage: 'I am Second.' }, response: { content: 'Second here' } },
+    {
+      match: {},
+      response: {
+        toolCalls: [{ name: 'transfer_to_Second', arguments: '{"recipient_agent":"Second"}' }],
+        reasoning: 'Hm.',
+        reasoningSignature: 'sig',
+      },
+    },
+  ])
+  everyProviderAt(url)
+  const first = new Agent({ name: 'First', instructions: 'I am First.', model: CLAUDE })
+  const second = new Agent({ name: 'Second', description: 'Second', instructions: 'I am Second.', model: 'gpt-4.1' })
+  const { url: server } = await startServer({
+    agencies: { team: new Agency(first, { communicationFlows: [[first, second, Handoff]] }) },
+  })
+  const { new_messages } = final(await allFrames(`${server}/team/get_response_stream`, { message: 'Go' }))
+  expect(new_messages.at(-1)).toMatchObject({ agent: 'Second', content: [{ text: 'Second here' }] })
+  expect(JSON.stringify(new_messages)).toContain('provider_data')
+  expect(seen[1]?.path).toBe('/v1/responses')
+  const input = seen[1]?.body.input as StoredMessage[]
+  expect(input.map((item) => item.type ?? item.role)).toEqual([
+    'message',
+    'system',
+    'function_call',
+    'function_call_output',
+  ])
+  expect(JSON.stringify(input)).not.toMatch(/provider_data|msg_agent_run|"reasoning"/)
+  // And back again, at the first agent.
+  await post(`${server}/team/get_response`, {
+    message: 'And now?',
+    recipient_agent: 'First',
+    chat_history: new_messages,
+  })
+  expect(seen[2]?.body.messages[1].content).toMatchObject([
+    { type: 'thinking', signature: 'sig' },
+    { type: 'tool_use' },
+  ])
+})
+
+test('what Chat Completions providers do differently is minded', async () => {
+  const reasoning = (fields: object) => ({ choices: [{ index: 0, delta: { role: 'assistant', ...fields } }] })
+  const chunks = [
+    reasoning({
+      reasoning_content: 'Let me see.',
+      reasoning_details: [{ type: 'reasoning.text', index: 0, text: 'Let me ' }],
+    }),
+    reasoning({ reasoning_details: [{ type: 'reasoning.text', index: 0, text: 'see.', signature: 's1' }] }),
+    reasoning({ tool_calls: [{ index: 0, id: 'c1', function: { arguments: '{"wh' } }] }),
+    reasoning({
+      tool_calls: [
+        {
+          index: 0,
+          function: { name: 'lookup', arguments: 'at":"a"}' },
+          extra_content: { google: { thought_signature: 't1' } },
+        },
+      ],
+    }),
+    reasoning({ tool_calls: [{ index: 0, id: 'c2', function: { name: 'lookup', arguments: '{"what":"b"}' } }] }),
+    {
+      choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }],
+      usage: { prompt_tokens: 9, completion_tokens: 4, total_tokens: 13, prompt_cache_hit_tokens: 5 },
+    },
+  ]
+  const done = [
+    {
+      choices: [
+        {
+          index: 0,
+          delta: {
+            content: 'Fine',
+            annotations: [
+              {
+                type: 'url_citation',
+                url_citation: { url: 'https://a.example', title: 'A', start_index: 0, end_index: 4 },
+              },
+            ],
+          },
+          finish_reason: 'stop',
+        },
+      ],
+    },
+  ]
+  const { url, seen } = await startMock([], (_call, response, index) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.end(
+      [...(index % 2 === 0 ? chunks : done).map((chunk) => JSON.stringify({ id: 'gen-1', ...chunk })), '[DONE]']
+        .map((data) => `data: ${data}\n\n`)
+        .join(''),
+    )
+    return true
+  })
+  everyProviderAt(url)
+  setEnv(
+    Object.fromEntries(
+      ['DEEPSEEK', 'MISTRAL'].flatMap((name) => [
+        [`${name}_API_BASE`, `${url}/v1`],
+        [`${name}_API_KEY`, 'k'],
+      ]),
+    ),
+  )
+  const run = async (model: string) => {
+    const { stream } = await serveOne(model, { outputType: undefined })
+    const frames = await allFrames(stream, { message: 'Hi' })
+    return { sent: seen.splice(0).map(({ body }) => body), ...final(frames) }
+  }
+  const router = await run('openrouter/some/model')
+  expect(router.new_messages.map((item: StoredMessage) => item.type)).toEqual([
+    'message',
+    'reasoning',
+    'function_call',
+    'function_call',
+    'function_call_output',
+    'function_call_output',
+    'message',
+  ])
+  expect(router.usage).toMatchObject({ cached_tokens: 5 })
+  expect(router.new_messages.at(-1).content[0].annotations).toMatchObject([
+    { type: 'url_citation', url: 'https://a.example' },
+  ])
+  expect(router.sent[0]).toMatchObject({ stream_options: { include_usage: true } })
+  expect(router.sent[1].messages[2]).toMatchObject({
+    role: 'assistant',
+    reasoning_details: [{ type: 'reasoning.text', index: 0, text: 'Let me see.', signature: 's1' }],
+    tool_calls: [
+      {
+        id: 'c1',
+        function: { name: 'lookup', arguments: '{"what":"a"}' },
+        extra_content: { google: { thought_signature: 't1' } },
+      },
+      { id: 'c2', function: { name: 'lookup', arguments: '{"what":"b"}' } },
+    ],
+  })
+  const deep = await run('deepseek/deepseek-chat')
+  expect(deep.sent[1].messages[2]).toMatchObject({ reasoning_content: 'Let me see.' })
+  expect(deep.sent[1].messages[2]).not.toHaveProperty('reasoning_details')
+  const mistral = await run('mistral/mistral-large')
+  expect(mistral.sent[0]).not.toHaveProperty('stream_options')
+  expect(JSON.stringify(mistral.sent[1].messages)).not.toContain('reasoning_')
+})
+
+test('a provider without schemas is told the schema in words', async () => {
+  const { url, seen } = await startMock([{ match: {}, response: { content: '{"ok":true}' } }])
+  everyProviderAt(url)
+  setEnv({ DEEPSEEK_API_BASE: `${url}/v1`, DEEPSEEK_API_KEY: 'k' })
+  const { plain } = await serveOne('deepseek/deepseek-chat', { outputType: z.object({ ok: z.boolean() }) })
+  expect(await (await post(plain, { message: 'Hi' })).json()).toMatchObject({ response: { ok: true } })
+  expect(seen[0]?.body.response_format).toEqual({ type: 'json_object' })
+  expect(seen[0]?.body.messages[0].content).toMatch(/^Help\.\n\nAnswer with a JSON object .*"ok"/s)
+})
+
+/** A language model of the AI SDK that says these parts. */
+const scripted = (parts: object[], result: object = {}): LanguageModel => ({
+  specificationVersion: 'v4',
+  provider: 'scripted.chat',
+  modelId: 'one',
+  doStream: async () => ({ stream: ReadableStream.from(parts) }),
+  doGenerate: async () => ({ content: [], usage: {}, ...result }),
+})
+const finish = {
+  type: 'finish',
+  finishReason: { unified: 'stop' },
+  usage: { inputTokens: { total: 3 }, outputTokens: { total: 4, reasoning: 2 } },
+}
+
+test('sources, images, chosen answers and what the provider runs itself find their place', async () => {
+  const source = { type: 'source', sourceType: 'url', id: 's1', url: 'https://a.example', title: 'A' }
+  const document = {
+    type: 'source',
+    sourceType: 'document',
+    id: 'd1',
+    title: 'Doc',
+    mediaType: 'application/pdf',
+    filename: 'd.pdf',
+  }
+  const parts = [
+    { type: 'stream-start', warnings: [] },
+    { type: 'response-metadata', id: 'resp-1' },
+    { type: 'tool-input-start', id: 'p1', toolName: 'web_search', providerExecuted: true },
+    { type: 'tool-call', toolCallId: 'p1', toolName: 'web_search', input: '{}', providerExecuted: true },
+    { type: 'tool-result', toolCallId: 'p1', toolName: 'web_search', result: {} },
+    source,
+    { type: 'text-start', id: 't1' },
+    { type: 'text-delta', id: 't1', delta: 'Before. ' },
+    { type: 'text-end', id: 't1' },
+    { type: 'text-start', id: 't2' },
+    { type: 'text-delta', id: 't2', delta: 'Cited.' },
+    {
+      type: 'text-end',
+      id: 't2',
+      citations: [{ source: document, startIndex: 0, endIndex: 5 }],
+      providerMetadata: { scripted: { mark: 1 } },
+    },
+    { type: 'file', mediaType: 'image/png', data: { type: 'data', data: new Uint8Array([1, 2, 3]) } },
+    { type: 'file', mediaType: 'audio/wav', data: { type: 'data', data: 'AAAA' } },
+    finish,
+  ]
+  const { stream } = await serveOne(scripted(parts))
+  const frames = await allFrames(stream, { message: 'Hi' })
+  const { new_messages, usage } = final(frames)
+  expect(new_messages.slice(1)).toMatchObject([
+    {
+      type: 'message',
+      content: [
+        {
+          text: 'Before. Cited.',
+          annotations: [
+            { type: 'file_citation', file_id: 'd1', filename: 'd.pdf', index: 13 },
+            { type: 'url_citation', url: 'https://a.example', title: 'A', start_index: 14, end_index: 14 },
+          ],
+        },
+      ],
+      provider_data: { model: 'scripted/one', response_id: 'resp-1', provider_metadata: { scripted: { mark: 1 } } },
+    },
+    { type: 'image_generation_call', status: 'completed', result: 'AQID' },
+  ])
+  expect(rawEvents(frames).filter((event) => event.type === 'response.output_text.annotation.added')).toHaveLength(2)
+  expect(usage).toMatchObject({ input_tokens: 3, output_tokens: 4, reasoning_tokens: 2 })
+  const chosen = scripted([], {
+    content: [{ type: 'text', text: 'A draft' }],
+    structuredOutputText: '{"ok":true}',
+    ...finish,
+  })
+  const { plain } = await serveOne(chosen, { outputType: z.object({ ok: z.boolean() }) })
+  expect(await (await post(plain, { message: 'Hi' })).json()).toMatchObject({ response: { ok: true } })
+})
+
+test('an error without words, and one that is no Error, are failures of the model', async () => {
+  vi.spyOn(console, 'error').mockImplementation(() => {})
+  for (const [error, words] of [
+    [{ message: 'Said in passing' }, 'Said in passing'],
+    ['Just text', 'Just text'],
+    [new Error(''), 'without a reason'],
+  ] as const) {
+    const { stream } = await serveOne(scripted([{ type: 'stream-start' }, { type: 'error', error }]))
+    const frames = await allFrames(stream, { message: 'Hi' })
+    expect(errorOf(frames)).toContain(words)
+    expect(frames.slice(-2).map((frame) => frame.event)).toEqual(['messages', 'end'])
+  }
+  vi.restoreAllMocks()
+})

@@ -1,0 +1,490 @@
+import { spawnSync } from 'node:child_process'
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
+import OpenAI, { AzureOpenAI } from 'openai'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { Agency, Agent, buildApp, chatCompletions, type ModelSpec, responses, type ServeOptions } from '../src/index.ts'
+import { PROVIDER_NAMES } from '../src/wire/provider-names.ts'
+import { promise } from './promises.ts'
+import { allFrames, post, startServer } from './support/client.ts'
+import { everyProviderAt, type SeenCall, setEnv, startMock } from './support/providers.ts'
+
+const hello = { match: { userMessage: 'Hi' }, response: { content: 'Hello' } }
+const agent = (model: ModelSpec, name = 'Solo') => new Agent({ name, instructions: `I am ${name}.`, model })
+const solo = (model: ModelSpec) => ({ solo: new Agency(agent(model)) })
+
+/** What console.warn is told until the test is over. */
+function listen() {
+  const said: string[] = []
+  const warn = vi.spyOn(console, 'warn').mockImplementation((text) => void said.push(String(text)))
+  onTestFinished(() => warn.mockRestore())
+  return said
+}
+/** The key that a call carries, in whichever header its provider reads it. */
+const keyOf = ({ headers }: SeenCall) =>
+  headers['x-api-key'] ??
+  headers['x-goog-api-key'] ??
+  headers['api-key'] ??
+  headers.authorization?.replace('Bearer ', '')
+
+async function serveAt(mockUrl: string, model: ModelSpec, options: Partial<ServeOptions> = {}) {
+  const { url } = await startServer({ agencies: solo(model), trustedModelOrigins: [mockUrl], ...options })
+  return (client_config: object, message = 'Hi') => post(`${url}/solo/get_response`, { message, client_config })
+}
+
+test("each provider's key goes to that provider alone, the server's and the request's", async () => {
+  promise('C13', 'C14')
+  listen()
+  const hosts = {
+    openai: await startMock([hello]),
+    anthropic: await startMock([hello]),
+    gemini: await startMock([hello]),
+    groq: await startMock([hello]),
+  }
+  everyProviderAt(hosts.openai.url)
+  setEnv({
+    ANTHROPIC_API_BASE: hosts.anthropic.url,
+    GEMINI_API_BASE: `${hosts.gemini.url}/v1beta`,
+    GROQ_API_BASE: `${hosts.groq.url}/v1`,
+  })
+  const models = {
+    openai: 'gpt-4.1',
+    anthropic: 'anthropic/claude-sonnet-4-5',
+    gemini: 'litellm/google/gemini-2.5-flash',
+    groq: 'groq/llama',
+  }
+  const agents = Object.entries(models).map(([name, model]) => agent(model, name))
+  const { url } = await startServer({ agencies: { all: new Agency(agents) } })
+  const ask = (recipient_agent: string, client_config?: object) =>
+    post(`${url}/all/get_response`, { message: 'Hi', recipient_agent, ...(client_config && { client_config }) })
+  const own = {
+    api_key: 'k-request-openai',
+    litellm_keys: { anthropic: 'k-request-anthropic', gemini: 'k-request-gemini', groq: 'k-request-groq' },
+  }
+  for (const name of Object.keys(models)) {
+    expect((await ask(name)).status, name).toBe(200)
+    expect((await ask(name, own)).status, name).toBe(200)
+    expect((await ask(name, { litellm_keys: { bedrock: 'k-request-bedrock' } })).status, name).toBe(200)
+  }
+  for (const [name, { seen }] of Object.entries(hosts)) {
+    expect(seen.map(keyOf), name).toEqual([`sk-server-${name}`, `k-request-${name}`, `sk-server-${name}`])
+    const everything = JSON.stringify(seen.map(({ path, headers, body }) => [path, headers, body]))
+    for (const other of Object.keys(models))
+      if (other !== name) expect(everything).not.toMatch(new RegExp(`(server|request)-${other}`))
+  }
+})
+
+test('a base_url replaces the address of every provider, and gets no key of the server unless it is trusted', async () => {
+  promise('C13', 'C14')
+  listen()
+  const gateway = await startMock([hello])
+  everyProviderAt(gateway.url)
+  const elsewhere = await startMock([hello])
+  setEnv({
+    ANTHROPIC_API_BASE: elsewhere.url,
+    GROQ_API_BASE: `${elsewhere.url}/v1`,
+    GEMINI_API_BASE: elsewhere.url,
+    OPENROUTER_API_BASE: elsewhere.url,
+  })
+  const base_url = `${gateway.url}/v1`
+  for (const [model, name, path] of [
+    ['anthropic/claude-sonnet-4-5', 'anthropic', '/v1/messages'],
+    ['litellm/groq/llama', 'groq', '/v1/chat/completions'],
+    ['openrouter/meta/llama', 'openrouter', '/v1/chat/completions'],
+  ] as const) {
+    // The operator's own address of OpenAI may be reached, but it is not this provider's.
+    gateway.seen.length = 0
+    const untrusting = await serveAt(gateway.url, model, { trustedModelOrigins: [] })
+    expect((await untrusting({ base_url })).status).toBe(200)
+    expect((await untrusting({ base_url, litellm_keys: { [name]: 'k-own' } })).status).toBe(200)
+    const trusting = await serveAt(gateway.url, model)
+    expect((await trusting({ base_url })).status).toBe(200)
+    expect(gateway.seen.map(keyOf)).toEqual([undefined, 'k-own', `sk-server-${name}`])
+    expect(gateway.seen.map((call) => call.path)).toEqual([path, path, path])
+  }
+  const google = await serveAt(gateway.url, 'gemini/gemini-2.5-flash')
+  expect((await google({ base_url: `${gateway.url}/v1beta`, litellm_keys: { gemini: 'k-own' } })).status).toBe(200)
+  expect(gateway.seen.at(-1)?.path).toBe('/v1beta/models/gemini-2.5-flash:generateContent')
+  expect(elsewhere.seen).toEqual([])
+  const refused = await (await serveAt(gateway.url, 'anthropic/claude', {}))({ base_url: 'http://10.0.0.1/v1' })
+  expect(refused.status).toBe(422)
+})
+
+test("headers that the client library takes from the server's environment stay with OpenAI", async () => {
+  promise('C13')
+  const mock = await startMock([hello])
+  everyProviderAt(mock.url)
+  setEnv({ OPENAI_CUSTOM_HEADERS: 'X-Gateway-Secret: abc', OPENAI_ORG_ID: 'org-1', OPENAI_ADMIN_KEY: 'sk-admin' })
+  const models = ['gpt-4.1', 'groq/llama']
+  const { url } = await startServer({ agencies: { all: new Agency(models.map((model) => agent(model, model))) } })
+  for (const recipient_agent of models) await post(`${url}/all/get_response`, { message: 'Hi', recipient_agent })
+  expect(mock.seen[0]?.headers).toMatchObject({ 'x-gateway-secret': 'abc', 'openai-organization': 'org-1' })
+  expect(JSON.stringify(mock.seen[1]?.headers)).not.toMatch(/abc|org-1|sk-admin|x-gateway/i)
+})
+
+test('every provider name that LiteLLM knows may have a key; others get the 422 that lists them, without the keys', async () => {
+  promise('C14', 'C18')
+  const said = listen()
+  const mock = await startMock([hello])
+  everyProviderAt(mock.url)
+  const ask = await serveAt(mock.url, 'groq/llama')
+  const all = Object.fromEntries(PROVIDER_NAMES.map((name) => [name, `k-${name}`]))
+  expect(PROVIDER_NAMES.length).toBeGreaterThan(100)
+  for (let count = 0; count < 2; count++) expect((await ask({ litellm_keys: all })).status).toBe(200)
+  expect(mock.seen.map(keyOf)).toEqual(['k-groq', 'k-groq'])
+  expect(said.filter((line) => /litellm_keys has a key for "bedrock".*ignored/.test(line))).toHaveLength(1)
+  expect(said.join()).not.toMatch(/"(groq|anthropic|gemini|ollama_chat)", which/)
+  expect(said.join()).not.toContain('k-bedrock')
+  const answer = await ask({ litellm_keys: { bogus: 'k-secret-1', groq: 5, anthropic: 'k secret 2' } })
+  expect(answer.status).toBe(422)
+  const { detail } = (await answer.json()) as { detail: { type: string; loc: string[]; msg: string }[] }
+  expect(detail[0]).toMatchObject({
+    type: 'enum',
+    loc: ['body', 'client_config', 'litellm_keys', 'bogus', '[key]'],
+    input: 'bogus',
+    msg: expect.stringMatching(/^Input should be 'openai', 'chatgpt', .* or 'bedrock_mantle'$/),
+    ctx: { expected: expect.stringMatching(/^'openai'.*'bedrock_mantle'$/) },
+  })
+  expect(detail[1]).toMatchObject({ type: 'string_type', loc: ['body', 'client_config', 'litellm_keys', 'groq'] })
+  const odd = await ask({ litellm_keys: { anthropic: 'k secret 2' } })
+  expect(odd.status).toBe(422)
+  expect(JSON.stringify([detail, await odd.json()])).not.toMatch(/secret/)
+})
+
+test("a provider's own words about a key never show it", async () => {
+  promise('C14', 'D6')
+  const logged: unknown[] = []
+  for (const method of ['error', 'warn'] as const) {
+    const spy = vi.spyOn(console, method).mockImplementation((...words) => void logged.push(words))
+    onTestFinished(() => spy.mockRestore())
+  }
+  for (const [model, name] of [
+    ['anthropic/claude-sonnet-4-5', 'anthropic'],
+    ['gemini/gemini-2.5-flash', 'gemini'],
+    ['groq/llama', 'groq'],
+  ] as const) {
+    const mock = await startMock([], (call, response) => {
+      response.writeHead(401, { 'content-type': 'application/json' })
+      response.end(
+        JSON.stringify({
+          type: 'error',
+          error: {
+            type: 'authentication_error',
+            message: `invalid key ${keyOf(call)}`,
+            code: 401,
+            status: 'UNAUTHENTICATED',
+          },
+        }),
+      )
+      return true
+    })
+    everyProviderAt(mock.url)
+    const { url } = await startServer({ agencies: solo(model), exposeErrors: true })
+    const keys = [undefined, { litellm_keys: { [name]: 'k-of-the-request' } }]
+    for (const client_config of keys) {
+      const body = { message: 'Hi', ...(client_config && { client_config }) }
+      const plain = await post(`${url}/solo/get_response`, body)
+      expect(plain.status).toBe(500)
+      const text = (await plain.text()) + JSON.stringify(await allFrames(`${url}/solo/get_response_stream`, body))
+      expect(text.match(/invalid key \[redacted\]/g), model).toHaveLength(2)
+    }
+    expect(mock.seen).toHaveLength(4) // a wrong key is not tried again
+  }
+  expect(JSON.stringify(logged)).not.toMatch(/sk-server|k-of-the-request/)
+})
+
+test('names that a request chooses go where the original sends them', async () => {
+  promise('C16', 'F9')
+  listen()
+  const mock = await startMock([hello])
+  everyProviderAt(mock.url)
+  const ask = await serveAt(mock.url, 'gpt-4.1')
+  const base_url = `${mock.url}/v1`
+  const cases: [config: object, path: string, model: string, key: string][] = [
+    [{ model: 'gpt-4o' }, '/v1/responses', 'gpt-4o', 'sk-server-openai'],
+    [{ model: 'openai/gpt-4o', api_key: 'k1' }, '/v1/responses', 'gpt-4o', 'k1'],
+    [{ model: 'openai/gpt-4o', base_url }, '/v1/responses', 'openai/gpt-4o', 'sk-server-openai'],
+    [{ model: 'anthropic/claude', base_url, api_key: 'k1' }, '/v1/responses', 'anthropic/claude', 'k1'],
+    [{ model: 'litellm/openai/gpt-4o', api_key: 'k1' }, '/v1/chat/completions', 'gpt-4o', 'k1'],
+    [
+      { model: 'litellm/openai/gpt-4o', api_key: 'k1', litellm_keys: { openai: 'k2' }, base_url },
+      '/v1/chat/completions',
+      'gpt-4o',
+      'k2',
+    ],
+    [{ model: 'litellm/groq/llama', api_key: 'k1' }, '/v1/chat/completions', 'llama', 'sk-server-groq'],
+    [{ model: 'litellm/groq/llama', litellm_keys: { groq: 'k2' }, base_url }, '/v1/chat/completions', 'llama', 'k2'],
+    [{ model: 'openrouter/meta/llama', api_key: 'k1', base_url }, '/v1/chat/completions', 'meta/llama', 'k1'],
+    [
+      { model: 'litellm/openrouter/meta/llama', api_key: 'k1' },
+      '/v1/chat/completions',
+      'meta/llama',
+      'sk-server-openrouter',
+    ],
+    [
+      { model: 'litellm/azure/my-deployment', api_key: 'k1', base_url: mock.url },
+      '/openai/v1/chat/completions',
+      'my-deployment',
+      'k1',
+    ],
+  ]
+  for (const [config, path, model, key] of cases) {
+    const answer = await ask(config)
+    expect(await answer.json(), JSON.stringify(config)).toMatchObject({ response: 'Hello' })
+    const call = mock.seen.at(-1) as SeenCall
+    expect([call.path, call.body.model, keyOf(call)], JSON.stringify(config)).toEqual([path, model, key])
+  }
+  const { new_messages } = (await (await ask({ model: 'litellm/openai/gpt-4o' })).json()) as {
+    new_messages: { provider_data?: object }[]
+  }
+  expect(new_messages[1]?.provider_data).toMatchObject({
+    model: 'openai/gpt-4o',
+    response_id: expect.stringMatching(/^chatcmpl/),
+  })
+})
+
+test('a request cannot wake what runs on the machine of the server, nor reach a provider that is not known', async () => {
+  promise('C16')
+  listen()
+  const mock = await startMock([hello])
+  everyProviderAt(mock.url)
+  const ask = await serveAt(mock.url, 'gpt-4.1')
+  const said = async (model: string) => {
+    const answer = await ask({ model })
+    expect(answer.status).toBe(500)
+    return ((await answer.json()) as { error: string }).error
+  }
+  expect(await said('litellm/ollama/llama3')).toContain('OLLAMA_API_BASE')
+  expect(await said('hosted_vllm/llama3')).toContain('HOSTED_VLLM_API_BASE')
+  expect(await said('litellm/__proto__/x')).toContain('no provider that is known')
+  setEnv({ OLLAMA_API_BASE: mock.url })
+  const allowed = await serveAt(mock.url, 'gpt-4.1')
+  expect((await allowed({ model: 'litellm/ollama/llama3' })).status).toBe(200)
+  expect([mock.seen.at(-1)?.path, keyOf(mock.seen.at(-1) as SeenCall)]).toEqual(['/v1/chat/completions', undefined])
+})
+
+test('settings that a request adds reach each API in its own words', async () => {
+  promise('C16')
+  listen()
+  const mock = await startMock([hello])
+  everyProviderAt(mock.url)
+  const model_settings_extra_args = {
+    reasoning_effort: 'high',
+    reasoning_summary: 'auto',
+    max_tokens: 30_000,
+    include: ['web_search_call.action.sources'],
+    extra_body: { custom_field: 1 },
+    other_field: 2,
+  }
+  const bodyOf = async (model: string, args: object = model_settings_extra_args, settings = {}) => {
+    const { url } = await startServer({
+      agencies: { solo: new Agency(new Agent({ name: 'Solo', model, modelSettings: settings })) },
+    })
+    const client_config = { model_settings_extra_args: args, default_headers: { 'x-team': 'blue' } }
+    const answer = await post(`${url}/solo/get_response`, { message: 'Hi', client_config })
+    expect(answer.status, model).toBe(200)
+    expect(mock.seen.at(-1)?.headers['x-team'], model).toBe('blue')
+    return mock.seen.at(-1)?.body
+  }
+  const raw = { custom_field: 1, other_field: 2 }
+  expect(await bodyOf('gpt-5.4', model_settings_extra_args, { include: ['a'], verbosity: 'low' })).toMatchObject({
+    ...raw,
+    reasoning: { effort: 'high', summary: 'auto' },
+    max_output_tokens: 30_000,
+    include: ['a', 'web_search_call.action.sources'],
+    text: { verbosity: 'low' },
+  })
+  expect(await bodyOf('gpt-5.4', { reasoning_summary: 'detailed' }, { reasoning: { effort: 'low' } })).toMatchObject({
+    reasoning: { effort: 'low', summary: 'detailed' },
+  })
+  const chat = await bodyOf('groq/llama')
+  expect(chat).toMatchObject({ ...raw, reasoning_effort: 'high', max_tokens: 30_000 })
+  expect(Object.keys(chat)).not.toEqual(expect.arrayContaining(['include', 'reasoning_summary']))
+  expect(await bodyOf('litellm/openai/gpt-5')).toMatchObject({ max_completion_tokens: 30_000 })
+  expect(await bodyOf('anthropic/claude-sonnet-4-5')).toMatchObject({
+    ...raw,
+    thinking: { type: 'enabled', budget_tokens: expect.any(Number) },
+  })
+  expect(
+    await bodyOf('anthropic/claude-sonnet-4-5', {
+      thinking: { type: 'enabled', budget_tokens: 2048 },
+      max_tokens: 5000,
+    }),
+  ).toMatchObject({ thinking: { type: 'enabled', budget_tokens: 2048 } })
+  expect(await bodyOf('gemini/gemini-2.5-flash')).toMatchObject({
+    ...raw,
+    generationConfig: {
+      maxOutputTokens: 30_000,
+      thinkingConfig: { includeThoughts: true, thinkingBudget: expect.any(Number) },
+    },
+  })
+  expect(await bodyOf('gemini/gemini-2.5-flash', { thinkingConfig: { thinkingBudget: 512 } })).toMatchObject({
+    generationConfig: { thinkingConfig: { includeThoughts: true, thinkingBudget: 512 } },
+  })
+})
+
+test('settings of the family that an agent was made for do not go to the model that a request puts in its place', async () => {
+  promise('C16')
+  listen()
+  const mock = await startMock([hello])
+  everyProviderAt(mock.url)
+  const settings = { reasoning: { effort: 'high' }, verbosity: 'low' as const, temperature: 0.5 }
+  const { url } = await startServer({
+    agencies: { solo: new Agency(new Agent({ name: 'Solo', model: 'gpt-5.4', modelSettings: settings })) },
+  })
+  for (const model of ['gpt-4o', 'litellm/groq/llama'])
+    await post(`${url}/solo/get_response`, { message: 'Hi', client_config: { model } })
+  for (const { body } of mock.seen) {
+    expect(body).toMatchObject({ temperature: 0.5 })
+    for (const key of ['reasoning', 'reasoning_effort', 'text', 'verbosity']) expect(body).not.toHaveProperty(key)
+  }
+})
+
+test('overlapping requests with keys of their own never see each other', async () => {
+  promise('C17')
+  listen()
+  const mock = await startMock([{ match: {}, latency: 2, response: { content: 'Hello there, this takes a while' } }])
+  everyProviderAt(mock.url)
+  const models = ['anthropic/claude-sonnet-4-5', 'gemini/gemini-2.5-flash', 'groq/llama']
+  const { url } = await startServer({ agencies: { all: new Agency(models.map((model) => agent(model, model))) } })
+  await Promise.all(
+    Array.from({ length: 45 }, async (_, index) => {
+      const recipient_agent = models[index % 3] as string
+      const name = recipient_agent.split('/')[0] as string
+      const client_config = index % 2 === 0 ? { litellm_keys: { [name]: `k${index}x` } } : undefined
+      await allFrames(`${url}/all/get_response_stream`, { message: `mark${index}x`, recipient_agent, client_config })
+    }),
+  )
+  expect(mock.seen).toHaveLength(45)
+  for (const call of mock.seen) {
+    const [, number] = /mark(\d+)x/.exec(JSON.stringify(call.body)) as unknown as [string, string]
+    const even = Number(number) % 2 === 0
+    expect(keyOf(call)).toMatch(even ? new RegExp(`^k${number}x$`) : /^sk-server/)
+  }
+})
+
+test('client_config leaves an AI SDK model alone, says so once, and the request runs', async () => {
+  promise('C15')
+  const said = listen()
+  const mock = await startMock([hello])
+  const model = createOpenAICompatible({ name: 'mine', baseURL: `${mock.url}/v1`, apiKey: 'sk-object' })('any')
+  const ask = await serveAt(mock.url, model)
+  const answer = await ask({
+    api_key: 'k1',
+    base_url: 'https://1.1.1.1/v1',
+    model: 'gpt-4o',
+    litellm_keys: { groq: 'k2' },
+  })
+  expect(await answer.json()).toMatchObject({ response: 'Hello' })
+  expect(mock.seen.map((call) => [call.body.model, keyOf(call)])).toEqual([['any', 'sk-object']])
+  expect(said.filter((line) => line.includes('leaves the custom model of agent "Solo" alone'))).toHaveLength(1)
+})
+
+test('a model may have a client of its own, Azure included; what a request sets goes over it, a base_url round it', async () => {
+  promise('C13', 'C16', 'F9')
+  listen()
+  const mock = await startMock([hello])
+  const gateway = await startMock([hello])
+  const azure = new AzureOpenAI({ endpoint: mock.url, apiKey: 'sk-azure', apiVersion: '2025-04-01-preview' })
+  everyProviderAt(gateway.url)
+  const own = new OpenAI({ apiKey: 'sk-own', baseURL: `${mock.url}/v1`, defaultHeaders: { 'x-own-secret': 's' } })
+  for (const [model, path, key, name] of [
+    [responses('vendor/name', { client: own }), '/v1/responses', 'sk-own', 'vendor/name'],
+    [chatCompletions('vendor/name', { client: own }), '/v1/chat/completions', 'sk-own', 'vendor/name'],
+    [
+      responses('my-deployment', { client: azure }),
+      '/openai/responses?api-version=2025-04-01-preview',
+      'sk-azure',
+      'my-deployment',
+    ],
+    [
+      chatCompletions('my-deployment', { client: azure }),
+      '/openai/deployments/my-deployment/chat/completions?api-version=2025-04-01-preview',
+      'sk-azure',
+      'my-deployment',
+    ],
+  ] as const) {
+    mock.seen.length = 0
+    gateway.seen.length = 0
+    const ask = await serveAt(gateway.url, model)
+    const { url } = await startServer({ agencies: solo(model) })
+    expect(JSON.stringify(await allFrames(`${url}/solo/get_response_stream`, { message: 'Hi' }))).toContain('Hello')
+    expect((await ask({ api_key: 'k1', default_headers: { 'x-team': 'blue' } })).status).toBe(200)
+    expect((await ask({ model: 'other' })).status).toBe(200)
+    expect(mock.seen.map((call) => [keyOf(call), call.headers['x-team'], call.body.model])).toEqual([
+      [key, undefined, name],
+      ['k1', 'blue', name],
+      [key, undefined, 'other'],
+    ])
+    expect(mock.seen[0]?.path).toBe(path)
+    expect((await ask({ base_url: `${gateway.url}/v1`, api_key: 'k2' })).status).toBe(200)
+    expect((await ask({ model: 'litellm/groq/llama' })).status).toBe(200)
+    expect(gateway.seen.map((call) => [keyOf(call), call.headers['x-own-secret']])).toEqual([
+      ['k2', undefined],
+      ['sk-server-groq', undefined],
+    ])
+  }
+})
+
+test('a key or an address that is missing stops the start and names the ways out', async () => {
+  promise('F9')
+  listen()
+  setEnv({
+    ANTHROPIC_API_KEY: undefined,
+    GROQ_API_KEY: undefined,
+    OPENAI_API_KEY: 'sk-x',
+    OPENAI_BASE_URL: undefined,
+    AZURE_API_BASE: undefined,
+  })
+  for (const [model, code, words] of [
+    ['litellm/anthropic/claude', 'MISSING_API_KEY', ['ANTHROPIC_API_KEY', 'litellm_keys.anthropic', 'keyPerRequest']],
+    ['groq/llama', 'MISSING_API_KEY', ['GROQ_API_KEY', 'litellm_keys.groq', 'keyPerRequest']],
+    ['litellm/azure/deployment', 'MODEL_NOT_SUPPORTED', ['AZURE_API_BASE', 'base_url']],
+    ['litellm/bedrock/claude', 'MODEL_NOT_SUPPORTED', ['bedrock/claude', 'anthropic, gemini', 'OPENAI_BASE_URL']],
+    ['nobody/claude', 'MODEL_NOT_SUPPORTED', ['nobody/claude']],
+  ] as const) {
+    const failed = await buildApp({ agencies: solo(model) }).catch((error: unknown) => error)
+    expect(failed, model).toMatchObject({ code })
+    for (const word of words) expect((failed as Error).message).toContain(word)
+  }
+  const old = { specificationVersion: 'v2', provider: 'x', modelId: 'y', doStream: () => {}, doGenerate: () => {} }
+  await expect(buildApp({ agencies: solo(old as never) })).rejects.toMatchObject({ code: 'MODEL_NOT_SUPPORTED' })
+  await expect(buildApp({ agencies: solo({ name: 'odd' } as never) })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  const { url } = await startServer({ agencies: solo('groq/llama'), keyPerRequest: true })
+  const answer = await post(`${url}/solo/get_response`, { message: 'Hi' })
+  expect(answer.status).toBe(500)
+  expect(await answer.text()).toContain('GROQ_API_KEY')
+})
+
+test('a provider whose package is absent says which one to install, at the start and in a run', () => {
+  promise('F9')
+  const script = `
+    import { registerHooks } from 'node:module'
+    registerHooks({
+      resolve(specifier, context, next) {
+        if (specifier.startsWith('@ai-sdk/'))
+          throw Object.assign(new Error('Cannot find package ' + specifier), { code: 'ERR_MODULE_NOT_FOUND' })
+        return next(specifier, context)
+      },
+    })
+    const { Agency, Agent, buildApp } = await import('./src/index.ts')
+    process.env.ANTHROPIC_API_KEY = process.env.GEMINI_API_KEY = 'k'
+    for (const model of ['anthropic/claude', 'litellm/gemini/gemini-2.5-pro', 'groq/llama']) {
+      process.env.GROQ_API_KEY = 'k'
+      const agency = new Agency(new Agent({ name: 'A', model }))
+      const start = await buildApp({ agencies: { a: agency } }).then(() => 'started', (error) => error.code + ' ' + error.message)
+      console.log(start)
+      if (start !== 'started') console.log(await agency.getResponse('Hi').catch((error) => error.code + ' ' + error.message))
+    }`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+  })
+  const hint = (name: string) =>
+    expect.stringMatching(new RegExp(`^PROVIDER_NOT_INSTALLED .*npm install @ai-sdk/${name}$`))
+  expect(stdout.trim().split('\n'), stderr).toEqual([
+    hint('anthropic'),
+    hint('anthropic'),
+    hint('google'),
+    hint('google'),
+    'started',
+  ])
+})

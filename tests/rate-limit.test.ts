@@ -1,0 +1,111 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { Agency, Agent, type ServeOptions, tool } from '../src/index.ts'
+import { post, startServer } from './support/client.ts'
+
+const serveLimited = (rateLimit: ServeOptions['rateLimit'] & {}, options: Partial<ServeOptions> = {}) =>
+  startServer({
+    agencies: { solo: new Agency(new Agent({ name: 'Assistant', model: 'demo' })) },
+    tools: [tool({ name: 'ping', execute: () => 'pong' })],
+    rateLimit,
+    ...options,
+  })
+const ping = (url: string, headers = {}) => post(`${url}/tool/ping`, {}, headers)
+const statuses = async (count: number, ask: () => Promise<Response>) => {
+  const seen: number[] = []
+  for (let index = 0; index < count; index++) seen.push((await ask()).status)
+  return seen
+}
+
+test('beyond the limit an address gets 429 with RateLimit headers and JSON, until its window is over', async () => {
+  const { url } = await serveLimited({ requests: 3, windowMs: 600 })
+  const first = await ping(url)
+  expect(['limit', 'remaining'].map((name) => first.headers.get(`ratelimit-${name}`))).toEqual(['3', '2'])
+  expect(await statuses(3, () => ping(url, { 'x-forwarded-for': '10.0.0.1' }))).toEqual([200, 200, 429])
+  const refused = await fetch(`${url}/solo/get_metadata`)
+  expect(refused.headers.get('retry-after')).toMatch(/^\d+$/)
+  expect(refused.headers.get('ratelimit-remaining')).toBe('0')
+  expect(await refused.json()).toEqual({ detail: expect.stringContaining('too many requests') })
+  for (const open of ['healthz', 'readyz', 'docs', 'openapi.json'])
+    expect((await fetch(`${url}/${open}`)).status).toBe(200)
+  await expect.poll(async () => (await ping(url)).status, { timeout: 2_000 }).toBe(200)
+})
+
+test('guesses of a token count too, callers are told apart by token or by what the operator says', async () => {
+  process.env.RATE_TOKEN = 'the-token'
+  onTestFinished(() => void delete process.env.RATE_TOKEN)
+  const guarded = await serveLimited({ requests: 2 }, { appTokenEnv: 'RATE_TOKEN' })
+  expect(await statuses(3, () => ping(guarded.url, { authorization: 'Bearer guess' }))).toEqual([401, 401, 429])
+  const byToken = await serveLimited({ requests: 2, by: 'token' })
+  for (const authorization of ['Bearer a', 'Bearer b'])
+    expect(await statuses(3, () => ping(byToken.url, { authorization }))).toEqual([200, 200, 429])
+  const own = await serveLimited({ requests: 1, by: ({ headers }) => headers['x-real-ip'] })
+  for (const ip of ['10.0.0.1', '10.0.0.2'])
+    expect(await statuses(2, () => ping(own.url, { 'x-real-ip': ip }))).toEqual([200, 429])
+})
+
+test('an option that is none, and a Redis that is not there, are errors at start', async () => {
+  for (const bad of [
+    {},
+    { requests: 0 },
+    { requests: 1, windowMs: 'x' },
+    { requests: 1, by: 'cookie' },
+    { requests: 1, max: 2 },
+    { requests: 1, redisUrl: 'http://x' },
+  ])
+    await expect(serveLimited(bad as never), JSON.stringify(bad)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  await expect(serveLimited({ requests: 1, redisUrl: 'redis://127.0.0.1:1' })).rejects.toThrow(/cannot be reached/)
+})
+
+/** A Redis of our own on a free port. */
+async function startRedis() {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as { port: number }
+  probe.close()
+  const child = spawn('redis-server', [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+  ])
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let printed = ''
+  child.stdout.on('data', (chunk) => {
+    printed += chunk
+  })
+  await expect.poll(() => printed, { timeout: 5_000 }).toContain('Ready to accept connections')
+  return { redisUrl: `redis://127.0.0.1:${port}`, stop: () => child.kill('SIGKILL') }
+}
+const hasRedis = spawnSync('redis-server', ['--version']).status === 0
+
+test.skipIf(!hasRedis)(
+  'processes count together in Redis, and let everybody in while it is gone',
+  async () => {
+    const { redisUrl, stop } = await startRedis()
+    const logged: string[] = []
+    const { error } = console
+    console.error = (text: string) => logged.push(text)
+    onTestFinished(() => {
+      console.error = error
+    })
+    const one = await serveLimited({ requests: 3, redisUrl })
+    const two = await serveLimited({ requests: 3, redisUrl })
+    expect(await statuses(2, () => ping(one.url))).toEqual([200, 200])
+    expect(await statuses(2, () => ping(two.url))).toEqual([200, 429])
+    expect((await ping(one.url)).status).toBe(429)
+    stop()
+    await expect.poll(async () => (await ping(one.url)).status, { timeout: 5_000 }).toBe(200)
+    const told = () => logged.filter((line) => line.includes('does not reach its Redis')).length
+    await expect.poll(told, { timeout: 5_000 }).toBe(2)
+    await statuses(20, () => ping(one.url))
+    expect(told()).toBe(2) // once per server and outage
+  },
+  20_000,
+)

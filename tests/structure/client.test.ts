@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { createContext, runInContext } from 'node:vm'
+import { gzipSync } from 'node:zlib'
+import { rolldown } from 'rolldown'
+import { expect, test } from 'vitest'
+import { Agency, Agent } from '../../src/index.ts'
+import { startServer } from '../support/client.ts'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const DOOR = 'src/client/index.ts'
+
+/** The client as a bundler makes it for a page. */
+async function bundle(format: 'esm' | 'iife', minify: boolean) {
+  const build = await rolldown({ input: join(ROOT, DOOR), platform: 'browser', cwd: ROOT })
+  const { output } = await build.generate({ format, name: 'client', minify, sourcemap: false })
+  await build.close()
+  expect(output).toHaveLength(1)
+  return output[0]
+}
+
+test('the bundled client is small and holds nothing but itself and the parser of events', async () => {
+  const { code, moduleIds, imports } = await bundle('esm', true)
+  const files = moduleIds.map((id) => relative(ROOT, id))
+  expect(files).toContain(DOOR)
+  expect(files.filter((file) => !/^(src\/client|node_modules\/eventsource-parser)\//.test(file))).toEqual([])
+  expect(imports).toEqual([])
+  expect(code).not.toMatch(/\b(process|Buffer|require|__dirname|global)\b[.([]/)
+  expect(code.length).toBeLessThan(18_000)
+  expect(gzipSync(code).length).toBeLessThan(7_000)
+})
+
+test('the sources of the client take only types from the wire, and no dependency but the parser', () => {
+  const folder = join(ROOT, 'src/client')
+  const sources = readdirSync(folder).filter((file) => file.endsWith('.ts'))
+  expect(sources.length).toBeGreaterThan(5)
+  for (const file of sources) {
+    const text = readFileSync(join(folder, file), 'utf8')
+    for (const [statement, from = ''] of text.matchAll(
+      /^(?:import|export) (?:(?!^import|^export)[^'])*? from '([^']+)'/gms,
+    ))
+      if (from.startsWith('../')) expect(`${file}: ${statement}`).toMatch(/: (import|export) type .*'\.\.\/wire\//s)
+      else expect(from).toMatch(/^(\.\/[a-z-]+\.ts|eventsource-parser)$/)
+  }
+})
+
+test('only the command line knows the client', () => {
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  )
+  const knowing = files.filter((file) => /from '[./]+\/client\//.test(readFileSync(join(ROOT, 'src', file), 'utf8')))
+  expect(knowing.length).toBeGreaterThan(0)
+  expect(knowing.filter((file) => !file.startsWith('cli'))).toEqual([])
+})
+
+test('the client type-checks in a browser project that knows nothing of Node', () => {
+  const options =
+    '--ignoreConfig --noEmit --strict --exactOptionalPropertyTypes --skipLibCheck --allowImportingTsExtensions --target ES2024 --module ESNext'
+  const args = `${options} --moduleResolution Bundler --lib ES2024,DOM,DOM.AsyncIterable --types`.split(' ')
+  const tsc = join(ROOT, 'node_modules/.bin/tsc')
+  expect(execFileSync(tsc, [...args, '', join(ROOT, DOOR)], { encoding: 'utf8' })).toBe('')
+})
+
+test('the bundle runs where there are only the globals of a browser', async () => {
+  const { code } = await bundle('iife', false)
+  const { url } = await startServer({ agencies: { solo: new Agency(new Agent({ name: 'Solo', model: 'demo' })) } })
+  const web = { fetch, AbortController, AbortSignal, TextDecoder, URL, setTimeout, clearTimeout }
+  const page = createContext({ ...web })
+  runInContext(code, page)
+  const asked = `(async () => {
+    const conversation = client.createClient({ baseUrl: '${url}' }).agency('solo').conversation()
+    let text = ''
+    for await (const part of conversation.stream('Hello').text()) text += part
+    return [text, JSON.stringify(conversation)]
+  })()`
+  const [text, saved] = await runInContext(asked, page)
+  expect(text).toContain('[demo model]')
+  expect(JSON.parse(saved)).toHaveLength(2)
+})
