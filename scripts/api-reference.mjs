@@ -106,7 +106,7 @@ function toCode(declaration) {
     .replaceAll(/\b[A-Z]\w*\b/g, (name) => standIns.get(find(declaration.file, name)) ?? name)
     .replaceAll(/^export (declare )?/gm, '')
     .replaceAll(/^ {4}(#private|(declare )?private .*);\n/gm, '')
-    .replaceAll(/^ {4}constructor\(.*\);\n/gm, (line) => (typesOnly.has(declaration) ? '' : line))
+    .replaceAll(/^ {4}constructor\([\s\S]*?\);\n/gm, (line) => (typesOnly.has(declaration) ? '' : line))
     .replaceAll(/^ {4}\/\*\*(?:(?!\*\/)[\s\S])*@internal[\s\S]*?\*\/\n {4}.*\n/gm, '')
   return withInherited(declaration, code).replaceAll(/^( {4})+/gm, (indent) => ' '.repeat(indent.length / 2))
 }

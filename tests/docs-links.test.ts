@@ -42,9 +42,7 @@ function dead(document: string): string[] {
 }
 
 /** Pages that the index names and that are still being written. */
-const COMING = new Set(
-  'cli client models observability playground promises reliability security'.split(' ').map((name) => `${name}.md`),
-)
+const COMING = new Set(['observability.md', 'playground.md', 'promises.md'])
 
 test('every link of the documents leads to a file, and to a heading in it', () => {
   expect(documents.length).toBeGreaterThan(20)

@@ -9,13 +9,13 @@ const examples = readdirSync(folder, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && entry.name !== 'starter')
   .map((entry) => entry.name)
 
-/** An example that drives itself: how it ended and what it printed. */
+/** An example that drives itself: how it ended, what it printed and what it logged. */
 const run = (name: string, env: NodeJS.ProcessEnv = {}) =>
-  new Promise<{ code: number; output: string }>((resolve) => {
+  new Promise<{ code: number; output: string; log: string }>((resolve) => {
     const main = join(folder, name, 'main.ts')
     const options = { env: { ...process.env, ...env }, timeout: 120_000 }
     const child = execFile(process.execPath, [main, '--check'], options, (error, stdout, stderr) =>
-      resolve({ code: error === null ? 0 : (child.exitCode ?? 1), output: stdout + stderr }),
+      resolve({ code: error === null ? 0 : (child.exitCode ?? 1), output: stdout, log: stderr }),
     )
   })
 
@@ -27,5 +27,6 @@ test('there are at least five examples, each with a few words on what it shows',
 test.concurrent.for(examples)('the example %s does what it says', { timeout: 120_000 }, async (name, { expect }) => {
   // A key, a token and a model of whoever runs it make no difference.
   const env = { OPENAI_API_KEY: '', APP_TOKEN: 'secret', AGENCY_MODEL: 'gpt-5.4' }
-  expect(await run(name, env)).toEqual({ code: 0, output: 'ok: the example does what it says\n' })
+  const { code, output, log } = await run(name, env)
+  expect({ code, output }, log).toEqual({ code: 0, output: 'ok: the example does what it says\n' })
 })
