@@ -22,6 +22,7 @@ import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
 import { createRedactor } from './wire/redact.ts'
 import { type ClientConfig, secretsOf } from './wire/requests.ts'
 
+/** Options of `getResponse` and `getResponseStream`; all may be left out. */
 export interface RunOptions {
   /** Any agent of the agency, or its name. Default: the first entry point. */
   recipientAgent?: string | AgentInGraph
@@ -51,6 +52,7 @@ export interface RunOptions {
   signal?: AbortSignal
 }
 
+/** What a run gave. */
 export interface AgencyResult {
   /** The final answer: a text, or the parsed value of an agent with `outputType`. */
   finalOutput: unknown
@@ -70,6 +72,7 @@ export interface AgencyResult {
 export interface AgencyStream extends AsyncIterable<JsonObject> {
   /** Settles when the run is over; rejects when it failed. */
   readonly finalResult: Promise<AgencyResult>
+  /** Stops the run: at once (default), or when its turn is finished. */
   cancel(mode?: CancelMode): void
   /** Only the text that the agent in front of the user says, piece by piece. */
   textStream(): AsyncIterable<string>

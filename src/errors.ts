@@ -1,5 +1,6 @@
 /** Every error this library throws on purpose is an {@link AgencyError} made in this file, so the file is also the catalogue. */
 
+/** The stable names of these errors. */
 export type ErrorCode =
   | 'INVALID_OPTION'
   | 'NOTHING_TO_SERVE'

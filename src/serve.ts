@@ -19,9 +19,12 @@ export interface ServeOptions extends BuildOptions {
   handleSignals?: boolean
 }
 
+/** A server that listens. */
 export interface RunningServer {
+  /** `http://localhost:<port>` where it listens on all interfaces. */
   readonly url: string
   readonly host: string
+  /** The one it got, where port 0 was asked for. */
   readonly port: number
   readonly app: FastifyInstance
   /** Refuses new work, lets running work finish within `limits.drainMs`, ends what is left, and stops listening. */

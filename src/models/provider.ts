@@ -28,6 +28,7 @@ export interface ApiModel {
   readonly client?: OpenAI
 }
 
+/** Options of `responses` and `chatCompletions`. */
 export interface ApiModelOptions {
   /** A client of the `openai` package, `AzureOpenAI` included. Default: the server's address and key. */
   client?: OpenAI
