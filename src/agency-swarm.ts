@@ -14,6 +14,7 @@ import { attachFiles, namesFiles } from './runs/attach-files.ts'
 import { namingProvider } from './runs/chat-name.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
 import { planRun, type RunPlan } from './runs/plan.ts'
+import { joinTelemetry, type Telemetry } from './runs/span.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
 import { loadConversation } from './threads/load.ts'
 import type { JsonObject } from './wire/json.ts'
@@ -21,6 +22,7 @@ import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
 import { createRedactor } from './wire/redact.ts'
 import { type ClientConfig, secretsOf } from './wire/requests.ts'
 
+/** Options of `getResponse` and `getResponseStream`; all may be left out. */
 export interface RunOptions {
   /** Any agent of the agency, or its name. Default: the first entry point. */
   recipientAgent?: string | AgentInGraph
@@ -44,10 +46,13 @@ export interface RunOptions {
   fileUrls?: { readonly [name: string]: string }
   /** Directories whose files `fileUrls` may name. Default none. */
   allowedLocalFileDirs?: readonly string[]
+  /** Who is told of this run: what `openTelemetry()` or `createMetrics()` of `agency-swarm-js/otel` gives, or several. */
+  telemetry?: Telemetry | readonly Telemetry[]
   /** Aborting it cancels the run at once. */
   signal?: AbortSignal
 }
 
+/** What a run gave. */
 export interface AgencyResult {
   /** The final answer: a text, or the parsed value of an agent with `outputType`. */
   finalOutput: unknown
@@ -67,6 +72,7 @@ export interface AgencyResult {
 export interface AgencyStream extends AsyncIterable<JsonObject> {
   /** Settles when the run is over; rejects when it failed. */
   readonly finalResult: Promise<AgencyResult>
+  /** Stops the run: at once (default), or when its turn is finished. */
   cancel(mode?: CancelMode): void
   /** Only the text that the agent in front of the user says, piece by piece. */
   textStream(): AsyncIterable<string>
@@ -155,6 +161,9 @@ export class Agency extends AgencyGraph {
       price: createPricer(options.prices, this.#warn),
       naming: options.generateChatName === true ? await namingProvider(this.#models(), clientConfig) : undefined,
       streaming,
+      telemetry: joinTelemetry([options.telemetry ?? []].flat(), (error) =>
+        this.#warn(`Telemetry failed; runs go on. (${errorText(error)})`),
+      ),
       maxTurns: options.maxTurns === undefined ? this.#limits().maxTurns : options.maxTurns,
     })
     const run = this.#runs().start(await withFiles(plan, options, this.#limits()), this)

@@ -1,5 +1,6 @@
 /** Every error this library throws on purpose is an {@link AgencyError} made in this file, so the file is also the catalogue. */
 
+/** The stable names of these errors. */
 export type ErrorCode =
   | 'INVALID_OPTION'
   | 'NOTHING_TO_SERVE'
@@ -35,6 +36,7 @@ export type ErrorCode =
   | 'FACTORY_FAILED'
   | 'FILE_FAILED'
   | 'CLIENT_GONE'
+  | 'PACKAGE_MISSING'
   | 'PORT_TAKEN'
 
 /** An error with a stable `code`, the HTTP status it answers with, and a sentence for a person. The `cause` stays inside. */
@@ -80,6 +82,12 @@ export const missingToken = (variable: string) =>
   )
 export const factoryFailed = (agency: string, cause: unknown) =>
   new AgencyError('FACTORY_FAILED', 500, `The agency "${agency}" could not be made.`, { cause })
+
+/** An optional package is asked for and not there. */
+export const packageMissing = (what: string, name: string, cause: unknown) =>
+  new AgencyError('PACKAGE_MISSING', 500, `${what} needs the package ${name}. Install it: npm install ${name}`, {
+    cause,
+  })
 
 // ---- requests
 export const unknownAgent = (name: string, known: readonly string[]) =>

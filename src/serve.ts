@@ -13,15 +13,18 @@ export interface ServeOptions extends BuildOptions {
   host?: string
   /** Default 8000; 0 picks a free one. */
   port?: number
-  /** Print the start banner. Default true. */
+  /** Print the start banner. Default true, and false with a `logger`, whose lines it would disturb. */
   banner?: boolean
   /** Stop gracefully on SIGTERM and SIGINT, then end the process; a second signal ends it at once. Default true. */
   handleSignals?: boolean
 }
 
+/** A server that listens. */
 export interface RunningServer {
+  /** `http://localhost:<port>` where it listens on all interfaces. */
   readonly url: string
   readonly host: string
+  /** The one it got, where port 0 was asked for. */
   readonly port: number
   readonly app: FastifyInstance
   /** Refuses new work, lets running work finish within `limits.drainMs`, ends what is left, and stops listening. */
@@ -60,7 +63,7 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
   const url = `http://${name}:${bound}`
   warnWhenOpen(host, url, shell)
-  if (options.banner !== false) console.log(banner(url, shell))
+  if (options.banner ?? !options.logger) console.log(banner(url, shell))
   return { url, host, port: bound, app, close: () => app.close() }
 }
 
@@ -103,7 +106,7 @@ function warnWhenOpen(host: string, url: string, { token }: ShellOptions): void 
   console.warn(['', rule, ...lines, rule, ''].join('\n'))
 }
 
-function banner(url: string, { services: { agencies, tools }, token }: ShellOptions): string {
+function banner(url: string, { services: { agencies, tools }, token, playground }: ShellOptions): string {
   const lines = [`agency-swarm-js ${VERSION} is listening on ${url}`, '']
   for (const { path, preview } of agencies) {
     const models = new Set(preview.agents.map((agent) => describeModel(agent.model)))
@@ -117,7 +120,7 @@ function banner(url: string, { services: { agencies, tools }, token }: ShellOpti
       ? '  A bearer token is required.'
       : '  NO TOKEN IS SET: everyone who reaches this address may use it. Set APP_TOKEN to require one.',
   )
-  lines.push('', `  Docs: ${url}/docs`)
+  lines.push('', ...(playground ? [`  Playground: ${url}/`] : []), `  Docs: ${url}/docs`)
   const [first] = agencies
   if (first !== undefined) {
     const post = (endpoint: string) =>

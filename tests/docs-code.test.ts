@@ -1,84 +1,86 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { type Page, ROOT, readDoors, readPage, readPages, toModule } from './support/docs.ts'
+import { agrees, runPage, startDemoUpstream } from './support/docs-run.ts'
 
-const root = join(import.meta.dirname, '..')
-const documents = [
-  join(root, 'README.md'),
-  ...readdirSync(join(root, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => join(root, 'docs', name)),
-]
-
-/**
- * The TypeScript blocks of a document as one module. A block sees what those before it declare and may declare the same
- * names anew, so each is a scope inside the one before; imports stand at the top, each name once.
- */
-function toModule(markdown: string): { blocks: number; module: string } {
-  const names = new Map<string, Set<string>>()
-  const blocks = [...markdown.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) =>
-    code.replace(/^import \{([^}]*)\} from ('[^']+')\n/gm, (_, list: string, from: string) => {
-      const known = names.get(from) ?? new Set()
-      for (const name of list.split(',')) if (name.trim() !== '') known.add(name.trim())
-      names.set(from, known)
-      return ''
-    }),
-  )
-  const imports = [...names].map(([from, list]) => `import { ${[...list].join(', ')} } from ${from}`)
-  return {
-    blocks: blocks.length,
-    module: [...imports, ...blocks.map((code) => `{\n${code}`), '}'.repeat(blocks.length)].join('\n'),
-  }
-}
+const pages = readPages()
+const runnable = pages.filter((page) => page.blocks.some((block) => block.run))
+const typescript = ({ blocks }: Page) => blocks.filter((block) => block.language === 'ts').map((block) => block.code)
 
 /** What the compiler says of these modules, each importing the package by its name. */
 function compile(modules: { [file: string]: string }): string {
   const folder = mkdtempSync(join(tmpdir(), 'docs-code-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   for (const [file, text] of Object.entries(modules)) writeFileSync(join(folder, file), `${text}\nexport {}\n`)
   const config = {
-    extends: join(root, 'tsconfig.json'),
+    extends: join(ROOT, 'tsconfig.json'),
     compilerOptions: {
       types: ['node'],
-      typeRoots: [join(root, 'node_modules/@types')],
-      paths: {
-        'agency-swarm-js': [join(root, 'src/index.ts')],
-        'agency-swarm-js/fastify': [join(root, 'src/fastify.ts')],
-        'agency-swarm-js/client': [join(root, 'src/client/index.ts')],
-      },
+      typeRoots: [join(ROOT, 'node_modules/@types')],
+      paths: Object.fromEntries(Object.entries(readDoors()).map(([name, source]) => [name, [join(ROOT, source)]])),
     },
     include: [],
     files: Object.keys(modules),
   }
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
-  const { stdout, stderr } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', folder], { encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', folder], { encoding: 'utf8' })
   return `${stdout}${stderr}`
 }
 
-/** Two blocks, the second of which builds on the first. */
-const page = (second: string) =>
+const fenced = (info: string, code: string) => `\`\`\`${info}\n${code}\n\`\`\`\n`
+/** A page of two blocks, the second of which builds on the first. */
+const pageOf = (second: string) =>
   toModule(
-    `\`\`\`ts\nimport { Agent } from 'agency-swarm-js'\nconst a = new Agent({ name: 'A' })\n\`\`\`\n\`\`\`ts\n${second}\n\`\`\`\n`,
-  ).module
+    typescript(
+      readPage(
+        'page',
+        fenced('ts', "import { Agent } from 'agency-swarm-js'\nconst a = new Agent({ name: 'A' })") +
+          fenced('ts run', second),
+      ),
+    ),
+  )
 
 test('every TypeScript block of the documents compiles against the sources, and one that does not would be noticed', () => {
   const modules: { [file: string]: string } = {
-    'fine.ts': page(
+    'fine.ts': pageOf(
       "import { Agency, Agent } from 'agency-swarm-js'\nnew Agency(a)\nconst b = new Agent({ name: 'B' })",
     ),
-    'broken.ts': page("import { Agency } from 'agency-swarm-js'\nnew Agency(a, { user_context: {} })"),
+    'broken.ts': pageOf("import { Agency } from 'agency-swarm-js'\nnew Agency(a, { user_context: {} })"),
   }
-  for (const path of documents) {
-    const { blocks, module } = toModule(readFileSync(path, 'utf8'))
-    if (blocks > 0) modules[`${basename(path, '.md')}.ts`] = module
-  }
+  for (const page of pages) if (typescript(page).length > 0) modules[`${page.name}.ts`] = toModule(typescript(page))
   expect(Object.keys(modules)).toEqual(expect.arrayContaining(['README.ts', 'usage.ts', 'migrating-from-python.ts']))
   const said = compile(modules)
   const complaints = said.split('\n').filter((line) => line.includes('error TS'))
   expect(complaints.filter((line) => !line.includes('broken.ts'))).toEqual([])
   expect(said).toContain("'user_context' does not exist")
+})
+
+test.concurrent.for(runnable)(
+  'the code of $name runs and prints what the page says',
+  { timeout: 120_000 },
+  async (page, { expect }) => {
+    const upstream = await startDemoUpstream()
+    const run = await runPage(page, upstream.baseURL)
+    upstream.close()
+    expect(run.failure).toBe('')
+    for (const block of run.blocks) if (!agrees(block)) expect(block.printed, block.code).toBe(block.expected)
+  },
+)
+
+test('a page that fails, or prints something else than it says, would be noticed', { timeout: 120_000 }, async () => {
+  const text = fenced('ts run', 'const n = 1 + 1\nconsole.log("it is", n)') + fenced('text', 'it ... 2')
+  const wrong =
+    fenced('sh run', 'echo $((1 + 1))') + fenced('text', '3') + fenced('ts run', 'throw new Error("no " + n)')
+  const { failure, blocks } = await runPage(readPage('page', text + wrong), '')
+  expect(failure).toContain('no 2')
+  expect(blocks.map((block) => [block.printed, agrees(block)])).toEqual([
+    ['it is 2', true],
+    ['2', false],
+    ['', true],
+  ])
 })

@@ -18,12 +18,16 @@ import {
 import type { RunHooks } from './hooks.ts'
 import { AGENCY_MOVED } from './moved-options.ts'
 
+/** Gives a conversation: the flat list of all its messages, in the order of storing. */
 export type LoadThreads = () => StoredMessage[] | Promise<StoredMessage[]>
+/** Keeps a conversation: gets the flat list of all its messages. */
 export type SaveThreads = (messages: StoredMessage[]) => void | Promise<void>
 
+/** Options of `new Agency(entry, options)`; all may be left out. */
 export interface AgencyOptions {
   /** Shown in the metadata and used as the path when served. */
   name?: string
+  /** Who may talk to whom. Default: nobody. */
   communicationFlows?: readonly CommunicationFlow[]
   /** Put before every agent's own instructions. A path of an existing file is read. */
   sharedInstructions?: string
@@ -126,7 +130,11 @@ export class AgencyGraph {
     return [...this.#roles.keys()]
   }
 
-  /** @throws UNKNOWN_AGENT (422), naming the known ones */
+  /**
+   * What one agent can do here.
+   * @internal
+   * @throws UNKNOWN_AGENT (422), naming the known ones
+   */
   role(name: string): Role {
     const role = this.#roles.get(name)
     if (role === undefined) throw unknownAgent(name, this.agentNames)

@@ -22,6 +22,7 @@ export type Instructions = string | InstructionsFunction
 /** Taken from a method, so that the function may name its parameter by any subclass of Agent. */
 type InstructionsFunction = { make(context: AgencyContext, agent: Agent): string | Promise<string> }['make']
 
+/** Options of `new Agent(options)`. */
 export interface AgentOptions {
   /** Unique inside an agency. Required. */
   name: string
@@ -31,6 +32,7 @@ export interface AgentOptions {
   instructions?: Instructions
   /** A model name (`"gpt-5.4"`, `"demo"`), `chatCompletions(name)`, a Model object, or one of the OpenAI Agents SDK. */
   model?: ModelSpec | SdkModel
+  /** How the model is asked. Default: `{ truncation: 'auto' }`. */
   modelSettings?: ModelSettings
   /** Tools made by `tool()`, BaseTool classes, `webSearch()` and its siblings, or tools of the OpenAI Agents SDK. */
   tools?: readonly ToolLike[]
@@ -46,7 +48,9 @@ export interface AgentOptions {
   includeWebSearchSources?: boolean
   /** Structured output: the final answer has to fit this zod object. */
   outputType?: z.ZodType
+  /** Questions a page may offer before the first message; shown in the metadata. */
   conversationStarters?: readonly string[]
+  /** Answers a page may offer; shown in the metadata. */
   quickReplies?: readonly string[]
   /** Told to this agent when a conversation is handed to it; a default sentence otherwise. */
   handoffReminder?: string
@@ -60,6 +64,7 @@ export interface AgentOptions {
   raiseInputGuardrailError?: boolean
   /** Notes for the model that are never stored: one, or a list. */
   systemReminders?: SystemReminder | readonly SystemReminder[]
+  /** Listeners of this agent's part of every run. */
   hooks?: RunHooks
 }
 
@@ -154,7 +159,10 @@ export class Agent {
     this.#change('tools', value)
     this.#tools = readTools(value)
   }
-  /** Where further tools come from while it runs. */
+  /**
+   * Where further tools come from while it runs.
+   * @internal
+   */
   get mcpSources(): readonly McpSource[] {
     return this.#mcpSources
   }
@@ -218,10 +226,14 @@ export class Agent {
     return new Chain<Agent>([this, agent])
   }
 
-  /** From now on the agent is shared by requests and cannot change. Called by the first run. */
+  /**
+   * From now on the agent is shared by requests and cannot change. Called by the first run.
+   * @internal
+   */
   freeze(): void {
     this.#frozen = true
   }
+  /** True once it has run. */
   get frozen(): boolean {
     return this.#frozen
   }

@@ -20,6 +20,7 @@ export type ToolUseBehavior =
   | { stopAtToolNames: readonly string[] }
   | ((context: AgencyContext, results: readonly ToolResult[]) => ToolUseVerdict | Promise<ToolUseVerdict>)
 
+/** Whether the run ends after a turn's tools, and with what as its answer. */
 export interface ToolUseVerdict {
   isFinalOutput: boolean
   finalOutput?: unknown

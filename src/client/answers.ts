@@ -2,6 +2,7 @@ import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import type { AgencyRequestBody, CancelRequest } from '../wire/requests.ts'
 
+/** How a run is stopped: at once, or when its turn is finished. */
 export type CancelMode = NonNullable<CancelRequest['cancel_mode']>
 
 /** The body of a request, in the wire's names (docs/wire.md, "Requests"); the server's own schema says what fits. */
@@ -69,6 +70,7 @@ interface Placed {
   position: { x: number; y: number }
 }
 
+/** An agent in the graph. */
 export interface AgentNode extends Placed {
   type: 'agent'
   data: {
@@ -86,11 +88,13 @@ export interface AgentNode extends Placed {
   }
 }
 
+/** A tool in the graph, beside the agent it belongs to. */
 export interface ToolNode extends Placed {
   type: 'tool'
   data: { label: string; description: string; type: string; parentAgent: string }
 }
 
+/** A line between two nodes, by their ids. */
 export interface GraphEdge {
   id: string
   source: string

@@ -5,6 +5,7 @@ import { ClientError } from './error.ts'
 import { type CallOptions, type ClientOptions, connect } from './http.ts'
 import { RunStream, type StreamOptions } from './stream.ts'
 
+/** One server. Every method that asks it rejects with a ClientError. */
 export interface Client {
   /** One agency of the server, by its name in `serve({ agencies })`. No request is made. */
   agency(name: string): AgencyClient
@@ -30,11 +31,13 @@ export interface AgencyClient {
   conversation(options?: ConversationOptions): Conversation
 }
 
+/** One standalone tool of a server. */
 export interface ToolClient {
   /** Runs the tool with its arguments and gives what it returned. */
   run<Output = unknown>(input?: { [name: string]: unknown }, options?: CallOptions): Promise<Output>
 }
 
+/** A line of a request's log. */
 export interface LogLine {
   message: string
   details: { timestamp: string; level: string; [key: string]: unknown }

@@ -7,9 +7,11 @@ import type { RunStream, StreamOptions } from './stream.ts'
 /** What every turn of a conversation says; a turn's own request wins. */
 export type ConversationDefaults = Omit<RequestBody, 'message' | 'chat_history' | 'file_ids' | 'file_urls'>
 
+/** Options of `conversation()`; all may be left out. */
 export interface ConversationOptions {
   /** The conversation so far: what `JSON.stringify(conversation)` wrote, parsed. It goes on with the agent that spoke last. */
   history?: readonly StoredMessage[]
+  /** What every turn says. */
   defaults?: ConversationDefaults
 }
 

@@ -1,5 +1,6 @@
 import { ClientError, interruption, refusal } from './error.ts'
 
+/** Options of `createClient`. */
 export interface ClientOptions {
   /** Where the server is, with its prefix if it has one: `http://localhost:8000`, `/ai`. */
   baseUrl: string

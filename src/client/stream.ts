@@ -6,6 +6,7 @@ import { createEventReader, type Frame, type StreamEvent } from './events.ts'
 import type { Call, CallOptions, Connection } from './http.ts'
 import { createTextReader } from './text.ts'
 
+/** Options of `stream`. */
 export interface StreamOptions extends CallOptions {
   /** Called with every server-sent event as it came, for inspectors and logs. */
   onFrame?: (frame: Frame) => void

@@ -18,7 +18,8 @@ const STOP_WORDS = new Set(
 
 /**
  * What the demo model says to a Responses request: a text, or the calls it makes. Deterministic: chosen by the words of
- * the user's last message and the schemas of the tools. At most one round of calls per message, so it always ends.
+ * the user's last message and the schemas of the tools. At most one round of calls per message, so it always ends. What the
+ * system says last, as output guardrails do, is repeated in the next try.
  * @param describeFile what is known of a stored file
  */
 export function chooseAnswer(
@@ -32,6 +33,7 @@ export function chooseAnswer(
   const after = input.slice(lastUser + 1)
   const outputs = after.filter((item) => item.type === 'function_call_output')
   const handedOver = outputs.findLast((item) => /^\{"assistant":/.test(String(item.output)))
+  const guidance = after.at(-1)?.role === 'system' ? textOf(after.at(-1)) : ''
   if (outputs.length === 0) {
     const calls = chooseCalls(message, tools(request))
     if (calls.length > 0) return calls
@@ -48,16 +50,17 @@ export function chooseAnswer(
     if (calls.length > 0 && calls.every((call) => !called.has(call.name))) return calls
   }
   const answers = outputs.filter((item) => item !== handedOver)
-  if (answers.length > 0) return `${MARK} ${answers.map((item) => toolSentence(item, after)).join(' ')} ${WAY_OUT}`
+  const opened = guidance === '' ? MARK : `${MARK} I was told "${guidance}" and try again.`
+  if (answers.length > 0) return `${opened} ${answers.map((item) => toolSentence(item, after)).join(' ')} ${WAY_OUT}`
   const opening = [
     fileSentence(request, input[lastUser], describeFile),
     firstSentence(String(request.instructions ?? '')),
   ]
     .filter((sentence) => sentence !== '')
     .join(' ')
-  if (handedOver !== undefined) return `${MARK} I have taken over. ${opening} You wrote: "${message}". ${WAY_OUT}`
-  if (/\b(long|story|essay|detailed)\b/i.test(message)) return `${MARK} ${story(message)} ${WAY_OUT}`
-  return `${MARK} You wrote: "${message}". ${opening} ${WAY_OUT}`.replace(/ +/g, ' ')
+  if (handedOver !== undefined) return `${opened} I have taken over. ${opening} You wrote: "${message}". ${WAY_OUT}`
+  if (/\b(long|story|essay|detailed)\b/i.test(message)) return `${opened} ${story(message)} ${WAY_OUT}`
+  return `${opened} You wrote: "${message}". ${opening} ${WAY_OUT}`.replace(/ +/g, ' ')
 }
 
 const tools = (request: JsonObject): JsonObject[] =>

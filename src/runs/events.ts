@@ -1,5 +1,4 @@
 import type { ResponseEvent } from '../models/model.ts'
-import type { ItemName } from '../wire/events.ts'
 import type { InputItem } from '../wire/message.ts'
 
 /** Whose event it is. One object per `agent_run_id`, so that readers can cache what they derive from it. */
@@ -10,6 +9,14 @@ export interface Speaker {
   readonly agentRunId: string
   readonly parentRunId: string | undefined
 }
+
+export type ItemName =
+  | 'reasoning_item_created'
+  | 'tool_called'
+  | 'message_output_created'
+  | 'tool_output'
+  | 'handoff_requested'
+  | 'handoff_occured'
 
 /** What a run tells while it goes on. */
 export type RunEvent =

@@ -37,7 +37,10 @@ export function createApp(options: ShellOptions): FastifyInstance {
     return methods.get(base === undefined ? decode(written, decodeURI) : [base, ...rest].join('/'))
   }
   // Before the body is read: nobody makes the server read what no route wants.
-  app.addHook('onRequest', async (request, reply) => (request.is404 ? notFound(methodsOf, request, reply) : undefined))
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) notFound(methodsOf, request, reply)
+    else done()
+  })
   app.setNotFoundHandler((request, reply) => notFound(methodsOf, request, reply))
   return app
 }

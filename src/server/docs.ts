@@ -1,22 +1,15 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import type { Services } from '../services.ts'
+import type { JsonObject } from '../wire/json.ts'
 import { sendJson } from './error-handler.ts'
-import { describeApi } from './openapi.ts'
-import type { RateLimitOptions } from './rate-limit.ts'
+import { assetHeaders, pageHeaders } from './pages.ts'
 
 const ASSETS = new URL('../../assets/docs/', import.meta.url)
-const TYPES = { js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8' }
-
-/** The pages load nothing from elsewhere and may be framed by nobody. Both renderers write inline styles; Redoc's search is a worker. */
-const PAGE_HEADERS = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-}
+/** Both renderers write inline styles; Redoc's search is a worker. */
+const PAGE_HEADERS = pageHeaders(
+  "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:",
+)
 
 const page = (title: string, folder: string, styles: readonly string[], scripts: readonly string[]) => `<!doctype html>
 <html lang="en">
@@ -34,18 +27,11 @@ ${scripts.map((file) => `<script src="${folder}/${file}"></script>`).join('\n')}
 </html>
 `
 
-export interface DocsOptions {
-  services: Services
-  /** The address in the OpenAPI document; undefined: the one the reader used. */
-  serverUrl: string | undefined
-  token: string | undefined
-  /** Undefined: callers may ask as often as they like. */
-  rateLimit: RateLimitOptions | undefined
-}
-
-/** `/openapi.json`, `/docs` (Swagger UI) and `/redoc`, from files of this package; addresses are relative, for prefixes. */
-export function registerDocs(app: FastifyInstance, { services, serverUrl, token, rateLimit }: DocsOptions): void {
-  const document = describeApi(services, '/', { token: token !== undefined, rateLimit: rateLimit !== undefined })
+/**
+ * `/openapi.json`, `/docs` (Swagger UI) and `/redoc`, from files of this package; addresses are relative, for prefixes.
+ * `serverUrl` undefined: the address that the reader used.
+ */
+export function registerDocs(app: FastifyInstance, document: JsonObject, serverUrl: string | undefined): void {
   app.get('/openapi.json', async (request, reply) => {
     const url = serverUrl ?? `${request.protocol}://${request.host}${app.prefix}`
     return sendJson(reply, 200, { ...document, servers: [{ url }] })
@@ -63,12 +49,5 @@ export function registerDocs(app: FastifyInstance, { services, serverUrl, token,
 async function sendAsset(reply: FastifyReply, file: string) {
   const url = new URL(file, ASSETS)
   const { size } = await stat(url)
-  return reply
-    .headers({
-      'content-type': TYPES[file.endsWith('.css') ? 'css' : 'js'],
-      'content-length': size,
-      'cache-control': 'public, max-age=3600',
-      'x-content-type-options': 'nosniff',
-    })
-    .send(createReadStream(url))
+  return reply.headers({ ...assetHeaders(file, 'max-age=3600'), 'content-length': size }).send(createReadStream(url))
 }

@@ -19,8 +19,14 @@ import type { JsonObject } from '../wire/json.ts'
 import { requestSchemas } from '../wire/requests.ts'
 import { agencyResponse, cancelResponse, health, logLine, metadata } from '../wire/responses.ts'
 
-/** The OpenAPI 3.1 document of a server; `url` is its own address. */
-export function describeApi({ agencies, tools, requestLog, agui }: Services, url: string, gate: Gate): JsonObject {
+/** What stands before operations that everybody may call. */
+export const OPEN: Gate = { token: false, rateLimit: false }
+
+/** The OpenAPI 3.1 document of a server, without its address; `metricsGate` undefined: there are no metrics. */
+export function describeApi(
+  { agencies, tools, requestLog, agui }: Services,
+  { gate, metricsGate }: { gate: Gate; metricsGate: Gate | undefined },
+): JsonObject {
   const parts = emptyParts(gate)
   const streamed = agui ? [aguiRequestSchema, ...aguiStreamSchemas] : streamSchemas
   const ours = [...requestSchemas, agencyResponse, ...streamed, cancelResponse, metadata, logLine, health]
@@ -37,11 +43,16 @@ export function describeApi({ agencies, tools, requestLog, agui }: Services, url
     addOperation(parts, '/get_logs', 'post', { operationId: addUnique(ids, 'get_logs'), ...LOG_BY_BODY })
     addOperation(parts, '/get_logs', 'get', { operationId: addUnique(ids, 'get_logs_by_query'), ...LOG_BY_QUERY })
   }
-  const open = { ...parts, gate: { token: false, rateLimit: false } }
+  const open = { ...parts, gate: OPEN }
+  if (metricsGate !== undefined)
+    addOperation({ ...parts, gate: metricsGate }, '/metrics', 'get', {
+      operationId: addUnique(ids, 'metrics'),
+      ...METRICS,
+    })
   addOperation(open, '/healthz', 'get', { operationId: addUnique(ids, 'healthz'), ...ALIVE })
   addOperation(open, '/readyz', 'get', { operationId: addUnique(ids, 'readyz'), ...READY })
   const info = { title: 'agency-swarm-js', version: VERSION, description: DESCRIPTION }
-  return toDocument(info, url, describeTools(tools, parts))
+  return toDocument(info, '/', describeTools(tools, parts))
 }
 
 const DESCRIPTION = `Agencies and tools over HTTP.
@@ -154,6 +165,11 @@ const LOG_BY_QUERY: Operation = {
   responses: LOG_RESPONSES,
 }
 
+const METRICS: Operation = {
+  tags: ['Health'],
+  summary: 'Metrics as Prometheus scrapes them',
+  responses: { 200: { description: 'All of them.', content: { 'text/plain': { schema: { type: 'string' } } } } },
+}
 const ALIVE: Operation = {
   tags: ['Health'],
   summary: 'Whether the process lives',

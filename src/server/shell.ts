@@ -1,22 +1,42 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { tooLarge } from '../errors.ts'
+import type { Services } from '../services.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import { createAuth } from './auth.ts'
 import { readBodies } from './body.ts'
 import { createCors } from './cors.ts'
-import { type DocsOptions, registerDocs } from './docs.ts'
+import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { limitIdle } from './event-stream.ts'
-import { limitRate } from './rate-limit.ts'
+import { describeApi, OPEN } from './openapi.ts'
+import { registerPlayground } from './playground.ts'
+import { limitRate, type RateLimitOptions } from './rate-limit.ts'
+import type { RequestLines } from './request-lines.ts'
 import { registerAgencies } from './routes/agency.ts'
 import { registerHealth } from './routes/health.ts'
 import { registerLogs } from './routes/logs.ts'
+import { registerMetrics } from './routes/metrics.ts'
 import { registerTools } from './routes/tools.ts'
 
-export interface ShellOptions extends DocsOptions {
+export interface ShellOptions {
+  services: Services
+  token: string | undefined
   corsOrigins: readonly string[]
   logError: (error: unknown) => void
   /** The docs pages ask for the token too. */
   protectDocs: boolean
+  /** The address in the OpenAPI document; undefined: the one the reader used. */
+  serverUrl: string | undefined
+  /** Serve the page to try the agencies. */
+  playground: boolean
+  /** Undefined: callers may ask as often as they like. */
+  rateLimit: RateLimitOptions | undefined
+  /** Served at `/metrics`. */
+  metrics: Metrics | undefined
+  /** They need no token. */
+  metricsOpen: boolean
+  /** Set where requests are logged. */
+  lines: RequestLines | undefined
 }
 
 /**
@@ -24,17 +44,22 @@ export interface ShellOptions extends DocsOptions {
  * All of it stays inside `scope`.
  */
 export function registerShell(scope: FastifyInstance, options: ShellOptions): void {
-  const { services, rateLimit } = options
+  const { metrics, lines, services, rateLimit } = options
   const { limits } = services
+  const gate = { token: options.token !== undefined, rateLimit: rateLimit !== undefined }
+  const metricsGate = options.metricsOpen ? OPEN : gate
+  const document = describeApi(services, { gate, metricsGate: metrics === undefined ? undefined : metricsGate })
+  lines?.watch(scope)
   scope.addHook('onRequest', createCors(options.corsOrigins))
-  scope.addHook('onRequest', async ({ raw }) => {
-    if ((raw.url ?? '').length > limits.urlBytes) throw tooLarge(414, 'address', limits.urlBytes)
-  })
-  scope.addHook('onSend', async (request, reply) => {
+  scope.addHook('onRequest', ({ raw }, _reply, done) =>
+    done((raw.url ?? '').length > limits.urlBytes ? tooLarge(414, 'address', limits.urlBytes) : undefined),
+  )
+  scope.addHook('onSend', (request, reply, payload, done) => {
     if (hasUnreadBody(request)) reply.header('connection', 'close') // what is left of it is not waited for
     limitIdle(reply, limits.idleTimeoutMs)
+    done(null, payload)
   })
-  scope.setErrorHandler(createErrorHandler(services.redact, options.logError))
+  scope.setErrorHandler(createErrorHandler(services.redact, options.logError, services.telemetry))
   readBodies(scope, limits)
   registerHealth(scope, services)
   scope.register(async (api) => {
@@ -44,9 +69,12 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
     registerAgencies(api, services)
     registerTools(api, services)
     if (services.requestLog !== undefined) registerLogs(api, services.requestLog)
-    if (options.protectDocs) registerDocs(api, options)
+    if (metrics !== undefined && !options.metricsOpen) registerMetrics(api, metrics)
+    if (options.protectDocs) registerDocs(api, document, options.serverUrl)
   })
-  if (!options.protectDocs) registerDocs(scope, options)
+  if (metrics !== undefined && options.metricsOpen) registerMetrics(scope, metrics)
+  if (!options.protectDocs) registerDocs(scope, document, options.serverUrl)
+  if (options.playground) registerPlayground(scope)
 }
 
 const hasUnreadBody = ({ raw, headers }: FastifyRequest) =>

@@ -6,6 +6,7 @@ import { createCheck } from './check.ts'
 import { isStandardSchema, type StandardSchema, standardToJsonSchema } from './standard-schema.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
 
+/** What `tool()` makes a tool of. */
 export interface ToolDefinition<Input, Output = unknown> {
   /** Letters, digits, `_` and `-`, at most 64. */
   name: string
@@ -24,6 +25,7 @@ export interface ToolDefinition<Input, Output = unknown> {
   oneCallAtATime?: boolean
   /** Whether the agent may use it, asked before every model call. Default: always. */
   isEnabled?: FunctionTool['isEnabled']
+  /** Gets checked arguments; what it returns is the answer to the model, what it throws becomes a text for it. */
   execute(input: Input, context: ToolContext): NoInfer<Output> | Promise<NoInfer<Output>>
 }
 

@@ -7,6 +7,7 @@ import type { FunctionTool, HostedTool } from './tool.ts'
 export const FILE_SEARCH_RESULTS = 'file_search_call.results'
 export const WEB_SEARCH_SOURCES = 'web_search_call.action.sources'
 
+/** Options of `webSearch`; what is not listed is sent on as it is. */
 export interface WebSearchOptions {
   /** Where the user is, for results nearby. */
   userLocation?: { city?: string; country?: string; region?: string; timezone?: string }
@@ -18,6 +19,7 @@ export interface WebSearchOptions {
   [more: string]: unknown
 }
 
+/** Options of `fileSearch`; what is not listed is sent on as it is. */
 export interface FileSearchOptions {
   /** At least one. */
   vectorStoreIds: string | readonly string[]
@@ -29,6 +31,7 @@ export interface FileSearchOptions {
   [more: string]: unknown
 }
 
+/** Options of `codeInterpreter`; what is not listed is sent on as it is. */
 export interface CodeInterpreterOptions {
   /** Default: a container of its own for each run, without files. */
   container?: string | { type: 'auto'; fileIds?: string[]; memoryLimit?: string }
@@ -37,6 +40,7 @@ export interface CodeInterpreterOptions {
   [more: string]: unknown
 }
 
+/** Options of `imageGeneration`; what is not listed is sent on as it is. */
 export interface ImageGenerationOptions {
   model?: string
   size?: string
@@ -47,7 +51,7 @@ export interface ImageGenerationOptions {
   [more: string]: unknown
 }
 
-/** One of `serverUrl` and `connectorId` is required. */
+/** Options of `hostedMcp`. One of `serverUrl` and `connectorId` is required. */
 export interface HostedMcpOptions {
   /** What the server is called in calls and in the metadata. */
   serverLabel: string

@@ -167,6 +167,7 @@ function moveRefs(value: unknown, names: ReadonlyMap<string, string>): unknown {
   )
 }
 
+/** Options of `toolFactory.getOpenApiSchema`. */
 export interface OpenApiOptions {
   /** Where the tools are served, such as `https://tools.example.com`. */
   url: string
@@ -175,6 +176,7 @@ export interface OpenApiOptions {
   description?: string
 }
 
+/** What can be made of tools beside agents. */
 export const toolFactory = {
   /**
    * The OpenAPI 3.1 document of standalone tools as a JSON string with two spaces of indent: `POST /tool/<name>` for

@@ -59,8 +59,6 @@ const runItemEvent = z
     description:
       'Something is complete: a message, a call, its output, a handoff. Guidance of an input guardrail has no speaker.',
   })
-/** What can be complete. */
-export type ItemName = z.infer<typeof runItemEvent>['name']
 const errorEvent = z
   .object({ type: z.literal('error'), content: z.string(), ...maybeSpeaker })
   .meta({ id: 'ErrorEvent', description: 'A run failed; of a sub-agent the sender goes on.' })

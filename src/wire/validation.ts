@@ -1,6 +1,16 @@
 import { z } from 'zod'
 
-const validationDetail = z
+/** One entry of FastAPI's 422 body. */
+export interface ValidationDetail {
+  type: string
+  loc: (string | number)[]
+  msg: string
+  input: unknown
+  ctx?: { [key: string]: unknown }
+}
+
+/** The same for the OpenAPI document; tests/types holds schema and type together. */
+export const validationDetail = z
   .object({
     type: z.string().describe('What is wrong, such as missing or string_type.'),
     loc: z.array(z.union([z.string(), z.int()])).describe('Where it is wrong, such as body, message.'),
@@ -9,8 +19,6 @@ const validationDetail = z
     ctx: z.record(z.string(), z.unknown()).exactOptional(),
   })
   .meta({ id: 'ValidationError' })
-/** One entry of FastAPI's 422 body. */
-export type ValidationDetail = z.infer<typeof validationDetail>
 export const validationError = z.object({ detail: z.array(validationDetail) }).meta({ id: 'HTTPValidationError' })
 
 type Loc = readonly (string | number)[]

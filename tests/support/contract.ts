@@ -53,8 +53,8 @@ export class Contract {
     const problem = (what: string) => `${method} ${path} ${status}: ${what}`
     const known = this.#paths.get(keyOf(path))
     if (known === undefined) {
-      const expected = /^\/(docs|redoc|openapi\.json)(\/|$)/.test(path)
-        ? [200, 307, 401, 404, 405, 414, 429]
+      const expected = /^\/$|^\/(docs|redoc|openapi\.json|playground)(\/|$)/.test(path)
+        ? [200, 304, 307, 401, 404, 405, 414, 429]
         : [307, 404, 414]
       return preflight || expected.includes(status) ? undefined : problem('the path is not documented')
     }

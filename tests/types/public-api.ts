@@ -16,12 +16,17 @@ import {
   type Model,
   responses,
   SendMessage,
+  type StoredMessage,
   serve,
   tool,
   toolFactory,
+  type Usage,
   webSearch,
 } from '../../src/index.ts'
 import type { toPrompt } from '../../src/models/ai-sdk-prompt.ts'
+import { createMetrics, openTelemetry } from '../../src/otel.ts'
+import type { storedMessage, usage } from '../../src/wire/message.ts'
+import type { ValidationDetail, validationDetail } from '../../src/wire/validation.ts'
 
 const add = tool({
   name: 'add',
@@ -149,3 +154,20 @@ export const custom: Model = {
 type Claude = ReturnType<ReturnType<typeof createAnthropic>>
 /** The prompts written for AI SDK models are what those take. */
 export const prompt = (ours: ReturnType<typeof toPrompt>): Parameters<Claude['doStream']>[0]['prompt'] => ours
+const metrics = createMetrics()
+const listened = { agencies: { team: new Agency(ceo) }, telemetry: [openTelemetry(), metrics], metrics }
+void serve({ ...listened, logger: true })
+void serve({ ...listened, logger: { info() {}, warn() {}, error() {} } })
+// @ts-expect-error a logger has to be able to tell errors
+void serve({ ...listened, logger: { info() {} } })
+// @ts-expect-error where traces go is one of three words
+openTelemetry({ propagateTo: 'all' })
+
+// What the OpenAPI document is made of and what the types say is the same, down to the names of what may be missing.
+type Named<T> = keyof { [Key in keyof T as string extends Key ? never : number extends Key ? never : Key]: true }
+type Same<A, B> = [A, Named<A>] extends [B, Named<B>] ? ([B, Named<B>] extends [A, Named<A>] ? true : false) : false
+true satisfies Same<z.infer<typeof usage>, Usage>
+true satisfies Same<z.infer<typeof storedMessage>, StoredMessage>
+true satisfies Same<Required<z.infer<typeof validationDetail>>, Required<ValidationDetail>>
+// @ts-expect-error a field that only one of them has
+true satisfies Same<z.infer<typeof usage>, Usage & { more?: number }>
