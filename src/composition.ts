@@ -11,7 +11,7 @@ import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
 import { asFunctionTool, type ToolClass } from './tools/base-tool.ts'
 import type { FunctionTool } from './tools/tool.ts'
-import { createRedactor, type Redact, toLogLine, withoutPlaces } from './wire/redact.ts'
+import { createPlaceMask, createRedactor, type Redact, toLogLine } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
 export type AgencyFactory = (callbacks: AgencyCallbacks) => AgencyGraph | Promise<AgencyGraph>
@@ -89,8 +89,8 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const env = process.env
   const token = readToken(options)
   const mask = createRedactor(() => [token, env.OPENAI_API_KEY])
-  const folders = [process.cwd(), homedir()]
-  const redact = (text: string) => withoutPlaces(mask(text), folders)
+  const withoutPlaces = createPlaceMask([process.cwd(), homedir()])
+  const redact = (text: string) => withoutPlaces(mask(text))
   const logError = (error: unknown, own: Redact = (text) => text) =>
     console.error(toLogLine(mask(own(describe(error)))))
   const tools = (options.tools ?? []).map(asFunctionTool)
@@ -134,13 +134,13 @@ export async function createServices(options: BuildOptions, more: readonly strin
       ? openLog(options.logsDir ?? 'activity-logs', limits, redact, logError)
       : undefined,
     redact,
+    logError,
     stopping: () => stopping,
   }
   const shell: ShellOptions = {
     services,
     token,
     corsOrigins: options.corsOrigins ?? ['*'],
-    logError,
     protectDocs: options.protectDocs ?? false,
     serverUrl: options.serverUrl,
     rateLimit: options.rateLimit,

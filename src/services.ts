@@ -40,6 +40,8 @@ export interface Services {
   /** Set when request logs are kept. */
   readonly requestLog: RequestLogs | undefined
   readonly redact: (text: string) => string
+  /** One line on stderr, secrets masked. */
+  readonly logError: (error: unknown) => void
   /** True once the server has begun to stop: new work is refused. */
   readonly stopping: () => boolean
 }

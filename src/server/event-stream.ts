@@ -1,7 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
-import { AgencyError, errorText } from '../errors.ts'
 import type { RunEvent } from '../runs/events.ts'
 import type { Run, RunSummary } from '../runs/hub.ts'
 import type { Services } from '../services.ts'
@@ -42,7 +41,12 @@ export interface StreamDialect {
 
 /** Answers with a run as an event stream; a client that leaves, or takes nothing for `idleTimeoutMs`, ends the run. */
 export async function writeStream(
-  { hub, heartbeatMs, limits: { idleTimeoutMs } }: Pick<Services, 'hub' | 'heartbeatMs' | 'limits'>,
+  {
+    hub,
+    heartbeatMs,
+    limits: { idleTimeoutMs },
+    logError,
+  }: Pick<Services, 'hub' | 'heartbeatMs' | 'limits' | 'logError'>,
   reply: FastifyReply,
   run: Run,
   dialect: StreamDialect,
@@ -67,7 +71,7 @@ export async function writeStream(
     writer.end(last)
   } catch (error) {
     hub.abandon(run.id)
-    reply.log.error(error instanceof AgencyError ? error : errorText(error))
+    logError(error)
     out.destroy()
   } finally {
     clearInterval(heartbeat)
