@@ -14,6 +14,7 @@ import { attachFiles, namesFiles } from './runs/attach-files.ts'
 import { namingProvider } from './runs/chat-name.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
 import { planRun, type RunPlan } from './runs/plan.ts'
+import { joinTelemetry, type Telemetry } from './runs/span.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
 import { loadConversation } from './threads/load.ts'
 import type { JsonObject } from './wire/json.ts'
@@ -45,6 +46,8 @@ export interface RunOptions {
   fileUrls?: { readonly [name: string]: string }
   /** Directories whose files `fileUrls` may name. Default none. */
   allowedLocalFileDirs?: readonly string[]
+  /** Who is told of this run: what `openTelemetry()` or `createMetrics()` of `agency-swarm-js/otel` gives, or several. */
+  telemetry?: Telemetry | readonly Telemetry[]
   /** Aborting it cancels the run at once. */
   signal?: AbortSignal
 }
@@ -158,6 +161,9 @@ export class Agency extends AgencyGraph {
       price: createPricer(options.prices, this.#warn),
       naming: options.generateChatName === true ? await namingProvider(this.#models(), clientConfig) : undefined,
       streaming,
+      telemetry: joinTelemetry([options.telemetry ?? []].flat(), (error) =>
+        this.#warn(`Telemetry failed; runs go on. (${errorText(error)})`),
+      ),
       maxTurns: options.maxTurns === undefined ? this.#limits().maxTurns : options.maxTurns,
     })
     const run = this.#runs().start(await withFiles(plan, options, this.#limits()), this)

@@ -17,10 +17,13 @@ import { keysIn } from './models/providers.ts'
 import { type Moved, refuseUnknown } from './options.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
+import { joinTelemetry, type Telemetry } from './runs/span.ts'
 import { checkRateLimit, type RateLimitOptions } from './server/rate-limit.ts'
+import { RequestLines } from './server/request-lines.ts'
 import { RequestLog } from './server/request-log.ts'
 import type { ShellOptions } from './server/shell.ts'
-import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
+import type { AgencyCallbacks, Logger, ServedAgency, Services } from './services.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 import { asFunctionTool, type ToolLike } from './tools/base-tool.ts'
 import { createRedactor, type Redact, toLogLine, withoutPlaces } from './wire/redact.ts'
 
@@ -63,6 +66,14 @@ export interface BuildOptions {
   exposeErrors?: boolean
   /** Called with every event of every run, for your own logging. What it throws is logged and changes nothing. */
   onEvent?: (event: RunEvent, run: { runId: string; agency: string | undefined }) => void
+  /** Who is told of every run, model call and tool call: what `openTelemetry()` of `agency-swarm-js/otel` gives, or several. Default: nobody. */
+  telemetry?: Telemetry | readonly Telemetry[]
+  /** Serve metrics for Prometheus at `/metrics`: true, or what `createMetrics()` of `agency-swarm-js/otel` gives. Default false. */
+  metrics?: boolean | Metrics
+  /** `/metrics` needs no token although one is set. Default false. */
+  metricsOpen?: boolean
+  /** A pino logger, or one of its shape, for requests, failures, start and stop; true for pino on stdout. Default: failures and warnings on the console. */
+  logger?: boolean | Logger
   /** The docs pages and the OpenAPI document need the token too. Default false. */
   protectDocs?: boolean
   /** The server's address in the OpenAPI document. Default: the address the document was asked for at. */
@@ -91,6 +102,10 @@ const OPTIONS = new Set<string>([
   'prices',
   'exposeErrors',
   'onEvent',
+  'telemetry',
+  'metrics',
+  'metricsOpen',
+  'logger',
   'enableLogging',
   'logsDir',
   'protectDocs',
@@ -116,8 +131,9 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const mask = createRedactor(() => [token, ...keysIn(env)])
   const folders = [process.cwd(), homedir()]
   const redact = (text: string) => withoutPlaces(mask(text), folders)
-  const logError = (error: unknown, own: Redact = (text) => text) =>
-    console.error(toLogLine(mask(own(describe(error)))))
+  const { logger, lines } = await readLogger(options.logger, mask)
+  const logError = (error: unknown, own: Redact = (text) => text, fields: object = {}) =>
+    logger.error(fields, toLogLine(mask(own(describe(error)))))
   const tools = (options.tools ?? []).map(asFunctionTool)
   const agencies = await Promise.all(
     Object.entries(options.agencies ?? {}).map(([name, value]) => readAgency(name, value)),
@@ -131,16 +147,17 @@ export async function createServices(options: BuildOptions, more: readonly strin
     'tools are',
     tools.map((tool) => tool.name),
   )
-  const log = (message: string, error: unknown, own?: Redact) => logError(new Error(message, { cause: error }), own)
+  const log = (message: string, error: unknown, own?: Redact, fields?: object) =>
+    logError(new Error(message, { cause: error }), own, fields)
   const hub = new Hub({
     limits,
     exposeErrors: options.exposeErrors ?? false,
     onEvent: options.onEvent,
     redact,
     log,
-    logFailure: (error, own) => log('A run failed.', error, own),
+    logFailure: (error, own, run) => log('A run failed.', error, own, run),
   })
-  const warn = (message: string) => console.warn(toLogLine(mask(message)))
+  const warn = (message: string) => logger.warn({}, toLogLine(mask(message)))
   const price = createPricer(options.prices, warnOnce(warn))
   const models = createModelEdge({
     env: { ...env },
@@ -158,6 +175,9 @@ export async function createServices(options: BuildOptions, more: readonly strin
     log,
     warn,
   })
+  const metrics = await readMetrics(options.metrics)
+  const listeners = [...[options.telemetry ?? []].flat(), ...(metrics === undefined ? [] : [metrics])]
+  const complain = warnOnce((text) => logger.error({}, text))
   let stopping = false
   const services: Services = {
     agencies,
@@ -174,6 +194,10 @@ export async function createServices(options: BuildOptions, more: readonly strin
       ? openLog(options.logsDir ?? 'activity-logs', limits, redact, logError)
       : undefined,
     redact,
+    telemetry: joinTelemetry(listeners, (error) =>
+      complain(redact(`Telemetry failed; runs go on. (${describe(error)})`)),
+    ),
+    noteRun: lines && ((request, note) => lines.noteRun(request, note)),
     stopping: () => stopping,
   }
   const shell: ShellOptions = {
@@ -184,6 +208,9 @@ export async function createServices(options: BuildOptions, more: readonly strin
     protectDocs: options.protectDocs ?? false,
     serverUrl: options.serverUrl,
     rateLimit: options.rateLimit,
+    metrics,
+    metricsOpen: options.metricsOpen ?? false,
+    lines,
   }
   /** Refuses new work, waits for the running, then ends what is left. */
   const drain = async () => {
@@ -191,7 +218,47 @@ export async function createServices(options: BuildOptions, more: readonly strin
     await Promise.all([files.stop(shuttingDown()), hub.drain(limits.drainMs)])
     await services.requestLog?.flush()
   }
-  return { shell, drain, close: () => models.close() }
+  const close = async () => {
+    if (options.metrics === true) metrics?.close()
+    await models.close()
+  }
+  return { shell, drain, close }
+}
+
+/** Failures and warnings; what else a logger gets would be noise on a terminal. */
+const consoleLogger: Logger = {
+  info: () => {},
+  warn: (_, message) => console.warn(message),
+  error: (_, message) => console.error(message),
+}
+
+async function readLogger(given: boolean | Logger | undefined, redact: (text: string) => string) {
+  if (given === undefined || given === false) return { logger: consoleLogger, lines: undefined }
+  const logger: Logger = given === true ? (await import('pino')).pino() : given
+  if (![logger.info, logger.warn, logger.error].every((method) => typeof method === 'function'))
+    throw invalidOption('logger has to be a pino logger, one with info, warn and error as it has them, or true.')
+  const calm = calmed(logger, redact)
+  return { logger: calm, lines: new RequestLines(calm, redact) }
+}
+
+/** A logger that throws must not decide over requests and runs. */
+function calmed(logger: Logger, redact: (text: string) => string): Logger {
+  const say = (level: keyof Logger) => (fields: object, message: string) => {
+    try {
+      logger[level](fields, message)
+    } catch (error) {
+      console.error(redact(`The logger failed: ${describe(error)}`))
+    }
+  }
+  return { info: say('info'), warn: say('warn'), error: say('error') }
+}
+
+async function readMetrics(given: boolean | Metrics | undefined): Promise<Metrics | undefined> {
+  if (given === undefined || given === false) return undefined
+  if (given === true) return (await import('./telemetry/metrics.ts')).createMetrics()
+  if (typeof given.text !== 'function' || typeof given.start !== 'function')
+    throw invalidOption("metrics has to be true, or what createMetrics() of 'agency-swarm-js/otel' gives.")
+  return given
 }
 
 const openLog = (folder: string, limits: Limits, redact: (text: string) => string, onError: (error: unknown) => void) =>
@@ -203,6 +270,11 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
   const { heartbeatMs = 1 } = options
   if (!(Number.isInteger(heartbeatMs) && heartbeatMs >= 1 && heartbeatMs <= MAX_MS))
     throw invalidOption(`heartbeatMs has to be a whole number of milliseconds from 1 to ${MAX_MS}, not ${heartbeatMs}.`)
+  for (const listener of [options.telemetry ?? []].flat())
+    if (typeof listener?.start !== 'function' || typeof listener.refused !== 'function')
+      throw invalidOption(
+        "telemetry has to be what openTelemetry() of 'agency-swarm-js/otel' gives, or a list of such.",
+      )
   if (options.serverUrl !== undefined && URL.parse(options.serverUrl) === null)
     throw invalidOption(
       `serverUrl is "${options.serverUrl}", which is no address such as "https://agents.example.com".`,

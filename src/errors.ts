@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'FACTORY_FAILED'
   | 'FILE_FAILED'
   | 'CLIENT_GONE'
+  | 'PACKAGE_MISSING'
   | 'PORT_TAKEN'
 
 /** An error with a stable `code`, the HTTP status it answers with, and a sentence for a person. The `cause` stays inside. */
@@ -81,6 +82,12 @@ export const missingToken = (variable: string) =>
   )
 export const factoryFailed = (agency: string, cause: unknown) =>
   new AgencyError('FACTORY_FAILED', 500, `The agency "${agency}" could not be made.`, { cause })
+
+/** An optional package is asked for and not there. */
+export const packageMissing = (what: string, name: string, cause: unknown) =>
+  new AgencyError('PACKAGE_MISSING', 500, `${what} needs the package ${name}. Install it: npm install ${name}`, {
+    cause,
+  })
 
 // ---- requests
 export const unknownAgent = (name: string, known: readonly string[]) =>

@@ -7,11 +7,14 @@ export type AgencySwarmPluginOptions = BuildOptions & { prefix?: string }
 
 /**
  * The same routes inside your Fastify app: `await app.register(agencySwarm, { prefix: '/ai', agencies })`.
- * Hooks, body parsing and error answers stay inside the plugin; running work is drained when your app closes.
+ * Hooks, body parsing and error answers stay inside the plugin; running work is drained when your app closes. With
+ * `logger: true` it writes to your app's log.
  * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, FACTORY_FAILED
  */
 export const agencySwarm: FastifyPluginAsync<AgencySwarmPluginOptions> = async (scope, { prefix: _, ...options }) => {
-  const { shell, drain, close } = await createServices(options)
+  const { shell, drain, close } = await createServices(
+    options.logger === true ? { ...options, logger: scope.log } : options,
+  )
   registerShell(scope, shell)
   // The hook answers preflights; in a guest they only reach it through a route.
   scope.options('/*', async (_request, reply) => reply.code(405).send())

@@ -13,7 +13,7 @@ export interface ServeOptions extends BuildOptions {
   host?: string
   /** Default 8000; 0 picks a free one. */
   port?: number
-  /** Print the start banner. Default true. */
+  /** Print the start banner. Default true, and false with a `logger`, whose lines it would disturb. */
   banner?: boolean
   /** Stop gracefully on SIGTERM and SIGINT, then end the process; a second signal ends it at once. Default true. */
   handleSignals?: boolean
@@ -63,7 +63,7 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
   const url = `http://${name}:${bound}`
   warnWhenOpen(host, url, shell)
-  if (options.banner !== false) console.log(banner(url, shell))
+  if (options.banner ?? !options.logger) console.log(banner(url, shell))
   return { url, host, port: bound, app, close: () => app.close() }
 }
 

@@ -3,7 +3,8 @@ import type { FileDesk } from './files/desk.ts'
 import type { Limits } from './limits.ts'
 import type { Pricer } from './models/prices.ts'
 import type { ModelEdge } from './models/provider.ts'
-import type { Hub } from './runs/hub.ts'
+import type { Hub, Run } from './runs/hub.ts'
+import type { Telemetry } from './runs/span.ts'
 import type { FunctionTool } from './tools/tool.ts'
 import type { StoredMessage } from './wire/message.ts'
 
@@ -30,6 +31,21 @@ export interface RequestLogs {
   flush(): Promise<void>
 }
 
+/** A pino logger, Fastify's `app.log`, or anything of their shape. */
+export interface Logger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** What an HTTP request was for, where it ran an agency. */
+export interface RunNote {
+  run: Run
+  agency: string
+  agent: string
+  streaming: boolean
+}
+
 /** The bundle every route and dialect is given. */
 export interface Services {
   readonly agencies: readonly ServedAgency[]
@@ -46,6 +62,10 @@ export interface Services {
   /** Set when request logs are kept. */
   readonly requestLog: RequestLogs | undefined
   readonly redact: (text: string) => string
+  /** Set while somebody listens. */
+  readonly telemetry: Telemetry | undefined
+  /** Tells the log line of a request what the request ran; set where requests are logged. */
+  readonly noteRun: ((request: object, note: RunNote) => void) | undefined
   /** True once the server has begun to stop: new work is refused. */
   readonly stopping: () => boolean
 }

@@ -259,7 +259,7 @@ test('the number of files is limited, and how many are fetched at once', async (
   const files = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`${index}.pdf`, `${host.origin}/a.pdf`]))
   expect(await refused(files(21))).toContain('20 files at most')
-  expect(await refused(files(5000))).toContain('20 files at most')
+  expect(await refused(files(1000))).toContain('20 files at most')
   expect(host.hits).toHaveLength(0)
   expect((await ask(files(20))).body.response).toBe('Read')
   expect(upstream.files.stored.size).toBe(20)
@@ -332,7 +332,7 @@ test('names never become paths, headers or other keys', async () => {
   expect(Object.keys(JSON.parse(note.split('\n').at(-1) ?? ''))).toEqual(Object.keys(body.file_ids_map))
   expect(note).toMatch(/^[\x20-\x7e\n]*$/)
   const odd = await post(`${server}/solo/get_response`, `{"message":"Hi","file_urls":{"__proto__":"${url}"}}`)
-  expect(await odd.text()).toMatch(/"response":"Read".*"file_ids_map":\{"__proto__":"file-\d+"\}/)
+  expect([odd.status, await odd.text()]).toEqual([422, expect.stringContaining('__proto__')])
 })
 
 /** A request whose client can hang up. */

@@ -22,6 +22,8 @@ export const isLanguageModel = (value: object): value is LanguageModel =>
 export interface AiSdkOptions {
   /** What the response is said to come from and priced as. */
   label: string
+  /** What telemetry calls the provider. Default: nothing. */
+  provider?: string
   /** The model of one call; `extraBody` is to be merged into what it sends. */
   open: (extraBody: JsonObject) => LanguageModel | Promise<LanguageModel>
   /** `client_config.model_settings_extra_args`. */
@@ -31,7 +33,7 @@ export interface AiSdkOptions {
 }
 
 /** A Model over a language model of the AI SDK: it speaks Responses events, synthesised from that model's parts. */
-export function aiSdkModel({ label, open, extraArgs, headers }: AiSdkOptions): Model {
+export function aiSdkModel({ label, provider, open, extraArgs, headers }: AiSdkOptions): Model {
   const prepare = async (request: TurnRequest, signal: AbortSignal) => {
     const { extraBody, ...settings } = toCallSettings(request, extraArgs)
     const model = await open(extraBody)
@@ -45,6 +47,7 @@ export function aiSdkModel({ label, open, extraArgs, headers }: AiSdkOptions): M
   }
   return {
     name: label,
+    ...(provider === undefined ? {} : { provider }),
     async *streamTurn(request, signal) {
       const { model, options, reader } = await prepare(request, signal)
       const { stream } = await withRetries(() => asked(model.doStream(options), signal), signal)

@@ -52,6 +52,8 @@ export interface ApiOptions {
   name: string
   /** What the response is said to come from and priced as. Default: `name`. */
   label?: string | undefined
+  /** What telemetry calls the provider. Default `openai`, as its conventions have it for everything that speaks this API. */
+  provider?: string
   /** `client_config.model_settings_extra_args`: merged into every body. */
   extraArgs?: JsonObject | undefined
   /** Sent with every call. */
@@ -72,7 +74,7 @@ export interface Api {
 
 /** A Model over the `openai` client, which keeps authentication and base URLs; retries are ours, bodies and parsing the API's. */
 export function apiModel(options: ApiOptions, api: Api): Model {
-  const { client, name, label = name, headers: ownHeaders, foreign = false } = options
+  const { client, name, label = name, provider = 'openai', headers: ownHeaders, foreign = false } = options
   const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
     try {
       const { extraHeaders } = request.settings
@@ -95,6 +97,7 @@ export function apiModel(options: ApiOptions, api: Api): Model {
   }
   return {
     name: label,
+    provider,
     runsHostedTools: api.runsHostedTools && !foreign,
     async *streamTurn(request, signal) {
       const stream = await withRetries(

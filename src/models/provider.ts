@@ -78,6 +78,14 @@ export function describeModel(spec: ModelSpec | undefined): string {
 /** More than a connection may take to be made. */
 const CONNECT_MS = 60_000
 
+/** What telemetry's conventions call a provider, where that is not its name here. */
+const TELEMETRY_NAMES: { readonly [provider: string]: string } = {
+  google: 'gcp.gemini',
+  gemini: 'gcp.gemini',
+  mistral: 'mistral_ai',
+  xai: 'x_ai',
+}
+
 /** What every provider shares. */
 interface Shared {
   options: ModelEdgeOptions
@@ -93,6 +101,7 @@ export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
   const connections = { keepAliveTimeout: 60_000, bodyTimeout, headersTimeout }
   const pool = once(async () => new (await import('undici')).Agent(connections))
   const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(connections))
+  const own = createFetch(pool, { trusted: true })
   const open = createFetch(pool)
   const guardedFetch = createFetch(guarded)
   // One for all requests: a demo's files are still there when the conversation goes on.
@@ -103,7 +112,7 @@ export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
   })
   const shared: Shared = {
     options,
-    fetch: (route) => (route.guarded ? guardedFetch : open),
+    fetch: (route) => (route.guarded ? guardedFetch : route.foreign ? open : own),
     demo,
     own: new WeakMap(),
   }
@@ -169,7 +178,7 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
   }
   const make = (route: Route, agentName: string): Model => {
     const { name, label, origin, quirks } = route
-    const common = { label, extraArgs, headers }
+    const common = { label, provider: TELEMETRY_NAMES[route.provider] ?? route.provider, extraArgs, headers }
     switch (route.api) {
       case 'responses':
         return responsesModel({ ...common, name, client: clientOf(route), foreign: route.foreign })
@@ -184,7 +193,7 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
   }
   const named = (spec: string | ApiModel | undefined, agentName: string): Model => {
     const chosen = config?.model ?? undefined
-    if ((chosen ?? spec) === 'demo') return responsesModel({ client: shared.demo, name: 'demo' })
+    if ((chosen ?? spec) === 'demo') return responsesModel({ client: shared.demo, name: 'demo', provider: 'demo' })
     const wanted = wantedOf(spec, chosen, agentName)
     const key = JSON.stringify([wanted.name, wanted.overChat, wanted.verbatim])
     const known = models.get(key)

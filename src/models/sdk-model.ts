@@ -40,6 +40,7 @@ export function fromSdkModel(given: SdkModel): Model {
     get name() {
       return name()
     },
+    ...(overResponses ? { provider: 'openai' } : {}),
     runsHostedTools: overResponses,
     async *streamTurn(request, signal) {
       const answer = new SdkAnswer({ model: name(), itemIds: request.itemIds })

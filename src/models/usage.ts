@@ -1,6 +1,6 @@
 import type { Usage } from '../wire/message.ts'
 import type { ResponseUsage, TurnRequest } from './model.ts'
-import type { Pricer } from './prices.ts'
+import type { Pricer, TokenCounts } from './prices.ts'
 
 /** What a provider reports is taken for a count only where it can be one. */
 const count = (value: unknown): number => (Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : 0)
@@ -22,11 +22,11 @@ export interface Billed {
   price: Pricer
 }
 
-/** The sum so far plus one response. Odd provider fields count as 0. */
-export function addResponse(sum: Usage, { model, usage, price }: Billed): Usage {
+/** The tokens of one response. Odd provider fields count as 0. */
+export function readTokens(usage: ResponseUsage | null | undefined): TokenCounts {
   const details = usage?.input_tokens_details
   const outputDetails = usage?.output_tokens_details
-  const tokens = {
+  return {
     input: count(usage?.input_tokens),
     output: count(usage?.output_tokens),
     cached: count(details?.cached_tokens),
@@ -35,6 +35,11 @@ export function addResponse(sum: Usage, { model, usage, price }: Billed): Usage 
     audioInput: count(details?.audio_tokens),
     audioOutput: count(outputDetails?.audio_tokens),
   }
+}
+
+/** The sum so far plus one response. */
+export function addResponse(sum: Usage, { model, usage, price }: Billed): Usage {
+  const tokens = readTokens(usage)
   const reasoning = (sum.reasoning_tokens ?? 0) + tokens.reasoning
   const audio = (sum.audio_tokens ?? 0) + tokens.audioInput + tokens.audioOutput
   return {

@@ -1,4 +1,5 @@
 import type { Agent, Dispatcher } from 'undici'
+import { traceHeaders } from './trace-headers.ts'
 
 /** Unread bytes beyond which the network read pauses, and the largest piece handed out at once. */
 const WINDOW_BYTES = 65_536
@@ -8,8 +9,9 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 /**
  * A `fetch` for the `openai` client over undici's callbacks: no web streams, bytes handed out as they arrive, the
  * socket paused while nobody reads and destroyed at once on abort.
+ * @param trusted the operator vouches for the addresses, so that a trace may go on there
  */
-export function createFetch(agent: () => Promise<Agent>) {
+export function createFetch(agent: () => Promise<Agent>, { trusted = false } = {}) {
   return async (url: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const { origin, pathname, search } = new URL(String(url))
     const dispatcher = await agent()
@@ -17,7 +19,7 @@ export function createFetch(agent: () => Promise<Agent>) {
       origin,
       path: pathname + search,
       method: (init.method ?? 'GET') as Dispatcher.HttpMethod,
-      headers: toRecord(init.headers),
+      headers: { ...traceHeaders(trusted), ...toRecord(init.headers) },
       body: (init.body ?? null) as string | Uint8Array | null,
     }
     init.signal?.throwIfAborted()

@@ -1,4 +1,5 @@
 import type { SendRoute } from '../agency/agency.ts'
+import type { ToolCall } from '../agency/hooks.ts'
 import { AgencyError, depthLimit, guidanceOf } from '../errors.ts'
 import type { ToolOutput } from '../tools/output.ts'
 import { runTool } from '../tools/run.ts'
@@ -9,6 +10,7 @@ import {
   type Ask,
   BYTES_PER_EVENT,
   type Conversation,
+  endingOf,
   notify,
   progressOf,
   type RunState,
@@ -16,22 +18,57 @@ import {
   toolNamed,
 } from './conversation.ts'
 import type { Speaker } from './events.ts'
+import { type Ending, inside, type Span } from './span.ts'
 
 /** Holds one more conversation of the same run and gives its final output. */
 export type Converse = (ask: Ask) => Promise<unknown>
+
+/** One call of a tool, under way. */
+interface Call {
+  run: RunState
+  conversation: Conversation
+  seen: ToolCall
+  converse: Converse
+  span: Span<'tool'> | undefined
+  /** Notes for listeners what went wrong, although the run goes on: the model is told in words. */
+  note: (error: unknown) => void
+}
 
 /** One call -> what the model reads. Rejects only when the whole run has to end. */
 export async function answerCall(
   run: RunState,
   conversation: Conversation,
-  call: InputItem,
+  item: InputItem,
   converse: Converse,
 ): Promise<ToolOutput> {
+  const seen = { name: String(item.name), callId: String(item.call_id), argumentsJson: textOf(item.arguments) }
+  const agent = conversation.who.agent
+  const span = conversation.span?.child('tool', { call: seen, tool: toolNamed(conversation, seen.name), agent })
+  let ending: Ending = {}
+  const note = (error: unknown) => {
+    ending = endingOf(run, error)
+  }
+  try {
+    const output = await inside(span, () => admit({ run, conversation, seen, converse, span, note }))
+    span?.end({ ...ending, output })
+    return output
+  } catch (error) {
+    span?.end(endingOf(run, error))
+    throw error
+  }
+}
+
+/** Arguments that are no text are none. */
+const textOf = (value: unknown) => (typeof value === 'string' ? value : '')
+
+/** A tool that has to be called alone lets no other call of its agent run beside it. */
+async function admit(call: Call): Promise<ToolOutput> {
+  const { run, conversation, seen } = call
   const progress = progressOf(conversation)
   progress.toolCalls++
   progress.usedTools = true
   const { role } = conversation
-  const name = String(call.name)
+  const { name } = seen
   const lane = run.lanes.get(role.agent.name) ?? { running: 0, alone: undefined }
   if (lane.alone !== undefined)
     return `Error: the tool "${lane.alone}" is running and lets no other call run beside it. Call again when it has answered.`
@@ -42,55 +79,40 @@ export async function answerCall(
   lane.running++
   if (alone) lane.alone = name
   try {
-    return await perform(run, conversation, call, converse)
+    return await perform(call)
   } finally {
     lane.running--
     if (alone) lane.alone = undefined
   }
 }
 
-async function perform(
-  run: RunState,
-  conversation: Conversation,
-  call: InputItem,
-  converse: Converse,
-): Promise<ToolOutput> {
-  const seen = { name: String(call.name), callId: String(call.call_id), argumentsJson: String(call.arguments ?? '') }
+async function perform(call: Call): Promise<ToolOutput> {
+  const { run, conversation, seen } = call
   await notify(run, conversation, 'onToolStart', seen)
-  const output = await answer(run, conversation, call, converse)
+  const output = await answer(call)
   await notify(run, conversation, 'onToolEnd', seen, output)
   return output
 }
 
-async function answer(
-  run: RunState,
-  conversation: Conversation,
-  call: InputItem,
-  converse: Converse,
-): Promise<ToolOutput> {
+async function answer(call: Call): Promise<ToolOutput> {
+  const { run, conversation, seen, note } = call
   const { role } = conversation
-  const name = String(call.name)
-  const args = typeof call.arguments === 'string' ? call.arguments : ''
+  const { name, callId, argumentsJson } = seen
   const route = role.sends.get(name)
-  if (route !== undefined) return askAgent(run, conversation, route, String(call.call_id), args, converse)
+  if (route !== undefined) return askAgent(call, route)
   const tool = toolNamed(conversation, name)
   if (tool === undefined) return 'Error: only the first transfer of a turn counts; this one was ignored.'
-  const context = toolContextOf(run, conversation, String(call.call_id))
+  const context = toolContextOf(run, conversation, callId)
   if (tool.isEnabled !== undefined && !(await tool.isEnabled(context, role.agent)))
     return `Error: the tool "${name}" is not available now.`
   // A tool that ignores its signal is abandoned: the run does not wait for it.
-  return orAbort(runTool(tool, args, context, run.redact), run.signal)
+  return orAbort(runTool(tool, argumentsJson, context, { redact: run.redact, note }), run.signal)
 }
 
-async function askAgent(
-  run: RunState,
-  { who, ask }: Conversation,
-  route: SendRoute,
-  callId: string,
-  argumentsJson: string,
-  converse: Converse,
-): Promise<string> {
-  const request = readAsk(route, argumentsJson)
+async function askAgent({ run, conversation, seen, converse, span, note }: Call, route: SendRoute): Promise<string> {
+  const { who, ask } = conversation
+  const { callId } = seen
+  const request = readAsk(route, seen.argumentsJson)
   if (typeof request === 'string') return request
   const { recipient, message, additional } = request
   if (ask.depth + 1 > run.plan.maxDepth) throw depthLimit(run.plan.maxDepth)
@@ -107,11 +129,13 @@ async function askAgent(
       input,
       additionalInstructions: additional,
       depth: ask.depth + 1,
+      span,
     })
     return typeof output === 'string' ? output : JSON.stringify(output ?? '')
   } catch (error) {
     run.signal.throwIfAborted()
     if (error instanceof AgencyError && /^(TURN|DEPTH)_LIMIT$/.test(error.code)) throw error
+    note(error)
     const reason = guidanceOf(error) ?? run.explain(error, recipient)
     const child: Speaker = {
       agent: recipient,

@@ -1,12 +1,14 @@
 import type { Role } from '../agency/agency.ts'
 import { AgencyContext } from '../agency/context.ts'
 import { callHooks, type RunHooks } from '../agency/hooks.ts'
+import { AgencyError, errorText } from '../errors.ts'
 import { citationsOf } from '../messages/search-notes.ts'
 import type { FunctionTool, ToolContext } from '../tools/tool.ts'
 import { orAbort } from '../waits.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import type { RunEvent, Speaker } from './events.ts'
 import type { RunPlan } from './plan.ts'
+import type { Ending, Span } from './span.ts'
 import type { MessageStore } from './store.ts'
 
 /** What the turns of one request share. */
@@ -16,6 +18,8 @@ export interface RunState {
   readonly store: MessageStore
   /** Conversations that go on, in the order of their begin: sub-agents after those who asked them. */
   readonly open: Set<Conversation>
+  /** Set while somebody listens. */
+  readonly span: Span<'run'> | undefined
   usage: Usage
   /** Without a counted call there is nothing to tell: only agents that are not counted were asked, or nobody could be. */
   uncounted: boolean
@@ -45,12 +49,16 @@ export interface Ask {
   input: readonly InputItem[]
   additionalInstructions: string
   depth: number
+  /** What the conversation is a part of: the run, or the call that asked for it. */
+  span: Span | undefined
 }
 
 /** A conversation between two turns: plain data but for the role and context, which belong to the frozen graph. */
 export interface Conversation {
   role: Role
   who: Speaker
+  /** The speaker's part of it. */
+  span: Span<'agent'> | undefined
   context: AgencyContext
   readonly ask: Ask
   /** History, incoming items and handoff reminders: what stands before the own items in every model call. */
@@ -130,6 +138,14 @@ export const itemEvent = (
   type: string,
   raw: InputItem,
 ): RunEvent => ({ kind: 'item', who, name, type, raw, source: who })
+
+/** How listeners are told of an error. Whoever was told to stop has not failed, unless the server itself goes down. */
+export function endingOf({ signal, redact }: Pick<RunState, 'signal' | 'redact'>, error: unknown): Ending {
+  if (signal.aborted && !(signal.reason instanceof AgencyError)) return { cancelled: true }
+  const cause: unknown = signal.aborted ? signal.reason : error
+  const type = cause instanceof AgencyError ? cause.code : cause instanceof Error ? cause.name : 'Error'
+  return { failure: { type, message: redact(errorText(cause)) } }
+}
 
 type Rest<Name extends keyof RunHooks> =
   Parameters<NonNullable<RunHooks[Name]>> extends [AgencyContext, unknown, ...infer More] ? More : never

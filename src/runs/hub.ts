@@ -5,12 +5,13 @@ import { emptyUsage } from '../models/usage.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import { createRedactor, textsOf } from '../wire/redact.ts'
 import { nameChat } from './chat-name.ts'
-import type { Conversation, RunState } from './conversation.ts'
+import { type Conversation, endingOf, type RunState } from './conversation.ts'
 import { EventLog } from './event-log.ts'
 import { nobody, type RunEvent } from './events.ts'
 import { runLoop } from './loop.ts'
 import type { RunPlan } from './plan.ts'
 import { createSaver } from './saver.ts'
+import { type Ending, inside, type Span } from './span.ts'
 import { MessageStore } from './store.ts'
 
 export type CancelMode = 'immediate' | 'after_turn'
@@ -52,12 +53,19 @@ export interface HubOptions {
   /** What went wrong beside a run, which went on. `mask` hides what only the request knows. */
   log: (message: string, error: unknown, mask?: (text: string) => string) => void
   /** What ended a run. */
-  logFailure: (error: unknown, mask: (text: string) => string) => void
+  logFailure: (error: unknown, mask: (text: string) => string, run: FailedRun) => void
   onEvent?: ((event: RunEvent, run: { runId: string; agency: string | undefined }) => void) | undefined
 }
 
 /** How a run is stopped: as its caller wants, or by the house, for a reason that its reader is told. */
 type Stop = CancelMode | AgencyError
+
+/** Which run failed. */
+export interface FailedRun {
+  runId: string
+  agency: string
+  agent: string
+}
 
 interface Live {
   owner: object
@@ -109,7 +117,8 @@ export class Hub {
         if (how === 'immediate') abort.abort(new Error('The run was cancelled.'))
       }
     }
-    const done = this.#pump({ id, plan, log, abort, asked: () => asked })
+    const span = startSpan(id, plan, this.#options.redact)
+    const done = inside(span, () => this.#pump({ id, plan, log, abort, asked: () => asked, span }))
     this.#live.set(id, { owner, stop, done, deadline: performance.now() + runMs })
     void done.finally(() => this.#live.delete(id))
     this.#watch()
@@ -164,7 +173,7 @@ export class Hub {
     this.#timer.unref()
   }
 
-  async #pump({ id, plan, log, abort, asked }: Pumped): Promise<RunSummary> {
+  async #pump({ id, plan, log, abort, asked, span }: Pumped): Promise<RunSummary> {
     const { signal } = abort
     const { agency } = plan
     const { idleTimeoutMs, callbackMs } = this.#options.limits
@@ -183,6 +192,7 @@ export class Hub {
       signal,
       store,
       open,
+      span,
       usage: emptyUsage(),
       uncounted: agency.agents.every((agent) => agent.modelSettings.includeUsage === false),
       turns: 0,
@@ -201,15 +211,21 @@ export class Hub {
     let finalOutput: unknown
     let failure: string | undefined
     let thrown: unknown
+    let ending: Ending = {}
     try {
       finalOutput = await runLoop(state)
     } catch (error) {
+      ending = endingOf(state, error)
       const ours = signal.reason instanceof AgencyError
       if (!signal.aborted || ours) {
         thrown = ours ? signal.reason : error
         failure = state.explain(thrown, plan.recipient)
         state.emit([failureEvent(thrown, failure)], failure.length)
-        this.#options.logFailure(thrown, own)
+        this.#options.logFailure(thrown, own, {
+          runId: id,
+          agency: plan.servedAs,
+          agent: plan.recipient,
+        })
       }
     }
     await save()
@@ -222,10 +238,12 @@ export class Hub {
         return undefined
       })
     log.seal()
+    const cancelled = failure === undefined && (cut || asked() !== undefined)
+    span?.end({ ...ending, cancelled, usage: state.usage, finalOutput })
     return {
       newMessages,
       finalOutput,
-      cancelled: failure === undefined && (cut || asked() !== undefined),
+      cancelled,
       usage: state.uncounted && state.usage.request_count === 0 ? undefined : state.usage,
       fileIdsMap: plan.fileIdsMap,
       chatName,
@@ -265,6 +283,22 @@ interface Pumped {
   log: EventLog
   abort: AbortController
   asked: () => CancelMode | undefined
+  span: Span<'run'> | undefined
+}
+
+function startSpan(runId: string, plan: RunPlan, redact: (text: string) => string): Span<'run'> | undefined {
+  if (plan.telemetry === undefined) return undefined
+  const own = createRedactor(() => plan.secrets)
+  return plan.telemetry.start({
+    runId,
+    agency: plan.servedAs,
+    recipient: plan.recipient,
+    streaming: plan.streaming,
+    conversationId: plan.traceId,
+    input: plan.input,
+    parent: plan.traceContext,
+    redact: (text) => redact(own(text)),
+  })
 }
 
 /** An output guardrail's guidance is for the reader too; an input guardrail's was said before. */

@@ -23,6 +23,7 @@ import {
   BYTES_PER_EVENT,
   type Conversation,
   contextOf,
+  endingOf,
   itemEvent,
   notify,
   progressOf,
@@ -34,6 +35,7 @@ import {
 import { nobody, type RunEvent } from './events.ts'
 import { askModel } from './model-turn.ts'
 import { newAgentRunId } from './plan.ts'
+import { inside } from './span.ts'
 
 type Outcome = { kind: 'next' } | { kind: 'final'; output: unknown; items: InputItem[] }
 
@@ -48,20 +50,32 @@ export async function runLoop(run: RunState): Promise<unknown> {
     run.uncounted = true
     throw emptyMessage()
   }
-  const ask: Ask = { agent: recipient, caller: null, parentRunId: undefined, input, additionalInstructions, depth: 0 }
-  return converse(run, ask)
+  const ask = { agent: recipient, caller: null, parentRunId: undefined, input, additionalInstructions, depth: 0 }
+  return converse(run, { ...ask, span: run.span })
 }
 
 async function converse(run: RunState, ask: Ask): Promise<unknown> {
   const conversation = open(run, ask)
   run.open.add(conversation)
+  try {
+    const output = await inside(conversation.span, () => hold(run, conversation))
+    conversation.span?.end({ output })
+    return output
+  } catch (error) {
+    conversation.span?.end(endingOf(run, error))
+    throw error
+  }
+}
+
+async function hold(run: RunState, conversation: Conversation): Promise<unknown> {
+  const { ask } = conversation
   if (ask.depth === 0) await run.save()
   try {
     await notify(run, conversation, 'onAgentStart')
     const refusal = await guardInput(run, conversation)
     if (refusal !== undefined) return refusal
     for (;;) {
-      const outcome = await step(run, conversation)
+      const outcome = await inside(conversation.span, () => step(run, conversation)) // a handoff changes the span
       if (outcome.kind === 'final' && (await accept(run, conversation, outcome))) return outcome.output
       if (ask.depth === 0 && run.stopAfterTurn()) return undefined
     }
@@ -85,6 +99,7 @@ function open(run: RunState, ask: Ask): Conversation {
   return {
     role,
     who,
+    span: ask.span?.child('agent', { who }),
     context: contextOf(run, role),
     ask,
     base: [...clean(thread), ...incoming].map(toModelItem),
@@ -269,6 +284,8 @@ async function transfer(run: RunState, conversation: Conversation, call: InputIt
   conversation.own.push(stored(run, source, raw, between.agentRunId))
   conversation.role = next
   conversation.who = speaker(next, ask, mint())
+  conversation.span?.end({ handedOverTo: target.name })
+  conversation.span = ask.span?.child('agent', { who: conversation.who })
   conversation.context = contextOf(run, next)
   conversation.rejected = 0
   return [

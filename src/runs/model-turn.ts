@@ -9,9 +9,10 @@ import { schemaOf } from '../tools/define.ts'
 import { orAbort } from '../waits.ts'
 import { isObject, isShallow } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import { type Conversation, itemEvent, notify, progressOf, type RunState, stored } from './conversation.ts'
+import { type Conversation, endingOf, itemEvent, notify, progressOf, type RunState, stored } from './conversation.ts'
 import { equip } from './equipment.ts'
 import type { RunEvent } from './events.ts'
+import type { Ends } from './span.ts'
 
 /** One call of a model, under way. */
 interface ModelCall {
@@ -19,6 +20,8 @@ interface ModelCall {
   conversation: Conversation
   model: Model
   request: TurnRequest
+  /** What it came to, for listeners. */
+  spent: Pick<Ends['model'], 'usage' | 'estimated' | 'cost' | 'firstDeltaMs'>
 }
 
 /**
@@ -32,8 +35,13 @@ export async function askModel(run: RunState, conversation: Conversation): Promi
   const request = await compose(run, conversation, model)
   await notify(run, conversation, 'onLlmStart', request)
   run.signal.throwIfAborted()
-  const call = { run, conversation, model, request }
-  const response = run.plan.streaming ? await streamed(call) : await plain(call)
+  const response = await observed({
+    run,
+    conversation,
+    model,
+    request,
+    spent: { estimated: false, cost: 0, firstDeltaMs: undefined },
+  })
   if (!response.output.every(isItem)) throw modelFailed('The model answered with something that is no item of its API.')
   await notify(run, conversation, 'onLlmEnd', response)
   return response.output
@@ -42,6 +50,23 @@ export async function askModel(run: RunState, conversation: Conversation): Promi
 /** How deep an item may be nested: deeper ones could not be written out again. */
 const MAX_ITEM_DEPTH = 200
 const isItem = (item: unknown): item is InputItem => isObject(item) && isShallow(item, MAX_ITEM_DEPTH)
+
+/** Makes the call inside a span of its own, where somebody listens. */
+async function observed(call: ModelCall): Promise<ModelResponse> {
+  const { run, conversation, model, request, spent } = call
+  const { streaming } = run.plan
+  const make = () => (streaming ? streamed(call) : plain(call))
+  const span = conversation.span?.child('model', { model, request, streaming, agent: conversation.who.agent })
+  if (span === undefined) return make()
+  try {
+    const response = await span.inside(make)
+    span.end({ response, ...spent })
+    return response
+  } catch (error) {
+    span.end({ ...spent, ...endingOf(run, error) })
+    throw error
+  }
+}
 
 /** The next model call as a value; also notes that the model has now heard the user and the tools. */
 async function compose(run: RunState, conversation: Conversation, model: Model): Promise<TurnRequest> {
@@ -78,12 +103,17 @@ function itemIdsOf({ who, own }: Conversation): NonNullable<TurnRequest['itemIds
 }
 
 /** Counts what a call has used, at the price of its own model. */
-function account({ run, conversation, model }: ModelCall, usage: ModelResponse['usage'], estimated = false): void {
+function account(call: ModelCall, usage: ModelResponse['usage'], estimated = false): void {
+  const { run, conversation, model, spent } = call
+  const before = run.usage.total_cost
+  spent.usage = usage
+  spent.estimated = estimated
   if (conversation.role.agent.modelSettings.includeUsage === false) run.uncounted = true
   else {
     run.usage = addResponse(run.usage, { model: model.name, usage, price: run.plan.price })
     if (estimated) run.usage.estimated = true
   }
+  spent.cost = run.usage.total_cost - before
 }
 
 async function plain(call: ModelCall): Promise<ModelResponse> {
@@ -100,8 +130,9 @@ async function plain(call: ModelCall): Promise<ModelResponse> {
 }
 
 async function streamed(call: ModelCall): Promise<ModelResponse> {
-  const { run, conversation, model, request } = call
+  const { run, conversation, model, request, spent } = call
   const { who } = conversation
+  const began = performance.now()
   const items: InputItem[] = []
   let completed: ModelResponse | undefined
   let heard = 0
@@ -130,6 +161,7 @@ async function streamed(call: ModelCall): Promise<ModelResponse> {
         }
       }
       heard += events.length
+      if (saidChars > 0) spent.firstDeltaMs ??= performance.now() - began
       run.emit(out, bytes)
       const room = run.room()
       if (room !== undefined) await room

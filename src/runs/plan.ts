@@ -7,6 +7,7 @@ import type { ModelProvider } from '../models/provider.ts'
 import type { HostedTool } from '../tools/tool.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
+import type { Telemetry, TraceContext } from './span.ts'
 
 /** 32 hexadecimal digits. */
 const newHex = () => randomUUID().replaceAll('-', '')
@@ -28,6 +29,10 @@ export interface RunRequest {
   naming?: ModelProvider | undefined
   streaming: boolean
   maxTurns: number | null
+  telemetry?: Telemetry | undefined
+  /** How telemetry names the agency. Default: its own name. */
+  servedAs?: string | undefined
+  traceContext?: TraceContext | undefined
 }
 
 /** Everything one run needs, as a value. Nothing in it is shared with another run but the frozen agency. */
@@ -53,6 +58,9 @@ export interface RunPlan {
   unstoredParts: readonly JsonObject[]
   /** Name -> stored id of what `file_urls` named; undefined when they were not given. */
   fileIdsMap: { readonly [name: string]: string } | undefined
+  telemetry: Telemetry | undefined
+  servedAs: string
+  traceContext: TraceContext | undefined
 }
 
 /**
@@ -82,6 +90,9 @@ export function planRun(agency: AgencyGraph, provider: ModelProvider, request: R
     hostedTools: [],
     unstoredParts: [],
     fileIdsMap: undefined,
+    telemetry: request.telemetry,
+    servedAs: request.servedAs ?? agency.name ?? 'agency',
+    traceContext: request.traceContext,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AgencyError, errorText } from '../errors.ts'
+import type { Telemetry } from '../runs/span.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 
 /** When a refused caller may try again. */
@@ -12,8 +13,13 @@ export function sendJson(reply: FastifyReply, status: number, body: unknown, ind
 }
 
 /** The one place where an error becomes an answer. Secrets are masked; stacks and unexpected texts stay in the log. */
-export function createErrorHandler(redact: (text: string) => string, log: (error: unknown) => void) {
+export function createErrorHandler(
+  redact: (text: string) => string,
+  log: (error: unknown) => void,
+  telemetry: Telemetry | undefined,
+) {
   return (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
+    telemetry?.refused(codeOf(error))
     if (error instanceof RequestInvalid) return sendJson(reply, 422, { detail: error.details })
     if (error instanceof AgencyError) {
       const text = redact(error.message)
@@ -29,4 +35,10 @@ export function createErrorHandler(redact: (text: string) => string, log: (error
     log(error)
     return sendJson(reply, 500, { error: 'The server failed to answer this request. Its log has the reason.' })
   }
+}
+
+/** Frameworks give their errors codes too. */
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : 'INTERNAL'
 }

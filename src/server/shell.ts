@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { tooLarge } from '../errors.ts'
 import type { Services } from '../services.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import { createAuth } from './auth.ts'
 import { readBodies } from './body.ts'
 import { createCors } from './cors.ts'
@@ -8,9 +9,11 @@ import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { limitIdle } from './event-stream.ts'
 import { limitRate, type RateLimitOptions } from './rate-limit.ts'
+import type { RequestLines } from './request-lines.ts'
 import { registerAgencies } from './routes/agency.ts'
 import { registerHealth } from './routes/health.ts'
 import { registerLogs } from './routes/logs.ts'
+import { registerMetrics } from './routes/metrics.ts'
 import { registerTools } from './routes/tools.ts'
 
 export interface ShellOptions {
@@ -24,6 +27,12 @@ export interface ShellOptions {
   serverUrl: string | undefined
   /** Undefined: callers may ask as often as they like. */
   rateLimit: RateLimitOptions | undefined
+  /** Served at `/metrics`. */
+  metrics: Metrics | undefined
+  /** They need no token. */
+  metricsOpen: boolean
+  /** Set where requests are logged. */
+  lines: RequestLines | undefined
 }
 
 /**
@@ -31,8 +40,9 @@ export interface ShellOptions {
  * All of it stays inside `scope`.
  */
 export function registerShell(scope: FastifyInstance, options: ShellOptions): void {
-  const { services, rateLimit } = options
+  const { metrics, lines, services, rateLimit } = options
   const { limits } = services
+  lines?.watch(scope)
   scope.addHook('onRequest', createCors(options.corsOrigins))
   scope.addHook('onRequest', async ({ raw }) => {
     if ((raw.url ?? '').length > limits.urlBytes) throw tooLarge(414, 'address', limits.urlBytes)
@@ -41,7 +51,7 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
     if (hasUnreadBody(request)) reply.header('connection', 'close') // what is left of it is not waited for
     limitIdle(reply, limits.idleTimeoutMs)
   })
-  scope.setErrorHandler(createErrorHandler(services.redact, options.logError))
+  scope.setErrorHandler(createErrorHandler(services.redact, options.logError, services.telemetry))
   readBodies(scope, limits)
   registerHealth(scope, services)
   scope.register(async (api) => {
@@ -51,8 +61,10 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
     registerAgencies(api, services)
     registerTools(api, services)
     if (services.requestLog !== undefined) registerLogs(api, services.requestLog)
+    if (metrics !== undefined && !options.metricsOpen) registerMetrics(api, metrics)
     if (options.protectDocs) registerDocs(api, services, options.serverUrl)
   })
+  if (metrics !== undefined && options.metricsOpen) registerMetrics(scope, metrics)
   if (!options.protectDocs) registerDocs(scope, services, options.serverUrl)
 }
 

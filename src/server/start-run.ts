@@ -5,6 +5,7 @@ import { attachFiles, namesFiles } from '../runs/attach-files.ts'
 import { namingProvider } from '../runs/chat-name.ts'
 import type { Run } from '../runs/hub.ts'
 import { planRun } from '../runs/plan.ts'
+import type { TraceContext } from '../runs/span.ts'
 import type { ServedAgency, Services } from '../services.ts'
 import { loadConversation } from '../threads/load.ts'
 import { type AgencyRequest, secretsOf } from '../wire/requests.ts'
@@ -31,7 +32,7 @@ export async function startRun(
   request: AgencyRequest,
   { streaming, logId, reply }: StartOptions,
 ): Promise<Run> {
-  const { hub, models, files, price, limits, requestLog } = services
+  const { hub, models, files, price, limits, requestLog, telemetry, noteRun } = services
   hub.admit()
   const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
   const write = requestLog?.writer(logId)
@@ -50,6 +51,9 @@ export async function startRun(
     naming: request.generate_chat_name === true ? await namingProvider(models, request.client_config) : undefined,
     streaming,
     maxTurns: limits.maxTurns,
+    telemetry,
+    servedAs: served.path,
+    traceContext: telemetry && traceContextOf(reply),
   })
   const named = { fileIds: request.file_ids, fileUrls: request.file_urls }
   const ready = namesFiles(named)
@@ -60,6 +64,15 @@ export async function startRun(
     : plan
   if (services.stopping()) throw shuttingDown() // it began to stop meanwhile
   const run = hub.start(ready, served)
+  noteRun?.(reply.request, { run, agency: served.path, agent: plan.recipient, streaming })
   if (write !== undefined) void run.done.then((summary) => writeEnd(write, summary))
   return run
+}
+
+function traceContextOf({ request }: FastifyReply): TraceContext {
+  const read = (name: string) => {
+    const value = request.headers[name]
+    return typeof value === 'string' ? value : undefined
+  }
+  return { traceparent: read('traceparent'), tracestate: read('tracestate') }
 }

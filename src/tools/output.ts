@@ -44,7 +44,8 @@ export function toOutput(value: unknown): ToolOutput {
   if (value === undefined || value === null) return ''
   const parts = (Array.isArray(value) ? value : [value]).map((item) => toPart(item) ?? item)
   if (parts.some(isPart) && parts.every((part) => isPart(part) || typeof part === 'string'))
-    return parts.map((part) => (typeof part === 'string' ? toolOutputText(part) : (part as InputItem)))
+    // Plain data from here on; what cannot be written is the tool's own failure.
+    return JSON.parse(JSON.stringify(parts.map((part) => (typeof part === 'string' ? toolOutputText(part) : part))))
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 

@@ -10,6 +10,13 @@ export const toolFailure = (name: string, error: unknown) =>
 
 /** How large the arguments that a model writes may be in their parts. */
 const BOUNDS = { depth: 64, keys: 10_000, values: 1_000_000 }
+/** What a run lends to its tools. */
+export interface ToolSurroundings {
+  /** Masks known secrets in what the model is told. */
+  redact(text: string): string
+  /** Is given what the tool threw. */
+  note(error: unknown): void
+}
 
 /**
  * Runs one call of a model. Bad arguments and a tool that throws become texts for the model, with known secrets masked.
@@ -19,7 +26,7 @@ export async function runTool(
   tool: FunctionTool,
   argumentsJson: string,
   context: ToolContext,
-  redact: (text: string) => string,
+  { redact, note }: ToolSurroundings,
 ): Promise<ToolOutput> {
   let input: unknown
   try {
@@ -33,6 +40,7 @@ export async function runTool(
     return toOutput(await tool.run(checked.value, context))
   } catch (error) {
     context.signal.throwIfAborted()
+    note(error)
     return redact(toolFailure(tool.name, error))
   }
 }

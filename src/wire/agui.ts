@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { Limits } from '../limits.ts'
 import { isObject, type JsonObject } from './json.ts'
 import {
   agencyRequestSchema,
@@ -123,7 +122,7 @@ const OWN = Object.keys(own.shape)
  * requests may stand in the body or in `forwardedProps`, and the body wins.
  * @throws RequestInvalid
  */
-export function parseAguiRequest(body: unknown, limits: Pick<Limits, 'historyItems'>): AguiRequest {
+export function parseAguiRequest(body: unknown, limits: { historyItems: number }): AguiRequest {
   const given = canonical(asObject(body))
   checkCount(given.messages, ['messages'], limits.historyItems)
   const props = isObject(given.forwardedProps) ? given.forwardedProps : {}

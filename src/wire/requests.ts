@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { AgencyError } from '../errors.ts'
-import type { Limits } from '../limits.ts'
 import { isObject, type JsonObject } from './json.ts'
 import type { InputItem, StoredMessage } from './message.ts'
 import { PROVIDER_NAMES } from './provider-names.ts'
@@ -119,7 +118,7 @@ export type AgencyRequest = RequestFields & { message: string | InputItem[] }
 export function parseAgencyRequest(
   body: unknown,
   agents: readonly string[],
-  limits: Pick<Limits, 'historyItems'>,
+  limits: { historyItems: number },
 ): AgencyRequest {
   const object = asObject(body)
   const read = readFields(object, agents, limits)
@@ -135,7 +134,7 @@ export function parseAgencyRequest(
 export function readFields(
   object: JsonObject,
   agents: readonly string[],
-  { historyItems }: Pick<Limits, 'historyItems'>,
+  { historyItems }: { historyItems: number },
 ): { fields: RequestFields; details: ValidationDetail[] } {
   checkCounts(object, historyItems)
   const details = [...checkHistory(object.chat_history), ...checkFiles(object)]

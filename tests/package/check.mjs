@@ -39,15 +39,27 @@ writeFileSync(
   `import { Agency, Agent, type RunningServer } from 'agency-swarm-js'
 import { createClient } from 'agency-swarm-js/client'
 import { agencySwarm } from 'agency-swarm-js/fastify'
+import { createMetrics, openTelemetry } from 'agency-swarm-js/otel'
 const agency = new Agency(new Agent({ name: 'Solo', model: 'demo' }), { name: 'solo' })
-const server: RunningServer = await agency.serve({ host: '127.0.0.1', port: 0, banner: false })
+const metrics = createMetrics()
+const server: RunningServer = await agency.serve({ host: '127.0.0.1', port: 0, banner: false, metrics })
 const { response } = await createClient({ baseUrl: server.url }).agency('solo').getResponse('Hello')
+const counted = await (await fetch(\`\${server.url}/metrics\`)).text()
+if (!counted.includes('agency_swarm_runs_started_total{agency="solo",stream="false"} 1')) throw new Error(counted)
 process.env.ANTHROPIC_API_KEY = 'none'
 const claude = new Agency(new Agent({ name: 'Claude', model: 'anthropic/claude-sonnet-4-5' }))
 const refusals = [claude.getResponse('Hi'), claude.serve({ host: '127.0.0.1', port: 0, banner: false })]
 for (const { reason } of (await Promise.allSettled(refusals)) as PromiseRejectedResult[])
   if (!String(reason).includes('npm install @ai-sdk/anthropic')) throw new Error(\`No hint: \${reason}\`)
 await server.close()
+metrics.close()
+try {
+  openTelemetry()
+  throw new Error('OpenTelemetry is there')
+} catch (error) {
+  const { code, message } = error as { code?: string; message: string }
+  if (code !== 'PACKAGE_MISSING' || !message.includes('npm install @opentelemetry/api')) throw error
+}
 if (!response.includes('demo model') || typeof agencySwarm !== 'function') throw new Error(response)
 // @ts-expect-error a port is a number
 const wrong: Parameters<typeof agency.serve>[0] = { port: '8000' }

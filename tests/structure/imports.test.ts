@@ -13,10 +13,10 @@ const FLOORS = [
   ['agency'],
   ['runs'],
   ['services.ts'],
-  ['stores', 'dialects'],
+  ['stores', 'dialects', 'telemetry'],
   ['server'],
   ['composition.ts'],
-  ['serve.ts', 'fastify.ts'],
+  ['serve.ts', 'fastify.ts', 'otel.ts'],
   ['agency-swarm.ts'],
   ['index.ts', 'cli'],
 ]

@@ -22,6 +22,7 @@ import {
   webSearch,
 } from '../../src/index.ts'
 import type { toPrompt } from '../../src/models/ai-sdk-prompt.ts'
+import { createMetrics, openTelemetry } from '../../src/otel.ts'
 
 const add = tool({
   name: 'add',
@@ -146,3 +147,11 @@ export const custom: Model = {
 type Claude = ReturnType<ReturnType<typeof createAnthropic>>
 /** The prompts written for AI SDK models are what those take. */
 export const prompt = (ours: ReturnType<typeof toPrompt>): Parameters<Claude['doStream']>[0]['prompt'] => ours
+const metrics = createMetrics()
+const listened = { agencies: { team: new Agency(ceo) }, telemetry: [openTelemetry(), metrics], metrics }
+void serve({ ...listened, logger: true })
+void serve({ ...listened, logger: { info() {}, warn() {}, error() {} } })
+// @ts-expect-error a logger has to be able to tell errors
+void serve({ ...listened, logger: { info() {} } })
+// @ts-expect-error where traces go is one of three words
+openTelemetry({ propagateTo: 'all' })

@@ -1,0 +1,141 @@
+import { readTokens } from '../models/usage.ts'
+import type { Ending, Ends, Span, SpanKind, Starts, Telemetry } from '../runs/span.ts'
+import type { Labels, Meter } from './meter.ts'
+import * as names from './semantics.ts'
+import { outcomeName, UNKNOWN_PROVIDER } from './span-attributes.ts'
+
+/** Seconds, from what a demo needs to what a long run of agents takes. */
+const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
+/** As the conventions advise for tokens. */
+const TOKENS = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576]
+/** Different values of one label; what comes after them counts as `other`. */
+const MAX_VALUES = 100
+const MAX_VALUE_CHARS = 100
+
+/**
+ * Counts and times what runs do on the instruments of a meter. Names that callers can choose (models) are taken up to a
+ * number, so that nobody can fill a store of metrics from outside.
+ */
+export function createMeasures(meter: Meter): Telemetry {
+  const seconds = (name: string, description: string) =>
+    meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries: SECONDS } })
+  const started = meter.createCounter('agency_swarm.runs.started', { description: 'Runs that began.', unit: '{run}' })
+  const finished = meter.createCounter('agency_swarm.runs.finished', {
+    description: 'Runs that ended, by outcome: completed, cancelled or failed.',
+    unit: '{run}',
+  })
+  const active = meter.createUpDownCounter('agency_swarm.runs.active', {
+    description: 'Runs under way; those with stream="true" are open streams.',
+    unit: '{run}',
+  })
+  const duration = seconds('agency_swarm.run.duration', 'How long runs took.')
+  const firstDelta = seconds('agency_swarm.run.time_to_first_delta', "From a streamed run's start to its first piece.")
+  const toolDuration = seconds('agency_swarm.tool.duration', 'How long tool calls took; send_message with its agent.')
+  const calls = seconds(names.METRIC_GEN_AI_CLIENT_OPERATION_DURATION, 'How long model calls took.')
+  const firstChunk = seconds(
+    names.METRIC_GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK,
+    'From a streamed model call to the first piece of its answer.',
+  )
+  const tokenUsage = meter.createHistogram(names.METRIC_GEN_AI_CLIENT_TOKEN_USAGE, {
+    description: 'Tokens of model calls.',
+    unit: '{token}',
+    advice: { explicitBucketBoundaries: TOKENS },
+  })
+  const tokens = meter.createCounter('agency_swarm.tokens', {
+    description: 'Tokens used; cached and cache_write are part of input, reasoning is part of output.',
+    unit: '{token}',
+  })
+  const cost = meter.createCounter('agency_swarm.cost', { description: 'What model calls cost.', unit: 'USD' })
+  const errors = meter.createCounter('agency_swarm.errors', {
+    description: 'Failed runs, model calls and tool calls by error.type.',
+    unit: '{error}',
+  })
+  const refused = meter.createCounter('agency_swarm.requests.refused', {
+    description: 'Requests that were refused or failed before a run could tell, by code.',
+    unit: '{request}',
+  })
+  const fold = createFold()
+
+  const errorType = ({ failure, cancelled }: Ending): Labels => {
+    if (failure !== undefined) return { [names.ATTR_ERROR_TYPE]: fold(names.ATTR_ERROR_TYPE, failure.type) }
+    return cancelled === true ? { [names.ATTR_ERROR_TYPE]: 'cancelled' } : {}
+  }
+  const failed = (of: SpanKind, outcome: Ending) => {
+    if (outcome.failure !== undefined) errors.add(1, { of, ...errorType(outcome) })
+  }
+  const modelEnded = ({ model }: Starts['model'], end: Ends['model'], took: number): void => {
+    const name = fold('model', model.name)
+    const of = {
+      [names.ATTR_GEN_AI_OPERATION_NAME]: names.GEN_AI_OPERATION_NAME_VALUE_CHAT,
+      [names.ATTR_GEN_AI_PROVIDER_NAME]: fold('provider', model.provider ?? UNKNOWN_PROVIDER),
+      [names.ATTR_GEN_AI_REQUEST_MODEL]: name,
+    }
+    calls.record(took, { ...of, ...errorType(end) })
+    failed('model', end)
+    if (end.firstDeltaMs !== undefined) firstChunk.record(end.firstDeltaMs / 1000, of)
+    if (end.cost > 0) cost.add(end.cost, { model: name })
+    if (end.usage === undefined || end.usage === null) return
+    const { input, output, cached, cacheWrite, reasoning } = readTokens(end.usage)
+    for (const [type, count] of Object.entries({ input, output, cached, cache_write: cacheWrite, reasoning }))
+      if (count > 0) tokens.add(count, { type, model: name })
+    if (end.estimated) return
+    tokenUsage.record(input, { ...of, [names.ATTR_GEN_AI_TOKEN_TYPE]: names.GEN_AI_TOKEN_TYPE_VALUE_INPUT })
+    tokenUsage.record(output, { ...of, [names.ATTR_GEN_AI_TOKEN_TYPE]: names.GEN_AI_TOKEN_TYPE_VALUE_OUTPUT })
+  }
+
+  return {
+    start(run) {
+      const of = { agency: fold('agency', run.agency), stream: run.streaming }
+      const runBegan = performance.now()
+      let heard = false
+      started.add(1, of)
+      active.add(1, of)
+      return timed('run', run, {
+        run: (_, end, took) => {
+          const outcome = outcomeName(end)
+          active.add(-1, of)
+          finished.add(1, { ...of, outcome })
+          duration.record(took, { ...of, outcome })
+          failed('run', end)
+        },
+        agent: () => {},
+        model: (start, end, took, began) => {
+          modelEnded(start, end, took)
+          if (heard || end.firstDeltaMs === undefined) return
+          heard = true
+          firstDelta.record((began - runBegan + end.firstDeltaMs) / 1000, { agency: of.agency })
+        },
+        tool: ({ call }, end, took) => {
+          toolDuration.record(took, { tool: fold('tool', call.name), ...errorType(end) })
+          failed('tool', end)
+        },
+      })
+    },
+    refused: (code) => refused.add(1, { code: fold('code', code) }),
+  }
+}
+
+/** What is noted when a span ends; `took` in seconds, `began` as `performance.now()` says it. */
+type Notes = { [Kind in SpanKind]: (start: Starts[Kind], end: Ends[Kind], took: number, began: number) => void }
+
+function timed<Kind extends SpanKind>(kind: Kind, start: Starts[Kind], notes: Notes): Span<Kind> {
+  const began = performance.now()
+  return {
+    child: (part, details) => timed(part, details, notes),
+    inside: (work) => work(),
+    end: (end) => notes[kind](start, end, (performance.now() - began) / 1000, began),
+  }
+}
+
+/** A label's value as it is, while it is one of the first of its label. */
+function createFold(): (label: string, value: string) => string {
+  const known = new Map<string, Set<string>>()
+  return (label, value) => {
+    const values = known.get(label) ?? new Set()
+    known.set(label, values)
+    if (values.has(value)) return value
+    if (values.size >= MAX_VALUES || value.length > MAX_VALUE_CHARS) return 'other'
+    values.add(value)
+    return value
+  }
+}

@@ -1,0 +1,23 @@
+/** The part of OpenTelemetry's `Meter` that is used here: theirs fulfils it, and so does our own for Prometheus. */
+export interface Meter {
+  createCounter(name: string, options?: InstrumentOptions): Counter
+  createUpDownCounter(name: string, options?: InstrumentOptions): Counter
+  createHistogram(name: string, options?: InstrumentOptions): Histogram
+}
+
+export interface InstrumentOptions {
+  description?: string
+  /** UCUM: `s`, `By`, `{run}`, `USD`. */
+  unit?: string
+  advice?: { explicitBucketBoundaries?: number[] }
+}
+
+export type Labels = { [name: string]: string | boolean }
+
+export interface Counter {
+  add(value: number, labels?: Labels): void
+}
+
+export interface Histogram {
+  record(value: number, labels?: Labels): void
+}

@@ -1,0 +1,108 @@
+import type * as api from '@opentelemetry/api'
+import { dropUnset } from '../models/api.ts'
+import { withTraceHeaders } from '../net/trace-headers.ts'
+import type { Ending, Ends, Span, SpanKind, Starts } from '../runs/span.ts'
+import { type ContentWriter, createContentWriter, endContents, startContents } from './content.ts'
+import { ATTR_ERROR_TYPE, ATTR_GEN_AI_CONVERSATION_ID, ATTR_SESSION_ID } from './semantics.ts'
+import { type Attributes, describeEnd, describeStart, OWN } from './span-attributes.ts'
+import { readTraceContext, writeTraceContext } from './trace-context.ts'
+
+/** The API as it is installed; the only part of OpenTelemetry that is called. */
+export type OpenTelemetryApi = typeof api
+
+export interface TracingOptions {
+  api: OpenTelemetryApi
+  tracer: api.Tracer
+  captureContent: boolean
+  contentChars: number
+  continueTraces: boolean
+  propagateTo: 'trusted' | 'everywhere' | 'nobody'
+}
+
+/** What all spans of one run share. */
+interface Traced {
+  options: TracingOptions
+  /** Says whose run it is; on every span, because backends search and group by it. */
+  common: Attributes
+  content: ContentWriter | undefined
+}
+
+/** Starts the span of a run: below the active span, else below the caller's, else at the root of a new trace. */
+export function startRunSpan(options: TracingOptions, start: Starts['run']): Span<'run'> {
+  const { api, captureContent, contentChars } = options
+  const common = {
+    [OWN.runId]: start.runId,
+    [ATTR_GEN_AI_CONVERSATION_ID]: start.conversationId,
+    [ATTR_SESSION_ID]: start.conversationId,
+  }
+  const content = captureContent ? createContentWriter(start.redact, contentChars) : undefined
+  return open({ options, common, content }, 'run', start, parentOf(start, options, api.context.active()))
+}
+
+function parentOf(
+  { parent }: Starts['run'],
+  { api, continueTraces }: TracingOptions,
+  active: api.Context,
+): api.Context {
+  if (parent === undefined || !continueTraces || api.trace.getSpan(active) !== undefined) return active
+  const remote = readTraceContext(parent, api.createTraceState)
+  return remote === undefined ? active : api.trace.setSpanContext(active, remote)
+}
+
+function open<Kind extends SpanKind>(traced: Traced, kind: Kind, start: Starts[Kind], parent: api.Context): Span<Kind> {
+  const { options, common, content } = traced
+  const { api, tracer, propagateTo } = options
+  const [name, attributes] = describeStart[kind](start)
+  const span = tracer.startSpan(
+    name,
+    {
+      kind: kind === 'model' ? api.SpanKind.CLIENT : api.SpanKind.INTERNAL,
+      attributes: onlySet({ ...common, ...attributes }),
+    },
+    parent,
+  )
+  if (content !== undefined && span.isRecording()) span.setAttributes(onlySet(startContents[kind](start, content)))
+  const context = api.trace.setSpan(parent, span)
+  const began = Date.now()
+  const inside = <T>(work: () => T): T => api.context.with(context, work)
+  return {
+    child: (part, details) => open(traced, part, details, context),
+    inside:
+      kind === 'model' && propagateTo !== 'nobody'
+        ? (work) => {
+            const self = span.spanContext()
+            if (!api.isSpanContextValid(self)) return inside(work) // the API without an SDK
+            const carried = { headers: writeTraceContext(self), everywhere: propagateTo === 'everywhere' }
+            return withTraceHeaders(carried, () => inside(work))
+          }
+        : inside,
+    end: (end) => {
+      if (span.isRecording()) finish({ api, span, began, content }, kind, end)
+      span.end()
+    },
+  }
+}
+
+const onlySet = (attributes: Attributes) => dropUnset(attributes) as api.Attributes
+
+/** Providers answer with whole pages now and then. */
+const MAX_MESSAGE_CHARS = 1000
+
+interface Finished {
+  api: OpenTelemetryApi
+  span: api.Span
+  began: number
+  content: ContentWriter | undefined
+}
+
+function finish<Kind extends SpanKind>({ api, span, began, content }: Finished, kind: Kind, end: Ends[Kind]): void {
+  const { failure, cancelled }: Ending = end
+  const contents = content === undefined ? {} : endContents[kind](end, content)
+  span.setAttributes(onlySet({ ...describeEnd[kind](end), ...contents }))
+  const firstDeltaMs = 'firstDeltaMs' in end ? end.firstDeltaMs : undefined
+  if (firstDeltaMs !== undefined) span.addEvent('first_delta', began + firstDeltaMs)
+  if (cancelled) span.setAttribute(OWN.cancelled, true)
+  if (failure === undefined) return
+  span.setAttribute(ATTR_ERROR_TYPE, failure.type)
+  span.setStatus({ code: api.SpanStatusCode.ERROR, message: failure.message.slice(0, MAX_MESSAGE_CHARS) })
+}

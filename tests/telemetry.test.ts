@@ -1,0 +1,590 @@
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { context, propagation, SpanStatusCode, trace } from '@opentelemetry/api'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
+import * as conventions from '@opentelemetry/semantic-conventions/incubating'
+import { expect, onTestFinished, test } from 'vitest'
+import { Agency, Agent, Handoff, type Telemetry, tool } from '../src/index.ts'
+import { openTelemetry } from '../src/otel.ts'
+import * as ours from '../src/telemetry/semantics.ts'
+import { allFrames, final, post, readFrames, startServer, useUpstream } from './support/client.ts'
+import { collectSpans, named } from './support/traces.ts'
+import { startStreams, type Turn } from './support/upstream.ts'
+
+type Body = { [key: string]: unknown }
+
+/** Whose turn it is, by the instructions; how many outputs of tools stand in the input. */
+const seen = (body: Body) => {
+  const input = body.input as Body[]
+  return {
+    who: /You are (\w+)/.exec(String(body.instructions))?.[1],
+    outputs: input.filter((item) => item.type === 'function_call_output').length,
+  }
+}
+
+const agent = (name: string, more: Partial<ConstructorParameters<typeof Agent>[0]> = {}) =>
+  new Agent({ name, instructions: `You are ${name}`, model: 'gpt-4.1', ...more })
+
+const ask = (recipient: string, message = 'Please') => ({
+  name: 'send_message',
+  arguments: { recipient_agent: recipient, message, additional_instructions: '' },
+})
+
+/** CEO asks Left and Right at the same time; each of them calls its own tool before it answers. */
+function teamScript(body: Body): Turn {
+  const { who, outputs } = seen(body)
+  if (who === 'CEO') return outputs === 0 ? { calls: [ask('Left'), ask('Right')] } : { text: 'Both have answered' }
+  return outputs === 0 ? { calls: [{ name: `${who}_tool`, arguments: {} }] } : { text: `${who} is done` }
+}
+
+function team() {
+  const ceo = agent('CEO')
+  const [left, right] = ['Left', 'Right'].map((name) =>
+    agent(name, { tools: [tool({ name: `${name}_tool`, execute: () => sleep(5, 'ok') })] }),
+  ) as [Agent, Agent]
+  return new Agency(ceo, {
+    communicationFlows: [
+      [ceo, left],
+      [ceo, right],
+    ],
+  })
+}
+
+const subAgent = (name: string) => `    execute_tool send_message
+      invoke_agent ${name}
+        chat gpt-4.1
+        chat gpt-4.1
+        execute_tool ${name}_tool
+`
+
+test.for([
+  ['get_response_stream', true],
+  ['get_response', false],
+] as const)('%s: sub-agents that work side by side stand below the call that asked them', async ([path, streaming]) => {
+  await useUpstream(teamScript)
+  const { telemetry, tree, spans } = collectSpans()
+  const { url } = await startServer({ agencies: { team: team() }, telemetry })
+  await (await post(`${url}/team/${path}`, { message: 'Go' })).text()
+  expect(await tree()).toBe(`invoke_workflow team
+  invoke_agent CEO
+    chat gpt-4.1
+    chat gpt-4.1
+${subAgent('Left')}${subAgent('Right')}`)
+  const run = named(await spans(), 'invoke_workflow team')
+  expect(run.attributes).toMatchObject({
+    'gen_ai.operation.name': 'invoke_workflow',
+    'gen_ai.workflow.name': 'team',
+    'agency_swarm.run.id': expect.stringMatching(/^[\da-f-]{36}$/),
+    'agency_swarm.run.streaming': streaming,
+    'agency_swarm.run.recipient': 'CEO',
+    'agency_swarm.run.outcome': 'completed',
+    'agency_swarm.run.model_calls': 6,
+    'agency_swarm.run.cost': expect.closeTo(6 * (10 * 2e-6 + 5 * 8e-6), 8),
+    'gen_ai.conversation.id': expect.stringMatching(/^trace_/),
+  })
+  expect(run.status.code).toBe(SpanStatusCode.UNSET)
+  for (const { attributes } of await spans()) {
+    expect(attributes['agency_swarm.run.id']).toBe(run.attributes['agency_swarm.run.id'])
+    expect(Object.values(attributes)).not.toContain(undefined)
+  }
+})
+
+test('agents three levels deep and two runs at once keep their own trees', async () => {
+  await useUpstream((body) => {
+    const { who, outputs } = seen(body)
+    const next = { A: 'B', B: 'C' }[who ?? '']
+    return next !== undefined && outputs === 0 ? { calls: [ask(next)] } : { text: 'done' }
+  })
+  const [a, b, c] = [agent('A'), agent('B'), agent('C')]
+  const { telemetry, spans, tree } = collectSpans()
+  const agency = new Agency(a, {
+    communicationFlows: [
+      [a, b],
+      [b, c],
+    ],
+  })
+  const { url } = await startServer({ agencies: { deep: agency }, telemetry })
+  await Promise.all([1, 2].map(() => allFrames(`${url}/deep/get_response_stream`, { message: 'Go' })))
+  const one = `invoke_workflow deep
+  invoke_agent A
+    chat gpt-4.1
+    chat gpt-4.1
+    execute_tool send_message
+      invoke_agent B
+        chat gpt-4.1
+        chat gpt-4.1
+        execute_tool send_message
+          invoke_agent C
+            chat gpt-4.1
+`
+  expect(await tree()).toBe(one + one)
+  const traces = Map.groupBy(await spans(), (span) => span.spanContext().traceId)
+  expect([...traces.values()].map((list) => list.length)).toEqual([11, 11])
+})
+
+test('after a handoff the new agent stands beside the old one, and its calls below it', async () => {
+  await useUpstream((body) => {
+    const { who, outputs } = seen(body)
+    if (who === 'Front') return { calls: [{ name: 'transfer_to_Expert', arguments: {} }] }
+    return outputs === 1 ? { calls: [{ name: 'look', arguments: {} }] } : { text: 'Solved' }
+  })
+  const front = agent('Front')
+  const expert = agent('Expert', { tools: [tool({ name: 'look', execute: () => 'seen' })] })
+  const { telemetry, tree, spans } = collectSpans()
+  const agency = new Agency(front, { communicationFlows: [[front, expert, Handoff]] })
+  const { url } = await startServer({ agencies: { desk: agency }, telemetry })
+  for (const path of ['get_response_stream', 'get_response'])
+    await (await post(`${url}/desk/${path}`, { message: 'Help' })).text()
+  const one = `invoke_workflow desk
+  invoke_agent Expert
+    chat gpt-4.1
+    chat gpt-4.1
+    execute_tool look
+  invoke_agent Front
+    chat gpt-4.1
+`
+  expect(await tree()).toBe(one + one)
+  const { attributes } = named(await spans(), 'invoke_agent Front')
+  expect(attributes['agency_swarm.agent.handed_over_to']).toBe('Expert')
+})
+
+test('a model call tells what the conventions ask for', async () => {
+  await useUpstream((_body, index) =>
+    index === 0
+      ? { calls: [{ name: 'noop', arguments: {} }] }
+      : {
+          text: 'Hello there',
+          usage: {
+            input_tokens: 100,
+            input_tokens_details: { cached_tokens: 40 },
+            output_tokens: 20,
+            output_tokens_details: { reasoning_tokens: 7 },
+            total_tokens: 120,
+          },
+        },
+  )
+  const noop = tool({ name: 'noop', description: 'Does nothing', execute: () => 'ok' })
+  const { telemetry, spans } = collectSpans()
+  const modelSettings = { temperature: 0.5, topP: 0.9, maxTokens: 300 }
+  const { url } = await startServer({
+    agencies: { solo: new Agency(agent('Solo', { tools: [noop], modelSettings })) },
+    telemetry,
+  })
+  await allFrames(`${url}/solo/get_response_stream`, { message: 'Hi' })
+  const calls = (await spans()).filter((span) => span.name === 'chat gpt-4.1')
+  expect(calls.map((span) => span.attributes['gen_ai.response.finish_reasons'])).toEqual([['tool_call'], ['stop']])
+  expect(calls[1]?.kind).toBe(2)
+  expect(calls[1]?.attributes).toMatchObject({
+    'gen_ai.operation.name': 'chat',
+    'gen_ai.provider.name': 'openai',
+    'gen_ai.request.model': 'gpt-4.1',
+    'gen_ai.request.stream': true,
+    'gen_ai.request.temperature': 0.5,
+    'gen_ai.request.top_p': 0.9,
+    'gen_ai.request.max_tokens': 300,
+    'gen_ai.output.type': 'text',
+    'gen_ai.response.id': expect.stringMatching(/^resp_/),
+    'gen_ai.response.model': 'gpt-4.1',
+    'gen_ai.response.time_to_first_chunk': expect.any(Number),
+    'gen_ai.usage.input_tokens': 100,
+    'gen_ai.usage.output_tokens': 20,
+    'gen_ai.usage.cache_read.input_tokens': 40,
+    'gen_ai.usage.reasoning.output_tokens': 7,
+    'gen_ai.usage.cost': expect.closeTo(60 * 2e-6 + 40 * 0.5e-6 + 20 * 8e-6, 8),
+    'gen_ai.agent.name': 'Solo',
+  })
+  expect(calls[1]?.events.map((event) => event.name)).toEqual(['first_delta'])
+  const { attributes } = named(await spans(), 'execute_tool noop')
+  expect(attributes).toMatchObject({
+    'gen_ai.operation.name': 'execute_tool',
+    'gen_ai.tool.name': 'noop',
+    'gen_ai.tool.type': 'function',
+    'gen_ai.tool.call.id': expect.stringMatching(/^call_/),
+    'gen_ai.tool.description': 'Does nothing',
+  })
+  expect(JSON.stringify((await spans()).map((span) => span.attributes))).not.toMatch(/Hello there|"Hi"|You are Solo/)
+})
+
+test('every name of the conventions is the one that their package has', () => {
+  const theirs: { [name: string]: unknown } = conventions
+  const names = Object.entries(ours)
+  expect(names.length).toBeGreaterThan(40)
+  for (const [name, value] of names) expect([name, theirs[name]]).toEqual([name, value])
+})
+
+test('a failed run and a failing tool tell error.type and a masked sentence; the run below a failing tool goes on', async () => {
+  await useUpstream((_body, index) =>
+    index === 0 ? { calls: [{ name: 'fails', arguments: {} }] } : { status: 400, message: 'no such sk-server-key' },
+  )
+  class TokenExpired extends Error {
+    override name = 'TokenExpired'
+  }
+  const fails = tool({
+    name: 'fails',
+    execute: () => {
+      throw new TokenExpired('sk-server-key is too old')
+    },
+  })
+  const { telemetry, spans } = collectSpans()
+  const { url } = await startServer({ agencies: { solo: new Agency(agent('Solo', { tools: [fails] })) }, telemetry })
+  expect((await post(`${url}/solo/get_response`, { message: 'Hi' })).status).toBe(500)
+  const all = await spans()
+  const failed = named(all, 'execute_tool fails')
+  expect([failed.attributes['error.type'], failed.status]).toEqual([
+    'TokenExpired',
+    { code: SpanStatusCode.ERROR, message: '[redacted] is too old' },
+  ])
+  for (const name of ['invoke_workflow solo', 'invoke_agent Solo']) {
+    const span = named(all, name)
+    expect([span.attributes['error.type'], span.status.code]).toEqual(['MODEL_FAILED', SpanStatusCode.ERROR])
+    expect(span.status.message).toContain('no such [redacted]')
+    expect(span.events).toEqual([])
+  }
+  expect(all.filter((span) => span.attributes['error.type'] === 'MODEL_FAILED')).toHaveLength(3)
+  expect(named(all, 'invoke_workflow solo').attributes['agency_swarm.run.outcome']).toBe('failed')
+})
+
+test('a sub-agent that fails marks its own spans and the call that asked it, and its sender goes on', async () => {
+  await useUpstream((body) => {
+    const { who, outputs } = seen(body)
+    if (who === 'B') return { status: 400, message: 'broken' }
+    return outputs === 0 ? { calls: [ask('B')] } : { text: 'B could not' }
+  })
+  const [a, b] = [agent('A'), agent('B')]
+  const { telemetry, spans } = collectSpans()
+  const agency = new Agency(a, { communicationFlows: [[a, b]] })
+  const { url } = await startServer({ agencies: { pair: agency }, telemetry })
+  expect((await post(`${url}/pair/get_response`, { message: 'Hi' })).status).toBe(200)
+  const codes = Object.fromEntries((await spans()).map((span) => [span.name, span.status.code]))
+  expect(codes).toMatchObject({
+    'invoke_workflow pair': SpanStatusCode.UNSET,
+    'invoke_agent A': SpanStatusCode.UNSET,
+    'execute_tool send_message': SpanStatusCode.ERROR,
+    'invoke_agent B': SpanStatusCode.ERROR,
+  })
+})
+
+test('a run that is cancelled or whose client left ends all its spans, as no error', async () => {
+  await useUpstream((body) =>
+    seen(body).who === 'B' ? { hang: true } : { calls: [ask('B'), { name: 'deaf', arguments: {} }] },
+  )
+  const deaf = tool({ name: 'deaf', execute: () => new Promise(() => {}) })
+  const [a, b] = [agent('A', { tools: [deaf] }), agent('B')]
+  const { telemetry, spans, open } = collectSpans()
+  const agency = new Agency(a, { communicationFlows: [[a, b]] })
+  const { url } = await startServer({ agencies: { pair: agency }, telemetry })
+
+  const frames = readFrames(`${url}/pair/get_response_stream`, { message: 'Go' })
+  const meta = (await frames.next()).value
+  await expect.poll(open).toBe(6)
+  await post(`${url}/pair/cancel_response_stream`, { run_id: meta?.data.run_id })
+  for await (const _ of frames);
+  await expect.poll(open).toBe(0)
+
+  const leave = new AbortController()
+  const plain = post(`${url}/pair/get_response`, { message: 'Go' }, {}, leave.signal).catch(() => {})
+  await expect.poll(open).toBe(6)
+  leave.abort()
+  await plain
+  const all = await spans()
+  expect(all).toHaveLength(14)
+  expect(all.filter((span) => span.status.code !== SpanStatusCode.UNSET || 'error.type' in span.attributes)).toEqual([])
+  const stopped = all.filter((span) => span.attributes['agency_swarm.cancelled'] === true)
+  expect(stopped.map((span) => span.name).toSorted()).toEqual(
+    [1, 2]
+      .flatMap(() => [
+        'chat gpt-4.1',
+        'execute_tool deaf',
+        'execute_tool send_message',
+        'invoke_agent A',
+        'invoke_agent B',
+        'invoke_workflow pair',
+      ])
+      .toSorted(),
+  )
+})
+
+test('150 streams that finish, are cancelled or dropped leave no span open', async () => {
+  const upstream = await startStreams(6, 1)
+  onTestFinished(() => upstream.close())
+  const before = process.env.OPENAI_API_KEY
+  process.env.OPENAI_BASE_URL = upstream.baseURL
+  process.env.OPENAI_API_KEY = 'sk-test'
+  const { telemetry, open, spans } = collectSpans()
+  const { url } = await startServer({ agencies: { solo: new Agency(agent('Solo')) }, telemetry, metrics: true })
+  process.env.OPENAI_BASE_URL = ''
+  process.env.OPENAI_API_KEY = before ?? ''
+  let left = 150
+  const one = async (fate: number) => {
+    const leave = new AbortController()
+    let count = 0
+    for await (const frame of readFrames(`${url}/solo/get_response_stream`, { message: 'Go' }, leave.signal)) {
+      if (count++ > 0) continue
+      if (fate % 3 === 0) leave.abort()
+      if (fate % 3 === 1) await post(`${url}/solo/cancel_response_stream`, { run_id: frame.data.run_id })
+    }
+  }
+  const worker = async () => {
+    while (left-- > 0) await one(left).catch(() => {})
+  }
+  await Promise.all(Array.from({ length: 10 }, worker))
+  await expect.poll(open).toBe(0)
+  expect((await spans()).filter((span) => span.name === 'invoke_workflow solo')).toHaveLength(150)
+  const text = await (await fetch(`${url}/metrics`)).text()
+  expect(text).toContain('agency_swarm_runs_active{agency="solo",stream="true"} 0\n')
+  expect(text).toContain('agency_swarm_runs_started_total{agency="solo",stream="true"} 150\n')
+})
+
+test('contents are recorded only when that is asked for; keys and the user context never are', async () => {
+  await useUpstream((_body, index) =>
+    index === 0
+      ? { calls: [{ name: 'echo', arguments: { word: 'a-word' } }] }
+      : { text: 'the key is sk-request-key and sk-server-key' },
+  )
+  const echo = tool({
+    name: 'echo',
+    parameters: { type: 'object', properties: { word: { type: 'string' } } },
+    execute: () => 'the-output',
+  })
+  const { telemetry, spans } = collectSpans({ captureContent: true })
+  const { url } = await startServer({ agencies: { solo: new Agency(agent('Solo', { tools: [echo] })) }, telemetry })
+  const message = [
+    {
+      role: 'user',
+      content: [
+        { type: 'input_text', text: 'a question' },
+        { type: 'input_image', image_url: `data:image/png;base64,${'A'.repeat(50_000)}` },
+      ],
+    },
+  ]
+  await post(`${url}/solo/get_response`, {
+    message,
+    user_context: { pin: 'pin-1234' },
+    client_config: { api_key: 'sk-request-key' },
+  })
+  const all = await spans()
+  const call = all.findLast((span) => span.name === 'chat gpt-4.1')
+  const read = (name: string) => JSON.parse(String(call?.attributes[name]))
+  expect(read('gen_ai.system_instructions')).toEqual([{ type: 'text', content: 'You are Solo' }])
+  expect(read('gen_ai.input.messages')).toEqual([
+    {
+      role: 'user',
+      parts: [
+        { type: 'text', content: 'a question' },
+        { type: 'input_image', content: '{"type":"input_image","image_url":"data:image/png;base64,..."}' },
+      ],
+    },
+    {
+      role: 'assistant',
+      parts: [{ type: 'tool_call', id: expect.any(String), name: 'echo', arguments: '{"word":"a-word"}' }],
+    },
+    { role: 'tool', parts: [{ type: 'tool_call_response', id: expect.any(String), response: 'the-output' }] },
+  ])
+  const answer = [{ role: 'assistant', parts: [{ type: 'text', content: 'the key is [redacted] and [redacted]' }] }]
+  expect(read('gen_ai.output.messages')).toEqual(answer)
+  const run = named(all, 'invoke_workflow solo')
+  expect(JSON.parse(String(run.attributes['gen_ai.output.messages']))).toEqual(answer)
+  expect(named(all, 'execute_tool echo').attributes).toMatchObject({
+    'gen_ai.tool.call.arguments': '{"word":"a-word"}',
+    'gen_ai.tool.call.result': 'the-output',
+  })
+  expect(JSON.stringify(all.map((span) => span.attributes))).not.toMatch(/sk-request-key|sk-server-key|pin-1234|AAAA/)
+})
+
+test('recorded conversations keep their newest messages within contentChars', async () => {
+  await useUpstream(() => ({ text: 'x'.repeat(500) }))
+  const { telemetry, spans } = collectSpans({ captureContent: true, contentChars: 100 })
+  const { url } = await startServer({ agencies: { solo: new Agency(agent('Solo')) }, telemetry })
+  const message = Array.from({ length: 50 }, (_, index) => ({ role: 'user', content: `number ${index}` }))
+  await post(`${url}/solo/get_response`, { message })
+  const { attributes } = named(await spans(), 'chat gpt-4.1')
+  expect(JSON.parse(String(attributes['gen_ai.input.messages'])).at(-1)).toEqual({
+    role: 'user',
+    parts: [{ type: 'text', content: 'number 49' }],
+  })
+  expect(String(attributes['gen_ai.input.messages']).length).toBeLessThan(120)
+  expect(JSON.parse(String(attributes['gen_ai.output.messages']))[0].parts[0].content).toBe(`${'x'.repeat(100)}…`)
+})
+
+const CALLER = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+test("a request's traceparent is the parent of its run, unless that is switched off or unreadable", async () => {
+  await useUpstream(() => ({ text: 'ok' }))
+  const rootOf = async (traceparent: string, options = {}) => {
+    const { telemetry, spans } = collectSpans(options)
+    const { url } = await startServer({ agencies: { solo: new Agency(agent('Solo')) }, telemetry })
+    await post(`${url}/solo/get_response`, { message: 'Hi' }, { traceparent, tracestate: 'vendor=1' })
+    return named(await spans(), 'invoke_workflow solo')
+  }
+  const continued = await rootOf(CALLER)
+  expect(continued.spanContext().traceId).toBe('0af7651916cd43dd8448eb211c80319c')
+  expect(continued.parentSpanContext).toMatchObject({ spanId: 'b7ad6b7169203331', isRemote: true })
+  expect(continued.spanContext().traceState?.serialize()).toBe('vendor=1')
+  expect((await rootOf(CALLER, { continueTraces: false })).parentSpanContext).toBeUndefined()
+  for (const wrong of [
+    'nonsense',
+    `${CALLER}-more`,
+    CALLER.replace('00-', 'ff-'),
+    CALLER.replace('b7ad6b7169203331', '0'.repeat(16)),
+    CALLER.toUpperCase(),
+  ])
+    expect((await rootOf(wrong)).parentSpanContext).toBeUndefined()
+})
+
+test('a trace that its caller does not record is not recorded here, and its traceparent still travels', async () => {
+  const upstream = await useUpstream(() => ({ text: 'ok' }))
+  const { telemetry, open } = collectSpans()
+  const { url } = await startServer({ agencies: { solo: new Agency(agent('Solo')) }, telemetry })
+  await post(`${url}/solo/get_response`, { message: 'Hi' }, { traceparent: CALLER.replace(/01$/, '00') })
+  expect(open()).toBe(0)
+  expect(upstream.seen[0]?.headers.traceparent).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[\da-f]{16}-00$/)
+})
+
+test("model calls carry the traceparent of their own span to the operator's address, and no baggage", async () => {
+  const upstream = await useUpstream(teamScript)
+  const { telemetry, spans } = collectSpans()
+  const { url } = await startServer({ agencies: { team: team() }, telemetry })
+  const headers = { traceparent: CALLER, tracestate: 'vendor=1', baggage: 'user=secret' }
+  await (await post(`${url}/team/get_response_stream`, { message: 'Go' }, headers)).text()
+  const calls = (await spans()).filter((span) => span.name === 'chat gpt-4.1')
+  expect(upstream.seen.map((request) => request.headers.traceparent).toSorted()).toEqual(
+    calls.map((span) => `00-0af7651916cd43dd8448eb211c80319c-${span.spanContext().spanId}-01`).toSorted(),
+  )
+  expect(upstream.seen.map(({ headers }) => [headers.tracestate, headers.baggage])).toEqual(
+    calls.map(() => ['vendor=1', undefined]),
+  )
+})
+
+test('nobody gets a traceparent without telemetry, or where propagateTo says so', async () => {
+  const upstream = await useUpstream(() => ({ text: 'ok' }))
+  for (const telemetry of [[], collectSpans({ propagateTo: 'nobody' }).telemetry]) {
+    const { url } = await startServer({ agencies: { solo: new Agency(agent('Solo')) }, telemetry })
+    await post(`${url}/solo/get_response`, { message: 'Hi' }, { traceparent: CALLER })
+  }
+  expect(upstream.seen.map(({ headers }) => headers.traceparent)).toEqual([undefined, undefined])
+})
+
+test('the API without an SDK hands a trace on and begins none', async () => {
+  const upstream = await useUpstream(() => ({ text: 'ok' }))
+  const { url } = await startServer({ agencies: { solo: new Agency(agent('Solo')) }, telemetry: openTelemetry() })
+  await post(`${url}/solo/get_response`, { message: 'Hi' }, { traceparent: CALLER })
+  await post(`${url}/solo/get_response`, { message: 'Hi' })
+  expect(upstream.seen.map(({ headers }) => headers.traceparent)).toEqual([CALLER, undefined])
+})
+
+test('what tools and callbacks trace themselves becomes a part of the span they run in', async () => {
+  await useUpstream((body) =>
+    seen(body).outputs === 0 ? { calls: [{ name: 'fetches', arguments: {} }] } : { text: 'ok' },
+  )
+  const { telemetry, tracer, tree } = collectSpans()
+  const note = async (name: string) => {
+    await sleep(1)
+    tracer.startSpan(name).end()
+  }
+  const fetches = tool({ name: 'fetches', execute: () => note('GET /weather') })
+  const solo = agent('Solo', {
+    tools: [fetches],
+    instructions: async () => {
+      await note('read instructions')
+      return 'You are Solo'
+    },
+  })
+  const agency = new Agency(solo, { saveThreads: () => note('INSERT'), loadThreads: () => [] })
+  const { url } = await startServer({ agencies: { solo: agency }, telemetry })
+  await allFrames(`${url}/solo/get_response_stream`, { message: 'Hi' })
+  const lines = (await tree()).split('\n')
+  const at = (line: string) => lines.indexOf(line)
+  expect(lines.slice(at('    execute_tool fetches'), at('    execute_tool fetches') + 2)).toEqual([
+    '    execute_tool fetches',
+    '      GET /weather',
+  ])
+  expect(lines.filter((line) => line === '    read instructions')).toHaveLength(2)
+  expect(lines).toContain('  INSERT')
+})
+
+test('an active span goes before the header: whoever traces the HTTP request stays the parent', async () => {
+  await useUpstream(() => ({ text: 'ok' }))
+  const { telemetry, tracer, spans } = collectSpans()
+  const agency = new Agency(agent('Solo'), { name: 'here' })
+  const outer = tracer.startSpan('my request')
+  const bagged = propagation.setBaggage(
+    trace.setSpan(context.active(), outer),
+    propagation.createBaggage({ user: { value: 'secret' } }),
+  )
+  const { finalOutput } = await context.with(bagged, () => agency.getResponse('Hi', { telemetry }))
+  outer.end()
+  expect(finalOutput).toBe('ok')
+  const run = named(await spans(), 'invoke_workflow here')
+  expect(run.parentSpanContext?.spanId).toBe(outer.spanContext().spanId)
+})
+
+test('telemetry that throws is told of once and changes nothing', async () => {
+  await useUpstream(teamScript)
+  const errors: string[] = []
+  const logger = { info: () => {}, warn: () => {}, error: (_: object, text: string) => void errors.push(text) }
+  const broken = (): never => {
+    throw new Error('exporter broke sk-server-key')
+  }
+  const half: Telemetry = {
+    start: () => ({ child: broken, inside: (work) => work(), end: broken }),
+    refused: broken,
+  }
+  const { telemetry, spans } = collectSpans()
+  const { url } = await startServer({
+    agencies: { team: team() },
+    telemetry: [half, { start: broken, refused: broken }, telemetry],
+    logger,
+  })
+  const frames = await allFrames(`${url}/team/get_response_stream`, { message: 'Go' })
+  expect(final(frames)?.usage.request_count).toBe(6)
+  expect((await post(`${url}/team/get_response`, {})).status).toBe(422)
+  expect(await spans()).toHaveLength(14)
+  expect(errors).toEqual(['Telemetry failed; runs go on. (exporter broke [redacted])'])
+})
+
+test('a real exporter sends the spans over OTLP', async () => {
+  const received: { url: string | undefined; body: string }[] = []
+  const collector = http.createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    received.push({ url: request.url, body: Buffer.concat(chunks).toString('utf8') })
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+  })
+  await new Promise<void>((done) => collector.listen(0, '127.0.0.1', done))
+  onTestFinished(() => void collector.close())
+  await useUpstream(() => ({ text: 'ok' }))
+  const { port } = collector.address() as AddressInfo
+  const exporter = new OTLPTraceExporter({ url: `http://127.0.0.1:${port}/v1/traces` })
+  const { telemetry, provider } = collectSpans({}, exporter)
+  onTestFinished(() => provider.shutdown())
+  const { url } = await startServer({ agencies: { solo: new Agency(agent('Solo')) }, telemetry })
+  await post(`${url}/solo/get_response`, { message: 'Hi' })
+  const sent = () =>
+    received.flatMap(({ body }) =>
+      JSON.parse(body).resourceSpans.flatMap((resource: Body) =>
+        (resource.scopeSpans as { scope: { name: string }; spans: { name: string }[] }[]).flatMap(({ scope, spans }) =>
+          spans.map((span) => `${scope.name}: ${span.name}`),
+        ),
+      ),
+    )
+  await expect
+    .poll(() => sent().toSorted())
+    .toEqual([
+      'agency-swarm-js: chat gpt-4.1',
+      'agency-swarm-js: invoke_agent Solo',
+      'agency-swarm-js: invoke_workflow solo',
+    ])
+  expect(received[0]?.url).toBe('/v1/traces')
+})
+
+test('options that do not exist or do not fit are refused', async () => {
+  expect(() => openTelemetry({ capture_content: true } as never)).toThrow('here it is written "captureContent"')
+  expect(() => openTelemetry({ propagateTo: 'all' as never })).toThrow(
+    'propagateTo is one of trusted, everywhere, nobody',
+  )
+  expect(() => openTelemetry({ contentChars: 0 })).toThrow('contentChars')
+  const agencies = { solo: new Agency(new Agent({ name: 'Solo', model: 'demo' })) }
+  for (const wrong of [{ telemetry: {} }, { telemetry: [null] }, { metrics: {} }, { logger: { info() {} } }])
+    await expect(startServer({ agencies, ...wrong } as never)).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+})
