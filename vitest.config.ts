@@ -1,12 +1,15 @@
-import { defineConfig } from 'vitest/config'
+import { resolve } from 'node:path'
+import { configDefaults, defineConfig } from 'vitest/config'
 import { PromiseReporter } from './tests/support/promise-reporter.ts'
 
 const report = process.env.TEST_REPORT
 
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
+  resolve: { alias: { 'agency-swarm-js/client': resolve(import.meta.dirname, 'src/client/index.ts') } },
   test: {
-    include: ['src/**/*.test.ts', 'tests/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'playground/src/**/*.test.{ts,tsx}'],
+    exclude: [...configDefaults.exclude, 'tests/browser/**'],
     testTimeout: 20_000,
     expect: { requireAssertions: true },
     reporters:

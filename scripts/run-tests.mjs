@@ -1,10 +1,11 @@
 // Runs every check in turn and closes with one line: N passed, N failed, N skipped.
-//   node scripts/run-tests.mjs [--only format|types|build|unit|promises|conformance|package]
+//   node scripts/run-tests.mjs [--only format|types|build|unit|promises|conformance|package|browser]
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { needChromium } from './find-chromium.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'agency-tests-'))
@@ -28,14 +29,28 @@ function run(command, args, { capture = false, env = {} } = {}) {
   if (capture) process.stdout.write(stdout ?? '')
   return { ok: status === 0, output: stdout ?? '' }
 }
-const check = (command, args) => () => {
-  const { ok } = run(command, args)
-  count(ok ? 1 : 0, ok ? 0 : 1)
+const check =
+  (command, ...runs) =>
+  () => {
+    for (const args of runs) {
+      const { ok } = run(command, args)
+      count(ok ? 1 : 0, ok ? 0 : 1)
+    }
+  }
+
+const unit = () => runVitest('unit.json', [], { PROMISE_REPORT: claims })
+
+function browser() {
+  const chromium = needChromium()
+  if (chromium !== undefined)
+    return runVitest('browser.json', ['--config', 'tests/browser/vitest.config.ts'], { CHROMIUM: chromium })
+  console.log('There is no Chromium: the browser tests are skipped.')
+  return count(0, 0, 1)
 }
 
-function unit() {
-  const report = join(scratch, 'unit.json')
-  const { ok } = run('vitest', ['run'], { env: { TEST_REPORT: report, PROMISE_REPORT: claims } })
+function runVitest(name, args, env) {
+  const report = join(scratch, name)
+  const { ok } = run('vitest', ['run', ...args], { env: { ...env, TEST_REPORT: report } })
   const result = readJson(report)
   if (result === undefined) return count(0, 1) // vitest itself did not run
   count(result.numPassedTests, result.numFailedTests, result.numPendingTests + (result.numTodoTests ?? 0))
@@ -67,12 +82,13 @@ function readJson(path) {
 
 const stages = {
   format: check('biome', ['check', '.']),
-  types: check('tsc', ['-p', 'tsconfig.json']),
+  types: check('tsc', ['-p', 'tsconfig.json'], ['-p', 'playground'], ['-p', 'tests/browser']),
   build: check('tsc', ['-p', 'tsconfig.build.json']),
   unit,
   promises,
   conformance,
   package: check('node', ['tests/package/check.mjs']),
+  browser,
 }
 for (const [name, stage] of Object.entries(stages)) {
   if (only !== undefined && only !== name && !(only === 'promises' && name === 'unit')) continue

@@ -78,6 +78,8 @@ export interface BuildOptions {
   protectDocs?: boolean
   /** The server's address in the OpenAPI document. Default: the address the document was asked for at. */
   serverUrl?: string
+  /** A page at `/` to try the agencies. It asks for the token when there is one. Default false. */
+  playground?: boolean
   /** Bounds of everything; their defaults stand in docs/security.md. Each has an environment variable too; the option wins. */
   limits?: Partial<Limits>
   /** Refuse to start without a token. Default false. */
@@ -110,6 +112,7 @@ const OPTIONS = new Set<string>([
   'logsDir',
   'protectDocs',
   'serverUrl',
+  'playground',
   'limits',
   'requireAuth',
   'rateLimit',
@@ -207,6 +210,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     logError,
     protectDocs: options.protectDocs ?? false,
     serverUrl: options.serverUrl,
+    playground: options.playground ?? false,
     rateLimit: options.rateLimit,
     metrics,
     metricsOpen: options.metricsOpen ?? false,
@@ -283,6 +287,8 @@ function checkOptions(options: BuildOptions, more: readonly string[]): void {
     for (const origin of options[name] ?? [])
       if (URL.parse(origin) === null)
         throw invalidOption(`${name} has "${origin}", which is no address such as "https://gateway.example.com".`)
+  if (options.playground && options.enableAgui)
+    throw invalidOption('The playground does not speak AG-UI: leave out playground or enableAgui.')
   const dirs: unknown = options.allowedLocalFileDirs ?? []
   if (!Array.isArray(dirs) || dirs.some((entry) => typeof entry !== 'string' || entry === ''))
     throw invalidOption('allowedLocalFileDirs is a list of directories such as ["/srv/uploads", "~/shared"].')

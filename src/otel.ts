@@ -10,7 +10,7 @@ import { VERSION } from './version.ts'
 export type { Telemetry } from './runs/span.ts'
 export { createMetrics, type Metrics } from './telemetry/metrics.ts'
 
-/** Options of `openTelemetry()`; all may be left out. */
+/** What traces go to, what is in them, and where they are told of to others. */
 export interface OpenTelemetryOptions {
   /** Default: the one that is registered with the API. */
   tracerProvider?: TracerProvider

@@ -106,7 +106,7 @@ function warnWhenOpen(host: string, url: string, { token }: ShellOptions): void 
   console.warn(['', rule, ...lines, rule, ''].join('\n'))
 }
 
-function banner(url: string, { services: { agencies, tools }, token }: ShellOptions): string {
+function banner(url: string, { services: { agencies, tools }, token, playground }: ShellOptions): string {
   const lines = [`agency-swarm-js ${VERSION} is listening on ${url}`, '']
   for (const { path, preview } of agencies) {
     const models = new Set(preview.agents.map((agent) => describeModel(agent.model)))
@@ -120,7 +120,7 @@ function banner(url: string, { services: { agencies, tools }, token }: ShellOpti
       ? '  A bearer token is required.'
       : '  NO TOKEN IS SET: everyone who reaches this address may use it. Set APP_TOKEN to require one.',
   )
-  lines.push('', `  Docs: ${url}/docs`)
+  lines.push('', ...(playground ? [`  Playground: ${url}/`] : []), `  Docs: ${url}/docs`)
   const [first] = agencies
   if (first !== undefined) {
     const post = (endpoint: string) =>

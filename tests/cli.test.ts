@@ -113,6 +113,7 @@ export default { appTokenEnv: 'SHOP_TOKEN', agencies: { second: () => agency } }
   const server = startCli(['serve'], { cwd: projectWith(source, { '.env': env }) })
   const url = await addressOf(server)
   expect((await fetch(`${url}/solo/get_metadata`)).status).toBe(401)
+  expect((await fetch(url)).status).toBe(404) // no playground unless it is asked for
   const headers = { authorization: 'Bearer from-env-file' }
   expect((await fetch(`${url}/second/get_metadata`, { headers })).status).toBe(200)
   expect(await (await post(`${url}/tool/now`, {}, headers)).json()).toEqual({ response: 'noon' })
@@ -154,6 +155,7 @@ test('dev starts again when a source changes, and survives one that is broken', 
   const names = async (url: string) =>
     ((await (await fetch(`${url}/solo/get_metadata`)).json()) as { metadata: { agents: string[] } }).metadata.agents
   expect(await names(first)).toEqual(['Solo'])
+  expect(await (await fetch(first)).text()).toContain('<title>Playground</title>')
   writeFileSync(join(folder, 'data.json'), '{}') // data is no source
   writeFileSync(join(folder, 'agency.ts'), 'oops(')
   await eventually(() => dev.said.err).toMatch(/The server ended. It starts again when a source changes/)

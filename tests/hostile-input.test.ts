@@ -271,7 +271,7 @@ test('texts made to make searching slow are answered as fast as others', async (
     }),
   )
   for (const path of [`/${'/'.repeat(8_000)}x`, `/solo/get_metadata${'/'.repeat(8_000)}`, `/${'%2f'.repeat(2_600)}`])
-    for (let count = 0; count < 20; count++)
+    for (let count = 0; count < 5; count++)
       expect(
         (await exchange(url, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)).length,
       ).toBeGreaterThan(0)

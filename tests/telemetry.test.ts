@@ -500,7 +500,7 @@ test('what tools and callbacks trace themselves becomes a part of the span they 
     '      GET /weather',
   ])
   expect(lines.filter((line) => line === '    read instructions')).toHaveLength(2)
-  expect(lines).toContain('  INSERT')
+  expect(lines.filter((line) => line === '    INSERT')).toHaveLength(3) // the user's message, the turn with the call, the answer
 })
 
 test('an active span goes before the header: whoever traces the HTTP request stays the parent', async () => {

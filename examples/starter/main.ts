@@ -8,6 +8,7 @@ try {
   await serve({
     agencies: { starter: agency },
     tools: [FormatAddress],
+    playground: true,
     host: process.env.HOST ?? '127.0.0.1',
     port: Number(process.env.PORT ?? 8000),
   })

@@ -10,15 +10,15 @@ import { watchSources } from './watch.ts'
 export const command = defineCommand({
   takes: '[file]',
   most: 1,
-  about: `Serves like "serve", and starts again when a source file (.ts, .js, .md) or
-.env in this folder changes.`,
+  about: `Serves like "serve --playground", and starts again when a source file (.ts,
+.js, .md) or .env in this folder changes.`,
   options: ADDRESS,
   async run({ values, positionals: [named] }, terminal) {
     const file = findProject(named)
     if (file === undefined) throw noProject(PROJECT_FILES)
     const address = Object.entries(values).flatMap(([key, value]) => [`--${key}`, String(value)])
     const start = () => {
-      const args = [...process.execArgv, process.argv[1] as string, 'serve', file, ...address]
+      const args = [...process.execArgv, process.argv[1] as string, 'serve', file, '--playground', ...address]
       const server = spawn(process.execPath, args, { stdio: 'inherit' })
       server.once('exit', (code) => {
         if (code !== null && code !== 0) terminal.note('The server ended. It starts again when a source changes.')

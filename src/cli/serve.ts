@@ -12,7 +12,7 @@ export const command = defineCommand({
   about: `Serves what the file exports: "agency", or "agencies" and "tools", or as default
 the options of serve(). APP_TOKEN in the environment or in .env makes callers
 bring a bearer token.`,
-  options: ADDRESS,
+  options: { ...ADDRESS, playground: { type: 'boolean', about: 'A page at / to try the agencies' } },
   async run({ values, positionals: [file] }, terminal) {
     loadEnv()
     const { options, library } = await terminal.during('Loading', loadProject(file))
@@ -20,6 +20,7 @@ bring a bearer token.`,
     const port = values.port ?? (PORT || undefined)
     await library.serve({
       ...options,
+      ...(values.playground && !options.enableAgui ? { playground: true } : {}),
       host: values.host ?? (HOST || undefined) ?? options.host ?? '127.0.0.1',
       port: port === undefined ? (options.port ?? 8000) : Number(port),
     })

@@ -80,13 +80,12 @@ async function compose(run: RunState, conversation: Conversation, model: Model):
     systemReminders.length === 0
       ? []
       : await orAbort(dueReminders(systemReminders, agent, context, { newUserMessage, ...progress }), run.signal)
+  const instructions = composeInstructions(agency.sharedInstructions, agent, ask.additionalInstructions, context)
   conversation.newUserMessage = false
   progress.toolCallsBefore = progress.toolCalls
   return {
-    instructions: await orAbort(
-      composeInstructions(agency.sharedInstructions, agent, ask.additionalInstructions, context),
-      run.signal,
-    ),
+    instructions:
+      typeof agent.instructions === 'function' ? await orAbort(instructions, run.signal) : await instructions,
     input: [...reminders, ...said, ...own.map(toModelItem)],
     ...(await equip(run, conversation, model)),
     itemIds: itemIdsOf(conversation),

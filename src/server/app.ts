@@ -28,7 +28,10 @@ export function createApp(options: ShellOptions): FastifyInstance {
   })
   registerShell(app, options)
   // Before the body is read: nobody makes the server read what no route wants.
-  app.addHook('onRequest', async (request, reply) => (request.is404 ? notFound(methods, request, reply) : undefined))
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) notFound(methods, request, reply)
+    else done()
+  })
   app.setNotFoundHandler((request, reply) => notFound(methods, request, reply))
   return app
 }

@@ -62,8 +62,7 @@ function createBudget(most: number) {
         open -= held.get(raw) ?? 0
         held.delete(raw)
       }
-      reply.raw.once('finish', release)
-      reply.raw.once('close', release) // a client that leaves
+      reply.raw.once('close', release)
       done()
     },
   }
@@ -98,13 +97,13 @@ async function parse(body: Buffer, bounds: JsonBounds): Promise<unknown> {
   if (!isUtf8(body)) throw notJson(0, 'The body is not UTF-8')
   const written = body.toString('utf8')
   const text = written.charCodeAt(0) === 0xfeff ? written.slice(1) : written // with a byte order mark it is JSON too
-  const step = body.length > LARGE_BYTES ? setImmediate : async () => {}
+  const large = body.length > LARGE_BYTES
   try {
-    await step()
+    if (large) await setImmediate()
     checkJson(text, bounds)
-    await step()
+    if (large) await setImmediate()
     const value = JSON.parse(text)
-    await step()
+    if (large) await setImmediate()
     return value
   } catch (error) {
     if (error instanceof JsonRefused) throw new RequestInvalid([valueError(['body'], error.message, null)])

@@ -4,18 +4,13 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Services } from '../services.ts'
 import { sendJson } from './error-handler.ts'
 import { describeApi } from './openapi.ts'
+import { assetHeaders, pageHeaders } from './pages.ts'
 
 const ASSETS = new URL('../../assets/docs/', import.meta.url)
-const TYPES = { js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8' }
-
-/** The pages load nothing from elsewhere and may be framed by nobody. Both renderers write inline styles; Redoc's search is a worker. */
-const PAGE_HEADERS = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-}
+/** Both renderers write inline styles; Redoc's search is a worker. */
+const PAGE_HEADERS = pageHeaders(
+  "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:",
+)
 
 const page = (title: string, folder: string, styles: readonly string[], scripts: readonly string[]) => `<!doctype html>
 <html lang="en">
@@ -53,12 +48,5 @@ export function registerDocs(app: FastifyInstance, services: Services, serverUrl
 async function sendAsset(reply: FastifyReply, file: string) {
   const url = new URL(file, ASSETS)
   const { size } = await stat(url)
-  return reply
-    .headers({
-      'content-type': TYPES[file.endsWith('.css') ? 'css' : 'js'],
-      'content-length': size,
-      'cache-control': 'public, max-age=3600',
-      'x-content-type-options': 'nosniff',
-    })
-    .send(createReadStream(url))
+  return reply.headers({ ...assetHeaders(file, 'max-age=3600'), 'content-length': size }).send(createReadStream(url))
 }

@@ -8,6 +8,7 @@ import { createCors } from './cors.ts'
 import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { limitIdle } from './event-stream.ts'
+import { registerPlayground } from './playground.ts'
 import { limitRate, type RateLimitOptions } from './rate-limit.ts'
 import type { RequestLines } from './request-lines.ts'
 import { registerAgencies } from './routes/agency.ts'
@@ -25,6 +26,8 @@ export interface ShellOptions {
   protectDocs: boolean
   /** The address in the OpenAPI document; undefined: the one the reader used. */
   serverUrl: string | undefined
+  /** Serve the page to try the agencies. */
+  playground: boolean
   /** Undefined: callers may ask as often as they like. */
   rateLimit: RateLimitOptions | undefined
   /** Served at `/metrics`. */
@@ -44,12 +47,13 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
   const { limits } = services
   lines?.watch(scope)
   scope.addHook('onRequest', createCors(options.corsOrigins))
-  scope.addHook('onRequest', async ({ raw }) => {
-    if ((raw.url ?? '').length > limits.urlBytes) throw tooLarge(414, 'address', limits.urlBytes)
-  })
-  scope.addHook('onSend', async (request, reply) => {
+  scope.addHook('onRequest', ({ raw }, _reply, done) =>
+    done((raw.url ?? '').length > limits.urlBytes ? tooLarge(414, 'address', limits.urlBytes) : undefined),
+  )
+  scope.addHook('onSend', (request, reply, payload, done) => {
     if (hasUnreadBody(request)) reply.header('connection', 'close') // what is left of it is not waited for
     limitIdle(reply, limits.idleTimeoutMs)
+    done(null, payload)
   })
   scope.setErrorHandler(createErrorHandler(services.redact, options.logError, services.telemetry))
   readBodies(scope, limits)
@@ -66,6 +70,7 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
   })
   if (metrics !== undefined && options.metricsOpen) registerMetrics(scope, metrics)
   if (!options.protectDocs) registerDocs(scope, services, options.serverUrl)
+  if (options.playground) registerPlayground(scope)
 }
 
 const hasUnreadBody = ({ raw, headers }: FastifyRequest) =>

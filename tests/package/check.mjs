@@ -42,7 +42,9 @@ import { agencySwarm } from 'agency-swarm-js/fastify'
 import { createMetrics, openTelemetry } from 'agency-swarm-js/otel'
 const agency = new Agency(new Agent({ name: 'Solo', model: 'demo' }), { name: 'solo' })
 const metrics = createMetrics()
-const server: RunningServer = await agency.serve({ host: '127.0.0.1', port: 0, banner: false, metrics })
+const server: RunningServer = await agency.serve({ host: '127.0.0.1', port: 0, banner: false, metrics, playground: true })
+const script = /src="([^"]+)"/.exec(await (await fetch(server.url)).text())?.[1] ?? 'none'
+if (!(await fetch(new URL(script, server.url))).ok) throw new Error('The playground is not whole.')
 const { response } = await createClient({ baseUrl: server.url }).agency('solo').getResponse('Hello')
 const counted = await (await fetch(\`\${server.url}/metrics\`)).text()
 if (!counted.includes('agency_swarm_runs_started_total{agency="solo",stream="false"} 1')) throw new Error(counted)

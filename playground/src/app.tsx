@@ -1,0 +1,203 @@
+import type { AgencyMetadata, Client } from 'agency-swarm-js/client'
+import { lazy, Suspense, useCallback, useMemo, useState } from 'react'
+import { AgentsProvider } from './agents.tsx'
+import { Chat } from './chat/chat.tsx'
+import { type Conversation, followConversation, newConversation, runningTurn } from './conversation/conversation.ts'
+import { readConversationFile } from './conversation/file.ts'
+import { useBook } from './conversation/use-book.ts'
+import { InspectorPanel } from './inspector/inspector-panel.tsx'
+import { newId } from './new-id.ts'
+import { RequestPanel } from './request/request-panel.tsx'
+import { areValid } from './request/settings.ts'
+import { useSettings } from './request/use-settings.ts'
+import { ChatsPanel } from './shell/chats-panel.tsx'
+import { TokenDialog, Unreachable } from './shell/gate.tsx'
+import { ShortcutList, useShortcuts } from './shell/shortcuts.tsx'
+import { Tabs } from './shell/tabs.tsx'
+import { TopBar, type View } from './shell/top-bar.tsx'
+import { useRuns } from './use-runs.ts'
+import { useServer } from './use-server.ts'
+
+/** The graph brings a library of its own, which is not waited for. */
+const GraphPanel = lazy(() => import('./graph/graph-panel.tsx').then((module) => ({ default: module.GraphPanel })))
+
+const PANELS = ['graph', 'inspector', 'request'] as const
+type Panel = (typeof PANELS)[number]
+const PANEL_TITLES = { graph: 'Graph', inspector: 'Inspector', request: 'Request' }
+
+/** The page: first the server, then its agencies. */
+export function App() {
+  const { client, state, load, unlock, lock } = useServer()
+  const [known, setKnown] = useState<ReadonlyMap<string, AgencyMetadata>>()
+  if (state.phase === 'ready' && known !== state.agencies) setKnown(state.agencies)
+  if (state.phase === 'failed' && known === undefined) return <Unreachable failure={state.failure} onRetry={load} />
+  return (
+    <>
+      {known !== undefined &&
+        (known.size === 0 ? <NothingServed /> : <Workbench client={client} agencies={known} onLocked={lock} />)}
+      {state.phase === 'loading' && <p className="loading">Asking the server what it serves…</p>}
+      {state.phase === 'locked' && <TokenDialog refused={state.refused} onToken={unlock} />}
+    </>
+  )
+}
+
+const NothingServed = () => (
+  <main className="unreachable">
+    <p>
+      This server has no agency to talk to, only tools: see <a href="docs">the description of its API</a>.
+    </p>
+  </main>
+)
+
+interface WorkbenchProps {
+  client: Client
+  agencies: ReadonlyMap<string, AgencyMetadata>
+  onLocked: () => void
+}
+
+function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
+  const names = [...agencies.keys()]
+  const { book, dispatch, loaded, problem } = useBook()
+  const [settings, setSettings] = useSettings()
+  const { ask, stop } = useRuns({ client, dispatch, onLocked })
+  const [view, setView] = useState<View>('chat')
+  const [panel, setPanel] = useState<Panel>('graph')
+  const [inspected, setInspected] = useState<string>()
+  const [help, setHelp] = useState(false)
+  const [picked, setPicked] = useState<string>()
+
+  // One whose agency is not served any more stays in the book, closed.
+  const opened = book.conversations.find((one) => one.id === book.openId && agencies.has(one.agency))
+  const agency = [opened?.agency, picked, names[0]].find((name) => name !== undefined && agencies.has(name)) as string
+  const metadata = agencies.get(agency) as AgencyMetadata
+  // A conversation joins the book with its first message.
+  const [fresh, setFresh] = useState<Conversation>(() => newConversation(newId(), agency, Date.now()))
+  const conversation = opened ?? { ...fresh, agency }
+  const running = runningTurn(conversation)
+  const runs = useMemo(() => conversation.turns.map((turn) => turn.run), [conversation.turns])
+
+  const begin = (name = agency) => {
+    setPicked(name)
+    setFresh(newConversation(newId(), name, Date.now()))
+    dispatch({ type: 'open', id: undefined })
+    setInspected(undefined)
+    setView('chat')
+    focusMessage()
+  }
+  const show = (name: Panel) => {
+    setPanel(name)
+    setView('side')
+    setTimeout(() => document.getElementById(`tab-${name}`)?.focus())
+  }
+  const inspect = useCallback((turnId: string) => {
+    setInspected(turnId)
+    setPanel('inspector')
+    setView('side')
+  }, [])
+  useShortcuts({
+    newConversation: () => begin(),
+    message: () => {
+      setView('chat')
+      focusMessage()
+    },
+    graph: () => show('graph'),
+    inspector: () => show('inspector'),
+    request: () => show('request'),
+    help: () => setHelp(true),
+    stop: () => running && stop(conversation.id, running.id, 'immediate'),
+  })
+
+  if (!loaded) return null
+  return (
+    <AgentsProvider names={metadata.metadata.agents}>
+      <div className="page" data-view={view}>
+        <a className="skip" href="#message">
+          To the message
+        </a>
+        <TopBar
+          agencies={names}
+          agency={agency}
+          onAgency={begin}
+          view={view}
+          onView={setView}
+          onHelp={() => setHelp(true)}
+        />
+        <ChatsPanel
+          conversations={book.conversations.filter((one) => one.agency === agency)}
+          openId={opened?.id}
+          problem={problem}
+          onNew={() => begin()}
+          onOpen={(id) => {
+            dispatch({ type: 'open', id })
+            setInspected(undefined)
+            setView('chat')
+          }}
+          onRemove={(id) => dispatch({ type: 'remove', id })}
+          onImport={(text) => {
+            const about = { agency, served: names, newId, at: Date.now() }
+            dispatch({ type: 'add', conversation: readConversationFile(text, about) })
+            setView('chat')
+          }}
+        />
+        <main className="main">
+          <h1 className="visually-hidden">{metadata.metadata.agencyName}</h1>
+          <Chat
+            conversation={conversation}
+            metadata={metadata}
+            blocked={
+              areValid(settings)
+                ? undefined
+                : 'The request settings hold something that is not valid: see the panel Request.'
+            }
+            onAsk={(input, rewindTo) => {
+              let from: Conversation = conversation
+              if (opened === undefined) dispatch({ type: 'add', conversation })
+              if (rewindTo !== undefined) {
+                dispatch({ type: 'talk', id: conversation.id, action: { type: 'rewind', turnId: rewindTo } })
+                from = followConversation(conversation, { type: 'rewind', turnId: rewindTo })
+              }
+              setInspected(undefined)
+              ask(from, input, settings)
+            }}
+            onStop={(turnId, mode) => stop(conversation.id, turnId, mode)}
+            onAddress={(recipient) =>
+              opened === undefined
+                ? setFresh({ ...fresh, recipient })
+                : dispatch({ type: 'talk', id: conversation.id, action: { type: 'address', recipient } })
+            }
+            onInspect={inspect}
+          />
+        </main>
+        <aside className="side" aria-label="What goes on inside">
+          <Tabs
+            label="Panels"
+            names={PANELS}
+            titles={PANEL_TITLES}
+            chosen={panel}
+            onChoose={setPanel}
+            panelId={(name) => `panel-${name}`}
+          />
+          <div className="panel" id={`panel-${panel}`} role="tabpanel" aria-labelledby={`tab-${panel}`}>
+            {panel === 'graph' && (
+              <Suspense fallback={<p className="empty">Drawing…</p>}>
+                <GraphPanel metadata={metadata} runs={runs} />
+              </Suspense>
+            )}
+            {panel === 'inspector' && (
+              <InspectorPanel
+                conversation={conversation}
+                recordings={book.recordings}
+                turnId={inspected}
+                onTurn={setInspected}
+              />
+            )}
+            {panel === 'request' && <RequestPanel settings={settings} onChange={setSettings} />}
+          </div>
+        </aside>
+        {help && <ShortcutList onClose={() => setHelp(false)} />}
+      </div>
+    </AgentsProvider>
+  )
+}
+
+const focusMessage = () => setTimeout(() => document.getElementById('message')?.focus())

@@ -1,0 +1,181 @@
+import type { AgencyMetadata, CancelMode } from 'agency-swarm-js/client'
+import { type DragEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { AgentName, findAgent } from '../agents.tsx'
+import { Composer } from '../composer/composer.tsx'
+import { type Draft, emptyDraft, toDraft, toInput } from '../composer/draft.ts'
+import { useAttachments } from '../composer/use-attachments.ts'
+import { IconButton, Scroll } from '../controls.tsx'
+import { type Conversation, type Input, runningTurn, type Turn } from '../conversation/conversation.ts'
+import { agentInFront } from '../run/run.ts'
+import { TurnView } from './turn.tsx'
+import { usePinned } from './use-pinned.ts'
+
+export interface ChatProps {
+  conversation: Conversation
+  metadata: AgencyMetadata
+  /** Why nothing can be sent now; undefined when it can. */
+  blocked: string | undefined
+  onAsk: (input: Input, rewindTo?: string) => void
+  onStop: (turnId: string, mode: CancelMode) => void
+  onAddress: (agent: string | undefined) => void
+  onInspect: (turnId: string) => void
+}
+
+/** The conversation and the box to go on with it. */
+export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress, onInspect }: ChatProps) {
+  const [draft, setDraft] = useState<Draft>(emptyDraft)
+  const [editing, setEditing] = useState<string>()
+  const { attach, problem } = useAttachments(draft, setDraft)
+  const running = runningTurn(conversation)
+  const { turns } = conversation
+  const { box, atEnd, toEnd } = usePinned(turns)
+  const [dragging, setDragging] = useState(false)
+  const entry = metadata.metadata.entryPoints[0]
+  const recipient = conversation.recipient ?? entry
+  const agent = findAgent(metadata, recipient)
+
+  const send = (input: Input) => {
+    if (running !== undefined || blocked !== undefined) return
+    onAsk(input, editing)
+    setDraft(emptyDraft)
+    setEditing(undefined)
+    toEnd()
+  }
+  const edit = useCallback((turn: Turn) => {
+    setDraft(toDraft(turn.input))
+    setEditing(turn.id)
+    document.getElementById('message')?.focus()
+  }, [])
+  const again = useRef((_turn: Turn) => {})
+  again.current = (turn) => onAsk(turn.input, turn.id)
+  const actions = useMemo(
+    () => ({
+      onEdit: edit,
+      onAgain: (turn: Turn) => again.current(turn),
+      onInspect: (turn: Turn) => onInspect(turn.id),
+    }),
+    [edit, onInspect],
+  )
+
+  // Another conversation: what was being edited belongs to the one before.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the id is the reason
+  useEffect(() => {
+    setEditing(undefined)
+    setDraft(emptyDraft)
+  }, [conversation.id])
+
+  const drop = (event: DragEvent) => {
+    setDragging(false)
+    if (event.dataTransfer.files.length === 0) return
+    event.preventDefault()
+    void attach(event.dataTransfer.files)
+  }
+  const last = turns.at(-1)
+  const quickReplies = last?.run.phase === 'ended' ? (agent?.quickReplies ?? []) : []
+
+  return (
+    <section
+      className="chat"
+      aria-label="Conversation"
+      data-dragging={dragging}
+      onDragOver={(event) => {
+        event.preventDefault()
+        setDragging(true)
+      }}
+      onDragLeave={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget as Node)) setDragging(false)
+      }}
+      onDrop={drop}
+    >
+      <Scroll className="transcript" label="Messages" box={box}>
+        {turns.length === 0 ? (
+          <Welcome metadata={metadata} recipient={recipient} onPick={(text) => send({ message: text, fileUrls: {} })} />
+        ) : (
+          turns.map((turn, index) => (
+            <TurnView key={turn.id} turn={turn} number={index + 1} busy={running !== undefined} actions={actions} />
+          ))
+        )}
+      </Scroll>
+      {!atEnd && (
+        <div className="to-end">
+          <IconButton icon="down" label="To the latest message" onClick={toEnd} />
+        </div>
+      )}
+      <Announcer last={last} />
+      <Composer
+        draft={draft}
+        onDraft={setDraft}
+        onSend={() => send(toInput(draft))}
+        onFiles={attach}
+        problem={blocked ?? problem}
+        blocked={blocked !== undefined}
+        running={running}
+        onStop={(mode) => running && onStop(running.id, mode)}
+        agents={metadata.metadata.agents}
+        entry={entry}
+        recipient={recipient}
+        onAddress={(name) => onAddress(name === entry ? undefined : name)}
+        quickReplies={quickReplies}
+        onQuickReply={(text) => send({ message: text, fileUrls: {} })}
+        editing={editing !== undefined}
+        onCancelEdit={() => {
+          setEditing(undefined)
+          setDraft(emptyDraft)
+        }}
+        onEditLast={() => last !== undefined && running === undefined && edit(last)}
+      />
+      {dragging && <div className="drop-hint">Drop files to attach them</div>}
+    </section>
+  )
+}
+
+function Welcome({
+  metadata,
+  recipient,
+  onPick,
+}: {
+  metadata: AgencyMetadata
+  recipient: string | undefined
+  onPick: (text: string) => void
+}) {
+  const agent = findAgent(metadata, recipient)
+  const starters = agent?.conversationStarters ?? []
+  return (
+    <div className="welcome">
+      <h2>Talk to {recipient === undefined ? 'this agency' : <AgentName name={recipient} />}</h2>
+      {agent?.description && <p>{agent.description}</p>}
+      {starters.length > 0 && (
+        <ul className="starters" aria-label="Conversation starters">
+          {starters.map((text) => (
+            <li key={text}>
+              <button type="button" onClick={() => onPick(text)}>
+                {text}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  )
+}
+
+/** Tells people who do not see the page what happens, in whole steps. */
+function Announcer({ last }: { last: Turn | undefined }) {
+  const run = last?.run
+  const who = run && (agentInFront(run) ?? 'The agency')
+  const said =
+    run === undefined
+      ? ''
+      : run.phase === 'running'
+        ? `${who} is answering.`
+        : run.failure
+          ? 'The answer failed.'
+          : run.cancelled
+            ? 'The answer was stopped.'
+            : `${who} has answered.`
+  return (
+    <p className="visually-hidden" role="status">
+      {said}
+    </p>
+  )
+}

@@ -1,0 +1,134 @@
+import { memo } from 'react'
+import { attachmentsOf } from '../composer/draft.ts'
+import { CopyButton, IconButton } from '../controls.tsx'
+import { inputText, type Turn } from '../conversation/conversation.ts'
+import { formatBytes, formatCount, formatMs, formatUsd } from '../figures.ts'
+import { Icon } from '../icons.tsx'
+import { type Entry, FRONT, type RunView } from '../run/run.ts'
+import { Notice } from './notice.tsx'
+import { Thread } from './thread.tsx'
+
+export interface TurnActions {
+  onEdit: (turn: Turn) => void
+  onAgain: (turn: Turn) => void
+  onInspect: (turn: Turn) => void
+}
+
+/** What the user said and all that came of it. */
+export const TurnView = memo(function TurnView({
+  turn,
+  number,
+  busy,
+  actions,
+}: {
+  turn: Turn
+  number: number
+  /** A run goes on, so that nothing can be taken back now. */
+  busy: boolean
+  actions: TurnActions
+}) {
+  const { run } = turn
+  const over = run.phase === 'ended'
+  return (
+    <article className="turn" aria-label={`Turn ${number}`}>
+      <UserMessage turn={turn} />
+      <Thread run={run} id={FRONT} />
+      {!over && <Pulse run={run} />}
+      {run.failure && <Notice sentence={run.failure.sentence} wayOut={run.failure.wayOut} />}
+      {run.cancelled && !run.failure && <p className="note">Stopped.</p>}
+      {over && (
+        <footer className="turn-foot">
+          <Figures run={run} />
+          <span className="turn-actions">
+            {answerOf(run) !== '' && <CopyButton label="Copy answer" text={() => answerOf(run)} />}
+            <IconButton
+              icon="edit"
+              label={`Edit and resend turn ${number}`}
+              disabled={busy}
+              onClick={() => actions.onEdit(turn)}
+            />
+            <IconButton
+              icon="again"
+              label={`Run turn ${number} again`}
+              disabled={busy}
+              onClick={() => actions.onAgain(turn)}
+            />
+            <IconButton icon="search" label={`Inspect turn ${number}`} onClick={() => actions.onInspect(turn)} />
+          </span>
+        </footer>
+      )}
+    </article>
+  )
+})
+
+function UserMessage({ turn }: { turn: Turn }) {
+  const text = inputText(turn.input)
+  const attachments = attachmentsOf(turn.input.message)
+  const urls = Object.entries(turn.input.fileUrls)
+  return (
+    <div className="user-message">
+      <span className="visually-hidden">You said:</span>
+      {text !== '' && <p className="user-text">{text}</p>}
+      {attachments.length + urls.length > 0 && (
+        <ul className="enclosures" aria-label="Attached">
+          {attachments.map(({ kind, name, dataUrl, bytes }, index) => (
+            <li key={index}>
+              {kind === 'image' ? (
+                <img className="thumbnail" src={dataUrl} alt={name} />
+              ) : (
+                <span className="chip">
+                  <Icon name="clip" /> {name} <small>{formatBytes(bytes)}</small>
+                </span>
+              )}
+            </li>
+          ))}
+          {urls.map(([name, url]) => (
+            <li key={name}>
+              <span className="chip" title={url}>
+                <Icon name="link" /> {name}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  )
+}
+
+/** Something is going on, also where nothing is written yet. */
+function Pulse({ run }: { run: RunView }) {
+  const last = run.threads.get(FRONT)?.at(-1)
+  if (run.stopping === undefined && (last?.kind === 'text' || last?.kind === 'call') && last.state === 'open')
+    return null
+  const said = { immediate: 'Stopping…', after_turn: 'Stopping after this turn…' }
+  return (
+    <p className="pulse">
+      <span className="pulse-dot" /> {run.stopping ? said[run.stopping] : 'Waiting for the model…'}
+    </p>
+  )
+}
+
+function Figures({ run }: { run: RunView }) {
+  const { startedAt, endedAt, usage } = run
+  const parts = [
+    ...(startedAt !== undefined && endedAt !== undefined ? [formatMs(endedAt - startedAt)] : []),
+    ...(usage === undefined
+      ? []
+      : [
+          `${formatCount(usage.input_tokens)} in`,
+          `${formatCount(usage.output_tokens)} out`,
+          `${formatUsd(usage.total_cost)}${usage.estimated ? ' (estimated)' : ''}`,
+        ]),
+  ]
+  return (
+    <span className="figures" title="Time, input tokens, output tokens, cost">
+      {parts.join(' · ')}
+    </span>
+  )
+}
+
+const answerOf = (run: RunView) =>
+  (run.threads.get(FRONT) ?? [])
+    .filter((entry): entry is Entry & { kind: 'text' } => entry.kind === 'text')
+    .map((entry) => entry.text)
+    .join('\n\n')

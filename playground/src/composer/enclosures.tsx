@@ -1,0 +1,42 @@
+import { IconButton } from '../controls.tsx'
+import { formatBytes } from '../figures.ts'
+import { Icon } from '../icons.tsx'
+import type { Draft } from './draft.ts'
+
+/** What goes along with the message, each with a button to leave it out. */
+export function Enclosures({ draft, onDraft }: { draft: Draft; onDraft: (draft: Draft) => void }) {
+  const { attachments, fileUrls } = draft
+  if (attachments.length + Object.keys(fileUrls).length === 0) return null
+  return (
+    <ul className="enclosures" aria-label="To be sent">
+      {attachments.map((attachment, index) => (
+        <li key={index} className="chip">
+          {attachment.kind === 'image' ? (
+            <img className="thumbnail small" src={attachment.dataUrl} alt="" />
+          ) : (
+            <Icon name="clip" />
+          )}
+          {attachment.name} <small>{formatBytes(attachment.bytes)}</small>
+          <IconButton
+            icon="close"
+            label={`Leave ${attachment.name} out`}
+            onClick={() => onDraft({ ...draft, attachments: attachments.toSpliced(index, 1) })}
+          />
+        </li>
+      ))}
+      {Object.entries(fileUrls).map(([name, url]) => (
+        <li key={name} className="chip" title={url}>
+          <Icon name="link" /> {name}
+          <IconButton
+            icon="close"
+            label={`Leave ${name} out`}
+            onClick={() => {
+              const { [name]: _, ...rest } = fileUrls
+              onDraft({ ...draft, fileUrls: rest })
+            }}
+          />
+        </li>
+      ))}
+    </ul>
+  )
+}

@@ -1,0 +1,127 @@
+import type { CancelMode, InputItem, StoredMessage, StreamEvent } from 'agency-swarm-js/client'
+import type { Failure } from '../run/failure.ts'
+import { agentInFront, beginRun, endRun, FRONT, followEvent, type RunView, textOf } from '../run/run.ts'
+
+/** What the user said in one turn. */
+export interface Input {
+  message: string | readonly InputItem[]
+  /** Name -> address. */
+  fileUrls: { readonly [name: string]: string }
+}
+
+/** One request and its run. */
+export interface Turn {
+  id: string
+  input: Input
+  /** Whom it was addressed to; undefined means the agency's entry agent. */
+  addressed: string | undefined
+  run: RunView
+}
+
+export interface Conversation {
+  id: string
+  agency: string
+  title: string
+  /** Milliseconds since 1970. */
+  updatedAt: number
+  turns: readonly Turn[]
+  /** Whom the next turn addresses; undefined means the agency's entry agent. */
+  recipient: string | undefined
+}
+
+export type ConversationAction =
+  | { type: 'ask'; turnId: string; input: Input; at: number }
+  | { type: 'events'; turnId: string; events: readonly { event: StreamEvent; at: number }[] }
+  | { type: 'fail'; turnId: string; failure: Failure; at: number }
+  /** The server was asked to stop the run; undefined: it cannot. */
+  | { type: 'stop'; turnId: string; mode: CancelMode | undefined }
+  /** Takes back this turn and all after it. */
+  | { type: 'rewind'; turnId: string }
+  | { type: 'address'; recipient: string | undefined }
+
+export const newConversation = (id: string, agency: string, at: number): Conversation => ({
+  id,
+  agency,
+  title: '',
+  updatedAt: at,
+  turns: [],
+  recipient: undefined,
+})
+
+/** A conversation after an action. Pure. */
+export function followConversation(conversation: Conversation, action: ConversationAction): Conversation {
+  switch (action.type) {
+    case 'ask': {
+      const { turnId: id, input, at } = action
+      const turn: Turn = { id, input, addressed: conversation.recipient, run: beginRun(at) }
+      const title = conversation.title || titleOf(input)
+      return { ...conversation, title, updatedAt: at, turns: [...conversation.turns, turn] }
+    }
+    case 'events': {
+      const after = changeRun(conversation, action.turnId, (run) =>
+        action.events.reduce((view, { event, at }) => followEvent(view, event, at), run),
+      )
+      return after === conversation ? after : settle(after, action.turnId)
+    }
+    case 'fail':
+      return settle(
+        changeRun(conversation, action.turnId, (run) => endRun(run, action.at, action.failure)),
+        action.turnId,
+      )
+    case 'stop':
+      return changeRun(conversation, action.turnId, ({ stopping: _, ...run }) =>
+        action.mode === undefined ? run : { ...run, stopping: action.mode },
+      )
+    case 'rewind': {
+      const index = conversation.turns.findIndex((turn) => turn.id === action.turnId)
+      const turn = conversation.turns[index]
+      if (turn === undefined) return conversation
+      return { ...conversation, turns: conversation.turns.slice(0, index), recipient: turn.addressed }
+    }
+    case 'address':
+      return { ...conversation, recipient: action.recipient }
+    default:
+      return action satisfies never
+  }
+}
+
+/** Everything said so far: the `chat_history` of the next request. */
+export const historyOf = (conversation: Conversation): StoredMessage[] =>
+  conversation.turns.flatMap((turn) => turn.run.messages)
+
+export const runningTurn = (conversation: Conversation): Turn | undefined =>
+  conversation.turns.findLast((turn) => turn.run.phase === 'running')
+
+/** The text that a user wrote, of a message in any form. */
+export const inputText = ({ message }: Input): string =>
+  typeof message === 'string' ? message : message.map((item) => textOf(item.content)).join('\n\n')
+
+function changeRun(conversation: Conversation, turnId: string, change: (run: RunView) => RunView): Conversation {
+  const index = conversation.turns.findIndex((turn) => turn.id === turnId)
+  const turn = conversation.turns[index]
+  // What comes late for a run that is over, or was taken back, changes nothing.
+  if (turn === undefined || turn.run.phase === 'ended') return conversation
+  return { ...conversation, turns: conversation.turns.with(index, { ...turn, run: change(turn.run) }) }
+}
+
+/** Once a run is over its conversation stays with the agent that has it now, and may have got a name. */
+function settle(conversation: Conversation, turnId: string): Conversation {
+  const turn = conversation.turns.find(({ id }) => id === turnId)
+  if (turn?.run.phase !== 'ended') return conversation
+  const handedOver = (turn.run.threads.get(FRONT) ?? []).some(
+    (entry) => entry.kind === 'handoff' && entry.to !== undefined,
+  )
+  return {
+    ...conversation,
+    title: turn.run.chatName ?? conversation.title,
+    recipient: handedOver ? agentInFront(turn.run) : turn.addressed,
+  }
+}
+
+const TITLE_CHARS = 60
+
+function titleOf(input: Input): string {
+  const text = inputText(input).trim().replace(/\s+/g, ' ')
+  if (text === '') return 'Files'
+  return text.length > TITLE_CHARS ? `${text.slice(0, TITLE_CHARS - 1).trimEnd()}…` : text
+}

@@ -1,0 +1,69 @@
+import type { StoredMessage } from 'agency-swarm-js/client'
+import { FRONT } from '../run/run.ts'
+import { type Conversation, historyOf, type Turn } from './conversation.ts'
+import { readHistory } from './history.ts'
+
+/** What an export holds. `chat_history` can be sent as it is. */
+interface ConversationFile {
+  agency: string
+  title: string
+  recipient_agent?: string
+  chat_history: StoredMessage[]
+}
+
+/** A conversation as the text of a JSON file. */
+export function writeConversationFile(conversation: Conversation): string {
+  const { agency, title, recipient } = conversation
+  const file: ConversationFile = {
+    agency,
+    title,
+    ...(recipient === undefined ? {} : { recipient_agent: recipient }),
+    chat_history: historyOf(conversation),
+  }
+  return `${JSON.stringify(file, null, 2)}\n`
+}
+
+/**
+ * A conversation out of an export of this page, or of any JSON that is or has a `chat_history`.
+ * @param agency whose conversation it is when the file does not say, or says one that is not served
+ * @throws Error whose message tells what is wrong with the file
+ */
+export function readConversationFile(
+  text: string,
+  { agency, served, newId, at }: { agency: string; served: readonly string[]; newId: () => string; at: number },
+): Conversation {
+  const file = parse(text)
+  const history = Array.isArray(file) ? file : file.chat_history
+  if (!Array.isArray(history)) throw new Error('It has no "chat_history", which is a list of messages.')
+  const strange = history.findIndex(
+    (message) => typeof message !== 'object' || message === null || Array.isArray(message),
+  )
+  if (strange !== -1) throw new Error(`Entry ${strange + 1} of "chat_history" is no message.`)
+  if (history.length === 0) throw new Error('Its "chat_history" is empty.')
+  const turns = readHistory(history, newId)
+  const named = Array.isArray(file) ? {} : file
+  return {
+    id: newId(),
+    agency: served.includes(String(named.agency)) ? String(named.agency) : agency,
+    title: typeof named.title === 'string' && named.title !== '' ? named.title : 'Imported conversation',
+    updatedAt: at,
+    turns,
+    recipient: typeof named.recipient_agent === 'string' ? named.recipient_agent : inCharge(turns),
+  }
+}
+
+/** The agent that the last handoff put in charge; undefined when there was none. */
+function inCharge(turns: readonly Turn[]): string | undefined {
+  const entries = turns.flatMap(({ run }) => run.threads.get(FRONT) ?? [])
+  return entries.findLast((entry) => entry.kind === 'handoff')?.to
+}
+
+function parse(text: string): Partial<ConversationFile> & { chat_history?: unknown } {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value
+  } catch (error) {
+    throw new Error(`It is no JSON: ${(error as Error).message}.`)
+  }
+  throw new Error('It is no JSON object or list.')
+}

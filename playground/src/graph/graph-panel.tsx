@@ -1,0 +1,117 @@
+import { Background, Controls, ReactFlow, useReactFlow } from '@xyflow/react'
+import type { AgencyMetadata } from 'agency-swarm-js/client'
+import '@xyflow/react/dist/base.css'
+import { type RefObject, useEffect, useMemo, useRef, useState } from 'react'
+import { AgentName } from '../agents.tsx'
+import { formatCount, formatUsd } from '../figures.ts'
+import { type Activity, readActivity } from '../run/activity.ts'
+import type { RunView } from '../run/run.ts'
+import { AgentBox } from './agent-box.tsx'
+import { toFlow } from './layout.ts'
+
+const BOXES = { agent: AgentBox }
+const FIT = { padding: 0.08, maxZoom: 1.1 }
+
+/** The agency as a graph that shows who works, and what has been used so far. */
+export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs: readonly RunView[] }) {
+  const [whole, setWhole] = useState(true)
+  const [tools, setTools] = useState(true)
+  const box = useRef<HTMLDivElement>(null)
+  const activity = useMemo(() => readActivity(whole ? runs : runs.slice(-1)), [runs, whole])
+  const { nodes, edges } = useMemo(() => toFlow(metadata, activity, tools), [metadata, activity, tools])
+  return (
+    <div className="graph-panel">
+      <div className="panel-bar">
+        <label>
+          <span>Figures of</span>
+          <select value={whole ? 'all' : 'last'} onChange={(event) => setWhole(event.target.value === 'all')}>
+            <option value="all">the conversation</option>
+            <option value="last">the last run</option>
+          </select>
+        </label>
+        <label className="check">
+          <input type="checkbox" checked={tools} onChange={(event) => setTools(event.target.checked)} /> Tools
+        </label>
+      </div>
+      <div className="graph" ref={box}>
+        <ReactFlow
+          key={`${metadata.metadata.agencyName} ${tools}`}
+          nodes={nodes}
+          edges={edges}
+          nodeTypes={BOXES}
+          fitView
+          fitViewOptions={FIT}
+          minZoom={0.15}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          nodesFocusable={false}
+          elementsSelectable={false}
+          zoomOnScroll={false}
+          preventScrolling={false}
+          aria-label={`The agency ${metadata.metadata.agencyName} as a graph`}
+        >
+          <Background gap={20} />
+          <Controls showInteractive={false} />
+          <Refit box={box} />
+        </ReactFlow>
+      </div>
+      <AgentTable metadata={metadata} activity={activity} />
+    </div>
+  )
+}
+
+/** Shows the whole graph again when there is more or less room for it, such as after it was hidden. */
+function Refit({ box }: { box: RefObject<HTMLDivElement | null> }) {
+  const { fitView } = useReactFlow()
+  useEffect(() => {
+    if (box.current === null) return undefined
+    const observer = new ResizeObserver(() => void fitView(FIT))
+    observer.observe(box.current)
+    return () => observer.disconnect()
+  }, [box, fitView])
+  return null
+}
+
+/** The same figures as a table: exact, and for those who do not see the graph. */
+function AgentTable({ metadata, activity }: { metadata: AgencyMetadata; activity: Activity }) {
+  return (
+    <table className="figures-table">
+      <caption className="visually-hidden">What each agent has used</caption>
+      <thead>
+        <tr>
+          <th>Agent</th>
+          <th>Now</th>
+          <th>Answers</th>
+          <th title="Input tokens">In</th>
+          <th title="Output tokens">Out</th>
+          <th>Cost</th>
+        </tr>
+      </thead>
+      <tbody>
+        {metadata.metadata.agents.map((name) => {
+          const figures = activity.agents.get(name)
+          return (
+            <tr key={name}>
+              <th scope="row">
+                <AgentName name={name} />
+              </th>
+              <td>{figures?.state ?? 'idle'}</td>
+              <td>{formatCount(figures?.answers ?? 0)}</td>
+              <td>{formatCount(figures?.inputTokens ?? 0)}</td>
+              <td>{formatCount(figures?.outputTokens ?? 0)}</td>
+              <td
+                title={
+                  figures?.costUsd === undefined && figures
+                    ? 'Only the total of a run with several agents is known'
+                    : undefined
+                }
+              >
+                {figures?.costUsd === undefined ? '–' : formatUsd(figures.costUsd)}
+              </td>
+            </tr>
+          )
+        })}
+      </tbody>
+    </table>
+  )
+}

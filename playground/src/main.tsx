@@ -1,0 +1,17 @@
+import './styles/base.css'
+import './styles/shell.css'
+import './styles/chat.css'
+import './styles/composer.css'
+import './styles/panels.css'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { App } from './app.tsx'
+import { Mishap } from './shell/mishap.tsx'
+
+createRoot(document.getElementById('page') as HTMLElement).render(
+  <StrictMode>
+    <Mishap>
+      <App />
+    </Mishap>
+  </StrictMode>,
+)

@@ -1,0 +1,21 @@
+import { useEffect, useState } from 'react'
+import { tab } from '../kept.ts'
+import { BASE_URL } from '../server.ts'
+import { noSettings, type Settings } from './settings.ts'
+
+const KEY = `agency-swarm-js request ${new URL(`${BASE_URL}/`).pathname}`
+
+/** The request settings. They may hold keys, so they live as long as the tab. */
+export function useSettings() {
+  const [settings, setSettings] = useState<Settings>(read)
+  useEffect(() => tab.write(KEY, JSON.stringify(settings)), [settings])
+  return [settings, setSettings] as const
+}
+
+function read(): Settings {
+  try {
+    return { ...noSettings, ...JSON.parse(tab.read(KEY) ?? '{}') }
+  } catch {
+    return noSettings
+  }
+}

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest'
+import { edgeKey, readActivity } from './activity.ts'
+import { followRecorded } from './recorded.ts'
+import { beginRun, followEvent, type RunView } from './run.ts'
+
+const speaker = (agent: string, callerAgent: string | null = null, parent_run_id?: string) => ({
+  agent,
+  callerAgent,
+  agent_run_id: `run_${agent}`,
+  ...(parent_run_id === undefined ? {} : { parent_run_id }),
+})
+const call = { type: 'function_call', id: 'f1', call_id: 'c1', name: 'send_message', arguments: '{}' }
+
+/** CEO asks Developer, who is at work. */
+function asking(): RunView {
+  let run = beginRun(0)
+  run = followEvent(run, { kind: 'agent', ...speaker('CEO') }, 1)
+  run = followEvent(run, { kind: 'model', event: { type: 'response.created' }, ...speaker('CEO') }, 1)
+  run = followEvent(run, { kind: 'item', name: 'tool_called', type: '', item: call, ...speaker('CEO') }, 2)
+  return followEvent(run, { kind: 'agent', ...speaker('Developer', 'CEO', 'c1') }, 3)
+}
+
+test('who asked waits, who was asked works, and the edge between them is active', () => {
+  const { agents, edges, tools } = readActivity([asking()])
+  expect(agents.get('CEO')?.state).toBe('waiting')
+  expect(agents.get('Developer')?.state).toBe('working')
+  expect(edges.get(edgeKey('CEO', 'Developer'))).toMatchObject({ messages: 1, active: true })
+  expect(tools.get(edgeKey('CEO', 'send_message'))).toMatchObject({ calls: 1, active: true })
+})
+
+test('once the answer is back the asked agent is idle and the other works again', () => {
+  const output = { type: 'function_call_output', call_id: 'c1', output: 'done' }
+  const run = followEvent(
+    asking(),
+    { kind: 'item', name: 'tool_output', type: '', item: output, output: 'done', ...speaker('CEO') },
+    9,
+  )
+  const { agents, edges, tools } = readActivity([run])
+  expect(agents.get('CEO')?.state).toBe('working')
+  expect(agents.get('Developer')?.state ?? 'idle').toBe('idle')
+  expect(edges.get(edgeKey('CEO', 'Developer'))?.active).toBe(false)
+  expect(tools.get(edgeKey('CEO', 'send_message'))?.ms).toBe(7)
+})
+
+test('tokens add up over agents and runs to what the server counted', () => {
+  const run = followRecorded('send_message_stream')
+  const { agents, edges } = readActivity([run, run])
+  const all = [...agents.values()].reduce((sum, one) => sum + one.inputTokens + one.outputTokens, 0)
+  expect(all).toBe(2 * (run.usage?.total_tokens ?? Number.NaN))
+  const edge = edges.get(edgeKey('CEO', 'Developer'))
+  const developer = agents.get('Developer')
+  expect(edge).toEqual({
+    messages: 2,
+    active: false,
+    tokens: (developer?.inputTokens ?? 0) + (developer?.outputTokens ?? 0),
+  })
+})
+
+test('a handoff is a message on its edge', () => {
+  const run = followRecorded('handoff_stream')
+  expect([...readActivity([run]).edges.values()]).toEqual([{ messages: 1, active: false, tokens: 0 }])
+})
+
+test("a cost is an agent's only when it worked alone, or when nothing was spent", () => {
+  const usage = {
+    request_count: 1,
+    cached_tokens: 0,
+    cache_write_tokens: 0,
+    input_tokens: 1,
+    output_tokens: 1,
+    total_tokens: 2,
+  }
+  const told = (run: RunView, total_cost: number) =>
+    followEvent(
+      run,
+      { kind: 'messages', new_messages: [], run_id: 'r', cancelled: false, usage: { ...usage, total_cost } },
+      9,
+    )
+  const alone = followEvent(beginRun(0), { kind: 'model', event: { type: 'response.created' }, ...speaker('CEO') }, 1)
+  const both = followEvent(
+    alone,
+    { kind: 'model', event: { type: 'response.created' }, ...speaker('Developer', 'CEO', 'c1') },
+    2,
+  )
+  const costs = (run: RunView) => [...readActivity([run]).agents.values()].map((one) => one.costUsd)
+  expect(costs(told(alone, 0.5))).toEqual([0.5])
+  expect(costs(told(both, 0.5))).toEqual([undefined, undefined])
+  expect(costs(told(both, 0))).toEqual([0, 0])
+})

@@ -1,0 +1,129 @@
+import { type CallEntry, FRONT, type RunView } from './run.ts'
+
+/** `waiting`: for agents or tools it has called. */
+export type AgentState = 'idle' | 'working' | 'waiting'
+
+export interface AgentActivity {
+  state: AgentState
+  /** Answers of its model. */
+  answers: number
+  inputTokens: number
+  outputTokens: number
+  /** US dollars; undefined where the server's total cannot be told apart by agent. */
+  costUsd: number | undefined
+}
+
+export interface EdgeActivity {
+  /** Questions to a sub-agent, and conversations handed over. */
+  messages: number
+  active: boolean
+  /** Used by the asked agent while it answered, without agents it asked in turn. */
+  tokens: number
+}
+
+export interface ToolActivity {
+  calls: number
+  active: boolean
+  /** Of the calls that are done, in milliseconds. */
+  ms: number
+}
+
+export interface Activity {
+  agents: ReadonlyMap<string, AgentActivity>
+  /** `from`, `to` as `edgeKey` -> what went over it. */
+  edges: ReadonlyMap<string, EdgeActivity>
+  /** `agent`, `tool` as `edgeKey`. */
+  tools: ReadonlyMap<string, ToolActivity>
+}
+
+export const edgeKey = (from: string, to: string) => JSON.stringify([from, to])
+
+/** Who did what in these runs; states are those of the last one. */
+export function readActivity(runs: readonly RunView[]): Activity {
+  const agents = new Map<string, AgentActivity>()
+  const edges = new Map<string, EdgeActivity>()
+  const tools = new Map<string, ToolActivity>()
+  for (const run of runs) {
+    const asked = new Map<string, CallEntry>() // a sub-agent's thread -> the call that asked it
+    for (const entry of [...run.threads.values()].flat()) {
+      if (entry.kind === 'handoff' && entry.to !== undefined)
+        addTo(edges, edgeKey(entry.from, entry.to), { messages: 1 })
+      if (entry.kind !== 'call') continue
+      const callee = run.speakers.get(entry.id)
+      const active = run.phase === 'running' && entry.state === 'open' && entry.startedAt !== undefined
+      if (callee !== undefined) {
+        asked.set(entry.id, entry)
+        addTo(edges, edgeKey(entry.agent, callee), { messages: 1, active })
+      }
+      const ms = entry.state === 'complete' ? (entry.endedAt ?? 0) - (entry.startedAt ?? entry.endedAt ?? 0) : 0
+      const key = edgeKey(entry.agent, entry.name)
+      const tool = tools.get(key) ?? { calls: 0, active: false, ms: 0 }
+      tools.set(key, { calls: tool.calls + 1, active: tool.active || active, ms: tool.ms + ms })
+    }
+    const alone = new Set(run.modelCalls.map((call) => call.agent)).size === 1
+    for (const { agent, thread, inputTokens = 0, outputTokens = 0 } of run.modelCalls) {
+      const before = agents.get(agent) ?? idle(0)
+      agents.set(agent, {
+        ...before,
+        answers: before.answers + 1,
+        inputTokens: before.inputTokens + inputTokens,
+        outputTokens: before.outputTokens + outputTokens,
+      })
+      const caller = asked.get(thread)
+      if (caller !== undefined) addTo(edges, edgeKey(caller.agent, agent), { tokens: inputTokens + outputTokens })
+    }
+    for (const agent of new Set(run.modelCalls.map((call) => call.agent))) {
+      const before = agents.get(agent) ?? idle(0)
+      const cost = costOf(run, alone)
+      agents.set(agent, {
+        ...before,
+        costUsd: before.costUsd === undefined || cost === undefined ? undefined : before.costUsd + cost,
+      })
+    }
+  }
+  const last = runs.at(-1)
+  if (last?.phase === 'running')
+    for (const [agent, state] of statesOf(last)) agents.set(agent, { ...(agents.get(agent) ?? idle(undefined)), state })
+  return { agents, edges, tools }
+}
+
+const idle = (costUsd: number | undefined): AgentActivity => ({
+  state: 'idle',
+  answers: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  costUsd,
+})
+
+/** The server gives one figure a run: it is an agent's own when nobody else worked, or when it is nothing. */
+function costOf({ usage }: RunView, alone: boolean): number | undefined {
+  if (usage === undefined) return undefined
+  return alone || usage.total_cost === 0 ? usage.total_cost : undefined
+}
+
+function addTo(edges: Map<string, EdgeActivity>, key: string, more: Partial<EdgeActivity>): void {
+  const { messages, active, tokens } = edges.get(key) ?? { messages: 0, active: false, tokens: 0 }
+  edges.set(key, {
+    messages: messages + (more.messages ?? 0),
+    active: active || (more.active ?? false),
+    tokens: tokens + (more.tokens ?? 0),
+  })
+}
+
+/** An agent works when any of its threads does, and waits when all that are open wait for calls. */
+function statesOf(run: RunView): Map<string, AgentState> {
+  const states = new Map<string, AgentState>()
+  const done = new Set(
+    [...run.threads.values()]
+      .flat()
+      .flatMap((entry) => (entry.kind === 'call' && entry.state !== 'open' ? [entry.id] : [])),
+  )
+  for (const [thread, agent] of run.speakers) {
+    if (thread !== FRONT && done.has(thread)) continue
+    const waits = (run.threads.get(thread) ?? []).some(
+      (entry) => entry.kind === 'call' && entry.state === 'open' && entry.startedAt !== undefined,
+    )
+    if (states.get(agent) !== 'working') states.set(agent, waits ? 'waiting' : 'working')
+  }
+  return states
+}

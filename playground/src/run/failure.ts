@@ -1,0 +1,49 @@
+import { ClientError } from 'agency-swarm-js/client'
+
+/** A failure in plain words, with the way out. */
+export interface Failure {
+  kind: string
+  sentence: string
+  wayOut: string
+}
+
+/** Kind of a client's error -> what to do about it. */
+const WAYS_OUT: { [kind: string]: string } = {
+  unauthorized: 'Give the token again.',
+  not_found: 'The server may have been restarted with other agencies. Reload the page.',
+  too_large: "Leave attachments out, or raise the server's limits.bodyBytes.",
+  invalid_request: 'Change the message or the request settings, then send it again.',
+  rate_limited: 'Wait a little, then run it again.',
+  unavailable: 'The server is stopping or busy. Run it again in a moment.',
+  failed: "The server's log has the reason; exposeErrors: true shows it here. Run it again, or change the message.",
+  network: 'Is the server running? Run it again when it is.',
+  incomplete: 'The connection broke off before the end. Run it again.',
+  bad_answer: 'Something between this page and the server may have changed the answer. Reload the page.',
+  lost: 'Run it again.',
+  aborted: 'What it said so far is not in the history. Run it again, or go on.',
+}
+const SENTENCES: { [kind: string]: string } = {
+  unauthorized: 'The server does not accept this token.',
+  network: 'The server cannot be reached.',
+  aborted: 'Stopped by closing the connection.',
+}
+
+/** What was thrown on the way to an answer. */
+export function describeFailure(error: unknown): Failure {
+  if (!(error instanceof ClientError))
+    return { kind: 'page', sentence: `This page failed: ${String(error)}`, wayOut: 'Reload the page.' }
+  const sentence = SENTENCES[error.kind] ?? error.message
+  const wait =
+    error.retryAfterMs === undefined ? '' : ` The server asks to wait ${Math.ceil(error.retryAfterMs / 1000)} s.`
+  return { kind: error.kind, sentence: sentence + wait, wayOut: WAYS_OUT[error.kind] ?? 'Run it again.' }
+}
+
+/** What to do about a run that failed on the server. */
+export const FAILED_WAY_OUT = WAYS_OUT.failed as string
+
+/** Of a run whose page was closed or reloaded. */
+export const lostRun: Failure = {
+  kind: 'lost',
+  sentence: 'The page was left while this answer was on its way, so the server stopped it.',
+  wayOut: WAYS_OUT.lost as string,
+}

@@ -1,0 +1,14 @@
+import { type Client, createClient } from 'agency-swarm-js/client'
+import { tab } from './kept.ts'
+
+/** The server's address with its prefix: where this page came from. */
+export const BASE_URL = new URL('.', document.baseURI).href.replace(/\/$/, '')
+
+const TOKEN = `agency-swarm-js token ${new URL('.', document.baseURI).pathname}`
+
+/** The token lives as long as the tab. */
+export const readToken = (): string | undefined => tab.read(TOKEN)
+export const keepToken = (token: string) => tab.write(TOKEN, token)
+
+/** The client of the server that this page came from; it asks for the token anew with each request. */
+export const connect = (): Client => createClient({ baseUrl: BASE_URL, token: readToken })

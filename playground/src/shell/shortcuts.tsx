@@ -1,0 +1,68 @@
+import { useEffect, useRef } from 'react'
+import { Dialog } from '../controls.tsx'
+
+/** What keys do, by the physical key pressed together with Alt. */
+export interface Shortcuts {
+  newConversation: () => void
+  message: () => void
+  graph: () => void
+  inspector: () => void
+  request: () => void
+  help: () => void
+  /** Escape without Alt. */
+  stop: () => void
+}
+
+const KEYS: { [code: string]: keyof Shortcuts } = {
+  KeyN: 'newConversation',
+  KeyM: 'message',
+  KeyG: 'graph',
+  KeyI: 'inspector',
+  KeyR: 'request',
+  KeyK: 'help',
+}
+
+export function useShortcuts(shortcuts: Shortcuts): void {
+  const latest = useRef(shortcuts)
+  latest.current = shortcuts
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      const name = event.altKey && !event.ctrlKey && !event.metaKey ? KEYS[event.code] : undefined
+      if (name !== undefined) {
+        event.preventDefault()
+        latest.current[name]()
+      } else if (event.key === 'Escape' && !event.defaultPrevented && document.querySelector('dialog[open]') === null)
+        latest.current.stop()
+    }
+    addEventListener('keydown', onKeyDown)
+    return () => removeEventListener('keydown', onKeyDown)
+  }, [])
+}
+
+const LIST: readonly [keys: string, what: string][] = [
+  ['Enter', 'Send the message'],
+  ['Shift + Enter', 'New line'],
+  ['Arrow up, in an empty message', 'Edit and resend the last message'],
+  ['Escape', 'Stop the run'],
+  ['Alt + N', 'New conversation'],
+  ['Alt + M', 'To the message'],
+  ['Alt + G', 'Graph'],
+  ['Alt + I', 'Inspector'],
+  ['Alt + R', 'Request settings'],
+  ['Alt + K', 'This list'],
+]
+
+export const ShortcutList = ({ onClose }: { onClose: () => void }) => (
+  <Dialog title="Keys" onClose={onClose}>
+    <dl className="keys">
+      {LIST.map(([keys, what]) => (
+        <div key={keys}>
+          <dt>
+            <kbd>{keys}</kbd>
+          </dt>
+          <dd>{what}</dd>
+        </div>
+      ))}
+    </dl>
+  </Dialog>
+)

@@ -1,0 +1,22 @@
+import { useEffect, useState } from 'react'
+import { IconButton } from '../controls.tsx'
+import { browser } from '../kept.ts'
+
+const THEMES = ['system', 'light', 'dark'] as const
+type Theme = (typeof THEMES)[number]
+const KEY = 'agency-swarm-js theme'
+const ICONS = { system: 'screen', light: 'sun', dark: 'moon' } as const
+
+/** Light, dark, or as the system says; kept in this browser. */
+export function ThemeButton() {
+  const [theme, setTheme] = useState<Theme>(() => THEMES.find((name) => name === browser.read(KEY)) ?? 'system')
+  useEffect(() => {
+    if (theme === 'system') delete document.documentElement.dataset.theme
+    else document.documentElement.dataset.theme = theme
+    browser.write(KEY, theme)
+  }, [theme])
+  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] as Theme
+  return (
+    <IconButton icon={ICONS[theme]} label={`Colours: ${theme}. Change to ${next}`} onClick={() => setTheme(next)} />
+  )
+}

@@ -1,0 +1,52 @@
+import { IconButton } from '../controls.tsx'
+import { ThemeButton } from './theme.tsx'
+
+/** What is seen where there is no room for all. */
+export type View = 'chats' | 'chat' | 'side'
+
+const VIEWS: readonly [view: View, title: string][] = [
+  ['chats', 'Chats'],
+  ['chat', 'Chat'],
+  ['side', 'Panels'],
+]
+
+interface TopBarProps {
+  agencies: readonly string[]
+  agency: string
+  onAgency: (name: string) => void
+  view: View
+  onView: (view: View) => void
+  onHelp: () => void
+}
+
+export function TopBar({ agencies, agency, onAgency, view, onView, onHelp }: TopBarProps) {
+  return (
+    <header className="top-bar">
+      <span className="brand">Playground</span>
+      <label className="agency-picker">
+        <span className="visually-hidden">Agency</span>
+        <select value={agency} onChange={(event) => onAgency(event.target.value)}>
+          {agencies.map((name) => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      {/* biome-ignore lint/a11y/useSemanticElements: a group of buttons, no fieldset of a form */}
+      <div className="views" role="group" aria-label="View">
+        {VIEWS.map(([name, title]) => (
+          <button key={name} type="button" aria-pressed={name === view} onClick={() => onView(name)}>
+            {title}
+          </button>
+        ))}
+      </div>
+      <span className="spring" />
+      <a className="text-button docs-link" href="docs" target="_blank" rel="noopener">
+        API
+      </a>
+      <IconButton icon="keys" label="Keys (Alt+K)" onClick={onHelp} />
+      <ThemeButton />
+    </header>
+  )
+}

@@ -1,0 +1,16 @@
+/** Headers of a page that loads nothing from elsewhere and may be framed by nobody; `allowed` adds what it needs. */
+export const pageHeaders = (allowed: string) => ({
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': `default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; ${allowed}`,
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+})
+
+const TYPES = { js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8' }
+
+/** Headers of a script or style sheet. */
+export const assetHeaders = (file: string, maxAge: string) => ({
+  'content-type': TYPES[file.endsWith('.css') ? 'css' : 'js'],
+  'cache-control': `public, ${maxAge}`,
+  'x-content-type-options': 'nosniff',
+})

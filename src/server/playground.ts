@@ -1,0 +1,44 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { assetHeaders, pageHeaders } from './pages.ts'
+
+const ASSETS = new URL('../../assets/playground/', import.meta.url)
+/** The files' names hold a hash of their contents. */
+const FOR_EVER = 'max-age=31536000, immutable'
+/** Styles come from files, pictures from messages, and no text ever becomes markup. */
+const HEADERS = {
+  ...pageHeaders("style-src 'self'; img-src 'self' data:; require-trusted-types-for 'script'; trusted-types 'none'"),
+  'cache-control': 'no-cache',
+}
+const compress = promisify(gzip)
+
+/**
+ * The playground at `/` and its files at `/playground/<file>`, made by `npm run build -w playground`. Open without a token:
+ * the page holds nothing, and what it asks of the API needs the token. Its addresses are relative, for prefixes and proxies.
+ */
+export function registerPlayground(app: FastifyInstance): void {
+  const page = readFileSync(new URL('index.html', ASSETS), 'utf8')
+  app.get('/', async (request, reply) => {
+    const path = request.url.split('?', 1)[0] as string
+    // Under a prefix the relative addresses need the slash at the end.
+    if (!path.endsWith('/'))
+      return reply
+        .code(307)
+        .header('location', `./${path.split('/').at(-1)}/`)
+        .send()
+    return reply.headers(HEADERS).send(page)
+  })
+  for (const file of readdirSync(new URL('playground/', ASSETS))) {
+    const content = readFileSync(new URL(`playground/${file}`, ASSETS))
+    let compressed: Promise<Buffer> | undefined
+    app.get(`/playground/${file}`, async (request: FastifyRequest, reply: FastifyReply) => {
+      reply.headers({ ...assetHeaders(file, FOR_EVER), vary: 'Accept-Encoding' })
+      if (!/\bgzip\b(?!\s*;\s*q=0(\.0*)?\b)/.test(String(request.headers['accept-encoding'])))
+        return reply.send(content)
+      compressed ??= compress(content)
+      return reply.header('content-encoding', 'gzip').send(await compressed)
+    })
+  }
+}

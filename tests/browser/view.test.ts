@@ -1,0 +1,145 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { agency as starter } from '../../examples/starter/agency.ts'
+import { startLab } from './lab.ts'
+import { launchChromium } from './launch.ts'
+import { ask, findBarriers, ORDER, openPlayground, WEATHER } from './page.ts'
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await launchChromium()
+})
+afterAll(() => browser.close())
+
+test('the inspector has every event as it came, filters them, draws the time line and gives the request as code', async () => {
+  const { page, url } = await openPlayground(browser, { permissions: ['clipboard-read', 'clipboard-write'] })
+  const streamed = page.waitForResponse((response) => response.url().endsWith('/get_response_stream'))
+  await ask(page, WEATHER)
+  const frames = (await (await streamed).text()).split('\n\n').filter(Boolean)
+  await page.getByRole('button', { name: 'Inspect turn 1' }).click()
+  expect(await page.locator('.counted').textContent()).toBe(`${frames.length} events`)
+  await page.getByRole('button', { name: 'Copy events' }).click()
+  await page.getByText('Copied').waitFor()
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(`${frames.join('\n\n')}\n\n`)
+  expect(await page.locator('.lane').allTextContents()).toEqual(['Guide', '↳ Researcher'])
+  expect(await page.locator('.lane .span.model').count()).toBe(4)
+
+  await page.getByLabel('Agent', { exact: true }).selectOption('Researcher')
+  await page.getByLabel('Type', { exact: true }).selectOption('tool_called')
+  expect(await page.locator('.counted').textContent()).toBe(`1 of ${frames.length} events`)
+  await page.getByRole('listbox', { name: 'Events' }).focus()
+  await page.keyboard.press('ArrowDown')
+  const shown = JSON.parse((await page.getByLabel(/^Event \d+$/).textContent()) ?? '')
+  expect(shown.data).toMatchObject({ agent: 'Researcher', callerAgent: 'Guide', name: 'tool_called' })
+  await page.getByRole('button', { name: 'Copy as curl' }).click()
+  await page.waitForFunction(async () => (await navigator.clipboard.readText()).startsWith('curl'))
+  const curl = await page.evaluate(() => navigator.clipboard.readText())
+  expect(curl).toContain(`curl -N '${url}/starter/get_response_stream'`)
+  expect(curl).toContain(WEATHER)
+})
+
+test('at the width of a phone one thing is seen at a time, and nothing is wider than the screen', async () => {
+  const { page } = await openPlayground(browser, {
+    viewport: { width: 360, height: 740 },
+    hasTouch: true,
+    isMobile: true,
+  })
+  await page.getByRole('button', { name: WEATHER }).tap()
+  await page.locator('.turn-foot').waitFor()
+  await page.locator('.card.ask').getByRole('button').first().tap()
+  const tooWide = () => page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth)
+  expect(await tooWide()).toBe(false)
+  expect(await page.locator('.side').isVisible()).toBe(false)
+  await page.getByRole('button', { name: 'Panels' }).tap()
+  await page.locator('[data-agent=Researcher]').waitFor()
+  await page.waitForFunction(() => (document.querySelector('.agent-box')?.getBoundingClientRect().width ?? 0) > 100)
+  expect(await tooWide()).toBe(false)
+  const cost = await page.locator('.figures-table tbody td').last().boundingBox()
+  expect((cost?.x ?? 0) + (cost?.width ?? 0)).toBeLessThanOrEqual(360)
+  for (const panel of ['Inspector', 'Request']) {
+    await page.getByRole('tab', { name: panel }).tap()
+    expect(await tooWide(), panel).toBe(false)
+  }
+  expect(await findBarriers(page)).toEqual([])
+  await page.getByRole('button', { name: 'Chats' }).tap()
+  await page.locator('.chat-link').tap()
+  expect(await page.locator('.turn').isVisible()).toBe(true)
+})
+
+test('colours follow the system, and a button overrules it for good', async () => {
+  const { page } = await openPlayground(browser, { colorScheme: 'dark' })
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+  await page.getByRole('textbox', { name: 'Message' }).waitFor()
+  const dark = await background()
+  await page.getByRole('button', { name: 'Colours: system' }).click()
+  const light = await background()
+  expect(light).not.toBe(dark)
+  await page.reload()
+  await page.getByRole('button', { name: 'Colours: light' }).waitFor()
+  expect(await background()).toBe(light)
+  await page.getByRole('button', { name: 'Colours: light' }).click()
+  expect(await background()).toBe(dark)
+})
+
+test('axe finds nothing serious, and no text that is hard to read in light or dark', async () => {
+  const lab = await startLab()
+  const { page } = await openPlayground(browser, { serve: { agencies: { lab: lab.agency, starter } } })
+  const look = async () => {
+    expect(await findBarriers(page)).toEqual([])
+    await page.emulateMedia({ colorScheme: 'dark' })
+    expect(await findBarriers(page, ['color-contrast'])).toEqual([])
+    await page.emulateMedia({ colorScheme: 'light' })
+  }
+  await ask(page, 'A plan, please')
+  await page.locator('.reasoning').getByRole('button').click()
+  await ask(page, 'please fail')
+  await look()
+  await page.getByRole('combobox', { name: 'Agency' }).selectOption('starter')
+  await page.getByRole('button', { name: WEATHER }).waitFor()
+  await page.locator('.agent-box').first().waitFor()
+  await look()
+  await ask(page, WEATHER)
+  await ask(page, ORDER)
+  for (const card of await page.locator('.card > button').all()) await card.click()
+  await page.getByRole('tab', { name: 'Inspector' }).click()
+  await page.getByRole('listbox').focus()
+  await page.keyboard.press('End')
+  await look()
+  await page.getByRole('tab', { name: 'Request' }).click()
+  await page.getByRole('textbox', { name: 'user_context' }).fill('{')
+  await page.keyboard.press('Alt+k')
+  await page.getByRole('dialog', { name: 'Keys' }).waitFor()
+  await look()
+})
+
+test('a barrier would be found', async () => {
+  const { page } = await openPlayground(browser)
+  await page.getByRole('textbox', { name: 'Message' }).waitFor()
+  await page.evaluate(() => document.querySelector('.brand')?.append(document.createElement('button')))
+  expect((await findBarriers(page)).join()).toContain('button-name')
+})
+
+test('everything is done by keyboard', async () => {
+  const { page } = await openPlayground(browser)
+  await page.locator('.agent-box').first().waitFor()
+  await page.keyboard.press('Tab')
+  await page.keyboard.press('Enter') // the link that skips to the message
+  await page.keyboard.type('What is 1 plus 2?')
+  await page.keyboard.press('Shift+Enter')
+  await page.keyboard.type('Please.')
+  await page.keyboard.press('Enter')
+  await page.locator('.turn-foot').waitFor()
+  expect(await page.locator('.user-text').textContent()).toBe('What is 1 plus 2?\nPlease.')
+  await page.keyboard.press('Alt+i')
+  await page.waitForFunction(() => document.activeElement?.id === 'tab-inspector')
+  await page.keyboard.press('ArrowRight')
+  await page.waitForFunction(() => document.activeElement?.id === 'tab-request')
+  await page.keyboard.press('Alt+m')
+  await page.waitForFunction(() => document.activeElement?.id === 'message')
+  await page.keyboard.press('Alt+n')
+  await page.getByRole('button', { name: WEATHER }).waitFor()
+  await page.keyboard.press('Alt+k')
+  await page.getByRole('dialog', { name: 'Keys' }).waitFor()
+  await page.keyboard.press('Escape')
+  expect(await page.getByRole('dialog').count()).toBe(0)
+})
