@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'playground/src/**/*.test.{ts,tsx}'],
     exclude: [...configDefaults.exclude, 'tests/browser/**'],
+    setupFiles: ['tests/support/contract-setup.ts'],
     testTimeout: 20_000,
     expect: { requireAssertions: true },
     reporters:

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AgencyError, errorText } from '../errors.ts'
 import type { Telemetry } from '../runs/span.ts'
 import { RequestInvalid } from '../wire/requests.ts'
+import { valueError } from '../wire/validation.ts'
 
 /** When a refused caller may try again. */
 const RETRY_AFTER_SECONDS = '2'
@@ -23,6 +24,7 @@ export function createErrorHandler(
     if (error instanceof RequestInvalid) return sendJson(reply, 422, { detail: error.details })
     if (error instanceof AgencyError) {
       const text = redact(error.message)
+      if (error.statusCode === 422) return sendJson(reply, 422, { detail: [valueError(['body'], text, null)] })
       if (error.statusCode === 503)
         return sendJson(reply.header('retry-after', RETRY_AFTER_SECONDS), 503, { detail: text }) // expected: not logged
       if (error.statusCode >= 500) log(error)
