@@ -10,8 +10,9 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'playground/src/**/*.test.{ts,tsx}'],
     exclude: [...configDefaults.exclude, 'tests/browser/**'],
+    setupFiles: ['tests/support/contract-setup.ts'],
     testTimeout: 20_000,
-    expect: { requireAssertions: true },
+    expect: { requireAssertions: true, poll: { timeout: 10_000 } },
     reporters:
       report === undefined ? ['default'] : ['default', ['json', { outputFile: report }], new PromiseReporter()],
   },

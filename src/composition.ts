@@ -25,7 +25,7 @@ import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, Logger, ServedAgency, Services } from './services.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { asFunctionTool, type ToolLike } from './tools/base-tool.ts'
-import { createRedactor, type Redact, toLogLine, withoutPlaces } from './wire/redact.ts'
+import { createPlaceMask, createRedactor, type Redact, toLogLine } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
 export type AgencyFactory = (callbacks: AgencyCallbacks) => AgencyGraph | Promise<AgencyGraph>
@@ -132,8 +132,8 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const env = process.env
   const token = readToken(options)
   const mask = createRedactor(() => [token, ...keysIn(env)])
-  const folders = [process.cwd(), homedir()]
-  const redact = (text: string) => withoutPlaces(mask(text), folders)
+  const withoutPlaces = createPlaceMask([process.cwd(), homedir()])
+  const redact = (text: string) => withoutPlaces(mask(text))
   const { logger, lines } = await readLogger(options.logger, mask)
   const logError = (error: unknown, own: Redact = (text) => text, fields: object = {}) =>
     logger.error(fields, toLogLine(mask(own(describe(error)))))
@@ -201,13 +201,13 @@ export async function createServices(options: BuildOptions, more: readonly strin
       complain(redact(`Telemetry failed; runs go on. (${describe(error)})`)),
     ),
     noteRun: lines && ((request, note) => lines.noteRun(request, note)),
+    logError,
     stopping: () => stopping,
   }
   const shell: ShellOptions = {
     services,
     token,
     corsOrigins: options.corsOrigins ?? ['*'],
-    logError,
     protectDocs: options.protectDocs ?? false,
     serverUrl: options.serverUrl,
     playground: options.playground ?? false,

@@ -51,6 +51,8 @@ test('with enableAgui an agency has its stream and its metadata, and the OpenAPI
   expect(Object.keys(document.paths)).toEqual([
     '/agency/get_metadata',
     '/agency/get_response_stream',
+    '/healthz',
+    '/readyz',
     '/tool/get_weather',
   ])
   const { properties, required } = document.components.schemas.RunAgentInput

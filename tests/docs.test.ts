@@ -75,6 +75,8 @@ test('the OpenAPI document is valid 3.1 and lists every agency and tool literall
     [
       ...agency('my_team'),
       ...agency('R%26D'),
+      'get /healthz',
+      'get /readyz',
       'post /tool/Address',
       'post /tool/plan_route',
       'post /tool/other',

@@ -1,6 +1,6 @@
 import { describeModel } from '../models/provider.ts'
 import type { Tool } from '../tools/tool.ts'
-import type { JsonObject } from '../wire/json.ts'
+import type { AgentNode, Edge, Metadata, ToolNode } from '../wire/responses.ts'
 import type { AgencyGraph } from './agency.ts'
 import type { Agent } from './agent.ts'
 
@@ -10,7 +10,7 @@ const AGENT_WIDTH = 120
 const CANVAS_WIDTH = 800
 
 /** The agency as a graph for a page to draw: nodes, edges and totals (docs/wire.md, "Metadata"). */
-export function describeAgency(agency: AgencyGraph): JsonObject {
+export function describeAgency(agency: AgencyGraph): Pick<Metadata, 'nodes' | 'edges' | 'metadata'> {
   const positions = layout(agency)
   const nodes = agency.agents.flatMap((agent) => agentNodes(agency, agent, positions.get(agent.name) as Position))
   const owns = agency.agents.flatMap((agent) =>
@@ -27,7 +27,7 @@ export function describeAgency(agency: AgencyGraph): JsonObject {
       agencyName: agency.name ?? 'Unnamed Agency',
       totalAgents: agency.agents.length,
       totalTools: owns.length,
-      agents: agency.agentNames,
+      agents: [...agency.agentNames],
       entryPoints: agency.entryPoints.map((agent) => agent.name),
       sharedInstructions: agency.sharedInstructions,
       layoutAlgorithm: 'hierarchical',
@@ -35,12 +35,9 @@ export function describeAgency(agency: AgencyGraph): JsonObject {
   }
 }
 
-interface Position {
-  x: number
-  y: number
-}
+type Position = AgentNode['position']
 
-const edge = (source: string, target: string, rest: JsonObject): JsonObject => ({
+const edge = (source: string, target: string, rest: Pick<Edge, 'type' | 'data'>): Edge => ({
   id: `${source}->${target}`,
   source,
   target,
@@ -59,7 +56,7 @@ const HOSTED_TYPES: { [name: string]: string } = {
 }
 
 /** One tool as pages see it. What a hosted tool is set up with (addresses, keys) stays inside. */
-function describeTool(tool: Tool): { name: string; type: string; description: string; inputSchema?: JsonObject } {
+function describeTool(tool: Tool): AgentNode['data']['tools'][number] {
   if (tool.kind === 'hosted') return { name: tool.label, type: HOSTED_TYPES[tool.name] ?? tool.name, description: '' }
   return { name: tool.name, type: 'function', description: tool.description, inputSchema: tool.parameters }
 }
@@ -81,21 +78,23 @@ const modelName = (agent: Agent) => {
   return name.slice(name.lastIndexOf('/') + 1)
 }
 
-function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): JsonObject[] {
+function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): Metadata['nodes'] {
   const tools = toolsOf(agency, agent)
   const described = tools.map(describeTool)
   const outgoing = agency.edges.filter((flow) => flow.from === agent)
   const own = typeof agent.instructions === 'string' ? agent.instructions : ''
-  const toolNodes = described.map(({ name, description, type }, index) => ({
-    id: `${agent.name}_tool_${index}`,
-    data: { label: name, description, type, parentAgent: agent.name },
-    type: 'tool',
-    position:
-      outgoing.length > 1
-        ? { x: position.x + AGENT_WIDTH * (index + 1), y: position.y }
-        : { x: position.x - AGENT_WIDTH / 2 + AGENT_WIDTH * index, y: position.y + 115 },
-  }))
-  const data: JsonObject = {
+  const toolNodes = described.map(
+    ({ name, description, type }, index): ToolNode => ({
+      id: `${agent.name}_tool_${index}`,
+      data: { label: name, description, type, parentAgent: agent.name },
+      type: 'tool',
+      position:
+        outgoing.length > 1
+          ? { x: position.x + AGENT_WIDTH * (index + 1), y: position.y }
+          : { x: position.x - AGENT_WIDTH / 2 + AGENT_WIDTH * index, y: position.y + 115 },
+    }),
+  )
+  const data: AgentNode['data'] = {
     label: agent.name,
     description: agent.description,
     isEntryPoint: agency.entryPoints.includes(agent),
@@ -106,8 +105,8 @@ function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): Json
     hasSubagents: outgoing.length > 0,
     capabilities: capabilitiesOf(agent, tools),
   }
-  if (agent.conversationStarters.length > 0) data.conversationStarters = agent.conversationStarters
-  if (agent.quickReplies.length > 0) data.quickReplies = agent.quickReplies
+  if (agent.conversationStarters.length > 0) data.conversationStarters = [...agent.conversationStarters]
+  if (agent.quickReplies.length > 0) data.quickReplies = [...agent.quickReplies]
   return [...toolNodes, { id: agent.name, data, type: 'agent', position }]
 }
 

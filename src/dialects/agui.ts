@@ -3,7 +3,8 @@ import { AgencyError } from '../errors.ts'
 import type { ResponseEvent } from '../models/model.ts'
 import { nobody, type RunEvent, type Speaker } from '../runs/events.ts'
 import type { RunSummary } from '../runs/hub.ts'
-import { AGUI_VERSION, type AguiEvent, type AguiPart, type AguiRequest, type AguiTokenUsage } from '../wire/agui.ts'
+import { AGUI_VERSION, type AguiPart, type AguiRequest } from '../wire/agui.ts'
+import type { AguiEvent, AguiTokenUsage } from '../wire/agui-events.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem, Usage } from '../wire/message.ts'
 import { frame, toJson } from '../wire/sse.ts'
@@ -395,7 +396,7 @@ class AguiStream {
   /** What AG-UI has no event for, as native clients get it, without what the agent was told. */
   #raw(said: RunEvent): string {
     if (said.kind === 'item' && said.name === 'message_output_created') return '' // the snapshots tell of it
-    const data = toData(said)
+    const data: JsonObject = toData(said)
     const inner = data.data
     if (isObject(inner) && isObject(inner.response)) {
       const { instructions: _, prompt: __, tools: ___, ...response } = inner.response

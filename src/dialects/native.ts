@@ -1,6 +1,10 @@
+import type { ResponseEvent } from '../models/model.ts'
 import { nobody, type RunEvent, type Speaker } from '../runs/events.ts'
 import type { RunSummary } from '../runs/hub.ts'
-import type { JsonObject } from '../wire/json.ts'
+import type { RunItem, SpeakerFields, StreamEvent, StreamSummary } from '../wire/events.ts'
+import { isObject } from '../wire/json.ts'
+import type { InputItem } from '../wire/message.ts'
+import type { AgencyResponse } from '../wire/responses.ts'
 import { escapeLineEnds, frame, toJson } from '../wire/sse.ts'
 
 /** How scalars below `data` are written: real JSON, or the original's strings ("None", "True", "3"). */
@@ -48,24 +52,20 @@ export function createNativeDialect(scalars: StreamScalars) {
 }
 
 /** What one event says: the content of a frame's outer `data`. */
-export function toData(event: RunEvent): JsonObject {
+export function toData(event: RunEvent): StreamEvent {
   const { kind, who } = event
   switch (kind) {
-    case 'model': {
-      const { item_id, item } = event.event as { item_id?: unknown; item?: { call_id?: unknown; id?: unknown } }
-      const call_id = item?.call_id ?? item?.id
-      const root = item_id !== undefined ? { item_id } : call_id !== undefined ? { call_id } : {}
-      return { data: event.event, type: 'raw_response_event', ...identity(who), ...root }
-    }
+    case 'model':
+      return { data: event.event, type: 'raw_response_event', ...speakerOf(who), ...referencesOf(event.event) }
     case 'agent':
-      return { new_agent: view(who), type: 'agent_updated_stream_event', ...identity(who) }
+      return { new_agent: view(who), type: 'agent_updated_stream_event', ...speakerOf(who) }
     case 'item':
       return {
         name: event.name,
         item: itemOf(event),
         type: 'run_item_stream_event',
         ...identity(who),
-        ...callIdOf(event),
+        ...(event.name === 'tool_called' || event.name === 'tool_output' ? callIdOf(event.raw) : {}),
       }
     case 'error': {
       if (!event.nested) return { type: 'error', content: event.content }
@@ -82,7 +82,7 @@ export function toData(event: RunEvent): JsonObject {
 const messagesOf = (
   runId: string,
   { newMessages, cancelled, fileIdsMap, chatName, usage }: RunSummary,
-): JsonObject => ({
+): StreamSummary => ({
   new_messages: newMessages,
   run_id: runId,
   cancelled,
@@ -92,7 +92,13 @@ const messagesOf = (
 })
 
 /** What get_response answers. */
-export const toResponseBody = ({ finalOutput, newMessages, usage, fileIdsMap, chatName }: RunSummary): JsonObject => ({
+export const toResponseBody = ({
+  finalOutput,
+  newMessages,
+  usage,
+  fileIdsMap,
+  chatName,
+}: RunSummary): AgencyResponse => ({
   response: finalOutput ?? '',
   new_messages: newMessages,
   ...(usage === undefined ? {} : { usage }),
@@ -102,29 +108,34 @@ export const toResponseBody = ({ finalOutput, newMessages, usage, fileIdsMap, ch
 
 const view = (who: Speaker) => ({ name: who.agent, description: who.description })
 
-const identity = (who: Speaker): JsonObject =>
-  who === nobody
-    ? {}
-    : {
-        agent: who.agent,
-        callerAgent: who.callerAgent,
-        agent_run_id: who.agentRunId,
-        ...(who.parentRunId === undefined ? {} : { parent_run_id: who.parentRunId }),
-      }
+const speakerOf = (who: Speaker): SpeakerFields => ({
+  agent: who.agent,
+  callerAgent: who.callerAgent,
+  agent_run_id: who.agentRunId,
+  ...(who.parentRunId === undefined ? {} : { parent_run_id: who.parentRunId }),
+})
+const identity = (who: Speaker): Partial<SpeakerFields> => (who === nobody ? {} : speakerOf(who))
 
-/** The root keys `item_id` and `call_id` of a raw event, as JSON to append. */
-function references(event: { [key: string]: unknown }): string {
+/** The root keys of a raw event as JSON to append: for most of them an `item_id`. */
+function references(event: ResponseEvent): string {
   if (typeof event.item_id === 'string') return `,"item_id":${toJson(event.item_id)}`
-  const item = event.item as { call_id?: unknown; id?: unknown } | undefined
-  const id = item?.call_id ?? item?.id
-  return typeof id === 'string' ? `,"call_id":${toJson(id)}` : ''
+  const { call_id } = referencesOf(event)
+  return call_id === undefined ? '' : `,"call_id":${toJson(call_id)}`
 }
 
-const callIdOf = ({ name, raw }: RunEvent & { kind: 'item' }): JsonObject =>
-  name === 'tool_called' || name === 'tool_output' ? { call_id: raw.call_id ?? raw.id } : {}
+/** The root keys `item_id` and `call_id` of a raw event. */
+function referencesOf(event: ResponseEvent): { item_id?: string; call_id?: string } {
+  const { item_id, item } = event as { item_id?: unknown; item?: unknown }
+  return typeof item_id === 'string' ? { item_id } : isObject(item) ? callIdOf(item) : {}
+}
 
-function itemOf({ type, raw, source, target }: RunEvent & { kind: 'item' }): JsonObject {
-  const item: JsonObject = { agent: view(source), raw_item: raw, type }
+function callIdOf({ call_id, id }: InputItem): { call_id?: string } {
+  const known = call_id ?? id
+  return typeof known === 'string' ? { call_id: known } : {}
+}
+
+function itemOf({ type, raw, source, target }: RunEvent & { kind: 'item' }): RunItem {
+  const item: RunItem = { agent: view(source), raw_item: raw, type }
   if (type === 'tool_call_output_item') item.output = raw.output
   if (target !== undefined) Object.assign(item, { source_agent: view(source), target_agent: view(target) })
   return item

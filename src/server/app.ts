@@ -1,19 +1,20 @@
 import type { Socket } from 'node:net'
 import Fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { sendJson } from './error-handler.ts'
+import { routesOf } from './routes/agency.ts'
 import { registerShell, type ShellOptions } from './shell.ts'
 
 /** A server of our own: every limit is set on purpose. */
 export function createApp(options: ShellOptions): FastifyInstance {
-  const { headersTimeoutMs, bodyTimeoutMs, idleTimeoutMs, headerBytes, urlBytes, bodyBytes } = options.services.limits
+  const { headersTimeoutMs, bodyTimeoutMs, idleTimeoutMs, headerBytes, urlBytes } = options.services.limits
   const arrivalMs = Math.max(headersTimeoutMs, bodyTimeoutMs)
   const app = Fastify({
-    bodyLimit: bodyBytes,
     exposeHeadRoutes: false,
     requestTimeout: arrivalMs,
     keepAliveTimeout: idleTimeoutMs,
     forceCloseConnections: 'idle',
     return503OnClosing: false, // ours says it in the wire's own shape
+    frameworkErrors: (_error, _request, reply) => sendJson(reply, 404, { detail: 'Not Found' }), // a path with a broken escape
     clientErrorHandler: refuseConnection(urlBytes),
     http: {
       maxHeaderSize: headerBytes,
@@ -27,12 +28,19 @@ export function createApp(options: ShellOptions): FastifyInstance {
     methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()].sort())
   })
   registerShell(app, options)
+  const routes = routesOf(options.services.agencies)
+  /** The methods of a path as a caller wrote it. */
+  const methodsOf = (written: string) => {
+    const [, segment = '', ...rest] = written.split('/')
+    const base = routes.get(decode(segment, decodeURIComponent))
+    return methods.get(base === undefined ? decode(written, decodeURI) : [base, ...rest].join('/'))
+  }
   // Before the body is read: nobody makes the server read what no route wants.
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.is404) notFound(methods, request, reply)
+    if (request.is404) notFound(methodsOf, request, reply)
     else done()
   })
-  app.setNotFoundHandler((request, reply) => notFound(methods, request, reply))
+  app.setNotFoundHandler((request, reply) => notFound(methodsOf, request, reply))
   return app
 }
 
@@ -40,15 +48,14 @@ export function createApp(options: ShellOptions): FastifyInstance {
 type Methods = Map<string, string[]>
 
 /** 405 for a known path, 307 to the path without its trailing slash, 404 otherwise. */
-function notFound(methods: Methods, request: FastifyRequest, reply: FastifyReply) {
-  const [written = '', query] = request.url.split(/\?(.*)/s)
-  const path = decode(written)
-  const allowed = methods.get(path)
+function notFound(methodsOf: (path: string) => string[] | undefined, request: FastifyRequest, reply: FastifyReply) {
+  const [path = '', query] = request.url.split(/\?(.*)/s)
+  const allowed = methodsOf(path)
   if (allowed !== undefined)
     return sendJson(reply.header('allow', allowed.join(', ')), 405, { detail: 'Method Not Allowed' })
   const bare = withoutEndSlashes(path)
-  if (bare !== path && methods.has(bare)) {
-    const location = `${request.protocol}://${request.host}${withoutEndSlashes(written)}${query === undefined ? '' : `?${query}`}`
+  if (bare !== path && methodsOf(bare) !== undefined) {
+    const location = `${request.protocol}://${request.host}${bare}${query === undefined ? '' : `?${query}`}`
     return reply.code(307).header('location', location).send()
   }
   return sendJson(reply, 404, { detail: 'Not Found' })
@@ -61,11 +68,11 @@ function withoutEndSlashes(path: string): string {
   return path.slice(0, end)
 }
 
-function decode(path: string): string {
+function decode(text: string, decoder: (text: string) => string): string {
   try {
-    return decodeURI(path)
+    return decoder(text)
   } catch {
-    return path // a broken escape matches no route
+    return text // a broken escape matches no route
   }
 }
 

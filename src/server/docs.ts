@@ -1,9 +1,8 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import type { Services } from '../services.ts'
+import type { JsonObject } from '../wire/json.ts'
 import { sendJson } from './error-handler.ts'
-import { describeApi } from './openapi.ts'
 import { assetHeaders, pageHeaders } from './pages.ts'
 
 const ASSETS = new URL('../../assets/docs/', import.meta.url)
@@ -28,9 +27,11 @@ ${scripts.map((file) => `<script src="${folder}/${file}"></script>`).join('\n')}
 </html>
 `
 
-/** `/openapi.json`, `/docs` (Swagger UI) and `/redoc`, from files of this package; addresses are relative, for prefixes. */
-export function registerDocs(app: FastifyInstance, services: Services, serverUrl: string | undefined): void {
-  const document = describeApi(services, '/')
+/**
+ * `/openapi.json`, `/docs` (Swagger UI) and `/redoc`, from files of this package; addresses are relative, for prefixes.
+ * `serverUrl` undefined: the address that the reader used.
+ */
+export function registerDocs(app: FastifyInstance, document: JsonObject, serverUrl: string | undefined): void {
   app.get('/openapi.json', async (request, reply) => {
     const url = serverUrl ?? `${request.protocol}://${request.host}${app.prefix}`
     return sendJson(reply, 200, { ...document, servers: [{ url }] })

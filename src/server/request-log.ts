@@ -7,6 +7,7 @@ import type { RunSummary } from '../runs/hub.ts'
 import type { RequestLogs } from '../services.ts'
 import { isObject } from '../wire/json.ts'
 import { toLogLine } from '../wire/redact.ts'
+import type { LogLine } from '../wire/responses.ts'
 
 /** The header that names the log a request writes to. */
 export const LOG_HEADER = 'x-agency-log-id'
@@ -44,9 +45,9 @@ export class RequestLog implements RequestLogs {
     return (level, message, where) => {
       const text = toLogLine(this.#options.redact(message))
       const location = { file: 'agency-swarm-js', function: where, line: 0 }
-      const line = `${JSON.stringify({ message: text, details: { timestamp: localTime(), level, location } })}\n`
+      const line: LogLine = { message: text, details: { timestamp: localTime(), level, location } }
       const written = (this.#pending.get(id) ?? Promise.resolve())
-        .then(() => this.#append(id, line))
+        .then(() => this.#append(id, `${JSON.stringify(line)}\n`))
         .catch(this.#options.onError)
       this.#pending.set(id, written)
       void written.then(() => this.#pending.get(id) === written && this.#pending.delete(id))

@@ -8,6 +8,7 @@ import { createCors } from './cors.ts'
 import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { limitIdle } from './event-stream.ts'
+import { describeApi, OPEN } from './openapi.ts'
 import { registerPlayground } from './playground.ts'
 import { limitRate, type RateLimitOptions } from './rate-limit.ts'
 import type { RequestLines } from './request-lines.ts'
@@ -21,7 +22,6 @@ export interface ShellOptions {
   services: Services
   token: string | undefined
   corsOrigins: readonly string[]
-  logError: (error: unknown) => void
   /** The docs pages ask for the token too. */
   protectDocs: boolean
   /** The address in the OpenAPI document; undefined: the one the reader used. */
@@ -45,6 +45,9 @@ export interface ShellOptions {
 export function registerShell(scope: FastifyInstance, options: ShellOptions): void {
   const { metrics, lines, services, rateLimit } = options
   const { limits } = services
+  const gate = { token: options.token !== undefined, rateLimit: rateLimit !== undefined }
+  const metricsGate = options.metricsOpen ? OPEN : gate
+  const document = describeApi(services, { gate, metricsGate: metrics === undefined ? undefined : metricsGate })
   lines?.watch(scope)
   scope.addHook('onRequest', createCors(options.corsOrigins))
   scope.addHook('onRequest', ({ raw }, _reply, done) =>
@@ -55,21 +58,21 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
     limitIdle(reply, limits.idleTimeoutMs)
     done(null, payload)
   })
-  scope.setErrorHandler(createErrorHandler(services.redact, options.logError, services.telemetry))
+  scope.setErrorHandler(createErrorHandler(services))
   readBodies(scope, limits)
   registerHealth(scope, services)
   scope.register(async (api) => {
-    if (rateLimit !== undefined) await limitRate(api, rateLimit, options.logError)
+    if (rateLimit !== undefined) await limitRate(api, rateLimit, services.logError)
     const auth = createAuth(options.token)
     if (auth !== undefined) api.addHook('onRequest', auth)
     registerAgencies(api, services)
     registerTools(api, services)
     if (services.requestLog !== undefined) registerLogs(api, services.requestLog)
     if (metrics !== undefined && !options.metricsOpen) registerMetrics(api, metrics)
-    if (options.protectDocs) registerDocs(api, services, options.serverUrl)
+    if (options.protectDocs) registerDocs(api, document, options.serverUrl)
   })
   if (metrics !== undefined && options.metricsOpen) registerMetrics(scope, metrics)
-  if (!options.protectDocs) registerDocs(scope, services, options.serverUrl)
+  if (!options.protectDocs) registerDocs(scope, document, options.serverUrl)
   if (options.playground) registerPlayground(scope)
 }
 

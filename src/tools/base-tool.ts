@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { errorText, invalidTool } from '../errors.ts'
-import { isObject } from '../wire/json.ts'
+import { isObject, type JsonSchema } from '../wire/json.ts'
 import { valueError } from '../wire/validation.ts'
 import { createCheck } from './check.ts'
-import { schemaOf, sequential } from './define.ts'
+import { resultSchemaOf, schemaOf, sequential } from './define.ts'
 import { fromSdkTool, type SdkFunctionTool, type SdkHostedTool } from './sdk-tool.ts'
 import type { FunctionTool, Tool, ToolContext } from './tool.ts'
 
@@ -25,6 +25,7 @@ export interface ToolClass {
   readonly fields: z.ZodObject
   readonly toolName?: string
   readonly description: string
+  readonly returns?: z.ZodType | JsonSchema | undefined
   readonly toolConfig: ToolConfig
   readonly name: string
   refine?(fields: never): unknown
@@ -40,6 +41,8 @@ export type ToolLike = Tool | ToolClass | SdkFunctionTool | SdkHostedTool
 export abstract class BaseTool implements ToolInstance {
   static readonly fields: z.ZodObject = z.object({})
   static description = ''
+  /** What `run()` returns, as a zod schema or a JSON Schema, for the OpenAPI document; not checked. */
+  static returns?: z.ZodType | JsonSchema | undefined
   static toolConfig: ToolConfig = {}
   readonly context: ToolContext
   readonly toolCallId: string
@@ -67,6 +70,7 @@ export type DefinedToolClass<Shape extends z.ZodRawShape> = (abstract new (
 ) => BaseTool & Fields<Shape>) & {
   readonly fields: z.ZodObject
   description: string
+  returns?: z.ZodType | JsonSchema | undefined
   toolConfig: ToolConfig
   refine?(fields: Fields<Shape>): unknown
 }
@@ -123,6 +127,7 @@ function toolFromClass(toolClass: ToolClass): FunctionTool {
     name: toolClass.toolName ?? name,
     description: oneCallAtATime ? sequential(description) : description,
     parameters,
+    returns: resultSchemaOf(toolClass.returns),
     strict,
     oneCallAtATime,
     check: withRefinement(createCheck(parameters, toolClass.fields, 'ignore'), toolClass),

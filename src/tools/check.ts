@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { isObject, type JsonSchema } from '../wire/json.ts'
-import { detailsFromZod, type ValidationDetail, valueAt, valueError } from '../wire/validation.ts'
+import { detailsFromZod, missing, noObject, type ValidationDetail, valueAt, valueError } from '../wire/validation.ts'
 import { type StandardSchema, validateStandard } from './standard-schema.ts'
 import type { ToolInput } from './tool.ts'
 
@@ -13,20 +13,15 @@ export function createCheck(
   validator: z.ZodType | StandardSchema | undefined,
   extra: 'ignore' | 'as-schema',
 ) {
-  const known = validator ?? fromJsonSchema(extra === 'ignore' ? { ...schema, additionalProperties: true } : schema)
+  const known =
+    validator === undefined
+      ? fromJsonSchema(extra === 'ignore' ? { ...schema, additionalProperties: true } : schema)
+      : extra === 'as-schema' && schema.additionalProperties === false
+        ? closed(validator)
+        : validator
   return (input: unknown, loc: readonly (string | number)[]): ToolInput => {
-    if (!isObject(input))
-      return {
-        ok: false,
-        details: [
-          {
-            type: 'model_attributes_type',
-            loc: [...loc],
-            msg: 'Input should be a valid dictionary or object to extract fields from',
-            input,
-          },
-        ],
-      }
+    if (input === undefined || input === null) return { ok: false, details: [missing(loc, null)] }
+    if (!isObject(input)) return { ok: false, details: [noObject(loc, input)] }
     const value = convert(input, schema, schema)
     if (known === undefined) return { ok: true, value }
     if (!(known instanceof z.ZodType)) return checkStandard(known, value, loc)
@@ -39,6 +34,10 @@ export function createCheck(
     }
   }
 }
+
+/** A zod object that says nothing about other fields would drop them; its schema forbids them. */
+const closed = (validator: z.ZodType | StandardSchema) =>
+  validator instanceof z.ZodObject && validator.def.catchall === undefined ? validator.strict() : validator
 
 function checkStandard(schema: StandardSchema, value: unknown, loc: readonly (string | number)[]): ToolInput {
   const result = validateStandard(schema, value)

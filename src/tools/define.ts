@@ -7,7 +7,7 @@ import { isStandardSchema, type StandardSchema, standardToJsonSchema } from './s
 import type { FunctionTool, ToolContext } from './tool.ts'
 
 /** What `tool()` makes a tool of. */
-export interface ToolDefinition<Input> {
+export interface ToolDefinition<Input, Output = unknown> {
   /** Letters, digits, `_` and `-`, at most 64. */
   name: string
   /** What the model reads to decide when to call it. */
@@ -17,6 +17,8 @@ export interface ToolDefinition<Input> {
    * data (sent untouched). Default: no arguments.
    */
   parameters?: z.ZodType<Input> | StandardSchema<Input> | JsonSchema
+  /** What it returns: a zod schema, or a JSON Schema as plain data. It stands in the OpenAPI document and is not checked when the tool runs. Default: anything. */
+  returns?: z.ZodType<Output> | JsonSchema
   /** Ask the provider to follow the schema exactly. Default true. */
   strict?: boolean
   /** No other tool of the same agent may run beside it. Default false. */
@@ -24,13 +26,14 @@ export interface ToolDefinition<Input> {
   /** Whether the agent may use it, asked before every model call. Default: always. */
   isEnabled?: FunctionTool['isEnabled']
   /** Gets checked arguments; what it returns is the answer to the model, what it throws becomes a text for it. */
-  execute(input: Input, context: ToolContext): unknown
+  execute(input: Input, context: ToolContext): NoInfer<Output> | Promise<NoInfer<Output>>
 }
 
 const OPTIONS = new Set<string>([
   'name',
   'description',
   'parameters',
+  'returns',
   'strict',
   'oneCallAtATime',
   'isEnabled',
@@ -55,8 +58,17 @@ const MOVED: Moved = {
 
 /** The JSON Schema of a zod object as a model gets it: all constraints kept. */
 export function schemaOf(parameters: z.ZodType): JsonSchema {
-  const { $schema: _, ...schema } = z.toJSONSchema(parameters, { io: 'input' }) as JsonSchema
-  return { ...schema, additionalProperties: false }
+  const schema = toJsonSchema(parameters)
+  return { ...schema, additionalProperties: schema.additionalProperties ?? false }
+}
+
+/** The JSON Schema of a tool's result, for callers. */
+export const resultSchemaOf = (returns: z.ZodType | JsonSchema | undefined): JsonSchema | undefined =>
+  returns instanceof z.ZodType ? toJsonSchema(returns) : returns
+
+function toJsonSchema(schema: z.ZodType): JsonSchema {
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' }) as JsonSchema
+  return json
 }
 
 /**
@@ -64,7 +76,9 @@ export function schemaOf(parameters: z.ZodType): JsonSchema {
  * @throws INVALID_TOOL for a name a provider would refuse, a missing `execute` or a schema that is no object; INVALID_OPTION
  *   for an unknown option
  */
-export function tool<Input = { [key: string]: unknown }>(definition: ToolDefinition<Input>): FunctionTool {
+export function tool<Input = { [key: string]: unknown }, Output = unknown>(
+  definition: ToolDefinition<Input, Output>,
+): FunctionTool {
   const { name, description = '', strict = true, execute } = definition
   if (typeof name !== 'string' || !/^[a-zA-Z0-9_-]{1,64}$/.test(name))
     throw invalidTool(`The tool name ${JSON.stringify(name)} is not valid: use 1 to 64 letters, digits, "_" or "-".`)
@@ -77,6 +91,7 @@ export function tool<Input = { [key: string]: unknown }>(definition: ToolDefinit
     name,
     description: definition.oneCallAtATime ? sequential(description) : description,
     parameters,
+    returns: resultSchemaOf(definition.returns),
     strict: strict && allRequired(parameters),
     oneCallAtATime: definition.oneCallAtATime ?? false,
     isEnabled: definition.isEnabled,

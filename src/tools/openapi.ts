@@ -1,83 +1,137 @@
+import { type Components, reachable, schemaRef, toComponents } from '../wire/components.ts'
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
+import { classFailure, failure, refusal } from '../wire/responses.ts'
+import { validationError } from '../wire/validation.ts'
 import { asFunctionTool, type ToolLike } from './base-tool.ts'
 import type { FunctionTool } from './tool.ts'
 
 /** Parts of an OpenAPI 3.1 document. */
 export interface ApiParts {
-  paths: JsonObject
-  schemas: { [name: string]: JsonSchema }
+  readonly gate: Gate
+  readonly paths: { [path: string]: JsonObject }
+  /** Whether a component gets into the document is decided by what the paths refer to. */
+  readonly schemas: Components
 }
 
-const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
-export const jsonContent = (schema: JsonSchema) => ({ 'application/json': { schema } })
-export const schemaRef = ref
-export const BEARER = [{ HTTPBearer: [] }]
-export const INVALID = { description: 'Validation Error', content: jsonContent(ref('HTTPValidationError')) }
+/** What stands before every operation. */
+export interface Gate {
+  /** It asks for the bearer token. */
+  token: boolean
+  /** It counts requests. */
+  rateLimit: boolean
+}
 
+/** No paths, and the schemas of what every server may answer. */
+export const emptyParts = (gate: Gate): ApiParts => ({
+  gate,
+  paths: {},
+  schemas: toComponents([refusal, failure, classFailure, validationError]),
+})
+
+const jsonContent = (schema: JsonSchema) => ({ 'application/json': { schema } })
 const securitySchemes = { HTTPBearer: { type: 'http', scheme: 'bearer' } }
-const validationSchemas: ApiParts['schemas'] = {
-  HTTPValidationError: {
-    title: 'HTTPValidationError',
-    type: 'object',
-    properties: { detail: { title: 'Detail', type: 'array', items: ref('ValidationError') } },
-  },
-  ValidationError: {
-    title: 'ValidationError',
-    type: 'object',
-    properties: {
-      loc: { title: 'Location', type: 'array', items: { anyOf: [{ type: 'string' }, { type: 'integer' }] } },
-      msg: { title: 'Message', type: 'string' },
-      type: { title: 'Error Type', type: 'string' },
-      input: { title: 'Input' },
-      ctx: { title: 'Context', type: 'object' },
-    },
-    required: ['loc', 'msg', 'type'],
+
+/** A request body that has to be there. */
+export const bodyOf = (component: string) => ({ content: jsonContent(schemaRef(component)), required: true })
+/** An answer whose JSON body is a component, or one of several. */
+export const answerOf = (description: string, component: string, ...others: readonly string[]) => ({
+  description,
+  content: jsonContent(
+    others.length === 0 ? schemaRef(component) : { anyOf: [component, ...others].map((name) => schemaRef(name)) },
+  ),
+})
+
+const header = (description: string, type = 'string') => ({ description, schema: { type } })
+const UNAUTHORIZED = {
+  ...answerOf('The token is missing or wrong.', 'Detail'),
+  headers: { 'WWW-Authenticate': header('Where no token was sent.') },
+}
+const RETRY_AFTER = { 'Retry-After': header('Seconds until it is worth another try.', 'integer') }
+const TOO_MANY = {
+  ...answerOf('This caller asks too often.', 'Detail'),
+  headers: {
+    ...RETRY_AFTER,
+    'RateLimit-Limit': header('Requests in one window.', 'integer'),
+    'RateLimit-Remaining': header('What is left of them.', 'integer'),
+    'RateLimit-Reset': header('Seconds until the next window.', 'integer'),
   },
 }
+const TOO_LONG = answerOf('The address is longer than the server takes.', 'Detail')
+/** What an operation with a body may answer too. */
+export const BODY_REFUSALS = {
+  413: answerOf('The body is larger than the server takes.', 'Detail'),
+  415: answerOf('The body is compressed, or in another charset than UTF-8.', 'Detail'),
+  422: answerOf('The body does not fit.', 'HTTPValidationError'),
+  503: { ...answerOf('The server is stopping, or has as much to do as it takes.', 'Detail'), headers: RETRY_AFTER },
+}
 
-/** A whole document from its parts; the shapes of a 422 and the bearer scheme are always in it. */
+/** Adds an operation, and what every operation has. */
+export function addOperation(
+  { gate, paths }: ApiParts,
+  path: string,
+  method: 'get' | 'post',
+  operation: JsonObject & { responses: { [status: number]: JsonObject } },
+): void {
+  const { token, rateLimit } = gate
+  const responses = {
+    ...operation.responses,
+    ...(token ? { 401: UNAUTHORIZED } : {}),
+    414: TOO_LONG,
+    ...(rateLimit ? { 429: TOO_MANY } : {}),
+  }
+  const security = token ? { security: [{ HTTPBearer: [] }] } : {}
+  paths[path] = { ...paths[path], [method]: { ...operation, responses, ...security } }
+}
+
+/** A whole document from its parts. */
 export const toDocument = (info: JsonObject, url: string, { paths, schemas }: ApiParts): JsonObject => ({
   openapi: '3.1.0',
   info,
   servers: [{ url }],
   paths,
-  components: { schemas: { ...schemas, ...validationSchemas }, securitySchemes },
+  components: { schemas: reachable(paths, schemas), securitySchemes },
 })
 
-/** `POST /tool/<name>` of every tool, with its arguments as a component, added to `parts`. */
-export function describeTools(tools: readonly FunctionTool[], parts: ApiParts = { paths: {}, schemas: {} }): ApiParts {
-  for (const { name, description, parameters, origin } of tools) {
-    const component = addSchema(
-      parts.schemas,
-      toComponentName(origin === 'class' ? name : `${name}Request`),
-      description === '' ? parameters : { description, ...parameters },
-    )
-    parts.paths[`/tool/${encodeURIComponent(name)}`] = {
-      post: {
-        tags: ['Tools'],
-        summary: name.replace(/[_-]+/g, ' ').replace(/\b\w/g, (letter) => letter.toUpperCase()),
-        ...(description === '' ? {} : { description }),
-        operationId: name,
-        requestBody: { content: jsonContent(ref(component)), required: true },
-        responses: {
-          200: {
-            description: 'What the tool returned',
-            content: jsonContent({ type: 'object', properties: { response: {} }, required: ['response'] }),
-          },
-          422: INVALID,
+/** Adds `POST /tool/<name>` of every tool, with its arguments and, where it declares one, its result as components. */
+export function describeTools(tools: readonly FunctionTool[], parts: ApiParts): ApiParts {
+  for (const { name, description, parameters, returns, origin } of tools) {
+    const isClass = origin === 'class'
+    // A class ignores fields that it does not know; its model is told not to send any.
+    const { additionalProperties, ...open } = parameters
+    const body = addSchema(parts.schemas, toComponentName(isClass ? name : `${name}Request`), {
+      ...(description === '' ? {} : { description }),
+      ...(isClass && additionalProperties === false ? open : parameters),
+    })
+    const response = returns === undefined ? {} : resultOf(name, returns, isClass, parts.schemas)
+    addOperation(parts, `/tool/${encodeURIComponent(name)}`, 'post', {
+      tags: ['Tools'],
+      summary: name.replace(/[_-]+/g, ' ').replace(/\b\w/g, (letter) => letter.toUpperCase()),
+      ...(description === '' ? {} : { description }),
+      operationId: name,
+      requestBody: bodyOf(body),
+      responses: {
+        200: {
+          description: `What the tool returned${isClass ? '' : '; where it failed, a text that says so'}.`,
+          content: jsonContent({ type: 'object', properties: { response }, required: ['response'] }),
         },
-        security: BEARER,
+        ...BODY_REFUSALS,
+        ...(isClass ? { 500: answerOf('The tool failed.', 'ToolFailure') } : {}),
       },
-    }
+    })
   }
   return parts
+}
+
+function resultOf(name: string, returns: JsonSchema, isClass: boolean, schemas: Components): JsonSchema {
+  const result = schemaRef(addSchema(schemas, toComponentName(`${name}Result`), returns))
+  return isClass ? result : { anyOf: [result, { type: 'string' }] }
 }
 
 /**
  * Adds a schema as a component and tells its name; its `$defs` become components of their own. Where a name is taken by
  * a different schema, a definition gets its owner's name in front and a schema a number behind.
  */
-export function addSchema(schemas: ApiParts['schemas'], wanted: string, schema: JsonSchema): string {
+export function addSchema(schemas: Components, wanted: string, schema: JsonSchema): string {
   const { $defs, definitions, ...own } = schema
   const free = (name: string, value: JsonSchema) => schemas[name] === undefined || sameSchema(schemas[name], value)
   let name = wanted
@@ -93,7 +147,7 @@ export function addSchema(schemas: ApiParts['schemas'], wanted: string, schema: 
   return name
 }
 
-const asDefs = (value: unknown) => (isObject(value) ? (value as ApiParts['schemas']) : {})
+const asDefs = (value: unknown) => (isObject(value) ? (value as Components) : {})
 const toComponentName = (name: string) => name.replace(/[^\w.-]/g, '_')
 /** References aside: one definition looks different before and after it became a component. */
 const sameSchema = (a: JsonSchema, b: JsonSchema) => withoutRefs(a) === withoutRefs(b)
@@ -108,7 +162,7 @@ function moveRefs(value: unknown, names: ReadonlyMap<string, string>): unknown {
         key === '$ref' && typeof item === 'string'
           ? names.get(item.replace(/^#\/(\$defs|definitions)\//, ''))
           : undefined
-      return [key, name === undefined ? moveRefs(item, names) : ref(name).$ref]
+      return [key, name === undefined ? moveRefs(item, names) : schemaRef(name).$ref]
     }),
   )
 }
@@ -131,7 +185,7 @@ export const toolFactory = {
    */
   getOpenApiSchema(tools: readonly ToolLike[], options: OpenApiOptions): string {
     const { url, title = 'Agency Tools API', description = 'Tools that agents call over HTTP.' } = options
-    const parts = describeTools(tools.map(asFunctionTool))
+    const parts = describeTools(tools.map(asFunctionTool), emptyParts({ token: true, rateLimit: false }))
     return JSON.stringify(toDocument({ title, description, version: 'v1.0.0' }, url, parts), null, 2)
   },
 }

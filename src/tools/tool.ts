@@ -35,6 +35,8 @@ export interface FunctionTool {
   readonly description: string
   /** The JSON Schema of the arguments, exactly as sent to the model. */
   readonly parameters: JsonSchema
+  /** The JSON Schema of what it returns, for the OpenAPI document; undefined: anything. */
+  readonly returns?: JsonSchema | undefined
   readonly strict: boolean
   /** While it runs, its agent's other calls are turned away, and it is while others run. */
   readonly oneCallAtATime: boolean

@@ -35,7 +35,7 @@ const binary = z
     filename: optional,
   })
   .refine(({ id, url, data }) => Boolean(id || url || data), 'a binary part needs an id, a url or data')
-const part = z.discriminatedUnion('type', [
+export const aguiPart = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), text }),
   media('image'),
   media('document'),
@@ -43,7 +43,7 @@ const part = z.discriminatedUnion('type', [
   media('video'),
   binary,
 ])
-const content = z.union([text, z.array(part)], { error: 'content has to be a text or a list of parts' })
+const content = z.union([text, z.array(aguiPart)], { error: 'content has to be a text or a list of parts' })
 
 const common = {
   id: text,
@@ -56,7 +56,7 @@ const toolCall = z.object({
   type: z.literal('function').default('function'),
   function: z.object({ name: text, arguments: text }),
 })
-const message = z.discriminatedUnion('role', [
+export const aguiMessage = z.discriminatedUnion('role', [
   z.object({ ...common, role: z.enum(['developer', 'system']), name: optional, content: text }),
   z.object({
     ...common,
@@ -76,7 +76,7 @@ const input = z.object({
   parentRunId: optional,
   protocolVersion: optional.describe('Clients of protocol 1.0 and later name it.'),
   messages: z
-    .array(message)
+    .array(aguiMessage)
     .nullish()
     .describe('The conversation; its last message is what is answered. Without any, the last of chat_history is.'),
   state: z.unknown().optional(),
@@ -89,8 +89,8 @@ const own = z.object({
   subagent_events: flag.describe('Send SUBAGENT_* events; clients before 0.0.59 do not know them. Default true.'),
 })
 
-export type AguiPart = z.infer<typeof part>
-export type AguiMessage = z.infer<typeof message>
+export type AguiPart = z.infer<typeof aguiPart>
+export type AguiMessage = z.infer<typeof aguiMessage>
 export type AguiToolCall = z.infer<typeof toolCall>
 
 /** One run that an AG-UI client asks for. */
@@ -152,14 +152,11 @@ export function parseAguiRequest(body: unknown, limits: { historyItems: number }
   }
 }
 
-/** The JSON Schema of the body, under the name that AG-UI gives it. */
-export function aguiRequestSchemas(): { [name: string]: JsonObject } {
-  const { shape } = agencyRequestSchema
-  const extras = Object.entries(shape).filter(([name]) => EXTRAS.some((extra) => extra === name))
-  const schema = input.extend({ ...Object.fromEntries(extras), ...own.shape })
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' })
-  return { RunAgentInput: { title: 'RunAgentInput', ...json } }
-}
+const extras = Object.entries(agencyRequestSchema.shape).filter(([name]) => EXTRAS.some((extra) => extra === name))
+/** The body, under the name that AG-UI gives it. */
+export const aguiRequestSchema: z.ZodType = input
+  .extend({ ...Object.fromEntries(extras), ...own.shape })
+  .meta({ id: 'RunAgentInput' })
 
 /** FastAPI names the kind of message behind its place. */
 function tagged(detail: ValidationDetail, given: JsonObject): ValidationDetail {
@@ -239,58 +236,3 @@ function canonical(given: JsonObject): JsonObject {
   const request = camel(given)
   return withField(request, 'messages', mapObjects(request.messages, tidyMessage))
 }
-
-interface Attributed {
-  /** The invocation of the sub-agent that speaks; left out for the entry agent. */
-  subagentRunId?: string | undefined
-  /** Whose it is, under the names that stored messages use. */
-  metadata?: JsonObject | undefined
-}
-
-export interface AguiTokenUsage {
-  inputTokens: number
-  outputTokens: number
-  totalTokens: number
-  cachedInputTokens: number
-  cacheWriteInputTokens: number
-  reasoningTokens?: number | undefined
-}
-
-/** What is sent, event by event. Fields that are undefined are left out. */
-export type AguiEvent =
-  | { type: 'RUN_STARTED'; threadId: string; runId: string; parentRunId?: string | undefined; protocolVersion: string }
-  | {
-      type: 'RUN_FINISHED'
-      threadId: string
-      runId: string
-      outcome: { type: 'success' | 'cancelled' }
-      usage?: AguiTokenUsage[] | undefined
-      metadata?: JsonObject | undefined
-    }
-  | { type: 'RUN_ERROR'; message: string; code?: string | undefined; usage?: AguiTokenUsage[] | undefined }
-  | ({ type: 'TEXT_MESSAGE_START'; messageId: string; role: 'assistant'; name?: string | undefined } & Attributed)
-  | ({ type: 'TEXT_MESSAGE_END'; messageId: string } & Attributed)
-  | ({ type: 'TOOL_CALL_START'; toolCallId: string; toolCallName: string; parentMessageId: string } & Attributed)
-  | ({ type: 'TOOL_CALL_END'; toolCallId: string } & Attributed)
-  | ({
-      type: 'TOOL_CALL_RESULT'
-      messageId: string
-      toolCallId: string
-      content: string | AguiPart[]
-      role: 'tool'
-    } & Attributed)
-  | ({ type: 'REASONING_START' | 'REASONING_MESSAGE_END' | 'REASONING_END'; messageId: string } & Attributed)
-  | ({ type: 'REASONING_MESSAGE_START'; messageId: string; role: 'reasoning' } & Attributed)
-  | ({ type: 'CUSTOM'; name: 'annotated_output'; value: JsonObject } & Attributed)
-  | ({ type: 'RAW'; event: JsonObject } & Attributed)
-  | {
-      type: 'SUBAGENT_STARTED'
-      subagentRunId: string
-      name: string
-      description?: string | undefined
-      parentSubagentRunId?: string | undefined
-      parentToolCallId?: string | undefined
-      parentMessageId?: string | undefined
-    }
-  | { type: 'SUBAGENT_FINISHED'; subagentRunId: string }
-  | { type: 'SUBAGENT_ERROR'; subagentRunId: string; message: string }

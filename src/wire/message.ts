@@ -1,3 +1,5 @@
+import { z } from 'zod'
+
 /** One item of the Responses API as a caller or provider wrote it. Kept verbatim: unknown keys travel on. */
 export type InputItem = { [key: string]: unknown; type?: string; role?: string }
 
@@ -31,4 +33,51 @@ export interface Usage {
   audio_tokens?: number
   /** True when a model call that broke off is part of these figures, as far as it can be guessed. */
   estimated?: boolean
+}
+
+/** The same two for the OpenAPI document; tests/types holds schemas and types together. */
+export const storedMessage = z
+  .looseObject({
+    type: z.string().exactOptional(),
+    role: z.string().exactOptional(),
+    agent: z.string().describe('The agent whose conversation it belongs to.'),
+    callerAgent: z.string().nullable().describe('Who talks to that agent; null for the user.'),
+    timestamp: z.int().min(0).describe('Microseconds since 1970.'),
+    agent_run_id: z.string().exactOptional(),
+    parent_run_id: z.string().exactOptional().describe("The call id of the sender's send_message."),
+    run_trace_id: z.string().exactOptional(),
+    history_protocol: z.string().exactOptional(),
+    message_origin: z.string().exactOptional().describe('What made a note of the system, such as handoff_reminder.'),
+  })
+  .meta({
+    id: 'StoredMessage',
+    description: 'A Responses item and whose it is. Send it back in chat_history as it came.',
+  })
+const count = z.int().min(0)
+export const usage = z
+  .object({
+    request_count: count,
+    cached_tokens: count,
+    cache_write_tokens: count,
+    input_tokens: count,
+    output_tokens: count,
+    total_tokens: count,
+    total_cost: z.number().min(0).describe('US dollars.'),
+    reasoning_tokens: count.exactOptional(),
+    audio_tokens: count.exactOptional().describe('Input and output.'),
+    estimated: z
+      .boolean()
+      .exactOptional()
+      .describe('True when a model call that broke off is part of these figures, as far as it can be guessed.'),
+  })
+  .meta({ id: 'Usage', description: 'What a request used over every model call it made.' })
+
+/** What a run leaves beside its messages. */
+export const outcome = {
+  usage: usage.exactOptional(),
+  file_ids_map: z.record(z.string(), z.string()).exactOptional().describe('Name -> stored id of what file_urls named.'),
+  chat_name: z
+    .string()
+    .exactOptional()
+    .describe('With generate_chat_name: 2 to 6 words; missing where none could be made.'),
 }

@@ -7,6 +7,8 @@ import {
   detailsFromZod,
   listed,
   MAX_DETAILS,
+  missing,
+  noObject,
   shorten,
   tooLong,
   type ValidationDetail,
@@ -23,6 +25,7 @@ export class RequestInvalid extends AgencyError {
   }
 }
 
+const API_KEY = /^[\x21-\x7e]{0,8192}$/
 const text = z.string().nullish()
 const providerNames = new Set(PROVIDER_NAMES)
 const providerName = z
@@ -40,8 +43,14 @@ export const flag = z.preprocess(
 )
 const clientConfig = z
   .object({
-    base_url: text.describe("Address of an OpenAI-compatible API, instead of the server's own."),
-    api_key: text.describe("Key for that API; the server's own key never goes to a base_url from a request."),
+    base_url: text.meta({
+      description: "Address of an OpenAI-compatible API, instead of the server's own.",
+      format: 'uri',
+    }),
+    api_key: text.meta({
+      description: "Key for that API; the server's own key never goes to a base_url from a request.",
+      pattern: API_KEY.source,
+    }),
     default_headers: z.record(z.string(), z.string()).nullish().describe('Headers of every call to the model.'),
     litellm_keys: z
       .record(providerName, z.string())
@@ -64,14 +73,18 @@ const fields = z.object({
   generate_chat_name: flag.describe('Ask a model for a name of the conversation afterwards.'),
   client_config: clientConfig.nullish(),
 })
-const cancel = z.object({
-  run_id: z.string().describe('From the meta event of the stream.'),
-  cancel_mode: z
-    .enum(['immediate', 'after_turn'])
-    .nullish()
-    .describe('Stop at once (default), or after the current turn and its tools.'),
-})
-const logRequest = z.object({ log_id: z.string().describe('The value of the x-agency-log-id header.') })
+const cancel = z
+  .object({
+    run_id: z.string().describe('From the meta event of the stream.'),
+    cancel_mode: z
+      .enum(['immediate', 'after_turn'])
+      .nullish()
+      .describe('Stop at once (default), or after the current turn and its tools.'),
+  })
+  .meta({ id: 'CancelRequest' })
+/** An empty id is answered with 400, not 422, as in the original: its bound is documented, not checked here. */
+const logId = z.string().meta({ description: 'The value of the x-agency-log-id header.', minLength: 1 })
+const logRequest = z.object({ log_id: logId }).meta({ id: 'LogRequest' })
 const item = z.record(z.string(), z.unknown())
 /** What can be long, as documented; it is checked by hand, with FastAPI's codes and without copies. */
 export const agencyRequestSchema = z
@@ -90,17 +103,10 @@ export const agencyRequestSchema = z
       ),
   })
   .extend(fields.shape)
+  .meta({ id: 'ModifiedRequest' })
 
-/** JSON Schemas of the request bodies, by the names the original's OpenAPI document gives them. */
-export const requestSchemas = (): { [name: string]: JsonObject } =>
-  Object.fromEntries(
-    Object.entries({ ModifiedRequest: agencyRequestSchema, CancelRequest: cancel, LogRequest: logRequest }).map(
-      ([title, schema]) => {
-        const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' })
-        return [title, { title, ...json }]
-      },
-    ),
-  )
+/** The request bodies; their ids are the names that the original's OpenAPI document gives them. */
+export const requestSchemas: readonly z.ZodType[] = [agencyRequestSchema, cancel, logRequest]
 
 export type ClientConfig = z.infer<typeof clientConfig>
 export type CancelRequest = z.infer<typeof cancel>
@@ -169,16 +175,8 @@ export function parseCancelRequest(body: unknown): CancelRequest {
 /** A body as an object. @throws RequestInvalid */
 export function asObject(body: unknown): JsonObject {
   if (isObject(body)) return body
-  if (body === undefined)
-    throw new RequestInvalid([{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }])
-  throw new RequestInvalid([
-    {
-      type: 'model_attributes_type',
-      loc: ['body'],
-      msg: 'Input should be a valid dictionary or object to extract fields from',
-      input: Array.isArray(body) ? [] : null,
-    },
-  ])
+  if (body === undefined || body === null) throw new RequestInvalid([missing(['body'], null)])
+  throw new RequestInvalid([noObject(['body'], Array.isArray(body) ? [] : null)])
 }
 
 /** Entries of the small lists and maps of a request; what is larger is refused before each entry is looked at. */
@@ -211,7 +209,7 @@ function checkMessage(body: JsonObject): ValidationDetail[] {
   const { message } = body
   const loc = ['body', 'message']
   if (typeof message === 'string') return []
-  if (message === undefined) return [{ type: 'missing', loc, msg: 'Field required', input: body }]
+  if (message === undefined) return [missing(loc, body)]
   if (!Array.isArray(message))
     return [
       { type: 'string_type', loc: [...loc, 'str'], msg: 'Input should be a valid string', input: message },
@@ -290,7 +288,7 @@ function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]
       ),
     )
   for (const [loc, key] of keysOf(config))
-    if (!/^[\x21-\x7e]{0,8192}$/.test(key))
+    if (!API_KEY.test(key))
       details.push(valueError(['body', 'client_config', ...loc], 'a key has to be printable ASCII', '[redacted]'))
   for (const [name, value] of Object.entries(config?.default_headers ?? {}))
     if (

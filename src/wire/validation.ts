@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 
 /** One entry of FastAPI's 422 body. */
 export interface ValidationDetail {
@@ -8,6 +8,18 @@ export interface ValidationDetail {
   input: unknown
   ctx?: { [key: string]: unknown }
 }
+
+/** The same for the OpenAPI document; tests/types holds schema and type together. */
+export const validationDetail = z
+  .object({
+    type: z.string().describe('What is wrong, such as missing or string_type.'),
+    loc: z.array(z.union([z.string(), z.int()])).describe('Where it is wrong, such as body, message.'),
+    msg: z.string(),
+    input: z.unknown().exactOptional().describe('What stands there; secrets are "[redacted]".'),
+    ctx: z.record(z.string(), z.unknown()).exactOptional(),
+  })
+  .meta({ id: 'ValidationError' })
+export const validationError = z.object({ detail: z.array(validationDetail) }).meta({ id: 'HTTPValidationError' })
 
 type Loc = readonly (string | number)[]
 
@@ -57,6 +69,14 @@ export const missing = (loc: Loc, input: unknown): ValidationDetail => ({
   type: 'missing',
   loc: [...loc],
   msg: 'Field required',
+  input,
+})
+
+/** A body or value that is no object where one is wanted. */
+export const noObject = (loc: Loc, input: unknown): ValidationDetail => ({
+  type: 'model_attributes_type',
+  loc: [...loc],
+  msg: 'Input should be a valid dictionary or object to extract fields from',
   input,
 })
 

@@ -46,6 +46,9 @@ for await (const chunk of upstream.stdout) if (String(chunk).includes('ready')) 
 
 process.env.OPENAI_BASE_URL = `${mock}/v1`
 process.env.OPENAI_API_KEY = 'mock'
+const { watchServers } = await import('../support/contract.ts')
+const violations = new Set()
+watchServers((violation) => violations.add(violation))
 const { serve } = await import('../../src/index.ts')
 const { modes } = await import(pathToFileURL(resolve(options.agencies)))
 const bases = []
@@ -77,4 +80,5 @@ const unexpected = named('DIFF').filter((name) => !(name in open))
 const stale = named('ok').filter((name) => name in open)
 for (const name of unexpected) console.error(`unexpected difference: ${name}`)
 for (const name of stale) console.error(`${name} passes and has to leave open-cases.json`)
-process.exit(unexpected.length + stale.length === 0 && named('ok').length > 0 ? 0 : 1)
+for (const violation of violations) console.error(`not in the OpenAPI document: ${violation}`)
+process.exit(unexpected.length + stale.length + violations.size === 0 && named('ok').length > 0 ? 0 : 1)

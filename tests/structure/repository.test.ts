@@ -55,3 +55,8 @@ test('no file names a machine path, and no test is switched off', () => {
   expect(files.length).toBeGreaterThan(40)
   expect(bad).toEqual([])
 })
+
+test('docs/promises.md is what its script writes from the list and the tests', () => {
+  const page = execFileSync(process.execPath, ['scripts/promises-doc.mjs'], { cwd: ROOT, encoding: 'utf8' })
+  expect(readFileSync(join(ROOT, 'docs/promises.md'), 'utf8'), 'run: node scripts/promises-doc.mjs --write').toBe(page)
+})

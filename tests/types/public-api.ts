@@ -16,13 +16,17 @@ import {
   type Model,
   responses,
   SendMessage,
+  type StoredMessage,
   serve,
   tool,
   toolFactory,
+  type Usage,
   webSearch,
 } from '../../src/index.ts'
 import type { toPrompt } from '../../src/models/ai-sdk-prompt.ts'
 import { createMetrics, openTelemetry } from '../../src/otel.ts'
+import type { storedMessage, usage } from '../../src/wire/message.ts'
+import type { ValidationDetail, validationDetail } from '../../src/wire/validation.ts'
 
 const add = tool({
   name: 'add',
@@ -38,6 +42,9 @@ const add = tool({
 })
 // @ts-expect-error execute is required
 tool({ name: 'x' })
+tool({ name: 'sum', returns: z.object({ sum: z.number() }), execute: async () => ({ sum: 1 }) })
+// @ts-expect-error a text is not what it says it returns
+tool({ name: 'sum', returns: z.object({ sum: z.number() }), execute: () => ({ sum: '1' }) })
 tool<{ q: string }>({ name: 'raw', parameters: { type: 'object' }, execute: ({ q }) => q.toUpperCase() })
 
 class Address extends BaseTool.define({ street: z.string(), zip: z.int().optional() }) {
@@ -155,3 +162,12 @@ void serve({ ...listened, logger: { info() {}, warn() {}, error() {} } })
 void serve({ ...listened, logger: { info() {} } })
 // @ts-expect-error where traces go is one of three words
 openTelemetry({ propagateTo: 'all' })
+
+// What the OpenAPI document is made of and what the types say is the same, down to the names of what may be missing.
+type Named<T> = keyof { [Key in keyof T as string extends Key ? never : number extends Key ? never : Key]: true }
+type Same<A, B> = [A, Named<A>] extends [B, Named<B>] ? ([B, Named<B>] extends [A, Named<A>] ? true : false) : false
+true satisfies Same<z.infer<typeof usage>, Usage>
+true satisfies Same<z.infer<typeof storedMessage>, StoredMessage>
+true satisfies Same<Required<z.infer<typeof validationDetail>>, Required<ValidationDetail>>
+// @ts-expect-error a field that only one of them has
+true satisfies Same<z.infer<typeof usage>, Usage & { more?: number }>

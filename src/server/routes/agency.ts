@@ -5,6 +5,7 @@ import { AgencyError, shuttingDown } from '../../errors.ts'
 import type { Run } from '../../runs/hub.ts'
 import type { ServedAgency, Services } from '../../services.ts'
 import { parseAgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
+import type { CancelResponse, Metadata } from '../../wire/responses.ts'
 import { sendJson } from '../error-handler.ts'
 import { abandonWhenGone, writeFrames, writeStream } from '../event-stream.ts'
 import { LOG_HEADER } from '../request-log.ts'
@@ -19,17 +20,27 @@ type AgencyOf = (request: FastifyRequest) => ServedAgency
 
 /** The endpoints of every agency. */
 export function registerAgencies(app: FastifyInstance, services: Services): void {
-  const bySegment = new Map(services.agencies.map((served) => [decodeURIComponent(served.path), served]))
-  const odd: string[] = []
-  for (const [segment, served] of bySegment) {
-    if (ROUTER_RESERVED.test(segment)) odd.push(escapeForRegExp(segment))
-    else registerAgency(app, services, `/${segment}`, () => served)
-  }
-  // The router leaves reserved characters encoded in literal paths and gives some a meaning; a parameter it decodes.
+  const bySegment = new Map(services.agencies.map((served) => [segmentOf(served), served]))
   const named: AgencyOf = (request) => bySegment.get((request.params as { agency: string }).agency) as ServedAgency
-  if (odd.length > 0) registerAgency(app, services, `/:agency(^(?:${odd.join('|')})$)`, named)
+  const routes = routesOf(services.agencies)
+  for (const base of new Set(routes.values())) {
+    const [served] = services.agencies.filter((one) => routes.get(segmentOf(one)) === base)
+    registerAgency(app, services, base, base.startsWith('/:') ? named : () => served as ServedAgency)
+  }
 }
 
+/**
+ * Where the router keeps each agency, by its segment. It leaves reserved characters encoded in literal paths and gives
+ * some a meaning, but decodes a parameter: agencies that have such characters share one.
+ */
+export function routesOf(agencies: readonly ServedAgency[]): ReadonlyMap<string, string> {
+  const segments = agencies.map(segmentOf)
+  const odd = segments.filter((segment) => ROUTER_RESERVED.test(segment)).map(escapeForRegExp)
+  const shared = `/:agency(^(?:${odd.join('|')})$)`
+  return new Map(segments.map((segment) => [segment, ROUTER_RESERVED.test(segment) ? shared : `/${segment}`]))
+}
+
+const segmentOf = (served: ServedAgency) => decodeURIComponent(served.path)
 const ROUTER_RESERVED = /[;/?:@&=+$,#%*()]/
 const escapeForRegExp = (text: string) =>
   text.replace(/[^\p{L}\d_ -]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
@@ -44,13 +55,14 @@ function registerAgency(app: FastifyInstance, services: Services, base: string, 
     return startRun(services, served, asked, { streaming, logId: request.headers[LOG_HEADER], reply })
   }
 
-  app.get(`${base}/get_metadata`, async (request, reply) =>
-    sendJson(reply, 200, {
+  app.get(`${base}/get_metadata`, async (request, reply) => {
+    const answer: Metadata = {
       ...describeAgency(agencyOf(request).preview),
       agency_swarm_version: WIRE_VERSION,
       allowed_local_file_dirs: await services.files.directories(),
-    }),
-  )
+    }
+    return sendJson(reply, 200, answer)
+  })
 
   if (services.agui) {
     registerAgui(app, { path: `${base}/get_response_stream`, services, agencyOf })
@@ -80,14 +92,15 @@ function registerAgency(app: FastifyInstance, services: Services, base: string, 
     const summary = await hub.cancel(run_id, agencyOf(request), mode, CANCEL_WAIT_MS)
     const ended = summary !== undefined
     const new_messages = summary?.newMessages ?? []
-    return sendJson(reply, 200, {
+    const answer: CancelResponse = {
       ok: ended,
       run_id,
       cancelled: ended,
       cancel_mode: mode,
       new_messages,
       timed_out: !ended,
-    })
+    }
+    return sendJson(reply, 200, answer)
   })
 }
 

@@ -13,16 +13,17 @@ export function registerTools(app: FastifyInstance, { tools, redact, requestLog,
   for (const tool of tools) {
     app.post(`/tool/${encodeURIComponent(tool.name)}`, async (request, reply) => {
       if (stopping()) throw shuttingDown()
-      const checked = tool.check(request.body, ['body'])
-      if (!checked.ok) throw new RequestInvalid(checked.details)
       const gone = new AbortController()
       reply.raw.once('close', () => {
         if (!reply.raw.writableFinished) gone.abort()
       })
       const context: ToolContext = Object.assign(new AgencyContext({}), { toolCallId: '', signal: gone.signal })
       try {
+        const checked = tool.check(request.body, ['body'])
+        if (!checked.ok) throw new RequestInvalid(checked.details)
         return sendJson(reply, 200, { response: (await tool.run(checked.value, context)) ?? null })
       } catch (error) {
+        if (error instanceof RequestInvalid) throw error
         requestLog?.writer(request.headers[LOG_HEADER])?.(
           'ERROR',
           `Tool ${tool.name} failed: ${errorText(error)}`,

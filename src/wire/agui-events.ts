@@ -1,0 +1,82 @@
+import { z } from 'zod'
+import { aguiMessage, aguiPart } from './agui.ts'
+import { jsonOf } from './components.ts'
+
+const text = z.string()
+const optional = text.optional()
+const json = z.record(z.string(), z.unknown())
+const tokenUsage = z
+  .object({
+    inputTokens: z.int(),
+    outputTokens: z.int(),
+    totalTokens: z.int(),
+    cachedInputTokens: z.int(),
+    cacheWriteInputTokens: z.int(),
+    reasoningTokens: z.int().optional(),
+  })
+  .meta({ id: 'AguiTokenUsage' })
+export type AguiTokenUsage = z.infer<typeof tokenUsage>
+
+const attributed = {
+  subagentRunId: optional.describe('The invocation of the sub-agent that speaks; left out for the entry agent.'),
+  metadata: json.optional().describe('Whose it is, under the names that stored messages use.'),
+}
+/** TEXT_MESSAGE_START -> AguiTextMessageStart */
+const nameOf = (type: string) => `Agui${type.toLowerCase().replace(/(?:^|_)(.)/g, (_, letter) => letter.toUpperCase())}`
+const event = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
+  z.object({ type: z.literal(type), ...shape }).meta({ id: nameOf(type) })
+
+const aguiEvent = z
+  .discriminatedUnion('type', [
+    event('RUN_STARTED', { threadId: text, runId: text, parentRunId: optional, protocolVersion: text }),
+    event('RUN_FINISHED', {
+      threadId: text,
+      runId: text,
+      outcome: z.object({ type: z.enum(['success', 'cancelled']) }),
+      usage: z.array(tokenUsage).optional(),
+      metadata: json.optional(),
+    }),
+    event('RUN_ERROR', { message: text, code: optional, usage: z.array(tokenUsage).optional() }),
+    event('TEXT_MESSAGE_START', { messageId: text, role: z.literal('assistant'), name: optional, ...attributed }),
+    event('TEXT_MESSAGE_CONTENT', { messageId: text, delta: text, ...attributed }),
+    event('TEXT_MESSAGE_END', { messageId: text, ...attributed }),
+    event('TOOL_CALL_START', { toolCallId: text, toolCallName: text, parentMessageId: text, ...attributed }),
+    event('TOOL_CALL_ARGS', { toolCallId: text, delta: text, ...attributed }),
+    event('TOOL_CALL_END', { toolCallId: text, ...attributed }),
+    event('TOOL_CALL_RESULT', {
+      messageId: text,
+      toolCallId: text,
+      content: z.union([text, z.array(aguiPart)]),
+      role: z.literal('tool'),
+      ...attributed,
+    }),
+    event('REASONING_START', { messageId: text, ...attributed }),
+    event('REASONING_MESSAGE_START', { messageId: text, role: z.literal('reasoning'), ...attributed }),
+    event('REASONING_MESSAGE_CONTENT', { messageId: text, delta: text, ...attributed }),
+    event('REASONING_MESSAGE_END', { messageId: text, ...attributed }),
+    event('REASONING_END', { messageId: text, ...attributed }),
+    event('MESSAGES_SNAPSHOT', { messages: z.array(aguiMessage) }),
+    event('CUSTOM', { name: z.literal('annotated_output'), value: json, ...attributed }),
+    event('RAW', { event: json, ...attributed }),
+    event('SUBAGENT_STARTED', {
+      subagentRunId: text,
+      name: text,
+      description: optional,
+      parentSubagentRunId: optional,
+      parentToolCallId: optional,
+      parentMessageId: optional,
+    }),
+    event('SUBAGENT_FINISHED', { subagentRunId: text }),
+    event('SUBAGENT_ERROR', { subagentRunId: text, message: text }),
+  ])
+  .meta({ id: 'AguiEvent' })
+/** What is sent, event by event. Fields that are undefined are left out. */
+export type AguiEvent = z.infer<typeof aguiEvent>
+
+/** One event of a stream as every reader of server-sent events gives it, and what its data holds. */
+export const aguiStreamSchemas: readonly z.ZodType[] = [
+  z
+    .object({ event: z.literal('message').describe('Not written: it is the default.'), data: jsonOf(aguiEvent) })
+    .meta({ id: 'AguiFrame' }),
+  aguiEvent,
+]

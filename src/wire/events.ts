@@ -1,0 +1,116 @@
+import { z } from 'zod'
+import { jsonOf } from './components.ts'
+import { outcome, storedMessage } from './message.ts'
+
+/** Who speaks. */
+const speaker = {
+  agent: z.string(),
+  callerAgent: z.string().nullable().describe('Who asked that agent; null for the user.'),
+  agent_run_id: z.string(),
+  parent_run_id: z.string().exactOptional().describe("Of a sub-agent: the call id of its sender's send_message."),
+}
+export type SpeakerFields = z.infer<z.ZodObject<typeof speaker>>
+const maybeSpeaker = z.object(speaker).partial().shape
+
+const agentView = z.object({ name: z.string(), description: z.string() }).meta({ id: 'AgentView' })
+const runItem = z
+  .object({
+    type: z.string().describe('Such as tool_call_item.'),
+    agent: agentView,
+    raw_item: z.record(z.string(), z.unknown()).describe('The Responses item.'),
+    output: z.unknown().exactOptional(),
+    source_agent: agentView.exactOptional(),
+    target_agent: agentView.exactOptional(),
+  })
+  .meta({ id: 'RunItem' })
+export type RunItem = z.infer<typeof runItem>
+
+const rawResponseEvent = z
+  .object({
+    type: z.literal('raw_response_event'),
+    data: z
+      .looseObject({ type: z.string() })
+      .describe("The provider's Responses stream event; where its type is response.output_text.delta, delta is text."),
+    ...speaker,
+    item_id: z.string().exactOptional(),
+    call_id: z.string().exactOptional(),
+  })
+  .meta({ id: 'RawResponseEvent', description: 'What the model says, as it says it.' })
+const agentUpdatedEvent = z
+  .object({ type: z.literal('agent_updated_stream_event'), new_agent: agentView, ...speaker })
+  .meta({ id: 'AgentUpdatedEvent', description: 'An agent begins.' })
+const runItemEvent = z
+  .object({
+    type: z.literal('run_item_stream_event'),
+    name: z.enum([
+      'reasoning_item_created',
+      'tool_called',
+      'message_output_created',
+      'tool_output',
+      'handoff_requested',
+      'handoff_occured',
+    ]),
+    item: runItem,
+    ...maybeSpeaker,
+    call_id: z.string().exactOptional(),
+  })
+  .meta({
+    id: 'RunItemEvent',
+    description:
+      'Something is complete: a message, a call, its output, a handoff. Guidance of an input guardrail has no speaker.',
+  })
+const errorEvent = z
+  .object({ type: z.literal('error'), content: z.string(), ...maybeSpeaker })
+  .meta({ id: 'ErrorEvent', description: 'A run failed; of a sub-agent the sender goes on.' })
+
+/** What agents do, told apart by `type`. */
+const streamEvent = z
+  .discriminatedUnion('type', [rawResponseEvent, agentUpdatedEvent, runItemEvent, errorEvent])
+  .meta({ id: 'StreamEvent' })
+export type StreamEvent = z.infer<typeof streamEvent>
+
+const streamSummary = z
+  .object({
+    new_messages: z.array(storedMessage).describe('Append them to chat_history for the next request.'),
+    run_id: z.string(),
+    cancelled: z.boolean(),
+    ...outcome,
+  })
+  .meta({ id: 'StreamSummary', description: 'What is left when a run is over, after errors and cancels too.' })
+export type StreamSummary = z.infer<typeof streamSummary>
+
+const streamStart = z.object({ run_id: z.string().describe('For cancel_response_stream.') }).meta({ id: 'StreamStart' })
+const streamData = z
+  .xor([
+    z.object({ data: streamEvent }).meta({ id: 'EventData' }),
+    z
+      .object({ error: z.string() })
+      .meta({ id: 'ErrorData', description: 'A guardrail ended the run, or its files could not be attached.' }),
+  ])
+  .meta({ id: 'StreamData' })
+export type StreamStart = z.infer<typeof streamStart>
+export type StreamData = z.infer<typeof streamData>
+
+/** One event of a stream as every reader of server-sent events gives it. */
+const streamFrame = z
+  .discriminatedUnion('event', [
+    z
+      .object({ event: z.literal('meta'), data: jsonOf(streamStart) })
+      .meta({ id: 'MetaFrame', description: 'The first one.' }),
+    z.object({ event: z.literal('message'), data: jsonOf(streamData) }).meta({
+      id: 'DataFrame',
+      description:
+        'What agents do, as they do it. Its name is not written, and is "message" by the rules of the format.',
+    }),
+    z
+      .object({ event: z.literal('messages'), data: jsonOf(streamSummary) })
+      .meta({ id: 'MessagesFrame', description: 'Everything to keep.' }),
+    z
+      .object({ event: z.literal('end'), data: z.literal('[DONE]') })
+      .meta({ id: 'EndFrame', description: 'The last one.' }),
+  ])
+  .meta({ id: 'StreamFrame' })
+export type StreamFrame = z.infer<typeof streamFrame>
+
+/** A frame, and what its data holds. */
+export const streamSchemas: readonly z.ZodType[] = [streamFrame, streamStart, streamData, streamSummary]

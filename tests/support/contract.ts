@@ -1,0 +1,182 @@
+import diagnostics from 'node:diagnostics_channel'
+import type { ServerResponse } from 'node:http'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { createParser } from 'eventsource-parser'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+
+type Json = { [key: string]: unknown }
+interface Operation {
+  responses: { [status: string]: { content?: { [type: string]: unknown } } }
+}
+/** What is needed of an OpenAPI document. */
+export interface ApiDocument {
+  paths: { [path: string]: { [method: string]: Operation } }
+  components: { schemas: { [name: string]: Json } }
+}
+
+/** One answer of a server; `path` is as it was written, without its query and the prefix of the API. */
+export interface Answer {
+  method: string
+  path: string
+  status: number
+  contentType?: string | undefined
+  /** The Allow header. */
+  allow?: string | undefined
+  /** The request asked for permission to make another one. */
+  preflight?: boolean
+  /** The parsed body, or one event of a stream; undefined where it is not looked at. */
+  body?: unknown
+}
+
+/** Judges answers by an OpenAPI document, in which fields that it does not name count as wrong. */
+export class Contract {
+  readonly #ajv = new Ajv2020({ strict: false, validateFormats: false, logger: false, schemas: [] })
+  readonly #paths = new Map<string, { written: string; operations: { [method: string]: Operation } }>()
+  /** Why it did not fit, the innermost reason first. */
+  readonly #reasons: string[] = []
+
+  constructor(document: ApiDocument) {
+    for (const [written, operations] of Object.entries(document.paths))
+      this.#paths.set(keyOf(written), { written, operations })
+    this.#ajv.removeKeyword('contentSchema')
+    this.#ajv.addKeyword({
+      keyword: 'contentSchema',
+      type: 'string',
+      validate: ({ $ref }: { $ref: string }, text: string) => this.#fits(`api${$ref}`, JSON.parse(text)),
+    })
+    this.#ajv.addSchema(closeObjects(document) as Json, 'api')
+  }
+
+  /** What is wrong with an answer; undefined when the document says all of it. */
+  judge(answer: Answer): string | undefined {
+    const { method, path, status, contentType = '', allow, preflight = false, body } = answer
+    const problem = (what: string) => `${method} ${path} ${status}: ${what}`
+    const known = this.#paths.get(keyOf(path))
+    if (known === undefined) {
+      const expected = /^\/$|^\/(docs|redoc|openapi\.json|playground)(\/|$)/.test(path)
+        ? [200, 304, 307, 401, 404, 405, 414, 429]
+        : [307, 404, 414]
+      return preflight || expected.includes(status) ? undefined : problem('the path is not documented')
+    }
+    const name = method === 'HEAD' && known.operations.head === undefined ? 'get' : method.toLowerCase()
+    const operation = known.operations[name]
+    if (operation === undefined) {
+      const methods = Object.keys(known.operations).map((one) => one.toUpperCase())
+      const refused = status === 405 && allow?.split(', ').sort().join() === methods.sort().join()
+      const allowed = preflight && (status === 200 || status === 400)
+      return refused || allowed ? undefined : problem(`not documented; expected: 405 with Allow ${methods}`)
+    }
+    if (method === 'HEAD' && status === 405) return undefined
+    const content = operation.responses[status]?.content
+    if (content === undefined) return problem('the status is not documented')
+    const [type = ''] = contentType.split(';')
+    if (content[type] === undefined) return problem(`the content type "${contentType}" is not documented`)
+    const place = ['paths', known.written, name, 'responses', String(status), 'content', type, 'schema']
+    const ref = `api#/${place.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`
+    this.#reasons.length = 0
+    return body === undefined || this.#fits(ref, body)
+      ? undefined
+      : problem(`${this.#reasons[0]}: ${JSON.stringify(body).slice(0, 500)}`)
+  }
+
+  #fits(ref: string, value: unknown): boolean {
+    const validate = this.#ajv.getSchema(ref) ?? this.#ajv.compile({ $ref: ref })
+    const fits = validate(value) as boolean
+    if (!fits) this.#reasons.push(this.#ajv.errorsText(validate.errors))
+    return fits
+  }
+}
+
+/** Paths that differ only in how they are escaped are one. */
+const keyOf = (path: string) =>
+  path
+    .split('/')
+    .map((part) => {
+      try {
+        return encodeURIComponent(decodeURIComponent(part))
+      } catch {
+        return part
+      }
+    })
+    .join('/')
+
+/** A copy in which objects with named fields take no others, unless they say that they do. */
+function closeObjects(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(closeObjects)
+  if (typeof value !== 'object' || value === null) return value
+  const copy = Object.fromEntries(Object.entries(value).map(([key, part]) => [key, closeObjects(part)]))
+  return copy.type === 'object' && typeof copy.properties === 'object' ? { additionalProperties: false, ...copy } : copy
+}
+
+/** How many events of one stream are looked at. */
+const EVENTS = 500
+const ALIAS = '/__contract'
+
+/**
+ * Watches every Fastify instance of this process that serves an OpenAPI document, made by whatever door: each answer is
+ * judged by the document of its own server, and what is wrong is reported.
+ */
+export function watchServers(report: (violation: string) => void): void {
+  diagnostics.subscribe('fastify.initialization', (message) =>
+    watch((message as { fastify: FastifyInstance }).fastify, report),
+  )
+}
+
+function watch(app: FastifyInstance, report: (violation: string) => void): void {
+  let prefix: string | undefined
+  let contract: Promise<Contract> | undefined
+  const judge = async (answer: Answer) => {
+    const violation = (await contract)?.judge(answer)
+    if (violation !== undefined) report(violation)
+  }
+  /** Undefined for what is not the API's. */
+  const askedOf = ({ method, url, headers }: FastifyRequest) => {
+    const [path = ''] = url.replace(/^https?:\/\/[^/]*/, '').split(/[?#]/)
+    if (prefix === undefined || url.startsWith(ALIAS) || !path.startsWith(prefix)) return undefined
+    const preflight = method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
+    return { method, path: path.slice(prefix.length), preflight }
+  }
+  app.addHook('onRoute', ({ method, url, handler }) => {
+    if (method !== 'GET' || !url.endsWith('/openapi.json') || url.startsWith(ALIAS)) return
+    prefix = url.slice(0, -'/openapi.json'.length)
+    app.route({ method, url: `${ALIAS}/openapi.json`, handler }) // behind no token
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    const asked = askedOf(request)
+    if (asked === undefined) return
+    contract ??= app.inject(`${ALIAS}/openapi.json`).then((answer) => new Contract(answer.json()))
+    await contract
+    watchStream(reply.raw, (body) => judge({ ...asked, status: 200, contentType: 'text/event-stream', body }))
+  })
+  app.addHook('onSend', async (request, reply, payload) => {
+    const asked = askedOf(request)
+    if (asked === undefined || request.raw.socket?.destroyed) return payload // nobody is told
+    const contentType = reply.getHeader('content-type')?.toString()
+    const json = typeof payload === 'string' && payload !== '' && contentType?.startsWith('application/json')
+    const body = json ? JSON.parse(payload) : undefined
+    await judge({ ...asked, status: reply.statusCode, contentType, allow: reply.getHeader('allow')?.toString(), body })
+    return payload
+  })
+}
+
+/** Tells the events of an answer that is an event stream, as readers of such streams see them. */
+function watchStream(raw: ServerResponse, tell: (event: { event: string; data: string }) => void): void {
+  let count = 0
+  const parser = createParser({
+    onEvent: ({ event = 'message', data }) => {
+      if (count++ < EVENTS || event !== 'message') tell({ event, data })
+    },
+  })
+  const listened =
+    <Args extends unknown[], Result>(send: (...args: Args) => Result) =>
+    (...args: Args): Result => {
+      if (typeof args[0] === 'string') parser.feed(args[0])
+      return send.apply(raw, args)
+    }
+  const writeHead = raw.writeHead.bind(raw)
+  raw.writeHead = ((status: number, headers: { [name: string]: string } = {}) => {
+    if (headers['content-type']?.startsWith('text/event-stream'))
+      Object.assign(raw, { write: listened(raw.write), end: listened(raw.end) })
+    return writeHead(status, headers)
+  }) as typeof writeHead
+}
