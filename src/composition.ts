@@ -11,6 +11,7 @@ import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, ServedAgency, Services } from './services.ts'
 import { asFunctionTool, type ToolClass } from './tools/base-tool.ts'
 import type { FunctionTool } from './tools/tool.ts'
+import { within } from './waits.ts'
 import { createPlaceMask, createRedactor, type Redact, toLogLine } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
@@ -95,7 +96,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     console.error(toLogLine(mask(own(describe(error)))))
   const tools = (options.tools ?? []).map(asFunctionTool)
   const agencies = await Promise.all(
-    Object.entries(options.agencies ?? {}).map(([name, value]) => readAgency(name, value)),
+    Object.entries(options.agencies ?? {}).map(([name, value]) => readAgency(name, value, limits.callbackMs)),
   )
   if (agencies.length + tools.length === 0) throw nothingToServe()
   refuseTwins(
@@ -201,7 +202,7 @@ function readToken({ appTokenEnv = 'APP_TOKEN', requireAuth = false }: BuildOpti
   return token
 }
 
-async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Promise<ServedAgency> {
+async function readAgency(name: string, value: AgencyGraph | AgencyFactory, callbackMs: number): Promise<ServedAgency> {
   const segment = (name.trim() || 'agency').replaceAll(' ', '_')
   const path = encodeURIComponent(segment)
   if (RESERVED.has(segment))
@@ -209,7 +210,7 @@ async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Pro
   const make = async (callbacks: AgencyCallbacks): Promise<AgencyGraph> => {
     if (value instanceof AgencyGraph) return value
     try {
-      const agency = await value(callbacks)
+      const agency = await within(callbackMs, 'the factory', Promise.resolve(value(callbacks)))
       if (agency instanceof AgencyGraph) return agency
     } catch (error) {
       throw factoryFailed(name, error)

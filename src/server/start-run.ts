@@ -15,7 +15,7 @@ export interface StartOptions {
 
 /**
  * A request's run: agency, plan, start. Every endpoint and protocol that runs an agency comes through here.
- * @throws OVERLOADED, FACTORY_FAILED, THREADS_FAILED, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_NOT_SUPPORTED, GATEWAY_REFUSED
+ * @throws SHUTTING_DOWN, OVERLOADED, FACTORY_FAILED, THREADS_FAILED, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_NOT_SUPPORTED, GATEWAY_REFUSED
  */
 export async function startRun(
   services: Services,
