@@ -25,6 +25,7 @@ import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, Logger, ServedAgency, Services } from './services.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { asFunctionTool, type ToolLike } from './tools/base-tool.ts'
+import { within } from './waits.ts'
 import { createPlaceMask, createRedactor, type Redact, toLogLine } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
@@ -139,7 +140,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     logger.error(fields, toLogLine(mask(own(describe(error)))))
   const tools = (options.tools ?? []).map(asFunctionTool)
   const agencies = await Promise.all(
-    Object.entries(options.agencies ?? {}).map(([name, value]) => readAgency(name, value)),
+    Object.entries(options.agencies ?? {}).map(([name, value]) => readAgency(name, value, limits.callbackMs)),
   )
   if (agencies.length + tools.length === 0) throw nothingToServe()
   refuseTwins(
@@ -312,7 +313,7 @@ function readToken({ appTokenEnv = 'APP_TOKEN', requireAuth = false }: BuildOpti
   return token
 }
 
-async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Promise<ServedAgency> {
+async function readAgency(name: string, value: AgencyGraph | AgencyFactory, callbackMs: number): Promise<ServedAgency> {
   const segment = (name.trim() || 'agency').replaceAll(' ', '_')
   const path = encodeURIComponent(segment)
   if (RESERVED.has(segment))
@@ -320,7 +321,7 @@ async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Pro
   const make = async (callbacks: AgencyCallbacks): Promise<AgencyGraph> => {
     if (value instanceof AgencyGraph) return value
     try {
-      const agency = await value(callbacks)
+      const agency = await within(callbackMs, 'the factory', Promise.resolve(value(callbacks)))
       if (agency instanceof AgencyGraph) return agency
     } catch (error) {
       throw factoryFailed(name, error)

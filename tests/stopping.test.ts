@@ -89,6 +89,35 @@ for (const [stage, setup] of Object.entries(STAGES))
     }
   })
 
+test('a client that leaves before its run has begun costs no call to a model', async () => {
+  promise('B7')
+  const upstream = await useUpstream(() => ({ hang: true }))
+  const ready = Promise.withResolvers<void>()
+  let loads = 0
+  const make = () =>
+    new Agency(new Agent({ name: 'Assistant', model: 'gpt-4.1' }), {
+      loadThreads: async () => {
+        loads++
+        await ready.promise
+        return []
+      },
+    })
+  const { url, hub, app } = await startWithHub({ agencies: { solo: make } })
+  let closed = 0
+  app.server.on('request', (_request, response) => response.once('close', () => closed++))
+  const leave = new AbortController()
+  const asked = ['get_response', 'get_response_stream'].map((endpoint) =>
+    post(`${url}/solo/${endpoint}`, { message: 'Hi' }, {}, leave.signal).catch(() => 'left'),
+  )
+  await expect.poll(() => loads).toBe(2)
+  leave.abort()
+  expect(await Promise.all(asked)).toEqual(['left', 'left'])
+  await expect.poll(() => closed).toBe(2)
+  ready.resolve()
+  await expect.poll(() => [hub.size, upstream.open()]).toEqual([0, 0])
+  expect(upstream.seen).toHaveLength(0)
+})
+
 for (const [stage, setup] of Object.entries(STAGES))
   test(`a cancel ${stage} answers within two seconds with whole messages, and the stream ends once`, async () => {
     promise('B4', 'B5')

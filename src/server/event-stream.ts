@@ -21,7 +21,7 @@ export function abandonWhenGone(reply: FastifyReply, abandon: () => void): () =>
   const onClose = () => {
     if (!reply.raw.writableFinished) abandon()
   }
-  if (reply.raw.destroyed) onClose()
+  if (reply.raw.destroyed) abandon() // it left while the run was being made ready
   reply.raw.on('close', onClose)
   return () => reply.raw.off('close', onClose)
 }

@@ -32,10 +32,10 @@ test('the texts of a context are its strings of some length at any depth, a boun
 })
 
 test('folders of the server and lines of a stack leave a text, addresses that look like them stay', () => {
-  const mask = createPlaceMask(['/srv/my.app', '/', '/home/me'])
+  const mask = createPlaceMask(['/srv/my.app', '/', '/users/me'])
   const error = "open '/srv/my.app/data/x.json'\n    at read (/srv/my.app/a.js:1:2)\n    at main"
   expect(mask(error)).toBe("open '/data/x.json'")
-  for (const text of ['https://a.example/srv/my.app/v1', '/srv/my.application', '/srv/myXapp', '/homeless'])
+  for (const text of ['https://a.example/srv/my.app/v1', '/srv/my.application', '/srv/myXapp', '/users/meadow'])
     expect(mask(text)).toBe(text)
 })
 
