@@ -12,7 +12,7 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, 'tests/browser/**'],
     setupFiles: ['tests/support/contract-setup.ts'],
     testTimeout: 20_000,
-    expect: { requireAssertions: true },
+    expect: { requireAssertions: true, poll: { timeout: 10_000 } },
     reporters:
       report === undefined ? ['default'] : ['default', ['json', { outputFile: report }], new PromiseReporter()],
   },

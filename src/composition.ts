@@ -25,7 +25,8 @@ import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, Logger, ServedAgency, Services } from './services.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { asFunctionTool, type ToolLike } from './tools/base-tool.ts'
-import { createRedactor, type Redact, toLogLine, withoutPlaces } from './wire/redact.ts'
+import { within } from './waits.ts'
+import { createPlaceMask, createRedactor, type Redact, toLogLine } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
 export type AgencyFactory = (callbacks: AgencyCallbacks) => AgencyGraph | Promise<AgencyGraph>
@@ -132,14 +133,14 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const env = process.env
   const token = readToken(options)
   const mask = createRedactor(() => [token, ...keysIn(env)])
-  const folders = [process.cwd(), homedir()]
-  const redact = (text: string) => withoutPlaces(mask(text), folders)
+  const withoutPlaces = createPlaceMask([process.cwd(), homedir()])
+  const redact = (text: string) => withoutPlaces(mask(text))
   const { logger, lines } = await readLogger(options.logger, mask)
   const logError = (error: unknown, own: Redact = (text) => text, fields: object = {}) =>
     logger.error(fields, toLogLine(mask(own(describe(error)))))
   const tools = (options.tools ?? []).map(asFunctionTool)
   const agencies = await Promise.all(
-    Object.entries(options.agencies ?? {}).map(([name, value]) => readAgency(name, value)),
+    Object.entries(options.agencies ?? {}).map(([name, value]) => readAgency(name, value, limits.callbackMs)),
   )
   if (agencies.length + tools.length === 0) throw nothingToServe()
   refuseTwins(
@@ -201,13 +202,13 @@ export async function createServices(options: BuildOptions, more: readonly strin
       complain(redact(`Telemetry failed; runs go on. (${describe(error)})`)),
     ),
     noteRun: lines && ((request, note) => lines.noteRun(request, note)),
+    logError,
     stopping: () => stopping,
   }
   const shell: ShellOptions = {
     services,
     token,
     corsOrigins: options.corsOrigins ?? ['*'],
-    logError,
     protectDocs: options.protectDocs ?? false,
     serverUrl: options.serverUrl,
     playground: options.playground ?? false,
@@ -312,7 +313,7 @@ function readToken({ appTokenEnv = 'APP_TOKEN', requireAuth = false }: BuildOpti
   return token
 }
 
-async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Promise<ServedAgency> {
+async function readAgency(name: string, value: AgencyGraph | AgencyFactory, callbackMs: number): Promise<ServedAgency> {
   const segment = (name.trim() || 'agency').replaceAll(' ', '_')
   const path = encodeURIComponent(segment)
   if (RESERVED.has(segment))
@@ -320,7 +321,7 @@ async function readAgency(name: string, value: AgencyGraph | AgencyFactory): Pro
   const make = async (callbacks: AgencyCallbacks): Promise<AgencyGraph> => {
     if (value instanceof AgencyGraph) return value
     try {
-      const agency = await value(callbacks)
+      const agency = await within(callbackMs, 'the factory', Promise.resolve(value(callbacks)))
       if (agency instanceof AgencyGraph) return agency
     } catch (error) {
       throw factoryFailed(name, error)

@@ -74,7 +74,7 @@ export const LIMITS = {
   callbackMs: {
     value: 30_000,
     unit: 'ms',
-    text: 'how long `loadThreads` and `saveThreads` may take; then the request fails, or goes on unsaved',
+    text: 'how long an agency factory, `loadThreads` and `saveThreads` may take; then the request fails, or goes on unsaved',
   },
   slowReaderBytes: {
     value: 4 * MiB,

@@ -242,8 +242,9 @@ test('tools take what their schemas say: nulls, other fields, numbers as texts, 
   expect(await ask('Plain', { text, count: '12345' })).toEqual({ response: { text, count: 12_345 } })
   expect(await ask('strict', { text, count: '12.5' })).toEqual(['int_parsing body.count'])
   for (const name of ['strict', 'Plain']) {
-    for (const nothing of ['', 'null']) expect(await ask(name, nothing)).toEqual(['missing body'])
-    for (const odd of ['[]', '"text"', '7']) expect(await ask(name, odd)).toEqual(['model_attributes_type body'])
+    expect(await ask(name, '')).toEqual(['missing body'])
+    for (const odd of ['null', '[]', '"text"', '7'])
+      expect(await ask(name, odd)).toEqual(['model_attributes_type body'])
     for (const type of ['text/plain', 'application/x-www-form-urlencoded'])
       expect(await ask(name, { text }, { 'content-type': type })).toEqual(['model_attributes_type body'])
     expect(await ask(name, '{"text": ')).toEqual([expect.stringMatching(/^json_invalid body\.\d+$/)])

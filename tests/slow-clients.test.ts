@@ -102,13 +102,13 @@ test("a stream's reader that stops reading stops the model, grows nothing, and i
   const { socket } = open(url)
   socket.pause()
   socket.write(toRequest('/solo/get_response_stream', '{"message":"Hi"}'))
-  await expect.poll(() => seen.bytes, { timeout: 5_000 }).toBeGreaterThan(1_000_000)
+  await expect.poll(() => seen.bytes).toBeGreaterThan(1_000_000)
   const bytes = await settled(() => seen.bytes)
   expect(bytes).toBeLessThan(64 * 1024 * 1024)
   expect(process.memoryUsage().rss - before).toBeLessThan(120 * 1024 * 1024)
   expect(seen.open).toBe(1)
   socket.destroy()
-  await expect.poll(() => seen.open, { timeout: 1_000 }).toBe(0)
+  await expect.poll(() => seen.open, { timeout: 3_000 }).toBe(0)
 }, 20_000)
 
 test('a reader that takes nothing for idleTimeoutMs loses its run and its connection, also when the run is over', async () => {
@@ -118,8 +118,8 @@ test('a reader that takes nothing for idleTimeoutMs loses its run and its connec
   sleeper.socket.pause()
   sleeper.socket.write(toRequest('/solo/get_response_stream', '{"message":"Hi"}'))
   await expect.poll(() => seen.open).toBe(1)
-  await expect.poll(() => seen.open, { timeout: 5_000 }).toBe(0)
-  await expect.poll(() => connections(server), { timeout: 5_000 }).toBe(0)
+  await expect.poll(() => seen.open).toBe(0)
+  await expect.poll(() => connections(server)).toBe(0)
 
   await useUpstream(() => ({ text: 'x'.repeat(8_000_000) }))
   const talkers = await serveWith({ idleTimeoutMs: 500 }, 'gpt-4.1')

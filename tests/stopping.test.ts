@@ -69,7 +69,7 @@ function expectWhole(messages: StoredMessage[], label: string): void {
 }
 
 for (const [stage, setup] of Object.entries(STAGES))
-  test(`a client that leaves ${stage} ends its run and the call to the model within a second`, async () => {
+  test(`a client that leaves ${stage} ends its run and the call to the model at once`, async () => {
     promise('B7')
     const { url, hub, upstream, stuck } = await serveStage(setup)
     // A plain answer comes all at once: there is no middle.
@@ -83,11 +83,40 @@ for (const [stage, setup] of Object.entries(STAGES))
       await arrived
       const calls = upstream.seen.length
       leave.abort()
-      await expect.poll(() => [hub.size, upstream.open()], { timeout: 1_000 }).toEqual([0, 0])
+      await expect.poll(() => [hub.size, upstream.open()], { timeout: 3_000 }).toEqual([0, 0])
       expect(await gone).toBe('left')
       expect(upstream.seen).toHaveLength(calls) // no further turn
     }
   })
+
+test('a client that leaves before its run has begun costs no call to a model', async () => {
+  promise('B7')
+  const upstream = await useUpstream(() => ({ hang: true }))
+  const ready = Promise.withResolvers<void>()
+  let loads = 0
+  const make = () =>
+    new Agency(new Agent({ name: 'Assistant', model: 'gpt-4.1' }), {
+      loadThreads: async () => {
+        loads++
+        await ready.promise
+        return []
+      },
+    })
+  const { url, hub, app } = await startWithHub({ agencies: { solo: make } })
+  let closed = 0
+  app.server.on('request', (_request, response) => response.once('close', () => closed++))
+  const leave = new AbortController()
+  const asked = ['get_response', 'get_response_stream'].map((endpoint) =>
+    post(`${url}/solo/${endpoint}`, { message: 'Hi' }, {}, leave.signal).catch(() => 'left'),
+  )
+  await expect.poll(() => loads).toBe(2)
+  leave.abort()
+  expect(await Promise.all(asked)).toEqual(['left', 'left'])
+  await expect.poll(() => closed).toBe(2)
+  ready.resolve()
+  await expect.poll(() => [hub.size, upstream.open()]).toEqual([0, 0])
+  expect(upstream.seen).toHaveLength(0)
+})
 
 for (const [stage, setup] of Object.entries(STAGES))
   test(`a cancel ${stage} answers within two seconds with whole messages, and the stream ends once`, async () => {
@@ -133,7 +162,7 @@ for (const [stage, setup] of Object.entries(STAGES))
     await reading
     expect(frames.flatMap((frame) => frame.event ?? [])).toEqual(['meta', 'messages', 'end'])
     expect(final(frames)).toMatchObject({ cancelled: true })
-    await expect.poll(() => upstream.open(), { timeout: 1_000 }).toBe(0)
+    await expect.poll(() => upstream.open(), { timeout: 3_000 }).toBe(0)
     expect((await cancel('team', runId)).status).toBe(404)
   })
 

@@ -27,8 +27,8 @@ export async function withRetries<T>(attempt: () => Promise<T>, signal: AbortSig
   }
 }
 
-/** How long to wait before the next attempt; undefined when there is none. */
-function waitBefore(retry: number, error: unknown): number | undefined {
+/** How long to wait before the next attempt, in milliseconds; undefined when there is none. */
+export function waitBefore(retry: number, error: unknown): number | undefined {
   const causes = causesOf(error)
   if (causes.some(({ code }) => LASTING.test(code))) return undefined
   const refusal = causes.find(({ status }) => status !== undefined)

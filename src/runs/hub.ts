@@ -84,6 +84,7 @@ export class Hub {
   /** In the order of their start, so the first is the first to run out of time. */
   readonly #live = new Map<string, Live>()
   #timer: NodeJS.Timeout | undefined
+  #draining = false
 
   constructor(options: HubOptions) {
     this.#options = options
@@ -93,14 +94,15 @@ export class Hub {
     return this.#live.size
   }
 
-  /** Asks for room for one more run. @throws OVERLOADED */
+  /** Asks for room for one more run. @throws SHUTTING_DOWN, OVERLOADED */
   admit(): void {
+    if (this.#draining) throw shuttingDown()
     if (this.#live.size >= this.#options.limits.concurrentRuns) throw overloaded('as many runs')
   }
 
   /**
    * Starts the plan. `owner` is whatever has to be named again to cancel it (one agency's runs are not another's).
-   * @throws OVERLOADED
+   * @throws SHUTTING_DOWN, OVERLOADED
    */
   start(plan: RunPlan, owner: object): Run {
     this.admit()
@@ -151,6 +153,7 @@ export class Hub {
       const all = Promise.all([...this.#live.values()].map((run) => run.done))
       return Promise.race([all, promise]).finally(() => clearTimeout(timer))
     }
+    this.#draining = true
     await ended(ms)
     for (const run of this.#live.values()) run.stop(shuttingDown())
     await ended(LAST_WAIT_MS)

@@ -6,10 +6,9 @@ import { registerShell, type ShellOptions } from './shell.ts'
 
 /** A server of our own: every limit is set on purpose. */
 export function createApp(options: ShellOptions): FastifyInstance {
-  const { headersTimeoutMs, bodyTimeoutMs, idleTimeoutMs, headerBytes, urlBytes, bodyBytes } = options.services.limits
+  const { headersTimeoutMs, bodyTimeoutMs, idleTimeoutMs, headerBytes, urlBytes } = options.services.limits
   const arrivalMs = Math.max(headersTimeoutMs, bodyTimeoutMs)
   const app = Fastify({
-    bodyLimit: bodyBytes,
     exposeHeadRoutes: false,
     requestTimeout: arrivalMs,
     keepAliveTimeout: idleTimeoutMs,

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AgencyError, errorText } from '../errors.ts'
-import type { Telemetry } from '../runs/span.ts'
+import type { Services } from '../services.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { valueError } from '../wire/validation.ts'
 
@@ -14,11 +14,11 @@ export function sendJson(reply: FastifyReply, status: number, body: unknown, ind
 }
 
 /** The one place where an error becomes an answer. Secrets are masked; stacks and unexpected texts stay in the log. */
-export function createErrorHandler(
-  redact: (text: string) => string,
-  log: (error: unknown) => void,
-  telemetry: Telemetry | undefined,
-) {
+export function createErrorHandler({
+  redact,
+  logError,
+  telemetry,
+}: Pick<Services, 'redact' | 'logError' | 'telemetry'>) {
   return (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
     telemetry?.refused(codeOf(error))
     if (error instanceof RequestInvalid) return sendJson(reply, 422, { detail: error.details })
@@ -27,14 +27,14 @@ export function createErrorHandler(
       if (error.statusCode === 422) return sendJson(reply, 422, { detail: [valueError(['body'], text, null)] })
       if (error.statusCode === 503)
         return sendJson(reply.header('retry-after', RETRY_AFTER_SECONDS), 503, { detail: text }) // expected: not logged
-      if (error.statusCode >= 500) log(error)
+      if (error.statusCode >= 500) logError(error)
       const { statusCode } = error
       return sendJson(reply, statusCode, statusCode >= 400 && statusCode < 500 ? { detail: text } : { error: text })
     }
     const status = (error as { statusCode?: number }).statusCode
     if (status !== undefined && status >= 400 && status < 500)
       return sendJson(reply, status, { detail: redact(errorText(error)) })
-    log(error)
+    logError(error)
     return sendJson(reply, 500, { error: 'The server failed to answer this request. Its log has the reason.' })
   }
 }

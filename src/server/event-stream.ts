@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
-import { AgencyError, clientGone, errorText } from '../errors.ts'
+import { clientGone } from '../errors.ts'
 import type { RunEvent } from '../runs/events.ts'
 import type { Run, RunSummary } from '../runs/hub.ts'
 import type { Services } from '../services.ts'
@@ -21,7 +21,7 @@ export function abandonWhenGone(reply: FastifyReply, abandon: () => void): () =>
   const onClose = () => {
     if (!reply.raw.writableFinished) abandon()
   }
-  if (reply.raw.destroyed) onClose()
+  if (reply.raw.destroyed) abandon() // it left while the run was being made ready
   reply.raw.on('close', onClose)
   return () => reply.raw.off('close', onClose)
 }
@@ -60,7 +60,12 @@ export function writeFrames(reply: FastifyReply, frames: string): void {
 
 /** Answers with a run as an event stream; a client that leaves, or takes nothing for `idleTimeoutMs`, ends the run. */
 export async function writeStream(
-  { hub, heartbeatMs, limits: { idleTimeoutMs } }: Pick<Services, 'hub' | 'heartbeatMs' | 'limits'>,
+  {
+    hub,
+    heartbeatMs,
+    limits: { idleTimeoutMs },
+    logError,
+  }: Pick<Services, 'hub' | 'heartbeatMs' | 'limits' | 'logError'>,
   reply: FastifyReply,
   run: Run,
   dialect: StreamDialect,
@@ -85,7 +90,7 @@ export async function writeStream(
     writer.end(last)
   } catch (error) {
     hub.abandon(run.id)
-    reply.log.error(error instanceof AgencyError ? error : errorText(error))
+    logError(error)
     out.destroy()
   } finally {
     clearInterval(heartbeat)

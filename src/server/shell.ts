@@ -22,7 +22,6 @@ export interface ShellOptions {
   services: Services
   token: string | undefined
   corsOrigins: readonly string[]
-  logError: (error: unknown) => void
   /** The docs pages ask for the token too. */
   protectDocs: boolean
   /** The address in the OpenAPI document; undefined: the one the reader used. */
@@ -59,11 +58,11 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
     limitIdle(reply, limits.idleTimeoutMs)
     done(null, payload)
   })
-  scope.setErrorHandler(createErrorHandler(services.redact, options.logError, services.telemetry))
+  scope.setErrorHandler(createErrorHandler(services))
   readBodies(scope, limits)
   registerHealth(scope, services)
   scope.register(async (api) => {
-    if (rateLimit !== undefined) await limitRate(api, rateLimit, options.logError)
+    if (rateLimit !== undefined) await limitRate(api, rateLimit, services.logError)
     const auth = createAuth(options.token)
     if (auth !== undefined) api.addHook('onRequest', auth)
     registerAgencies(api, services)

@@ -82,3 +82,15 @@ test('a hostile key neither passes nor pollutes', () => {
   expect(check(hostile, []).ok).toBe(false)
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
 })
+
+test.for(Object.entries(checks))(
+  '%s: a truth value is a number where one is wanted, a fraction is no integer',
+  ([, check]) => {
+    const rest = { name: 'n', ratio: 1, on: true, list: [], inner: null }
+    expect(check({ ...rest, count: true }, [])).toMatchObject({ ok: true, value: { count: 1 } })
+    expect(check({ ...rest, count: 1.5 }, ['body'])).toMatchObject({
+      ok: false,
+      details: [{ type: 'int_from_float', loc: ['body', 'count'], input: 1.5 }],
+    })
+  },
+)

@@ -20,7 +20,7 @@ export function createCheck(
         ? closed(validator)
         : validator
   return (input: unknown, loc: readonly (string | number)[]): ToolInput => {
-    if (input === undefined || input === null) return { ok: false, details: [missing(loc, null)] }
+    if (input === undefined) return { ok: false, details: [missing(loc, null)] }
     if (!isObject(input)) return { ok: false, details: [noObject(loc, input)] }
     const value = convert(input, schema, schema)
     if (known === undefined) return { ok: true, value }
@@ -59,6 +59,7 @@ function convert(value: unknown, schema: unknown, root: JsonSchema, depth = 0): 
   const target = resolveRef(schema, root)
   if (!isObject(target) || depth > 64) return value
   if (typeof value === 'string') return convertText(value, target.type)
+  if (typeof value === 'boolean') return /^(integer|number)$/.test(String(target.type)) ? Number(value) : value
   if (Array.isArray(value))
     return target.items === undefined ? value : value.map((item) => convert(item, target.items, root, depth + 1))
   const properties = target.properties
@@ -100,7 +101,14 @@ function typeAt(schema: JsonSchema, path: readonly (string | number)[]): unknown
 
 /** zod reports a wrong integer as a wrong number; the wire has codes of its own for integers. */
 function asInteger(detail: ValidationDetail, type: unknown): ValidationDetail {
-  if (type !== 'integer' || !detail.type.startsWith('float_')) return detail
+  if (type !== 'integer') return detail
+  if (typeof detail.input === 'number' && !Number.isInteger(detail.input))
+    return {
+      ...detail,
+      type: 'int_from_float',
+      msg: 'Input should be a valid integer, got a number with a fractional part',
+    }
+  if (!detail.type.startsWith('float_')) return detail
   const msg = detail.msg.replace('valid number', 'valid integer').replace('as a number', 'as an integer')
   return { ...detail, type: detail.type.replace('float', 'int'), msg }
 }

@@ -53,10 +53,17 @@ export function textsOf(context: unknown): string[] {
   return texts
 }
 
-/** A text without lines of a stack and without the server's own folders. */
-export function withoutPlaces(text: string, folders: readonly string[]): string {
-  const lines = text.includes('\n') ? text.replace(/\n[ \t]+at [^\n]*/g, '') : text
-  return folders.reduce((left, folder) => (folder.length < MIN_CHARS ? left : left.replaceAll(folder, '')), lines)
+/** A function that takes the lines of a stack and the server's own folders out of a text. */
+export function createPlaceMask(folders: readonly string[]): Redact {
+  const known = folders
+    .filter((folder) => folder.length >= MIN_CHARS)
+    .map((folder) => folder.replace(/[^\w/]/g, '\\$&'))
+  // As a path of its own: not the same letters inside an address.
+  const places = new RegExp(`(?<![\\w./:-])(?:${known.join('|')})(?![\\w.-])`, 'g')
+  return (text) => {
+    const lines = text.includes('\n') ? text.replace(/\n[ \t]+at [^\n]*/g, '') : text
+    return known.length === 0 ? lines : lines.replace(places, '')
+  }
 }
 
 /** The longest line of a log. */

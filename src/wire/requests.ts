@@ -175,8 +175,8 @@ export function parseCancelRequest(body: unknown): CancelRequest {
 /** A body as an object. @throws RequestInvalid */
 export function asObject(body: unknown): JsonObject {
   if (isObject(body)) return body
-  if (body === undefined || body === null) throw new RequestInvalid([missing(['body'], null)])
-  throw new RequestInvalid([noObject(['body'], Array.isArray(body) ? [] : null)])
+  if (body === undefined) throw new RequestInvalid([missing(['body'], null)])
+  throw new RequestInvalid([noObject(['body'], Array.isArray(body) ? [] : body)])
 }
 
 /** Entries of the small lists and maps of a request; what is larger is refused before each entry is looked at. */

@@ -95,7 +95,7 @@ const TYPES: { [expected: string]: [code: string, noun: string] } = {
   int: ['int_type', 'a valid integer'],
   boolean: ['bool_type', 'a valid boolean'],
   array: ['list_type', 'a valid list'],
-  object: ['dict_type', 'a valid dictionary'],
+  object: ['model_attributes_type', 'a valid dictionary or object to extract fields from'],
   record: ['dict_type', 'a valid dictionary'],
 }
 const PARSED: { [code: string]: string } = {
@@ -182,6 +182,13 @@ function wrongUnion(
 
 function wrongType(expected: string, loc: Loc, value: unknown): ValidationDetail {
   const [code, noun] = TYPES[expected] ?? ['value_error', expected]
+  if (code === 'bool_type' && typeof value === 'number')
+    return {
+      type: 'bool_parsing',
+      loc: [...loc],
+      msg: `Input should be ${noun}, unable to interpret input`,
+      input: value,
+    }
   const parsed = typeof value === 'string' ? PARSED[code] : undefined
   const suffix =
     parsed === undefined

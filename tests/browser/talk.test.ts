@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { IncomingMessage } from 'node:http'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { agency as starter } from '../../examples/starter/agency.ts'
@@ -17,16 +19,33 @@ const tokensIn = async (page: Page, agent: string) => {
   const cells = await page.locator('.figures-table tbody tr', { hasText: agent }).locator('td').allTextContents()
   return Number(cells[2]) + Number(cells[3])
 }
-/** Every state that an element's attribute takes, from now on. */
-const watch = (page: Page, selector: string, attribute: string) =>
+/** Settles when the next request for this path has arrived at a server of this process. */
+const requested = (path: string) =>
+  new Promise<void>((resolve) => {
+    const onStart = (message: unknown) => {
+      if ((message as { request: IncomingMessage }).request.url !== path) return
+      unsubscribe('http.server.request.start', onStart)
+      resolve()
+    }
+    subscribe('http.server.request.start', onStart)
+  })
+/** Notes every value that an attribute of an element takes from now on, or its text; nothing that is drawn is missed. */
+const watch = (page: Page, selector: string, attribute?: string) =>
   page.evaluate(
-    ([selector, attribute]) => {
+    ([selector = '', attribute]) => {
       const seen = new Set<string>()
       Object.assign(globalThis, { [`seen ${selector}`]: seen })
-      setInterval(
-        () => seen.add(document.querySelector(selector as string)?.getAttribute(attribute as string) ?? ''),
-        10,
-      )
+      const look = () => {
+        const element = document.querySelector(selector)
+        if (element !== null) seen.add((attribute ? element.getAttribute(attribute) : element.textContent) ?? '')
+      }
+      new MutationObserver(look).observe(document, {
+        subtree: true,
+        childList: true,
+        attributes: true,
+        characterData: true,
+      })
+      look()
     },
     [selector, attribute],
   )
@@ -38,12 +57,16 @@ const seen = (page: Page, selector: string): Promise<string[]> =>
 
 test('a starter is a button, the answer streams, and the tool call is a card with arguments, result and time', async () => {
   const { page } = await openPlayground(browser)
-  await page.getByRole('button', { name: 'What is 17 plus 25?' }).click()
-  await page.waitForFunction(() => (document.querySelector('.said[data-state="open"]')?.textContent?.length ?? 0) > 20)
-  const early = (await answer(page).textContent()) ?? ''
+  const question = page.getByRole('button', { name: 'What is 17 plus 25?' })
+  await question.waitFor()
+  await watch(page, '.said')
+  await question.click()
   await page.locator('.turn-foot').waitFor()
-  expect((await answer(page).textContent())?.length).toBeGreaterThan(early.length)
-  expect(await answer(page).textContent()).toContain('17 + 25 = 42')
+  const whole = (await answer(page).textContent()) ?? ''
+  expect(whole).toContain('17 + 25 = 42')
+  const pieces = (await seen(page, '.said')).filter((text) => text !== whole)
+  expect(pieces.length).toBeGreaterThan(2)
+  expect(pieces.filter((text) => !whole.startsWith(text))).toEqual([])
   const card = page.locator('.card', { hasText: 'add_numbers' })
   expect(await card.locator('.call-state').textContent()).toMatch(/^\d+(\.\d)? m?s$/)
   await card.getByRole('button').click()
@@ -55,15 +78,17 @@ test('a starter is a button, the answer streams, and the tool call is a card wit
 test('a sub-agent talks inside the call that asked it, and the graph lights up meanwhile', async () => {
   const { page } = await openPlayground(browser)
   await page.locator('.agent-box').first().waitFor()
+  await watch(page, '.card.ask', 'data-open')
+  await watch(page, '.react-flow__node', 'style')
   await watch(page, '[data-agent=Guide]', 'data-state')
   await watch(page, '[data-agent=Researcher]', 'data-state')
   await watch(page, '.react-flow__edge[data-id="Guide->Researcher"]', 'class')
   await page.getByRole('button', { name: WEATHER }).click()
   const card = page.locator('.card.ask')
-  await card.locator('.said[data-state="open"]').waitFor() // unfolded by itself while it runs
-  expect(await page.locator('.agent-box').first().isVisible()).toBe(true)
   await page.locator('.turn-foot').waitFor()
-  expect(await card.locator('.fold-body').count()).toBe(0) // folded when it is done
+  expect(await seen(page, '.card.ask')).toContain('true') // unfolded by itself while it runs
+  expect(await card.getAttribute('data-open')).toBe('false') // folded when it is done
+  expect(await seen(page, '.react-flow__node')).not.toContainEqual(expect.stringContaining('hidden'))
   await card.getByRole('button').first().click()
   expect(await card.locator('.fold-line').first().textContent()).toContain('Guide asked Researcher')
   expect(await card.locator('.card', { hasText: 'get_weather' }).count()).toBe(1)
@@ -124,12 +149,15 @@ test('Stop ends a run at once, keeps what was said in sight, and the conversatio
 
 test('Stop after this turn lets a tool finish and asks the model no more', async () => {
   const lab = await startLab()
-  const { page } = await openPlayground(browser, { serve: { agencies: { lab: lab.agency } } })
+  const { page, url } = await openPlayground(browser, { serve: { agencies: { lab: lab.agency } } })
   await page.getByRole('textbox', { name: 'Message' }).fill('hold on')
   await page.keyboard.press('Enter')
   await page.locator('.card .busy').waitFor()
   await page.waitForSelector('[data-tool=hold][data-active=true]')
+  const told = requested('/lab/cancel_response_stream')
   await page.getByRole('button', { name: 'Stop after this turn' }).click()
+  await told
+  await fetch(`${url}/healthz`) // by then the server has read the other request too
   expect(await page.locator('.pulse').textContent()).toContain('Stopping after this turn')
   lab.release()
   await page.locator('.turn-foot').waitFor()

@@ -6,6 +6,7 @@ import { toolFailure } from '../../tools/run.ts'
 import type { ToolContext } from '../../tools/tool.ts'
 import { RequestInvalid } from '../../wire/requests.ts'
 import { sendJson } from '../error-handler.ts'
+import { abandonWhenGone } from '../event-stream.ts'
 import { LOG_HEADER } from '../request-log.ts'
 
 /** `POST /tool/<name>` for every standalone tool. */
@@ -14,9 +15,7 @@ export function registerTools(app: FastifyInstance, { tools, redact, requestLog,
     app.post(`/tool/${encodeURIComponent(tool.name)}`, async (request, reply) => {
       if (stopping()) throw shuttingDown()
       const gone = new AbortController()
-      reply.raw.once('close', () => {
-        if (!reply.raw.writableFinished) gone.abort()
-      })
+      abandonWhenGone(reply, () => gone.abort())
       const context: ToolContext = Object.assign(new AgencyContext({}), { toolCallId: '', signal: gone.signal })
       try {
         const checked = tool.check(request.body, ['body'])

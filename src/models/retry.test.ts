@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest'
+import { gatewayRefused, modelFailed } from '../errors.ts'
+import { waitBefore, withRetries } from './retry.ts'
+
+/** An error as the clients make them: with a status, headers or a cause. */
+const failure = (fields: object, cause?: unknown) =>
+  modelFailed('failed', Object.assign(new Error('from the client', { cause }), fields))
+const headers = (fields: Record<string, string>) => ({ headers: new Headers(fields) })
+
+test('what will pass is tried again, what will not and what ran into a limit of ours is not', () => {
+  for (const status of [408, 409, 429, 500, 502, 503, 504, 529])
+    expect(waitBefore(0, failure({ status })), `${status}`).toBeGreaterThan(0)
+  for (const statusCode of [429, 503]) expect(waitBefore(0, failure({ statusCode }))).toBeGreaterThan(0)
+  for (const code of [
+    'ECONNRESET',
+    'ECONNREFUSED',
+    'EPIPE',
+    'UND_ERR_SOCKET',
+    'UND_ERR_CONNECT_TIMEOUT',
+    'HPE_INVALID_CONSTANT',
+  ])
+    expect(waitBefore(0, failure({}, failure({ code }))), code).toBeGreaterThan(0)
+  const lasting = [
+    ...[400, 401, 403, 404, 413, 422].map((status) =>
+      failure({ status, ...headers({ 'retry-after': '1', 'x-should-retry': 'true' }) }),
+    ),
+    failure({}, failure({ code: 'UND_ERR_HEADERS_TIMEOUT' })),
+    failure({ code: 'UND_ERR_BODY_TIMEOUT' }),
+    failure({}, gatewayRefused('inner')),
+    modelFailed('an empty answer'),
+    new SyntaxError('no JSON'),
+    null,
+  ]
+  for (const error of lasting) expect(waitBefore(0, error)).toBeUndefined()
+})
+
+test('Retry-After is honoured as seconds, milliseconds or a date, up to 20 seconds; without one the waits grow', () => {
+  const wait = (fields: Record<string, string>) => waitBefore(0, failure({ status: 429, ...headers(fields) })) as number
+  expect(wait({ 'retry-after': '7' })).toBe(7_000)
+  expect(wait({ 'retry-after': '0' })).toBe(0)
+  expect(wait({ 'retry-after': '3600' })).toBe(20_000)
+  expect(wait({ 'retry-after': '1e999' })).toBeLessThanOrEqual(20_000)
+  expect(wait({ 'retry-after-ms': '250', 'retry-after': '9' })).toBe(250)
+  const date = wait({ 'retry-after': new Date(Date.now() + 5_000).toUTCString() })
+  expect(date).toBeGreaterThan(3_000)
+  expect(date).toBeLessThanOrEqual(5_000)
+  for (const odd of ['soon', '-5', '', new Date(0).toUTCString()]) {
+    expect(wait({ 'retry-after': odd })).toBeGreaterThan(300)
+    expect(wait({ 'retry-after': odd })).toBeLessThanOrEqual(500)
+  }
+  expect(waitBefore(0, failure({ statusCode: 429, responseHeaders: { 'retry-after': '3' } }))).toBe(3_000)
+  expect(waitBefore(1, failure({ status: 500 }))).toBeGreaterThan(700)
+})
+
+test('there are three attempts at most, and an abort ends the wait with its reason', async () => {
+  let attempts = 0
+  const fail = () => {
+    attempts++
+    return Promise.reject(failure({ status: 503, ...headers({ 'retry-after': '0' }) }))
+  }
+  await expect(withRetries(fail, new AbortController().signal)).rejects.toMatchObject({ code: 'MODEL_FAILED' })
+  expect(attempts).toBe(3)
+  const abort = new AbortController()
+  const waiting = withRetries(
+    () => Promise.reject(failure({ status: 429, ...headers({ 'retry-after': '20' }) })),
+    abort.signal,
+  )
+  setTimeout(() => abort.abort(new Error('enough')), 10)
+  await expect(waiting).rejects.toThrow('enough')
+})
