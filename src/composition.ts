@@ -321,7 +321,7 @@ async function readAgency(name: string, value: AgencyGraph | AgencyFactory, call
   const make = async (callbacks: AgencyCallbacks): Promise<AgencyGraph> => {
     if (value instanceof AgencyGraph) return value
     try {
-      const agency = await within(callbackMs, 'the factory', Promise.resolve(value(callbacks)))
+      const agency = await within(callbackMs, 'the factory', value(callbacks))
       if (agency instanceof AgencyGraph) return agency
     } catch (error) {
       throw factoryFailed(name, error)

@@ -9,9 +9,13 @@ export function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', onAbort))
 }
 
-/** The work's outcome; after `ms` it rejects with an error that names `what`. */
-export function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+/** The work's outcome; after `ms` it rejects with an error that names `what`. What is there at once is not waited for. */
+export async function within<T>(ms: number, what: string, work: T | PromiseLike<T>): Promise<T> {
+  if (!isPromiseLike(work)) return work
   const { promise, reject } = Promise.withResolvers<T>()
   const timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms} ms.`)), ms)
   return Promise.race([work, promise]).finally(() => clearTimeout(timer))
 }
+
+const isPromiseLike = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
+  typeof (value as PromiseLike<T> | undefined)?.then === 'function'

@@ -25,7 +25,7 @@ export function createSaver({ save, messages, callbackMs, onError }: SaverOption
     const now = messages()
     if (now.length === saved.length && now.every((message, index) => message === saved[index])) return
     try {
-      await within(callbackMs, 'saveThreads', Promise.resolve(save([...now])))
+      await within(callbackMs, 'saveThreads', save([...now]))
       saved = now
     } catch (error) {
       onError(error) // the run goes on; the next call brings the whole list again

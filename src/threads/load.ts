@@ -14,7 +14,7 @@ export async function loadConversation(
 ): Promise<StoredMessage[]> {
   if (load === undefined) return sent
   try {
-    const loaded = await within(callbackMs, 'loadThreads', Promise.resolve(load()))
+    const loaded = await within(callbackMs, 'loadThreads', load())
     if (!Array.isArray(loaded)) return sent
     if (!loaded.every(isObject)) throw new Error('loadThreads gave a list with something that is no message.')
     return loaded as StoredMessage[]
