@@ -76,7 +76,7 @@ const fuzz = (document, url, more = []) =>
     { cwd: generated },
   )
 const fuzzed = ({ code, output }) => {
-  if (code !== 0) throw new Error(output.slice(-12_000))
+  if (code !== 0) throw new Error(`${output.slice(-12_000)}\n(${code})`)
   return /(\d+) generated, (\d+) passed/.exec(output)?.[0] ?? 'no count'
 }
 const auth = ['--header', `Authorization: Bearer ${TOKEN}`]

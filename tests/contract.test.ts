@@ -240,6 +240,7 @@ test('tools take what their schemas say: nulls, other fields, numbers as texts, 
   expect(await ask('open', { text, more: 1 })).toEqual({ response: { text, more: 1 } })
   expect(await ask('Plain', { text, more: 1 })).toEqual({ response: { text, count: null } })
   expect(await ask('Plain', { text, count: '12345' })).toEqual({ response: { text, count: 12_345 } })
+  expect(await ask('Plain', { text, count: true })).toEqual({ response: { text, count: 1 } })
   expect(await ask('strict', { text, count: '12.5' })).toEqual(['int_parsing body.count'])
   for (const name of ['strict', 'Plain']) {
     expect(await ask(name, '')).toEqual(['missing body'])

@@ -14,7 +14,7 @@ import { aguiRequestSchema } from '../wire/agui.ts'
 import { aguiStreamSchemas } from '../wire/agui-events.ts'
 import { schemaRef, toComponents } from '../wire/components.ts'
 import { streamSchemas } from '../wire/events.ts'
-import { STREAM_EXAMPLES } from '../wire/examples.ts'
+import { AGUI_EXAMPLE, RUN_ID, STREAM_EXAMPLES } from '../wire/examples.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { requestSchemas } from '../wire/requests.ts'
 import { agencyResponse, cancelResponse, health, logLine, metadata } from '../wire/responses.ts'
@@ -82,7 +82,7 @@ const NATIVE_OPERATIONS: Operations = {
     'post',
     {
       summary: 'Run the agency and answer when it is done',
-      requestBody: bodyOf('ModifiedRequest'),
+      requestBody: bodyOf('ModifiedRequest', { message: 'Hello' }),
       responses: {
         200: answerOf(
           'The answer, or why the files of the request could not be attached.',
@@ -98,7 +98,7 @@ const NATIVE_OPERATIONS: Operations = {
     'post',
     {
       summary: 'Run the agency and stream what happens',
-      requestBody: bodyOf('ModifiedRequest'),
+      requestBody: bodyOf('ModifiedRequest', { message: 'Hello' }),
       responses: {
         200: streamOf(
           'Server-sent events: `meta` with the run_id, then what agents do (texts in `data.data.delta`), then `messages` with everything to keep, then `end`. Files that cannot be attached: one error, then `end`.',
@@ -114,7 +114,7 @@ const NATIVE_OPERATIONS: Operations = {
     'post',
     {
       summary: 'Stop a streamed run',
-      requestBody: bodyOf('CancelRequest'),
+      requestBody: bodyOf('CancelRequest', { run_id: RUN_ID, cancel_mode: 'immediate' }),
       responses: {
         200: answerOf('The run has ended, or takes its time.', 'CancelResponse'),
         404: answerOf('No such run is running.', 'Detail'),
@@ -129,7 +129,7 @@ const AGUI_OPERATIONS: Operations = {
     'post',
     {
       summary: 'Run the agency and stream what happens, in AG-UI',
-      requestBody: bodyOf('RunAgentInput'),
+      requestBody: bodyOf('RunAgentInput', AGUI_EXAMPLE),
       responses: {
         200: streamOf(
           'Server-sent events of AG-UI (https://docs.ag-ui.com): `RUN_STARTED`, then texts, calls and their results as agents work, then `RUN_FINISHED` or `RUN_ERROR`.',
@@ -155,7 +155,7 @@ const LOG_RESPONSES = {
 const LOG_BY_BODY: Operation = {
   tags: ['Logs'],
   summary: "Read a request's log",
-  requestBody: bodyOf('LogRequest'),
+  requestBody: bodyOf('LogRequest', { log_id: 'my-request-1' }),
   responses: { ...LOG_RESPONSES, ...BODY_REFUSALS },
 }
 const LOG_BY_QUERY: Operation = {

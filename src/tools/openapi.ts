@@ -31,8 +31,13 @@ export const emptyParts = (gate: Gate): ApiParts => ({
 const jsonContent = (schema: JsonSchema) => ({ 'application/json': { schema } })
 const securitySchemes = { HTTPBearer: { type: 'http', scheme: 'bearer' } }
 
-/** A request body that has to be there. */
-export const bodyOf = (component: string) => ({ content: jsonContent(schemaRef(component)), required: true })
+/** A request body that has to be there; `example` is what pages for trying the API begin with. */
+export const bodyOf = (component: string, example?: JsonObject) => ({
+  content: {
+    'application/json': { schema: schemaRef(component), ...(example === undefined ? {} : { example }) },
+  },
+  required: true,
+})
 /** An answer whose JSON body is a component, or one of several. */
 export const answerOf = (description: string, component: string, ...others: readonly string[]) => ({
   description,

@@ -11,7 +11,7 @@ export const schemaRef = (name: string) => ({ $ref: `${REF}${name}` })
 
 /** Zod schemas as components of an OpenAPI 3.1 document: each one that has an id, at any depth, becomes one. */
 export function toComponents(schemas: readonly z.ZodType[]): Components {
-  const { $defs } = z.toJSONSchema(z.array(z.union(schemas)), { io: 'input', override: addDiscriminator })
+  const { $defs } = z.toJSONSchema(z.array(z.union(schemas)), { io: 'input', override: polish })
   return JSON.parse(JSON.stringify($defs).replaceAll('"#/$defs/', `"${REF}`))
 }
 
@@ -21,8 +21,13 @@ export const jsonOf = (component: z.ZodType) =>
 
 const idOf = (schema: z.core.$ZodType) => z.globalRegistry.get(schema)?.id
 
-/** Tells generators which property chooses among the schemas of a union. */
-function addDiscriminator({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
+/**
+ * Tells generators which property chooses among the schemas of a union, and leaves out the bounds that every integer of
+ * JavaScript has.
+ */
+function polish({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: JsonSchema }): void {
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   const { def } = zodSchema._zod
   if (!(def.type === 'union' && 'discriminator' in def && def.options.every(idOf))) return
   const propertyName = def.discriminator as string

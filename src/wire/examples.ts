@@ -1,7 +1,7 @@
 import type { StreamData, StreamFrame, StreamStart, StreamSummary } from './events.ts'
 import type { Usage } from './message.ts'
 
-const runId = '6cceec2e-ace4-41ed-a540-61e91e1dd031'
+export const RUN_ID = '6cceec2e-ace4-41ed-a540-61e91e1dd031'
 const ceo = { name: 'CEO', description: 'Leads' }
 const front = { agent: 'CEO', callerAgent: null, agent_run_id: 'agent_run_1' }
 const sub = { agent: 'Researcher', callerAgent: 'CEO', agent_run_id: 'agent_run_2', parent_run_id: 'call_1' }
@@ -15,7 +15,7 @@ const used: Usage = {
   total_cost: 0.0002,
 }
 
-const start: StreamStart = { run_id: runId }
+const start: StreamStart = { run_id: RUN_ID }
 const begins: StreamData = { data: { new_agent: ceo, type: 'agent_updated_stream_event', ...front } }
 const delta = {
   type: 'response.output_text.delta',
@@ -40,7 +40,7 @@ const fails: StreamData = {
 }
 const trips: StreamData = { error: 'Guardrail InputGuardrail triggered tripwire' }
 const hello = { role: 'user', content: 'Hello', agent: 'CEO', callerAgent: null, timestamp: 1_735_000_000_000_000 }
-const summary: StreamSummary = { new_messages: [hello], run_id: runId, cancelled: false, usage: used }
+const summary: StreamSummary = { new_messages: [hello], run_id: RUN_ID, cancelled: false, usage: used }
 
 const message = (data: StreamData): StreamFrame => ({ event: 'message', data: JSON.stringify(data) })
 /** A frame of every kind, as the OpenAPI document shows them. */
@@ -57,4 +57,11 @@ export const STREAM_EXAMPLES: { [name: string]: { summary: string; value: Stream
   },
   messages: { summary: 'Everything to keep', value: { event: 'messages', data: JSON.stringify(summary) } },
   end: { summary: 'The last frame', value: { event: 'end', data: '[DONE]' } },
+}
+
+/** The least that an AG-UI client sends. */
+export const AGUI_EXAMPLE = {
+  threadId: 'thread-1',
+  runId: 'run-1',
+  messages: [{ id: 'message-1', role: 'user', content: 'Hello' }],
 }

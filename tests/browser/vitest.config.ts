@@ -8,6 +8,7 @@ export default defineConfig({
   root: resolve(import.meta.dirname, '../..'),
   test: {
     include: ['tests/browser/*.test.ts'],
+    setupFiles: ['tests/support/contract-setup.ts'],
     testTimeout: 40_000,
     hookTimeout: 20_000,
     maxWorkers: 2,
