@@ -17,6 +17,7 @@ import { keysIn } from './models/providers.ts'
 import { type Moved, refuseUnknown } from './options.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
+import { keepNothing } from './runs/saver.ts'
 import { joinTelemetry, type Telemetry } from './runs/span.ts'
 import { checkRateLimit, type RateLimitOptions } from './server/rate-limit.ts'
 import { RequestLines } from './server/request-lines.ts'
@@ -328,7 +329,7 @@ async function readAgency(name: string, value: AgencyGraph | AgencyFactory, call
     }
     throw invalidOption(`The factory of agency "${name}" has to return an Agency.`)
   }
-  return { path, preview: await make({ loadThreads: () => [], saveThreads: () => {} }), make }
+  return { path, preview: await make({ loadThreads: () => [], saveThreads: keepNothing }), make }
 }
 
 function refuseTwins(kind: string, names: readonly string[]): void {

@@ -17,5 +17,22 @@ export async function within<T>(ms: number, what: string, work: T | PromiseLike<
   return Promise.race([work, promise]).finally(() => clearTimeout(timer))
 }
 
+/**
+ * Gives each value to `take`, one after the other. A `for await` would hold on to the last value while it waits for the next;
+ * this does not, so an idle stream keeps nothing of what it said alive. `take` gives false to leave early.
+ */
+export async function forEach<T>(source: AsyncIterable<T>, take: (value: T) => unknown): Promise<void> {
+  const values = source[Symbol.asyncIterator]()
+  const step = async () => {
+    const { done, value } = await values.next()
+    return done !== true && (await take(value)) !== false
+  }
+  try {
+    while (await step());
+  } finally {
+    await values.return?.()
+  }
+}
+
 const isPromiseLike = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
   typeof (value as PromiseLike<T> | undefined)?.then === 'function'

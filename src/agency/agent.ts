@@ -287,7 +287,7 @@ function readTools(given: readonly unknown[]): readonly Tool[] {
 export function withoutTwins(tools: readonly Tool[]): Tool[] {
   const byName = new Map<string, Tool>()
   for (const tool of tools) {
-    const key = JSON.stringify(tool.kind === 'hosted' ? [tool.name, tool.label] : [tool.name])
+    const key = tool.kind === 'hosted' ? `${tool.name} ${tool.label}` : tool.name
     if (!byName.has(key)) byName.set(key, tool)
   }
   return [...byName.values()]

@@ -23,25 +23,32 @@ export async function* readSse(
 ): AsyncGenerator<number> {
   const parser = createParser({ onEvent: ({ data }) => onData(data), maxBufferSize: MAX_EVENT_CHARS })
   const decoder = new StringDecoder('utf8')
+  const chunks = (response.body as unknown as AsyncIterable<Buffer>)[Symbol.asyncIterator]()
   let bytes = 0
-  const feed = (chunk: Buffer): unknown => {
+  let failure: unknown
+  /** The size of the next chunk, undefined after the last; a function of its own, so that a silent stream holds no chunk. */
+  const feed = async () => {
+    const { done, value: chunk } = await chunks.next()
+    if (done === true) return undefined
     try {
       parser.feed(decoder.write(chunk))
       bytes += chunk.byteLength
-      return bytes > MAX_STREAM_BYTES ? new Error(`it is longer than ${MAX_STREAM_BYTES} bytes`) : undefined
+      if (bytes > MAX_STREAM_BYTES) failure = new Error(`it is longer than ${MAX_STREAM_BYTES} bytes`)
     } catch (error) {
-      return error
+      failure = error
     }
+    return chunk.byteLength
   }
   try {
-    for await (const chunk of response.body as unknown as AsyncIterable<Buffer>) {
-      const failure = feed(chunk)
-      yield chunk.byteLength // what stood before the failure is kept
+    for (let size = await feed(); size !== undefined; size = await feed()) {
+      yield size // what stood before the failure is kept
       if (failure !== undefined) throw failure
     }
   } catch (error) {
     signal.throwIfAborted()
     throw modelFailed(`The model's stream broke: ${errorText(error)}`, error)
+  } finally {
+    await chunks.return?.()
   }
   signal.throwIfAborted()
 }
@@ -105,8 +112,7 @@ export function apiModel(options: ApiOptions, api: Api): Model {
         signal,
       )
       try {
-        const first = stream.takeFirst()
-        if (first !== undefined) yield first
+        if (!stream.ended) yield stream.takeFirst()
         yield* stream.rest
       } finally {
         await stream.rest.return(undefined) // a consumer that left at the first batch
@@ -121,9 +127,10 @@ async function begin(rest: AsyncGenerator<EventBatch, void, undefined>) {
   let first = (await rest.next()).value ?? undefined
   return {
     rest,
+    ended: first === undefined,
     /** Gives it away, so that an open stream does not hold on to it. */
-    takeFirst: (): EventBatch | undefined => {
-      const taken = first
+    takeFirst: (): EventBatch => {
+      const taken = first as EventBatch
       first = undefined
       return taken
     },

@@ -29,12 +29,14 @@ async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<E
     events.push(event)
     texts.push(isCompact(data) ? data : JSON.stringify(event))
   }
-  for await (const bytes of readSse(response, signal, onData)) {
-    if (events.length === 0) continue
+  const takeBatch = (bytes: number): EventBatch => {
     const batch = { events, texts, bytes }
     events = []
     texts = []
-    yield batch
+    return batch
+  }
+  for await (const bytes of readSse(response, signal, onData)) {
+    if (events.length > 0) yield takeBatch(bytes)
     if (ended) return
   }
   if (!ended) throw modelFailed("The model's stream ended before the response was complete.")

@@ -65,29 +65,32 @@ function send(
   url: string,
   signal: AbortSignal | undefined,
 ): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    const body = new Body()
-    const onAbort = () => {
-      body.fail(signal?.reason)
-      reject(signal?.reason)
-    }
-    signal?.addEventListener('abort', onAbort, { once: true })
-    const settle = () => signal?.removeEventListener('abort', onAbort)
-    dispatcher.dispatch(request, {
-      onRequestStart: (controller) => body.attach(controller),
-      onResponseStart: (_controller, status, fields) => resolve(answer(url, status, new ReceivedHeaders(fields), body)),
-      onResponseData: (_controller, chunk) => body.push(chunk),
-      onResponseEnd() {
-        settle()
-        body.end()
-      },
-      onResponseError(_controller, error) {
-        settle()
-        body.fail(error)
-        reject(error)
-      },
-    })
+  const { promise, resolve, reject } = Promise.withResolvers<Response>()
+  const body = new Body()
+  const onAbort = () => {
+    body.fail(signal?.reason)
+    reject(signal?.reason)
+  }
+  signal?.addEventListener('abort', onAbort, { once: true })
+  const settle = () => signal?.removeEventListener('abort', onAbort)
+  dispatcher.dispatch(request, {
+    onRequestStart: (controller) => body.attach(controller),
+    onResponseStart(controller, status, fields) {
+      controller.rawHeaders = null // parts of the first chunk from the socket, which they would keep whole
+      resolve(answer(url, status, new ReceivedHeaders(fields), body))
+    },
+    onResponseData: (_controller, chunk) => body.push(chunk),
+    onResponseEnd() {
+      settle()
+      body.end()
+    },
+    onResponseError(_controller, error) {
+      settle()
+      body.fail(error)
+      reject(error)
+    },
   })
+  return promise
 }
 
 type Fields = { [name: string]: string | string[] | undefined }
@@ -146,7 +149,7 @@ function answer(url: string, status: number, headers: ReceivedHeaders, body: Bod
 }
 
 /** Bytes on their way from the socket to one reader. */
-class Body implements AsyncIterable<Uint8Array> {
+class Body implements AsyncIterable<Buffer> {
   #waiting: Buffer[] = []
   #bytes = 0
   #controller: Dispatcher.DispatchController | undefined
@@ -188,21 +191,24 @@ class Body implements AsyncIterable<Uint8Array> {
     if (this.#bytes <= WINDOW_BYTES && this.#controller?.paused) this.#controller.resume()
     return taken.length === 1 ? (taken[0] as Buffer) : Buffer.concat(taken)
   }
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    try {
-      for (;;) {
-        if (this.#error !== undefined) throw this.#error
-        if (this.#waiting.length > 0) yield this.#take()
-        else if (this.#finished) return
-        else {
+  /** No generator: one would hold on to what it yielded last while the socket is silent. */
+  [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
+    return {
+      next: async () => {
+        for (;;) {
+          if (this.#error !== undefined) throw this.#error
+          if (this.#waiting.length > 0) return { done: false, value: this.#take() }
+          if (this.#finished) return { done: true, value: undefined }
           await new Promise<void>((resolve) => {
             this.#wake = resolve
           })
           this.#wake = undefined
         }
-      }
-    } finally {
-      this.fail(new Error('The reader left.'))
+      },
+      return: async () => {
+        this.fail(new Error('The reader left.'))
+        return { done: true, value: undefined }
+      },
     }
   }
 }

@@ -16,7 +16,8 @@ export class EventLog {
   #bytes = 0
   #sealed = false
   readonly #cursors = new Set<{ next: number }>()
-  #changed: PromiseWithResolvers<void> = Promise.withResolvers()
+  /** Made when somebody waits. */
+  #changed: PromiseWithResolvers<void> | undefined
 
   constructor(windowBytes: number) {
     this.#windowBytes = windowBytes
@@ -48,7 +49,7 @@ export class EventLog {
     const timer = setTimeout(stalled, idleMs)
     try {
       while (this.#bytes > this.#windowBytes && !signal.aborted) {
-        await this.#changed.promise
+        await this.#change()
         timer.refresh()
       }
     } finally {
@@ -76,7 +77,7 @@ export class EventLog {
       this.#trim() // coming back for more says that the batch before was dealt with
       while (cursor.next >= this.#first + this.#entries.length) {
         if (this.#sealed || !this.#cursors.has(cursor)) return close()
-        await this.#changed.promise
+        await this.#change()
       }
       const entry = this.#entries[cursor.next - this.#first] as Entry
       cursor.next++
@@ -102,9 +103,14 @@ export class EventLog {
     if (dropped) this.#signal()
   }
 
+  /** The next change. */
+  #change(): Promise<void> {
+    this.#changed ??= Promise.withResolvers()
+    return this.#changed.promise
+  }
+
   #signal(): void {
-    const { resolve } = this.#changed
-    this.#changed = Promise.withResolvers()
-    resolve()
+    this.#changed?.resolve()
+    this.#changed = undefined
   }
 }

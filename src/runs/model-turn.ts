@@ -3,10 +3,10 @@ import { dueReminders } from '../agency/reminders.ts'
 import { modelFailed } from '../errors.ts'
 import { addUnstored } from '../files/attach.ts'
 import { toModelItem } from '../messages/items.ts'
-import type { Model, ModelResponse, TurnRequest } from '../models/model.ts'
+import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from '../models/model.ts'
 import { addResponse, estimateUsage } from '../models/usage.ts'
 import { schemaOf } from '../tools/define.ts'
-import { orAbort } from '../waits.ts'
+import { forEach, orAbort } from '../waits.ts'
 import { isObject, isShallow } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import { type Conversation, endingOf, itemEvent, notify, progressOf, type RunState, stored } from './conversation.ts'
@@ -128,56 +128,73 @@ async function plain(call: ModelCall): Promise<ModelResponse> {
   }
 }
 
+/** What came of an answer that is being streamed. */
+interface Heard {
+  events: number
+  chars: number
+  items: InputItem[]
+  completed: ModelResponse | undefined
+  usage: ModelResponse['usage']
+}
+
 async function streamed(call: ModelCall): Promise<ModelResponse> {
   const { run, conversation, model, request, spent } = call
-  const { who } = conversation
   const began = performance.now()
-  const items: InputItem[] = []
-  let completed: ModelResponse | undefined
-  let heard = 0
-  let saidChars = 0
-  let reported: ModelResponse['usage']
+  const heard: Heard = { events: 0, chars: 0, items: [], completed: undefined, usage: undefined }
   try {
-    for await (const { events, texts, bytes } of model.streamTurn(request, run.signal)) {
-      const out: RunEvent[] = []
-      for (const [index, event] of events.entries()) {
-        out.push({ kind: 'model', who, event, text: texts?.[index] })
-        if (typeof event.delta === 'string') saidChars += event.delta.length
-        else if (event.type === 'response.output_item.done' && isItem(event.item)) {
-          const { item } = event
-          items.push(item)
-          if (item.type === 'reasoning') out.push(itemEvent(who, 'reasoning_item_created', 'reasoning_item', item))
-          else if (String(item.type).endsWith('_call')) out.push(itemEvent(who, 'tool_called', 'tool_call_item', item))
-        } else if (event.type === 'response.completed' && isObject(event.response)) {
-          completed = event.response as ModelResponse
-          reported = completed.usage ?? {}
-        } else if (/^(response\.(failed|incomplete)|error)$/.test(event.type)) {
-          if (event.type !== 'response.incomplete') out.pop() // the provider's own words; ours follow
-          run.emit(out, bytes)
-          heard += index
-          if (isObject(event.response)) reported = (event.response as ModelResponse).usage
-          throw modelFailed(providerSentence(event))
-        }
-      }
-      heard += events.length
-      if (saidChars > 0) spent.firstDeltaMs ??= performance.now() - began
-      run.emit(out, bytes)
-      const room = run.room()
-      if (room !== undefined) await room
-      run.signal.throwIfAborted()
-    }
-    if (completed === undefined) throw modelFailed("The model's stream ended before the response was complete.")
+    await forEach(model.streamTurn(request, run.signal), (batch) => {
+      hear(call, heard, batch)
+      if (heard.chars > 0) spent.firstDeltaMs ??= performance.now() - began
+      return goOn(run)
+    })
+    if (heard.completed === undefined) throw modelFailed("The model's stream ended before the response was complete.")
   } catch (error) {
     // What the model had finished stays; the clean-up drops calls that were never answered.
-    conversation.own.push(...items.map((item) => stored(run, who, item)))
+    conversation.own.push(...heard.items.map((item) => stored(run, conversation.who, item)))
     // A provider that refused before its first event is owed nothing; after a cancel nobody knows.
-    if (reported) account(call, reported)
-    else if (heard > 0 || run.signal.aborted) account(call, estimateUsage(request, saidChars), true)
+    if (heard.usage) account(call, heard.usage)
+    else if (heard.events > 0 || run.signal.aborted) account(call, estimateUsage(request, heard.chars), true)
     throw error
   }
-  account(call, reported)
+  account(call, heard.usage)
+  const { completed, items } = heard
   const output = Array.isArray(completed.output) && completed.output.length > 0 ? completed.output : items
   return { ...completed, output }
+}
+
+/** Notes what one batch says and passes it on. @throws MODEL_FAILED when the provider says that it failed */
+function hear({ run, conversation: { who } }: ModelCall, heard: Heard, { events, texts, bytes }: EventBatch): void {
+  const out: RunEvent[] = []
+  for (let index = 0; index < events.length; index++) {
+    const event = events[index] as ResponseEvent
+    heard.events++
+    out.push({ kind: 'model', who, event, text: texts?.[index] })
+    if (typeof event.delta === 'string') heard.chars += event.delta.length
+    else if (event.type === 'response.output_item.done' && isItem(event.item)) {
+      const { item } = event
+      heard.items.push(item)
+      if (item.type === 'reasoning') out.push(itemEvent(who, 'reasoning_item_created', 'reasoning_item', item))
+      else if (String(item.type).endsWith('_call')) out.push(itemEvent(who, 'tool_called', 'tool_call_item', item))
+    } else if (event.type === 'response.completed' && isObject(event.response)) {
+      heard.completed = event.response as ModelResponse
+      heard.usage = heard.completed.usage ?? {}
+    } else if (/^(response\.(failed|incomplete)|error)$/.test(event.type)) {
+      heard.events-- // a refusal is no part of an answer
+      if (event.type !== 'response.incomplete') out.pop() // the provider's own words; ours follow
+      run.emit(out, bytes)
+      if (isObject(event.response)) heard.usage = (event.response as ModelResponse).usage
+      throw modelFailed(providerSentence(event))
+    }
+  }
+  run.emit(out, bytes)
+}
+
+/** Waits until the reader has room for more. @throws the signal's reason when the run was aborted meanwhile */
+function goOn({ room, signal }: RunState): Promise<void> | undefined {
+  const waiting = room()
+  if (waiting !== undefined) return waiting.then(() => signal.throwIfAborted())
+  signal.throwIfAborted()
+  return undefined
 }
 
 function providerSentence(event: { [key: string]: unknown }): string {

@@ -12,12 +12,15 @@ export interface SaverOptions {
   onError: (error: unknown) => void
 }
 
+/** The `saveThreads` that a served agency's factory is given: the caller keeps the conversation, so none is put together here. */
+export const keepNothing = (): void => {}
+
 /**
  * Gives a run's conversation to `saveThreads`: one call at a time, so that no older list can overtake a newer one, and none
  * when nothing has come since the last. The promise settles when what was there at the call has been saved, or could not be.
  */
 export function createSaver({ save, messages, callbackMs, onError }: SaverOptions): () => Promise<void> {
-  if (save === undefined) return async () => {}
+  if (save === undefined || save === keepNothing) return async () => {}
   let saved: StoredMessage[] = []
   let running: Promise<void> | undefined
   let next: Promise<void> | undefined

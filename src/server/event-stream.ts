@@ -5,6 +5,7 @@ import { clientGone } from '../errors.ts'
 import type { RunEvent } from '../runs/events.ts'
 import type { Run, RunSummary } from '../runs/hub.ts'
 import type { Services } from '../services.ts'
+import { forEach } from '../waits.ts'
 
 const SSE_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -81,10 +82,12 @@ export async function writeStream(
   }, heartbeatMs)
   try {
     writer.push(dialect.open(run.id))
-    for await (const events of run.events ?? []) {
-      writer.push(dialect.frames(events))
-      if (out.writableNeedDrain && !(await drained(reply, idleTimeoutMs))) break
-    }
+    const { events } = run
+    if (events !== undefined)
+      await forEach(events, (batch) => {
+        writer.push(dialect.frames(batch))
+        return !out.writableNeedDrain || drained(reply, idleTimeoutMs)
+      })
     const last = dialect.end(run.id, await run.done)
     limitIdle(reply, idleTimeoutMs)
     writer.end(last)

@@ -5,6 +5,7 @@ import { attachFiles, namesFiles } from '../runs/attach-files.ts'
 import { namingProvider } from '../runs/chat-name.ts'
 import type { Run } from '../runs/hub.ts'
 import { planRun } from '../runs/plan.ts'
+import { keepNothing } from '../runs/saver.ts'
 import type { TraceContext } from '../runs/span.ts'
 import type { ServedAgency, Services } from '../services.ts'
 import { loadConversation } from '../threads/load.ts'
@@ -34,7 +35,7 @@ export async function startRun(
 ): Promise<Run> {
   const { hub, models, files, price, limits, requestLog, telemetry, noteRun } = services
   hub.admit()
-  const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: () => {} })
+  const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: keepNothing })
   const write = requestLog?.writer(logId)
   const plan = planRun(agency, await models.provider(request.client_config), {
     message: request.message,

@@ -47,6 +47,7 @@ const escapeForRegExp = (text: string) =>
 
 function registerAgency(app: FastifyInstance, services: Services, base: string, agencyOf: AgencyOf): void {
   const { hub } = services
+  const dialect = createNativeDialect(services.streamScalars)
 
   const start = async (request: FastifyRequest, reply: FastifyReply, streaming: boolean): Promise<Run> => {
     const served = agencyOf(request)
@@ -80,7 +81,6 @@ function registerAgency(app: FastifyInstance, services: Services, base: string, 
   })
 
   app.post(`${base}/get_response_stream`, async (request, reply) => {
-    const dialect = createNativeDialect(services.streamScalars)
     const run = await start(request, reply, true).catch(fileFailure)
     if (run instanceof AgencyError) writeFrames(reply, dialect.refuse(services.redact(run.message)))
     else await writeStream(services, reply, run, dialect)
