@@ -1,9 +1,9 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
-import type OpenAI from 'openai'
 import { errorText, modelFailed } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { EventBatch, Model, ModelResponse, TurnRequest } from './model.ts'
+import type { Post } from './post.ts'
 import { withRetries } from './retry.ts'
 
 /** The largest single event a provider may send, in characters. */
@@ -13,23 +13,21 @@ const MAX_STREAM_BYTES = 256 * 1024 * 1024
 
 /**
  * Reads a provider's event stream: `onData` gets the data of each event, then the size of the network chunk they came in
- * is yielded. Whoever stops pulling stops the network read.
+ * is given. Whoever stops pulling stops the network read. Plain functions, not a generator: one would cost every chunk some
+ * turns of the microtask queue, and keep the last chunk alive while the stream is silent.
  * @throws MODEL_FAILED when the stream breaks or `onData` cannot read it; the signal's reason after an abort
  */
-export async function* readSse(
+export function readSse(
   response: Response,
   signal: AbortSignal,
   onData: (data: string) => void,
-): AsyncGenerator<number> {
+): AsyncIterableIterator<number> {
   const parser = createParser({ onEvent: ({ data }) => onData(data), maxBufferSize: MAX_EVENT_CHARS })
   const decoder = new StringDecoder('utf8')
   const chunks = (response.body as unknown as AsyncIterable<Buffer>)[Symbol.asyncIterator]()
   let bytes = 0
   let failure: unknown
-  /** The size of the next chunk, undefined after the last; a function of its own, so that a silent stream holds no chunk. */
-  const feed = async () => {
-    const { done, value: chunk } = await chunks.next()
-    if (done === true) return undefined
+  const feed = (chunk: Buffer) => {
     try {
       parser.feed(decoder.write(chunk))
       bytes += chunk.byteLength
@@ -39,23 +37,32 @@ export async function* readSse(
     }
     return chunk.byteLength
   }
-  try {
-    for (let size = await feed(); size !== undefined; size = await feed()) {
-      yield size // what stood before the failure is kept
-      if (failure !== undefined) throw failure
-    }
-  } catch (error) {
-    signal.throwIfAborted()
-    throw modelFailed(`The model's stream broke: ${errorText(error)}`, error)
-  } finally {
+  const close = async () => {
     await chunks.return?.()
+    return { done: true as const, value: undefined }
   }
-  signal.throwIfAborted()
+  const sizes: AsyncIterableIterator<number> = {
+    async next() {
+      try {
+        if (failure !== undefined) throw failure // after what stood before it was given
+        const { done, value } = await chunks.next()
+        if (done !== true) return { done: false, value: feed(value) }
+      } catch (error) {
+        await close()
+        signal.throwIfAborted()
+        throw modelFailed(`The model's stream broke: ${errorText(error)}`, error)
+      }
+      signal.throwIfAborted()
+      return { done: true, value: undefined }
+    },
+    return: close,
+    [Symbol.asyncIterator]: () => sizes,
+  }
+  return sizes
 }
 
 export interface ApiOptions {
-  /** Made on first use, because importing the client costs start-up time. */
-  client: () => Promise<OpenAI>
+  post: Post
   name: string
   /** What the response is said to come from and priced as. Default: `name`. */
   label?: string | undefined
@@ -72,22 +79,21 @@ export interface ApiOptions {
 /** What one of a provider's APIs has of its own. */
 export interface Api {
   runsHostedTools: boolean
-  send(client: OpenAI, body: JsonObject, options: { signal: AbortSignal }): { asResponse(): Promise<Response> }
+  path: '/responses' | '/chat/completions'
   buildBody(request: TurnRequest, stream: boolean): JsonObject
   readStream(response: Response, request: TurnRequest, signal: AbortSignal): AsyncGenerator<EventBatch, void, undefined>
   /** Undefined for an answer of another kind. */
   readAnswer(answer: JsonObject, request: TurnRequest): ModelResponse | undefined
 }
 
-/** A Model over the `openai` client, which keeps authentication and base URLs; retries are ours, bodies and parsing the API's. */
+/** A Model over one of OpenAI's APIs: the way there is `post`'s, bodies and parsing the API's, retries are ours. */
 export function apiModel(options: ApiOptions, api: Api): Model {
-  const { client, name, label = name, provider = 'openai', headers: ownHeaders, foreign = false } = options
+  const { post, name, label = name, provider = 'openai', headers: ownHeaders, foreign = false } = options
   const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
     try {
       const { extraHeaders } = request.settings
       const headers = ownHeaders === undefined ? extraHeaders : { ...extraHeaders, ...ownHeaders }
-      const options = headers === undefined ? { signal } : { signal, headers }
-      return await api.send(await client(), api.buildBody(request, stream), options).asResponse()
+      return await post(api.path, api.buildBody(request, stream), { signal, headers })
     } catch (error) {
       signal.throwIfAborted()
       throw modelFailed(errorText(error), error)
@@ -106,35 +112,36 @@ export function apiModel(options: ApiOptions, api: Api): Model {
     name: label,
     provider,
     runsHostedTools: api.runsHostedTools && !foreign,
-    async *streamTurn(request, signal) {
-      const stream = await withRetries(
-        async () => begin(api.readStream(await call(request, true, signal), request, signal)),
-        signal,
-      )
-      try {
-        if (!stream.ended) yield stream.takeFirst()
-        yield* stream.rest
-      } finally {
-        await stream.rest.return(undefined) // a consumer that left at the first batch
-      }
-    },
+    streamTurn: (request, signal) =>
+      beginning(() =>
+        withRetries(async () => {
+          const rest = api.readStream(await call(request, true, signal), request, signal)
+          return { first: await rest.next(), rest }
+        }, signal),
+      ),
     completeTurn: (request, signal) => withRetries(() => answer(request, signal), signal),
   }
 }
 
-/** A stream whose first batch has come. */
-async function begin(rest: AsyncGenerator<EventBatch, void, undefined>) {
-  let first = (await rest.next()).value ?? undefined
-  return {
-    rest,
-    ended: first === undefined,
-    /** Gives it away, so that an open stream does not hold on to it. */
-    takeFirst: (): EventBatch => {
-      const taken = first as EventBatch
-      first = undefined
-      return taken
-    },
+/** A stream that is started when it is first asked for; its first batch is there before anybody sees it. */
+function beginning(
+  start: () => Promise<{ first: IteratorResult<EventBatch>; rest: AsyncIterator<EventBatch> }>,
+): AsyncIterableIterator<EventBatch> {
+  let rest: AsyncIterator<EventBatch> | undefined
+  const begin = async () => {
+    const started = await start()
+    rest = started.rest
+    return started.first
   }
+  const stream: AsyncIterableIterator<EventBatch> = {
+    next: () => rest?.next() ?? begin(),
+    async return() {
+      await rest?.return?.()
+      return { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator]: () => stream,
+  }
+  return stream
 }
 
 /** A body without the fields that are not set: they are left to the provider. */

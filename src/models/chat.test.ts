@@ -2,6 +2,7 @@ import OpenAI from 'openai'
 import { expect, test } from 'vitest'
 import { chatModel } from './chat.ts'
 import type { ResponseEvent, TurnRequest } from './model.ts'
+import { postOver } from './post.ts'
 
 const request: TurnRequest = {
   instructions: 'Help.',
@@ -24,7 +25,7 @@ function modelOver(answer: object[] | object) {
         : Response.json(answer)
     },
   })
-  return { sent, model: chatModel({ client: async () => client, name: 'gpt-x' }) }
+  return { sent, model: chatModel({ post: postOver(async () => client), name: 'gpt-x' }) }
 }
 async function eventsOf(chunks: object[], asked = request) {
   const { model, sent } = modelOver(chunks)

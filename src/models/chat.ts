@@ -16,7 +16,7 @@ export function chatModel(options: ChatOptions): Model {
   const model = options.origin ?? options.label ?? options.name
   return apiModel(options, {
     runsHostedTools: false,
-    send: (client, body, call) => client.chat.completions.create(body as never, call),
+    path: '/chat/completions',
     buildBody: (request, stream) => buildBody({ ...options, origin: model }, request, stream),
     readStream: (response, { itemIds }, signal) => synthesise({ model, itemIds }, response, signal),
     readAnswer(answer, { itemIds }) {

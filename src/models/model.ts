@@ -59,6 +59,14 @@ export interface ModelSettings {
   extraBody?: Record<string, unknown>
 }
 
+/** A JSON Schema that an answer has to fit. */
+export interface OutputSchema {
+  name: string
+  schema: JsonSchema
+  /** The schema is written as OpenAI's strict mode wants it. */
+  strict: boolean
+}
+
 /** One model call as a value. */
 export interface TurnRequest {
   instructions: string | undefined
@@ -70,8 +78,8 @@ export interface TurnRequest {
   /** What the provider is asked to add to its answers, beside `settings.include`. */
   include?: readonly string[]
   settings: ModelSettings
-  /** Structured output: a JSON Schema the answer has to fit. */
-  outputSchema?: { name: string; schema: JsonSchema; strict: boolean }
+  /** Structured output. */
+  outputSchema?: OutputSchema
   /** Names messages and reasoning that their provider gives no ids: `prefix` and a number from `from` on. Default: random ids. */
   itemIds?: { prefix: string; from: number }
 }

@@ -10,6 +10,7 @@ import { type AiSdkKind, dressFetch, isInstalled, loadConnect } from './ai-sdk-p
 import { chatModel } from './chat.ts'
 import { customModel } from './custom.ts'
 import type { Model } from './model.ts'
+import { postLike, postOver } from './post.ts'
 import { canonicalName, PROVIDERS } from './providers.ts'
 import { responsesModel } from './responses.ts'
 import { isTrusted, type Route, routeModel, type ServerSettings, type WantedModel } from './route.ts'
@@ -176,14 +177,15 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
     clients.set(key, client)
     return client
   }
+  const postOf = (route: Route) => postLike(clientOf(route), shared.fetch(route))
   const make = (route: Route, agentName: string): Model => {
     const { name, label, origin, quirks } = route
     const common = { label, provider: TELEMETRY_NAMES[route.provider] ?? route.provider, extraArgs, headers }
     switch (route.api) {
       case 'responses':
-        return responsesModel({ ...common, name, client: clientOf(route), foreign: route.foreign })
+        return responsesModel({ ...common, name, post: postOf(route), foreign: route.foreign })
       case 'chat':
-        return chatModel({ ...common, name, origin, quirks, client: clientOf(route) })
+        return chatModel({ ...common, name, origin, quirks, post: postOf(route) })
       case 'anthropic':
       case 'google':
         return aiSdkModel({ ...common, open: openLanguageModel(route.api, route, shared, agentName) })
@@ -193,7 +195,8 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
   }
   const named = (spec: string | ApiModel | undefined, agentName: string): Model => {
     const chosen = config?.model ?? undefined
-    if ((chosen ?? spec) === 'demo') return responsesModel({ client: shared.demo, name: 'demo', provider: 'demo' })
+    if ((chosen ?? spec) === 'demo')
+      return responsesModel({ post: postOver(shared.demo), name: 'demo', provider: 'demo' })
     const wanted = wantedOf(spec, chosen, agentName)
     const key = JSON.stringify([wanted.name, wanted.overChat, wanted.verbatim])
     const known = models.get(key)
@@ -213,7 +216,7 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
   }
   const withOwnClient = ({ kind, name }: ApiModel, client: () => Promise<OpenAI>): Model => {
     const chosen = config?.model ?? undefined
-    const given = { client, name: chosen ?? name, extraArgs, headers }
+    const given = { post: postOver(client), name: chosen ?? name, extraArgs, headers }
     const made = kind === 'responses' ? responsesModel(given) : chatModel(given)
     return chosen === undefined ? made : withoutFamilySettings(made)
   }

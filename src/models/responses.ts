@@ -10,7 +10,7 @@ const TERMINAL = new Set(['response.completed', 'response.failed', 'response.inc
 export const responsesModel = (options: ApiOptions): Model =>
   apiModel(options, {
     runsHostedTools: true,
-    send: (client, body, call) => client.responses.create(body as never, call),
+    path: '/responses',
     buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
     readStream: (response, _request, signal) => parse(response, signal),
     readAnswer: (answer) => (Array.isArray(answer.output) ? (answer as ModelResponse) : undefined),

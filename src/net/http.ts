@@ -49,12 +49,12 @@ export function toWebFetch(fetch: ReturnType<typeof createFetch>): typeof global
   }
 }
 
-function toRecord(given: RequestInit['headers']): { [name: string]: string } {
+function toRecord(given: RequestInit['headers'] = {}): { [name: string]: string } {
   const record: { [name: string]: string } = {}
-  const headers = given instanceof Headers ? given : new Headers(given)
-  headers.forEach((value, name) => {
-    if (name !== 'content-length' && name !== 'connection') record[name] = value
-  })
+  for (const [name, value] of Symbol.iterator in given ? given : Object.entries(given)) {
+    const key = String(name).toLowerCase()
+    if (key !== 'content-length' && key !== 'connection') record[key] = String(value)
+  }
   return record
 }
 
