@@ -522,3 +522,68 @@ test('tools that a provider runs, and the keys in them, do not go to an address 
   const foreign = await edge.provider({ base_url: 'https://1.1.1.1/v1' })
   expect([own, foreign].map((provider) => provider.model('gpt-4.1', 'A').runsHostedTools)).toEqual([true, false])
 })
+
+/** Every place of a schema that OpenAI's strict mode would refuse. */
+function offences(schema: unknown, at = '$'): string[] {
+  if (Array.isArray(schema)) return schema.flatMap((part, index) => offences(part, `${at}[${index}]`))
+  if (typeof schema !== 'object' || schema === null) return []
+  const found: string[] = []
+  const { type, properties, required, additionalProperties } = schema as { [key: string]: unknown }
+  if (type === 'object') {
+    if (additionalProperties !== false) found.push(`${at} is open`)
+    const names = Object.keys((properties ?? {}) as object)
+    if (names.some((name) => !((required ?? []) as string[]).includes(name))) found.push(`${at} has optional fields`)
+  }
+  for (const word of ['oneOf', 'allOf', 'not', 'prefixItems', 'propertyNames'])
+    if (word in schema) found.push(`${at} has ${word}`)
+  return [...found, ...Object.entries(schema).flatMap(([key, part]) => offences(part, `${at}.${key}`))]
+}
+
+test('a schema that is sent as strict is strict at every depth; one that cannot be is sent as it is', async () => {
+  promise('F5')
+  const upstream = await useUpstream(() => ({ text: '{"rows": []}' }))
+  const define = (name: string, parameters: z.ZodType<unknown> | Json) => tool({ name, parameters, execute: () => '' })
+  const day = z.object({ day: z.iso.date(), note: z.string().nullish() })
+  const shape = z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('dot') }),
+    z.object({ kind: z.literal('box'), size: z.object({ width: z.number() }) }),
+  ])
+  const open = { type: 'object', properties: { deep: { type: 'object', properties: {} } }, required: ['deep'] }
+  const tools = [
+    define('nested', z.object({ days: z.array(day), shape })),
+    define('data', open),
+    define('optional', z.object({ deep: z.object({ maybe: z.string().optional() }) })),
+    define('record', z.object({ counts: z.record(z.string(), z.number()) })),
+    define('either', z.object({ shape, maybe: z.string().optional() })),
+  ]
+  const boss = agent({ tools, outputType: z.object({ rows: z.array(z.object({ id: z.int() })) }) })
+  await new Agency(boss).getResponse('Hi')
+  const [asked] = upstream.seen
+  if (asked === undefined) throw new Error('The model was not asked.')
+  const { tools: sent, text } = asked.body as unknown as {
+    tools: { name: string; strict: boolean; parameters: Json }[]
+    text: { format: Json }
+  }
+  expect(sent.map(({ name, strict }) => `${name} ${strict}`)).toEqual([
+    'nested true',
+    'data true',
+    'optional false',
+    'record false',
+    'either false',
+  ])
+  for (const { name, strict, parameters } of sent) {
+    if (strict) expect(offences(parameters), name).toEqual([])
+    expect(JSON.stringify(parameters), 'the API takes no oneOf at all').not.toContain('oneOf')
+  }
+  expect(text.format).toMatchObject({ name: 'final_output', strict: true })
+  expect(offences(text.format.schema)).toEqual([])
+  expect(open, 'what was given is not touched').toEqual({
+    type: 'object',
+    properties: { deep: { type: 'object', properties: {} } },
+    required: ['deep'],
+  })
+
+  const loose = agent({ outputType: z.object({ rows: z.array(z.string()), note: z.string().optional() }) })
+  await new Agency(loose).getResponse('Hi')
+  expect(upstream.seen[1]?.body).toMatchObject({ text: { format: { strict: false } } })
+})

@@ -1,8 +1,10 @@
 import { duplicateName, invalidOption, unknownAgent } from '../errors.ts'
-import type { ToolSchema } from '../models/model.ts'
+import type { OutputSchema, ToolSchema } from '../models/model.ts'
 import { refuseUnknown } from '../options.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
+import { schemaOf } from '../tools/define.ts'
 import { FILE_SEARCH_RESULTS, stubFor, WEB_SEARCH_SOURCES } from '../tools/hosted.ts'
+import { asStrict } from '../tools/strict.ts'
 import type { FunctionTool, HostedTool, Tool } from '../tools/tool.ts'
 import type { StoredMessage } from '../wire/message.ts'
 import { Agent, readText, withoutTwins } from './agent.ts'
@@ -85,6 +87,8 @@ export interface Role {
   conditional: boolean
   /** As sent to the model: tools that run here, send_message tools, handoffs. */
   schemas: readonly ToolSchema[]
+  /** What the final answer has to fit. */
+  outputSchema: OutputSchema | undefined
 }
 
 /** The graph of an agency: who may talk to whom. Built once, never changed by a request. */
@@ -168,16 +172,15 @@ function buildRole(agent: Agent, shared: readonly Tool[], edges: readonly Edge[]
   ]
   const conditional = [...tools.values()].some((tool) => tool.isEnabled !== undefined)
   const include = includeOf(agent, hosted)
-  return { agent, all, tools, hosted, stubs, include, sends, handoffs, conditional, schemas }
+  const outputSchema =
+    agent.outputType === undefined ? undefined : { name: 'final_output', ...asStrict(schemaOf(agent.outputType)) }
+  return { agent, all, tools, hosted, stubs, include, sends, handoffs, conditional, schemas, outputSchema }
 }
 
-export const toSchema = ({ name, description, parameters, strict }: FunctionTool): ToolSchema => ({
-  type: 'function',
-  name,
-  description,
-  parameters,
-  strict,
-})
+export function toSchema({ name, description, parameters, strict: wanted }: FunctionTool): ToolSchema {
+  const { schema, strict } = wanted ? asStrict(parameters) : { schema: parameters, strict: false }
+  return { type: 'function', name, description, parameters: schema, strict }
+}
 
 function includeOf(agent: Agent, hosted: readonly HostedTool[]): string[] {
   const has = (name: string) => hosted.some((tool) => tool.name === name)

@@ -5,7 +5,6 @@ import { addUnstored } from '../files/attach.ts'
 import { toModelItem } from '../messages/items.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from '../models/model.ts'
 import { addResponse, estimateUsage } from '../models/usage.ts'
-import { schemaOf } from '../tools/define.ts'
 import { forEach, orAbort } from '../waits.ts'
 import { isObject, isShallow } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
@@ -89,9 +88,7 @@ async function compose(run: RunState, conversation: Conversation, model: Model):
     input: [...reminders, ...said, ...own.map(toModelItem)],
     ...(await equip(run, conversation, model)),
     itemIds: itemIdsOf(conversation),
-    ...(agent.outputType === undefined
-      ? {}
-      : { outputSchema: { name: 'final_output', schema: schemaOf(agent.outputType), strict: true } }),
+    ...(role.outputSchema === undefined ? {} : { outputSchema: role.outputSchema }),
   }
 }
 

@@ -14,12 +14,12 @@ export interface ToolDefinition<Input, Output = unknown> {
   description?: string
   /**
    * A zod object, an object of another library that fulfils Standard Schema with JSON Schema, or a JSON Schema as plain
-   * data (sent untouched). Default: no arguments.
+   * data. Default: no arguments.
    */
   parameters?: z.ZodType<Input> | StandardSchema<Input> | JsonSchema
   /** What it returns: a zod schema, or a JSON Schema as plain data. It stands in the OpenAPI document and is not checked when the tool runs. Default: anything. */
   returns?: z.ZodType<Output> | JsonSchema
-  /** Ask the provider to follow the schema exactly. Default true. */
+  /** Ask the provider to follow the schema exactly; done where the schema lets itself be written in that way. Default true. */
   strict?: boolean
   /** No other tool of the same agent may run beside it. Default false. */
   oneCallAtATime?: boolean
@@ -56,7 +56,7 @@ const MOVED: Moved = {
   timeoutMs: 'AbortSignal.any([context.signal, AbortSignal.timeout(ms)]) inside execute',
 }
 
-/** The JSON Schema of a zod object as a model gets it: all constraints kept. */
+/** The JSON Schema of a zod object: all constraints kept. */
 export function schemaOf(parameters: z.ZodType): JsonSchema {
   const schema = toJsonSchema(parameters)
   return { ...schema, additionalProperties: schema.additionalProperties ?? false }
@@ -67,8 +67,15 @@ export const resultSchemaOf = (returns: z.ZodType | JsonSchema | undefined): Jso
   returns instanceof z.ZodType ? toJsonSchema(returns) : returns
 
 function toJsonSchema(schema: z.ZodType): JsonSchema {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' }) as JsonSchema
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input', override: unionsAsAnyOf }) as JsonSchema
   return json
+}
+
+/** OpenAI's API knows no `oneOf`; with a discriminator `anyOf` says the same. */
+function unionsAsAnyOf({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: JsonSchema }): void {
+  if (!('discriminator' in zodSchema._zod.def) || jsonSchema.oneOf === undefined) return
+  jsonSchema.anyOf = jsonSchema.oneOf
+  delete jsonSchema.oneOf
 }
 
 /**
@@ -92,7 +99,7 @@ export function tool<Input = { [key: string]: unknown }, Output = unknown>(
     description: definition.oneCallAtATime ? sequential(description) : description,
     parameters,
     returns: resultSchemaOf(definition.returns),
-    strict: strict && allRequired(parameters),
+    strict,
     oneCallAtATime: definition.oneCallAtATime ?? false,
     isEnabled: definition.isEnabled,
     check: createCheck(parameters, validator, 'as-schema'),
@@ -115,9 +122,3 @@ function readParameters(
 /** The description of a tool that runs alone, for the model. */
 export const sequential = (description: string) =>
   `${description} Call it alone: no other tool can run beside it.`.trim()
-
-/** Strict mode wants every property required; a schema with optional ones is sent as it is, unstrict. */
-export function allRequired(schema: JsonSchema): boolean {
-  const required = new Set(Array.isArray(schema.required) ? schema.required : [])
-  return Object.keys(isObject(schema.properties) ? schema.properties : {}).every((key) => required.has(key))
-}

@@ -2,7 +2,6 @@ import { inspect } from 'node:util'
 import { invalidTool } from '../errors.ts'
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { createCheck } from './check.ts'
-import { allRequired } from './define.ts'
 import { hostedTool } from './hosted.ts'
 import type { FunctionTool, HostedTool, Tool, ToolContext, ToolOwner } from './tool.ts'
 
@@ -84,7 +83,7 @@ function fromSdkFunction(sdk: SdkShape): FunctionTool {
     name,
     description: sdk.description,
     parameters,
-    strict: strict && allRequired(parameters),
+    strict,
     oneCallAtATime: false,
     isEnabled: isEnabled && ((context, agent) => isEnabled(runContextOf(context), agent)),
     check: createCheck(parameters, undefined, 'as-schema'),

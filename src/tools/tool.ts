@@ -37,6 +37,7 @@ export interface FunctionTool {
   readonly parameters: JsonSchema
   /** The JSON Schema of what it returns, for the OpenAPI document; undefined: anything. */
   readonly returns?: JsonSchema | undefined
+  /** The provider is asked to follow the schema exactly, where the schema can be written in that way. */
   readonly strict: boolean
   /** While it runs, its agent's other calls are turned away, and it is while others run. */
   readonly oneCallAtATime: boolean
