@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import Fastify from 'fastify'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { agencySwarm } from '../src/fastify.ts'
 import { Agency, Agent, buildApp, type ServeOptions } from '../src/index.ts'
 
@@ -144,4 +144,24 @@ test('the licences of what is bundled lie beside it', () => {
   for (const name of ['react', 'react-dom', '@xyflow/react', 'marked', 'eventsource-parser'])
     expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(MIT\\)$`, 'm'))
   for (const part of text.split(/^-{72}$/m).slice(0, -1)) expect(part).toMatch(/Copyright|Permission/i)
+})
+
+test('what answers of models cost is told to who has the token, at the prices of this server', async () => {
+  vi.stubEnv('APP_TOKEN', 'a-token-for-prices')
+  const app = await build({ playground: true, prices: { mine: { inputUsdPerMillion: 1, outputUsdPerMillion: 3 } } })
+  const ask = (payload: object, authorization = 'Bearer a-token-for-prices') =>
+    app.inject({ method: 'POST', url: '/playground/costs', payload, headers: { authorization } })
+  const usage = { input_tokens: 1_000_000, output_tokens: 2_000_000 }
+  const answer = await ask({
+    responses: [
+      { model: 'mine', usage },
+      { model: 'nobody-knows', usage },
+      { model: 'mine', usage: { input_tokens: 'many' } },
+    ],
+  })
+  expect(answer.json()).toEqual({ costs: [7, 0, 0] })
+  expect((await ask({ responses: [] }, 'Bearer wrong')).statusCode).toBe(401)
+  for (const payload of [{}, { responses: [{ model: 1, usage }] }, { responses: [{ model: 'mine', usage: null }] }])
+    expect((await ask(payload)).statusCode, JSON.stringify(payload)).toBe(422)
+  expect((await ask({ responses: Array(1001).fill({ model: 'mine', usage }) })).statusCode).toBe(422)
 })

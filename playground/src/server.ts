@@ -12,3 +12,18 @@ export const keepToken = (token: string) => tab.write(TOKEN, token)
 
 /** The client of the server that this page came from; it asks for the token anew with each request. */
 export const connect = (): Client => createClient({ baseUrl: BASE_URL, token: readToken })
+
+/** What these answers of models cost, in US dollars. */
+export async function askCosts(responses: readonly { model: string; usage: object }[]): Promise<readonly number[]> {
+  const token = readToken()
+  const answer = await fetch(`${BASE_URL}/playground/costs`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ responses }),
+  })
+  if (!answer.ok) throw new Error(`The server answered ${answer.status}.`)
+  return (await answer.json()).costs
+}

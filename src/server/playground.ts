@@ -2,6 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { Pricer } from '../models/prices.ts'
+import { readTokens } from '../models/usage.ts'
+import { RequestInvalid } from '../wire/requests.ts'
+import { detailsFromZod } from '../wire/validation.ts'
+import { sendJson } from './error-handler.ts'
 import { assetHeaders, pageHeaders } from './pages.ts'
 
 const ASSETS = new URL('../../assets/playground/', import.meta.url)
@@ -41,4 +47,22 @@ export function registerPlayground(app: FastifyInstance): void {
       return reply.header('content-encoding', 'gzip').send(await compressed)
     })
   }
+}
+
+const costs = z.object({
+  responses: z.array(z.object({ model: z.string().max(200), usage: z.record(z.string(), z.unknown()) })).max(1_000),
+})
+
+/**
+ * `POST /playground/costs`: what responses of models cost, in US dollars, in the order in which they are named. A run's total
+ * comes with its stream; this tells the page which agent it went to while the run goes on.
+ */
+export function registerCosts(api: FastifyInstance, price: Pricer): void {
+  api.post('/playground/costs', async (request, reply) => {
+    const asked = costs.safeParse(request.body)
+    if (!asked.success) throw new RequestInvalid(detailsFromZod(asked.error.issues, request.body, ['body']))
+    return sendJson(reply, 200, {
+      costs: asked.data.responses.map(({ model, usage }) => price(model, readTokens(usage))),
+    })
+  })
 }

@@ -9,7 +9,7 @@ import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { limitIdle } from './event-stream.ts'
 import { describeApi, OPEN } from './openapi.ts'
-import { registerPlayground } from './playground.ts'
+import { registerCosts, registerPlayground } from './playground.ts'
 import { limitRate, type RateLimitOptions } from './rate-limit.ts'
 import type { RequestLines } from './request-lines.ts'
 import { registerAgencies } from './routes/agency.ts'
@@ -69,6 +69,7 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
     registerTools(api, services)
     if (services.requestLog !== undefined) registerLogs(api, services.requestLog)
     if (metrics !== undefined && !options.metricsOpen) registerMetrics(api, metrics)
+    if (options.playground) registerCosts(api, services.price)
     if (options.protectDocs) registerDocs(api, document, options.serverUrl)
   })
   if (metrics !== undefined && options.metricsOpen) registerMetrics(scope, metrics)

@@ -100,11 +100,27 @@ test('a sub-agent talks inside the call that asked it, and the graph lights up m
   const edge = '.react-flow__edge[data-id="Guide->Researcher"]'
   expect((await seen(page, edge)).some((classes) => classes.includes('active'))).toBe(true)
   const researcher = await tokensIn(page, 'Researcher')
-  expect(await page.locator(edge).textContent()).toBe(`1 message · ${researcher} tok`)
+  expect(await page.locator(edge).textContent()).toBe(`1 message · ${researcher} tok · $0`)
   expect(researcher).toBeGreaterThan(0)
   const [, input, output] = /· (\d+) in · (\d+) out/.exec((await page.locator('.turn-foot').textContent()) ?? '') ?? []
   expect(researcher + (await tokensIn(page, 'Guide'))).toBe(Number(input) + Number(output))
   expect(await page.locator('[data-tool=get_weather]').textContent()).toContain('1×')
+})
+
+test('what an agent has cost is shown while its run goes on, at the prices of the server', async () => {
+  const lab = await startLab()
+  const prices = { lab: { inputUsdPerMillion: 1, outputUsdPerMillion: 5 } }
+  const { page } = await openPlayground(browser, { serve: { agencies: { lab: lab.agency }, prices } })
+  const figures = page.locator('[data-agent=Planner] .agent-box-figures')
+  await figures.waitFor()
+  await page.getByRole('textbox', { name: 'Message' }).fill('hold on')
+  await page.keyboard.press('Enter')
+  await expect.poll(() => figures.textContent()).toBe('120 tok · $0.0002') // the tool is still at work
+  expect(await page.locator('.turn-foot').count()).toBe(0)
+  lab.release()
+  await page.locator('.turn-foot').waitFor()
+  await expect.poll(() => figures.textContent()).toBe('240 tok · $0.0004')
+  expect(await page.locator('.turn-foot .figures').textContent()).toMatch(/\$0\.0004$/)
 })
 
 test('a handoff is told, and the next message goes to the agent in charge', async () => {

@@ -54,7 +54,7 @@ export class Contract {
     const known = this.#paths.get(keyOf(path))
     if (known === undefined) {
       const expected = /^\/$|^\/(docs|redoc|openapi\.json|playground)(\/|$)/.test(path)
-        ? [200, 304, 307, 401, 404, 405, 414, 429]
+        ? [200, 304, 307, 401, 404, 405, 414, 422, 429] // the page's own door among them
         : [307, 404, 414]
       return preflight || expected.includes(status) ? undefined : problem('the path is not documented')
     }

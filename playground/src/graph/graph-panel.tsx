@@ -6,6 +6,7 @@ import { AgentName } from '../agents.tsx'
 import { formatCount, formatUsd } from '../figures.ts'
 import { type Activity, readActivity } from '../run/activity.ts'
 import type { RunView } from '../run/run.ts'
+import { useCosts } from '../run/use-costs.ts'
 import { AgentBox } from './agent-box.tsx'
 import { toFlow } from './layout.ts'
 
@@ -17,7 +18,8 @@ export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs:
   const [whole, setWhole] = useState(true)
   const [tools, setTools] = useState(true)
   const box = useRef<HTMLDivElement>(null)
-  const activity = useMemo(() => readActivity(whole ? runs : runs.slice(-1)), [runs, whole])
+  const costOf = useCosts(runs)
+  const activity = useMemo(() => readActivity(whole ? runs : runs.slice(-1), costOf), [runs, whole, costOf])
   const { nodes, edges } = useMemo(() => toFlow(metadata, activity, tools), [metadata, activity, tools])
   return (
     <div className="graph-panel">
@@ -99,13 +101,7 @@ function AgentTable({ metadata, activity }: { metadata: AgencyMetadata; activity
               <td>{formatCount(figures?.answers ?? 0)}</td>
               <td>{formatCount(figures?.inputTokens ?? 0)}</td>
               <td>{formatCount(figures?.outputTokens ?? 0)}</td>
-              <td
-                title={
-                  figures?.costUsd === undefined && figures
-                    ? 'Only the total of a run with several agents is known'
-                    : undefined
-                }
-              >
+              <td title={figures !== undefined && figures.costUsd === undefined ? 'Not known' : undefined}>
                 {figures?.costUsd === undefined ? '–' : formatUsd(figures.costUsd)}
               </td>
             </tr>

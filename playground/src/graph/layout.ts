@@ -1,6 +1,6 @@
 import type { Edge, Node } from '@xyflow/react'
 import type { AgencyMetadata, AgentNode } from 'agency-swarm-js/client'
-import { formatCount, plural } from '../figures.ts'
+import { formatCount, formatUsd, plural } from '../figures.ts'
 import { type Activity, type AgentActivity, type EdgeActivity, edgeKey, type ToolActivity } from '../run/activity.ts'
 
 export interface ToolLine {
@@ -96,5 +96,7 @@ function toEdge(
   }
 }
 
-const edgeLabel = ({ messages, tokens }: EdgeActivity) =>
-  `${plural(messages, 'message')}${tokens > 0 ? ` · ${formatCount(tokens)} tok` : ''}`
+function edgeLabel({ messages, tokens, costUsd }: EdgeActivity): string {
+  const used = [`${formatCount(tokens)} tok`, ...(costUsd === undefined ? [] : [formatUsd(costUsd)])]
+  return [plural(messages, 'message'), ...(tokens > 0 ? used : [])].join(' · ')
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { edgeKey, readActivity } from './activity.ts'
+import { type CostOf, edgeKey, readActivity } from './activity.ts'
 import { followRecorded } from './recorded.ts'
 import { beginRun, followEvent, type RunView } from './run.ts'
 
@@ -11,6 +11,8 @@ const speaker = (agent: string, callerAgent: string | null = null, parent_run_id
 })
 const call = { type: 'function_call', id: 'f1', call_id: 'c1', name: 'send_message', arguments: '{}' }
 
+const unknown: CostOf = () => undefined
+
 /** CEO asks Developer, who is at work. */
 function asking(): RunView {
   let run = beginRun(0)
@@ -21,7 +23,7 @@ function asking(): RunView {
 }
 
 test('who asked waits, who was asked works, and the edge between them is active', () => {
-  const { agents, edges, tools } = readActivity([asking()])
+  const { agents, edges, tools } = readActivity([asking()], unknown)
   expect(agents.get('CEO')?.state).toBe('waiting')
   expect(agents.get('Developer')?.state).toBe('working')
   expect(edges.get(edgeKey('CEO', 'Developer'))).toMatchObject({ messages: 1, active: true })
@@ -35,7 +37,7 @@ test('once the answer is back the asked agent is idle and the other works again'
     { kind: 'item', name: 'tool_output', type: '', item: output, output: 'done', ...speaker('CEO') },
     9,
   )
-  const { agents, edges, tools } = readActivity([run])
+  const { agents, edges, tools } = readActivity([run], unknown)
   expect(agents.get('CEO')?.state).toBe('working')
   expect(agents.get('Developer')?.state ?? 'idle').toBe('idle')
   expect(edges.get(edgeKey('CEO', 'Developer'))?.active).toBe(false)
@@ -44,7 +46,7 @@ test('once the answer is back the asked agent is idle and the other works again'
 
 test('tokens add up over agents and runs to what the server counted', () => {
   const run = followRecorded('send_message_stream')
-  const { agents, edges } = readActivity([run, run])
+  const { agents, edges } = readActivity([run, run], unknown)
   const all = [...agents.values()].reduce((sum, one) => sum + one.inputTokens + one.outputTokens, 0)
   expect(all).toBe(2 * (run.usage?.total_tokens ?? Number.NaN))
   const edge = edges.get(edgeKey('CEO', 'Developer'))
@@ -53,15 +55,36 @@ test('tokens add up over agents and runs to what the server counted', () => {
     messages: 2,
     active: false,
     tokens: (developer?.inputTokens ?? 0) + (developer?.outputTokens ?? 0),
+    costUsd: undefined,
   })
 })
 
 test('a handoff is a message on its edge', () => {
   const run = followRecorded('handoff_stream')
-  expect([...readActivity([run]).edges.values()]).toEqual([{ messages: 1, active: false, tokens: 0 }])
+  expect([...readActivity([run], unknown).edges.values()]).toEqual([
+    { messages: 1, active: false, tokens: 0, costUsd: 0 },
+  ])
 })
 
-test("a cost is an agent's only when it worked alone, or when nothing was spent", () => {
+/** CEO asks Developer; both have answered, Developer's answer is the dearer one. */
+function answered(): RunView {
+  const done = (output_tokens: number) => ({
+    type: 'response.completed',
+    response: { model: 'm', usage: { input_tokens: 1, output_tokens } },
+  })
+  let run = followEvent(asking(), { kind: 'model', event: done(1), ...speaker('CEO') }, 4)
+  run = followEvent(
+    run,
+    { kind: 'model', event: { type: 'response.created' }, ...speaker('Developer', 'CEO', 'c1') },
+    5,
+  )
+  return followEvent(run, { kind: 'model', event: done(3), ...speaker('Developer', 'CEO', 'c1') }, 6)
+}
+
+/** A tenth of a dollar for each token that was put out. */
+const tenth: CostOf = ({ outputTokens }) => (outputTokens === undefined ? undefined : outputTokens / 10)
+
+const told = (run: RunView, total_cost: number) => {
   const usage = {
     request_count: 1,
     cached_tokens: 0,
@@ -69,21 +92,28 @@ test("a cost is an agent's only when it worked alone, or when nothing was spent"
     input_tokens: 1,
     output_tokens: 1,
     total_tokens: 2,
+    total_cost,
   }
-  const told = (run: RunView, total_cost: number) =>
-    followEvent(
-      run,
-      { kind: 'messages', new_messages: [], run_id: 'r', cancelled: false, usage: { ...usage, total_cost } },
-      9,
-    )
+  return followEvent(run, { kind: 'messages', new_messages: [], run_id: 'r', cancelled: false, usage }, 9)
+}
+const costs = (run: RunView, costOf: CostOf = tenth) => {
+  const { agents, edges } = readActivity([run], costOf)
+  return [...agents.values(), ...edges.values()].map((one) => one.costUsd)
+}
+
+test('costs go to who answered, and to the edge over which the answer was asked for, while the run goes on', () => {
+  expect(costs(answered())).toEqual([0.1, 0.3, 0.3])
+  expect(costs(answered(), unknown)).toEqual([undefined, undefined, undefined])
+  const asks = { kind: 'model', event: { type: 'response.created' }, ...speaker('CEO') } as const
+  expect(costs(followEvent(answered(), asks, 7)), 'an answer that is under way costs nothing yet').toEqual([
+    0.1, 0.3, 0.3,
+  ])
+})
+
+test('what the server says about the whole run is the last word: costs that do not add up to it are not shown', () => {
+  expect(costs(told(answered(), 0.4))).toEqual([0.1, 0.3, 0.3])
+  expect(costs(told(answered(), 0.5))).toEqual([undefined, undefined, undefined])
+  expect(costs(told(answered(), 0), unknown)).toEqual([0, 0, 0])
   const alone = followEvent(beginRun(0), { kind: 'model', event: { type: 'response.created' }, ...speaker('CEO') }, 1)
-  const both = followEvent(
-    alone,
-    { kind: 'model', event: { type: 'response.created' }, ...speaker('Developer', 'CEO', 'c1') },
-    2,
-  )
-  const costs = (run: RunView) => [...readActivity([run]).agents.values()].map((one) => one.costUsd)
-  expect(costs(told(alone, 0.5))).toEqual([0.5])
-  expect(costs(told(both, 0.5))).toEqual([undefined, undefined])
-  expect(costs(told(both, 0))).toEqual([0, 0])
+  expect(costs(told(alone, 0.5), unknown)).toEqual([0.5])
 })

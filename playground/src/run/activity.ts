@@ -1,4 +1,4 @@
-import { type CallEntry, FRONT, type RunView } from './run.ts'
+import { type CallEntry, FRONT, type ModelCall, type RunView } from './run.ts'
 
 /** `waiting`: for agents or tools it has called. */
 export type AgentState = 'idle' | 'working' | 'waiting'
@@ -9,7 +9,7 @@ export interface AgentActivity {
   answers: number
   inputTokens: number
   outputTokens: number
-  /** US dollars; undefined where the server's total cannot be told apart by agent. */
+  /** US dollars so far; undefined while it is not known. */
   costUsd: number | undefined
 }
 
@@ -19,6 +19,8 @@ export interface EdgeActivity {
   active: boolean
   /** Used by the asked agent while it answered, without agents it asked in turn. */
   tokens: number
+  /** The same in US dollars; undefined while it is not known. */
+  costUsd: number | undefined
 }
 
 export interface ToolActivity {
@@ -38,8 +40,11 @@ export interface Activity {
 
 export const edgeKey = (from: string, to: string) => JSON.stringify([from, to])
 
+/** What an answer of a model has cost in US dollars; undefined while that is not known. */
+export type CostOf = (call: ModelCall) => number | undefined
+
 /** Who did what in these runs; states are those of the last one. */
-export function readActivity(runs: readonly RunView[]): Activity {
+export function readActivity(runs: readonly RunView[], costOf: CostOf): Activity {
   const agents = new Map<string, AgentActivity>()
   const edges = new Map<string, EdgeActivity>()
   const tools = new Map<string, ToolActivity>()
@@ -60,53 +65,54 @@ export function readActivity(runs: readonly RunView[]): Activity {
       const tool = tools.get(key) ?? { calls: 0, active: false, ms: 0 }
       tools.set(key, { calls: tool.calls + 1, active: tool.active || active, ms: tool.ms + ms })
     }
-    const alone = new Set(run.modelCalls.map((call) => call.agent)).size === 1
-    for (const { agent, thread, inputTokens = 0, outputTokens = 0 } of run.modelCalls) {
-      const before = agents.get(agent) ?? idle(0)
+    const costs = costsOf(run, costOf)
+    for (const [index, { agent, thread, inputTokens = 0, outputTokens = 0 }] of run.modelCalls.entries()) {
+      const before = agents.get(agent) ?? idle()
+      const costUsd = costs[index]
       agents.set(agent, {
         ...before,
         answers: before.answers + 1,
         inputTokens: before.inputTokens + inputTokens,
         outputTokens: before.outputTokens + outputTokens,
+        costUsd: sum(before.costUsd, costUsd),
       })
       const caller = asked.get(thread)
-      if (caller !== undefined) addTo(edges, edgeKey(caller.agent, agent), { tokens: inputTokens + outputTokens })
-    }
-    for (const agent of new Set(run.modelCalls.map((call) => call.agent))) {
-      const before = agents.get(agent) ?? idle(0)
-      const cost = costOf(run, alone)
-      agents.set(agent, {
-        ...before,
-        costUsd: before.costUsd === undefined || cost === undefined ? undefined : before.costUsd + cost,
-      })
+      if (caller !== undefined)
+        addTo(edges, edgeKey(caller.agent, agent), { tokens: inputTokens + outputTokens, costUsd })
     }
   }
   const last = runs.at(-1)
   if (last?.phase === 'running')
-    for (const [agent, state] of statesOf(last)) agents.set(agent, { ...(agents.get(agent) ?? idle(undefined)), state })
+    for (const [agent, state] of statesOf(last)) agents.set(agent, { ...(agents.get(agent) ?? idle()), state })
   return { agents, edges, tools }
 }
 
-const idle = (costUsd: number | undefined): AgentActivity => ({
-  state: 'idle',
-  answers: 0,
-  inputTokens: 0,
-  outputTokens: 0,
-  costUsd,
-})
+const idle = (): AgentActivity => ({ state: 'idle', answers: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 })
 
-/** The server gives one figure a run: it is an agent's own when nobody else worked, or when it is nothing. */
-function costOf({ usage }: RunView, alone: boolean): number | undefined {
-  if (usage === undefined) return undefined
-  return alone || usage.total_cost === 0 ? usage.total_cost : undefined
+/** What is not known makes the sum unknown. */
+const sum = (a: number | undefined, b: number | undefined) => (a === undefined || b === undefined ? undefined : a + b)
+
+/** US dollars: less is a matter of rounding. */
+const SAME_COST = 1e-9
+
+/** What each answer of a run has cost. What the server says about the whole run in the end is the last word. */
+function costsOf({ modelCalls, phase, usage }: RunView, costOf: CostOf): (number | undefined)[] {
+  if (usage?.total_cost === 0) return modelCalls.map(() => 0)
+  const costs = modelCalls.map((call) => (phase === 'running' && call.endedAt === undefined ? 0 : costOf(call)))
+  if (usage === undefined) return costs
+  const total = costs.reduce<number | undefined>(sum, 0)
+  if (total !== undefined && Math.abs(total - usage.total_cost) < SAME_COST) return costs
+  return modelCalls.map(() => (modelCalls.length === 1 ? usage.total_cost : undefined))
 }
 
 function addTo(edges: Map<string, EdgeActivity>, key: string, more: Partial<EdgeActivity>): void {
-  const { messages, active, tokens } = edges.get(key) ?? { messages: 0, active: false, tokens: 0 }
+  const before = edges.get(key) ?? { messages: 0, active: false, tokens: 0, costUsd: 0 }
+  const { messages, active, tokens } = before
   edges.set(key, {
     messages: messages + (more.messages ?? 0),
     active: active || (more.active ?? false),
     tokens: tokens + (more.tokens ?? 0),
+    costUsd: 'costUsd' in more ? sum(before.costUsd, more.costUsd) : before.costUsd,
   })
 }
 

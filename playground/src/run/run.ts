@@ -1,6 +1,8 @@
 import type { CancelMode, InputItem, ModelEvent, StoredMessage, StreamEvent, Usage } from 'agency-swarm-js/client'
 import type { Failure } from './failure.ts'
 
+type JsonObject = { [key: string]: unknown }
+
 /** What one agent, the server or a tool said, in the order in which it began. Times are milliseconds since 1970. */
 export type Entry =
   | { kind: 'text'; id: string; agent: string; text: string; state: EntryState }
@@ -46,6 +48,8 @@ export interface ModelCall {
   endedAt?: number
   inputTokens?: number
   outputTokens?: number
+  /** Who answered, and what the provider counted, in its own words. */
+  billed?: { model: string; usage: JsonObject }
 }
 
 /** The key of the thread between the user and the agents in front. Sub-agents' threads are keyed by the call that asked them. */
@@ -330,12 +334,15 @@ function finishModelCall(
   const index = calls.findLastIndex((call) => call.thread === thread && call.endedAt === undefined)
   const call = calls[index]
   if (call === undefined) return calls
-  const { input_tokens, output_tokens } = (response?.usage ?? {}) as { [key: string]: unknown }
+  const { input_tokens, output_tokens } = (response?.usage ?? {}) as JsonObject
   return calls.with(index, {
     ...call,
     ...timed('endedAt', at),
     ...(typeof input_tokens === 'number' ? { inputTokens: input_tokens } : {}),
     ...(typeof output_tokens === 'number' ? { outputTokens: output_tokens } : {}),
+    ...(typeof response?.model === 'string' && response.usage
+      ? { billed: { model: response.model, usage: response.usage as JsonObject } }
+      : {}),
   })
 }
 
