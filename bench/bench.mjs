@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { writeMeasured } from '../scripts/write-measured.mjs'
 import { adapters } from './lib/adapters.mjs'
 import { fire, newPool, pct } from './lib/load.mjs'
 import { expectedText } from './lib/mock.mjs'
@@ -11,7 +12,7 @@ import { measureIdle, measureSleepingReader, measureStart, measureUpstreamClosed
 import { cpu, cpuDelta, loadavg, tree } from './lib/proc.mjs'
 import { launch, stop } from './lib/processes.mjs'
 import { checkStream, order, scenarios } from './lib/scenarios.mjs'
-import { report, writeDocument } from './report.mjs'
+import { report } from './report.mjs'
 import { servers as known } from './servers.mjs'
 
 const PROBES = ['start', 'idle', 'reader', 'closed']
@@ -145,6 +146,6 @@ for (const server of live) {
 results.load.push(loadavg())
 if (options.out !== undefined) writeFileSync(options.out, JSON.stringify(results, null, 1))
 console.log(report(results))
-if (options.write) writeDocument(results)
+if (options.write) writeMeasured('docs/benchmarks.md', 'npm run bench -- --write', report(results))
 await stop(mock)
 process.exit(0)

@@ -1,6 +1,6 @@
 // Turns measurements into Markdown: the goals first, then every scenario.
 //   node report.mjs results.json
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { median } from './lib/load.mjs'
 
 const OURS = 'agency-swarm-js'
@@ -190,15 +190,6 @@ export function report(results) {
       ),
   )
   return out.join('\n')
-}
-
-const START = '<!-- measured: written by npm run bench -- --write -->'
-
-/** Replaces what stands below the mark in docs/benchmarks.md. */
-export function writeDocument(results) {
-  const file = new URL('../docs/benchmarks.md', import.meta.url)
-  const [head] = readFileSync(file, 'utf8').split(START)
-  writeFileSync(file, `${head}${START}\n\n${report(results)}`)
 }
 
 if (process.argv[1] === import.meta.filename) console.log(report(JSON.parse(readFileSync(process.argv[2], 'utf8'))))

@@ -1,12 +1,13 @@
 // Minutes of mixed load with faults, drops, cancels, slow readers and hostile callers against this package as built.
 //   npm run soak -- [--minutes 10] [--callers 40] [--seed 1] [--write]     --write puts the card into docs/reliability.md
 import { fork } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { writeMeasured } from '../scripts/write-measured.mjs'
 import { startFaultyModel } from './lib/faulty-model.mjs'
 
 const { values: options } = parseArgs({
@@ -85,7 +86,7 @@ await sleep(12_000) // longer than every limit above: what is left now is left f
 const after = died === undefined ? await measure() : undefined
 const text = describe()
 console.log(text)
-if (options.write) write(text)
+if (options.write) writeMeasured('docs/reliability.md', 'npm run soak -- --write', text)
 child.kill('SIGTERM')
 const clean =
   died === undefined ? await new Promise((resolve) => child.once('exit', (_code, signal) => resolve(signal))) : died
@@ -266,13 +267,6 @@ function describe() {
     ...rows.map(([name, value]) => `| ${name} | ${value} |`),
     '',
   ].join('\n')
-}
-
-function write(text) {
-  const file = new URL('../docs/reliability.md', import.meta.url)
-  const mark = '<!-- measured: written by npm run soak -- --write -->'
-  const [head] = readFileSync(file, 'utf8').split(mark)
-  writeFileSync(file, `${head}${mark}\n\n${text}`)
 }
 
 async function freePort() {
