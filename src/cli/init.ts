@@ -73,7 +73,7 @@ function packageJson(name: string): string {
       type: 'module',
       engines,
       scripts: {
-        start: 'agency-swarm-js serve',
+        start: 'agency-swarm-js serve --playground',
         dev: 'agency-swarm-js dev',
         chat: 'agency-swarm-js chat',
         test: 'node --test',

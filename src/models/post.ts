@@ -28,8 +28,12 @@ export function postLike(client: () => Promise<OpenAI>, fetch: ReturnType<typeof
     return { url, headers: Object.fromEntries(req.headers) }
   }
   return async (path, body, { signal, headers }) => {
-    const asking = known.get(path) ?? ask(path)
-    known.set(path, asking)
+    let asking = known.get(path)
+    if (asking === undefined) {
+      asking = ask(path)
+      asking.catch(() => known.delete(path)) // the next call tries again
+      known.set(path, asking)
+    }
     const { url, headers: own } = await asking
     const init = { method: 'POST', headers: { ...own, ...inLowerCase(headers) }, body: JSON.stringify(body), signal }
     const response = await fetch(url, init).catch(async (cause) => {
