@@ -29,9 +29,11 @@ writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', p
 run('npm', ['install', '--omit=dev', '--no-audit', '--no-fund', '--loglevel=error', join(folder, tarball)], folder)
 
 const installed = readdirSync(join(folder, 'node_modules'))
-const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+const development = Object.keys(packages[''].devDependencies).filter((name) => packages[`node_modules/${name}`].dev)
 demand(!installed.some((name) => name.startsWith('node-')), 'the pinned Node reached a user')
-const stray = Object.keys(devDependencies).filter((name) => existsSync(join(folder, 'node_modules', name)))
+const stray = development.filter((name) => existsSync(join(folder, 'node_modules', name)))
+demand(development.length > 10, 'the lockfile names no development packages')
 demand(stray.length === 0, `development packages reached a user: ${stray.join(', ')}`)
 
 writeFileSync(
