@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'GUARDRAIL_TRIPPED'
   | 'RUN_FAILED'
   | 'MODEL_FAILED'
+  | 'MODEL_REFUSED'
   | 'MCP_FAILED'
   | 'UNKNOWN_TOOL'
   | 'INVALID_OUTPUT'
@@ -170,6 +171,9 @@ export const providerNotInstalled = (model: string, agent: string, packageName: 
 const MAX_MODEL_WORDS = 10_000
 export const modelFailed = (message: string, cause?: unknown) =>
   new AgencyError('MODEL_FAILED', 502, message.slice(0, MAX_MODEL_WORDS), cause === undefined ? undefined : { cause })
+/** The model would not answer; its reason is meant for the reader. */
+export const modelRefused = (refusal: string) =>
+  new AgencyError('MODEL_REFUSED', 502, `Model refused to produce output: ${refusal.slice(0, MAX_MODEL_WORDS)}`)
 /** Without the server's name, which may be its address with a key in it. */
 export const mcpFailed = (agent: string, cause: unknown) =>
   new AgencyError('MCP_FAILED', 502, `An MCP server of agent "${agent}" could not be reached.`, { cause })

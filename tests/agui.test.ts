@@ -56,7 +56,7 @@ test('with enableAgui an agency has its stream and its metadata, and the OpenAPI
     '/tool/get_weather',
   ])
   const { properties, required } = document.components.schemas.RunAgentInput
-  expect(required).toEqual(['threadId', 'runId'])
+  expect(required).toEqual(['threadId', 'runId', 'messages'])
   expect(Object.keys(properties)).toEqual(
     expect.arrayContaining(['messages', 'forwardedProps', 'chat_history', 'user_context', 'client_config']),
   )
@@ -387,7 +387,6 @@ test('without anything to answer the stream says so, and a blank text is refused
   const result = { id: 't1', role: 'tool', toolCallId: 'call_x', content: 'x' }
   for (const [body, reason] of [
     [inputOf([]), /at least one message/],
-    [inputOf(null), /at least one message/],
     [inputOf([user('Hi'), said]), /no message to the agent/],
     [inputOf([user('Hi'), result]), /"call_x"/],
     [inputOf([], { chat_history: [{ role: 'assistant', content: 'x' }] }), /no message to the agent/],

@@ -8,6 +8,8 @@ const LAYER_HEIGHT = 180
 const STEP = 240
 const AGENT_WIDTH = 120
 const CANVAS_WIDTH = 800
+/** From an agent to the middle of the tools beside it. */
+const TOOLS_ASIDE = 150
 
 /** The agency as a graph for a page to draw: nodes, edges and totals (docs/wire.md, "Metadata"). */
 export function describeAgency(agency: AgencyGraph): Pick<Metadata, 'nodes' | 'edges' | 'metadata'> {
@@ -46,18 +48,21 @@ const edge = (source: string, target: string, rest: Pick<Edge, 'type' | 'data'>)
 
 const toolsOf = (agency: AgencyGraph, agent: Agent) => agency.role(agent.name).all
 
-/** What the original calls the tools that a provider runs: its classes. */
-const HOSTED_TYPES: { [name: string]: string } = {
-  web_search: 'WebSearchTool',
-  file_search: 'FileSearchTool',
-  code_interpreter: 'CodeInterpreterTool',
-  image_generation: 'ImageGenerationTool',
-  hosted_mcp: 'HostedMCPTool',
+/** What the original calls the tools that a provider runs (its classes), and what they do. */
+const HOSTED: { [name: string]: readonly [type: string, description: string] } = {
+  web_search: ['WebSearchTool', 'Searches the web.'],
+  file_search: ['FileSearchTool', 'Searches files in vector stores.'],
+  code_interpreter: ['CodeInterpreterTool', 'Runs code in a sandbox.'],
+  image_generation: ['ImageGenerationTool', 'Makes images.'],
+  hosted_mcp: ['HostedMCPTool', 'Offers the tools of a remote MCP server.'],
 }
 
 /** One tool as pages see it. What a hosted tool is set up with (addresses, keys) stays inside. */
 function describeTool(tool: Tool): AgentNode['data']['tools'][number] {
-  if (tool.kind === 'hosted') return { name: tool.label, type: HOSTED_TYPES[tool.name] ?? tool.name, description: '' }
+  if (tool.kind === 'hosted') {
+    const [type, description] = HOSTED[tool.name] ?? [tool.name, '']
+    return { name: tool.label, type, description }
+  }
   return { name: tool.name, type: 'function', description: tool.description, inputSchema: tool.parameters }
 }
 
@@ -65,7 +70,7 @@ function describeTool(tool: Tool): AgentNode['data']['tools'][number] {
 function capabilitiesOf(agent: Agent, tools: readonly Tool[]): string[] {
   const hosted = new Set(tools.filter((tool) => tool.kind === 'hosted').map((tool) => tool.name))
   const first = ['code_interpreter', 'web_search', 'file_search', 'hosted_mcp'].filter((name) => hosted.has(name))
-  const reasons = agent.modelSettings.reasoning !== undefined || /^(gpt-5|o1|o3|o4-mini)/.test(modelName(agent))
+  const reasons = agent.modelSettings.reasoning !== undefined || REASONING_NAME.test(nameOf(agent))
   return [
     ...(agent.mcpSources.length > 0 || tools.some((tool) => tool.kind === 'function') ? ['tools'] : []),
     ...(reasons ? ['reasoning'] : []),
@@ -73,25 +78,24 @@ function capabilitiesOf(agent: Agent, tools: readonly Tool[]): string[] {
   ]
 }
 
-const modelName = (agent: Agent) => {
-  const name = describeModel(agent.model)
-  return name.slice(name.lastIndexOf('/') + 1)
-}
+/** Told by the whole name, as the original does; a model object has none. */
+const REASONING_NAME = /^(gpt-5|o1|o3|o4-mini)/
+const nameOf = ({ model }: Agent) => (typeof model === 'object' ? '' : describeModel(model))
 
 function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): Metadata['nodes'] {
   const tools = toolsOf(agency, agent)
   const described = tools.map(describeTool)
   const outgoing = agency.edges.filter((flow) => flow.from === agent)
+  const besideIt = new Set(outgoing.map((flow) => flow.to)).size > 1
   const own = typeof agent.instructions === 'string' ? agent.instructions : ''
   const toolNodes = described.map(
     ({ name, description, type }, index): ToolNode => ({
       id: `${agent.name}_tool_${index}`,
       data: { label: name, description, type, parentAgent: agent.name },
       type: 'tool',
-      position:
-        outgoing.length > 1
-          ? { x: position.x + AGENT_WIDTH * (index + 1), y: position.y }
-          : { x: position.x - AGENT_WIDTH / 2 + AGENT_WIDTH * index, y: position.y + 115 },
+      position: besideIt
+        ? { x: position.x + TOOLS_ASIDE + AGENT_WIDTH * (index - (described.length - 1) / 2), y: position.y }
+        : { x: position.x - AGENT_WIDTH / 2 + AGENT_WIDTH * index, y: position.y + 115 },
     }),
   )
   const data: AgentNode['data'] = {
@@ -102,7 +106,7 @@ function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): Meta
     tools: described,
     instructions: [agency.sharedInstructions, own].filter((text) => text !== '').join('\n\n---\n\n'),
     model: describeModel(agent.model),
-    hasSubagents: outgoing.length > 0,
+    hasSubagents: outgoing.some((flow) => flow.kind === 'send-message'),
     capabilities: capabilitiesOf(agent, tools),
   }
   if (agent.conversationStarters.length > 0) data.conversationStarters = [...agent.conversationStarters]
@@ -115,7 +119,8 @@ function layout(agency: AgencyGraph): Map<string, Position> {
   const layers = new Map<Agent, number>(agency.entryPoints.map((agent) => [agent, 0]))
   for (const [agent, layer] of layers)
     for (const { from, to } of agency.edges) if (from === agent && !layers.has(to)) layers.set(to, layer + 1)
-  for (const agent of agency.agents) if (!layers.has(agent)) layers.set(agent, 0)
+  const beyond = Math.max(...layers.values()) + 1 // for those whom nobody reaches
+  for (const agent of agency.agents) if (!layers.has(agent)) layers.set(agent, beyond)
   const rows = Map.groupBy(agency.agents, (agent) => layers.get(agent) as number)
   const positions = new Map<string, Position>()
   for (const [layer, agents] of rows) {

@@ -68,9 +68,7 @@ export function toData(event: RunEvent): StreamEvent {
         ...(event.name === 'tool_called' || event.name === 'tool_output' ? callIdOf(event.raw) : {}),
       }
     case 'error': {
-      if (!event.nested) return { type: 'error', content: event.content }
-      const { agent_run_id: _, ...sender } = identity(who)
-      return { type: 'error', content: event.content, ...sender }
+      return { type: 'error', content: event.content, ...(event.nested ? identity(who) : {}) }
     }
     case 'tripped':
       return { type: 'error', content: event.content }
@@ -114,7 +112,11 @@ const speakerOf = (who: Speaker): SpeakerFields => ({
   agent_run_id: who.agentRunId,
   ...(who.parentRunId === undefined ? {} : { parent_run_id: who.parentRunId }),
 })
-const identity = (who: Speaker): Partial<SpeakerFields> => (who === nobody ? {} : speakerOf(who))
+function identity(who: Speaker): Partial<SpeakerFields> {
+  if (who === nobody) return {}
+  const { agent_run_id, ...rest } = speakerOf(who)
+  return agent_run_id === '' ? rest : speakerOf(who)
+}
 
 /** The root keys of a raw event as JSON to append: for most of them an `item_id`. */
 function references(event: ResponseEvent): string {

@@ -86,6 +86,12 @@ export function messageText(item: InputItem): string {
   return item.content.map((part) => (isObject(part) && typeof part.text === 'string' ? part.text : '')).join('')
 }
 
+/** Why the model would not answer, in its own words; undefined when it did not refuse. */
+export function refusalOf({ content }: InputItem): string | undefined {
+  const part = Array.isArray(content) ? content.find((one) => isObject(one) && one.type === 'refusal') : undefined
+  return isObject(part) ? String(part.refusal ?? '') : undefined
+}
+
 /** The newest trace id found in a history, so that a conversation keeps one trace over its turns. */
 export function latestTraceId(history: readonly StoredMessage[]): string | undefined {
   for (let index = history.length - 1; index >= 0; index--) {

@@ -9,10 +9,11 @@ import {
   guardrailTripped,
   invalidOutput,
   modelFailed,
+  modelRefused,
   turnLimit,
   unknownTool,
 } from '../errors.ts'
-import { clean, messageText, toModelItem } from '../messages/items.ts'
+import { clean, messageText, refusalOf, toModelItem } from '../messages/items.ts'
 import { isHostedCall, searchNotes } from '../messages/search-notes.ts'
 import type { ToolOutput } from '../tools/output.ts'
 import { orAbort } from '../waits.ts'
@@ -128,7 +129,8 @@ async function guardInput(run: RunState, conversation: Conversation): Promise<st
   own.push(stored(run, who, note('assistant', guidance, 'input_guardrail_message')))
   const content = [{ type: 'output_text', text: guidance, annotations: [] }]
   const raw = { id: 'msg_input_guardrail_guidance', type: 'message', role: 'assistant', status: 'completed', content }
-  const said = { ...itemEvent(nobody, 'message_output_created', 'message_output_item', raw), source: who } as RunEvent
+  const from = ask.depth === 0 ? nobody : { ...who, agentRunId: '' } // no agent has run
+  const said = { ...itemEvent(from, 'message_output_created', 'message_output_item', raw), source: who } as RunEvent
   run.emit([said], guidance.length)
   return guidance
 }
@@ -241,8 +243,13 @@ const knows = (conversation: Conversation, name: string) =>
   conversation.role.sends.has(name) ||
   conversation.role.handoffs.has(name)
 
-const finalOutput = (output: readonly InputItem[], role: Role) =>
-  parseOutput(messageText(output.findLast((item) => item.type === 'message') ?? {}), role)
+function finalOutput(output: readonly InputItem[], role: Role): unknown {
+  const last = output.findLast((item) => item.type === 'message') ?? {}
+  const text = messageText(last)
+  const refusal = text === '' ? refusalOf(last) : undefined
+  if (refusal !== undefined) throw modelRefused(refusal)
+  return parseOutput(text, role)
+}
 
 function parseOutput(output: unknown, { agent }: Role): unknown {
   if (agent.outputType === undefined) return output

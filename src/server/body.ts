@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { clientGone, overloaded, tooLarge, unsupportedBody } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { checkJson, type JsonBounds, JsonRefused } from '../wire/json.ts'
+import { faultOf } from '../wire/json-fault.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { valueError } from '../wire/validation.ts'
 
@@ -25,7 +26,6 @@ export function readBodies(scope: FastifyInstance, limits: Limits): void {
   scope.addHook('preParsing', budget.releaseWhenAnswered)
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', async (request: FastifyRequest, payload: Payload) => {
-    if (!isJson(request.headers)) return [] // refused as a body of the wrong kind, as the original does
     if (Number(request.headers['content-length'] ?? 0) > bodyBytes) throw tooLarge(413, 'body', bodyBytes)
     let bytes = 0
     const body = await collect(payload, (more) => {
@@ -33,8 +33,19 @@ export function readBodies(scope: FastifyInstance, limits: Limits): void {
       if (bytes > bodyBytes) throw tooLarge(413, 'body', bodyBytes)
       budget.take(request, more)
     })
-    return parse(body, bounds)
+    return isJson(request.headers) || body.length === 0 ? parse(body, bounds) : ofAnotherKind(body)
   })
+}
+
+/** How much of a body that is not JSON is shown to its sender. */
+const SHOWN_CHARS = 4_096
+/** Fields whose values no answer repeats. */
+const MAY_HOLD_SECRETS = /user_context|client_config|forwarded|api_key|litellm_keys|default_headers|:\/\//i
+
+/** A text is no object: it is refused like one by whoever wants fields of it, as in the original. */
+function ofAnotherKind(body: Buffer): string {
+  const text = body.toString('utf8')
+  return text.length > SHOWN_CHARS || MAY_HOLD_SECRETS.test(text) ? '[redacted]' : text
 }
 
 /** @throws UNSUPPORTED_BODY for an encoding or charset that is not read */
@@ -107,7 +118,7 @@ async function parse(body: Buffer, bounds: JsonBounds): Promise<unknown> {
     return value
   } catch (error) {
     if (error instanceof JsonRefused) throw new RequestInvalid([valueError(['body'], error.message, null)])
-    throw notJson(Number(/position (\d+)/.exec(String(error))?.[1] ?? body.length), 'The body is not valid JSON')
+    throw notJson(large ? body.length : faultOf(text), 'The body is not valid JSON')
   }
 }
 

@@ -27,7 +27,7 @@ export function createCheck(
     if (!(known instanceof z.ZodType)) return checkStandard(known, value, loc)
     const result = known.safeParse(value)
     if (result.success) return { ok: true, value: result.data }
-    const details = detailsFromZod(result.error.issues, value, loc)
+    const details = detailsFromZod(result.error.issues, input, loc)
     return {
       ok: false,
       details: details.map((detail) => asInteger(detail, typeAt(schema, detail.loc.slice(loc.length)))),
@@ -56,9 +56,10 @@ function fromJsonSchema(schema: JsonSchema): z.ZodType | undefined {
 }
 
 function convert(value: unknown, schema: unknown, root: JsonSchema, depth = 0): unknown {
-  const target = resolveRef(schema, root)
+  const target = withoutNull(schema, root)
   if (!isObject(target) || depth > 64) return value
   if (typeof value === 'string') return convertText(value, target.type)
+  if (typeof value === 'number') return target.type === 'boolean' && (value === 0 || value === 1) ? value === 1 : value
   if (typeof value === 'boolean') return /^(integer|number)$/.test(String(target.type)) ? Number(value) : value
   if (Array.isArray(value))
     return target.items === undefined ? value : value.map((item) => convert(item, target.items, root, depth + 1))
@@ -73,9 +74,10 @@ function convert(value: unknown, schema: unknown, root: JsonSchema, depth = 0): 
 }
 
 function convertText(text: string, type: unknown): unknown {
-  if (type === 'integer' && /^\s*[+-]?\d{1,15}\s*$/.test(text)) return Number(text)
+  if (type === 'integer' && /^\s*[+-]?\d{1,15}(\.0+)?\s*$/.test(text)) return Number(text)
   if (type === 'number' && /^\s*[+-]?\d+(\.\d+)?([eE][+-]?\d+)?\s*$/.test(text)) return Number(text)
-  if (type === 'boolean' && /^(true|false)$/i.test(text)) return text.toLowerCase() === 'true'
+  if (type === 'boolean' && /^(true|t|yes|y|on|1)$/i.test(text)) return true
+  if (type === 'boolean' && /^(false|f|no|n|off|0)$/i.test(text)) return false
   return text
 }
 
@@ -87,22 +89,35 @@ function resolveRef(schema: unknown, root: JsonSchema): unknown {
   return target
 }
 
+/** What a value that may be null has to be otherwise. */
+function withoutNull(schema: unknown, root: JsonSchema): unknown {
+  const target = resolveRef(schema, root)
+  if (!isObject(target)) return target
+  if (Array.isArray(target.type)) {
+    const [type, more] = target.type.filter((one) => one !== 'null')
+    return more === undefined ? { ...target, type } : target
+  }
+  if (!Array.isArray(target.anyOf)) return target
+  const [only, more] = target.anyOf.filter((part) => !isObject(part) || part.type !== 'null')
+  return more === undefined ? resolveRef(only, root) : target
+}
+
 /** The schema's type at a place in the arguments. */
 function typeAt(schema: JsonSchema, path: readonly (string | number)[]): unknown {
   let target: unknown = schema
   for (const part of path) {
-    const place = resolveRef(target, schema)
+    const place = withoutNull(target, schema)
     if (!isObject(place)) return undefined
     target = typeof part === 'number' ? place.items : isObject(place.properties) ? place.properties[part] : undefined
   }
-  const place = resolveRef(target, schema)
+  const place = withoutNull(target, schema)
   return isObject(place) ? place.type : undefined
 }
 
 /** zod reports a wrong integer as a wrong number; the wire has codes of its own for integers. */
 function asInteger(detail: ValidationDetail, type: unknown): ValidationDetail {
   if (type !== 'integer') return detail
-  if (typeof detail.input === 'number' && !Number.isInteger(detail.input))
+  if (detail.type.endsWith('_type') && typeof detail.input === 'number' && !Number.isInteger(detail.input))
     return {
       ...detail,
       type: 'int_from_float',

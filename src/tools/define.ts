@@ -67,15 +67,19 @@ export const resultSchemaOf = (returns: z.ZodType | JsonSchema | undefined): Jso
   returns instanceof z.ZodType ? toJsonSchema(returns) : returns
 
 function toJsonSchema(schema: z.ZodType): JsonSchema {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input', override: unionsAsAnyOf }) as JsonSchema
+  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input', override }) as JsonSchema
   return json
 }
 
-/** OpenAI's API knows no `oneOf`; with a discriminator `anyOf` says the same. */
-function unionsAsAnyOf({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: JsonSchema }): void {
-  if (!('discriminator' in zodSchema._zod.def) || jsonSchema.oneOf === undefined) return
-  jsonSchema.anyOf = jsonSchema.oneOf
-  delete jsonSchema.oneOf
+function override({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: JsonSchema }): void {
+  // OpenAI's API knows no `oneOf`; with a discriminator `anyOf` says the same.
+  if ('discriminator' in zodSchema._zod.def && jsonSchema.oneOf !== undefined) {
+    jsonSchema.anyOf = jsonSchema.oneOf
+    delete jsonSchema.oneOf
+  }
+  // What every number of JavaScript keeps is no rule of a tool's.
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
 }
 
 /**

@@ -77,7 +77,6 @@ const input = z.object({
   protocolVersion: optional.describe('Clients of protocol 1.0 and later name it.'),
   messages: z
     .array(aguiMessage)
-    .nullish()
     .describe('The conversation; its last message is what is answered. Without any, the last of chat_history is.'),
   state: z.unknown().optional(),
   tools: z.array(z.unknown()).nullish(),

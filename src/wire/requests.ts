@@ -143,10 +143,13 @@ export function readFields(
   { historyItems }: { historyItems: number },
 ): { fields: RequestFields; details: ValidationDetail[] } {
   checkCounts(object, historyItems)
-  const details = [...checkHistory(object.chat_history), ...checkFiles(object)]
   const parsed = fields.safeParse(object)
-  if (!parsed.success) details.push(...detailsFromZod(parsed.error.issues, object, ['body']))
-  else details.push(...checkMeaning(parsed.data, agents))
+  const details = [
+    ...checkHistory(object.chat_history),
+    ...checkRecipient(object.recipient_agent, agents),
+    ...checkFiles(object),
+    ...(parsed.success ? checkMeaning(parsed.data) : detailsFromZod(parsed.error.issues, object, ['body'])),
+  ].sort((a, b) => orderOf(a) - orderOf(b))
   return {
     fields: {
       ...(parsed.data as z.infer<typeof fields>),
@@ -156,6 +159,25 @@ export function readFields(
     },
     details,
   }
+}
+
+/** As the original tells of wrong fields: in the order of its model. */
+const ORDER = [
+  'chat_history',
+  'recipient_agent',
+  'file_ids',
+  'file_urls',
+  'additional_instructions',
+  'user_context',
+  'generate_chat_name',
+  'client_config',
+]
+const orderOf = ({ loc }: ValidationDetail) => ORDER.indexOf(String(loc[1]))
+
+function checkRecipient(recipient: unknown, agents: readonly string[]): ValidationDetail[] {
+  if (typeof recipient !== 'string' || agents.includes(recipient)) return []
+  const names = agents.map((name) => `'${name}'`).join(', ')
+  return [valueError(['body', 'recipient_agent'], `Invalid agent name. Available agents: [${names}]`, recipient)]
 }
 
 /** What /get_logs is asked for; `place` is where it stood. @throws RequestInvalid */
@@ -176,7 +198,7 @@ export function parseCancelRequest(body: unknown): CancelRequest {
 export function asObject(body: unknown): JsonObject {
   if (isObject(body)) return body
   if (body === undefined) throw new RequestInvalid([missing(['body'], null)])
-  throw new RequestInvalid([noObject(['body'], Array.isArray(body) ? [] : body)])
+  throw new RequestInvalid([noObject(['body'], Array.isArray(body) ? body.map(withoutSecrets) : body)])
 }
 
 /** Entries of the small lists and maps of a request; what is larger is refused before each entry is looked at. */
@@ -232,8 +254,11 @@ function checkHistory(history: unknown): ValidationDetail[] {
   const loc = ['body', 'chat_history']
   if (history === undefined || history === null) return []
   if (!Array.isArray(history)) return [{ type: 'list_type', loc, msg: 'Input should be a valid list', input: history }]
+  const wrong: ValidationDetail[] = []
+  for (const [index, item] of history.entries())
+    if (!isObject(item) && wrong.length < MAX_DETAILS) wrong.push(notAnObject([...loc, index], item))
+  if (wrong.length > 0) return wrong
   for (const [index, item] of history.entries()) {
-    if (!isObject(item)) return [notAnObject([...loc, index], item)]
     if (item.role === 'tool' || 'tool_calls' in item || 'tool_call_id' in item)
       return [
         valueError(
@@ -246,7 +271,6 @@ function checkHistory(history: unknown): ValidationDetail[] {
   return []
 }
 
-/** Of many wrong entries the first is told. */
 function checkFiles({ file_ids: ids, file_urls: urls }: JsonObject): ValidationDetail[] {
   const details: ValidationDetail[] = []
   const check = (loc: (string | number)[], input: unknown, right: boolean, type: string, noun: string) => {
@@ -254,13 +278,12 @@ function checkFiles({ file_ids: ids, file_urls: urls }: JsonObject): ValidationD
     return right
   }
   if (ids != null && check(['file_ids'], ids, Array.isArray(ids), 'list_type', 'list')) {
-    const wrong = (ids as unknown[]).findIndex((id) => typeof id !== 'string')
-    check(['file_ids', wrong], (ids as unknown[])[wrong], wrong === -1, 'string_type', 'string')
+    for (const [index, id] of (ids as unknown[]).entries())
+      check(['file_ids', index], id, typeof id === 'string', 'string_type', 'string')
   }
   if (urls != null && check(['file_urls'], urls, isObject(urls), 'dict_type', 'dictionary')) {
-    const named = urls as JsonObject
-    const wrong = Object.keys(named).find((name) => typeof named[name] !== 'string')
-    if (wrong !== undefined) check(['file_urls', wrong], named[wrong], false, 'string_type', 'string')
+    for (const [name, url] of Object.entries(urls as JsonObject))
+      check(['file_urls', name], url, typeof url === 'string', 'string_type', 'string')
   }
   return details
 }
@@ -272,13 +295,8 @@ const notAnObject = (loc: (string | number)[], input: unknown): ValidationDetail
   input,
 })
 
-function checkMeaning(request: z.infer<typeof fields>, agents: readonly string[]): ValidationDetail[] {
+function checkMeaning({ client_config: config }: z.infer<typeof fields>): ValidationDetail[] {
   const details: ValidationDetail[] = []
-  const { recipient_agent: recipient, client_config: config } = request
-  if (typeof recipient === 'string' && !agents.includes(recipient)) {
-    const names = agents.map((name) => `'${name}'`).join(', ')
-    details.push(valueError(['body', 'recipient_agent'], `Invalid agent name. Available agents: [${names}]`, recipient))
-  }
   if (typeof config?.base_url === 'string' && !isGatewayUrl(config.base_url))
     details.push(
       valueError(

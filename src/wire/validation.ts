@@ -182,18 +182,11 @@ function wrongUnion(
 
 function wrongType(expected: string, loc: Loc, value: unknown): ValidationDetail {
   const [code, noun] = TYPES[expected] ?? ['value_error', expected]
-  if (code === 'bool_type' && typeof value === 'number')
-    return {
-      type: 'bool_parsing',
-      loc: [...loc],
-      msg: `Input should be ${noun}, unable to interpret input`,
-      input: value,
-    }
-  const parsed = typeof value === 'string' ? PARSED[code] : undefined
-  const suffix =
-    parsed === undefined
-      ? ''
-      : `, unable to parse string as ${code === 'int_type' ? 'an integer' : code === 'float_type' ? 'a number' : 'a boolean'}`
+  const parsed =
+    typeof value === 'string' || (code === 'bool_type' && Number.isInteger(value)) ? PARSED[code] : undefined
+  const unable =
+    code === 'bool_type' ? 'interpret input' : `parse string as ${code === 'int_type' ? 'an integer' : 'a number'}`
+  const suffix = parsed === undefined ? '' : `, unable to ${unable}`
   return { type: parsed ?? code, loc: [...loc], msg: `Input should be ${noun}${suffix}`, input: value }
 }
 

@@ -23,12 +23,9 @@ export function registerTools(app: FastifyInstance, { tools, redact, requestLog,
         return sendJson(reply, 200, { response: (await tool.run(checked.value, context)) ?? null })
       } catch (error) {
         if (error instanceof RequestInvalid) throw error
-        requestLog?.writer(request.headers[LOG_HEADER])?.(
-          'ERROR',
-          `Tool ${tool.name} failed: ${errorText(error)}`,
-          'tool',
-        )
         if (tool.origin === 'class') return sendJson(reply, 500, { Error: redact(errorText(error)) })
+        const write = requestLog?.writer(request.headers[LOG_HEADER])
+        write?.('ERROR', `Tool ${tool.name} failed: ${errorText(error)}`, 'tool')
         return sendJson(reply, 200, { response: redact(toolFailure(tool.name, error)) })
       }
     })
