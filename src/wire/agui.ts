@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import { isObject, type JsonObject } from './json.ts'
 import {
@@ -10,7 +11,7 @@ import {
   readFields,
   redactSecrets,
 } from './requests.ts'
-import { detailsFromZod, type ValidationDetail } from './validation.ts'
+import { detailsFromZod, MAX_DETAILS, shownTag, type ValidationDetail } from './validation.ts'
 
 /** The protocol of AG-UI that is spoken here (https://docs.ag-ui.com); docs/ag-ui.md says how. */
 export const AGUI_VERSION = '1.0'
@@ -121,21 +122,20 @@ const OWN = Object.keys(own.shape)
  * requests may stand in the body or in `forwardedProps`, and the body wins.
  * @throws RequestInvalid
  */
-export function parseAguiRequest(body: unknown, limits: { historyItems: number }): AguiRequest {
+export async function parseAguiRequest(body: unknown, limits: { historyItems: number }): Promise<AguiRequest> {
   const given = canonical(asObject(body))
   checkCount(given.messages, ['messages'], limits.historyItems)
   const props = isObject(given.forwardedProps) ? given.forwardedProps : {}
   const extras: JsonObject = {}
   for (const name of [...EXTRAS, ...OWN]) extras[name] = given[name] ?? props[name]
-  const parsed = input.safeParse(given)
+  const parsed = await parseInput(given)
   const switches = own.safeParse(extras)
   const { fields, details } = readFields(extras, [], limits)
   if (!switches.success) details.push(...detailsFromZod(switches.error.issues, extras, ['body']))
   const problems = details.map((detail) => inPlace(redactSecrets(detail), given))
-  if (!parsed.success)
-    problems.unshift(
-      ...detailsFromZod(parsed.error.issues, given, ['body']).map((detail) => tagged(redactSecrets(detail), given)),
-    )
+  problems.unshift(
+    ...detailsFromZod(parsed.issues, given, ['body']).map((detail) => tagged(redactSecrets(detail), given)),
+  )
   if (problems.length > 0) throw new RequestInvalid(problems)
   const { threadId, runId, parentRunId, protocolVersion, messages } = parsed.data as z.infer<typeof input>
   const { raw_events, subagent_events } = switches.data as z.infer<typeof own>
@@ -144,11 +144,32 @@ export function parseAguiRequest(body: unknown, limits: { historyItems: number }
     runId,
     parentRunId: parentRunId ?? undefined,
     modern: Number.parseInt(protocolVersion ?? '0', 10) >= 1,
-    messages: messages ?? [],
+    messages,
     fields,
     rawEvents: raw_events === true,
     subagentEvents: subagent_events !== false,
   }
+}
+
+/** Messages that are checked at once. */
+const STEP = 500
+
+/** A long conversation is looked at in steps, with a turn for others in between. */
+async function parseInput(given: JsonObject): Promise<{ data: unknown; issues: z.core.$ZodIssue[] }> {
+  const { messages } = given
+  const long = Array.isArray(messages) && messages.length > STEP
+  const parsed = input.safeParse(long ? { ...given, messages: [] } : given)
+  const issues = parsed.success ? [] : [...parsed.error.issues]
+  if (!long) return { data: parsed.data, issues }
+  const checked: AguiMessage[] = []
+  for (let from = 0; from < messages.length && issues.length < MAX_DETAILS; from += STEP) {
+    await setImmediate()
+    const step = z.array(aguiMessage).safeParse(messages.slice(from, from + STEP))
+    checked.push(...(step.data ?? []))
+    for (const { path, ...issue } of step.error?.issues ?? [])
+      issues.push({ ...issue, path: ['messages', from + Number(path[0]), ...path.slice(1)] } as z.core.$ZodIssue)
+  }
+  return { data: { ...parsed.data, messages: checked }, issues }
 }
 
 const extras = Object.entries(agencyRequestSchema.shape).filter(([name]) => EXTRAS.some((extra) => extra === name))
@@ -163,7 +184,7 @@ function tagged(detail: ValidationDetail, given: JsonObject): ValidationDetail {
   const message: unknown =
     field === 'messages' && rest.length > 0 ? (given.messages as unknown[])[Number(index)] : undefined
   if (!isObject(message)) return detail
-  return { ...detail, loc: [body as string, 'messages', index as number, String(message.role), ...rest] }
+  return { ...detail, loc: [body as string, 'messages', index as number, shownTag(message.role), ...rest] }
 }
 
 /** A detail about a field that stood in `forwardedProps` names that place. */

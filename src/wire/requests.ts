@@ -183,14 +183,14 @@ function checkRecipient(recipient: unknown, agents: readonly string[]): Validati
 /** What /get_logs is asked for; `place` is where it stood. @throws RequestInvalid */
 export function parseLogRequest(given: unknown, place: string): { log_id: string } {
   const parsed = logRequest.safeParse(asObject(given))
-  if (!parsed.success) throw new RequestInvalid(detailsFromZod(parsed.error.issues, given, [place]))
+  if (!parsed.success) throw new RequestInvalid(detailsFromZod(parsed.error.issues, given, [place]).map(redactSecrets))
   return parsed.data
 }
 
 /** The body of cancel_response_stream. @throws RequestInvalid */
 export function parseCancelRequest(body: unknown): CancelRequest {
   const parsed = cancel.safeParse(asObject(body))
-  if (!parsed.success) throw new RequestInvalid(detailsFromZod(parsed.error.issues, body, ['body']))
+  if (!parsed.success) throw new RequestInvalid(detailsFromZod(parsed.error.issues, body, ['body']).map(redactSecrets))
   return parsed.data
 }
 
@@ -337,6 +337,7 @@ function isGatewayUrl(value: string): boolean {
   const url = URL.parse(value)
   return (
     value.length <= MAX_ADDRESS_CHARS &&
+    !/[\s?#\\]/.test(value) && // the API's path is put behind it
     url !== null &&
     /^https?:$/.test(url.protocol) &&
     url.hostname !== '' &&
@@ -359,21 +360,40 @@ export function secretsOf(config: ClientConfig | null | undefined): string[] {
 }
 
 /** Secrets of a request are not echoed in its 422 (docs/wire.md, "Errors"). */
-export function redactSecrets(detail: ValidationDetail): ValidationDetail {
+export function redactSecrets(given: ValidationDetail): ValidationDetail {
+  const detail = shorten(given)
   const [, field, inner] = detail.loc
   if (detail.loc.at(-1) === '[key]') return detail // a name, which stands in the location too
-  const open = inner === 'model' || inner === 'base_url'
-  const secret = field === 'user_context' || (field === 'client_config' && !open)
-  return { ...detail, input: secret ? '[redacted]' : withoutSecrets(detail.input) }
+  if (inner === 'base_url' && field === 'client_config') return { ...detail, input: shownAddress(detail.input) }
+  const secret = field === 'user_context' || (field === 'client_config' && inner !== 'model')
+  return { ...detail, input: secret ? MASK : withoutSecrets(detail.input) }
 }
 
+const MASK = '[redacted]'
+const SECRET_NAMES = /^user_?context$|(keys?|token|secret|password|authorization|headers?|cookies?)$/i
+const CONFIG_NAMES = /^client_?config$/i
+
+/** A copy in which nothing stands any more that a name says is secret, at any depth. */
 function withoutSecrets(input: unknown): unknown {
-  if (typeof input === 'string') return input.replace(/^([a-z]*:?\/\/)[^/]*@/i, '$1[redacted]@') // a key in an address
+  if (Array.isArray(input)) return input.map(withoutSecrets)
   if (!isObject(input)) return input
-  const copy: JsonObject = { ...input }
-  for (const key of ['user_context', 'api_key', 'litellm_keys', 'default_headers'])
-    if (copy[key] != null) copy[key] = '[redacted]'
-  for (const key of ['base_url', 'client_config', 'forwardedProps', 'forwarded_props'])
-    if (copy[key] != null) copy[key] = withoutSecrets(copy[key])
-  return copy
+  return Object.fromEntries(
+    Object.entries(input).map(([name, value]) => {
+      if (value == null) return [name, value]
+      if (SECRET_NAMES.test(name)) return [name, MASK]
+      return [name, CONFIG_NAMES.test(name) ? shownConfig(value) : withoutSecrets(value)]
+    }),
+  )
 }
+
+/** Of a `client_config` the model is shown, and an address that holds nothing but an address. */
+function shownConfig(config: unknown): unknown {
+  if (!isObject(config)) return MASK
+  const shown = (name: string, value: unknown) =>
+    name === 'model' ? value : name === 'base_url' ? shownAddress(value) : MASK
+  return Object.fromEntries(
+    Object.entries(config).map(([name, value]) => [name, value == null ? value : shown(name, value)]),
+  )
+}
+
+const shownAddress = (value: unknown): unknown => (typeof value === 'string' && /[@?#\\\s]/.test(value) ? MASK : value)

@@ -45,6 +45,10 @@ export function shorten(detail: ValidationDetail): ValidationDetail {
   return { ...detail, loc, input: large ? '[too large to repeat]' : detail.input }
 }
 
+/** A discriminator's value as far as it can be named. */
+export const shownTag = (tag: unknown): string =>
+  typeof tag === 'object' ? 'object' : String(tag).slice(0, MAX_LOC_CHARS)
+
 /** What is left of `budget` after the value's characters; it stops looking when nothing is. */
 function weigh(value: unknown, budget: number): number {
   if (typeof value === 'string') return budget - value.length
@@ -175,8 +179,9 @@ function wrongUnion(
   }
   const options = (issue as { options?: readonly unknown[] }).options ?? []
   const expected_tags = options.map((option) => `'${String(option)}'`).join(', ')
-  const msg = `Input tag '${String(tag)}' found using ${by} does not match any of the expected tags: ${expected_tags}`
-  const ctx = { discriminator: by, tag: String(tag), expected_tags }
+  const shown = shownTag(tag)
+  const msg = `Input tag '${shown}' found using ${by} does not match any of the expected tags: ${expected_tags}`
+  const ctx = { discriminator: by, tag: shown, expected_tags }
   return [{ type: 'union_tag_invalid', loc, msg, input: object, ctx }]
 }
 
