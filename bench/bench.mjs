@@ -29,9 +29,8 @@ const { values: options } = parseArgs({
 })
 const wanted = options.scenarios.split(',')
 const rounds = Number(options.rounds)
-const chosen = known.filter(
-  (server) => options.servers === undefined || options.servers.split(',').includes(server.name),
-)
+const named = options.servers?.split(',')
+const chosen = known.filter(({ name, onRequest }) => named?.includes(name) ?? !onRequest)
 const log = (...words) => console.error(`[${(performance.now() / 1000).toFixed(0)} s]`, ...words)
 
 const mockServer = {

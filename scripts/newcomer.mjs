@@ -19,10 +19,18 @@ const { values: options } = parseArgs({
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'newcomer-'))
 const running = new Set()
+function signal(child, name) {
+  try {
+    process.kill(-child.pid, name)
+  } catch {
+    // already gone
+  }
+}
 process.on('exit', () => {
-  for (const { pid } of running) process.kill(-pid, 'SIGKILL')
+  for (const child of running) signal(child, 'SIGKILL')
   rmSync(folder, { recursive: true, force: true })
 })
+for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => process.exit(1))
 
 /** A newcomer's shell knows nothing of this checkout: neither its programs nor what npm says to its scripts. */
 const env = Object.fromEntries(
@@ -75,7 +83,7 @@ async function start(cwd, agency) {
   }
   const took = seconds(began)
   const stop = async () => {
-    process.kill(-child.pid, 'SIGINT')
+    signal(child, 'SIGINT')
     await ended
   }
   return { url, took, stop }

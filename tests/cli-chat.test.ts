@@ -64,16 +64,19 @@ test('chat serves a file for itself, chooses among agencies, and asks for a toke
   })
   const { url } = await startServer({ agencies: { one: agency, two: agency }, appTokenEnv: 'CHAT_TOKEN' })
   const two = (env: Record<string, string>) => runCli(['chat', url, '--agency', 'two'], { input: 'Hello\n', env })
-  const [own, many, stranger, known, nobody] = await Promise.all([
+  const [own, many, stranger, liar, known, nobody] = await Promise.all([
     runCli(['chat', STARTER], { input: 'What is 17 plus 25?\n' }),
     runCli(['chat', url]),
     two({}),
+    two({ APP_TOKEN: 'wrong' }),
     two({ APP_TOKEN: 'chat-secret' }),
     runCli(['chat', 'http://127.0.0.1:1']),
   ])
   expect(own).toMatchObject({ code: 0, out: expect.stringContaining('17 + 25 = 42') })
   expect(many).toMatchObject({ code: 1, err: expect.stringContaining('one, two. Choose one with --agency') })
   expect(stranger).toMatchObject({ code: 1, err: expect.stringMatching(/wants a token.*APP_TOKEN/) })
+  expect(liar).toMatchObject({ code: 1, err: expect.stringMatching(/refuses the token in APP_TOKEN/) })
+  expect(liar.err).not.toContain('Set APP_TOKEN')
   expect(known).toMatchObject({ code: 0, out: expect.stringContaining('You wrote: "Hello"') })
   expect(nobody).toMatchObject({ code: 1, err: expect.stringMatching(/127\.0\.0\.1:1: .*agency-swarm-js serve/) })
 })

@@ -39,16 +39,20 @@ test('the help fits a screen, is plain in a pipe, and wrong words end with 2 and
     expect(out.split('\n').length).toBeLessThanOrEqual(24)
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
   }
-  const [version, name, option, many] = await Promise.all([
+  const [version, name, option, many, port, devPort] = await Promise.all([
     run('--version'),
     run('sevre'),
     run('serve', '--prot', '1'),
     run('graph', 'a', 'b'),
+    run('serve', STARTER, '--port', 'abc'),
+    run('dev', STARTER, '--port', '65536'),
   ])
   expect(version).toMatchObject({ code: 0, out: `${VERSION}\n`, err: '' })
   expect(name).toMatchObject({ code: 2, out: '', err: expect.stringContaining('Did you mean "serve"?') })
   expect(option).toMatchObject({ code: 2, err: expect.stringMatching(/'--prot'.*serve --help/) })
   expect(many).toMatchObject({ code: 2, err: expect.stringContaining('one argument too many') })
+  expect(port).toMatchObject({ code: 2, err: expect.stringMatching(/--port has to be .*, not "abc"\..*serve --help/) })
+  expect(devPort).toMatchObject({ code: 2, err: expect.stringMatching(/not "65536"\..*dev --help/) })
   const [coloured, plain] = await Promise.all([
     runCli(['nope'], { env: { FORCE_COLOR: '1' } }),
     runCli(['nope'], { env: { NO_COLOR: '1' } }),
@@ -78,6 +82,9 @@ test('a new project answers over HTTP with one command, passes its own test, and
   for (const file of files) expect(existsSync(join(shop, file)), file).toBe(true)
   const manifest = JSON.parse(readFileSync(join(shop, 'package.json'), 'utf8'))
   expect(manifest.dependencies['agency-swarm-js']).toBe(VERSION)
+  expect(readFileSync(join(shop, 'README.md'), 'utf8')).toMatch(
+    /^cp \.env\.example \.env\n.*--env-file \.env my-shop$/m,
+  )
   installInto(shop)
   const server = start('npm', ['start'], { cwd: shop, env: { PORT: '0' } })
   const url = await addressOf(server)
@@ -132,7 +139,7 @@ test('what cannot be served is one sentence with the way out; DEBUG shows the st
   }
   const broken = 'export const a = 1\n\nthrow new Error("of mine")\n'
   const factory = "export const agencies = { shop: () => { throw new Error('no stock') } }"
-  const [, , , , plain, traced, folder, file] = await Promise.all([
+  const [, , , , plain, traced, folder, file, port] = await Promise.all([
     fails(factory, /The agency "shop" could not be made\. \(no stock\)/),
     fails('export const nothing = 1', /agency\.ts exports nothing to serve.*node agency\.ts/),
     fails('import "no-such-package"', /needs the package no-such-package.*npm install/),
@@ -141,11 +148,13 @@ test('what cannot be served is one sentence with the way out; DEBUG shows the st
     fails(broken, /of mine/, { DEBUG: '1' }),
     runCli(['serve'], { cwd: emptyFolder() }),
     runCli(['serve', 'no.ts']),
+    runCli(['serve', STARTER], { env: { PORT: 'abc' } }),
   ])
   expect(plain.trim().split('\n')).toHaveLength(1)
   expect(traced).toMatch(/caused by Error: of mine\n\s+at /)
   expect(folder).toMatchObject({ code: 1, err: expect.stringContaining('agency-swarm-js init') })
   expect(file).toMatchObject({ code: 1, err: 'error: There is no file no.ts.\n' })
+  expect(port).toMatchObject({ code: 1, err: expect.stringMatching(/^error: PORT .* has to be .*, not "abc"\.\n$/) })
 })
 
 test('dev starts again when a source changes, and survives one that is broken', async () => {
@@ -225,7 +234,7 @@ test('doctor names what is wrong and the way out, never a key, and asks the mode
   const text = await runCli(['doctor'], { cwd: emptyFolder(), env: { PORT: 'x' } })
   expect(text.code).toBe(1)
   expect(text.out).toMatch(/^warning {2}Agency: there is no agency\.ts here\n {9}Name your file/m)
-  expect(text.out).toMatch(/^ERROR {4}Port NaN: is no port\n {9}Set PORT/m)
+  expect(text.out).toMatch(/^ERROR {4}Port x: is no port\n {9}Set PORT/m)
 })
 
 test('openapi prints a valid document of a file or a server, without a key', async () => {
@@ -242,6 +251,10 @@ test('openapi prints a valid document of a file or a server, without a key', asy
     code: 0,
     out: '',
     err: 'Wrote api.json.\n',
+  })
+  expect(await runCli(['openapi', url, '-o', 'no/api.json'], { cwd })).toMatchObject({
+    code: 1,
+    err: 'error: no/api.json cannot be written: its folder does not exist. Make it first, or name another file.\n',
   })
   expect(JSON.parse(readFileSync(join(cwd, 'api.json'), 'utf8')).paths).toHaveProperty(['/starter/get_metadata'])
 })

@@ -242,7 +242,7 @@ test('an aborted signal and a reader that leaves stop the run at the model', asy
 
 test('a failed run rejects with what it left, and its messages stay in the conversation', async () => {
   promise('D6')
-  await useUpstream((_body, index) => (index === 1 ? { text: 'Fine' } : { status: 400, message: 'no' }))
+  await useUpstream((_body, index) => (index === 2 ? { text: 'Fine' } : { status: 400, message: 'no' }))
   const { url } = await startServer({ agencies: { solo: solo() }, exposeErrors: true })
   const conversation = createClient({ baseUrl: url }).agency('solo').conversation()
   const stream = conversation.stream('Hello')
@@ -250,6 +250,10 @@ test('a failed run rejects with what it left, and its messages stay in the conve
   expect(error).toMatchObject({ kind: 'failed', result: { cancelled: false, new_messages: [{ content: 'Hello' }] } })
   expect(error.message).toContain('no')
   expect(conversation.busy).toBe(false)
+  expect(await refusalOf(collect(createClient({ baseUrl: url }).agency('solo').stream('Hello').text()))).toMatchObject({
+    kind: 'failed',
+    message: error.message,
+  })
   await conversation.getResponse('Again')
   expect(conversation.messages.map((message) => message.role)).toEqual(['user', 'user', 'assistant'])
   expect(await refusalOf(conversation.getResponse('Third'))).toMatchObject({ kind: 'failed', status: 500 })

@@ -21,3 +21,18 @@ test('the demo model takes the guidance of an output guardrail into its next try
   expect(finalOutput).toMatch(/^\[demo model\] I was told .* and try again\. I have taken over\./)
   expect(newMessages.at(-1)?.agent).toBe('Billing')
 })
+
+test('the demo model names the files and pictures that stand in a message', async () => {
+  const agent = new Agent({ name: 'Solo', model: 'demo' })
+  const { finalOutput } = await agent.getResponse([
+    {
+      role: 'user',
+      content: [
+        { type: 'input_text', text: 'Look' },
+        { type: 'input_file', filename: 'notes.txt', file_data: 'data:text/plain;base64,aGk=' },
+        { type: 'input_image', image_url: 'data:image/png;base64,aGk=' },
+      ],
+    },
+  ])
+  expect(finalOutput).toContain('With it came notes.txt, a picture; I cannot read files.')
+})

@@ -46,6 +46,12 @@ test('every link of the documents leads to a file, and to a heading in it', () =
   expect(documents.flatMap((name) => dead(name).map((link) => `${name}: ${link}`))).toEqual([])
 })
 
+test('every picture is shown on a page', () => {
+  const shown = documents.map((name) => readFileSync(join(ROOT, name), 'utf8')).join('\n')
+  const pictures = ['docs/pictures', 'docs/images'].flatMap((folder) => readdirSync(join(ROOT, folder)))
+  expect(pictures.filter((name) => !shown.includes(`/${name})`))).toEqual([])
+})
+
 test('every page is in the index', () => {
   const index = readFileSync(join(ROOT, 'docs/index.md'), 'utf8')
   const pages = documents.filter((name) => name.startsWith('docs/') && name !== 'docs/index.md')

@@ -22,4 +22,6 @@ const createAgency = ({ loadThreads, saveThreads }) =>
     }),
     { name: 'bench', loadThreads, saveThreads },
   )
-await serve({ agencies: { bench: createAgency }, tools: [echoTool], host: '127.0.0.1', port: Number(process.env.PORT) })
+const { PORT, WATCHED_BY } = process.env
+const watched = WATCHED_BY === undefined ? {} : (await import('./watch.mjs')).watchedBy(WATCHED_BY)
+await serve({ agencies: { bench: createAgency }, tools: [echoTool], host: '127.0.0.1', port: Number(PORT), ...watched })

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import type { AgencyMetadata, ClientError, Conversation, RunStream } from '../client/index.ts'
 import { createTurnView, summaryLine, type Writing } from './chat-view.ts'
 import { defineCommand } from './command.ts'
-import { CommandError, sentenceOf } from './errors.ts'
+import { CommandError, cannotWrite, sentenceOf } from './errors.ts'
 import { loadEnv } from './project.ts'
 import { agencyOf, asking, openTarget, type Target } from './target.ts'
 import { harmless, type Terminal } from './terminal.ts'
@@ -226,7 +226,7 @@ class Chat {
     const { messages } = this.#conversation
     const replaced = existsSync(file) ? ' (replaced)' : ''
     await writeFile(file, `${JSON.stringify(this.#conversation, null, 2)}\n`).catch((cause: unknown) => {
-      throw new CommandError(`${file} cannot be written.`, { cause })
+      throw cannotWrite(file, cause)
     })
     this.#terminal.note(`Saved ${messages.length} messages to ${file}${replaced}.`)
   }

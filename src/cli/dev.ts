@@ -4,7 +4,7 @@ import { relative } from 'node:path'
 import { defineCommand } from './command.ts'
 import { noProject } from './errors.ts'
 import { findProject, PROJECT_FILES } from './project.ts'
-import { ADDRESS } from './serve.ts'
+import { ADDRESS, portFrom } from './serve.ts'
 import { watchSources } from './watch.ts'
 
 export const command = defineCommand({
@@ -14,6 +14,7 @@ export const command = defineCommand({
 .js, .md) or .env in this folder changes.`,
   options: ADDRESS,
   async run({ values, positionals: [named] }, terminal) {
+    portFrom(values.port, 'dev')
     const file = findProject(named)
     if (file === undefined) throw noProject(PROJECT_FILES)
     const address = Object.entries(values).flatMap(([key, value]) => [`--${key}`, String(value)])

@@ -6,6 +6,7 @@ import { defineCommand } from './command.ts'
 import { sentenceOf } from './errors.ts'
 import { isNodeFit, MANIFEST, OLDEST_NODE } from './manifest.ts'
 import { findProject, loadEnv, loadProject } from './project.ts'
+import { isPort } from './serve.ts'
 import type { Terminal } from './terminal.ts'
 
 /** One thing that was looked at. `fix` is the way out of a `warning` or `error`. */
@@ -112,14 +113,13 @@ async function checkProject(named: string | undefined): Promise<Finding> {
 }
 
 async function checkPort(): Promise<Finding> {
-  const port = Number(process.env.PORT || 8000)
+  const port = process.env.PORT || '8000'
   const name = `Port ${port}`
-  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535))
-    return { name, status: 'error', text: 'is no port', fix: 'Set PORT to a number from 0 to 65535.' }
+  if (!isPort(port)) return { name, status: 'error', text: 'is no port', fix: 'Set PORT to a number from 0 to 65535.' }
   const probe = createServer()
   const problem = await new Promise<NodeJS.ErrnoException | undefined>((settle) => {
     probe.once('error', settle)
-    probe.listen({ port, host: process.env.HOST || '127.0.0.1' }, () => settle(undefined))
+    probe.listen({ port: Number(port), host: process.env.HOST || '127.0.0.1' }, () => settle(undefined))
   })
   if (problem === undefined) {
     probe.close()

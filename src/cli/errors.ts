@@ -18,6 +18,12 @@ export const unknownCommand = (name: string, nearest: string | undefined) =>
 export const wrongArguments = (reason: string, command: string) =>
   usage(`${reason} See: agency-swarm-js ${command} --help`)
 
+const PORTS = 'a whole number from 0 to 65535'
+export const wrongPort = (typed: string, command: string) =>
+  wrongArguments(`--port has to be ${PORTS}, not "${typed}".`, command)
+export const wrongPortVariable = (value: string) =>
+  new CommandError(`PORT in the environment or in .env has to be ${PORTS}, not "${value}".`)
+
 export const nodeTooOld = (version: string, wanted: string) =>
   new CommandError(`Node ${version} is too old for agency-swarm-js. Install Node ${wanted} or newer.`)
 
@@ -44,6 +50,16 @@ export const cannotWatch = (folder: string, cause: unknown) =>
     { cause },
   )
 
+// ---- files
+export const cannotWrite = (file: string, cause: unknown) =>
+  new CommandError(
+    isMissing(cause)
+      ? `${file} cannot be written: its folder does not exist. Make it first, or name another file.`
+      : `${file} cannot be written (${textOf(cause)}).`,
+    { cause },
+  )
+const isMissing = (error: unknown) => (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
+
 // ---- init
 export const filesExist = (files: readonly string[], folder: string) =>
   new CommandError(
@@ -63,6 +79,11 @@ export const cannotReach = (name: string, cause: Error) =>
   new CommandError(`${name}: ${cause.message} "agency-swarm-js serve" starts a server.`, { cause })
 export const needsToken = (name: string, cause: Error) =>
   new CommandError(`${name} wants a token (${cause.message}). Set APP_TOKEN in the environment or in .env.`, { cause })
+export const refusesToken = (name: string, cause: Error) =>
+  new CommandError(
+    `${name} refuses the token in APP_TOKEN (${cause.message}). Set it to the server's token, in the environment or in .env; the environment wins.`,
+    { cause },
+  )
 
 /** What a person is told of an error: an error of the library hides its cause from callers, but not from whoever starts it. */
 export function sentenceOf(error: unknown): string {

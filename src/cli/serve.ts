@@ -1,10 +1,22 @@
 import { defineCommand } from './command.ts'
+import { wrongPort, wrongPortVariable } from './errors.ts'
 import { loadEnv, loadProject } from './project.ts'
 
 export const ADDRESS = {
   host: { type: 'string', value: 'address', about: 'Default HOST, or 127.0.0.1; 0.0.0.0 is everywhere' },
   port: { type: 'string', short: 'p', value: 'number', about: 'Default PORT, or 8000; 0 picks a free one' },
 } as const
+
+/** The port that was typed, or that of PORT; undefined without either. @throws CommandError for what is no port */
+export function portFrom(typed: string | undefined, command: string): number | undefined {
+  const { PORT } = process.env
+  if (typed !== undefined && !isPort(typed)) throw wrongPort(typed, command)
+  if (typed !== undefined) return Number(typed)
+  if (PORT && !isPort(PORT)) throw wrongPortVariable(PORT)
+  return PORT ? Number(PORT) : undefined
+}
+
+export const isPort = (text: string) => /^\d+$/.test(text) && Number(text) <= 65_535
 
 export const command = defineCommand({
   takes: '[file]',
@@ -15,14 +27,14 @@ bring a bearer token.`,
   options: { ...ADDRESS, playground: { type: 'boolean', about: 'A page at / to try the agencies' } },
   async run({ values, positionals: [file] }, terminal) {
     loadEnv()
+    const port = portFrom(values.port, 'serve')
     const { options, library } = await terminal.during('Loading', loadProject(file))
-    const { HOST, PORT } = process.env
-    const port = values.port ?? (PORT || undefined)
+    const { HOST } = process.env
     await library.serve({
       ...options,
       ...(values.playground && !options.enableAgui ? { playground: true } : {}),
       host: values.host ?? (HOST || undefined) ?? options.host ?? '127.0.0.1',
-      port: port === undefined ? (options.port ?? 8000) : Number(port),
+      port: port ?? options.port ?? 8000,
     })
     return 0
   },

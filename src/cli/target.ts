@@ -1,5 +1,5 @@
 import { type Client, ClientError, createClient } from '../client/index.ts'
-import { cannotReach, needsToken, noAgencies, severalAgencies, unknownAgency } from './errors.ts'
+import { cannotReach, needsToken, noAgencies, refusesToken, severalAgencies, unknownAgency } from './errors.ts'
 import { loadProject } from './project.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -50,7 +50,7 @@ export async function asking<T>({ name }: Target, work: Promise<T>): Promise<T> 
     return await work
   } catch (error) {
     if (!(error instanceof ClientError)) throw error
-    if (error.kind === 'unauthorized') throw needsToken(name, error)
+    if (error.kind === 'unauthorized') throw (process.env.APP_TOKEN ? refusesToken : needsToken)(name, error)
     throw error.kind === 'network' ? cannotReach(name, error) : error
   }
 }

@@ -89,13 +89,14 @@ export class RunStream implements AsyncIterable<StreamEvent> {
     return this.#finalMessages.promise
   }
 
-  /** Only the text of the agent in front of the user, piece by piece. */
+  /** Only the text of the agent in front of the user, piece by piece. Rejects at its end when the run failed, as `result` does. */
   async *text(): AsyncGenerator<string, void, undefined> {
     const read = createTextReader()
     for await (const event of this) {
       const text = read(event)
       if (text !== '') yield text
     }
+    await this.result
   }
 
   /**

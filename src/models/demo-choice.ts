@@ -83,9 +83,20 @@ function fileSentence(
   const containers = (Array.isArray(tools) ? tools : []).flatMap((tool) =>
     isObject(tool) && isObject(tool.container) && Array.isArray(tool.container.file_ids) ? tool.container.file_ids : [],
   )
-  const ids = [...parts.map((part) => (isObject(part) ? part.file_id : undefined)), ...containers]
-  const files = ids.filter((id) => typeof id === 'string').map((id) => describe(id) ?? `${id} (unknown to me)`)
+  const nameOf = (id: string) => describe(id) ?? `${id} (unknown to me)`
+  const files = [
+    ...parts.flatMap((part) => (isObject(part) ? attached(part, nameOf) : [])),
+    ...containers.filter((id) => typeof id === 'string').map(nameOf),
+  ]
   return files.length === 0 ? '' : `With it came ${files.join(', ')}; I cannot read files.`
+}
+
+/** What a part of a message brings along: a stored file, one whose bytes stand in the message, or a picture. */
+function attached({ type, file_id, filename }: JsonObject, nameOf: (id: string) => string): string[] {
+  if (typeof file_id === 'string') return [nameOf(file_id)]
+  if (type === 'input_image') return ['a picture']
+  if (type === 'input_file') return [typeof filename === 'string' ? filename : 'a file']
+  return []
 }
 
 const words = (text: string): string[] =>

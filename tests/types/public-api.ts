@@ -4,6 +4,7 @@ import { createGoogle } from '@ai-sdk/google'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { AzureOpenAI } from 'openai'
 import { z } from 'zod'
+import type { AgencyAnswer, AgencyMetadata, CancelAnswer } from '../../src/client/index.ts'
 import {
   Agency,
   type AgencyResult,
@@ -26,6 +27,7 @@ import {
 import type { toPrompt } from '../../src/models/ai-sdk-prompt.ts'
 import { createMetrics, openTelemetry } from '../../src/otel.ts'
 import type { storedMessage, usage } from '../../src/wire/message.ts'
+import type { AgencyResponse, CancelResponse, Metadata } from '../../src/wire/responses.ts'
 import type { ValidationDetail, validationDetail } from '../../src/wire/validation.ts'
 
 const add = tool({
@@ -171,3 +173,10 @@ true satisfies Same<z.infer<typeof storedMessage>, StoredMessage>
 true satisfies Same<Required<z.infer<typeof validationDetail>>, Required<ValidationDetail>>
 // @ts-expect-error a field that only one of them has
 true satisfies Same<z.infer<typeof usage>, Usage & { more?: number }>
+
+// What the server answers is what the client promises.
+export const answer = (served: AgencyResponse): AgencyAnswer<unknown> => served
+export const cancelled = (served: CancelResponse): CancelAnswer => served
+export const described = (served: Metadata): AgencyMetadata => served
+// @ts-expect-error a field that the server does not send
+export const promised = (served: CancelResponse): CancelAnswer & { more: number } => served
