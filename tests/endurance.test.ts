@@ -1,23 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agency, Agent, tool } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { final, post, readFrames, startWithHub } from './support/client.ts'
+import { memoryInUse } from './support/memory.ts'
 import { startStreams } from './support/upstream.ts'
-
-setFlagsFromString('--expose-gc')
-const collect: () => void = runInNewContext('gc')
-
-/** Heap in use after the garbage is gone, in bytes. */
-async function heap(): Promise<number> {
-  for (let round = 0; round < 4; round++) {
-    collect()
-    await sleep(20)
-  }
-  return process.memoryUsage().heapUsed
-}
 
 /** A repeatable stream of numbers between 0 and 1. */
 function numbers(seed: number): () => number {
@@ -76,10 +63,10 @@ test('2,000 streamed runs with random cancels and drops leave no run, no socket 
     await expect.poll(() => [hub.size, upstream.open()], { timeout: 5000 }).toEqual([0, 0])
   }
   await many(1000)
-  const half = await heap()
+  const half = await memoryInUse()
   await many(1000)
   expect(ends.finished).toBeGreaterThan(300)
   expect(ends.cancelled).toBeGreaterThan(200)
   expect(ends.dropped).toBeGreaterThan(200)
-  expect((await heap()) - half).toBeLessThan(2 * 1024 * 1024)
+  expect((await memoryInUse()) - half).toBeLessThan(2 * 1024 * 1024)
 }, 60_000)

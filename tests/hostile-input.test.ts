@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { Agency, Agent, tool } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { post, startServer, useUpstream } from './support/client.ts'
+import { memoryInUse } from './support/memory.ts'
 import { bodyOf, exchange, open, statusOf, toRequest } from './support/raw.ts'
 
 const RUNS = { numRuns: 60, interruptAfterTimeLimit: 8_000, markInterruptAsFailure: false }
@@ -469,4 +470,21 @@ test('client_config is checked before use: address, keys, header names and value
     expect(text.length).toBeLessThan(2_000)
     for (const secret of ['with space', 'line\\nend', 'X-Evil', 'user:pw']) expect(text).not.toContain(secret)
   }
+})
+
+test('a body that arrives byte by byte takes no more room than it is worth', async () => {
+  promise('D6')
+  const { url } = await startServer({ agencies: { team: new Agency(new Agent({ name: 'A', model: 'demo' })) } })
+  const { socket, closed } = open(url)
+  const bytes = 400_000
+  socket.write(
+    'POST /team/get_response HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
+  )
+  const before = await memoryInUse()
+  for (let sent = 0; sent < bytes; sent += 10_000)
+    await new Promise<void>((resolve) => socket.write('1\r\n \r\n'.repeat(10_000), () => resolve()))
+  await fetch(`${url}/healthz`) // by now the server has read them
+  expect((await memoryInUse()) - before).toBeLessThan(60 * 1024 * 1024)
+  socket.destroy()
+  await closed
 })

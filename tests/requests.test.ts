@@ -201,3 +201,115 @@ test('wrong types, missing fields and malformed JSON get 422 in the original sha
   const unknown = await post(`${url}/tool/none`, {})
   expect(unknown.status).toBe(404)
 })
+
+test('of several wrong fields every one is told, in the order of the original, and so is every wrong entry', async () => {
+  promise('C18')
+  const { url } = await startServer({ agencies: { solo: solo({ model: 'demo' }) } })
+  const ask = async (body: unknown) => {
+    const answer = await post(`${url}/solo/get_response`, body)
+    const { detail } = (await answer.json()) as { detail: { type: string; loc: unknown[] }[] }
+    return detail.map(({ type, loc }) => [type, ...loc.slice(1)].join(' '))
+  }
+  expect(
+    await ask({
+      client_config: { model: 1 },
+      generate_chat_name: 'x',
+      additional_instructions: 2,
+      file_urls: { a: 1, b: 'ok', c: 3 },
+      file_ids: [4, 'ok', 5],
+      recipient_agent: 'Ghost',
+      chat_history: [1, {}, 'x'],
+    }),
+  ).toEqual([
+    'missing message',
+    'dict_type chat_history 0',
+    'dict_type chat_history 2',
+    'value_error recipient_agent',
+    'string_type file_ids 0',
+    'string_type file_ids 2',
+    'string_type file_urls a',
+    'string_type file_urls c',
+    'string_type additional_instructions',
+    'bool_parsing generate_chat_name',
+    'string_type client_config model',
+  ])
+})
+
+test.each([
+  ['not json', 0],
+  ['{"message": x}', 12],
+  ['{"message": "unterminated', 12],
+  ['{"é": x}', 6],
+  ['{"😀": 01}', 7],
+  ['{"message": "\\x"}', 13],
+  ['{"message": "\\u12g4"}', 14],
+  ['{"message": "a\u0001b"}', 14],
+  ['{"message" "x"}', 11],
+  ['{"message": [1, 2}', 17],
+  ['{"message": 1} trailing', 15],
+  ['{"message": 1,}', 14],
+  ['{"message": -}', 12],
+  ['{', 1],
+  ['[1, {"a": tru}]', 10],
+])('%j stops being JSON where Python says so', async (body, place) => {
+  promise('C18')
+  const { url } = await startServer({ agencies: { solo: solo({ model: 'demo' }) } })
+  const answer = await post(`${url}/solo/get_response`, body)
+  expect(answer.status).toBe(422)
+  expect(await answer.json()).toMatchObject({ detail: [{ type: 'json_invalid', loc: ['body', place] }] })
+})
+
+test.each([
+  [{ client_config: 'sk-secret-1' }],
+  [{ client_config: [{ api_key: 'sk-secret-1' }] }],
+  [{ client_config: { model_settings_extra_args: { extra_headers: { 'X-Own': 'sk-secret-1' } } } }],
+  [{ nested: [{ client_config: { api_key: 'sk-secret-1' } }] }],
+  [{ nested: { userContext: { name: 'sk-secret-1' }, Authorization: 'sk-secret-1' } }],
+  [{ message: 'x', client_config: { base_url: 'https:/user:sk-secret-1@h' } }],
+  [{ message: 'x', client_config: { base_url: ' https://user:sk-secret-1@h' } }],
+  [{ message: 'x', client_config: { base_url: 'https:\\\\user:sk-secret-1@h' } }],
+  [{ message: 'x', client_config: { base_url: 'ftp://h?api_key=sk-secret-1' } }],
+  [{ message: 5, user_context: { a: 'sk-secret-1' } }],
+])('%j is refused without a word of its secret, wherever it is sent', async (body) => {
+  promise('D6')
+  const { url } = await startServer({ agencies: { solo: solo({ model: 'demo' }) } })
+  for (const path of ['get_response', 'get_response_stream', 'cancel_response_stream'])
+    for (const type of ['application/json', 'text/plain']) {
+      const answer = await post(`${url}/solo/${path}`, body, { 'content-type': type })
+      expect(answer.status, path).toBe(422)
+      expect(await answer.text()).not.toContain('sk-secret-1')
+    }
+})
+
+test.each(['http://127.0.0.1:9 ', 'http://127.0.0.1:9/#v1', 'http://127.0.0.1:9/v1?a=b', 'http:\\\\127.0.0.1:9'])(
+  'the address %j is refused: the path of the API could not be put behind it',
+  async (base_url) => {
+    promise('C13')
+    await useUpstream(() => ({ text: 'never' }))
+    const { url } = await startServer({ agencies: { solo: solo() }, trustedModelOrigins: ['http://127.0.0.1:9'] })
+    const answer = await post(`${url}/solo/get_response`, { message: 'x', client_config: { base_url, api_key: 'k' } })
+    expect(answer.status).toBe(422)
+    expect(await answer.json()).toMatchObject({ detail: [{ loc: ['body', 'client_config', 'base_url'] }] })
+  },
+)
+
+test('a model that refuses fails the run with its reason, and leaves no answer in the history', async () => {
+  promise('D6')
+  const refused = {
+    id: 'msg_no',
+    type: 'message',
+    role: 'assistant',
+    status: 'completed',
+    content: [{ type: 'refusal', refusal: 'I cannot.' }],
+  }
+  await useUpstream(() => ({ output: [refused] }))
+  const { url } = await startServer({ agencies: { solo: solo() } })
+  const plain = await post(`${url}/solo/get_response`, { message: 'x' })
+  expect(plain.status).toBe(500)
+  expect(await plain.json()).toEqual({ error: 'Model refused to produce output: I cannot.' })
+  const frames = await allFrames(`${url}/solo/get_response_stream`, { message: 'x' })
+  expect(frames.map(({ data }) => data)).toContainEqual({
+    data: { type: 'error', content: 'Model refused to produce output: I cannot.' },
+  })
+  expect(final(frames).new_messages.map(({ role }: { role: string }) => role)).toEqual(['user'])
+})

@@ -39,8 +39,8 @@ export function readBodies(scope: FastifyInstance, limits: Limits): void {
 
 /** How much of a body that is not JSON is shown to its sender. */
 const SHOWN_CHARS = 4_096
-/** Fields whose values no answer repeats. */
-const MAY_HOLD_SECRETS = /user_context|client_config|forwarded|api_key|litellm_keys|default_headers|:\/\//i
+/** Names whose values no answer repeats, and addresses. */
+const MAY_HOLD_SECRETS = /context|config|forwarded|key|token|secret|password|authori|header|cookie|:\//i
 
 /** A text is no object: it is refused like one by whoever wants fields of it, as in the original. */
 function ofAnotherKind(body: Buffer): string {
