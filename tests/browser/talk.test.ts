@@ -100,7 +100,7 @@ test('a sub-agent talks inside the call that asked it, and the graph lights up m
   const edge = '.react-flow__edge[data-id="Guide->Researcher"]'
   expect((await seen(page, edge)).some((classes) => classes.includes('active'))).toBe(true)
   const researcher = await tokensIn(page, 'Researcher')
-  expect(await page.locator(edge).textContent()).toBe(`1 message · ${researcher} tok · $0`)
+  expect(await page.locator('.edge-label').textContent()).toBe(`1× · ${researcher} tok · $0`)
   expect(researcher).toBeGreaterThan(0)
   const [, input, output] = /· (\d+) in · (\d+) out/.exec((await page.locator('.turn-foot').textContent()) ?? '') ?? []
   expect(researcher + (await tokensIn(page, 'Guide'))).toBe(Number(input) + Number(output))
@@ -129,7 +129,7 @@ test('a handoff is told, and the next message goes to the agent in charge', asyn
   expect(await page.locator('.handoff').textContent()).toBe('Guide handed the conversation to Support')
   expect(await answer(page).textContent()).toMatch(/^Support.*Order 1234 left/)
   expect(await page.getByRole('combobox', { name: 'To', exact: true }).inputValue()).toBe('Support')
-  expect(await page.locator('.react-flow__edge[data-id="Guide->Support"]').textContent()).toBe('1 message')
+  expect(await page.locator('.edge-label[data-edge="Guide->Support"]').textContent()).toBe('1×')
   const asked = nextRequest(page)
   await ask(page, 'Thank you')
   const { recipient_agent, chat_history } = await asked
