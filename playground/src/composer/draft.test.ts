@@ -55,11 +55,17 @@ test('what lies elsewhere has a name alone and is sent again as it came', () => 
         { type: 'input_image', image_url: 'https://example.com/a.png', detail: 'high' },
         { type: 'input_image', file_id: 'file-1', detail: 'auto' },
         { type: 'input_file', file_id: 'file-2' },
+        { type: 'input_file', file_url: 'https://example.com/b.pdf' },
       ],
     },
   ]
   const named = attachmentsOf(message).map(({ part: _, ...rest }) => rest)
-  expect(named).toEqual([{ name: 'Picture 1' }, { name: 'Picture 2' }, { name: 'file-2' }])
+  expect(named).toEqual([
+    { name: 'Picture 1' },
+    { name: 'Picture 2' },
+    { name: 'file-2' },
+    { name: 'https://example.com/b.pdf' },
+  ])
   expect(toInput(toDraft({ message, fileUrls: {} })).message).toEqual(message)
 })
 

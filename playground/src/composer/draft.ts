@@ -62,8 +62,8 @@ function toPicture(name: string, part: InputItem): Attachment {
 }
 
 function toFile(part: InputItem): Attachment {
-  const { filename, file_id: id, file_data: data } = part
-  const name = String(filename ?? id ?? 'File')
+  const { filename, file_id: id, file_url: url, file_data: data } = part
+  const name = String(filename ?? id ?? url ?? 'File')
   return typeof data === 'string' ? { name, part, bytes: bytesOf(data) } : { name, part }
 }
 
