@@ -72,13 +72,14 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
   const metadata = agencies.get(agency) as AgencyMetadata
   // A conversation joins the book with its first message.
   const [fresh, setFresh] = useState<Conversation>(() => newConversation(newId(), agency, Date.now()))
+  const renew = (name: string) => setFresh(newConversation(newId(), name, Date.now()))
   const conversation = opened ?? { ...fresh, agency }
   const running = runningTurn(conversation)
   const runs = useMemo(() => conversation.turns.map((turn) => turn.run), [conversation.turns])
 
   const begin = (name = agency) => {
     setPicked(name)
-    setFresh(newConversation(newId(), name, Date.now()))
+    renew(name)
     dispatch({ type: 'open', id: undefined })
     setInspected(undefined)
     setView('chat')
@@ -132,7 +133,10 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
             setInspected(undefined)
             setView('chat')
           }}
-          onRemove={(id) => dispatch({ type: 'remove', id })}
+          onRemove={(id) => {
+            if (id === opened?.id) renew(agency)
+            dispatch({ type: 'remove', id })
+          }}
           onImport={(text) => {
             const about = { agency, served: names, newId, at: Date.now() }
             dispatch({ type: 'add', conversation: readConversationFile(text, about) })
@@ -151,13 +155,16 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
             }
             onAsk={(input, rewindTo) => {
               let from: Conversation = conversation
-              if (opened === undefined) dispatch({ type: 'add', conversation })
+              if (opened === undefined) {
+                dispatch({ type: 'add', conversation })
+                renew(agency) // two conversations of one id would be stored as one
+              }
               if (rewindTo !== undefined) {
                 dispatch({ type: 'talk', id: conversation.id, action: { type: 'rewind', turnId: rewindTo } })
                 from = followConversation(conversation, { type: 'rewind', turnId: rewindTo })
               }
               setInspected(undefined)
-              ask(from, input, settings)
+              ask(from, metadata.metadata.agents, input, settings)
             }}
             onStop={(turnId, mode) => stop(conversation.id, turnId, mode)}
             onAddress={(recipient) =>

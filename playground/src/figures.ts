@@ -1,4 +1,5 @@
 const count = new Intl.NumberFormat('en')
+const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
 const dollars = new Intl.NumberFormat('en', {
   maximumSignificantDigits: 3,
   maximumFractionDigits: 6,
@@ -6,6 +7,9 @@ const dollars = new Intl.NumberFormat('en', {
 })
 
 export const formatCount = (value: number) => count.format(value)
+
+/** For where room is scarce: 3.1k. */
+export const formatShort = (value: number) => short.format(value).replace('K', 'k')
 
 export const plural = (value: number, noun: string) => `${formatCount(value)} ${noun}${value === 1 ? '' : 's'}`
 

@@ -1,7 +1,7 @@
 import { type CancelMode, type Client, ClientError, type RequestBody } from 'agency-swarm-js/client'
 import { type Dispatch, useCallback, useRef } from 'react'
 import type { BookAction } from './conversation/book.ts'
-import { type Conversation, historyOf, type Input } from './conversation/conversation.ts'
+import { type Conversation, historyOf, type Input, recipientOf } from './conversation/conversation.ts'
 import { newId } from './new-id.ts'
 import { type Settings, settingsBody } from './request/settings.ts'
 import { describeFailure } from './run/failure.ts'
@@ -19,10 +19,10 @@ export function useRuns({ client, dispatch, onLocked }: Running) {
   const live = useRef(new Map<string, LiveRun>())
 
   const ask = useCallback(
-    (conversation: Conversation, input: Input, settings: Settings) => {
+    (conversation: Conversation, agents: readonly string[], input: Input, settings: Settings) => {
       const { id, agency } = conversation
       const turnId = newId()
-      const request = toRequest(conversation, input, settings)
+      const request = toRequest(conversation, agents, input, settings)
       dispatch({ type: 'talk', id, action: { type: 'ask', turnId, input, at: Date.now() } })
       dispatch({ type: 'record', turnId, agency, request })
       const run = startRun(client.agency(agency), request, {
@@ -57,12 +57,18 @@ export function useRuns({ client, dispatch, onLocked }: Running) {
   return { ask, stop }
 }
 
-function toRequest(conversation: Conversation, { message, fileUrls }: Input, settings: Settings): RequestBody {
+function toRequest(
+  conversation: Conversation,
+  agents: readonly string[],
+  { message, fileUrls }: Input,
+  settings: Settings,
+): RequestBody {
   const history = historyOf(conversation)
+  const recipient = recipientOf(conversation, agents)
   const { generate_chat_name, ...body } = settingsBody(settings)
   return {
     message,
-    ...(conversation.recipient === undefined ? {} : { recipient_agent: conversation.recipient }),
+    ...(recipient === undefined ? {} : { recipient_agent: recipient }),
     ...(Object.keys(fileUrls).length === 0 ? {} : { file_urls: { ...fileUrls } }),
     ...body,
     ...(generate_chat_name && conversation.turns.length === 0 ? { generate_chat_name } : {}),

@@ -35,6 +35,7 @@ export function useServer() {
   const unlock = useCallback(
     (token: string) => {
       keepToken(token)
+      setState({ phase: 'locked', refused: false }) // so that a second refusal is told anew
       void load()
     },
     [load],

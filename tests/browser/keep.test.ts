@@ -28,11 +28,13 @@ test('a token is asked for, a wrong one refused, the right one kept for the tab 
   await dialog.waitFor()
   expect(await page.textContent('body')).not.toContain('Guide')
   expect(await findBarriers(page)).toEqual([])
-  await page.keyboard.type('wrong')
-  await page.keyboard.press('Enter')
-  await dialog.waitFor()
-  await page.getByRole('textbox', { name: 'Token' }).fill('')
-  await page.getByText('did not accept').waitFor()
+  for (const wrong of ['wrong', 'wrong again']) {
+    const refused = page.waitForResponse((response) => response.status() === 401)
+    await page.keyboard.type(wrong)
+    await page.keyboard.press('Enter')
+    await refused
+    await page.getByText('did not accept').waitFor()
+  }
   await page.keyboard.type('page-secret')
   await page.keyboard.press('Enter')
   await page.getByRole('textbox', { name: 'Message' }).waitFor()
@@ -85,6 +87,47 @@ test('a reload keeps the conversation, which can be exported, deleted and import
   expect(await asked).toMatchObject({ recipient_agent: 'Support', chat_history: file.chat_history })
 })
 
+test('a conversation that begins after the open one was deleted is kept beside the others', async () => {
+  const { page } = await openPlayground(browser)
+  await ask(page, 'first')
+  await page.getByRole('button', { name: 'New conversation' }).click()
+  await ask(page, 'second')
+  await page.locator('.chat-link', { hasText: 'first' }).click()
+  await page.getByRole('button', { name: 'Delete first' }).click()
+  await page.locator('.welcome').waitFor()
+  await ask(page, 'third')
+  await page.reload()
+  await page.locator('.turn-foot').waitFor()
+  expect(await page.locator('.user-text').allTextContents()).toEqual(['third'])
+  expect(await page.locator('.chat-title').allTextContents()).toEqual(['third', 'second'])
+})
+
+test('a conversation from elsewhere shows what it cannot fetch by name, and goes on with an agent that is served', async () => {
+  const { page } = await openPlayground(browser)
+  const content = [
+    { type: 'input_text', text: 'Look at these' },
+    { type: 'input_image', image_url: 'https://elsewhere.example/a.png' },
+    { type: 'input_file', file_id: 'file-1' },
+  ]
+  const said = { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'I see.' }] }
+  const chat_history = [
+    { role: 'user', content, agent: 'Retired', callerAgent: null },
+    { ...said, agent: 'Retired', callerAgent: null },
+  ]
+  const file = JSON.stringify({ recipient_agent: 'Retired', chat_history })
+  await page
+    .getByLabel('Conversation to import')
+    .setInputFiles({ name: 'old.json', mimeType: 'application/json', buffer: Buffer.from(file) })
+  await page.locator('.turn').waitFor()
+  expect(await page.locator('.user-message .chip').allTextContents()).toEqual([' Picture 2 ', ' file-1 '])
+  expect(await page.locator('.user-message img').count()).toBe(0)
+  expect(await page.getByRole('combobox', { name: 'To', exact: true }).inputValue()).toBe('Guide')
+  const asked = nextRequest(page)
+  await ask(page, 'What is 17 plus 25?')
+  expect((await asked).recipient_agent).toBeUndefined()
+  expect(await answer(page).textContent()).toContain('42')
+})
+
 test('a run that its page left is over, which the page says when it is back', async () => {
   const { page } = await openPlayground(browser)
   await page.getByRole('textbox', { name: 'Message' }).fill('Tell me a long story')
@@ -102,15 +145,19 @@ test('request settings go along, what is no JSON is said and blocks, and keys ar
   await page.getByRole('tab', { name: 'Request' }).click()
   await page.getByLabel('Additional instructions').fill('Be brief.')
   const context = page.getByRole('textbox', { name: 'user_context' })
+  await ask(page, 'Hello')
   await context.fill('{"customer": ')
   await page.getByText('It is no JSON yet').waitFor()
   await page.getByRole('textbox', { name: 'Message' }).fill('Hello')
-  expect(await page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true)
+  expect(await page.getByRole('button', { name: 'Send', exact: true }).isDisabled()).toBe(true)
   await page.getByText('hold something that is not valid').waitFor()
   await context.fill('{"customer": "c-17"}')
+  const bodies: string[] = []
+  page.on('request', (request) => bodies.push(request.postData() ?? ''))
   const config = page.getByRole('textbox', { name: 'client_config' })
   await config.fill('{"apiKey": "x"}')
   await page.getByText('There is no "apiKey"').waitFor()
+  await page.getByRole('button', { name: 'Run turn 1 again' }).click()
   await config.fill('{"api_key": "sk-of-the-user"}')
   const asked = nextRequest(page)
   await ask(page, 'Hello')
@@ -119,8 +166,9 @@ test('request settings go along, what is no JSON is said and blocks, and keys ar
     user_context: { customer: 'c-17' },
     client_config: { api_key: 'sk-of-the-user' },
   })
+  expect(bodies.filter((body) => body.includes('Be brief.') && !body.includes('sk-of-the-user'))).toEqual([])
   await page.reload()
-  await page.locator('.turn-foot').waitFor()
+  await page.locator('.turn-foot').first().waitFor()
   const stored = await page.evaluate(async () => {
     const names = (await indexedDB.databases()).map(({ name }) => name as string)
     const all = await Promise.all(

@@ -24,6 +24,11 @@ const answer = 42
 <img src="https://elsewhere.example/tracker.png">
 `
 
+const TABLE = `| ${['instructions', 'communication', 'conversation', 'recipient'].join(' | ')} |
+|---|---|---|---|
+| ${['additional', 'middleware', 'continuation', 'coordinator'].join(' | ')} |
+`
+
 const message = (text: string): Json => ({
   id: `msg_${crypto.randomUUID()}`,
   type: 'message',
@@ -54,6 +59,7 @@ function answerTo(input: Json[]): Json[] | undefined {
       { id: 'rs_1', type: 'reasoning', summary: [{ type: 'summary_text', text: 'A plan needs steps.' }] },
       message(MARKDOWN),
     ]
+  if (/table/.test(said)) return [message(TABLE)]
   return [message(answered ? 'It is over.' : 'Understood.')]
 }
 
@@ -90,7 +96,7 @@ function* eventsOf(output: Json[]): Generator<Json> {
 }
 
 /**
- * An agency on a scripted model behind real HTTP: it makes plans in Markdown, fails when asked to, and has a tool that
+ * An agency on a scripted model behind real HTTP: it makes plans and a wide table in Markdown, fails when asked to, and has a tool that
  * holds until `release` is called.
  */
 export async function startLab() {

@@ -100,7 +100,7 @@ test('a sub-agent talks inside the call that asked it, and the graph lights up m
   const edge = '.react-flow__edge[data-id="Guide->Researcher"]'
   expect((await seen(page, edge)).some((classes) => classes.includes('active'))).toBe(true)
   const researcher = await tokensIn(page, 'Researcher')
-  expect(await page.locator(edge).textContent()).toBe(`1 message · ${researcher} tok · $0`)
+  expect(await page.locator('.edge-label').textContent()).toBe(`1× · ${researcher} tok · $0`)
   expect(researcher).toBeGreaterThan(0)
   const [, input, output] = /· (\d+) in · (\d+) out/.exec((await page.locator('.turn-foot').textContent()) ?? '') ?? []
   expect(researcher + (await tokensIn(page, 'Guide'))).toBe(Number(input) + Number(output))
@@ -129,7 +129,7 @@ test('a handoff is told, and the next message goes to the agent in charge', asyn
   expect(await page.locator('.handoff').textContent()).toBe('Guide handed the conversation to Support')
   expect(await answer(page).textContent()).toMatch(/^Support.*Order 1234 left/)
   expect(await page.getByRole('combobox', { name: 'To', exact: true }).inputValue()).toBe('Support')
-  expect(await page.locator('.react-flow__edge[data-id="Guide->Support"]').textContent()).toBe('1 message')
+  expect(await page.locator('.edge-label[data-edge="Guide->Support"]').textContent()).toBe('1×')
   const asked = nextRequest(page)
   await ask(page, 'Thank you')
   const { recipient_agent, chat_history } = await asked
@@ -170,6 +170,10 @@ test('Stop after this turn lets a tool finish and asks the model no more', async
   await page.keyboard.press('Enter')
   await page.locator('.card .busy').waitFor()
   await page.waitForSelector('[data-tool=hold][data-active=true]')
+  // An Escape that takes back a half-written character is none for the run.
+  await page.locator('#message').evaluate((box) => {
+    box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', isComposing: true, bubbles: true }))
+  })
   const told = requested('/lab/cancel_response_stream')
   await page.getByRole('button', { name: 'Stop after this turn' }).click()
   await told
@@ -223,6 +227,20 @@ test('a failure is told in plain words with the way out, and the turn can be cha
   expect(await answer(page).textContent()).toContain('Understood.')
 })
 
+test('running a turn again leaves the edit that was begun', async () => {
+  const { page } = await openPlayground(browser)
+  const message = page.getByRole('textbox', { name: 'Message' })
+  await ask(page, 'Hello')
+  await page.getByRole('button', { name: 'Edit and resend turn 1' }).click()
+  await message.fill('Hello there')
+  await page.getByRole('button', { name: 'Run turn 1 again' }).click()
+  await page.locator('.turn-foot').waitFor()
+  expect(await page.locator('.editing').count()).toBe(0)
+  expect(await message.inputValue()).toBe('')
+  await ask(page, 'And now?')
+  expect(await page.locator('.user-text').allTextContents()).toEqual(['Hello', 'And now?'])
+})
+
 test('a server that is gone is told, and the same turn runs again when it is back', async () => {
   const { page } = await openPlayground(browser, { expectedErrors: ['ERR_FAILED'] })
   await page.locator('.agent-box').first().waitFor()
@@ -240,25 +258,29 @@ test('files are dropped, pictures pasted, addresses added; all of it goes along 
   // A server that fetches no files refuses the address; what is looked at here is what it was sent.
   const { page } = await openPlayground(browser, { expectedErrors: ['status of 422'] })
   await page.getByRole('textbox', { name: 'Message' }).waitFor()
-  await page.evaluate((pixel) => {
+  const prevented = await page.evaluate((pixel) => {
     const bytes = Uint8Array.from(atob(pixel), (char) => char.charCodeAt(0))
     const give = (file: File, type: string, make: (data: DataTransfer) => Event) => {
       const data = new DataTransfer()
       data.items.add(file)
-      document.querySelector(type)?.dispatchEvent(make(data))
+      return document.querySelector(type)?.dispatchEvent(make(data)) === false
     }
     const how = { bubbles: true, cancelable: true }
-    give(
-      new File(['a,b\n1,2\n'], 'table.csv', { type: 'text/csv' }),
-      '.chat',
-      (dataTransfer) => new DragEvent('drop', { ...how, dataTransfer }),
-    )
-    give(
-      new File([bytes], 'dot.png', { type: 'image/png' }),
-      '#message',
-      (clipboardData) => new ClipboardEvent('paste', { ...how, clipboardData }),
-    )
+    const table = new File(['a,b\n1,2\n'], 'table.csv', { type: 'text/csv' })
+    // Beside the chat, where a browser would leave the page for the file.
+    const drag = (type: string) =>
+      give(table, '.chats', (dataTransfer) => new DragEvent(type, { ...how, dataTransfer }))
+    return [
+      drag('dragover'),
+      drag('drop'),
+      give(
+        new File([bytes], 'dot.png', { type: 'image/png' }),
+        '#message',
+        (clipboardData) => new ClipboardEvent('paste', { ...how, clipboardData }),
+      ),
+    ]
   }, PIXEL)
+  expect(prevented).toEqual([true, true, true])
   await page.getByRole('button', { name: 'Attach a file by its address' }).click()
   await page.getByRole('textbox', { name: 'Address' }).fill('http://127.0.0.1:9/report.pdf?x=1')
   await page.keyboard.press('Enter')

@@ -66,6 +66,23 @@ test('at the width of a phone one thing is seen at a time, and nothing is wider 
   expect(await page.locator('.turn').isVisible()).toBe(true)
 })
 
+test('a table that is too wide scrolls instead of breaking its words', async () => {
+  const lab = await startLab()
+  const { page } = await openPlayground(browser, {
+    serve: { agencies: { lab: lab.agency } },
+    viewport: { width: 360, height: 740 },
+  })
+  await ask(page, 'A wide table, please')
+  const linesOf = (cell: Element) => {
+    const range = document.createRange()
+    range.selectNodeContents(cell)
+    return range.getClientRects().length
+  }
+  const cells = await page.locator('.table-box :is(th, td)').all()
+  expect(await Promise.all(cells.map((cell) => cell.evaluate(linesOf)))).toEqual(cells.map(() => 1))
+  expect(await page.locator('.table-box').evaluate((box) => box.scrollWidth > box.clientWidth)).toBe(true)
+})
+
 test('colours follow the system, and a button overrules it for good', async () => {
   const { page } = await openPlayground(browser, { colorScheme: 'dark' })
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)

@@ -1,13 +1,14 @@
 import type { AgencyMetadata, CancelMode } from 'agency-swarm-js/client'
-import { type DragEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { AgentName, findAgent } from '../agents.tsx'
 import { Composer } from '../composer/composer.tsx'
 import { type Draft, emptyDraft, toDraft, toInput } from '../composer/draft.ts'
 import { useAttachments } from '../composer/use-attachments.ts'
 import { IconButton, Scroll } from '../controls.tsx'
-import { type Conversation, type Input, runningTurn, type Turn } from '../conversation/conversation.ts'
+import { type Conversation, type Input, recipientOf, runningTurn, type Turn } from '../conversation/conversation.ts'
 import { agentInFront } from '../run/run.ts'
 import { TurnView } from './turn.tsx'
+import { useFileDrop } from './use-file-drop.ts'
 import { usePinned } from './use-pinned.ts'
 
 export interface ChatProps {
@@ -29,9 +30,9 @@ export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress
   const running = runningTurn(conversation)
   const { turns } = conversation
   const { box, atEnd, toEnd } = usePinned(turns)
-  const [dragging, setDragging] = useState(false)
+  const dragging = useFileDrop(attach)
   const entry = metadata.metadata.entryPoints[0]
-  const recipient = conversation.recipient ?? entry
+  const recipient = recipientOf(conversation, metadata.metadata.agents) ?? entry
   const agent = findAgent(metadata, recipient)
 
   const send = (input: Input) => {
@@ -41,13 +42,21 @@ export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress
     setEditing(undefined)
     toEnd()
   }
+  const leaveEdit = () => {
+    setEditing(undefined)
+    setDraft(emptyDraft)
+  }
   const edit = useCallback((turn: Turn) => {
     setDraft(toDraft(turn.input))
     setEditing(turn.id)
     document.getElementById('message')?.focus()
   }, [])
   const again = useRef((_turn: Turn) => {})
-  again.current = (turn) => onAsk(turn.input, turn.id)
+  again.current = (turn) => {
+    if (blocked !== undefined) return
+    if (editing !== undefined) leaveEdit()
+    onAsk(turn.input, turn.id)
+  }
   const actions = useMemo(
     () => ({
       onEdit: edit,
@@ -64,29 +73,11 @@ export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress
     setDraft(emptyDraft)
   }, [conversation.id])
 
-  const drop = (event: DragEvent) => {
-    setDragging(false)
-    if (event.dataTransfer.files.length === 0) return
-    event.preventDefault()
-    void attach(event.dataTransfer.files)
-  }
   const last = turns.at(-1)
   const quickReplies = last?.run.phase === 'ended' ? (agent?.quickReplies ?? []) : []
 
   return (
-    <section
-      className="chat"
-      aria-label="Conversation"
-      data-dragging={dragging}
-      onDragOver={(event) => {
-        event.preventDefault()
-        setDragging(true)
-      }}
-      onDragLeave={(event) => {
-        if (!event.currentTarget.contains(event.relatedTarget as Node)) setDragging(false)
-      }}
-      onDrop={drop}
-    >
+    <section className="chat" aria-label="Conversation" data-dragging={dragging}>
       <Scroll className="transcript" label="Messages" box={box}>
         {turns.length === 0 ? (
           <Welcome metadata={metadata} recipient={recipient} onPick={(text) => send({ message: text, fileUrls: {} })} />
@@ -118,10 +109,7 @@ export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress
         quickReplies={quickReplies}
         onQuickReply={(text) => send({ message: text, fileUrls: {} })}
         editing={editing !== undefined}
-        onCancelEdit={() => {
-          setEditing(undefined)
-          setDraft(emptyDraft)
-        }}
+        onCancelEdit={leaveEdit}
         onEditLast={() => last !== undefined && running === undefined && edit(last)}
       />
       {dragging && <div className="drop-hint">Drop files to attach them</div>}

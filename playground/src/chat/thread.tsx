@@ -4,7 +4,7 @@ import { Fold } from '../controls.tsx'
 import { formatMs } from '../figures.ts'
 import { Icon } from '../icons.tsx'
 import { Markdown } from '../markdown/markdown.tsx'
-import { FAILED_WAY_OUT } from '../run/failure.ts'
+import { wayOutOf } from '../run/failure.ts'
 import type { Entry, RunView } from '../run/run.ts'
 import { CallCard } from './call-card.tsx'
 import { Notice } from './notice.tsx'
@@ -56,7 +56,7 @@ const Said = memo(function Said({ entry, named }: { entry: SaidEntry; named: boo
         </p>
       )
     case 'error':
-      return <Notice sentence={entry.text} wayOut={entry.agent === null ? FAILED_WAY_OUT : undefined} />
+      return <Notice sentence={entry.text} wayOut={entry.agent === null ? wayOutOf(entry.text) : undefined} />
     default:
       return entry satisfies never
   }

@@ -71,14 +71,14 @@ function UserMessage({ turn }: { turn: Turn }) {
       {text !== '' && <p className="user-text">{text}</p>}
       {attachments.length + urls.length > 0 && (
         <ul className="enclosures" aria-label="Attached">
-          {attachments.map(({ kind, name, dataUrl, bytes }, index) => (
+          {attachments.map(({ name, picture, bytes }, index) => (
             <li key={index}>
-              {kind === 'image' ? (
-                <img className="thumbnail" src={dataUrl} alt={name} />
-              ) : (
+              {picture === undefined ? (
                 <span className="chip">
-                  <Icon name="clip" /> {name} <small>{formatBytes(bytes)}</small>
+                  <Icon name="clip" /> {name} {bytes !== undefined && <small>{formatBytes(bytes)}</small>}
                 </span>
+              ) : (
+                <img className="thumbnail" src={picture} alt={name} />
               )}
             </li>
           ))}

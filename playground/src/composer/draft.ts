@@ -2,12 +2,15 @@ import type { InputItem } from 'agency-swarm-js/client'
 import type { Input } from '../conversation/conversation.ts'
 import { inputText } from '../conversation/conversation.ts'
 
-/** A file or picture that goes along, as a data URL. */
+/** A file or picture that goes along. */
 export interface Attachment {
-  kind: 'image' | 'file'
   name: string
-  dataUrl: string
-  bytes: number
+  /** As it is sent. */
+  part: InputItem
+  /** A picture that carries its own bytes, as a data URL. */
+  picture?: string
+  /** Undefined for what lies elsewhere. */
+  bytes?: number
 }
 
 /** What is being written. */
@@ -29,11 +32,7 @@ export const MAX_ATTACHED_BYTES = 20 * 1024 * 1024
 /** A draft as the message of a request: a text, or Responses input items when something is attached. */
 export function toInput({ text, attachments, fileUrls }: Draft): Input {
   if (attachments.length === 0) return { message: text, fileUrls }
-  const parts = attachments.map(({ kind, name, dataUrl }) =>
-    kind === 'image'
-      ? { type: 'input_image', image_url: dataUrl, detail: 'auto' }
-      : { type: 'input_file', filename: name, file_data: dataUrl },
-  )
+  const parts = attachments.map(({ part }) => part)
   const said = text.trim() === '' ? [] : [{ type: 'input_text', text }]
   return { message: [{ role: 'user', content: [...said, ...parts] }], fileUrls }
 }
@@ -45,21 +44,33 @@ export const toDraft = (input: Input): Draft => ({
   fileUrls: input.fileUrls,
 })
 
-/** The files and pictures in a message that carry their own bytes. */
+/** The files and pictures in a message. */
 export function attachmentsOf(message: Input['message'] | InputItem[]): Attachment[] {
   if (typeof message === 'string') return []
   const parts = message.flatMap(({ content }) => (Array.isArray(content) ? (content as InputItem[]) : []))
   return parts.flatMap((part, index): Attachment[] => {
-    const { image_url: image, file_data: file } = part
-    if (part.type === 'input_image' && typeof image === 'string')
-      return [{ kind: 'image', name: `Picture ${index + 1}`, dataUrl: image, bytes: bytesOf(image) }]
-    if (part.type === 'input_file' && typeof file === 'string')
-      return [{ kind: 'file', name: String(part.filename ?? 'File'), dataUrl: file, bytes: bytesOf(file) }]
+    if (part.type === 'input_image') return [toPicture(`Picture ${index + 1}`, part)]
+    if (part.type === 'input_file') return [toFile(part)]
     return []
   })
 }
 
-const bytesOf = (dataUrl: string) => Math.round((dataUrl.length - dataUrl.indexOf(',') - 1) * 0.75)
+function toPicture(name: string, part: InputItem): Attachment {
+  const { image_url: url } = part
+  if (typeof url !== 'string' || !url.startsWith('data:image/')) return { name, part }
+  return { name, part, picture: url, bytes: bytesOf(url) }
+}
+
+function toFile(part: InputItem): Attachment {
+  const { filename, file_id: id, file_url: url, file_data: data } = part
+  const name = String(filename ?? id ?? url ?? 'File')
+  return typeof data === 'string' ? { name, part, bytes: bytesOf(data) } : { name, part }
+}
+
+function bytesOf(dataUrl: string): number {
+  const base64 = dataUrl.slice(dataUrl.indexOf(',') + 1).replace(/=+$/, '')
+  return Math.floor((base64.length * 3) / 4)
+}
 
 const PICTURES = /^image\/(png|jpeg|gif|webp)$/
 
@@ -68,8 +79,13 @@ export function attach(file: File): Promise<Attachment> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader()
     reader.onload = () => {
-      const kind = PICTURES.test(file.type) ? 'image' : 'file'
-      resolve({ kind, name: file.name || 'Picture', dataUrl: String(reader.result), bytes: file.size })
+      const url = String(reader.result)
+      const name = file.name || 'Picture'
+      resolve(
+        PICTURES.test(file.type)
+          ? toPicture(name, { type: 'input_image', image_url: url, detail: 'auto' })
+          : toFile({ type: 'input_file', filename: name, file_data: url }),
+      )
     }
     reader.onerror = () => reject(reader.error)
     reader.readAsDataURL(file)

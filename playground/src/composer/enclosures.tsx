@@ -11,12 +11,12 @@ export function Enclosures({ draft, onDraft }: { draft: Draft; onDraft: (draft: 
     <ul className="enclosures" aria-label="To be sent">
       {attachments.map((attachment, index) => (
         <li key={index} className="chip">
-          {attachment.kind === 'image' ? (
-            <img className="thumbnail small" src={attachment.dataUrl} alt="" />
-          ) : (
+          {attachment.picture === undefined ? (
             <Icon name="clip" />
+          ) : (
+            <img className="thumbnail small" src={attachment.picture} alt="" />
           )}
-          {attachment.name} <small>{formatBytes(attachment.bytes)}</small>
+          {attachment.name} {attachment.bytes !== undefined && <small>{formatBytes(attachment.bytes)}</small>}
           <IconButton
             icon="close"
             label={`Leave ${attachment.name} out`}

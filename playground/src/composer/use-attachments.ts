@@ -9,7 +9,7 @@ export function useAttachments(draft: Draft, setDraft: Dispatch<SetStateAction<D
   latest.current = draft
   const attach = useCallback(
     async (files: Iterable<File>) => {
-      let room = MAX_ATTACHED_BYTES - latest.current.attachments.reduce((sum, { bytes }) => sum + bytes, 0)
+      let room = MAX_ATTACHED_BYTES - latest.current.attachments.reduce((sum, { bytes = 0 }) => sum + bytes, 0)
       const taken: File[] = []
       const left: string[] = []
       for (const file of files) {

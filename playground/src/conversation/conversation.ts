@@ -89,6 +89,10 @@ export function followConversation(conversation: Conversation, action: Conversat
 export const historyOf = (conversation: Conversation): StoredMessage[] =>
   conversation.turns.flatMap((turn) => turn.run.messages)
 
+/** Whom the next turn addresses; undefined, the entry agent, also where the one it was is not served any more. */
+export const recipientOf = ({ recipient }: Conversation, agents: readonly string[]): string | undefined =>
+  recipient !== undefined && agents.includes(recipient) ? recipient : undefined
+
 export const runningTurn = (conversation: Conversation): Turn | undefined =>
   conversation.turns.findLast((turn) => turn.run.phase === 'running')
 

@@ -1,4 +1,4 @@
-import { Background, Controls, ReactFlow, useReactFlow } from '@xyflow/react'
+import { Background, Controls, type FitViewOptions, ReactFlow, useReactFlow } from '@xyflow/react'
 import type { AgencyMetadata } from 'agency-swarm-js/client'
 import '@xyflow/react/dist/base.css'
 import { type RefObject, useEffect, useMemo, useRef, useState } from 'react'
@@ -8,10 +8,15 @@ import { type Activity, readActivity } from '../run/activity.ts'
 import type { RunView } from '../run/run.ts'
 import { useCosts } from '../run/use-costs.ts'
 import { AgentBox } from './agent-box.tsx'
+import { AgentEdge } from './agent-edge.tsx'
 import { toFlow } from './layout.ts'
+import { ARC_ROOM } from './route.ts'
 
 const BOXES = { agent: AgentBox }
-const FIT = { padding: 0.08, maxZoom: 1.1 }
+const LINES = { agent: AgentEdge }
+const FIT: FitViewOptions = { padding: 0.08, maxZoom: 1.1 }
+/** Only boxes are fitted, so arcs above the first row need room of their own. */
+const FIT_ARCS: FitViewOptions = { padding: { top: `${ARC_ROOM}px`, x: 0.08, bottom: 0.08 }, maxZoom: 1 }
 
 /** The agency as a graph that shows who works, and what has been used so far. */
 export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs: readonly RunView[] }) {
@@ -21,6 +26,7 @@ export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs:
   const costOf = useCosts(runs)
   const activity = useMemo(() => readActivity(whole ? runs : runs.slice(-1), costOf), [runs, whole, costOf])
   const { nodes, edges } = useMemo(() => toFlow(metadata, activity, tools), [metadata, activity, tools])
+  const fit = edges.some(({ data }) => data?.way === 'over') ? FIT_ARCS : FIT
   return (
     <div className="graph-panel">
       <div className="panel-bar">
@@ -41,8 +47,9 @@ export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs:
           nodes={nodes}
           edges={edges}
           nodeTypes={BOXES}
+          edgeTypes={LINES}
           fitView
-          fitViewOptions={FIT}
+          fitViewOptions={fit}
           minZoom={0.15}
           nodesDraggable={false}
           nodesConnectable={false}
@@ -54,7 +61,7 @@ export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs:
         >
           <Background gap={20} />
           <Controls showInteractive={false} />
-          <Refit box={box} />
+          <Refit box={box} fit={fit} />
         </ReactFlow>
       </div>
       <AgentTable metadata={metadata} activity={activity} />
@@ -63,14 +70,14 @@ export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs:
 }
 
 /** Shows the whole graph again when there is more or less room for it, such as after it was hidden. */
-function Refit({ box }: { box: RefObject<HTMLDivElement | null> }) {
+function Refit({ box, fit }: { box: RefObject<HTMLDivElement | null>; fit: FitViewOptions }) {
   const { fitView } = useReactFlow()
   useEffect(() => {
     if (box.current === null) return undefined
-    const observer = new ResizeObserver(() => void fitView(FIT))
+    const observer = new ResizeObserver(() => void fitView(fit))
     observer.observe(box.current)
     return () => observer.disconnect()
-  }, [box, fitView])
+  }, [box, fit, fitView])
   return null
 }
 

@@ -1,7 +1,8 @@
-import type { Edge, Node } from '@xyflow/react'
+import { type Edge, MarkerType, type Node } from '@xyflow/react'
 import type { AgencyMetadata, AgentNode } from 'agency-swarm-js/client'
-import { formatCount, formatUsd, plural } from '../figures.ts'
+import { formatShort, formatUsd } from '../figures.ts'
 import { type Activity, type AgentActivity, type EdgeActivity, edgeKey, type ToolActivity } from '../run/activity.ts'
+import type { Way } from './route.ts'
 
 export interface ToolLine {
   name: string
@@ -14,12 +15,15 @@ export type AgentBoxNode = Node<
   'agent'
 > & { measured: { width: number; height: number } }
 
+/** `place`: of its label among those at the same target. */
+export type AgentLine = Edge<{ way: Way; place: number }, 'agent'>
+
 /** Pixels; the styles have the same. */
 const WIDTH = 204
 const HEAD = 78
 const TOOLS = 5
 const TOOL = 22
-const BETWEEN = 76
+const BETWEEN = 100
 const MAX_TOOLS = 8
 
 /**
@@ -30,7 +34,7 @@ export function toFlow(
   metadata: AgencyMetadata,
   activity: Activity,
   withTools: boolean,
-): { nodes: AgentBoxNode[]; edges: Edge[] } {
+): { nodes: AgentBoxNode[]; edges: AgentLine[] } {
   const agents = metadata.nodes.filter((node): node is AgentNode => node.type === 'agent')
   const boxes = agents.map((agent) => toBox(agent, toolLines(metadata, agent, activity), activity, withTools))
   const rows = Map.groupBy(boxes, (box) => box.position.y)
@@ -40,11 +44,21 @@ export function toFlow(
     y += Math.max(...row.map((box) => box.measured.height)) + BETWEEN
   }
   const heights = new Map(boxes.map((box) => [box.id, box.position.y]))
+  const labels = new Map<string, number>()
   const edges = metadata.edges
     .filter((edge) => heights.has(edge.source) && heights.has(edge.target))
-    .map((edge) => toEdge(edge, activity, (heights.get(edge.source) ?? 0) <= (heights.get(edge.target) ?? 0)))
+    .map((edge) => {
+      const way = wayOf((heights.get(edge.target) ?? 0) - (heights.get(edge.source) ?? 0))
+      const what = activity.edges.get(edgeKey(edge.source, edge.target))
+      const there = `${way} ${edge.target}`
+      const place = labels.get(there) ?? 0
+      if (what !== undefined) labels.set(there, place + 1)
+      return toEdge(edge, what, { way, place })
+    })
   return { nodes: boxes, edges }
 }
+
+const wayOf = (down: number): Way => (down === 0 ? 'over' : down > 0 ? 'down' : 'up')
 
 const heightOf = (lines: number) => HEAD + (lines > 0 ? TOOLS + TOOL * lines : 0)
 
@@ -76,27 +90,33 @@ function toBox(agent: AgentNode, tools: ToolLine[], { agents }: Activity, withTo
 
 function toEdge(
   { id, source, target }: { id: string; source: string; target: string },
-  { edges }: Activity,
-  down: boolean,
-): Edge {
-  const what = edges.get(edgeKey(source, target))
+  what: EdgeActivity | undefined,
+  data: { way: Way; place: number },
+): AgentLine {
   return {
     id,
+    type: 'agent',
     source,
     target,
-    sourceHandle: down ? 'bottom' : 'top-out',
-    targetHandle: down ? 'top' : 'bottom-in',
+    data,
+    sourceHandle: data.way === 'down' ? 'bottom' : 'top-out',
+    targetHandle: data.way === 'up' ? 'bottom-in' : 'top',
+    markerEnd: {
+      type: MarkerType.ArrowClosed,
+      color: what === undefined ? 'var(--line-strong)' : 'var(--accent)',
+      markerUnits: 'userSpaceOnUse',
+      width: 32,
+      height: 32,
+    },
     className: [what && 'used', what?.active && 'active'].filter(Boolean).join(' '),
     animated: what?.active ?? false,
     label: what === undefined ? undefined : edgeLabel(what),
-    labelBgPadding: [5, 3],
-    labelBgBorderRadius: 4,
     ariaLabel: `${source} can talk to ${target}${what === undefined ? '' : `: ${edgeLabel(what)}`}`,
     focusable: false,
   }
 }
 
 function edgeLabel({ messages, tokens, costUsd }: EdgeActivity): string {
-  const used = [`${formatCount(tokens)} tok`, ...(costUsd === undefined ? [] : [formatUsd(costUsd)])]
-  return [plural(messages, 'message'), ...(tokens > 0 ? used : [])].join(' · ')
+  const used = [`${formatShort(tokens)} tok`, ...(costUsd === undefined ? [] : [formatUsd(costUsd)])]
+  return [`${messages}×`, ...(tokens > 0 ? used : [])].join(' · ')
 }

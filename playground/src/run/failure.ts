@@ -38,8 +38,9 @@ export function describeFailure(error: unknown): Failure {
   return { kind: error.kind, sentence: sentence + wait, wayOut: WAYS_OUT[error.kind] ?? 'Run it again.' }
 }
 
-/** What to do about a run that failed on the server. */
-export const FAILED_WAY_OUT = WAYS_OUT.failed as string
+/** What to do about an error that a stream tells; undefined where the text says it all, such as a guardrail's. */
+export const wayOutOf = (text: string): string | undefined =>
+  /^The run of agent .+ failed/.test(text) ? WAYS_OUT.failed : undefined
 
 /** Of a run whose page was closed or reloaded. */
 export const lostRun: Failure = {

@@ -31,6 +31,18 @@ test('the curl command runs in a shell and asks what was asked', async () => {
   expect(stdout).toContain('$HOME `id`')
 })
 
+test('a request too long for an argument runs in a shell as well', async () => {
+  const { snippet, env } = await serveLocked()
+  const file = { type: 'input_file', filename: 'a.txt', file_data: `data:text/plain;base64,${'QUFB'.repeat(50_000)}` }
+  const content = [{ type: 'input_text', text: request.message }, file]
+  const text = asCurl({ ...snippet, request: { message: [{ role: 'user', content }] } })
+  const shell = run('sh', { env, maxBuffer: 10_000_000 })
+  shell.child.stdin?.end(text)
+  const { stdout } = await shell
+  expect(stdout).toContain('17 + 25 = 42')
+  expect(stdout).toContain('$HOME `id`')
+})
+
 test('the program runs and asks what was asked', async () => {
   const { snippet, env } = await serveLocked()
   const folder = mkdtempSync(join(tmpdir(), 'snippet-'))

@@ -9,13 +9,18 @@ export interface Snippet {
   token: boolean
 }
 
+/** Linux takes no more than 128 KiB as one argument. */
+const MAX_ARGUMENT_BYTES = 100_000
+
 /** The request as a command for a terminal. Secrets are left out: the token is a variable, keys are named places. */
 export function asCurl({ baseUrl, agency, request, token }: Snippet): string {
+  const body = JSON.stringify(maskKeys(request))
+  const long = new TextEncoder().encode(quote(body)).length > MAX_ARGUMENT_BYTES
   return [
     `curl -N ${quote(`${baseUrl}/${encodeURIComponent(agency)}/get_response_stream`)}`,
     ...(token ? ['-H "Authorization: Bearer $APP_TOKEN"'] : []),
     "-H 'Content-Type: application/json'",
-    `-d ${quote(JSON.stringify(maskKeys(request)))}`,
+    long ? `--data-binary @- <<'JSON'\n${body}\nJSON\n` : `-d ${quote(body)}`,
   ].join(' \\\n  ')
 }
 

@@ -8,7 +8,9 @@ export function TokenDialog({ refused, onToken }: { refused: boolean; onToken: (
   const [token, setToken] = useState('')
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (token.trim() !== '') onToken(token.trim())
+    if (token.trim() === '') return
+    onToken(token.trim())
+    setToken('')
   }
   return (
     <Dialog title="This server wants a token">

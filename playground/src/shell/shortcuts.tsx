@@ -31,13 +31,19 @@ export function useShortcuts(shortcuts: Shortcuts): void {
       if (name !== undefined) {
         event.preventDefault()
         latest.current[name]()
-      } else if (event.key === 'Escape' && !event.defaultPrevented && document.querySelector('dialog[open]') === null)
-        latest.current.stop()
+      } else if (isPlainEscape(event)) latest.current.stop()
     }
     addEventListener('keydown', onKeyDown)
     return () => removeEventListener('keydown', onKeyDown)
   }, [])
 }
+
+/** Not one that closes a window or ends the composition of a character. */
+const isPlainEscape = (event: KeyboardEvent) =>
+  event.key === 'Escape' &&
+  !event.isComposing &&
+  !event.defaultPrevented &&
+  document.querySelector('dialog[open]') === null
 
 const LIST: readonly [keys: string, what: string][] = [
   ['Enter', 'Send the message'],

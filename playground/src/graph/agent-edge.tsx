@@ -1,0 +1,26 @@
+import { BaseEdge, EdgeLabelRenderer, type EdgeProps } from '@xyflow/react'
+import type { AgentLine } from './layout.ts'
+import { route } from './route.ts'
+
+/** An arrow from who may write to who answers. Its label is drawn above all lines. */
+export function AgentEdge({ id, sourceX, sourceY, targetX, targetY, data, label, markerEnd }: EdgeProps<AgentLine>) {
+  const { way = 'down', place = 0 } = data ?? {}
+  const { path, labelX, labelY } = route({ x: sourceX, y: sourceY }, { x: targetX, y: targetY }, way, place)
+  return (
+    <>
+      <BaseEdge id={id} path={path} {...(markerEnd === undefined ? {} : { markerEnd })} />
+      {label !== undefined && (
+        <EdgeLabelRenderer>
+          <span
+            className="edge-label"
+            data-edge={id}
+            aria-hidden="true"
+            style={{ transform: `translate(${labelX}px, ${labelY}px) translate(-50%, -50%)` }}
+          >
+            {label}
+          </span>
+        </EdgeLabelRenderer>
+      )}
+    </>
+  )
+}
