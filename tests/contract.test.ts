@@ -318,3 +318,43 @@ test('a server that answers what its document does not say is noticed, whoever m
     expect.stringMatching(/^POST \/solo\/get_response_stream 200: .*must have required property 'run_id'/),
   ])
 })
+
+test('arguments are converted as Pydantic does it, also below what may be null, and told as they were sent', async () => {
+  promise('B10', 'C18')
+  const fields = {
+    n: z.int().nullable(),
+    flag: z.boolean(),
+    place: z.object({ number: z.int() }).nullable(),
+  }
+  class Lax extends BaseTool.define(fields) {
+    run() {
+      return { n: this.n, flag: this.flag, place: this.place }
+    }
+  }
+  const { url } = await startServer({ tools: [Lax] })
+  const ask = async (body: unknown) => {
+    const answer = await post(`${url}/tool/Lax`, body)
+    return (await answer.json()) as { response?: unknown; detail?: { type: string; loc: unknown[]; input: unknown }[] }
+  }
+  for (const [flag, taken] of [
+    ['yes', true],
+    ['ON', true],
+    ['1', true],
+    [1, true],
+    ['f', false],
+    ['off', false],
+    [0, false],
+  ])
+    expect(await ask({ n: '5', flag, place: { number: '7' } })).toEqual({
+      response: { n: 5, flag: taken, place: { number: 7 } },
+    })
+  expect(await ask({ n: '5.0', flag: true, place: null })).toEqual({ response: { n: 5, flag: true, place: null } })
+  const { detail } = await ask({ n: '11', flag: 'maybe', place: { number: 'x' } })
+  expect(detail).toMatchObject([
+    { type: 'bool_parsing', loc: ['body', 'flag'], input: 'maybe' },
+    { type: 'int_parsing', loc: ['body', 'place', 'number'], input: 'x' },
+  ])
+  expect((await ask({ n: '11', flag: 1 })).detail).toMatchObject([
+    { type: 'missing', loc: ['body', 'place'], input: { n: '11', flag: 1 } },
+  ])
+})

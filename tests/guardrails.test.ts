@@ -143,6 +143,24 @@ test("a sub-agent's guardrail answers its sender, and guardrails of the Agents S
   expect(() => agent({ inputGuardrails: ['no'] })).toThrow(/list of functions/)
 })
 
+test("what a sub-agent's guardrail says has the name of the sub-agent", async () => {
+  promise('F8', 'B12')
+  const ask = { recipient_agent: 'Soft', message: 'bad', additional_instructions: '' }
+  await useUpstream((_body, index) =>
+    index === 0 ? { calls: [{ name: 'send_message', arguments: ask }] } : { text: 'Done' },
+  )
+  const [boss, soft] = [agent({ name: 'Boss' }), agent({ name: 'Soft', inputGuardrails: [polite] })]
+  const { url } = await startServer({ agencies: { team: new Agency(boss, { communicationFlows: [[boss, soft]] }) } })
+  const told = data(await allFrames(`${url}/team/get_response_stream`, { message: 'go' })).filter(
+    ({ name }) => name === 'message_output_created',
+  )
+  expect(told).toMatchObject([
+    { agent: 'Soft', callerAgent: 'Boss', parent_run_id: expect.any(String) },
+    { agent: 'Boss', agent_run_id: expect.any(String) },
+  ])
+  expect(told[0]).not.toHaveProperty('agent_run_id') // no agent has run
+})
+
 test("guardrails made with the Agents SDK get its arguments: texts or messages, the run's context, the agent", async () => {
   promise('F8')
   await useUpstream((body) => ({ text: JSON.stringify(body.input).includes('Shorter') ? 'Short' : 'Far too long' }))
