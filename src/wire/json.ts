@@ -6,6 +6,9 @@ export type JsonSchema = { [key: string]: unknown }
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** A value of a foreign JSON as a text: empty for an object, which may not even let itself be written. */
+export const asText = (value: unknown): string => (typeof value === 'object' ? '' : String(value ?? ''))
+
 /** True when nothing in the value lies deeper than `depth` levels. */
 export const isShallow = (value: unknown, depth: number): boolean =>
   typeof value !== 'object' ||
