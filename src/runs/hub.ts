@@ -120,9 +120,12 @@ export class Hub {
       }
     }
     const span = startSpan(id, plan, this.#options.redact)
-    const done = inside(span, () => this.#pump({ id, plan, log, abort, asked: () => asked, span }))
+    const pumped = { id, plan, log, abort, asked: () => asked, span }
+    const pump = async () => inside(span, () => this.#pump(pumped))
+    const done = pump().catch((error) => this.#breakOff(error, pumped))
     this.#live.set(id, { owner, stop, done, deadline: performance.now() + runMs })
-    void done.finally(() => this.#live.delete(id))
+    const forget = () => this.#live.delete(id)
+    void done.then(forget, forget)
     this.#watch()
     return { id, input: plan.input, events, done, stop }
   }
@@ -182,7 +185,7 @@ export class Hub {
     const { idleTimeoutMs, callbackMs } = this.#options.limits
     const store = new MessageStore(plan.history)
     const open = new Set<Conversation>()
-    const own = createRedactor(() => [...plan.secrets, ...textsOf(plan.userContext)])
+    const own = ownRedactor(plan)
     const save = createSaver({
       save: agency.saveThreads,
       messages: () => store.all([...open].reverse().flatMap((conversation) => conversation.own)),
@@ -255,6 +258,26 @@ export class Hub {
     }
   }
 
+  /** What no run should throw costs its own run at most. */
+  #breakOff(error: unknown, { plan, log, abort, span }: Pumped): RunSummary {
+    const failure = failureOf(plan.recipient, 'InternalError')
+    abort.abort(new Error('The run broke off.'))
+    log.append([failureEvent(undefined, failure)], failure.length)
+    log.seal()
+    span?.end({ failure: { type: 'Error', message: failure }, usage: emptyUsage(), finalOutput: undefined })
+    this.#options.log('A run broke off.', error, ownRedactor(plan))
+    return {
+      newMessages: [],
+      finalOutput: undefined,
+      cancelled: false,
+      usage: undefined,
+      fileIdsMap: plan.fileIdsMap,
+      chatName: undefined,
+      failure,
+      error,
+    }
+  }
+
   #tell(events: readonly RunEvent[], runId: string, agency: string | undefined): void {
     const failed = (error: unknown) => this.#options.log('onEvent failed; the run goes on.', error)
     try {
@@ -274,9 +297,14 @@ export class Hub {
     if (exposeErrors) return errorText(error)
     const cause =
       error instanceof AgencyError && error.cause instanceof Error ? error.cause.constructor.name : 'ModelError'
-    return `The run of agent ${agent} failed (cause: ${error instanceof AgencyError ? cause : 'InternalError'}).`
+    return failureOf(agent, error instanceof AgencyError ? cause : 'InternalError')
   }
 }
+
+/** Masks what only the request knows. */
+const ownRedactor = ({ secrets, userContext }: RunPlan) => createRedactor(() => [...secrets, ...textsOf(userContext)])
+
+const failureOf = (agent: string, cause: string) => `The run of agent ${agent} failed (cause: ${cause}).`
 
 const isTimed = (run: Live) => run.deadline !== Number.POSITIVE_INFINITY
 
