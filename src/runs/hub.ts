@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { AgencyError, errorText, guidanceOf, overloaded, runNotFound, shuttingDown, timeLimit } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { emptyUsage } from '../models/usage.ts'
+import { orAbort, within } from '../waits.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import { createRedactor, textsOf } from '../wire/redact.ts'
 import { nameChat } from './chat-name.ts'
@@ -77,6 +78,9 @@ interface Live {
 
 /** How long a stop waits for runs that were told to end. */
 const LAST_WAIT_MS = 3_000
+
+/** How long the end of an aborted run waits for its last save: less than a cancel and a stop can wait. */
+const LAST_SAVE_MS = 1_000
 
 /** Owns the life of every run: starts it, stops it, and knows it until it is over. Routes only listen. */
 export class Hub {
@@ -210,7 +214,7 @@ export class Hub {
       },
       room: () => log.room(signal, idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),
       stopAfterTurn: () => asked() === 'after_turn',
-      save,
+      save: () => orAbort(save(), signal),
       redact,
       explain: (error, agent) => redact(this.#explain(error, agent)),
     }
@@ -234,7 +238,7 @@ export class Hub {
         })
       }
     }
-    await save()
+    await lastSave(save(), signal)
     const newMessages = store.newMessages()
     const cut = signal.aborted
     let chatName: string | undefined
@@ -300,6 +304,12 @@ export class Hub {
     return failureOf(agent, error instanceof AgencyError ? cause : 'InternalError')
   }
 }
+
+/** Waits for a save; once the run is aborted only a moment longer, and the save goes on by itself. */
+const lastSave = (saving: Promise<void>, signal: AbortSignal) =>
+  orAbort(saving, signal)
+    .catch(() => within(LAST_SAVE_MS, 'saveThreads', saving))
+    .catch(() => {})
 
 /** Masks what only the request knows. */
 const ownRedactor = ({ secrets, userContext }: RunPlan) => createRedactor(() => [...secrets, ...textsOf(userContext)])
