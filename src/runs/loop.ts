@@ -103,7 +103,7 @@ function open(run: RunState, ask: Ask): Conversation {
     span: ask.span?.child('agent', { who }),
     context: contextOf(run, role),
     ask,
-    base: [...clean(thread), ...incoming].map(toModelItem),
+    base: clean([...thread, ...incoming]).map(toModelItem),
     own: [],
     lastDirect: incoming.at(-1) as StoredMessage,
     newUserMessage: ask.depth === 0,
