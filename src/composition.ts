@@ -340,9 +340,13 @@ function refuseTwins(kind: string, names: readonly string[]): void {
 /** What a caller may know about a provider's error. */
 const causeOf = (error: unknown): string => `(cause: ${error instanceof Error ? error.constructor.name : 'Error'})`
 
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const cause = error.cause === undefined ? '' : describe(error.cause)
-  if (cause.startsWith(error.message)) return cause
-  return error.message.includes(cause) ? error.message : `${error.message} (${cause})`
+/** The deepest cause that a log tells: an error may be its own. */
+const MAX_CAUSES = 10
+
+function describe(error: unknown, depth = 0): string {
+  const text = errorText(error)
+  if (!(error instanceof Error) || error.cause === undefined || depth === MAX_CAUSES) return text
+  const cause = describe(error.cause, depth + 1)
+  if (cause.startsWith(text)) return cause
+  return text.includes(cause) ? text : `${text} (${cause})`
 }

@@ -52,8 +52,14 @@ export class AgencyError extends Error {
   }
 }
 
-/** The text of anything that was thrown. */
-export const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+/** The text of anything that was thrown, also of what has none. */
+export function errorText(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error)
+  } catch {
+    return 'an error without a text'
+  }
+}
 
 // ---- construction
 export const invalidOption = (message: string) => new AgencyError('INVALID_OPTION', 500, message)

@@ -15,7 +15,10 @@ export interface ServeOptions extends BuildOptions {
   port?: number
   /** Print the start banner. Default true, and false with a `logger`, whose lines it would disturb. */
   banner?: boolean
-  /** Stop gracefully on SIGTERM and SIGINT, then end the process; a second signal ends it at once. Default true. */
+  /**
+   * Stop gracefully on SIGTERM and SIGINT, then end the process; a second signal ends it at once. Also log a rejected promise
+   * that nobody handles, such as a tool may leave behind, and keep it from ending the process. Default true.
+   */
   handleSignals?: boolean
 }
 
@@ -51,7 +54,10 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
   const { app, shell } = await build(options)
   if (options.listen === false) return app
   const { host = '0.0.0.0', port = 8000 } = options
-  if (options.handleSignals !== false) stopOnSignals(app)
+  if (options.handleSignals !== false) {
+    stopOnSignals(app)
+    outliveRejections(app, shell)
+  }
   try {
     await app.listen({ host, port })
   } catch (error) {
@@ -78,6 +84,14 @@ function stopOnSignals(app: FastifyInstance): void {
   }
   for (const signal of signals) process.on(signal, stop)
   app.addHook('onClose', async () => ignore())
+}
+
+/** A promise that a tool left behind costs nobody their answer; what is thrown and not caught still ends the process. */
+function outliveRejections(app: FastifyInstance, { services }: ShellOptions): void {
+  const note = (reason: unknown) =>
+    services.logError(new Error('A promise was rejected and nobody handled it; the server goes on.', { cause: reason }))
+  process.on('unhandledRejection', note)
+  app.addHook('onClose', async () => void process.off('unhandledRejection', note))
 }
 
 async function build(options: ServeOptions) {

@@ -105,6 +105,27 @@ test('a trusted origin is scheme, host and port, exactly', async () => {
   expect(fetched.body.response).toBe('Read')
 })
 
+test('only an answer with the whole file counts as one', async () => {
+  promise('C6')
+  const partial = { 'content-range': `bytes 0-${PDF.length - 1}/${10 * PDF.length}` }
+  const host = await startFileHost({
+    '/part.pdf': (response) => response.writeHead(206, partial).end(PDF),
+    '/empty.pdf': (response) => response.writeHead(204).end(),
+    '/later.pdf': (response) => response.writeHead(202).end(PDF),
+    '/proxied.pdf': (response) => response.writeHead(203).end(PDF),
+  })
+  const { refused, ask } = await start({ trustedFileOrigins: [host.origin] })
+  for (const [path, status] of [
+    ['/part.pdf', '206 Partial Content'],
+    ['/empty.pdf', '204 No Content'],
+    ['/later.pdf', '202 Accepted'],
+  ])
+    expect(await refused({ 'a.pdf': host.origin + path })).toContain(
+      `Response without the whole file '${status}' for url '${host.origin}${path}'`,
+    )
+  expect((await ask({ 'a.pdf': `${host.origin}/proxied.pdf` })).body.response).toBe('Read')
+})
+
 test('redirects are not followed, wherever they lead', async () => {
   promise('C6')
   const host = await startFileHost({

@@ -97,6 +97,43 @@ test('ten turns over three agents, always replaying new_messages, are accepted b
   for (const { body } of toHelper) expect(JSON.stringify(body.input)).not.toMatch(/"turn \d+"/)
 })
 
+test('halves of calls in a message never reach the model; outputs whose calls are in the history do', async () => {
+  promise('C3')
+  const upstream = await useUpstream((body) => {
+    const problem = refusal(body.input as Item[])
+    return problem === undefined ? { text: 'Hi' } : { status: 400, message: problem }
+  })
+  const { url } = await startServer({
+    agencies: { solo: new Agency(new Agent({ name: 'Assistant', model: 'gpt-4.1' })) },
+  })
+  const call = (call_id: string) => ({ type: 'function_call', call_id, name: 'step', arguments: '{}' })
+  const output = (call_id: string) => ({ type: 'function_call_output', call_id, output: 'done' })
+  const user = { role: 'user', content: 'Go on' }
+  const about = { agent: 'Assistant', callerAgent: null, timestamp: 1 }
+  const cases: { message: Item[]; chat_history?: Item[]; asked: string[] }[] = [
+    { message: [call('a'), user], asked: ['message'] },
+    { message: [output('a'), user], asked: ['message'] },
+    { message: [{ type: 'reasoning', id: 'r', summary: [] }, user], asked: ['message'] },
+    {
+      message: [call('a'), output('a'), user],
+      asked: ['function_call a', 'function_call_output a', 'message'],
+    },
+    {
+      message: [output('a'), output('b')],
+      chat_history: [{ ...call('a'), ...about }],
+      asked: ['function_call a', 'function_call_output a'],
+    },
+  ]
+  for (const { message, chat_history, asked } of cases)
+    for (const endpoint of ['get_response', 'get_response_stream']) {
+      const answer = await post(`${url}/solo/${endpoint}`, { message, chat_history })
+      const text = await answer.text()
+      expect([answer.status, text]).toEqual([200, expect.stringContaining('Hi')])
+      const input = upstream.seen.at(-1)?.body.input as Item[]
+      expect(input.map(({ type, call_id }) => [type, call_id].filter(Boolean).join(' '))).toEqual(asked)
+    }
+})
+
 test('with store: false reasoning travels encrypted and no id of an earlier response is sent', async () => {
   promise('F1')
   const upstream = await useUpstream(() => ({ text: 'Hi' }))

@@ -1,11 +1,14 @@
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { Agency, Agent, tool } from '../src/index.ts'
+import { MessageStore } from '../src/runs/store.ts'
 import { promise } from './promises.ts'
-import { post, startServer, useUpstream } from './support/client.ts'
+
+import { post, startServer, startWithHub, useUpstream } from './support/client.ts'
 import { memoryInUse } from './support/memory.ts'
+
 import { bodyOf, exchange, open, statusOf, toRequest } from './support/raw.ts'
 
 const RUNS = { numRuns: 60, interruptAfterTimeLimit: 8_000, markInterruptAsFailure: false }
@@ -28,10 +31,12 @@ async function serveDemo() {
     execute: (input) => JSON.stringify(input),
   })
   const agent = new Agent({ name: 'Assistant', model: 'demo', tools: [echo, loose] })
+  const real = new Agent({ name: 'Assistant', model: 'gpt-4.1' })
   const { url } = await startServer({
-    agencies: { solo: new Agency(agent) },
+    agencies: { solo: new Agency(agent), real: new Agency(real) },
     tools: [echo, loose],
     enableLogging: false,
+    keyPerRequest: true,
   })
   return url
 }
@@ -487,4 +492,88 @@ test('a body that arrives byte by byte takes no more room than it is worth', asy
   expect((await memoryInUse()) - before).toBeLessThan(60 * 1024 * 1024)
   socket.destroy()
   await closed
+})
+
+test('values of requests that no text can be made of cost nobody more than their own request', async () => {
+  promise('C18')
+  await useUpstream(() => ({ text: 'Hi' }))
+  const url = await serveDemo()
+  const odd = { toString: 1 }
+  const user = { role: 'user', content: 'x' }
+  const bodies = [
+    {
+      message: [
+        { type: 'reasoning', id: 'r' },
+        { ...user, type: odd },
+      ],
+    },
+    { message: 'x', chat_history: [{ type: 'reasoning' }, { type: odd }] },
+    { message: 'x', chat_history: [{ ...user, message_origin: odd }] },
+    { message: 'x', chat_history: [{ ...user, message_origin: odd }, user] },
+    { message: 'x', chat_history: [{ ...user, message_origin: ['handoff_reminder'] }, user] },
+  ]
+  for (const agency of ['solo', 'real'])
+    for (const endpoint of ['get_response', 'get_response_stream'])
+      for (const body of bodies) {
+        const answer = await post(`${url}/${agency}/${endpoint}`, body)
+        const text = await answer.text()
+        expect(answer.status, `${JSON.stringify(body)} ${text}`).toBeLessThan(500)
+        if (answer.ok && endpoint === 'get_response_stream') expect(text).toMatch(/\nevent: end\n/)
+      }
+  await isWell(url)
+})
+
+test('what is thrown and has no text ends its own run, in words', async () => {
+  promise('C18')
+  const thrown = [Object.create(null), { toString: 1 }, Object.assign(new Error(), { message: Object.create(null) })]
+  const itself = new Error('its own cause')
+  itself.cause = itself
+  const agencies = Object.fromEntries(
+    [...thrown, itself].map((value, index) => {
+      const onAgentStart = () => {
+        throw value
+      }
+      return [`thrown${index}`, new Agency(new Agent({ name: 'Assistant', model: 'demo', hooks: { onAgentStart } }))]
+    }),
+  )
+  const logged: string[] = []
+  const note = (_: object, message: string) => void logged.push(message)
+  const { url } = await startServer({ agencies, logger: { info: () => {}, warn: note, error: note } })
+  for (const name of Object.keys(agencies)) {
+    expect((await post(`${url}/${name}/get_response`, { message: 'x' })).status).toBe(500)
+    const told = await (await post(`${url}/${name}/get_response_stream`, { message: 'x' })).text()
+    expect(told).toMatch(/event: messages\n.*\n\nevent: end\n/)
+  }
+  expect(logged.filter((line) => line.includes('an error without a text'))).toHaveLength(2 * thrown.length)
+  await isWell(url)
+})
+
+test('a fault that no run should have ends that run alone, with an answer and a proper end', async () => {
+  promise('C18')
+  const rejections: unknown[] = []
+  const onRejection = (reason: unknown) => rejections.push(reason)
+  process.on('unhandledRejection', onRejection)
+  onTestFinished(() => void process.off('unhandledRejection', onRejection))
+  const logged: string[] = []
+  const note = (_: object, message: string) => void logged.push(message)
+  const { url, hub } = await startWithHub({
+    agencies: { solo: new Agency(new Agent({ name: 'Assistant', model: 'demo' })) },
+    logger: { info: () => {}, warn: note, error: note },
+  })
+  const fault = vi.spyOn(MessageStore.prototype, 'newMessages').mockImplementation(() => {
+    throw new Error('an inner fault')
+  })
+  onTestFinished(() => fault.mockRestore())
+  const plain = await post(`${url}/solo/get_response`, { message: 'x' })
+  const failure = 'The run of agent Assistant failed (cause: InternalError).'
+  expect([plain.status, await plain.json()]).toEqual([500, { error: failure }])
+  const told = await (await post(`${url}/solo/get_response_stream`, { message: 'x' })).text()
+  expect(told).toContain(failure)
+  expect(told).toMatch(/event: messages\n.*\n\nevent: end\n/)
+  expect(told).not.toContain('an inner fault')
+  expect(logged.filter((line) => line.includes('an inner fault'))).toHaveLength(2)
+  await expect.poll(() => hub.size).toBe(0)
+  expect(rejections).toEqual([])
+  fault.mockRestore()
+  expect((await post(`${url}/solo/get_response`, { message: 'x' })).status).toBe(200)
 })

@@ -9,12 +9,17 @@ import { startProcess } from './support/process.ts'
 import { open } from './support/raw.ts'
 
 const SERVER = join(import.meta.dirname, 'support/process-server.ts')
+const CARELESS = join(import.meta.dirname, 'support/careless-server.ts')
 
 /** The server as a process whose model is `script`. */
-async function startServed(script: Parameters<typeof useUpstream>[0], env: Record<string, string> = {}) {
+async function startServed(
+  script: Parameters<typeof useUpstream>[0],
+  env: Record<string, string> = {},
+  program: string = SERVER,
+) {
   const upstream = await useUpstream(script)
   const start = (more: Record<string, string> = {}) =>
-    startProcess(SERVER, { OPENAI_BASE_URL: upstream.baseURL, OPENAI_API_KEY: 'sk-server-key', ...env, ...more })
+    startProcess(program, { OPENAI_BASE_URL: upstream.baseURL, OPENAI_API_KEY: 'sk-server-key', ...env, ...more })
   return { ...upstream, start }
 }
 const calls = (...names: string[]) => ({ calls: names.map((name) => ({ name, arguments: {} })) })
@@ -63,6 +68,39 @@ test('while a stop waits the server is alive but not ready and takes no work; a 
     await stream.then((response) => response.text()).catch(() => {})
   }
 }, 30_000)
+
+test('a stop ends a stream properly although its store hangs', async () => {
+  promise('B2', 'F7')
+  const { start, seen } = await startServed(() => ({ text: 'Done' }), {}, CARELESS)
+  const { child, exit, url } = await start({ AGENCY_DRAIN_MS: '300' })
+  const text = post(`${url}/stuck/get_response_stream`, { message: 'Hi' }).then((answer) => answer.text())
+  await expect.poll(() => seen.length).toBe(1)
+  const asked = performance.now()
+  child.kill('SIGTERM')
+  expect(await text).toMatch(/shutting down.*\nevent: messages\ndata: .*\n\nevent: end\ndata: \[DONE\]\n\n$/s)
+  expect(await text).toContain('"text":"Done"')
+  expect(await exit).toEqual([null, 'SIGTERM'])
+  expect(performance.now() - asked).toBeLessThan(5_000)
+})
+
+test('a promise that a tool leaves behind and that is rejected later is logged and ends nothing; what is thrown still does', async () => {
+  promise('F7')
+  const served = await startServed(
+    (body) => (JSON.stringify(body.input).includes('_output') ? { text: 'Done' } : calls('late')),
+    {},
+    CARELESS,
+  )
+  const { exit, url, text } = await served.start()
+  expect((await post(`${url}/solo/get_response`, { message: 'Hi' })).status).toBe(200)
+  expect((await post(`${url}/tool/late`, {})).status).toBe(200)
+  const lines = () => text().match(/.*nobody handled it.*/g) ?? []
+  await expect.poll(lines).toHaveLength(2)
+  for (const line of lines()) expect(line).toContain('(late [redacted])')
+  expect((await post(`${url}/solo/get_response`, { message: 'Hi' })).status).toBe(200)
+  await post(`${url}/tool/fatal`, {})
+  expect((await exit)[0]).not.toBe(0)
+  expect(text()).toContain('nobody caught this')
+})
 
 test('kill -9 at any moment loses no turn that a reader has seen, and what it leaves is whole and goes on', async () => {
   promise('F7')

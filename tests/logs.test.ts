@@ -171,6 +171,24 @@ test('of many readers of one log exactly one gets it, and a log that is no file 
   expect((await take('after')).status).toBe(200)
 })
 
+test('lines that were not written whole are left out, and the rest is read', async () => {
+  promise('A7')
+  await useUpstream(() => ({ text: 'Done' }))
+  const { take, logsDir } = await serveLogged()
+  mkdirSync(logsDir, { recursive: true })
+  const location = { file: 'agency-swarm-js', function: 'run', line: 0 }
+  const line = { message: 'a', details: { timestamp: '2026-01-01T00:00:00.000', level: 'INFO', location } }
+  const whole = JSON.stringify(line)
+  for (const text of [`${whole}\n{"message":"hal`, `${whole.slice(0, 20)}\n${whole}\n`, `\0\n${whole}`]) {
+    writeFileSync(join(logsDir, 'half.jsonl'), text)
+    const answer = await take('half')
+    expect([answer.status, await answer.json()], text).toEqual([200, [line]])
+  }
+  writeFileSync(join(logsDir, 'half.jsonl'), whole.slice(0, 20))
+  const answer = await take('half')
+  expect([answer.status, await answer.json()]).toEqual([200, []])
+})
+
 test('a log stops growing at its bound, and the oldest logs make room', async () => {
   promise('A7')
   await useUpstream(() => ({ text: 'Done' }))

@@ -1,12 +1,22 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Agency, Agent, type AgentOptions, type Model, type StoredMessage, tool } from '../src/index.ts'
+import {
+  Agency,
+  type AgencyOptions,
+  Agent,
+  type AgentOptions,
+  type FunctionTool,
+  type Model,
+  type StoredMessage,
+  tool,
+} from '../src/index.ts'
 import { promise } from './promises.ts'
 import { type Frame, final, post, readFrames, startServer, startWithHub, useUpstream } from './support/client.ts'
 
 const never = () => new Promise<never>(() => {})
 const sleeps = tool({ name: 'sleeps', execute: never })
 const quick = tool({ name: 'quick', execute: () => 'done' })
+const gated = (isEnabled: FunctionTool['isEnabled']) => tool({ name: 'gated', execute: () => 'done', isEnabled })
 
 /** A model that does not look at its signal. */
 const deaf: Model = {
@@ -17,7 +27,13 @@ const deaf: Model = {
 const ask = { recipient_agent: 'Helper', message: 'help', additional_instructions: '' }
 
 /** Where a run can be when it is stopped: what its model does, and what its agent is like. */
-const STAGES: { [stage: string]: { script?: Parameters<typeof useUpstream>[0]; options?: Partial<AgentOptions> } } = {
+const STAGES: {
+  [stage: string]: {
+    script?: Parameters<typeof useUpstream>[0]
+    options?: Partial<AgentOptions>
+    saveThreads?: AgencyOptions['saveThreads']
+  }
+} = {
   'before the first byte of the model': { script: () => ({ hang: true, early: true }) },
   'after its headers': { script: () => ({ hang: true }) },
   'in the middle of a text': { script: () => ({ text: 'x', deltas: 10_000, delayMs: 10 }) },
@@ -39,14 +55,28 @@ const STAGES: { [stage: string]: { script?: Parameters<typeof useUpstream>[0]; o
   'while an input guardrail hangs': { options: { inputGuardrails: [never] } },
   'while an output guardrail hangs': { options: { outputGuardrails: [never] } },
   'while a reminder is made': { options: { systemReminders: [never] } },
+  'while it is asked which tools are enabled': { options: { tools: [gated(never)] } },
+  'while it is asked whether a called tool is enabled': {
+    script: () => ({ calls: [{ name: 'gated', arguments: {} }] }),
+    options: { tools: [gated(({ toolCallId }) => toolCallId === '' || never())] },
+  },
+  'while its first save hangs': { saveThreads: never },
+  'while the save of a turn hangs': {
+    script: () => ({ calls: [{ name: 'quick', arguments: {} }] }),
+    saveThreads: (messages) => (messages.length > 1 ? never() : undefined),
+  },
+  'while its last save hangs': {
+    script: () => ({ text: 'Done' }),
+    saveThreads: (messages) => (messages.length > 1 ? never() : undefined),
+  },
   'while a model of its own hangs': { options: { model: deaf } },
 }
 
-async function serveStage({ script, options = {} }: (typeof STAGES)[string]) {
+async function serveStage({ script, options = {}, saveThreads }: (typeof STAGES)[string]) {
   const upstream = await useUpstream(script ?? (() => ({ text: 'Done' })))
   const lead = new Agent({ name: 'Lead', instructions: 'Lead.', model: 'gpt-4.1', tools: [sleeps, quick], ...options })
   const helper = new Agent({ name: 'Helper', instructions: 'Helper.', model: 'gpt-4.1' })
-  const agency = () => new Agency(lead, { communicationFlows: [[lead, helper]] })
+  const agency = () => new Agency(lead, { communicationFlows: [[lead, helper]], ...(saveThreads && { saveThreads }) })
   const server = await startWithHub({ agencies: { team: agency(), other: agency() } })
   /** The run has got as far as it can. */
   const stuck = async () => {

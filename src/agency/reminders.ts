@@ -56,7 +56,7 @@ export async function dueReminders(
   return items
 }
 
-const CONTROL = new Set(['handoff_reminder', 'recipient_reminder'])
+const CONTROL = new Set<unknown>(['handoff_reminder', 'recipient_reminder'])
 
 /**
  * The note for an agent that the user addresses after another agent had been put in charge (docs/wire.md, "Messages");
@@ -64,9 +64,9 @@ const CONTROL = new Set(['handoff_reminder', 'recipient_reminder'])
  */
 export function recipientReminder(thread: readonly StoredMessage[], agent: AgentInfo): string | undefined {
   let start = thread.findLastIndex((message) => message.role === 'user')
-  while (start > 0 && CONTROL.has(String(thread[start - 1]?.message_origin))) start--
+  while (start > 0 && CONTROL.has(thread[start - 1]?.message_origin)) start--
   const lastCall = thread.slice(Math.max(start, 0))
-  if (!lastCall.some((message) => CONTROL.has(String(message.message_origin)))) return undefined
+  if (!lastCall.some((message) => CONTROL.has(message.message_origin))) return undefined
   const speaker = lastCall.findLast((message) => message.role === 'assistant')?.agent
   if (speaker === agent.name) return undefined
   const role = agent.description.trim()

@@ -14,6 +14,8 @@ import type { LoadedFile } from './store.ts'
 
 /** Many hosts turn away what does not look like a browser at first sight; this is said the way crawlers say it. */
 const USER_AGENT = `Mozilla/5.0 (compatible; agency-swarm-js/${VERSION})`
+/** Of the good answers those that carry the file: not a part of it, nor nothing. */
+const WHOLE = new Set([200, 203])
 const PIECE_BYTES = 65_536
 /** Enough for the magic numbers of every type. */
 const SNIFFED_BYTES = 65_536
@@ -70,7 +72,7 @@ async function fetchPieces(
     // The client heeds the signal only once it is connected.
     const { statusCode, headers, body } = await orAbort(asked, signal)
     try {
-      if (statusCode < 200 || statusCode > 299) throw fileUrlFailed(badStatus(statusCode, given))
+      if (!WHOLE.has(statusCode)) throw fileUrlFailed(badStatus(statusCode, given))
       const declared = Number(headers['content-length'] ?? 0)
       account.declare(key, declared)
       return await collect(body, String(headers['content-encoding'] ?? ''), account.file(key), signal)
@@ -141,8 +143,12 @@ async function sniff(pieces: readonly Buffer[]): Promise<string | undefined> {
 
 /** Redirects are not followed: they would lead to an address that nobody named. */
 function badStatus(status: number, given: string): string {
-  const kind = status < 400 ? 'Redirect response' : status < 500 ? 'Client error' : 'Server error'
-  return `${kind} '${[status, STATUS_CODES[status]].filter(Boolean).join(' ')}' for url '${shown(given)}'`
+  return `${kindOf(status)} '${[status, STATUS_CODES[status]].filter(Boolean).join(' ')}' for url '${shown(given)}'`
+}
+
+function kindOf(status: number): string {
+  if (status < 300) return 'Response without the whole file'
+  return status < 400 ? 'Redirect response' : status < 500 ? 'Client error' : 'Server error'
 }
 
 function refusal(error: unknown, url: URL): AgencyError {

@@ -77,7 +77,8 @@ export function clean<T extends InputItem>(items: readonly T[]): T[] {
 
 /** Reasoning stands directly before the assistant item, call or further reasoning it led to. */
 const follows = (next: InputItem | undefined) =>
-  next !== undefined && (next.role === 'assistant' || next.type === 'reasoning' || /_call$/.test(next.type ?? ''))
+  next !== undefined && (next.role === 'assistant' || next.type === 'reasoning' || isAnyCall(next.type))
+const isAnyCall = (type: unknown) => typeof type === 'string' && type.endsWith('_call')
 
 /** The text of an assistant message item; empty for anything else. */
 export function messageText(item: InputItem): string {
@@ -89,7 +90,8 @@ export function messageText(item: InputItem): string {
 /** Why the model would not answer, in its own words; undefined when it did not refuse. */
 export function refusalOf({ content }: InputItem): string | undefined {
   const part = Array.isArray(content) ? content.find((one) => isObject(one) && one.type === 'refusal') : undefined
-  return isObject(part) ? String(part.refusal ?? '') : undefined
+  if (!isObject(part)) return undefined
+  return typeof part.refusal === 'string' ? part.refusal : ''
 }
 
 /** The newest trace id found in a history, so that a conversation keeps one trace over its turns. */

@@ -2,10 +2,12 @@ import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import { messageText } from './items.ts'
 
-const HOSTED_CALLS = /^(web_search|file_search|code_interpreter|image_generation|mcp)_call$/
+const HOSTED_CALLS = new Set<unknown>(
+  ['web_search', 'file_search', 'code_interpreter', 'image_generation', 'mcp'].map((tool) => `${tool}_call`),
+)
 
 /** A call that the provider has carried out itself. */
-export const isHostedCall = ({ type = '' }: InputItem): boolean => HOSTED_CALLS.test(type)
+export const isHostedCall = ({ type }: InputItem): boolean => HOSTED_CALLS.has(type)
 
 /**
  * What the searches of a provider have found, as notes to be stored behind the items of their conversation: later turns and
@@ -35,7 +37,7 @@ function noteOf(call: StoredMessage, tool: string, tag: string, found: string): 
   return [
     {
       role: 'system',
-      content: `[${tag}] Tool Call ID: ${call.id}\nTool Type: ${tool}\n${found}`,
+      content: `[${tag}] Tool Call ID: ${textOr(call.id, 'unknown')}\nTool Type: ${tool}\n${found}`,
       message_origin: `${tool}_preservation`,
       agent,
       callerAgent,
@@ -46,11 +48,15 @@ function noteOf(call: StoredMessage, tool: string, tag: string, found: string): 
   ]
 }
 
+const textOr = (value: unknown, other: string) => (typeof value === 'string' ? value : other)
 const listOf = (value: unknown): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : [])
 
 const passagesOf = ({ results }: InputItem): string =>
   listOf(results)
-    .map(({ file_id, text }, index) => `File ${index + 1}: ${file_id ?? 'unknown'}\nContent: ${text ?? ''}\n\n`)
+    .map(
+      ({ file_id, text }, index) =>
+        `File ${index + 1}: ${textOr(file_id, 'unknown')}\nContent: ${textOr(text, '')}\n\n`,
+    )
     .join('')
 
 function sourcesOf({ action }: InputItem): string {

@@ -27,4 +27,4 @@ export function withTextOutputs(items: readonly InputItem[]): InputItem[] {
   return out
 }
 
-const isPicture = (part: unknown) => isObject(part) && /^input_(image|file)$/.test(String(part.type))
+const isPicture = (part: unknown) => isObject(part) && (part.type === 'input_image' || part.type === 'input_file')

@@ -103,7 +103,8 @@ async function answer(call: Call): Promise<ToolOutput> {
   const tool = toolNamed(conversation, name)
   if (tool === undefined) return 'Error: only the first transfer of a turn counts; this one was ignored.'
   const context = toolContextOf(run, conversation, callId)
-  if (tool.isEnabled !== undefined && !(await tool.isEnabled(context, role.agent)))
+  const enabled = tool.isEnabled?.(context, role.agent) ?? true
+  if (enabled !== true && !(await orAbort(Promise.resolve(enabled), run.signal)))
     return `Error: the tool "${name}" is not available now.`
   // A tool that ignores its signal is abandoned: the run does not wait for it.
   return orAbort(runTool(tool, argumentsJson, context, { redact: run.redact, note }), run.signal)

@@ -33,7 +33,10 @@ export interface RunState {
   room(): Promise<void> | undefined
   /** True once a stop after the current turn was asked for. */
   stopAfterTurn(): boolean
-  /** Gives the conversation so far to `saveThreads`; called at each border of turns, before anybody sees it. */
+  /**
+   * Gives the conversation so far to `saveThreads`; called at each border of turns, before anybody sees it. Rejects with the
+   * signal's reason when the run was aborted.
+   */
   save(): Promise<void>
   /** Masks the secrets that the server and this request know. */
   redact(text: string): string

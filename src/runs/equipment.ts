@@ -64,7 +64,8 @@ async function discover(
 async function enabledSchemas(run: RunState, conversation: Conversation): Promise<ToolSchema[]> {
   const { schemas, tools, agent } = conversation.role
   const context = toolContextOf(run, conversation)
-  const enabled = await Promise.all(schemas.map(({ name }) => tools.get(name)?.isEnabled?.(context, agent) ?? true))
+  const asked = schemas.map(({ name }) => tools.get(name)?.isEnabled?.(context, agent) ?? true)
+  const enabled = await orAbort(Promise.all(asked), run.signal)
   return schemas.filter((_, index) => enabled[index])
 }
 

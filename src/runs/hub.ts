@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { AgencyError, errorText, guidanceOf, overloaded, runNotFound, shuttingDown, timeLimit } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { emptyUsage } from '../models/usage.ts'
+import { orAbort, within } from '../waits.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import { createRedactor, textsOf } from '../wire/redact.ts'
 import { nameChat } from './chat-name.ts'
@@ -78,6 +79,9 @@ interface Live {
 /** How long a stop waits for runs that were told to end. */
 const LAST_WAIT_MS = 3_000
 
+/** How long the end of an aborted run waits for its last save: less than a cancel and a stop can wait. */
+const LAST_SAVE_MS = 1_000
+
 /** Owns the life of every run: starts it, stops it, and knows it until it is over. Routes only listen. */
 export class Hub {
   readonly #options: HubOptions
@@ -120,9 +124,12 @@ export class Hub {
       }
     }
     const span = startSpan(id, plan, this.#options.redact)
-    const done = inside(span, () => this.#pump({ id, plan, log, abort, asked: () => asked, span }))
+    const pumped = { id, plan, log, abort, asked: () => asked, span }
+    const pump = async () => inside(span, () => this.#pump(pumped))
+    const done = pump().catch((error) => this.#breakOff(error, pumped))
     this.#live.set(id, { owner, stop, done, deadline: performance.now() + runMs })
-    void done.finally(() => this.#live.delete(id))
+    const forget = () => this.#live.delete(id)
+    void done.then(forget, forget)
     this.#watch()
     return { id, input: plan.input, events, done, stop }
   }
@@ -182,7 +189,7 @@ export class Hub {
     const { idleTimeoutMs, callbackMs } = this.#options.limits
     const store = new MessageStore(plan.history)
     const open = new Set<Conversation>()
-    const own = createRedactor(() => [...plan.secrets, ...textsOf(plan.userContext)])
+    const own = ownRedactor(plan)
     const save = createSaver({
       save: agency.saveThreads,
       messages: () => store.all([...open].reverse().flatMap((conversation) => conversation.own)),
@@ -207,7 +214,7 @@ export class Hub {
       },
       room: () => log.room(signal, idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),
       stopAfterTurn: () => asked() === 'after_turn',
-      save,
+      save: () => orAbort(save(), signal),
       redact,
       explain: (error, agent) => redact(this.#explain(error, agent)),
     }
@@ -231,7 +238,7 @@ export class Hub {
         })
       }
     }
-    await save()
+    await lastSave(save(), signal)
     const newMessages = store.newMessages()
     const cut = signal.aborted
     let chatName: string | undefined
@@ -255,6 +262,26 @@ export class Hub {
     }
   }
 
+  /** What no run should throw costs its own run at most. */
+  #breakOff(error: unknown, { plan, log, abort, span }: Pumped): RunSummary {
+    const failure = failureOf(plan.recipient, 'InternalError')
+    abort.abort(new Error('The run broke off.'))
+    log.append([failureEvent(undefined, failure)], failure.length)
+    log.seal()
+    span?.end({ failure: { type: 'Error', message: failure }, usage: emptyUsage(), finalOutput: undefined })
+    this.#options.log('A run broke off.', error, ownRedactor(plan))
+    return {
+      newMessages: [],
+      finalOutput: undefined,
+      cancelled: false,
+      usage: undefined,
+      fileIdsMap: plan.fileIdsMap,
+      chatName: undefined,
+      failure,
+      error,
+    }
+  }
+
   #tell(events: readonly RunEvent[], runId: string, agency: string | undefined): void {
     const failed = (error: unknown) => this.#options.log('onEvent failed; the run goes on.', error)
     try {
@@ -274,9 +301,20 @@ export class Hub {
     if (exposeErrors) return errorText(error)
     const cause =
       error instanceof AgencyError && error.cause instanceof Error ? error.cause.constructor.name : 'ModelError'
-    return `The run of agent ${agent} failed (cause: ${error instanceof AgencyError ? cause : 'InternalError'}).`
+    return failureOf(agent, error instanceof AgencyError ? cause : 'InternalError')
   }
 }
+
+/** Waits for a save; once the run is aborted only a moment longer, and the save goes on by itself. */
+const lastSave = (saving: Promise<void>, signal: AbortSignal) =>
+  orAbort(saving, signal)
+    .catch(() => within(LAST_SAVE_MS, 'saveThreads', saving))
+    .catch(() => {})
+
+/** Masks what only the request knows. */
+const ownRedactor = ({ secrets, userContext }: RunPlan) => createRedactor(() => [...secrets, ...textsOf(userContext)])
+
+const failureOf = (agent: string, cause: string) => `The run of agent ${agent} failed (cause: ${cause}).`
 
 const isTimed = (run: Live) => run.deadline !== Number.POSITIVE_INFINITY
 

@@ -93,7 +93,7 @@ function open(run: RunState, ask: Ask): Conversation {
   const reminder = ask.depth === 0 ? recipientReminder(thread, role.agent) : undefined
   const notes: InputItem[] =
     reminder === undefined ? [] : [{ role: 'system', content: reminder, message_origin: 'recipient_reminder' }]
-  const incoming = [...notes, ...ask.input].map((item) => stored(run, first, { ...item, type: item.type ?? 'message' }))
+  const incoming = [...notes, ...ask.input].map((item) => stored(run, first, { ...item, type: typeOf(item) }))
   run.store.add(...incoming)
   const who = run.plan.streaming ? speaker(role, ask, newAgentRunId()) : first
   run.emit([{ kind: 'agent', who }], BYTES_PER_EVENT)
@@ -103,7 +103,7 @@ function open(run: RunState, ask: Ask): Conversation {
     span: ask.span?.child('agent', { who }),
     context: contextOf(run, role),
     ask,
-    base: [...clean(thread), ...incoming].map(toModelItem),
+    base: clean([...thread, ...incoming]).map(toModelItem),
     own: [],
     lastDirect: incoming.at(-1) as StoredMessage,
     newUserMessage: ask.depth === 0,
@@ -112,6 +112,9 @@ function open(run: RunState, ask: Ask): Conversation {
     rejected: 0,
   }
 }
+
+/** Its type; a request may name none, or what is no name. */
+const typeOf = ({ type }: InputItem) => (typeof type === 'string' ? type : 'message')
 
 /** Gives the guidance that answers for the agent when an input guardrail trips; undefined when none does. */
 async function guardInput(run: RunState, conversation: Conversation): Promise<string | undefined> {

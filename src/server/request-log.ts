@@ -67,10 +67,7 @@ export class RequestLog implements RequestLogs {
     }
     const text = await readOwn(taken)
     await unlink(taken).catch(() => rename(taken, this.#pathOf(id))) // a folder, which is not ours to empty
-    return text
-      ?.split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line))
+    return text?.split('\n').flatMap(readLine)
   }
 
   /** Everything that was written so far is on disk. */
@@ -102,6 +99,15 @@ export class RequestLog implements RequestLogs {
     )
     for (const { name } of aged.sort((a, b) => a.at - b.at).slice(0, names.length - files))
       await unlink(join(folder, name)).catch(() => {})
+  }
+}
+
+/** The line as a list; an empty one for what a process did not live to write whole. */
+function readLine(line: string): unknown[] {
+  try {
+    return [JSON.parse(line)]
+  } catch {
+    return []
   }
 }
 
