@@ -214,7 +214,7 @@ export class Hub {
       },
       room: () => log.room(signal, idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),
       stopAfterTurn: () => asked() === 'after_turn',
-      save: () => orAbort(save(), signal),
+      save: save === undefined ? async () => {} : () => orAbort(save(), signal),
       redact,
       explain: (error, agent) => redact(this.#explain(error, agent)),
     }
@@ -238,7 +238,7 @@ export class Hub {
         })
       }
     }
-    await lastSave(save(), signal)
+    if (save !== undefined) await lastSave(save(), signal)
     const newMessages = store.newMessages()
     const cut = signal.aborted
     let chatName: string | undefined

@@ -18,9 +18,10 @@ export const keepNothing = (): void => {}
 /**
  * Gives a run's conversation to `saveThreads`: one call at a time, so that no older list can overtake a newer one, and none
  * when nothing has come since the last. The promise settles when what was there at the call has been saved, or could not be.
+ * Undefined where nothing is to be saved.
  */
-export function createSaver({ save, messages, callbackMs, onError }: SaverOptions): () => Promise<void> {
-  if (save === undefined || save === keepNothing) return async () => {}
+export function createSaver({ save, messages, callbackMs, onError }: SaverOptions): (() => Promise<void>) | undefined {
+  if (save === undefined || save === keepNothing) return undefined
   let saved: StoredMessage[] = []
   let running: Promise<void> | undefined
   let next: Promise<void> | undefined
