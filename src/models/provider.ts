@@ -2,7 +2,7 @@ import type OpenAI from 'openai'
 import { filesNeedKey, invalidOption, languageModelVersion } from '../errors.ts'
 import { openaiFileStore } from '../files/openai-store.ts'
 import type { FileStore } from '../files/store.ts'
-import { type Limits, MAX_MS } from '../limits.ts'
+import { MAX_MS, type UpstreamLimits } from '../limits.ts'
 import { createFetch, toWebFetch } from '../net/http.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import { aiSdkModel, isLanguageModel, type LanguageModel, namespaceOf } from './ai-sdk.ts'
@@ -47,7 +47,7 @@ export const chatCompletions = (name: string, options: ApiModelOptions = {}): Ap
 export const DEFAULT_MODEL = 'gpt-5.6-luna'
 
 export interface ModelEdgeOptions extends ServerSettings {
-  limits: Pick<Limits, 'upstreamFirstByteMs' | 'upstreamIdleMs'>
+  limits: UpstreamLimits
   log: (message: string) => void
 }
 
@@ -98,13 +98,14 @@ interface Shared {
 
 /** Everything between the turn loop and the providers: connection pools, shared clients, clients per request that asks for them. */
 export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
-  const { upstreamFirstByteMs: headersTimeout, upstreamIdleMs: bodyTimeout } = options.limits
+  const { limits } = options
+  const { upstreamFirstByteMs: headersTimeout, upstreamIdleMs: bodyTimeout } = limits
   const connections = { keepAliveTimeout: 60_000, bodyTimeout, headersTimeout }
   const pool = once(async () => new (await import('undici')).Agent(connections))
   const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(connections))
-  const own = createFetch(pool, { trusted: true })
-  const open = createFetch(pool)
-  const guardedFetch = createFetch(guarded)
+  const own = createFetch(pool, { trusted: true, limits })
+  const open = createFetch(pool, { limits })
+  const guardedFetch = createFetch(guarded, { limits })
   // One for all requests: a demo's files are still there when the conversation goes on.
   const demo = once(async () => {
     const { default: OpenAI } = await import('openai')
@@ -165,6 +166,7 @@ function wantedOf(spec: string | ApiModel | undefined, model: string | undefined
 
 function createProvider(shared: Shared, config: ClientConfig | undefined): ModelProvider {
   const { options } = shared
+  const { limits } = options
   const models = new Map<string, Model>()
   const clients = new Map<string, () => Promise<OpenAI>>()
   const extraArgs = config?.model_settings_extra_args ?? undefined
@@ -180,7 +182,7 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
   const postOf = (route: Route) => postLike(clientOf(route), shared.fetch(route))
   const make = (route: Route, agentName: string): Model => {
     const { name, label, origin, quirks } = route
-    const common = { label, provider: TELEMETRY_NAMES[route.provider] ?? route.provider, extraArgs, headers }
+    const common = { label, provider: TELEMETRY_NAMES[route.provider] ?? route.provider, extraArgs, headers, limits }
     switch (route.api) {
       case 'responses':
         return responsesModel({ ...common, name, post: postOf(route), foreign: route.foreign })
@@ -216,7 +218,7 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
   }
   const withOwnClient = ({ kind, name }: ApiModel, client: () => Promise<OpenAI>): Model => {
     const chosen = config?.model ?? undefined
-    const given = { post: postOver(client), name: chosen ?? name, extraArgs, headers }
+    const given = { post: postOver(client), name: chosen ?? name, extraArgs, headers, limits }
     const made = kind === 'responses' ? responsesModel(given) : chatModel(given)
     return chosen === undefined ? made : withoutFamilySettings(made)
   }

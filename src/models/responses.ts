@@ -1,7 +1,7 @@
 import { modelFailed } from '../errors.ts'
 import { withoutForeignData, withoutServerState } from '../messages/items.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
-import { type ApiOptions, apiModel, dropUnset, readSse } from './api.ts'
+import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from './model.ts'
 
 const TERMINAL = new Set(['response.completed', 'response.failed', 'response.incomplete', 'error'])
@@ -12,12 +12,12 @@ export const responsesModel = (options: ApiOptions): Model =>
     runsHostedTools: true,
     path: '/responses',
     buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
-    readStream: (response, _request, signal) => parse(response, signal),
+    readStream: (response, _request, wait) => parse(response, wait),
     readAnswer: (answer) => (Array.isArray(answer.output) ? (answer as ModelResponse) : undefined),
   })
 
 /** One array of parsed events per network chunk. */
-async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<EventBatch, void, undefined> {
+async function* parse(response: Response, wait: StreamWait): AsyncGenerator<EventBatch, void, undefined> {
   let events: ResponseEvent[] = []
   let texts: string[] = []
   let ended = false
@@ -35,7 +35,7 @@ async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<E
     texts = []
     return batch
   }
-  for await (const bytes of readSse(response, signal, onData)) {
+  for await (const bytes of readSse(response, wait, onData)) {
     if (events.length > 0) yield takeBatch(bytes)
     if (ended) return
   }
