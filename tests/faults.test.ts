@@ -216,3 +216,22 @@ test('early heads before a good answer are passed over', async () => {
   const answer = await post(`${url}/solo/get_response`, { message: 'Hi' })
   expect(await answer.json()).toMatchObject({ response: 'Hello' })
 })
+
+test('an event nested too deep ends the run in an error and a proper end, whatever the scalars', async () => {
+  const { startEvents } = await import('./support/upstream.ts')
+  const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
+  const events = await startEvents([`{"type":"response.output_text.delta","delta":${deep}}`])
+  onTestFinished(() => events.close())
+  process.env.OPENAI_BASE_URL = events.baseURL
+  process.env.OPENAI_API_KEY = 'sk-server-key'
+  for (const streamScalars of ['json', 'python'] as const) {
+    const { url } = await startServer({
+      agencies: { solo: new Agency(new Agent({ name: 'Assistant', model: 'gpt-4.1' })) },
+      streamScalars,
+      exposeErrors: true,
+    })
+    const read = await allFrames(`${url}/solo/get_response_stream`, { message: 'Hi' })
+    expect(JSON.stringify(read)).toContain('nested too deep')
+    expect(read.flatMap(({ event }) => event ?? [])).toEqual(['meta', 'messages', 'end'])
+  }
+})
