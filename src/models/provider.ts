@@ -11,9 +11,9 @@ import { chatModel } from './chat.ts'
 import { customModel } from './custom.ts'
 import type { Model } from './model.ts'
 import { postLike, postOver } from './post.ts'
-import { canonicalName, PROVIDERS } from './providers.ts'
+import { canonicalName, PROVIDERS, readProviderModel } from './providers.ts'
 import { responsesModel } from './responses.ts'
-import { isTrusted, type Route, routeModel, type ServerSettings, type WantedModel } from './route.ts'
+import { choiceRefused, isTrusted, type Route, routeModel, type ServerSettings, type WantedModel } from './route.ts'
 
 /**
  * What an agent's `model` may be: a name (docs/models.md), `responses(name)`, `chatCompletions(name)`, a language model of
@@ -135,7 +135,7 @@ export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
           `client_config.litellm_keys has a key for "${name}", which is not reached from here: it is ignored.`,
         )
       }
-      return createProvider(shared, config as ClientConfig)
+      return createProvider(shared, config as ClientConfig, await absentKind(config?.model))
     },
     async check(spec, agentName, keyless) {
       if (typeof spec === 'object' && !('kind' in spec)) return void checkObject(spec, agentName)
@@ -157,6 +157,12 @@ async function isReached(name: string): Promise<boolean> {
   return kind === 'chat' || (kind !== undefined && (await isInstalled(kind)))
 }
 
+/** What the provider of this model needs, where that is not installed. */
+async function absentKind(model: string | null | undefined): Promise<AiSdkKind | undefined> {
+  const kind = PROVIDERS.get(readProviderModel(model ?? '')?.name ?? '')?.kind
+  return kind === undefined || kind === 'chat' || (await isInstalled(kind)) ? undefined : kind
+}
+
 function wantedOf(spec: string | ApiModel | undefined, model: string | undefined, agent: string): WantedModel {
   const overChat = typeof spec === 'object' && spec.kind === 'chat-completions'
   return model === undefined
@@ -164,7 +170,7 @@ function wantedOf(spec: string | ApiModel | undefined, model: string | undefined
     : { name: model, overChat, verbatim: false, chosenByRequest: true, agent }
 }
 
-function createProvider(shared: Shared, config: ClientConfig | undefined): ModelProvider {
+function createProvider(shared: Shared, config: ClientConfig | undefined, absent?: AiSdkKind): ModelProvider {
   const { options } = shared
   const { limits } = options
   const models = new Map<string, Model>()
@@ -203,7 +209,10 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
     const key = JSON.stringify([wanted.name, wanted.overChat, wanted.verbatim])
     const known = models.get(key)
     if (known !== undefined) return known
-    const made = make(routeModel(wanted, options, config), agentName)
+    const route = routeModel(wanted, options, config)
+    if (chosen !== undefined && route.api === absent)
+      throw choiceRefused('PROVIDER_NOT_INSTALLED', chosen, 'its provider is not installed here.')
+    const made = make(route, agentName)
     const model = chosen === undefined ? made : withoutFamilySettings(made)
     models.set(key, model)
     return model
