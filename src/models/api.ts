@@ -138,15 +138,18 @@ export function apiModel(options: ApiOptions, api: Api): Model {
     runsHostedTools: api.runsHostedTools && !foreign,
     streamTurn: (request, signal) =>
       beginning(() =>
-        withRetries(async () => {
-          const began = performance.now()
-          const response = await call(request, true, signal)
-          const rest = api.readStream(response, request, { signal, patience: { began, firstMs, idleMs } })
-          return { first: await rest.next(), rest }
-        }, signal),
+        withRetries(
+          async () => {
+            const began = performance.now()
+            const response = await call(request, true, signal)
+            const rest = api.readStream(response, request, { signal, patience: { began, firstMs, idleMs } })
+            return { first: await rest.next(), rest }
+          },
+          { signal, withinMs: firstMs },
+        ),
       ),
     completeTurn: (request, signal) =>
-      withRetries(() => inTime(firstMs, signal, (inner) => answer(request, inner)), signal),
+      withRetries(() => inTime(firstMs, signal, (inner) => answer(request, inner)), { signal, withinMs: firstMs }),
   }
 }
 

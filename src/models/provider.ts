@@ -138,7 +138,7 @@ export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
       return createProvider(shared, config as ClientConfig, await absentKind(config?.model))
     },
     async check(spec, agentName, keyless) {
-      if (typeof spec === 'object' && !('kind' in spec)) return void checkObject(spec, agentName)
+      if (typeof spec === 'object' && !('kind' in spec)) return void checkObject(spec, agentName, limits)
       if (spec === 'demo' || (typeof spec === 'object' && spec.client !== undefined)) return
       const { api } = routeModel(wantedOf(spec, undefined, agentName), options, undefined, !keyless)
       if (api === 'anthropic' || api === 'google') await loadConnect(api, describeModel(spec), agentName)
@@ -242,7 +242,7 @@ function createProvider(shared: Shared, config: ClientConfig | undefined, absent
         leftAlone.add(agentName)
         options.log(`client_config leaves the custom model of agent "${agentName}" alone.`)
       }
-      const known = shared.own.get(spec) ?? checkObject(spec, agentName)
+      const known = shared.own.get(spec) ?? checkObject(spec, agentName, limits)
       shared.own.set(spec, known)
       return known
     },
@@ -259,14 +259,14 @@ function createProvider(shared: Shared, config: ClientConfig | undefined, absent
 }
 
 /** The Model behind an object that an agent holds. @throws MODEL_NOT_SUPPORTED, INVALID_OPTION */
-function checkObject(spec: LanguageModel | Model, agentName: string): Model {
+function checkObject(spec: LanguageModel | Model, agentName: string, limits: UpstreamLimits): Model {
   if (!isLanguageModel(spec)) {
     if (typeof spec.streamTurn === 'function' && typeof spec.completeTurn === 'function') return customModel(spec)
     throw invalidOption(`The model of agent "${agentName}" is an object of a kind that is not known (docs/models.md).`)
   }
   const label = describeModel(spec)
   if (spec.specificationVersion !== 'v4') throw languageModelVersion(label, agentName, spec.specificationVersion)
-  return aiSdkModel({ label, open: () => spec })
+  return aiSdkModel({ label, limits, open: () => spec })
 }
 
 /** What an agent set for its own family of models is not for the one that a request put in its place. */

@@ -18,11 +18,11 @@ test('every event names the place of its item, and an answer opens 256 calls at 
     )
 })
 
-test('very many thoughts of one answer are numbered without a search for each', () => {
+test('pieces after very many items are numbered without a search for each', () => {
   const parts = new ResponseSynthesis({ model: 'm' })
   const began = performance.now()
   for (let key = 0; key < 60_000; key++) parts.openThought(key)
-  for (let key = 0; key < 60_000; key++) parts.think('so', key)
+  for (let piece = 0; piece < 200_000; piece++) parts.think('so', 59_999)
   parts.finish()
   expect(performance.now() - began).toBeLessThan(5_000)
 })
