@@ -26,7 +26,7 @@ async function serveFaulty() {
   const agent = (model: AgentOptions['model'] & {}) => new Agency(new Agent({ name: 'Assistant', model }))
   const { url, app } = await startServer({
     agencies: { responses: agent('gpt-4.1'), chat: agent(chatCompletions('gpt-4.1')) },
-    limits: { upstreamFirstByteMs: 700, upstreamIdleMs: 700 },
+    limits: { upstreamFirstByteMs: 5_000, upstreamIdleMs: 700 }, // all attempts begin within the first
   })
   return { ...upstream, url, app }
 }
@@ -138,7 +138,7 @@ test('an event that the provider writes over several lines cannot break the fram
 })
 
 /** A model that never ends: it writes `head`, then `drop` again and again. Counts what it was asked. */
-async function startDrip(head: string, drop: string) {
+async function startDrip(head: string, drop: string, model = 'gpt-4.1') {
   let asked = 0
   const server = http.createServer((request, response) => {
     request.resume()
@@ -153,12 +153,15 @@ async function startDrip(head: string, drop: string) {
   onTestFinished(async () => {
     process.env.OPENAI_BASE_URL = ''
     process.env.OPENAI_API_KEY = ''
+    delete process.env.ANTHROPIC_API_BASE
+    delete process.env.ANTHROPIC_API_KEY
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
   })
-  process.env.OPENAI_BASE_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
-  process.env.OPENAI_API_KEY = 'sk-server-key'
-  const agency = new Agency(new Agent({ name: 'Assistant', model: 'gpt-4.1' }))
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+  process.env.OPENAI_BASE_URL = process.env.ANTHROPIC_API_BASE = address
+  process.env.OPENAI_API_KEY = process.env.ANTHROPIC_API_KEY = 'sk-server-key'
+  const agency = new Agency(new Agent({ name: 'Assistant', model }))
   const { url } = await startServer({
     agencies: { solo: agency },
     limits: { upstreamFirstByteMs: 700, upstreamIdleMs: 700 },
@@ -206,6 +209,18 @@ for (const [name, endpoint, head, drop, error] of DRIPS)
     const { url, asked } = await startDrip(head, drop)
     const answer = await post(`${url}/solo/${endpoint}`, { message: 'Hi' })
     expect(await answer.text()).toMatch(error)
+    expect(asked()).toBe(1)
+  }, 10_000)
+
+for (const [endpoint, head, drop] of [
+  ['get_response_stream', headOf('200 OK', 'text/event-stream'), inChunks(': a\n\n')],
+  ['get_response', headOf('200 OK', 'application/json'), inChunks(' ')],
+] as const)
+  test(`a model of the AI SDK that drips for ever is ended too: ${endpoint}`, async () => {
+    promise('D5')
+    const { url, asked } = await startDrip(head, drop, 'anthropic/claude-sonnet-4-5')
+    const answer = await post(`${url}/solo/${endpoint}`, { message: 'Hi' })
+    expect(await answer.text()).toMatch(/within 700 ms/)
     expect(asked()).toBe(1)
   }, 10_000)
 
