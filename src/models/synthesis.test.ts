@@ -22,7 +22,7 @@ test('pieces after very many items are numbered without a search for each', () =
   const parts = new ResponseSynthesis({ model: 'm' })
   const began = performance.now()
   for (let key = 0; key < 60_000; key++) parts.openThought(key)
-  for (let piece = 0; piece < 200_000; piece++) parts.think('so', 59_999)
+  for (let piece = 0; piece < 400_000; piece++) parts.think('so', 59_999)
   parts.finish()
   expect(performance.now() - began).toBeLessThan(5_000)
 })
