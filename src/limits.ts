@@ -58,12 +58,12 @@ export const LIMITS = {
   upstreamFirstByteMs: {
     value: 120_000,
     unit: 'ms',
-    text: 'how long a model may take to begin its answer (a plain call begins when it is complete); then the run fails',
+    text: 'how long a model may take to begin its answer, which is the first event of a stream, or a plain answer complete; then the run fails',
   },
   upstreamIdleMs: {
     value: 120_000,
     unit: 'ms',
-    text: 'how long a model may say nothing in the middle of an answer; then the run fails',
+    text: 'how long a model may send no event in the middle of a stream; then the run fails',
   },
   runMs: { value: 3_600_000, unit: 'ms', text: 'how long a run may take; then it fails' },
   maxTurns: {
@@ -95,6 +95,13 @@ export const LIMITS = {
 export type LimitName = keyof typeof LIMITS
 /** Whole numbers; what each bounds and its default stand in {@link LIMITS} and in docs/security.md. */
 export type Limits = { [Name in Exclude<LimitName, 'maxTurns'>]: number } & { maxTurns: number | null }
+
+/** How long a model is waited for. */
+export type UpstreamLimits = Pick<Limits, 'upstreamFirstByteMs' | 'upstreamIdleMs'>
+export const UPSTREAM_LIMITS: UpstreamLimits = {
+  upstreamFirstByteMs: LIMITS.upstreamFirstByteMs.value,
+  upstreamIdleMs: LIMITS.upstreamIdleMs.value,
+}
 
 /** The longest time that a timer of Node can wait. */
 export const MAX_MS = 2 ** 31 - 1

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agency, Agent, type AgentOptions, chatCompletions } from '../src/index.ts'
 import { promise } from './promises.ts'
@@ -23,7 +26,7 @@ async function serveFaulty() {
   const agent = (model: AgentOptions['model'] & {}) => new Agency(new Agent({ name: 'Assistant', model }))
   const { url, app } = await startServer({
     agencies: { responses: agent('gpt-4.1'), chat: agent(chatCompletions('gpt-4.1')) },
-    limits: { upstreamFirstByteMs: 700, upstreamIdleMs: 700 },
+    limits: { upstreamFirstByteMs: 5_000, upstreamIdleMs: 700 }, // all attempts begin within the first
   })
   return { ...upstream, url, app }
 }
@@ -132,4 +135,118 @@ test('an event that the provider writes over several lines cannot break the fram
   const text = await (await post(`${url}/solo/get_response_stream`, { message: 'Hi' })).text()
   for (const line of text.split('\n').filter((line) => line !== '')) expect(line).toMatch(/^(event|data): /)
   expect(text).toContain('"type":"response.completed"')
+})
+
+/** A model that never ends: it writes `head`, then `drop` again and again. Counts what it was asked. */
+async function startDrip(head: string, drop: string, model = 'gpt-4.1') {
+  let asked = 0
+  const server = http.createServer((request, response) => {
+    request.resume()
+    asked++
+    const { socket } = response
+    socket?.write(head)
+    const timer = setInterval(() => socket?.write(drop), 50)
+    socket?.once('close', () => clearInterval(timer))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(async () => {
+    process.env.OPENAI_BASE_URL = ''
+    process.env.OPENAI_API_KEY = ''
+    delete process.env.ANTHROPIC_API_BASE
+    delete process.env.ANTHROPIC_API_KEY
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+  process.env.OPENAI_BASE_URL = process.env.ANTHROPIC_API_BASE = address
+  process.env.OPENAI_API_KEY = process.env.ANTHROPIC_API_KEY = 'sk-server-key'
+  const agency = new Agency(new Agent({ name: 'Assistant', model }))
+  const { url } = await startServer({
+    agencies: { solo: agency },
+    limits: { upstreamFirstByteMs: 700, upstreamIdleMs: 700 },
+    exposeErrors: true,
+  })
+  return { url, asked: () => asked }
+}
+
+const inChunks = (...texts: string[]) => texts.map((text) => `${text.length.toString(16)}\r\n${text}\r\n`).join('')
+const headOf = (status: string, type: string) =>
+  `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ntransfer-encoding: chunked\r\n\r\n`
+const EVENT = 'data: {"type":"response.created","response":{"id":"r"}}\n\n'
+const JUST_HEADS = 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'
+
+const DRIPS: [name: string, endpoint: string, head: string, drop: string, error: RegExp][] = [
+  [
+    'a refusal',
+    'get_response_stream',
+    headOf('400 Bad Request', 'application/json') + inChunks('{"error":{"message":"No"}}'),
+    inChunks(' '),
+    /400 No/,
+  ],
+  ['a plain answer', 'get_response', headOf('200 OK', 'application/json'), inChunks(' '), /within 700 ms/],
+  [
+    'comments',
+    'get_response_stream',
+    headOf('200 OK', 'text/event-stream'),
+    inChunks(': a\n\n'),
+    /no event within 700 ms/,
+  ],
+  [
+    'comments after an event',
+    'get_response_stream',
+    headOf('200 OK', 'text/event-stream') + inChunks(EVENT),
+    inChunks(': a\n\n'),
+    /no event within 700 ms/,
+  ],
+  ['early heads, streamed', 'get_response_stream', JUST_HEADS, JUST_HEADS, /timed out/],
+  ['early heads, plain', 'get_response', JUST_HEADS, JUST_HEADS, /timed out|within 700 ms/],
+]
+
+for (const [name, endpoint, head, drop, error] of DRIPS)
+  test(`a model that drips for ever is ended by its limits and not asked again: ${name}`, async () => {
+    promise('D5')
+    const { url, asked } = await startDrip(head, drop)
+    const answer = await post(`${url}/solo/${endpoint}`, { message: 'Hi' })
+    expect(await answer.text()).toMatch(error)
+    expect(asked()).toBe(1)
+  }, 10_000)
+
+for (const [endpoint, head, drop] of [
+  ['get_response_stream', headOf('200 OK', 'text/event-stream'), inChunks(': a\n\n')],
+  ['get_response', headOf('200 OK', 'application/json'), inChunks(' ')],
+] as const)
+  test(`a model of the AI SDK that drips for ever is ended too: ${endpoint}`, async () => {
+    promise('D5')
+    const { url, asked } = await startDrip(head, drop, 'anthropic/claude-sonnet-4-5')
+    const answer = await post(`${url}/solo/${endpoint}`, { message: 'Hi' })
+    expect(await answer.text()).toMatch(/within 700 ms/)
+    expect(asked()).toBe(1)
+  }, 10_000)
+
+test('early heads before a good answer are passed over', async () => {
+  const body = '{"output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hello"}]}]}'
+  const good = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+  const { url } = await startDrip(`HTTP/1.1 102 Processing\r\n\r\n${JUST_HEADS}${good}`, '')
+  const answer = await post(`${url}/solo/get_response`, { message: 'Hi' })
+  expect(await answer.json()).toMatchObject({ response: 'Hello' })
+})
+
+test('an event nested too deep ends the run in an error and a proper end, whatever the scalars', async () => {
+  const { startEvents } = await import('./support/upstream.ts')
+  const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
+  const events = await startEvents([`{"type":"response.output_text.delta","delta":${deep}}`])
+  onTestFinished(() => events.close())
+  process.env.OPENAI_BASE_URL = events.baseURL
+  process.env.OPENAI_API_KEY = 'sk-server-key'
+  for (const streamScalars of ['json', 'python'] as const) {
+    const { url } = await startServer({
+      agencies: { solo: new Agency(new Agent({ name: 'Assistant', model: 'gpt-4.1' })) },
+      streamScalars,
+      exposeErrors: true,
+    })
+    const read = await allFrames(`${url}/solo/get_response_stream`, { message: 'Hi' })
+    expect(JSON.stringify(read)).toContain('nested too deep')
+    expect(read.flatMap(({ event }) => event ?? [])).toEqual(['meta', 'messages', 'end'])
+  }
 })

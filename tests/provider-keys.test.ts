@@ -250,11 +250,11 @@ test('a request cannot wake what runs on the machine of the server, nor reach a 
   const ask = await serveAt(mock.url, 'gpt-4.1')
   const said = async (model: string) => {
     const answer = await ask({ model })
-    expect(answer.status).toBe(500)
-    return ((await answer.json()) as { error: string }).error
+    expect(answer.status).toBe(422)
+    return ((await answer.json()) as { detail: { msg: string }[] }).detail[0]?.msg
   }
-  expect(await said('litellm/ollama/llama3')).toContain('OLLAMA_API_BASE')
-  expect(await said('hosted_vllm/llama3')).toContain('HOSTED_VLLM_API_BASE')
+  expect(await said('litellm/ollama/llama3')).toContain('Send one in client_config.base_url.')
+  expect(await said('hosted_vllm/llama3')).toContain('Send one in client_config.base_url.')
   expect(await said('litellm/__proto__/x')).toContain('no provider that is known')
   setEnv({ OLLAMA_API_BASE: mock.url })
   const allowed = await serveAt(mock.url, 'gpt-4.1')
@@ -455,6 +455,39 @@ test('a key or an address that is missing stops the start and names the ways out
   expect(await answer.text()).toContain('GROQ_API_KEY')
 })
 
+test('a model that a request chose and that is not to be had is refused in words for the caller, and not logged', async () => {
+  promise('C16')
+  const logged: unknown[] = []
+  for (const method of ['error', 'warn', 'log'] as const)
+    vi.spyOn(console, method).mockImplementation((...words) => void logged.push(words))
+  onTestFinished(() => void vi.restoreAllMocks())
+  setEnv({
+    ANTHROPIC_API_KEY: undefined,
+    GROQ_API_KEY: undefined,
+    OPENAI_API_KEY: undefined,
+    OPENAI_BASE_URL: undefined,
+    AZURE_API_BASE: undefined,
+  })
+  const { url } = await startServer({ agencies: solo('gpt-4.1'), keyPerRequest: true })
+  logged.length = 0
+  for (const [model, words] of [
+    ['anthropic/claude', 'Send one in client_config.litellm_keys.anthropic.'],
+    ['groq/llama', 'Send one in client_config.litellm_keys.groq.'],
+    ['gpt-4.1', 'Send one in client_config.api_key.'],
+    ['litellm/azure/deployment', 'Send one in client_config.base_url.'],
+    ['litellm/nobody/x', 'of no provider that is known here'],
+    ['nobody/x', 'of no provider that is known here'],
+  ] as const)
+    for (const endpoint of ['get_response', 'get_response_stream']) {
+      const answer = await post(`${url}/solo/${endpoint}`, { message: 'Hi', client_config: { model } })
+      const text = await answer.text()
+      expect(answer.status, text).toBe(422)
+      expect(text).toContain(words)
+      expect(text).not.toMatch(/[A-Z]_API_(KEY|BASE)|npm install/)
+    }
+  expect(logged).toEqual([])
+})
+
 test('a provider whose package is absent says which one to install, at the start and in a run', () => {
   promise('F9')
   const script = `
@@ -474,7 +507,11 @@ test('a provider whose package is absent says which one to install, at the start
       const start = await buildApp({ agencies: { a: agency } }).then(() => 'started', (error) => error.code + ' ' + error.message)
       console.log(start)
       if (start !== 'started') console.log(await agency.getResponse('Hi').catch((error) => error.code + ' ' + error.message))
-    }`
+    }
+    const app = await buildApp({ agencies: { a: new Agency(new Agent({ name: 'A', model: 'groq/llama' })) } })
+    const payload = { message: 'Hi', client_config: { model: 'anthropic/claude' } }
+    const answer = await app.inject({ method: 'POST', url: '/a/get_response', payload })
+    console.log(answer.statusCode, answer.body)`
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
     encoding: 'utf8',
   })
@@ -486,5 +523,6 @@ test('a provider whose package is absent says which one to install, at the start
     hint('google'),
     hint('google'),
     'started',
+    expect.stringMatching(/^422 .*its provider is not installed here/),
   ])
 })

@@ -199,3 +199,42 @@ for (const exposed of ['yes', 'no'])
     expect(printed).not.toContain('UNHANDLED')
     expect(upstream.seen.length).toBeGreaterThan(4)
   }, 30_000)
+
+test('a key that a provider quotes in the events of a stream is masked; what has none goes out as it came', async () => {
+  promise('D6')
+  const { startEvents } = await import('./support/upstream.ts')
+  const key = 'sk-server-secret'
+  const started = { id: 'r', status: 'in_progress', output: [], error: null, model: 'customer-of-note' }
+  const clean = '{"type":"response.created","response":{"error":null,"odd":1.0,"model":"customer-of-note"}}'
+  const upstream = await startEvents([
+    clean,
+    JSON.stringify({
+      type: 'response.in_progress',
+      response: { ...started, error: { message: `key ${key} is slow` } },
+    }),
+    JSON.stringify({
+      type: 'response.incomplete',
+      response: { ...started, status: 'incomplete', incomplete_details: { reason: `key ${key} is over` } },
+    }),
+  ])
+  process.env.OPENAI_BASE_URL = upstream.baseURL
+  process.env.OPENAI_API_KEY = key
+  onTestFinished(async () => {
+    process.env.OPENAI_BASE_URL = ''
+    process.env.OPENAI_API_KEY = ''
+    await upstream.close()
+  })
+  for (const streamScalars of ['json', 'python'] as const) {
+    const { url } = await startServer({
+      agencies: { solo: new Agency(new Agent({ name: 'Assistant', model: 'gpt-4.1' })) },
+      streamScalars,
+    })
+    const body = { message: 'Hi', user_context: { kind: 'customer-of-note' } }
+    const text = await (await post(`${url}/solo/get_response_stream`, body)).text()
+    expect(text).not.toContain(key)
+    expect(text).toContain('key [redacted] is slow')
+    expect(text).toContain('key [redacted] is over')
+    expect(text.split('customer-of-note')).toHaveLength(4) // what is no failure is left alone
+    if (streamScalars === 'json') expect(text).toContain(clean)
+  }
+})

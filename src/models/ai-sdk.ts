@@ -1,8 +1,10 @@
 import { AgencyError, errorText, modelFailed } from '../errors.ts'
+import { UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { toPrompt } from './ai-sdk-prompt.ts'
 import { toCallSettings } from './ai-sdk-settings.ts'
 import type { Model, ModelResponse, ResponseUsage, TurnRequest } from './model.ts'
+import { EventWatch, inTime } from './patience.ts'
 import { withRetries } from './retry.ts'
 import { ResponseSynthesis } from './synthesis.ts'
 
@@ -30,10 +32,13 @@ export interface AiSdkOptions {
   extraArgs?: JsonObject | undefined
   /** Sent with every call. */
   headers?: { readonly [name: string]: string } | undefined
+  /** How long it is waited for. Default: the server's defaults. */
+  limits?: UpstreamLimits | undefined
 }
 
 /** A Model over a language model of the AI SDK: it speaks Responses events, synthesised from that model's parts. */
-export function aiSdkModel({ label, provider, open, extraArgs, headers }: AiSdkOptions): Model {
+export function aiSdkModel({ label, provider, open, extraArgs, headers, limits }: AiSdkOptions): Model {
+  const { upstreamFirstByteMs: firstMs, upstreamIdleMs: idleMs } = limits ?? UPSTREAM_LIMITS
   const prepare = async (request: TurnRequest, signal: AbortSignal) => {
     const { extraBody, ...settings } = toCallSettings(request, extraArgs)
     const model = await open(extraBody)
@@ -49,16 +54,29 @@ export function aiSdkModel({ label, provider, open, extraArgs, headers }: AiSdkO
     name: label,
     ...(provider === undefined ? {} : { provider }),
     async *streamTurn(request, signal) {
-      const { model, options, reader } = await prepare(request, signal)
-      const { stream } = await withRetries(() => asked(model.doStream(options), signal), signal)
+      const silence = new AbortController()
+      const abortSignal = AbortSignal.any([signal, silence.signal])
+      const { model, options, reader } = await prepare(request, abortSignal)
+      const onSilence = (error: Error) => silence.abort(modelFailed(error.message, error))
+      let watch: EventWatch | undefined
+      const attempt = () => {
+        watch?.stop()
+        watch = new EventWatch({ began: performance.now(), firstMs, idleMs }, onSilence)
+        return asked(model.doStream(options), abortSignal) // some packages read the first part before they give the stream
+      }
       try {
+        const { stream } = await withRetries(attempt, { signal, withinMs: firstMs })
         for await (const part of stream as unknown as AsyncIterable<unknown>) {
           reader.read(part)
           const events = reader.parts.take()
+          watch?.hear()
           if (events.length > 0) yield { events, bytes: sizeOf(part) }
+          watch?.wait()
         }
       } catch (error) {
-        throw failureOf(error, signal)
+        throw failureOf(error, abortSignal)
+      } finally {
+        watch?.stop()
       }
       signal.throwIfAborted()
       if (!reader.finished) throw modelFailed("The model's stream ended before the answer was complete.")
@@ -67,7 +85,11 @@ export function aiSdkModel({ label, provider, open, extraArgs, headers }: AiSdkO
     },
     async completeTurn(request, signal) {
       const { model, options, reader } = await prepare(request, signal)
-      const result = await withRetries(() => asked(model.doGenerate(options), signal), signal)
+      const result = await withRetries(
+        () =>
+          inTime(firstMs, signal, (abortSignal) => asked(model.doGenerate({ ...options, abortSignal }), abortSignal)),
+        { signal, withinMs: firstMs },
+      )
       signal.throwIfAborted()
       return reader.readAnswer(result as unknown as JsonObject)
     },

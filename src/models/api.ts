@@ -1,8 +1,10 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
 import { errorText, modelFailed } from '../errors.ts'
+import { UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { EventBatch, Model, ModelResponse, TurnRequest } from './model.ts'
+import { EventWatch, inTime, type Patience } from './patience.ts'
 import type { Post } from './post.ts'
 import { withRetries } from './retry.ts'
 
@@ -19,14 +21,22 @@ const MAX_STREAM_BYTES = 256 * 1024 * 1024
  */
 export function readSse(
   response: Response,
-  signal: AbortSignal,
+  { signal, patience }: StreamWait,
   onData: (data: string) => void,
 ): AsyncIterableIterator<number> {
-  const parser = createParser({ onEvent: ({ data }) => onData(data), maxBufferSize: MAX_EVENT_CHARS })
+  const onEvent = ({ data }: { data: string }) => {
+    watch.hear()
+    onData(data)
+  }
+  const parser = createParser({ onEvent, maxBufferSize: MAX_EVENT_CHARS })
   const decoder = new StringDecoder('utf8')
   const chunks = (response.body as unknown as AsyncIterable<Buffer>)[Symbol.asyncIterator]()
   let bytes = 0
   let failure: unknown
+  const watch = new EventWatch(patience, (error) => {
+    failure = error
+    chunks.return?.().catch(() => {}) // wakes whoever waits for the next one
+  })
   const feed = (chunk: Buffer) => {
     try {
       parser.feed(decoder.write(chunk))
@@ -38,6 +48,7 @@ export function readSse(
     return chunk.byteLength
   }
   const close = async () => {
+    watch.stop()
     await chunks.return?.()
     return { done: true as const, value: undefined }
   }
@@ -45,9 +56,13 @@ export function readSse(
     async next() {
       try {
         if (failure !== undefined) throw failure // after what stood before it was given
+        watch.wait()
         const { done, value } = await chunks.next()
+        if (failure !== undefined) throw failure
         if (done !== true) return { done: false, value: feed(value) }
-      } catch (error) {
+        watch.stop()
+      } catch (cause) {
+        const error = failure ?? cause
         await close()
         signal.throwIfAborted()
         throw modelFailed(`The model's stream broke: ${errorText(error)}`, error)
@@ -61,6 +76,12 @@ export function readSse(
   return sizes
 }
 
+/** How a stream is waited for. */
+export interface StreamWait {
+  signal: AbortSignal
+  patience: Patience
+}
+
 export interface ApiOptions {
   post: Post
   name: string
@@ -72,6 +93,8 @@ export interface ApiOptions {
   extraArgs?: JsonObject | undefined
   /** Sent with every call. */
   headers?: { readonly [name: string]: string } | undefined
+  /** How long it is waited for. Default: the server's defaults. */
+  limits?: UpstreamLimits | undefined
   /** The address is a caller's: tools that a provider runs may carry keys of ours and do not go there. */
   foreign?: boolean
 }
@@ -81,7 +104,7 @@ export interface Api {
   runsHostedTools: boolean
   path: '/responses' | '/chat/completions'
   buildBody(request: TurnRequest, stream: boolean): JsonObject
-  readStream(response: Response, request: TurnRequest, signal: AbortSignal): AsyncGenerator<EventBatch, void, undefined>
+  readStream(response: Response, request: TurnRequest, wait: StreamWait): AsyncGenerator<EventBatch, void, undefined>
   /** Undefined for an answer of another kind. */
   readAnswer(answer: JsonObject, request: TurnRequest): ModelResponse | undefined
 }
@@ -89,6 +112,7 @@ export interface Api {
 /** A Model over one of OpenAI's APIs: the way there is `post`'s, bodies and parsing the API's, retries are ours. */
 export function apiModel(options: ApiOptions, api: Api): Model {
   const { post, name, label = name, provider = 'openai', headers: ownHeaders, foreign = false } = options
+  const { upstreamFirstByteMs: firstMs, upstreamIdleMs: idleMs } = options.limits ?? UPSTREAM_LIMITS
   const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
     try {
       const { extraHeaders } = request.settings
@@ -114,12 +138,18 @@ export function apiModel(options: ApiOptions, api: Api): Model {
     runsHostedTools: api.runsHostedTools && !foreign,
     streamTurn: (request, signal) =>
       beginning(() =>
-        withRetries(async () => {
-          const rest = api.readStream(await call(request, true, signal), request, signal)
-          return { first: await rest.next(), rest }
-        }, signal),
+        withRetries(
+          async () => {
+            const began = performance.now()
+            const response = await call(request, true, signal)
+            const rest = api.readStream(response, request, { signal, patience: { began, firstMs, idleMs } })
+            return { first: await rest.next(), rest }
+          },
+          { signal, withinMs: firstMs },
+        ),
       ),
-    completeTurn: (request, signal) => withRetries(() => answer(request, signal), signal),
+    completeTurn: (request, signal) =>
+      withRetries(() => inTime(firstMs, signal, (inner) => answer(request, inner)), { signal, withinMs: firstMs }),
   }
 }
 

@@ -45,7 +45,8 @@ export function toMessages(request: TurnRequest, { origin, quirks }: Target): Js
         ...(extra_content === undefined ? {} : { extra_content }),
       }
       const message = assistant()
-      message.tool_calls = [...((message.tool_calls as JsonObject[] | undefined) ?? []), call]
+      if (Array.isArray(message.tool_calls)) message.tool_calls.push(call)
+      else message.tool_calls = [call]
     } else if (item.type === 'function_call_output')
       messages.push({ role: 'tool', tool_call_id: item.call_id, content: textOf(item.output) })
     else if (item.role === 'assistant') {
@@ -53,7 +54,7 @@ export function toMessages(request: TurnRequest, { origin, quirks }: Target): Js
       const last = messages.at(-1)
       const text = textOf(item.content)
       if (last?.tool_calls === undefined) messages.push({ role: 'assistant', content: text, ...thoughts })
-      else last.content = [last.content, text].filter(Boolean).join('\n')
+      else last.content = withLine(last.content, text)
       thoughts = {}
     } else if (typeof item.role === 'string') {
       thoughts = {}
@@ -62,6 +63,12 @@ export function toMessages(request: TurnRequest, { origin, quirks }: Target): Js
     }
   }
   return messages
+}
+
+/** Appended and not joined anew: a history may have very many texts after one call. */
+function withLine(said: unknown, text: string): string {
+  if (typeof said !== 'string' || said === '') return text
+  return text === '' ? said : `${said}\n${text}`
 }
 
 function systemMessages({ instructions, outputSchema }: TurnRequest, { noJsonSchema }: ChatQuirks): JsonObject[] {

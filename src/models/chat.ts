@@ -1,6 +1,6 @@
 import { modelFailed } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
-import { type ApiOptions, apiModel, dropUnset, readSse } from './api.ts'
+import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
 import { type ChatQuirks, toMessages } from './chat-messages.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
 import { ResponseSynthesis, type SynthesisOptions } from './synthesis.ts'
@@ -18,7 +18,7 @@ export function chatModel(options: ChatOptions): Model {
     runsHostedTools: false,
     path: '/chat/completions',
     buildBody: (request, stream) => buildBody({ ...options, origin: model }, request, stream),
-    readStream: (response, { itemIds }, signal) => synthesise({ model, itemIds }, response, signal),
+    readStream: (response, { itemIds }, wait) => synthesise({ model, itemIds }, response, wait),
     readAnswer(answer, { itemIds }) {
       const choice: unknown = Array.isArray(answer.choices) ? answer.choices[0] : undefined
       if (!isObject(choice) || !isObject(choice.message)) return undefined
@@ -40,7 +40,7 @@ const indexCalls = (message: JsonObject): JsonObject => ({
 async function* synthesise(
   options: SynthesisOptions,
   response: Response,
-  signal: AbortSignal,
+  wait: StreamWait,
 ): AsyncGenerator<EventBatch, void, undefined> {
   const reader = new ChunkReader(options)
   let events: ResponseEvent[] = []
@@ -49,7 +49,7 @@ async function* synthesise(
     if (data === '[DONE]') ended = true
     else events.push(...reader.read(JSON.parse(data)))
   }
-  for await (const bytes of readSse(response, signal, onData)) {
+  for await (const bytes of readSse(response, wait, onData)) {
     if (events.length > 0) yield { events, bytes }
     events = []
     if (ended) break

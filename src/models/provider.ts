@@ -2,7 +2,7 @@ import type OpenAI from 'openai'
 import { filesNeedKey, invalidOption, languageModelVersion } from '../errors.ts'
 import { openaiFileStore } from '../files/openai-store.ts'
 import type { FileStore } from '../files/store.ts'
-import { type Limits, MAX_MS } from '../limits.ts'
+import { MAX_MS, type UpstreamLimits } from '../limits.ts'
 import { createFetch, toWebFetch } from '../net/http.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import { aiSdkModel, isLanguageModel, type LanguageModel, namespaceOf } from './ai-sdk.ts'
@@ -11,9 +11,9 @@ import { chatModel } from './chat.ts'
 import { customModel } from './custom.ts'
 import type { Model } from './model.ts'
 import { postLike, postOver } from './post.ts'
-import { canonicalName, PROVIDERS } from './providers.ts'
+import { canonicalName, PROVIDERS, readProviderModel } from './providers.ts'
 import { responsesModel } from './responses.ts'
-import { isTrusted, type Route, routeModel, type ServerSettings, type WantedModel } from './route.ts'
+import { choiceRefused, isTrusted, type Route, routeModel, type ServerSettings, type WantedModel } from './route.ts'
 
 /**
  * What an agent's `model` may be: a name (docs/models.md), `responses(name)`, `chatCompletions(name)`, a language model of
@@ -47,7 +47,7 @@ export const chatCompletions = (name: string, options: ApiModelOptions = {}): Ap
 export const DEFAULT_MODEL = 'gpt-5.6-luna'
 
 export interface ModelEdgeOptions extends ServerSettings {
-  limits: Pick<Limits, 'upstreamFirstByteMs' | 'upstreamIdleMs'>
+  limits: UpstreamLimits
   log: (message: string) => void
 }
 
@@ -98,13 +98,14 @@ interface Shared {
 
 /** Everything between the turn loop and the providers: connection pools, shared clients, clients per request that asks for them. */
 export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
-  const { upstreamFirstByteMs: headersTimeout, upstreamIdleMs: bodyTimeout } = options.limits
+  const { limits } = options
+  const { upstreamFirstByteMs: headersTimeout, upstreamIdleMs: bodyTimeout } = limits
   const connections = { keepAliveTimeout: 60_000, bodyTimeout, headersTimeout }
   const pool = once(async () => new (await import('undici')).Agent(connections))
   const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(connections))
-  const own = createFetch(pool, { trusted: true })
-  const open = createFetch(pool)
-  const guardedFetch = createFetch(guarded)
+  const own = createFetch(pool, { trusted: true, limits })
+  const open = createFetch(pool, { limits })
+  const guardedFetch = createFetch(guarded, { limits })
   // One for all requests: a demo's files are still there when the conversation goes on.
   const demo = once(async () => {
     const { default: OpenAI } = await import('openai')
@@ -134,10 +135,10 @@ export function createModelEdge(options: ModelEdgeOptions): ModelEdge {
           `client_config.litellm_keys has a key for "${name}", which is not reached from here: it is ignored.`,
         )
       }
-      return createProvider(shared, config as ClientConfig)
+      return createProvider(shared, config as ClientConfig, await absentKind(config?.model))
     },
     async check(spec, agentName, keyless) {
-      if (typeof spec === 'object' && !('kind' in spec)) return void checkObject(spec, agentName)
+      if (typeof spec === 'object' && !('kind' in spec)) return void checkObject(spec, agentName, limits)
       if (spec === 'demo' || (typeof spec === 'object' && spec.client !== undefined)) return
       const { api } = routeModel(wantedOf(spec, undefined, agentName), options, undefined, !keyless)
       if (api === 'anthropic' || api === 'google') await loadConnect(api, describeModel(spec), agentName)
@@ -156,6 +157,12 @@ async function isReached(name: string): Promise<boolean> {
   return kind === 'chat' || (kind !== undefined && (await isInstalled(kind)))
 }
 
+/** What the provider of this model needs, where that is not installed. */
+async function absentKind(model: string | null | undefined): Promise<AiSdkKind | undefined> {
+  const kind = PROVIDERS.get(readProviderModel(model ?? '')?.name ?? '')?.kind
+  return kind === undefined || kind === 'chat' || (await isInstalled(kind)) ? undefined : kind
+}
+
 function wantedOf(spec: string | ApiModel | undefined, model: string | undefined, agent: string): WantedModel {
   const overChat = typeof spec === 'object' && spec.kind === 'chat-completions'
   return model === undefined
@@ -163,8 +170,9 @@ function wantedOf(spec: string | ApiModel | undefined, model: string | undefined
     : { name: model, overChat, verbatim: false, chosenByRequest: true, agent }
 }
 
-function createProvider(shared: Shared, config: ClientConfig | undefined): ModelProvider {
+function createProvider(shared: Shared, config: ClientConfig | undefined, absent?: AiSdkKind): ModelProvider {
   const { options } = shared
+  const { limits } = options
   const models = new Map<string, Model>()
   const clients = new Map<string, () => Promise<OpenAI>>()
   const extraArgs = config?.model_settings_extra_args ?? undefined
@@ -180,7 +188,7 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
   const postOf = (route: Route) => postLike(clientOf(route), shared.fetch(route))
   const make = (route: Route, agentName: string): Model => {
     const { name, label, origin, quirks } = route
-    const common = { label, provider: TELEMETRY_NAMES[route.provider] ?? route.provider, extraArgs, headers }
+    const common = { label, provider: TELEMETRY_NAMES[route.provider] ?? route.provider, extraArgs, headers, limits }
     switch (route.api) {
       case 'responses':
         return responsesModel({ ...common, name, post: postOf(route), foreign: route.foreign })
@@ -201,7 +209,10 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
     const key = JSON.stringify([wanted.name, wanted.overChat, wanted.verbatim])
     const known = models.get(key)
     if (known !== undefined) return known
-    const made = make(routeModel(wanted, options, config), agentName)
+    const route = routeModel(wanted, options, config)
+    if (chosen !== undefined && route.api === absent)
+      throw choiceRefused('PROVIDER_NOT_INSTALLED', chosen, 'its provider is not installed here.')
+    const made = make(route, agentName)
     const model = chosen === undefined ? made : withoutFamilySettings(made)
     models.set(key, model)
     return model
@@ -216,7 +227,7 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
   }
   const withOwnClient = ({ kind, name }: ApiModel, client: () => Promise<OpenAI>): Model => {
     const chosen = config?.model ?? undefined
-    const given = { post: postOver(client), name: chosen ?? name, extraArgs, headers }
+    const given = { post: postOver(client), name: chosen ?? name, extraArgs, headers, limits }
     const made = kind === 'responses' ? responsesModel(given) : chatModel(given)
     return chosen === undefined ? made : withoutFamilySettings(made)
   }
@@ -231,7 +242,7 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
         leftAlone.add(agentName)
         options.log(`client_config leaves the custom model of agent "${agentName}" alone.`)
       }
-      const known = shared.own.get(spec) ?? checkObject(spec, agentName)
+      const known = shared.own.get(spec) ?? checkObject(spec, agentName, limits)
       shared.own.set(spec, known)
       return known
     },
@@ -248,14 +259,14 @@ function createProvider(shared: Shared, config: ClientConfig | undefined): Model
 }
 
 /** The Model behind an object that an agent holds. @throws MODEL_NOT_SUPPORTED, INVALID_OPTION */
-function checkObject(spec: LanguageModel | Model, agentName: string): Model {
+function checkObject(spec: LanguageModel | Model, agentName: string, limits: UpstreamLimits): Model {
   if (!isLanguageModel(spec)) {
     if (typeof spec.streamTurn === 'function' && typeof spec.completeTurn === 'function') return customModel(spec)
     throw invalidOption(`The model of agent "${agentName}" is an object of a kind that is not known (docs/models.md).`)
   }
   const label = describeModel(spec)
   if (spec.specificationVersion !== 'v4') throw languageModelVersion(label, agentName, spec.specificationVersion)
-  return aiSdkModel({ label, open: () => spec })
+  return aiSdkModel({ label, limits, open: () => spec })
 }
 
 /** What an agent set for its own family of models is not for the one that a request put in its place. */

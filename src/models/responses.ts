@@ -1,10 +1,15 @@
 import { modelFailed } from '../errors.ts'
 import { withoutForeignData, withoutServerState } from '../messages/items.ts'
-import { isObject, type JsonObject } from '../wire/json.ts'
-import { type ApiOptions, apiModel, dropUnset, readSse } from './api.ts'
+import { isObject, isShallow, type JsonObject } from '../wire/json.ts'
+import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from './model.ts'
 
 const TERMINAL = new Set(['response.completed', 'response.failed', 'response.incomplete', 'error'])
+
+/** How deep an event may be nested: deeper ones could not be written out again. */
+const MAX_DEPTH = 200
+/** No shorter text is nested deeper than that, and most deltas are shorter. */
+const DEEP_CHARS = 2 * MAX_DEPTH
 
 /** A Model over the Responses API; each event is parsed once. */
 export const responsesModel = (options: ApiOptions): Model =>
@@ -12,12 +17,12 @@ export const responsesModel = (options: ApiOptions): Model =>
     runsHostedTools: true,
     path: '/responses',
     buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
-    readStream: (response, _request, signal) => parse(response, signal),
+    readStream: (response, _request, wait) => parse(response, wait),
     readAnswer: (answer) => (Array.isArray(answer.output) ? (answer as ModelResponse) : undefined),
   })
 
 /** One array of parsed events per network chunk. */
-async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<EventBatch, void, undefined> {
+async function* parse(response: Response, wait: StreamWait): AsyncGenerator<EventBatch, void, undefined> {
   let events: ResponseEvent[] = []
   let texts: string[] = []
   let ended = false
@@ -25,6 +30,7 @@ async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<E
     if (data === '[DONE]') return
     const event: ResponseEvent = JSON.parse(data)
     if (typeof event?.type !== 'string') throw new Error('an event without a type')
+    if (data.length > DEEP_CHARS && !isShallow(event, MAX_DEPTH)) throw new Error('an event nested too deep')
     if (TERMINAL.has(event.type)) ended = true
     events.push(event)
     texts.push(isCompact(data) ? data : JSON.stringify(event))
@@ -35,7 +41,7 @@ async function* parse(response: Response, signal: AbortSignal): AsyncGenerator<E
     texts = []
     return batch
   }
-  for await (const bytes of readSse(response, signal, onData)) {
+  for await (const bytes of readSse(response, wait, onData)) {
     if (events.length > 0) yield takeBatch(bytes)
     if (ended) return
   }

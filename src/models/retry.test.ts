@@ -58,13 +58,26 @@ test('there are three attempts at most, and an abort ends the wait with its reas
     attempts++
     return Promise.reject(failure({ status: 503, ...headers({ 'retry-after': '0' }) }))
   }
-  await expect(withRetries(fail, new AbortController().signal)).rejects.toMatchObject({ code: 'MODEL_FAILED' })
+  await expect(withRetries(fail, { signal: new AbortController().signal, withinMs: 60_000 })).rejects.toMatchObject({
+    code: 'MODEL_FAILED',
+  })
   expect(attempts).toBe(3)
   const abort = new AbortController()
-  const waiting = withRetries(
-    () => Promise.reject(failure({ status: 429, ...headers({ 'retry-after': '20' }) })),
-    abort.signal,
-  )
+  const waiting = withRetries(() => Promise.reject(failure({ status: 429, ...headers({ 'retry-after': '20' }) })), {
+    signal: abort.signal,
+    withinMs: 60_000,
+  })
   setTimeout(() => abort.abort(new Error('enough')), 10)
   await expect(waiting).rejects.toThrow('enough')
+})
+
+test('no attempt begins after the time for all of them is over', async () => {
+  let attempts = 0
+  const fail = () => {
+    attempts++
+    return Promise.reject(failure({ status: 503, ...headers({ 'retry-after': '2' }) }))
+  }
+  const bounds = { signal: new AbortController().signal, withinMs: 1_000 }
+  await expect(withRetries(fail, bounds)).rejects.toMatchObject({ code: 'MODEL_FAILED' })
+  expect(attempts).toBe(1)
 })

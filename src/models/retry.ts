@@ -8,20 +8,28 @@ const RETRIES = 2
 const MAX_RETRY_AFTER_MS = 20_000
 const FIRST_WAIT_MS = 500
 
+/** When and how long a model is tried. */
+export interface RetryBounds {
+  signal: AbortSignal
+  /** No attempt begins later than this after the first one did, in milliseconds. */
+  withinMs: number
+}
+
 /**
  * One model call, tried again when what failed will pass: 408, 409, 429, 5xx, or a connection that could not be made or
  * broke. `attempt` settles with the first thing a caller could see, so nothing is ever said twice. A limit of ours that
  * has run out is not tried again.
  * @throws what the last attempt threw; the signal's reason after an abort
  */
-export async function withRetries<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
+export async function withRetries<T>(attempt: () => Promise<T>, { signal, withinMs }: RetryBounds): Promise<T> {
+  const latest = performance.now() + withinMs
   for (let retry = 0; ; retry++) {
     try {
       return await attempt()
     } catch (error) {
       signal.throwIfAborted()
       const waitMs = retry < RETRIES ? waitBefore(retry, error) : undefined
-      if (waitMs === undefined) throw error
+      if (waitMs === undefined || performance.now() + waitMs > latest) throw error
       await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted())
     }
   }

@@ -1,4 +1,4 @@
-import { missingApiKey, providerAddressMissing, providerNotSupported } from '../errors.ts'
+import { AgencyError, missingApiKey, providerAddressMissing, providerNotSupported } from '../errors.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import type { ChatQuirks } from './chat-messages.ts'
 import { addressVariable, PROVIDERS, type Provider, type ProviderModel, readProviderModel } from './providers.ts'
@@ -78,7 +78,7 @@ function routeToProvider(
   needsKey: boolean,
 ): Route {
   const provider = PROVIDERS.get(name)
-  if (provider === undefined) throw providerNotSupported(wanted.name, wanted.agent, [...PROVIDERS.keys()])
+  if (provider === undefined) throw unknownProvider(wanted)
   const variable = name === 'openai' ? 'OPENAI_BASE_URL' : addressVariable(name)
   const set = server.env[variable] || undefined
   // A request may not wake what happens to run on the server's machine.
@@ -86,7 +86,7 @@ function routeToProvider(
   const own = set === undefined ? preset : withPath(set, provider)
   const asked = config?.base_url ?? undefined
   const baseURL = asked === undefined ? own : withPath(asked, provider)
-  if (baseURL === undefined) throw providerAddressMissing(wanted.name, wanted.agent, variable)
+  if (baseURL === undefined) throw noAddress(wanted, variable)
   const trusted = [...server.trustedModelOrigins, ...(own === undefined ? [] : [own])]
   const foreign = asked !== undefined && !isTrusted(baseURL, trusted)
   const keys = config?.litellm_keys
@@ -94,8 +94,7 @@ function routeToProvider(
   const apiKey =
     (keys?.[given] ?? keys?.[name] ?? (shared ? config?.api_key : undefined)) ||
     (foreign ? undefined : firstSet(server.env, provider.keys))
-  if (apiKey === undefined && needsKey && !foreign && provider.local !== true)
-    throw missingApiKey(wanted.agent, wanted.name, { provider: name, variables: provider.keys })
+  if (apiKey === undefined && needsKey && !foreign && provider.local !== true) throw noKey(wanted, name, provider.keys)
   const label = `${name}/${model}`
   return {
     api: provider.kind,
@@ -121,14 +120,12 @@ function routeToOpenAI(
   const asked = config?.base_url ?? undefined
   const own = server.env.OPENAI_BASE_URL || undefined
   const prefixed = named?.name === 'openai'
-  if (named !== undefined && !prefixed && (asked ?? own) === undefined)
-    throw providerNotSupported(wanted.name, wanted.agent, [...PROVIDERS.keys()])
+  if (named !== undefined && !prefixed && (asked ?? own) === undefined) throw unknownProvider(wanted)
   // Gateways have names of their own with slashes in them: theirs are sent as they are.
   const name = prefixed && asked === undefined ? named.model : wanted.name
   const foreign = asked !== undefined && !isTrusted(asked, [openAiAddress(server), ...server.trustedModelOrigins])
   const apiKey = config?.api_key || (foreign ? undefined : server.env.OPENAI_API_KEY || undefined)
-  if (apiKey === undefined && needsKey && !foreign)
-    throw missingApiKey(wanted.agent, wanted.name, { provider: 'openai', variables: ['OPENAI_API_KEY'] })
+  if (apiKey === undefined && needsKey && !foreign) throw noKey(wanted, 'openai', ['OPENAI_API_KEY'])
   return {
     api: wanted.overChat ? 'chat' : 'responses',
     provider: 'openai',
@@ -141,6 +138,31 @@ function routeToOpenAI(
     guarded: foreign,
     quirks: {},
   }
+}
+
+/** The model that a request chose is not to be had: the caller's mistake, in words about what a caller can do. */
+export const choiceRefused = (
+  code: 'MISSING_API_KEY' | 'MODEL_NOT_SUPPORTED' | 'PROVIDER_NOT_INSTALLED',
+  model: string,
+  reason: string,
+) => new AgencyError(code, 422, `client_config.model "${model}" cannot be used: ${reason}`)
+
+function unknownProvider({ name, agent, chosenByRequest }: WantedModel): AgencyError {
+  const known = [...PROVIDERS.keys()]
+  if (!chosenByRequest) return providerNotSupported(name, agent, known)
+  const reason = `it is of no provider that is known here. Known: ${known.join(', ')}. Others are reached through client_config.base_url.`
+  return choiceRefused('MODEL_NOT_SUPPORTED', name, reason)
+}
+
+function noAddress({ name, agent, chosenByRequest }: WantedModel, variable: string): AgencyError {
+  if (!chosenByRequest) return providerAddressMissing(name, agent, variable)
+  return choiceRefused('MODEL_NOT_SUPPORTED', name, 'it has no address here. Send one in client_config.base_url.')
+}
+
+function noKey({ name, agent, chosenByRequest }: WantedModel, provider: string, variables: readonly string[]) {
+  if (!chosenByRequest) return missingApiKey(agent, name, { provider, variables })
+  const field = provider === 'openai' ? 'api_key' : `litellm_keys.${provider}`
+  return choiceRefused('MISSING_API_KEY', name, `there is no key for it. Send one in client_config.${field}.`)
 }
 
 const openAiAddress = ({ env }: ServerSettings) => env.OPENAI_BASE_URL || OPENAI

@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto'
+import { modelFailed } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
 
 type Item = InputItem & { id: string }
 type Key = string | number
+
+/** Calls of one answer; no run takes more (runs/loop.ts). */
+const MAX_CALLS = 256
 
 const newId = (prefix: string) => `${prefix}_${randomBytes(16).toString('hex')}`
 
@@ -27,6 +31,8 @@ export class ResponseSynthesis {
   #id = newId('resp')
   readonly #createdAt = Math.floor(Date.now() / 1000)
   readonly #output: Item[] = []
+  /** Where each item stands in the output. */
+  readonly #indexes = new Map<Item, number>()
   readonly #thoughts = new Map<Key, Item>()
   readonly #calls = new Map<Key, Item>()
   #message: Item | undefined
@@ -110,6 +116,8 @@ export class ResponseSynthesis {
   /** Opens a function call; `key` is the provider's own name for it. Without a `callId` one is made. Known keys are left as they are. */
   openCall(key: Key, { callId, name }: { callId: string; name: string }): void {
     if (this.#calls.has(key)) return
+    if (this.#calls.size === MAX_CALLS)
+      throw modelFailed(`The model made more than the ${MAX_CALLS} calls at once that are taken.`)
     this.#endThought()
     const id = callId === '' ? newId('call') : callId
     this.#calls.set(key, this.#open({ id, type: 'function_call', call_id: id, name, arguments: '' }))
@@ -158,8 +166,7 @@ export class ResponseSynthesis {
   finish(): ModelResponse {
     this.begin()
     this.#endThought()
-    const done = (item: Item) =>
-      this.#emit('response.output_item.done', { output_index: this.#output.indexOf(item), item })
+    const done = (item: Item) => this.#emit('response.output_item.done', { output_index: this.#indexOf(item), item })
     for (const item of this.#thoughts.values()) done(item)
     const message = this.#message
     if (message !== undefined) {
@@ -207,13 +214,18 @@ export class ResponseSynthesis {
 
   #open(item: Item): Item {
     item.provider_data = { model: this.#model, response_id: this.#id }
+    this.#indexes.set(item, this.#output.length)
     this.#output.push(item)
     this.#emit('response.output_item.added', { output_index: this.#output.length - 1, item: structuredClone(item) })
     return item
   }
 
   #at(item: Item) {
-    return { item_id: item.id, output_index: this.#output.indexOf(item) }
+    return { item_id: item.id, output_index: this.#indexOf(item) }
+  }
+
+  #indexOf(item: Item): number {
+    return this.#indexes.get(item) as number
   }
 
   #emit(type: string, fields: JsonObject): void {

@@ -1,6 +1,6 @@
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { checkAddress, createGuardedAgent, isPublicAddress } from './guard.ts'
 
 test.for([
@@ -51,6 +51,16 @@ test('one inner address among outer ones is enough to refuse a name', async () =
   await expect(checkAddress('http://mixed.example/', async () => ['8.8.8.8', '10.0.0.1'])).rejects.toMatchObject({
     code: 'GATEWAY_REFUSED',
   })
+})
+
+test('a resolver that never answers is waited for four seconds, then the address is refused', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const refused = expect(checkAddress('http://slow.example/', () => new Promise(() => {}))).rejects.toMatchObject({
+    code: 'GATEWAY_REFUSED',
+  })
+  await vi.advanceTimersByTimeAsync(4_000)
+  await refused
 })
 
 test('a name that turns inward after the check is still not reached', async () => {

@@ -2,12 +2,16 @@ import { lookup as dnsLookup } from 'node:dns/promises'
 import ipaddr from 'ipaddr.js'
 import { Agent, buildConnector } from 'undici'
 import { gatewayRefused } from '../errors.ts'
+import { within } from '../waits.ts'
 
 /** All addresses of a host name. */
 export type Lookup = (host: string) => Promise<readonly string[]>
 
 const lookupAll: Lookup = async (host) =>
   (await dnsLookup(host, { all: true, verbatim: true })).map(({ address }) => address)
+
+/** A resolver that takes longer holds up no request. */
+const LOOKUP_MS = 4_000
 
 /** The part of IPv6 that is given out as public addresses; outside of it old forms hide IPv4 addresses (`::127.0.0.1`). */
 const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3') as [ipaddr.IPv6, number]
@@ -25,7 +29,7 @@ export function isPublicAddress(address: string): boolean {
 /** The addresses of a host, every one of them public. @throws GATEWAY_REFUSED, or the resolver's error */
 async function publicAddresses(hostname: string, lookup: Lookup): Promise<readonly string[]> {
   const bare = hostname.replace(/^\[|\]$/g, '')
-  const addresses = ipaddr.isValid(bare) ? [bare] : await lookup(bare)
+  const addresses = ipaddr.isValid(bare) ? [bare] : await within(LOOKUP_MS, 'The resolver', lookup(bare))
   if (addresses.length === 0 || !addresses.every(isPublicAddress)) throw gatewayRefused(hostname)
   return addresses
 }

@@ -1,17 +1,24 @@
 import type { Agent, Dispatcher } from 'undici'
+import { UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
 import { traceHeaders } from './trace-headers.ts'
 
 /** Unread bytes beyond which the network read pauses, and the largest piece handed out at once. */
 const WINDOW_BYTES = 65_536
 /** The largest answer that is read as a whole. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+/** What is read of a refusal, and how long at most: then it ends with what there is. */
+const MAX_REFUSAL_BYTES = 65_536
+const MAX_REFUSAL_MS = 5_000
 
 /**
  * A `fetch` for the `openai` client over undici's callbacks: no web streams, bytes handed out as they arrive, the
  * socket paused while nobody reads and destroyed at once on abort.
  * @param trusted the operator vouches for the addresses, so that a trace may go on there
  */
-export function createFetch(agent: () => Promise<Agent>, { trusted = false } = {}) {
+export function createFetch(
+  agent: () => Promise<Agent>,
+  { trusted = false, limits = UPSTREAM_LIMITS }: { trusted?: boolean; limits?: UpstreamLimits } = {},
+) {
   return async (url: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const { origin, pathname, search } = new URL(String(url))
     const dispatcher = await agent()
@@ -23,7 +30,7 @@ export function createFetch(agent: () => Promise<Agent>, { trusted = false } = {
       body: (init.body ?? null) as string | Uint8Array | null,
     }
     init.signal?.throwIfAborted()
-    return send(dispatcher, request, String(url), init.signal ?? undefined)
+    return send(dispatcher, request, { url: String(url), signal: init.signal ?? undefined, limits })
   }
 }
 
@@ -62,21 +69,36 @@ function toRecord(given: RequestInit['headers'] = {}): { [name: string]: string 
 function send(
   dispatcher: Agent,
   request: Dispatcher.DispatchOptions,
-  url: string,
-  signal: AbortSignal | undefined,
+  { url, signal, limits }: { url: string; signal: AbortSignal | undefined; limits: UpstreamLimits },
 ): Promise<Response> {
   const { promise, resolve, reject } = Promise.withResolvers<Response>()
   const body = new Body()
-  const onAbort = () => {
-    body.fail(signal?.reason)
-    reject(signal?.reason)
+  let began = 0
+  let tooLate: NodeJS.Timeout | undefined
+  const giveUp = (reason: unknown) => {
+    body.fail(reason)
+    reject(reason)
   }
+  const onAbort = () => giveUp(signal?.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
-  const settle = () => signal?.removeEventListener('abort', onAbort)
+  const settle = () => {
+    clearTimeout(tooLate)
+    signal?.removeEventListener('abort', onAbort)
+  }
   dispatcher.dispatch(request, {
-    onRequestStart: (controller) => body.attach(controller),
+    onRequestStart(controller) {
+      began = performance.now()
+      body.attach(controller)
+    },
     onResponseStart(controller, status, fields) {
+      if (status < 200) {
+        // No answer yet. Each one sets the dispatcher's own limit back, so one of ours goes on.
+        tooLate ??= setTimeout(() => giveUp(noHeaders()), began + limits.upstreamFirstByteMs - performance.now())
+        return
+      }
+      clearTimeout(tooLate)
       controller.rawHeaders = null // parts of the first chunk from the socket, which they would keep whole
+      if (status >= 400) body.endWithin(Math.min(MAX_REFUSAL_MS, limits.upstreamIdleMs), MAX_REFUSAL_BYTES)
       resolve(answer(url, status, new ReceivedHeaders(fields), body))
     },
     onResponseData: (_controller, chunk) => body.push(chunk),
@@ -92,6 +114,9 @@ function send(
   })
   return promise
 }
+
+/** As undici says it. */
+const noHeaders = () => Object.assign(new Error('Headers Timeout Error'), { code: 'UND_ERR_HEADERS_TIMEOUT' })
 
 type Fields = { [name: string]: string | string[] | undefined }
 
@@ -156,25 +181,42 @@ class Body implements AsyncIterable<Buffer> {
   #finished = false
   #error: unknown
   #wake: (() => void) | undefined
+  /** Bytes that are still taken. */
+  #left = Number.POSITIVE_INFINITY
+  #cutLater: NodeJS.Timeout | undefined
 
   attach(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#finished) controller.abort(new Error('aborted'))
   }
   push(chunk: Buffer): void {
+    if (this.#finished) return
     this.#waiting.push(chunk)
     this.#bytes += chunk.length
-    if (this.#bytes > WINDOW_BYTES) this.#controller?.pause()
+    this.#left -= chunk.length
+    if (this.#left <= 0) this.#cut()
+    else if (this.#bytes > WINDOW_BYTES) this.#controller?.pause()
     this.#wake?.()
   }
   end(): void {
     this.#finished = true
+    clearTimeout(this.#cutLater)
     this.#wake?.()
+  }
+  /** It ends after this time or this many bytes, with what has come until then. */
+  endWithin(ms: number, bytes: number): void {
+    this.#left = bytes
+    this.#cutLater = setTimeout(() => this.#cut(), ms)
+  }
+  #cut(): void {
+    this.end()
+    this.#controller?.abort(new Error('enough'))
   }
   fail(error: unknown): void {
     if (this.#finished) return
     this.#error = error ?? new Error('aborted')
     this.#finished = true
+    clearTimeout(this.#cutLater)
     this.#controller?.abort(error instanceof Error ? error : new Error('aborted'))
     this.#wake?.()
   }

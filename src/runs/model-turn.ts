@@ -163,9 +163,10 @@ async function streamed(call: ModelCall): Promise<ModelResponse> {
 function hear({ run, conversation: { who } }: ModelCall, heard: Heard, { events, texts, bytes }: EventBatch): void {
   const out: RunEvent[] = []
   for (let index = 0; index < events.length; index++) {
-    const event = events[index] as ResponseEvent
+    const given = events[index] as ResponseEvent
+    const event = withMaskedFailure(given, run.redact)
     heard.events++
-    out.push({ kind: 'model', who, event, text: texts?.[index] })
+    out.push({ kind: 'model', who, event, text: event === given ? texts?.[index] : undefined })
     if (typeof event.delta === 'string') heard.chars += event.delta.length
     else if (event.type === 'response.output_item.done' && isItem(event.item)) {
       const { item } = event
@@ -184,6 +185,20 @@ function hear({ run, conversation: { who } }: ModelCall, heard: Heard, { events,
     }
   }
   run.emit(out, bytes)
+}
+
+/**
+ * A provider's words about a failure may quote a key; nothing else of a response is touched, since masking what a model said
+ * or how it was asked would garble it.
+ */
+function withMaskedFailure(event: ResponseEvent, redact: (text: string) => string): ResponseEvent {
+  if (!isObject(event.response)) return event
+  const { error, incomplete_details } = event.response
+  if (error == null && incomplete_details == null) return event
+  const text = JSON.stringify({ error, incomplete_details })
+  if (redact(text) === text) return event
+  const masked = JSON.parse(text, (_key, value) => (typeof value === 'string' ? redact(value) : value))
+  return { ...event, response: { ...event.response, ...masked } }
 }
 
 /** Waits until the reader has room for more. @throws the signal's reason when the run was aborted meanwhile */
