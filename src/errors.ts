@@ -175,8 +175,17 @@ export const providerNotInstalled = (model: string, agent: string, packageName: 
   )
 /** How much of a provider's words is kept, in characters. */
 const MAX_MODEL_WORDS = 10_000
+/** The model that a request chose is not to be had: the caller's mistake, in words about what a caller can do. */
+export const choiceRefused = (
+  code: 'MISSING_API_KEY' | 'MODEL_NOT_SUPPORTED' | 'PROVIDER_NOT_INSTALLED',
+  model: string,
+  reason: string,
+) => new AgencyError(code, 422, `client_config.model "${model}" cannot be used: ${reason}`)
 export const modelFailed = (message: string, cause?: unknown) =>
   new AgencyError('MODEL_FAILED', 502, message.slice(0, MAX_MODEL_WORDS), cause === undefined ? undefined : { cause })
+/** Calls of one answer, which run side by side. */
+export const MAX_CALLS = 256
+export const tooManyCalls = () => modelFailed(`The model made more than the ${MAX_CALLS} calls at once that are taken.`)
 /** The model would not answer; its reason is meant for the reader. */
 export const modelRefused = (refusal: string) =>
   new AgencyError('MODEL_REFUSED', 502, `Model refused to produce output: ${refusal.slice(0, MAX_MODEL_WORDS)}`)

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from '../wire/json.ts'
+import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { TurnRequest } from './model.ts'
 
@@ -40,7 +40,7 @@ export function toPrompt({ instructions, input }: TurnRequest, provider: string)
   const notes = input.filter((item) => item.role === 'system' || item.role === 'developer')
   const system = [instructions, ...notes.map((item) => textOf(item.content))].filter(Boolean).join('\n\n')
   const prompt: Prompt = system === '' ? [] : [{ role: 'system', content: system }]
-  const names = new Map(input.map((item) => [item.call_id, String(item.name ?? '')]))
+  const names = new Map(input.map((item) => [item.call_id, asText(item.name)]))
   const said = (...parts: AssistantPart[]) => {
     const last = prompt.at(-1)
     if (last?.role === 'assistant') last.content.push(...parts)
@@ -51,13 +51,13 @@ export function toPrompt({ instructions, input }: TurnRequest, provider: string)
     else if (item.type === 'function_call')
       said({
         type: 'tool-call',
-        toolCallId: String(item.call_id),
-        toolName: String(item.name),
+        toolCallId: asText(item.call_id),
+        toolName: asText(item.name),
         input: readArguments(item.arguments),
         ...extrasOf(item),
       })
     else if (item.type === 'function_call_output') {
-      const toolCallId = String(item.call_id)
+      const toolCallId = asText(item.call_id)
       const output = toOutput(item.output, provider)
       const result: ToolResult = { type: 'tool-result', toolCallId, toolName: names.get(toolCallId) ?? '', output }
       const last = prompt.at(-1)
@@ -97,7 +97,7 @@ function readArguments(value: unknown): unknown {
 /** The texts among content parts. */
 function textOf(content: unknown): string {
   if (!Array.isArray(content)) return typeof content === 'string' ? content : ''
-  return content.map((part) => (isObject(part) ? String(part.text ?? part.refusal ?? '') : '')).join('')
+  return content.map((part) => (isObject(part) ? asText(part.text ?? part.refusal) : '')).join('')
 }
 
 function toOutput(output: unknown, provider: string): ToolResult['output'] {
@@ -107,9 +107,7 @@ function toOutput(output: unknown, provider: string): ToolResult['output'] {
 
 function toParts(content: unknown, provider: string): (TextPart | FilePart)[] {
   if (!Array.isArray(content)) return [{ type: 'text', text: typeof content === 'string' ? content : '' }]
-  return content
-    .filter(isObject)
-    .map((part) => toFile(part, provider) ?? { type: 'text', text: String(part.text ?? '') })
+  return content.filter(isObject).map((part) => toFile(part, provider) ?? { type: 'text', text: asText(part.text) })
 }
 
 /** Ids of files at OpenAI and Azure. */
@@ -121,7 +119,7 @@ function toFile(part: JsonObject, provider: string): FilePart | TextPart | undef
   const filename = typeof part.filename === 'string' ? { filename: part.filename } : {}
   if (part.type === 'input_audio' && isObject(part.input_audio)) {
     const { data, format } = part.input_audio
-    return { type: 'file', data: { type: 'data', data: String(data) }, mediaType: `audio/${format}` }
+    return { type: 'file', data: { type: 'data', data: asText(data) }, mediaType: `audio/${format}` }
   }
   if (!image && part.type !== 'input_file') return undefined
   const source = [part.image_url, part.file_data, part.file_url].find((value) => typeof value === 'string')
@@ -142,7 +140,7 @@ function toFile(part: JsonObject, provider: string): FilePart | TextPart | undef
   // OpenAI keeps what `file_ids` and `file_urls` name; the model is told, so that it can tell.
   if (OPENAI_FILE.test(part.file_id) && provider !== 'openai')
     return { type: 'text', text: `(The ${image ? 'image' : 'file'} ${part.file_id} cannot be shown to this model.)` }
-  const mediaType = mediaTypeOf(String(part.filename ?? ''), image)
+  const mediaType = mediaTypeOf(asText(part.filename), image)
   return { type: 'file', data: { type: 'reference', reference: { [provider]: part.file_id } }, mediaType, ...filename }
 }
 

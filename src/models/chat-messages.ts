@@ -1,5 +1,5 @@
 import { withTextOutputs } from '../messages/text-outputs.ts'
-import { isObject, type JsonObject } from '../wire/json.ts'
+import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { TurnRequest } from './model.ts'
 
@@ -94,7 +94,7 @@ function thoughtsOf(item: InputItem, { reasoning }: ChatQuirks): JsonObject {
 /** The texts among content parts. */
 function textOf(content: unknown): string {
   if (!Array.isArray(content)) return typeof content === 'string' ? content : ''
-  return content.map((part) => (isObject(part) ? String(part.text ?? part.refusal ?? '') : '')).join('')
+  return content.map((part) => (isObject(part) ? asText(part.text ?? part.refusal) : '')).join('')
 }
 
 function toContent(content: unknown): unknown {
@@ -108,6 +108,6 @@ function toContent(content: unknown): unknown {
     if (part.type === 'input_file')
       return { type: 'file', file: { file_id: part.file_id, file_data: part.file_data, filename: part.filename } }
     if (part.type === 'input_audio') return part
-    return { type: 'text', text: String(part.text ?? '') }
+    return { type: 'text', text: asText(part.text) }
   })
 }

@@ -1,5 +1,5 @@
 import type OpenAI from 'openai'
-import { filesNeedKey, invalidOption, languageModelVersion } from '../errors.ts'
+import { choiceRefused, filesNeedKey, invalidOption, languageModelVersion } from '../errors.ts'
 import { openaiFileStore } from '../files/openai-store.ts'
 import type { FileStore } from '../files/store.ts'
 import { MAX_MS, type UpstreamLimits } from '../limits.ts'
@@ -13,7 +13,7 @@ import type { Model } from './model.ts'
 import { postLike, postOver } from './post.ts'
 import { canonicalName, PROVIDERS, readProviderModel } from './providers.ts'
 import { responsesModel } from './responses.ts'
-import { choiceRefused, isTrusted, type Route, routeModel, type ServerSettings, type WantedModel } from './route.ts'
+import { isTrusted, type Route, routeModel, type ServerSettings, type WantedModel } from './route.ts'
 
 /**
  * What an agent's `model` may be: a name (docs/models.md), `responses(name)`, `chatCompletions(name)`, a language model of

@@ -1,4 +1,10 @@
-import { AgencyError, missingApiKey, providerAddressMissing, providerNotSupported } from '../errors.ts'
+import {
+  type AgencyError,
+  choiceRefused,
+  missingApiKey,
+  providerAddressMissing,
+  providerNotSupported,
+} from '../errors.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import type { ChatQuirks } from './chat-messages.ts'
 import { addressVariable, PROVIDERS, type Provider, type ProviderModel, readProviderModel } from './providers.ts'
@@ -139,13 +145,6 @@ function routeToOpenAI(
     quirks: {},
   }
 }
-
-/** The model that a request chose is not to be had: the caller's mistake, in words about what a caller can do. */
-export const choiceRefused = (
-  code: 'MISSING_API_KEY' | 'MODEL_NOT_SUPPORTED' | 'PROVIDER_NOT_INSTALLED',
-  model: string,
-  reason: string,
-) => new AgencyError(code, 422, `client_config.model "${model}" cannot be used: ${reason}`)
 
 function unknownProvider({ name, agent, chosenByRequest }: WantedModel): AgencyError {
   const known = [...PROVIDERS.keys()]

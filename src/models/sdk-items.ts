@@ -1,5 +1,5 @@
 import { withTextOutputs } from '../messages/text-outputs.ts'
-import { isObject, type JsonObject } from '../wire/json.ts'
+import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { ResponseSynthesis } from './synthesis.ts'
 
@@ -21,7 +21,7 @@ export function toProtocolItems(items: readonly InputItem[]): JsonObject[] {
     }
     if (type === 'function_call_output') {
       const name = names.get(callId) ?? 'unknown'
-      return [{ type: 'function_call_result', callId, name, status: 'completed', output: String(item.output ?? '') }]
+      return [{ type: 'function_call_result', callId, name, status: 'completed', output: asText(item.output) }]
     }
     if (type === 'reasoning') return [{ type, id, content: summaryOf(item), ...providerDataOf(item) }]
     if (item.role === 'assistant') return [toAssistant(item)]
@@ -49,9 +49,7 @@ const summaryOf = ({ summary }: InputItem) =>
   }))
 
 function toAssistant({ id, content }: InputItem): JsonObject {
-  const parts = Array.isArray(content)
-    ? content.filter(isObject)
-    : [{ type: 'output_text', text: String(content ?? '') }]
+  const parts = Array.isArray(content) ? content.filter(isObject) : [{ type: 'output_text', text: asText(content) }]
   return {
     type: 'message',
     role: 'assistant',
@@ -81,7 +79,7 @@ function toUserPart(part: unknown): JsonObject[] {
 const textOf = (content: unknown): string =>
   Array.isArray(content)
     ? content.map((part) => (isObject(part) && typeof part.text === 'string' ? part.text : '')).join('\n')
-    : String(content ?? '')
+    : asText(content)
 
 /** What of an answer came before its end, in pieces. */
 export interface Streamed {
@@ -96,11 +94,11 @@ export function readOutput(parts: ResponseSynthesis, output: unknown, { text, re
   parts.think(restOf(thoughts.map(reasoningText).join('\n'), reasoning))
   for (const { providerData } of thoughts) parts.attach({ thought: 0 }, remember(providerData))
   const said = items.flatMap(({ role, content }) => (role === 'assistant' && Array.isArray(content) ? content : []))
-  parts.say(restOf(said.map((part) => (isObject(part) ? String(part.text ?? part.refusal ?? '') : '')).join(''), text))
+  parts.say(restOf(said.map((part) => (isObject(part) ? asText(part.text ?? part.refusal) : '')).join(''), text))
   for (const [index, { type, callId, name, arguments: args, providerData }] of items.entries()) {
     if (type !== 'function_call') continue
-    parts.openCall(index, { callId: String(callId ?? ''), name: String(name) })
-    parts.addArguments(index, String(args ?? ''))
+    parts.openCall(index, { callId: asText(callId), name: String(name) })
+    parts.addArguments(index, asText(args))
     parts.attach({ call: index }, remember(providerData))
   }
 }

@@ -1,14 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { modelFailed } from '../errors.ts'
+import { MAX_CALLS, tooManyCalls } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
 
 type Item = InputItem & { id: string }
 type Key = string | number
-
-/** Calls of one answer; no run takes more (runs/loop.ts). */
-const MAX_CALLS = 256
 
 const newId = (prefix: string) => `${prefix}_${randomBytes(16).toString('hex')}`
 
@@ -116,8 +113,7 @@ export class ResponseSynthesis {
   /** Opens a function call; `key` is the provider's own name for it. Without a `callId` one is made. Known keys are left as they are. */
   openCall(key: Key, { callId, name }: { callId: string; name: string }): void {
     if (this.#calls.has(key)) return
-    if (this.#calls.size === MAX_CALLS)
-      throw modelFailed(`The model made more than the ${MAX_CALLS} calls at once that are taken.`)
+    if (this.#calls.size === MAX_CALLS) throw tooManyCalls()
     this.#endThought()
     const id = callId === '' ? newId('call') : callId
     this.#calls.set(key, this.#open({ id, type: 'function_call', call_id: id, name, arguments: '' }))

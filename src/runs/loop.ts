@@ -8,8 +8,9 @@ import {
   errorText,
   guardrailTripped,
   invalidOutput,
-  modelFailed,
+  MAX_CALLS,
   modelRefused,
+  tooManyCalls,
   turnLimit,
   unknownTool,
 } from '../errors.ts'
@@ -145,9 +146,6 @@ const note = (role: string, content: string, message_origin: string): InputItem 
   type: 'message',
 })
 
-/** Calls of one turn, which run side by side. */
-const MAX_CALLS = 256
-
 /** One turn: ask the model, then either the final answer or the outputs of its calls. */
 async function step(run: RunState, conversation: Conversation): Promise<Outcome> {
   const { maxTurns } = run.plan
@@ -157,8 +155,7 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   const output = await askModel(run, conversation)
   const calls = output.filter((item) => item.type === 'function_call')
   progressOf(conversation).toolCalls += output.filter(isHostedCall).length
-  if (calls.length > MAX_CALLS)
-    throw modelFailed(`The model made ${calls.length} calls at once; ${MAX_CALLS} are taken.`)
+  if (calls.length > MAX_CALLS) throw tooManyCalls()
   const stray = calls.find((call) => !knows(conversation, String(call.name)))
   if (stray !== undefined) throw unknownTool(String(stray.name), who.agent)
   if (calls.length === 0) return { kind: 'final', output: finalOutput(output, role), items: output }
