@@ -6,6 +6,7 @@ import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompre
 import type { Agent } from 'undici'
 import { AgencyError, fileUrlFailed } from '../errors.ts'
 import { checkAddress, createGuardedAgent, type Lookup } from '../net/guard.ts'
+import { Pieces } from '../net/pieces.ts'
 import { VERSION } from '../version.ts'
 import { orAbort } from '../waits.ts'
 import type { Account } from './ledger.ts'
@@ -16,7 +17,6 @@ import type { LoadedFile } from './store.ts'
 const USER_AGENT = `Mozilla/5.0 (compatible; agency-swarm-js/${VERSION})`
 /** Of the good answers those that carry the file: not a part of it, nor nothing. */
 const WHOLE = new Set([200, 203])
-const PIECE_BYTES = 65_536
 /** Enough for the magic numbers of every type. */
 const SNIFFED_BYTES = 65_536
 
@@ -59,7 +59,7 @@ async function fetchPieces(
   { key, url: given, from: { url } }: RemoteSource,
   account: Account,
   signal: AbortSignal,
-): Promise<Buffer[]> {
+): Promise<readonly Buffer[]> {
   try {
     const asked = agent.request({
       origin: url.origin,
@@ -85,34 +85,24 @@ async function fetchPieces(
   }
 }
 
-/** The file as it is meant, in pieces of one size: what a host sends in tiny chunks takes no more room than it is worth. */
+/** The file as it is meant. */
 async function collect(
   body: Readable,
   encoding: string,
   count: (bytes: number) => void,
   signal: AbortSignal,
-): Promise<Buffer[]> {
-  const pieces: Buffer[] = []
-  let free = Buffer.alloc(0)
+): Promise<readonly Buffer[]> {
+  const pieces = new Pieces()
   const fill = async (source: AsyncIterable<Buffer>) => {
     for await (const chunk of source) {
       count(chunk.length)
-      for (let from = 0; from < chunk.length; ) {
-        if (free.length === 0) {
-          free = Buffer.allocUnsafeSlow(PIECE_BYTES)
-          pieces.push(free)
-        }
-        const copied = chunk.copy(free, 0, from)
-        free = free.subarray(copied)
-        from += copied
-      }
+      pieces.add(chunk)
     }
   }
   const decode = decoder(encoding)
   if (decode === undefined) await pipeline(body, fill, { signal })
   else await pipeline(body, decode, fill, { signal })
-  const last = pieces.pop()
-  return last === undefined ? [] : [...pieces, last.subarray(0, last.length - free.length)]
+  return pieces.list()
 }
 
 /** Some hosts compress whatever they are asked for. What comes out is counted, not what came in. */
@@ -137,7 +127,8 @@ function decoder(encoding: string) {
 
 async function sniff(pieces: readonly Buffer[]): Promise<string | undefined> {
   const { fileTypeFromBuffer } = await import('file-type')
-  const start = Buffer.concat(pieces.slice(0, 1)).subarray(0, SNIFFED_BYTES)
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  const start = Buffer.concat(pieces, Math.min(size, SNIFFED_BYTES))
   return (await fileTypeFromBuffer(start).catch(() => undefined))?.ext // what confuses it has no type
 }
 

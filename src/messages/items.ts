@@ -1,4 +1,4 @@
-import { isObject } from '../wire/json.ts'
+import { asText, isObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 
 /** The keys a stored message has beside its Responses item; they never reach a model (docs/wire.md, "Messages"). */
@@ -85,6 +85,12 @@ export function messageText(item: InputItem): string {
   if (typeof item.content === 'string') return item.content
   if (!Array.isArray(item.content)) return ''
   return item.content.map((part) => (isObject(part) && typeof part.text === 'string' ? part.text : '')).join('')
+}
+
+/** What a message's content says, refusals too. */
+export function saidIn(content: unknown): string {
+  if (!Array.isArray(content)) return typeof content === 'string' ? content : ''
+  return content.map((part) => (isObject(part) ? asText(part.text ?? part.refusal) : '')).join('')
 }
 
 /** Why the model would not answer, in its own words; undefined when it did not refuse. */

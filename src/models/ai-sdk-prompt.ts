@@ -1,3 +1,4 @@
+import { saidIn } from '../messages/items.ts'
 import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { TurnRequest } from './model.ts'
@@ -38,7 +39,7 @@ export type Prompt = (
  */
 export function toPrompt({ instructions, input }: TurnRequest, provider: string): Prompt {
   const notes = input.filter((item) => item.role === 'system' || item.role === 'developer')
-  const system = [instructions, ...notes.map((item) => textOf(item.content))].filter(Boolean).join('\n\n')
+  const system = [instructions, ...notes.map((item) => saidIn(item.content))].filter(Boolean).join('\n\n')
   const prompt: Prompt = system === '' ? [] : [{ role: 'system', content: system }]
   const names = new Map(input.map((item) => [item.call_id, asText(item.name)]))
   const said = (...parts: AssistantPart[]) => {
@@ -64,7 +65,7 @@ export function toPrompt({ instructions, input }: TurnRequest, provider: string)
       if (last?.role === 'tool') last.content.push(result)
       else prompt.push({ role: 'tool', content: [result] })
     } else if (item.role === 'assistant') {
-      const text = textOf(item.content)
+      const text = saidIn(item.content)
       const extras = extrasOf(item)
       if (text !== '' || extras.providerOptions !== undefined) said({ type: 'text', text, ...extras })
     } else if (item.role === 'user') prompt.push({ role: 'user', content: toParts(item.content, provider) })
@@ -81,7 +82,7 @@ function extrasOf(item: InputItem): Extras {
 
 function toReasoning(item: InputItem): AssistantPart[] {
   const extras = extrasOf(item)
-  return extras.providerOptions === undefined ? [] : [{ type: 'reasoning', text: textOf(item.summary), ...extras }]
+  return extras.providerOptions === undefined ? [] : [{ type: 'reasoning', text: saidIn(item.summary), ...extras }]
 }
 
 /** Providers want an object; what the model wrote instead is shown to it as it was. */
@@ -92,12 +93,6 @@ function readArguments(value: unknown): unknown {
     if (isObject(read)) return read
   } catch {} // shown below
   return { invalid_arguments: value }
-}
-
-/** The texts among content parts. */
-function textOf(content: unknown): string {
-  if (!Array.isArray(content)) return typeof content === 'string' ? content : ''
-  return content.map((part) => (isObject(part) ? asText(part.text ?? part.refusal) : '')).join('')
 }
 
 function toOutput(output: unknown, provider: string): ToolResult['output'] {

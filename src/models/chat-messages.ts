@@ -1,3 +1,4 @@
+import { saidIn } from '../messages/items.ts'
 import { withTextOutputs } from '../messages/text-outputs.ts'
 import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
@@ -48,18 +49,18 @@ export function toMessages(request: TurnRequest, { origin, quirks }: Target): Js
       if (Array.isArray(message.tool_calls)) message.tool_calls.push(call)
       else message.tool_calls = [call]
     } else if (item.type === 'function_call_output')
-      messages.push({ role: 'tool', tool_call_id: item.call_id, content: textOf(item.output) })
+      messages.push({ role: 'tool', tool_call_id: item.call_id, content: saidIn(item.output) })
     else if (item.role === 'assistant') {
       // The answers to calls have to follow them, so a text that came after a call stands beside it.
       const last = messages.at(-1)
-      const text = textOf(item.content)
+      const text = saidIn(item.content)
       if (last?.tool_calls === undefined) messages.push({ role: 'assistant', content: text, ...thoughts })
       else last.content = withLine(last.content, text)
       thoughts = {}
     } else if (typeof item.role === 'string') {
       thoughts = {}
       const user = item.role === 'user'
-      messages.push({ role: user ? 'user' : 'system', content: user ? toContent(item.content) : textOf(item.content) })
+      messages.push({ role: user ? 'user' : 'system', content: user ? toContent(item.content) : saidIn(item.content) })
     }
   }
   return messages
@@ -87,18 +88,12 @@ function thoughtsOf(item: InputItem, { reasoning }: ChatQuirks): JsonObject {
     const { reasoning_details } = dataOf(item)
     return reasoning_details === undefined ? {} : { reasoning_details }
   }
-  const text = textOf(item.summary)
+  const text = saidIn(item.summary)
   return reasoning === 'reasoning_content' && text !== '' ? { reasoning_content: text } : {}
 }
 
-/** The texts among content parts. */
-function textOf(content: unknown): string {
-  if (!Array.isArray(content)) return typeof content === 'string' ? content : ''
-  return content.map((part) => (isObject(part) ? asText(part.text ?? part.refusal) : '')).join('')
-}
-
 function toContent(content: unknown): unknown {
-  if (!Array.isArray(content)) return textOf(content)
+  if (!Array.isArray(content)) return saidIn(content)
   return content.filter(isObject).map((part) => {
     // This API knows no stored images; the model is told, so that it can tell.
     if (part.type === 'input_image' && part.image_url == null)

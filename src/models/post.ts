@@ -2,13 +2,13 @@ import type OpenAI from 'openai'
 import type { createFetch } from '../net/http.ts'
 import type { JsonObject } from '../wire/json.ts'
 
-type Headers = { readonly [name: string]: string }
+type Headers = { [name: string]: string }
 
 /** Asks one path of a provider's API. @throws what the `openai` package throws */
 export type Post = (
   path: string,
   body: JsonObject,
-  call: { signal: AbortSignal; headers?: Headers | undefined },
+  call: { signal: AbortSignal; headers?: Readonly<Headers> | undefined },
 ) => Promise<Response>
 
 /** Over any client as it is: it may fetch credentials anew, rewrite addresses, or do what its owner taught it. */
@@ -35,7 +35,7 @@ export function postLike(client: () => Promise<OpenAI>, fetch: ReturnType<typeof
       known.set(path, asking)
     }
     const { url, headers: own } = await asking
-    const init = { method: 'POST', headers: { ...own, ...inLowerCase(headers) }, body: JSON.stringify(body), signal }
+    const init = { method: 'POST', headers: withHeaders(own, headers), body: JSON.stringify(body), signal }
     const response = await fetch(url, init).catch(async (cause) => {
       const { APIConnectionError, APIConnectionTimeoutError } = await import('openai')
       throw cause?.code === 'UND_ERR_HEADERS_TIMEOUT'
@@ -61,5 +61,12 @@ function readJson(text: string): object | undefined {
   }
 }
 
-const inLowerCase = (headers: Headers = {}): Headers =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+/** As the client has it: what is undefined says nothing, and null takes a header away. */
+function withHeaders(own: Headers, more: { readonly [name: string]: string | null | undefined } = {}): Headers {
+  const headers = { ...own }
+  for (const [name, value] of Object.entries(more)) {
+    if (value === null) delete headers[name.toLowerCase()]
+    else if (value !== undefined) headers[name.toLowerCase()] = value
+  }
+  return headers
+}

@@ -1,3 +1,4 @@
+import { saidIn } from '../messages/items.ts'
 import { withTextOutputs } from '../messages/text-outputs.ts'
 import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
@@ -94,7 +95,7 @@ export function readOutput(parts: ResponseSynthesis, output: unknown, { text, re
   parts.think(restOf(thoughts.map(reasoningText).join('\n'), reasoning))
   for (const { providerData } of thoughts) parts.attach({ thought: 0 }, remember(providerData))
   const said = items.flatMap(({ role, content }) => (role === 'assistant' && Array.isArray(content) ? content : []))
-  parts.say(restOf(said.map((part) => (isObject(part) ? asText(part.text ?? part.refusal) : '')).join(''), text))
+  parts.say(restOf(saidIn(said), text))
   for (const [index, { type, callId, name, arguments: args, providerData }] of items.entries()) {
     if (type !== 'function_call') continue
     parts.openCall(index, { callId: asText(callId), name: String(name) })

@@ -1,5 +1,6 @@
 import type { Agent, Dispatcher } from 'undici'
 import { UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
+import { Pieces } from './pieces.ts'
 import { traceHeaders } from './trace-headers.ts'
 
 /** Unread bytes beyond which the network read pauses, and the largest piece handed out at once. */
@@ -151,14 +152,14 @@ interface Answer {
 /** The part of a Response that the client and our parser use. */
 function answer(url: string, status: number, headers: ReceivedHeaders, body: Body): Response {
   const text = async () => {
-    const chunks: Uint8Array[] = []
+    const pieces = new Pieces()
     let bytes = 0
     for await (const chunk of body) {
       bytes += chunk.length
       if (bytes > MAX_ANSWER_BYTES) throw new Error(`The answer is larger than ${MAX_ANSWER_BYTES} bytes.`)
-      chunks.push(chunk)
+      pieces.add(chunk)
     }
-    return Buffer.concat(chunks).toString('utf8')
+    return pieces.whole().toString('utf8')
   }
   const response = {
     ok: status >= 200 && status < 300,

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { clientGone, overloaded, tooLarge, unsupportedBody } from '../errors.ts'
 import type { Limits } from '../limits.ts'
+import { Pieces } from '../net/pieces.ts'
 import { checkJson, type JsonBounds, JsonRefused } from '../wire/json.ts'
 import { faultOf } from '../wire/json-fault.ts'
 import { RequestInvalid } from '../wire/requests.ts'
@@ -79,48 +80,13 @@ function createBudget(most: number) {
   }
 }
 
-/** Small pieces are gathered in blocks: what arrives byte by byte takes no more room than it is worth. */
-const BLOCK_BYTES = 65_536
-const SMALL_BYTES = 16_384
-
-/** Puts what arrives together. */
-class Pieces {
-  readonly #pieces: Buffer[] = []
-  /** The last of the pieces, when it is a block, and how much of it is filled. */
-  #block: Buffer | undefined
-  #filled = 0
-
-  add(piece: Buffer): void {
-    if (piece.length >= SMALL_BYTES || this.#pieces.length === 0) {
-      this.#close() // most bodies come in one piece, which is not copied
-      this.#pieces.push(piece)
-      return
-    }
-    if (this.#block === undefined || this.#block.length - this.#filled < piece.length) {
-      this.#close()
-      this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
-      this.#pieces.push(this.#block)
-    }
-    this.#filled += piece.copy(this.#block, this.#filled)
-  }
-  all(): Buffer {
-    this.#close()
-    return this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces)
-  }
-  #close(): void {
-    if (this.#block !== undefined) this.#pieces[this.#pieces.length - 1] = this.#block.subarray(0, this.#filled)
-    this.#block = undefined
-    this.#filled = 0
-  }
-}
-
 /** The whole body; `count` is told of every piece and may throw to stop. @throws CLIENT_GONE */
 function collect(payload: Payload, count: (bytes: number) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let pieces = new Pieces()
     const settle = (error?: unknown) => {
       payload.off('data', onData).off('end', settle).off('error', onGone).off('close', onGone)
-      if (error === undefined) resolve(pieces.all())
+      if (error === undefined) resolve(pieces.whole())
       else reject(error)
       pieces = new Pieces() // nothing is held on to
     }

@@ -56,10 +56,16 @@ const MOVED: Moved = {
   timeoutMs: 'AbortSignal.any([context.signal, AbortSignal.timeout(ms)]) inside execute',
 }
 
-/** The JSON Schema of a zod object: all constraints kept. */
+const known = new WeakMap<z.ZodType, JsonSchema>()
+
+/** The JSON Schema of a zod object: all constraints kept. Made once, since agencies may be made for every request. */
 export function schemaOf(parameters: z.ZodType): JsonSchema {
-  const schema = toJsonSchema(parameters)
-  return { ...schema, additionalProperties: schema.additionalProperties ?? false }
+  const made = known.get(parameters)
+  if (made !== undefined) return made
+  const json = toJsonSchema(parameters)
+  const schema = { ...json, additionalProperties: json.additionalProperties ?? false }
+  known.set(parameters, schema)
+  return schema
 }
 
 /** The JSON Schema of a tool's result, for callers. */

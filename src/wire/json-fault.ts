@@ -20,8 +20,7 @@ export function faultOf(text: string): number {
   try {
     at = skip(text, value(text, skip(text, 0)))
   } catch (fault) {
-    if (!(fault instanceof Fault)) throw fault
-    at = fault.at
+    at = fault instanceof Fault ? fault.at : text.length // deeper than can be followed
   }
   return [...text.slice(0, at)].length
 }
