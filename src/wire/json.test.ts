@@ -3,10 +3,13 @@ import { expect, test } from 'vitest'
 import { JsonRefused, parseJson } from './json.ts'
 
 const ALL = { depth: 1_000, keys: 1_000_000, values: 1_000_000 }
-const key = fc.oneof(
-  fc.constantFrom('constructor', 'toString', '__proto', 'a"b', '\\', '__proto__x'),
-  fc.string({ unit: 'binary', maxLength: 40 }),
-)
+/** Every key but the one that is refused. */
+const key = fc
+  .oneof(
+    fc.constantFrom('constructor', 'toString', '__proto', 'a"b', '\\', '__proto__x'),
+    fc.string({ unit: 'binary', maxLength: 40 }),
+  )
+  .filter((text) => text !== '__proto__')
 const { value } = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 5 },
