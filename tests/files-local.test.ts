@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agency, Agent, type ServeOptions } from '../src/index.ts'
 import { promise } from './promises.ts'
-import { allFrames, post, startServer, useUpstream } from './support/client.ts'
+import { allFrames, postAndRead, startServer, useUpstream } from './support/client.ts'
 import { PDF, page, startFileHost } from './support/file-host.ts'
 import { useFolder } from './support/folder.ts'
 
@@ -25,11 +25,9 @@ async function start(options: ServeOptions = {}) {
     allowedLocalFileDirs: [allowed],
     ...options,
   })
-  const ask = async (...files: string[]) => {
+  const ask = (...files: string[]) => {
     const file_urls = Object.fromEntries(files.map((file, index) => [`file ${index}`, file]))
-    const answer = await post(`${url}/solo/get_response`, { message: 'Read', file_urls })
-    // biome-ignore lint/suspicious/noExplicitAny: answers are foreign JSON that tests look into
-    return { status: answer.status, body: (await answer.json()) as any }
+    return postAndRead(`${url}/solo/get_response`, { message: 'Read', file_urls })
   }
   /** The one sentence of a refusal, without the path in it; a refusal stores nothing and asks no model. */
   const refused = async (...files: string[]): Promise<string> => {

@@ -5,7 +5,7 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'nod
 import { expect, onTestFinished, test } from 'vitest'
 import { Agency, Agent, type ServeOptions } from '../src/index.ts'
 import { promise } from './promises.ts'
-import { post, startServer, useUpstream } from './support/client.ts'
+import { post, postAndRead, startServer, useUpstream } from './support/client.ts'
 import { endless, PDF, PNG, page, silent, startFileHost } from './support/file-host.ts'
 
 const MIB = 1024 * 1024
@@ -15,11 +15,8 @@ async function start(options: Partial<ServeOptions> = {}) {
   const upstream = await useUpstream(() => ({ text: 'Read' }))
   const agencies = { solo: new Agency(new Agent({ name: 'Assistant', model: 'gpt-4.1' })) }
   const { url, app } = await startServer({ agencies, ...options })
-  const ask = async (file_urls: { [name: string]: string }, signal?: AbortSignal) => {
-    const answer = await post(`${url}/solo/get_response`, { message: 'Read', file_urls }, {}, signal)
-    // biome-ignore lint/suspicious/noExplicitAny: answers are foreign JSON that tests look into
-    return { status: answer.status, body: (await answer.json()) as any }
-  }
+  const ask = (file_urls: { [name: string]: string }, signal?: AbortSignal) =>
+    postAndRead(`${url}/solo/get_response`, { message: 'Read', file_urls }, {}, signal)
   /** The sentence of a refusal, which stores nothing and asks no model. */
   const refused = async (file_urls: { [name: string]: string }): Promise<string> => {
     const { status, body } = await ask(file_urls)

@@ -6,7 +6,7 @@ import { Agency, Agent, tool } from '../src/index.ts'
 import { MessageStore } from '../src/runs/store.ts'
 import { promise } from './promises.ts'
 
-import { post, startServer, startWithHub, useUpstream } from './support/client.ts'
+import { post, refuseRejections, startServer, startWithHub, useUpstream } from './support/client.ts'
 import { memoryInUse } from './support/memory.ts'
 
 import { bodyOf, exchange, open, statusOf, toRequest } from './support/raw.ts'
@@ -14,13 +14,7 @@ import { bodyOf, exchange, open, statusOf, toRequest } from './support/raw.ts'
 const RUNS = { numRuns: 60, interruptAfterTimeLimit: 8_000, markInterruptAsFailure: false }
 
 async function serveDemo() {
-  const rejections: unknown[] = []
-  const onRejection = (reason: unknown) => rejections.push(reason)
-  process.on('unhandledRejection', onRejection)
-  onTestFinished(() => {
-    process.off('unhandledRejection', onRejection)
-    expect(rejections).toEqual([])
-  })
+  refuseRejections()
   const echo = tool({ name: 'echo', parameters: z.object({ text: z.string() }), execute: ({ text }) => text })
   const loose = tool({
     name: 'loose',
@@ -550,10 +544,7 @@ test('what is thrown and has no text ends its own run, in words', async () => {
 
 test('a fault that no run should have ends that run alone, with an answer and a proper end', async () => {
   promise('C18')
-  const rejections: unknown[] = []
-  const onRejection = (reason: unknown) => rejections.push(reason)
-  process.on('unhandledRejection', onRejection)
-  onTestFinished(() => void process.off('unhandledRejection', onRejection))
+  refuseRejections()
   const logged: string[] = []
   const note = (_: object, message: string) => void logged.push(message)
   const { url, hub } = await startWithHub({
@@ -573,7 +564,6 @@ test('a fault that no run should have ends that run alone, with an answer and a 
   expect(told).not.toContain('an inner fault')
   expect(logged.filter((line) => line.includes('an inner fault'))).toHaveLength(2)
   await expect.poll(() => hub.size).toBe(0)
-  expect(rejections).toEqual([])
   fault.mockRestore()
   expect((await post(`${url}/solo/get_response`, { message: 'x' })).status).toBe(200)
 })

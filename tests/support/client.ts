@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { createServices } from '../../src/composition.ts'
 import { type ServeOptions, serve } from '../../src/index.ts'
 import { createApp } from '../../src/server/app.ts'
@@ -48,6 +48,29 @@ export const post = (url: string, body: unknown, headers: Record<string, string>
     body: typeof body === 'string' ? body : JSON.stringify(body),
     ...(signal ? { signal } : {}),
   })
+
+/** The same, with its answer read. */
+export async function postAndRead(
+  url: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+  signal?: AbortSignal,
+) {
+  const answer = await post(url, body, headers, signal)
+  // biome-ignore lint/suspicious/noExplicitAny: answers are foreign JSON that tests look into
+  return { status: answer.status, body: (await answer.json()) as any }
+}
+
+/** Until the test is over no promise may be rejected that nobody handles. */
+export function refuseRejections(): void {
+  const rejections: unknown[] = []
+  const note = (reason: unknown) => rejections.push(reason)
+  process.on('unhandledRejection', note)
+  onTestFinished(() => {
+    process.off('unhandledRejection', note)
+    expect(rejections).toEqual([])
+  })
+}
 
 /** The frames of a stream as they come. */
 export async function* readFrames(url: string, body: unknown, signal?: AbortSignal): AsyncGenerator<Frame> {
