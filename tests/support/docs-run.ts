@@ -85,16 +85,21 @@ const MARK = '<<<block'
 
 /**
  * The runnable blocks of a page, in order, as one program: TypeScript and JavaScript as they are, shell blocks where they
- * stand, against what the blocks before have started. Servers listen on a free port instead of 8000.
+ * stand, against what the blocks before have started. Servers listen on a free port instead of 8000; one beside a server
+ * that an earlier block left open on any other.
  */
 function toProgram({ blocks }: Page, port: number): string {
+  let taken = false
   const pieces = blocks
     .filter((block) => block.run)
     .map(({ language, code }, index) => {
+      const [before = '', ...served] = code.split('serve({')
+      const free = !taken || before.includes('.close()') ? port : 0
+      if (served.length > 0 || code.includes('.close()')) taken = served.length > 0
       const own = code
         .replaceAll(String(PAGE_PORT), String(port))
-        .replaceAll(/\bport: \d+/g, `port: ${port}`)
-        .replaceAll(/\b(serve\(\{)/g, `$1 port: ${port}, banner: false,`)
+        .replaceAll(/\bport: \d+/g, `port: ${free}`)
+        .replaceAll(/\b(serve\(\{)/g, `$1 port: ${free}, banner: false,`)
       const piece = language === 'sh' ? `await shell(${JSON.stringify(own)})` : own
       return `console.log('\\n${MARK} ${index}>>>')\n${piece}`
     })
@@ -123,7 +128,8 @@ async function runIn(cwd: string, page: Page, baseURL: string): Promise<PageRun>
   const port = await freePort()
   writeFileSync(join(cwd, 'program.ts'), toProgram(page, port))
   const { APP_TOKEN: _, ...clean } = process.env
-  const env = { ...clean, OPENAI_API_KEY: 'sk-docs', OPENAI_BASE_URL: baseURL, NO_COLOR: '1' }
+  const keys = { OPENAI_API_KEY: 'sk-docs', AZURE_OPENAI_API_KEY: 'azure-docs', GATEWAY_KEY: 'gateway-docs' }
+  const env = { ...clean, ...keys, OPENAI_BASE_URL: baseURL, NO_COLOR: '1' }
   const child = spawn(process.execPath, ['program.ts'], { cwd, env, timeout: 120_000 })
   let out = ''
   let err = ''
