@@ -1,5 +1,5 @@
 // Runs generators and a fuzzer on the OpenAPI document of real servers of ours. Closes with one line: N passed, N failed, N skipped.
-//   node contract/run.mjs [--only typescript|python|fuzz] [--examples N] [--seed N]
+//   node contract/run.mjs [--only typescript|python|ag-ui|fuzz] [--examples N] [--seed N]
 // Exit code 0: all passed; 1: something failed; 2: something could not be tried.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -96,6 +96,10 @@ const steps = {
     const args = ['generate', '--path', 'open.json', '--output-path', target, '--overwrite', '--fail-on-warning']
     await demand(inVenv('openapi-python-client'), args, { cwd: generated, env: { PATH } })
     return demand(inVenv('python'), ['client.py', open, closed, TOKEN], { env: { PYTHONPATH: target } })
+  },
+  async 'ag-ui: releases of @ag-ui/client and @copilotkit/runtime'() {
+    const env = { COPILOTKIT_TELEMETRY_DISABLED: 'true' }
+    return demand(process.execPath, ['agui-clients.ts'], { env })
   },
   async 'fuzz: schemathesis on an open server'({ open }) {
     await prepareVenv()

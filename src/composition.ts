@@ -27,6 +27,7 @@ import type { AgencyCallbacks, Logger, ServedAgency, Services } from './services
 import type { Metrics } from './telemetry/metrics.ts'
 import { asFunctionTool, type ToolLike } from './tools/base-tool.ts'
 import { within } from './waits.ts'
+import type { AguiEvents } from './wire/agui.ts'
 import { createPlaceMask, createRedactor, type Redact, toLogLine } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
@@ -54,8 +55,13 @@ export interface BuildOptions {
   logsDir?: string
   /** Start without the keys that agents need: every request then has to bring `client_config.api_key` or `litellm_keys`. Default false. */
   keyPerRequest?: boolean
-  /** The stream endpoint speaks AG-UI; `get_response` and `cancel_response_stream` are then not there. Default false. */
-  enableAgui?: boolean
+  /**
+   * The stream endpoint speaks AG-UI; `get_response` and `cancel_response_stream` are then absent. An object chooses which
+   * optional events are sent, for example `{ subagents: true, reasoning: true, toolResults: true }`; by default only
+   * clients that name protocol 1.0 or later get them, since older ones fail at events they do not know.
+   * @default false
+   */
+  enableAgui?: boolean | Partial<AguiEvents>
   /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
   streamScalars?: 'json' | 'python'
   /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
@@ -192,7 +198,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     files,
     price,
     streamScalars: options.streamScalars ?? 'json',
-    agui: options.enableAgui ?? false,
+    agui: readAgui(options.enableAgui),
     heartbeatMs: options.heartbeatMs ?? 15_000,
     limits,
     requestLog: options.enableLogging
@@ -264,6 +270,23 @@ async function readMetrics(given: boolean | Metrics | undefined): Promise<Metric
   if (given === true) return (await import('./telemetry/metrics.ts')).createMetrics()
   if (typeof given.text !== 'function' || typeof given.start !== 'function')
     throw invalidOption("metrics has to be true, or what createMetrics() of 'agency-swarm-js/otel' gives.")
+  return given
+}
+
+const AGUI_EVENTS = { subagents: true, reasoning: true, toolResults: true } satisfies Record<keyof AguiEvents, true>
+
+function readAgui(given: BuildOptions['enableAgui']): Partial<AguiEvents> | undefined {
+  if (given === undefined || typeof given === 'boolean') return given === true ? {} : undefined
+  const fits =
+    typeof given === 'object' &&
+    given !== null &&
+    Object.entries(given).every(
+      ([name, value]) => Object.hasOwn(AGUI_EVENTS, name) && (value === undefined || typeof value === 'boolean'),
+    )
+  if (!fits)
+    throw invalidOption(
+      `enableAgui has to be true, false, or an object of booleans: ${Object.keys(AGUI_EVENTS).join(', ')}.`,
+    )
   return given
 }
 

@@ -6,6 +6,7 @@ import type { ModelEdge } from './models/provider.ts'
 import type { Hub, Run } from './runs/hub.ts'
 import type { Telemetry } from './runs/span.ts'
 import type { FunctionTool } from './tools/tool.ts'
+import type { AguiEvents } from './wire/agui.ts'
 import type { StoredMessage } from './wire/message.ts'
 
 /** What a factory is given: `loadThreads` gives the request's `chat_history`. */
@@ -55,8 +56,8 @@ export interface Services {
   readonly files: FileDesk
   readonly price: Pricer
   readonly streamScalars: 'json' | 'python'
-  /** The agencies' stream endpoints speak AG-UI, and the other native endpoints are not there. */
-  readonly agui: boolean
+  /** Set when the agencies' stream endpoints speak AG-UI, which takes the other native endpoints away; the operator's choice of events. */
+  readonly agui: Partial<AguiEvents> | undefined
   readonly heartbeatMs: number
   readonly limits: Limits
   /** Set when request logs are kept. */

@@ -8,8 +8,7 @@ const FREE_CHARS = 1024 * 1024
 
 /**
  * The conversation as MESSAGES_SNAPSHOT events: what the request brought, then what the run added. Each repeats the whole,
- * which is why their sum is bounded; what a snapshot that is left out would have said was said by other events, and the
- * closing one makes good for it. Reasoning and activity stay out: clients keep their own as long as a snapshot has none.
+ * so their sum is bounded. Skipping one loses nothing: other events say the same, and the closing snapshot is complete.
  */
 export class Snapshots {
   readonly #brought: readonly AguiMessage[]
@@ -22,7 +21,7 @@ export class Snapshots {
   #late = 0
 
   constructor(brought: readonly AguiMessage[]) {
-    this.#brought = brought.filter(({ role }) => role !== 'reasoning' && role !== 'activity')
+    this.#brought = brought
   }
 
   /** `late` messages wait for the closing snapshot. */

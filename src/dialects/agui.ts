@@ -3,7 +3,7 @@ import { AgencyError } from '../errors.ts'
 import type { ResponseEvent } from '../models/model.ts'
 import { nobody, type RunEvent, type Speaker } from '../runs/events.ts'
 import type { RunSummary } from '../runs/hub.ts'
-import { AGUI_VERSION, type AguiPart, type AguiRequest } from '../wire/agui.ts'
+import { AGUI_VERSION, type AguiMessage, type AguiPart, type AguiRequest } from '../wire/agui.ts'
 import type { AguiEvent, AguiTokenUsage } from '../wire/agui-events.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem, Usage } from '../wire/message.ts'
@@ -39,6 +39,10 @@ interface Streamed {
   /** A frame of a piece up to the piece itself. */
   readonly head: string
   begun: boolean
+  /** Reasoning: its text so far, which becomes a message of the snapshots. */
+  text: string
+  /** Whose it is. */
+  readonly metadata: JsonObject
 }
 
 /** A call as it was sent, until it is answered. */
@@ -51,13 +55,17 @@ interface Call {
 const USERS = ''
 const keyOf = (agent: string | null, callId: unknown) => `${agent}\n${callId}`
 const event = (said: AguiEvent) => frame(toJson(said))
-const send = ({ tail }: Branch, { head }: Streamed, piece: string) => head + toJson(piece) + tail
+
+function send({ tail }: Branch, streamed: Streamed, piece: string): string {
+  if (streamed.kind === 'reasoning') streamed.text += piece
+  return streamed.head + toJson(piece) + tail
+}
 
 class AguiStream {
   readonly #request: AguiRequest
   readonly #snapshots: Snapshots
   #snapshotDue = false
-  /** Texts and calls on their way: a snapshot, which cannot hold them yet, would take them from the client. */
+  /** Items that are still growing: a snapshot, which cannot hold them yet, would take them from the client. */
   #onTheWay = 0
   readonly #branches = new Map<string, Branch>()
   readonly #branchOf = new WeakMap<Speaker, Branch>()
@@ -67,7 +75,9 @@ class AguiStream {
 
   constructor(request: AguiRequest) {
     this.#request = request
-    this.#snapshots = new Snapshots(request.messages)
+    const { messages, events } = request
+    const isOptional = ({ role }: AguiMessage) => role === 'reasoning' || role === 'activity'
+    this.#snapshots = new Snapshots(events.reasoning ? messages : messages.filter((message) => !isOptional(message)))
   }
 
   open(): string {
@@ -140,7 +150,7 @@ class AguiStream {
         return this.#piece(who, said, undefined)
       case 'response.reasoning_summary_text.delta':
       case 'response.reasoning_text.delta':
-        return this.#piece(who, said, 'reasoning')
+        return this.#request.events.reasoning ? this.#piece(who, said, 'reasoning') : ''
       case 'response.reasoning_summary_part.added': {
         const branch = this.#branch(who)
         const streamed = branch.open.get(placeOf(said))
@@ -179,15 +189,18 @@ class AguiStream {
     const branch = this.#branch(who)
     if (branch.open.has(place)) return ''
     const { subagentRunId } = branch
-    const attribution = { subagentRunId, metadata: metadataOf(who) }
+    const metadata = metadataOf(who)
+    const attribution = { subagentRunId, metadata }
     const open = (kind: Streamed['kind'], type: string, field: string, id: string) => {
       branch.open.set(place, {
         kind,
         id,
         head: `data: {"type":"${type}","${field}":${toJson(id)},"delta":`,
         begun: false,
+        text: '',
+        metadata,
       })
-      if (kind !== 'reasoning') this.#onTheWay++
+      this.#onTheWay++
     }
     if (item.type === 'message') {
       const messageId = this.#newId(item.id)
@@ -196,6 +209,7 @@ class AguiStream {
       return event({ type: 'TEXT_MESSAGE_START', messageId, role: 'assistant', name: who.agent, ...attribution })
     }
     if (item.type === 'reasoning') {
+      if (!this.#request.events.reasoning) return ''
       const messageId = this.#newId(item.id)
       open('reasoning', 'REASONING_MESSAGE_CONTENT', 'messageId', messageId)
       const span = event({ type: 'REASONING_START', messageId, subagentRunId })
@@ -259,11 +273,12 @@ class AguiStream {
     return out
   }
 
-  #shut({ open, subagentRunId }: Branch, place: unknown, { kind, id }: Streamed): string {
+  #shut({ open, subagentRunId }: Branch, place: unknown, { kind, id, text, metadata }: Streamed): string {
     open.delete(place)
-    if (kind !== 'reasoning') this.#onTheWay--
+    this.#onTheWay--
     if (kind === 'text') return event({ type: 'TEXT_MESSAGE_END', messageId: id, subagentRunId })
     if (kind !== 'reasoning') return event({ type: 'TOOL_CALL_END', toolCallId: id, subagentRunId })
+    this.#snapshots.add({ id, role: 'reasoning', content: text, subagentRunId, metadata }, false) // the next snapshot has it
     return (
       event({ type: 'REASONING_MESSAGE_END', messageId: id, subagentRunId }) +
       event({ type: 'REASONING_END', messageId: id, subagentRunId })
@@ -315,6 +330,7 @@ class AguiStream {
     this.#calls.delete(key)
     const attribution = { subagentRunId: this.#branch(who).subagentRunId, metadata: metadataOf(who) }
     this.#add({ id, role: 'tool', content, toolCallId: id, ...attribution }, late)
+    if (!this.#request.events.toolResults) return ''
     return event({ type: 'TOOL_CALL_RESULT', messageId: id, toolCallId: id, content, role: 'tool', ...attribution })
   }
 
@@ -354,7 +370,7 @@ class AguiStream {
     branch.handoff = undefined
     branch.subagentRunId = subagentRunId
     branch.tail = `,"subagentRunId":${toJson(subagentRunId)}}\n\n`
-    if (!this.#request.subagentEvents) return left
+    if (!this.#request.events.subagents) return left
     const started = event({
       type: 'SUBAGENT_STARTED',
       subagentRunId,
@@ -368,7 +384,7 @@ class AguiStream {
   }
 
   #leave({ subagentRunId }: Branch, failure?: string): string {
-    if (subagentRunId === undefined || !this.#request.subagentEvents) return ''
+    if (subagentRunId === undefined || !this.#request.events.subagents) return ''
     if (failure === undefined) return event({ type: 'SUBAGENT_FINISHED', subagentRunId })
     return event({ type: 'SUBAGENT_ERROR', subagentRunId, message: failure })
   }

@@ -28,13 +28,15 @@ export function describeApi(
   { gate, metricsGate }: { gate: Gate; metricsGate: Gate | undefined },
 ): JsonObject {
   const parts = emptyParts(gate)
-  const streamed = agui ? [aguiRequestSchema, ...aguiStreamSchemas] : streamSchemas
+  const streamed = agui !== undefined ? [aguiRequestSchema, ...aguiStreamSchemas] : streamSchemas
   const ours = [...requestSchemas, agencyResponse, ...streamed, cancelResponse, metadata, logLine, health]
   Object.assign(parts.schemas, toComponents(ours))
   const ids = new Set(tools.map((tool) => tool.name)) // a tool's operation is named as the tool
   for (const { path, preview } of agencies) {
     const tags = [preview.name ?? decodeURIComponent(path)]
-    for (const [endpoint, [method, operation]] of Object.entries(agui ? AGUI_OPERATIONS : NATIVE_OPERATIONS)) {
+    for (const [endpoint, [method, operation]] of Object.entries(
+      agui !== undefined ? AGUI_OPERATIONS : NATIVE_OPERATIONS,
+    )) {
       const operationId = addUnique(ids, `${path.replace(/\W/g, '_')}_${endpoint}`)
       addOperation(parts, `/${path}/${endpoint}`, method, { tags, operationId, ...operation })
     }

@@ -84,9 +84,13 @@ const input = z.object({
   context: z.array(z.unknown()).nullish(),
   forwardedProps: z.unknown().optional().describe("This server's own fields, where the client has no other place."),
 })
+const optionalEvents = (names: string) =>
+  flag.describe(`Send ${names} events. Default: true when protocolVersion is 1.0 or later, unless the server decides.`)
 const own = z.object({
   raw_events: flag.describe('Also send what has no AG-UI event, as RAW. Default false.'),
-  subagent_events: flag.describe('Send SUBAGENT_* events; clients before 0.0.59 do not know them. Default true.'),
+  subagent_events: optionalEvents('SUBAGENT_*'),
+  reasoning_events: optionalEvents('REASONING_*'),
+  tool_result_events: optionalEvents('TOOL_CALL_RESULT'),
 })
 
 export type AguiPart = z.infer<typeof aguiPart>
@@ -103,7 +107,20 @@ export interface AguiRequest {
   messages: AguiMessage[]
   fields: RequestFields
   rawEvents: boolean
-  subagentEvents: boolean
+  events: AguiEvents
+}
+
+/**
+ * Events that the Python original does not send. A client that does not know one of them ends its run with an error:
+ * TOOL_CALL_RESULT is known since `@ag-ui/client` 0.0.30, REASONING_* since 0.0.46, SUBAGENT_* since 0.0.59.
+ */
+export interface AguiEvents {
+  /** SUBAGENT_STARTED, SUBAGENT_FINISHED, SUBAGENT_ERROR. */
+  readonly subagents: boolean
+  /** REASONING_* events, and reasoning messages in snapshots. */
+  readonly reasoning: boolean
+  /** TOOL_CALL_RESULT. The snapshot that follows holds the result in any case. */
+  readonly toolResults: boolean
 }
 
 /** The fields of native requests that AG-UI requests may carry too. */
@@ -120,9 +137,14 @@ const OWN = Object.keys(own.shape)
 /**
  * The body of an agency's stream endpoint with `enableAgui`. Keys in snake_case are understood too; the fields of native
  * requests may stand in the body or in `forwardedProps`, and the body wins.
+ * @param defaults which optional events are sent when the request does not say it; by default the protocol version decides
  * @throws RequestInvalid
  */
-export async function parseAguiRequest(body: unknown, limits: { historyItems: number }): Promise<AguiRequest> {
+export async function parseAguiRequest(
+  body: unknown,
+  limits: { historyItems: number },
+  defaults: Partial<AguiEvents> = {},
+): Promise<AguiRequest> {
   const given = canonical(asObject(body))
   checkCount(given.messages, ['messages'], limits.historyItems)
   const props = isObject(given.forwardedProps) ? given.forwardedProps : {}
@@ -138,16 +160,21 @@ export async function parseAguiRequest(body: unknown, limits: { historyItems: nu
   )
   if (problems.length > 0) throw new RequestInvalid(problems)
   const { threadId, runId, parentRunId, protocolVersion, messages } = parsed.data as z.infer<typeof input>
-  const { raw_events, subagent_events } = switches.data as z.infer<typeof own>
+  const { raw_events, subagent_events, reasoning_events, tool_result_events } = switches.data as z.infer<typeof own>
+  const modern = Number.parseInt(protocolVersion ?? '0', 10) >= 1
   return {
     threadId,
     runId,
     parentRunId: parentRunId ?? undefined,
-    modern: Number.parseInt(protocolVersion ?? '0', 10) >= 1,
+    modern,
     messages,
     fields,
     rawEvents: raw_events === true,
-    subagentEvents: subagent_events !== false,
+    events: {
+      subagents: subagent_events ?? defaults.subagents ?? modern,
+      reasoning: reasoning_events ?? defaults.reasoning ?? modern,
+      toolResults: tool_result_events ?? defaults.toolResults ?? modern,
+    },
   }
 }
 

@@ -35,6 +35,7 @@ export const toEvents = (text: string): Event[] =>
 export const inputOf = (messages: unknown, more: object = {}) => ({
   threadId: 'thread-1',
   runId: 'run-1',
+  protocolVersion: '1.0',
   state: {},
   messages,
   tools: [],
@@ -54,7 +55,10 @@ export async function ask(url: string, body: object): Promise<Event[]> {
   return events
 }
 
-/** A real client on the endpoint. `run` says the user's words and gives the events of that run; the client must not complain. */
+/** What a client before protocol 1.0 asks for when it knows these events. */
+export const ALL_EVENTS = { subagent_events: true, reasoning_events: true, tool_result_events: true }
+
+/** A real client on the endpoint; it asks for all events. `run` says the user's words and gives the events of that run; the client must not complain. */
 export function connect(Client: Client, url: string) {
   const complaints: unknown[][] = []
   for (const method of ['warn', 'error'] as const)
@@ -62,10 +66,14 @@ export function connect(Client: Client, url: string) {
   onTestFinished(() => void vi.restoreAllMocks())
   const agent = new Client({ url, threadId: 'thread-1' })
   let count = 0
-  const run = async (content: string, parameters: object = {}): Promise<Event[]> => {
+  const run = async (content: string, parameters: { forwardedProps?: object } = {}): Promise<Event[]> => {
     const events: Event[] = []
     agent.addMessage({ id: `u${++count}`, role: 'user', content })
-    await agent.runAgent(parameters, { onEvent: ({ event }) => void events.push(structuredClone(event)) })
+    const forwardedProps = { ...ALL_EVENTS, ...parameters.forwardedProps }
+    await agent.runAgent(
+      { ...parameters, forwardedProps },
+      { onEvent: ({ event }) => void events.push(structuredClone(event)) },
+    )
     expect(complaints.filter(([first]) => /\[ag-ui\]|^Agent|[A-Z]+_[A-Z]+/.test(String(first)))).toEqual([])
     judge(events)
     return events

@@ -65,7 +65,7 @@ function registerAgency(app: FastifyInstance, services: Services, base: string, 
     return sendJson(reply, 200, answer)
   })
 
-  if (services.agui) {
+  if (services.agui !== undefined) {
     registerAgui(app, { path: `${base}/get_response_stream`, services, agencyOf })
     return
   }
