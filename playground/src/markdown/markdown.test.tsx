@@ -82,3 +82,52 @@ test('whatever is written, only known elements and safe addresses come out', () 
     { numRuns: 500 },
   )
 })
+
+test.for([
+  ['\\(a^2\\)', 'a^2', false],
+  ['so \\(a_1 + b_2\\) is', 'a_1 + b_2', false],
+  ['\\[\na\n- b\n\\]', 'a\n- b', true],
+  ['$$\\frac{1}{2}$$', '\\frac{1}{2}', true],
+  ['text $$x$$ more', 'x', true],
+  ['$a*b*c$', 'a*b*c', false],
+  ['| a |\n|---|\n| $x$ |', 'x', false],
+] as const)('the formula in %j keeps its TeX', ([text, tex, display]) => {
+  expect(html(text)).toContain(`<span class="${display ? 'math display' : 'math'}">${tex}</span>`)
+})
+
+test.for([
+  'It costs $5 and $10.',
+  'US$5/$6',
+  '`\\(a\\)`',
+  '```\n$x$\n```',
+  'a \\( alone',
+  '$$ $$',
+  '\\[ never closed',
+  `$${'x'.repeat(6000)}$`,
+])('%j holds no formula', (text) => {
+  const drawn = html(text)
+  expect(drawn).not.toContain('class="math')
+  expect(drawn).toContain('markdown')
+})
+
+test.for([
+  ['quotes', '>'.repeat(2_500)],
+  ['quotes, longer', '>'.repeat(100_000)],
+  ['quotes that the parser takes and a page would not', `${'>'.repeat(200)} deep`],
+  ['numbered lists', '1. '.repeat(8_000)],
+  ['lists, line by line', Array.from({ length: 200 }, (_, depth) => `${' '.repeat(depth * 2)}- a`).join('\n')],
+  ['emphasis', '*a_'.repeat(20_000)],
+  ['a text that is too long', 'word *bold* '.repeat(20_000)],
+])('%s beyond the bounds are shown as they are written', ([, text]) => {
+  expect(html(text as string)).toBe(`<p class="plain-text">${(text as string).replaceAll('>', '&gt;')}</p>`)
+})
+
+test.for([
+  ['quotes', '> > > deep', '<blockquote><p>deep</p></blockquote>'],
+  ['brackets', '['.repeat(20_000), '[[[['],
+  ['code marks', '`a'.repeat(2_000), '<code>a</code>a'],
+  ['many emphasised paragraphs', '*a* b\n\n'.repeat(2_000), '<em>a</em> b'],
+] as const)('%s within the bounds are drawn', ([, text, part]) => {
+  expect(html(text)).toContain(part)
+  expect(html(text)).not.toContain('plain-text')
+})

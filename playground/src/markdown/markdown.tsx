@@ -1,13 +1,17 @@
-import { lexer, type Token, type Tokens } from 'marked'
+import type { Token, Tokens } from 'marked'
 import { memo, type ReactNode, useMemo } from 'react'
-import { Code, CopyButton, Scroll } from '../controls.tsx'
+import { Scroll } from '../controls.tsx'
+import { CodeBlock } from './code-block.tsx'
+import { lexMarkdown, type MathToken } from './lex.ts'
+import { MathFormula } from './math.tsx'
 
 /**
  * Markdown as React elements. Safe by construction: the parser's tokens become elements named here, texts stay texts, HTML is
  * shown as it is written, and addresses that are neither http(s) nor mail are no links.
  */
 export const Markdown = memo(function Markdown({ text }: { text: string }) {
-  const blocks = useMemo(() => lexer(text), [text])
+  const blocks = useMemo(() => lexMarkdown(text), [text])
+  if (blocks === undefined) return <p className="plain-text">{text}</p>
   // An address that is given at the end makes links of texts far above it.
   const addresses = blocks.filter((token) => token.type === 'def').length
   return (
@@ -49,6 +53,8 @@ function drawBlock(token: Token): ReactNode {
       return <Table table={token as Tokens.Table} />
     case 'hr':
       return <hr />
+    case 'math':
+      return <Formula token={token as MathToken} />
     case 'space':
     case 'checkbox':
     case 'def':
@@ -89,6 +95,8 @@ function Inline({ token }: { token: Token }): ReactNode {
     }
     case 'checkbox':
       return null // drawn by its list
+    case 'math':
+      return <Formula token={token as MathToken} />
     case 'escape':
       return (token as Tokens.Escape).text
     case 'text': {
@@ -109,15 +117,7 @@ const Link = ({ href, children }: { href: string; children: ReactNode }) =>
     <span title={href}>{children}</span>
   )
 
-const CodeBlock = ({ text, language }: { text: string; language: string }) => (
-  <figure className="code-block">
-    <figcaption>
-      <span>{language || 'text'}</span>
-      <CopyButton label="Copy" text={() => text} />
-    </figcaption>
-    <Code text={text} label={`Code: ${language || 'text'}`} />
-  </figure>
-)
+const Formula = ({ token: { text, display } }: { token: MathToken }) => <MathFormula tex={text} display={display} />
 
 function List({ list }: { list: Tokens.List }) {
   const items = list.items.map((item, index) => (

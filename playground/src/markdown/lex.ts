@@ -1,0 +1,105 @@
+// Markdown text -> tokens, with math, and with bounds that no text can break through.
+import { Marked, type Token, type TokenizerAndRendererExtension, type Tokens } from 'marked'
+
+/** A formula in TeX. */
+export interface MathToken extends Tokens.Generic {
+  type: 'math'
+  text: string
+  /** On a line of its own. */
+  display: boolean
+}
+
+// A text beyond one of these bounds is shown as it is written.
+/** Quotes, lists and emphasis inside each other. */
+const MAX_DEPTH = 60
+const MAX_CHARS = 200_000
+/** Marks of emphasis in one paragraph: the parser takes quadratic time to pair them. */
+const MAX_MARKS = 800
+const MAX_MATH_CHARS = 5_000
+
+const PAIRS = [
+  ['$$', '$$', true],
+  ['\\[', '\\]', true],
+  ['\\(', '\\)', false],
+] as const
+
+/** The formula at the start of the text, if there is one. */
+function readMath(source: string): MathToken | undefined {
+  for (const [open, close, display] of PAIRS) {
+    if (!source.startsWith(open)) continue
+    const end = source.indexOf(close, open.length)
+    const text = source.slice(open.length, end)
+    if (end === -1 || text.length > MAX_MATH_CHARS || text.trim() === '' || text.includes('\n\n')) return undefined
+    return { type: 'math', raw: source.slice(0, end + close.length), text: text.trim(), display }
+  }
+  return source.startsWith('$') ? readDollars(source) : undefined
+}
+
+/** `$x$` by Pandoc's rule: no blank inside the dollars, no digit behind them. So "$5 and $10" stays a text. */
+function readDollars(source: string): MathToken | undefined {
+  const end = source.indexOf('$', 1)
+  const text = source.slice(1, end)
+  if (end < 2 || text.length > MAX_MATH_CHARS || text.includes('\n')) return undefined
+  if (text.trim() !== text || /^\d/.test(source.slice(end + 1, end + 2))) return undefined
+  return { type: 'math', raw: source.slice(0, end + 1), text, display: false }
+}
+
+/** A formula on lines of its own; inside a paragraph its lines could be taken for lists. */
+const mathBlock: TokenizerAndRendererExtension = {
+  name: 'math-block',
+  level: 'block',
+  start: (source: string) => source.match(/^(\$\$|\\\[)/m)?.index,
+  tokenizer(source: string) {
+    const token = readMath(source)
+    return token?.display === true && /^[^\S\n]*(\n|$)/.test(source.slice(token.raw.length)) ? token : undefined
+  },
+}
+const math: TokenizerAndRendererExtension = {
+  name: 'math',
+  level: 'inline',
+  start(source: string) {
+    const found = ['$', '\\(', '\\['].map((open) => source.indexOf(open)).filter((index) => index !== -1)
+    return found.length === 0 ? undefined : Math.min(...found)
+  },
+  tokenizer: readMath,
+}
+const marked = new Marked({ extensions: [mathBlock, math] })
+
+/** The blocks of a text; undefined where it has to be shown as it is written. */
+export function lexMarkdown(text: string): Token[] | undefined {
+  if (text.length > MAX_CHARS || hasTooManyMarks(text)) return undefined
+  try {
+    const blocks = marked.lexer(text)
+    return isTooDeep(blocks) ? undefined : blocks
+  } catch {
+    return undefined // nested too deeply for the parser; the text is worth more than its form
+  }
+}
+
+/** True when a paragraph has so many marks of emphasis that pairing them would take too long. */
+function hasTooManyMarks(text: string): boolean {
+  let marks = 0
+  let last = ''
+  for (const char of text) {
+    if (char === '\n' && last === '\n') marks = 0
+    if ((char === '*' || char === '_' || char === '~') && char !== last && ++marks > MAX_MARKS) return true
+    last = char
+  }
+  return false
+}
+
+function isTooDeep(blocks: readonly Token[]): boolean {
+  let level = blocks
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) return true
+    level = level.flatMap(partsOf)
+  }
+  return false
+}
+
+function partsOf(token: Token): Token[] {
+  if (token.type === 'list') return (token as Tokens.List).items
+  if (token.type !== 'table') return ('tokens' in token && token.tokens) || []
+  const { header, rows } = token as Tokens.Table
+  return [...header, ...rows.flat()].flatMap((cell) => cell.tokens)
+}
