@@ -133,15 +133,18 @@ test('the files in assets/playground are what the sources make, and small', asyn
       readFileSync(join(BUILT, file)).equals(readFileSync(join(outDir, file))),
       `${file} is stale: npm run build -w playground`,
     ).toBe(true)
-  const wire = files
-    .filter((file) => /\.(html|js|css)$/.test(file))
-    .map((file) => gzipSync(readFileSync(join(outDir, file))).length)
-  expect(wire.reduce((sum, bytes) => sum + bytes)).toBeLessThan(250_000)
+  const bytesOf = (file: string) => gzipSync(readFileSync(join(outDir, file))).length
+  const onDemand = (file: string) => /(katex|highlight)-/.test(file)
+  const code = files.filter((file) => /\.(html|js|css)$/.test(file))
+  const first = code.filter((file) => !onDemand(file)).map(bytesOf)
+  expect(first.reduce((sum, bytes) => sum + bytes)).toBeLessThan(250_000)
+  for (const file of code.filter(onDemand)) expect(bytesOf(file), file).toBeLessThan(100_000)
+  expect(code.filter(onDemand)).toHaveLength(2)
 })
 
 test('the licences of what is bundled lie beside it', () => {
   const text = readFileSync(join(BUILT, 'licences.txt'), 'utf8')
-  for (const name of ['react', 'react-dom', '@xyflow/react', 'marked', 'eventsource-parser'])
+  for (const name of ['react', 'react-dom', '@xyflow/react', 'marked', 'eventsource-parser', 'katex', 'lowlight'])
     expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(MIT\\)$`, 'm'))
   for (const part of text.split(/^-{72}$/m).slice(0, -1)) expect(part).toMatch(/Copyright|Permission/i)
 })

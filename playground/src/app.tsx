@@ -15,6 +15,7 @@ import { TokenDialog, Unreachable } from './shell/gate.tsx'
 import { ShortcutList, useShortcuts } from './shell/shortcuts.tsx'
 import { Tabs } from './shell/tabs.tsx'
 import { TopBar, type View } from './shell/top-bar.tsx'
+import { UndoToast, useUndo } from './shell/undo.tsx'
 import { useRuns } from './use-runs.ts'
 import { useServer } from './use-server.ts'
 
@@ -35,7 +36,7 @@ export function App() {
     <>
       {known !== undefined &&
         (known.size === 0 ? <NothingServed /> : <Workbench client={client} agencies={known} onLocked={lock} />)}
-      {state.phase === 'loading' && <p className="loading">Asking the server what it serves…</p>}
+      {state.phase === 'loading' && <p className="loading">Loading the agencies…</p>}
       {state.phase === 'locked' && <TokenDialog refused={state.refused} onToken={unlock} />}
     </>
   )
@@ -44,7 +45,7 @@ export function App() {
 const NothingServed = () => (
   <main className="unreachable">
     <p>
-      This server has no agency to talk to, only tools: see <a href="docs">the description of its API</a>.
+      This server has tools but no agency to talk to. See <a href="docs">its API description</a>.
     </p>
   </main>
 )
@@ -65,6 +66,7 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
   const [inspected, setInspected] = useState<string>()
   const [help, setHelp] = useState(false)
   const [picked, setPicked] = useState<string>()
+  const undo = useUndo()
 
   // One whose agency is not served any more stays in the book, closed.
   const opened = book.conversations.find((one) => one.id === book.openId && agencies.has(one.agency))
@@ -113,7 +115,7 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
     <AgentsProvider names={metadata.metadata.agents}>
       <div className="page" data-view={view}>
         <a className="skip" href="#message">
-          To the message
+          Skip to the message
         </a>
         <TopBar
           agencies={names}
@@ -135,6 +137,7 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
           }}
           onRemove={(id) => {
             if (id === opened?.id) renew(agency)
+            undo.setRemoved(book.conversations.find((one) => one.id === id))
             dispatch({ type: 'remove', id })
           }}
           onImport={(text) => {
@@ -149,9 +152,7 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
             conversation={conversation}
             metadata={metadata}
             blocked={
-              areValid(settings)
-                ? undefined
-                : 'The request settings hold something that is not valid: see the panel Request.'
+              areValid(settings) ? undefined : 'The request settings are not valid. Correct them in the Request panel.'
             }
             onAsk={(input, rewindTo) => {
               let from: Conversation = conversation
@@ -175,7 +176,7 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
             onInspect={inspect}
           />
         </main>
-        <aside className="side" aria-label="What goes on inside">
+        <aside className="side" aria-label="Details of the run">
           <Tabs
             label="Panels"
             names={PANELS}
@@ -186,7 +187,7 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
           />
           <div className="panel" id={`panel-${panel}`} role="tabpanel" aria-labelledby={`tab-${panel}`}>
             {panel === 'graph' && (
-              <Suspense fallback={<p className="empty">Drawing…</p>}>
+              <Suspense fallback={<p className="empty">Loading the graph…</p>}>
                 <GraphPanel metadata={metadata} runs={runs} />
               </Suspense>
             )}
@@ -201,6 +202,13 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
             {panel === 'request' && <RequestPanel settings={settings} onChange={setSettings} />}
           </div>
         </aside>
+        <UndoToast
+          removed={undo.removed}
+          onUndo={() => {
+            if (undo.removed !== undefined) dispatch({ type: 'add', conversation: undo.removed })
+            undo.clear()
+          }}
+        />
         {help && <ShortcutList onClose={() => setHelp(false)} />}
       </div>
     </AgentsProvider>

@@ -24,7 +24,7 @@ export function CopyButton({ label, text, icon = 'copy' }: { label: string; text
       () => setState('copied'),
       () => setState('failed'),
     )
-  const said = { idle: label, copied: 'Copied', failed: 'The browser refused' }[state]
+  const said = { idle: label, copied: 'Copied', failed: 'Copying failed' }[state]
   return (
     <button type="button" className="text-button" onClick={copy}>
       <Icon name={state === 'copied' ? 'check' : icon} />

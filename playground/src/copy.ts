@@ -9,6 +9,6 @@ export async function copyText(text: string): Promise<void> {
   box.select()
   const copied = document.execCommand('copy')
   box.remove()
-  if (!copied) throw new Error('The browser refused.')
+  if (!copied) throw new Error('The browser refused to copy.')
   return undefined
 }

@@ -6,12 +6,12 @@ import './styles/panels.css'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.tsx'
-import { Mishap } from './shell/mishap.tsx'
+import { ErrorBoundary, PageError } from './shell/error-boundary.tsx'
 
 createRoot(document.getElementById('page') as HTMLElement).render(
   <StrictMode>
-    <Mishap>
+    <ErrorBoundary fallback={(error) => <PageError error={error} />}>
       <App />
-    </Mishap>
+    </ErrorBoundary>
   </StrictMode>,
 )

@@ -24,7 +24,7 @@ test('a token is asked for, a wrong one refused, the right one kept for the tab 
     serve: { appTokenEnv: 'PAGE_TOKEN', protectDocs: true },
     expectedErrors,
   })
-  const dialog = page.getByRole('dialog', { name: 'This server wants a token' })
+  const dialog = page.getByRole('dialog', { name: 'Token required' })
   await dialog.waitFor()
   expect(await page.textContent('body')).not.toContain('Guide')
   expect(await findBarriers(page)).toEqual([])
@@ -33,7 +33,7 @@ test('a token is asked for, a wrong one refused, the right one kept for the tab 
     await page.keyboard.type(wrong)
     await page.keyboard.press('Enter')
     await refused
-    await page.getByText('did not accept').waitFor()
+    await page.getByText('Invalid token, try again.').waitFor()
   }
   await page.keyboard.type('page-secret')
   await page.keyboard.press('Enter')
@@ -76,7 +76,7 @@ test('a reload keeps the conversation, which can be exported, deleted and import
   await page
     .getByLabel('Conversation to import')
     .setInputFiles({ name: 'notes.json', mimeType: 'application/json', buffer: Buffer.from('{"a": 1}') })
-  await page.getByText('notes.json cannot be imported. It has no "chat_history"').waitFor()
+  await page.getByText('notes.json cannot be imported. The file has no "chat_history"').waitFor()
   await page.getByLabel('Conversation to import').setInputFiles(path)
   await page.locator('.turn').nth(1).waitFor()
   const texts = (selector: string) => page.locator(selector).allTextContents()
@@ -134,7 +134,7 @@ test('a run that its page left is over, which the page says when it is back', as
   await page.keyboard.press('Enter')
   await page.waitForFunction(() => document.querySelector('.said')?.textContent?.includes('Part 1'))
   await page.reload()
-  await page.getByText('The page was left while this answer was on its way').waitFor()
+  await page.locator('.turn').getByText('its page was closed').waitFor()
   expect(await page.locator('.user-text').textContent()).toBe('Tell me a long story')
   await page.getByRole('button', { name: 'Run turn 1 again' }).click()
   await page.locator('.said[data-state="open"]').waitFor()
@@ -147,16 +147,16 @@ test('request settings go along, what is no JSON is said and blocks, and keys ar
   const context = page.getByRole('textbox', { name: 'user_context' })
   await ask(page, 'Hello')
   await context.fill('{"customer": ')
-  await page.getByText('It is no JSON yet').waitFor()
+  await page.getByText('This is not valid JSON').waitFor()
   await page.getByRole('textbox', { name: 'Message' }).fill('Hello')
   expect(await page.getByRole('button', { name: 'Send', exact: true }).isDisabled()).toBe(true)
-  await page.getByText('hold something that is not valid').waitFor()
+  await page.getByText('The request settings are not valid').waitFor()
   await context.fill('{"customer": "c-17"}')
   const bodies: string[] = []
   page.on('request', (request) => bodies.push(request.postData() ?? ''))
   const config = page.getByRole('textbox', { name: 'client_config' })
   await config.fill('{"apiKey": "x"}')
-  await page.getByText('There is no "apiKey"').waitFor()
+  await page.getByText('Unknown field "apiKey"').waitFor()
   await page.getByRole('button', { name: 'Run turn 1 again' }).click()
   await config.fill('{"api_key": "sk-of-the-user"}')
   const asked = nextRequest(page)

@@ -29,6 +29,8 @@ const TABLE = `| ${['instructions', 'communication', 'conversation', 'recipient'
 | ${['additional', 'middleware', 'continuation', 'coordinator'].join(' | ')} |
 `
 
+const FORMULAS = 'So \\(a^2 + b^2\\) costs $5, and:\n\n$$\n\\frac{1}{2}\n$$\n\n```ts\nconst answer = 42\n```\n'
+
 const message = (text: string): Json => ({
   id: `msg_${crypto.randomUUID()}`,
   type: 'message',
@@ -37,23 +39,25 @@ const message = (text: string): Json => ({
   content: [{ type: 'output_text', text, annotations: [] }],
 })
 
+const call = (name: string, args: string): Json => ({
+  id: 'fc_1',
+  type: 'function_call',
+  status: 'completed',
+  call_id: `call_${crypto.randomUUID()}`,
+  name,
+  arguments: args,
+})
+
 /** What the scripted model says to the last words of the user. */
 function answerTo(input: Json[]): Json[] | undefined {
   const lastUser = input.findLastIndex((item) => item.role === 'user')
   const said = JSON.stringify(input[lastUser]?.content ?? '')
   const answered = input.slice(lastUser + 1).some((item) => item.type === 'function_call_output')
   if (/fail/.test(said)) return undefined
-  if (/hold/.test(said) && !answered)
-    return [
-      {
-        id: 'fc_1',
-        type: 'function_call',
-        status: 'completed',
-        call_id: `call_${crypto.randomUUID()}`,
-        name: 'hold',
-        arguments: '{"why":"a test"}',
-      },
-    ]
+  if (/hold/.test(said) && !answered) return [call('hold', '{"why":"a test"}')]
+  if (/break/.test(said) && !answered) return [call('break_down', '{}')]
+  if (/formula/.test(said)) return [message(FORMULAS)]
+  if (/quotes/.test(said)) return [message('>'.repeat(2_500))]
   if (/plan/.test(said))
     return [
       { id: 'rs_1', type: 'reasoning', summary: [{ type: 'summary_text', text: 'A plan needs steps.' }] },
@@ -96,8 +100,8 @@ function* eventsOf(output: Json[]): Generator<Json> {
 }
 
 /**
- * An agency on a scripted model behind real HTTP: it makes plans and a wide table in Markdown, fails when asked to, and has a tool that
- * holds until `release` is called.
+ * An agency on a scripted model behind real HTTP: it makes plans, formulas and a wide table in Markdown, fails when asked to, and has a
+ * tool that holds until `release` is called and one that throws.
  */
 export async function startLab() {
   let calls = 0
@@ -134,6 +138,16 @@ export async function startLab() {
       return 'let go'
     },
   })
-  const planner = new Agent({ name: 'Planner', model: 'lab', tools: [hold], quickReplies: ['Make a plan', 'Thanks'] })
+  const breakDown = tool({
+    name: 'break_down',
+    description: 'Fails.',
+    execute: () => {
+      throw new Error('no more paper')
+    },
+  })
+  const planner = new Agent({
+    ...{ name: 'Planner', model: 'lab', tools: [hold, breakDown] },
+    quickReplies: ['Make a plan', 'Thanks'],
+  })
   return { agency: new Agency(planner, { name: 'lab' }), release: held.resolve, calls: () => calls }
 }

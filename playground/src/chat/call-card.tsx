@@ -26,17 +26,17 @@ function ToolCard({ call, asked }: { call: CallEntry; asked: Arguments }) {
       <span className="fold-title">
         <Icon name="tool" /> <span className="card-name">{call.name}</span>
       </span>
-      <span className="fold-preview">{preview(call, asked)}</span>
+      <span className="fold-preview">{call.failure ?? preview(call, asked)}</span>
       <CallState call={call} />
     </>
   )
   return (
-    <Fold className="card" open={false} summary={line}>
+    <Fold className={call.failure === undefined ? 'card' : 'card failed'} open={false} summary={line}>
       <Labelled title="Arguments">
         <Code text={prettyJson(call.args) || 'none'} label="Arguments" />
       </Labelled>
       {call.output !== undefined && (
-        <Labelled title="Result">
+        <Labelled title={call.failure === undefined ? 'Result' : 'Error'}>
           <Output value={call.output} />
         </Labelled>
       )}
@@ -56,12 +56,16 @@ function AskCard({ call, asked, callee, run }: { call: CallEntry; asked: Argumen
           <AgentName name={call.agent} /> asked <AgentName name={callee} />
         </span>
       </span>
-      <span className="fold-preview">{live(call, callee, entries) ?? message}</span>
+      <span className="fold-preview">{call.failure ?? live(call, callee, entries) ?? message}</span>
       <CallState call={call} />
     </>
   )
   return (
-    <Fold className={`card ask ${colour}`} open={call.state === 'open' && entries.length > 0} summary={line}>
+    <Fold
+      className={`card ask ${colour} ${call.failure === undefined ? '' : 'failed'}`}
+      open={call.state === 'open' && entries.length > 0}
+      summary={line}
+    >
       {message !== '' && (
         <div className="asked">
           <p className="said-by">
@@ -72,7 +76,7 @@ function AskCard({ call, asked, callee, run }: { call: CallEntry; asked: Argumen
       )}
       <Thread run={run} id={call.id} />
       {call.output !== undefined && !wasSaid(call.output, entries) && (
-        <Labelled title={`What ${call.agent} got back`}>
+        <Labelled title={call.failure === undefined ? `Answer to ${call.agent}` : 'Error'}>
           <Output value={call.output} />
         </Labelled>
       )}
@@ -83,12 +87,11 @@ function AskCard({ call, asked, callee, run }: { call: CallEntry; asked: Argumen
 function CallState({ call }: { call: CallEntry }) {
   if (call.state === 'open') return <span className="call-state busy">running</span>
   if (call.state === 'cut') return <span className="call-state">stopped</span>
-  const { startedAt, endedAt } = call
-  return (
-    <span className="call-state">
-      {startedAt !== undefined && endedAt !== undefined ? formatMs(endedAt - startedAt) : 'done'}
-    </span>
-  )
+  const { startedAt, endedAt, failure } = call
+  const took = startedAt !== undefined && endedAt !== undefined ? formatMs(endedAt - startedAt) : undefined
+  if (failure !== undefined)
+    return <span className="call-state failed">{took === undefined ? 'failed' : `failed after ${took}`}</span>
+  return <span className="call-state">{took ?? 'done'}</span>
 }
 
 const Labelled = ({ title, children }: { title: string; children: ReactNode }) => (
@@ -123,7 +126,7 @@ function picturesOf(value: unknown): string[] {
   })
 }
 
-/** The bytes of a picture are no reading. */
+/** Shortens the bytes of a picture. */
 const shorten = (_key: string, value: unknown) =>
   typeof value === 'string' && value.length > 20_000 ? `${value.slice(0, 200)}… (${value.length} characters)` : value
 

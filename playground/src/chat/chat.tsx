@@ -6,7 +6,9 @@ import { type Draft, emptyDraft, toDraft, toInput } from '../composer/draft.ts'
 import { useAttachments } from '../composer/use-attachments.ts'
 import { IconButton, Scroll } from '../controls.tsx'
 import { type Conversation, type Input, recipientOf, runningTurn, type Turn } from '../conversation/conversation.ts'
-import { agentInFront } from '../run/run.ts'
+import { agentInFront, failureOf, type RunView } from '../run/run.ts'
+import { ErrorBoundary } from '../shell/error-boundary.tsx'
+import { Notice } from './notice.tsx'
 import { TurnView } from './turn.tsx'
 import { useFileDrop } from './use-file-drop.ts'
 import { usePinned } from './use-pinned.ts'
@@ -83,13 +85,15 @@ export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress
           <Welcome metadata={metadata} recipient={recipient} onPick={(text) => send({ message: text, fileUrls: {} })} />
         ) : (
           turns.map((turn, index) => (
-            <TurnView key={turn.id} turn={turn} number={index + 1} busy={running !== undefined} actions={actions} />
+            <ErrorBoundary key={turn.id} fallback={(error) => <BrokenTurn number={index + 1} error={error} />}>
+              <TurnView turn={turn} number={index + 1} busy={running !== undefined} actions={actions} />
+            </ErrorBoundary>
           ))
         )}
       </Scroll>
       {!atEnd && (
         <div className="to-end">
-          <IconButton icon="down" label="To the latest message" onClick={toEnd} />
+          <IconButton icon="down" label="Scroll to the latest message" onClick={toEnd} />
         </div>
       )}
       <Announcer last={last} />
@@ -116,6 +120,16 @@ export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress
     </section>
   )
 }
+
+/** One turn that cannot be drawn leaves the others as they are. */
+const BrokenTurn = ({ number, error }: { number: number; error: unknown }) => (
+  <article className="turn" aria-label={`Turn ${number}`}>
+    <Notice
+      sentence={`This page cannot draw turn ${number}: ${String(error)}`}
+      wayOut="The turn is still part of the conversation. Export the conversation to read it."
+    />
+  </article>
+)
 
 function Welcome({
   metadata,
@@ -147,23 +161,19 @@ function Welcome({
   )
 }
 
-/** Tells people who do not see the page what happens, in whole steps. */
+/** Announces each step of the run to screen readers. */
 function Announcer({ last }: { last: Turn | undefined }) {
-  const run = last?.run
-  const who = run && (agentInFront(run) ?? 'The agency')
-  const said =
-    run === undefined
-      ? ''
-      : run.phase === 'running'
-        ? `${who} is answering.`
-        : run.failure
-          ? 'The answer failed.'
-          : run.cancelled
-            ? 'The answer was stopped.'
-            : `${who} has answered.`
   return (
     <p className="visually-hidden" role="status">
-      {said}
+      {last === undefined ? '' : describeState(last.run)}
     </p>
   )
+}
+
+function describeState(run: RunView): string {
+  const who = agentInFront(run) ?? 'The agency'
+  if (run.phase === 'running') return `${who} is answering.`
+  const failure = failureOf(run)
+  if (failure !== undefined) return `The answer failed: ${failure}`
+  return run.cancelled ? 'The answer was stopped.' : `${who} has answered.`
 }

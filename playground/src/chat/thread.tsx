@@ -72,7 +72,7 @@ function Text({ entry, named }: { entry: Entry & { kind: 'text' }; named: boolea
         </p>
       )}
       <Markdown text={entry.text} />
-      {entry.state === 'cut' && <p className="cut">It was stopped here; this part is not kept in the history.</p>}
+      {entry.state === 'cut' && <p className="cut">Stopped here. This part is not saved in the history.</p>}
     </div>
   )
 }

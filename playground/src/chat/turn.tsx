@@ -1,4 +1,4 @@
-import { memo } from 'react'
+import { memo, type ReactNode } from 'react'
 import { attachmentsOf } from '../composer/draft.ts'
 import { CopyButton, IconButton } from '../controls.tsx'
 import { inputText, type Turn } from '../conversation/conversation.ts'
@@ -14,7 +14,7 @@ export interface TurnActions {
   onInspect: (turn: Turn) => void
 }
 
-/** What the user said and all that came of it. */
+/** A message of the user and the run that answers it. */
 export const TurnView = memo(function TurnView({
   turn,
   number,
@@ -23,7 +23,7 @@ export const TurnView = memo(function TurnView({
 }: {
   turn: Turn
   number: number
-  /** A run goes on, so that nothing can be taken back now. */
+  /** A run is active, so turns cannot be edited. */
   busy: boolean
   actions: TurnActions
 }) {
@@ -31,7 +31,16 @@ export const TurnView = memo(function TurnView({
   const over = run.phase === 'ended'
   return (
     <article className="turn" aria-label={`Turn ${number}`}>
-      <UserMessage turn={turn} />
+      <UserMessage turn={turn}>
+        {over && (
+          <IconButton
+            icon="edit"
+            label={`Edit and resend message ${number}`}
+            disabled={busy}
+            onClick={() => actions.onEdit(turn)}
+          />
+        )}
+      </UserMessage>
       <Thread run={run} id={FRONT} />
       {!over && <Pulse run={run} />}
       {run.failure && <Notice sentence={run.failure.sentence} wayOut={run.failure.wayOut} />}
@@ -41,12 +50,6 @@ export const TurnView = memo(function TurnView({
           <Figures run={run} />
           <span className="turn-actions">
             {answerOf(run) !== '' && <CopyButton label="Copy answer" text={() => answerOf(run)} />}
-            <IconButton
-              icon="edit"
-              label={`Edit and resend turn ${number}`}
-              disabled={busy}
-              onClick={() => actions.onEdit(turn)}
-            />
             <IconButton
               icon="again"
               label={`Run turn ${number} again`}
@@ -61,12 +64,13 @@ export const TurnView = memo(function TurnView({
   )
 })
 
-function UserMessage({ turn }: { turn: Turn }) {
+function UserMessage({ turn, children }: { turn: Turn; children: ReactNode }) {
   const text = inputText(turn.input)
   const attachments = attachmentsOf(turn.input.message)
   const urls = Object.entries(turn.input.fileUrls)
   return (
     <div className="user-message">
+      {children}
       <span className="visually-hidden">You said:</span>
       {text !== '' && <p className="user-text">{text}</p>}
       {attachments.length + urls.length > 0 && (
@@ -95,7 +99,7 @@ function UserMessage({ turn }: { turn: Turn }) {
   )
 }
 
-/** Something is going on, also where nothing is written yet. */
+/** Shows that the run is still going while nothing is being written. */
 function Pulse({ run }: { run: RunView }) {
   const last = run.threads.get(FRONT)?.at(-1)
   if (run.stopping === undefined && (last?.kind === 'text' || last?.kind === 'call') && last.state === 'open')

@@ -14,9 +14,9 @@ export function AddressForm({ onAdd, onClose }: { onAdd: (name: string, url: str
   }
   return (
     // biome-ignore lint/a11y/useSemanticElements: a form cannot stand inside a form
-    <div className="address-form" role="group" aria-label="A file by its address">
+    <div className="address-form" role="group" aria-label="File by URL">
       <label>
-        <span>Address</span>
+        <span>URL</span>
         <input
           // biome-ignore lint/a11y/noAutofocus: it was asked for just now
           autoFocus

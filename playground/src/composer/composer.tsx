@@ -77,9 +77,9 @@ export function Composer(props: ComposerProps) {
       )}
       {props.editing && (
         <p className="editing">
-          Sending takes back this turn and all after it.
+          Sending replaces this turn and removes all later ones.
           <button type="button" className="text-button" onClick={props.onCancelEdit}>
-            Leave it as it was
+            Cancel
           </button>
         </p>
       )}
@@ -115,7 +115,7 @@ export function Composer(props: ComposerProps) {
           <IconButton icon="clip" label="Attach files or pictures" onClick={() => picker.current?.click()} />
           <IconButton
             icon="link"
-            label="Attach a file by its address"
+            label="Attach a file by URL"
             aria-expanded={adding}
             onClick={() => setAdding(!adding)}
           />
@@ -160,7 +160,7 @@ function StopButtons({ running, onStop }: { running: Turn; onStop: (mode: Cancel
         type="button"
         className="text-button framed"
         disabled={stopping !== undefined || runId === undefined}
-        title="Lets this turn, its tools and sub-agents finish"
+        title="Stop when this turn, its tools and sub-agents are done"
         onClick={() => onStop('after_turn')}
       >
         Stop after this turn
@@ -169,7 +169,7 @@ function StopButtons({ running, onStop }: { running: Turn; onStop: (mode: Cancel
         type="button"
         className="stop"
         disabled={stopping === 'immediate'}
-        title="Stops at once (Escape)"
+        title="Stop immediately (Escape)"
         onClick={() => onStop('immediate')}
       >
         <Icon name="stop" /> <span>Stop</span>

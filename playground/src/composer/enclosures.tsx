@@ -8,7 +8,7 @@ export function Enclosures({ draft, onDraft }: { draft: Draft; onDraft: (draft: 
   const { attachments, fileUrls } = draft
   if (attachments.length + Object.keys(fileUrls).length === 0) return null
   return (
-    <ul className="enclosures" aria-label="To be sent">
+    <ul className="enclosures" aria-label="Attachments">
       {attachments.map((attachment, index) => (
         <li key={index} className="chip">
           {attachment.picture === undefined ? (
@@ -19,7 +19,7 @@ export function Enclosures({ draft, onDraft }: { draft: Draft; onDraft: (draft: 
           {attachment.name} {attachment.bytes !== undefined && <small>{formatBytes(attachment.bytes)}</small>}
           <IconButton
             icon="close"
-            label={`Leave ${attachment.name} out`}
+            label={`Remove ${attachment.name}`}
             onClick={() => onDraft({ ...draft, attachments: attachments.toSpliced(index, 1) })}
           />
         </li>
@@ -29,7 +29,7 @@ export function Enclosures({ draft, onDraft }: { draft: Draft; onDraft: (draft: 
           <Icon name="link" /> {name}
           <IconButton
             icon="close"
-            label={`Leave ${name} out`}
+            label={`Remove ${name}`}
             onClick={() => {
               const { [name]: _, ...rest } = fileUrls
               onDraft({ ...draft, fileUrls: rest })

@@ -24,7 +24,7 @@ export function useAttachments(draft: Draft, setDraft: Dispatch<SetStateAction<D
       setDraft((before) => ({ ...before, attachments: [...before.attachments, ...read] }))
       if (left.length > 0)
         setProblem(
-          `More than ${formatBytes(MAX_ATTACHED_BYTES)} in all is too much to send: ${left.join(', ')} left out.`,
+          `Attachments may have ${formatBytes(MAX_ATTACHED_BYTES)} in total. Not attached: ${left.join(', ')}.`,
         )
       else setProblem(read.length < taken.length ? 'A file could not be read. Folders cannot be attached.' : undefined)
     },

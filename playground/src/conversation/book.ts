@@ -1,6 +1,8 @@
 import type { Frame, RequestBody } from 'agency-swarm-js/client'
 import { addFrames, noTrace, type Trace } from '../run/trace.ts'
 import { type Conversation, type ConversationAction, followConversation } from './conversation.ts'
+import { isSame, mergeConversations } from './merge.ts'
+import type { Saved } from './store.ts'
 
 /** A request of this page and the events it was answered with. Kept while the page is open, never stored: it may hold keys. */
 export interface Recording {
@@ -16,19 +18,25 @@ export interface Book {
   openId: string | undefined
   /** Turn -> what crossed the wire for it. */
   recordings: ReadonlyMap<string, Recording>
+  /** Conversation -> what the store had of it when this tab last read or wrote it. */
+  saved: ReadonlyMap<string, Saved>
 }
 
-export const emptyBook: Book = { conversations: [], openId: undefined, recordings: new Map() }
+export const emptyBook: Book = { conversations: [], openId: undefined, recordings: new Map(), saved: new Map() }
 
 /** Events are large; those of older runs go. */
 const MAX_RECORDINGS = 10
 
 export type BookAction =
   /** What the browser has kept; conversations that began meanwhile stay. */
-  | { type: 'loaded'; conversations: readonly Conversation[]; openId: string | undefined }
+  | { type: 'loaded'; found: readonly Saved[]; openId: string | undefined }
   | { type: 'open'; id: string | undefined }
   | { type: 'add'; conversation: Conversation }
   | { type: 'remove'; id: string }
+  /** What the store has now; `base` is what this tab wrote, by default what it read or wrote last. */
+  | { type: 'stored'; saved: Saved; base?: Conversation }
+  /** The store has it no longer. */
+  | { type: 'forgotten'; id: string }
   | { type: 'talk'; id: string; action: ConversationAction }
   | { type: 'record'; turnId: string; agency: string; request: RequestBody }
   | { type: 'frames'; turnId: string; frames: readonly { frame: Frame; atMs: number }[] }
@@ -39,9 +47,11 @@ export function turnPage(book: Book, action: BookAction): Book {
   switch (action.type) {
     case 'loaded': {
       const known = new Set(conversations.map(({ id }) => id))
-      const all = [...conversations, ...action.conversations.filter(({ id }) => !known.has(id))]
+      const found = action.found.map(({ conversation }) => conversation)
+      const all = [...conversations, ...found.filter(({ id }) => !known.has(id))]
       const kept = all.some(({ id }) => id === action.openId) ? action.openId : undefined
-      return { ...book, conversations: all, openId: book.openId ?? kept }
+      const saved = new Map(action.found.map((one) => [one.conversation.id, one]))
+      return { ...book, conversations: all, saved, openId: book.openId ?? kept }
     }
     case 'open':
       return { ...book, openId: action.id }
@@ -53,6 +63,22 @@ export function turnPage(book: Book, action: BookAction): Book {
         conversations: conversations.filter(({ id }) => id !== action.id),
         openId: book.openId === action.id ? undefined : book.openId,
       }
+    case 'stored': {
+      const { saved, base = book.saved.get(saved.conversation.id)?.conversation } = action
+      const theirs = saved.conversation
+      const known = { ...book, saved: new Map(book.saved).set(theirs.id, saved) }
+      const index = conversations.findIndex(({ id }) => id === theirs.id)
+      const ours = conversations[index]
+      if (ours === undefined)
+        return base === undefined ? { ...known, conversations: [theirs, ...conversations] } : known // removed here meanwhile
+      const merged = mergeConversations(ours, theirs, base)
+      return isSame(merged, ours) ? known : { ...known, conversations: conversations.with(index, merged) }
+    }
+    case 'forgotten': {
+      const saved = new Map(book.saved)
+      saved.delete(action.id)
+      return { ...book, saved }
+    }
     case 'talk': {
       const index = conversations.findIndex(({ id }) => id === action.id)
       const before = conversations[index]

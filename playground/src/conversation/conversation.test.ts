@@ -104,7 +104,7 @@ test('the book keeps the requests of the last ten runs, and conversations that b
   expect([...book.recordings.keys()]).toEqual(Array.from({ length: 10 }, (_, index) => `t${index + 2}`))
   const loaded = turnPage(book, {
     type: 'loaded',
-    conversations: [newConversation('old', 'starter', 0)],
+    found: [{ conversation: newConversation('old', 'starter', 0), revision: '1' }],
     openId: 'old',
   })
   expect(loaded.conversations.map(({ id }) => id)).toEqual(['c', 'old'])

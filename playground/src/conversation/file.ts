@@ -1,6 +1,6 @@
 import type { StoredMessage } from 'agency-swarm-js/client'
 import { FRONT } from '../run/run.ts'
-import { type Conversation, historyOf, type Turn } from './conversation.ts'
+import type { Conversation, Turn } from './conversation.ts'
 import { readHistory } from './history.ts'
 
 /** What an export holds. `chat_history` can be sent as it is. */
@@ -18,10 +18,22 @@ export function writeConversationFile(conversation: Conversation): string {
     agency,
     title,
     ...(recipient === undefined ? {} : { recipient_agent: recipient }),
-    chat_history: historyOf(conversation),
+    chat_history: conversation.turns.flatMap((turn) =>
+      turn.run.messages.length > 0 ? turn.run.messages : [asMessage(turn)],
+    ),
   }
   return `${JSON.stringify(file, null, 2)}\n`
 }
+
+/** What the user said in a turn that failed before the server stored anything. */
+const asMessage = ({ input, addressed, run }: Turn): StoredMessage => ({
+  role: 'user',
+  type: 'message',
+  content: typeof input.message === 'string' ? input.message : (input.message.at(-1)?.content ?? ''),
+  agent: addressed ?? '',
+  callerAgent: null,
+  timestamp: (run.startedAt ?? 0) * 1000,
+})
 
 /**
  * A conversation out of an export of this page, or of any JSON that is or has a `chat_history`.
@@ -34,12 +46,12 @@ export function readConversationFile(
 ): Conversation {
   const file = parse(text)
   const history = Array.isArray(file) ? file : file.chat_history
-  if (!Array.isArray(history)) throw new Error('It has no "chat_history", which is a list of messages.')
+  if (!Array.isArray(history)) throw new Error('The file has no "chat_history" (a list of messages).')
   const strange = history.findIndex(
     (message) => typeof message !== 'object' || message === null || Array.isArray(message),
   )
-  if (strange !== -1) throw new Error(`Entry ${strange + 1} of "chat_history" is no message.`)
-  if (history.length === 0) throw new Error('Its "chat_history" is empty.')
+  if (strange !== -1) throw new Error(`Entry ${strange + 1} of "chat_history" is not a message.`)
+  if (history.length === 0) throw new Error('The "chat_history" is empty.')
   const turns = readHistory(history, newId)
   const named = Array.isArray(file) ? {} : file
   return {
@@ -63,7 +75,7 @@ function parse(text: string): Partial<ConversationFile> & { chat_history?: unkno
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null) return value
   } catch (error) {
-    throw new Error(`It is no JSON: ${(error as Error).message}.`)
+    throw new Error(`Not valid JSON: ${(error as Error).message}.`)
   }
-  throw new Error('It is no JSON object or list.')
+  throw new Error('Not a JSON object or list.')
 }

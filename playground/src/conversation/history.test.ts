@@ -95,11 +95,22 @@ test('a bare chat_history is imported too, and stays with the agent that a hando
 })
 
 test.for([
-  ['no JSON at all', /no JSON/],
-  ['"text"', /no JSON object/],
-  ['{"messages": []}', /no "chat_history"/],
+  ['no JSON at all', /Not valid JSON/],
+  ['"text"', /Not a JSON object/],
+  ['{"messages": []}', /has no "chat_history"/],
   ['[]', /empty/],
   ['[{"role": "user"}, 3]', /Entry 2/],
 ] as const)('a file that is no conversation is refused with the reason: %s', ([text, reason]) => {
   expect(() => readConversationFile(text, about)).toThrow(reason)
+})
+
+test('a conversation that failed before anything was stored can be exported and imported', () => {
+  const asked = followConversation(newConversation('x', 'team', 1), {
+    ...{ type: 'ask', turnId: 't', input: { message: 'Why?', fileUrls: {} }, at: 1 },
+  })
+  const failure = { kind: 'network', sentence: 'The server cannot be reached.', wayOut: '' }
+  const failed = followConversation(asked, { type: 'fail', turnId: 't', failure, at: 2 })
+  const again = readConversationFile(writeConversationFile(failed), about)
+  expect(again.turns.map(({ input }) => input.message)).toEqual(['Why?'])
+  expect(again.title).toBe('Why?')
 })

@@ -1,13 +1,27 @@
-import { lostRun } from '../run/failure.ts'
-import { endRun } from '../run/run.ts'
+import { newId } from '../new-id.ts'
 import type { Conversation } from './conversation.ts'
+import { endForeignRuns, mergeConversations } from './merge.ts'
 
-/** Conversations in this browser, newest first. */
+/** A conversation as it was last read or written here. */
+export interface Saved {
+  conversation: Conversation
+  /** Changes with each write of any tab. */
+  revision: string
+}
+
+/** Conversations in this browser, which all tabs share. */
 export interface ConversationStore {
-  load(): Promise<Conversation[]>
-  /** Keeps it; beyond the limit the oldest go. */
-  save(conversation: Conversation): Promise<void>
+  /** Newest first. */
+  load(): Promise<Saved[]>
+  read(id: string): Promise<Saved | undefined>
+  /**
+   * Stores it, merged with what other tabs wrote since `base`; beyond the limit the oldest go.
+   * @returns what this tab now has to show: the same conversation, unless another tab added to it
+   */
+  save(conversation: Conversation, base: Saved | undefined): Promise<Saved>
   remove(id: string): Promise<void>
+  /** Calls back when another tab wrote or removed a conversation; gives a function that ends it. */
+  watch(onChange: (id: string, revision: string | undefined) => void): () => void
 }
 
 export const MAX_CONVERSATIONS = 50
@@ -16,48 +30,79 @@ const TABLE = 'conversations'
 /** A change of what is stored needs a new name; the old one is then not read any more. */
 const DATABASE = 'agency-swarm-js-playground-1'
 
+/** What stands in the table. */
+type Row = Conversation & { revision?: string }
+
 /**
  * The store for the server at this address, in IndexedDB.
  * @throws when the browser has none, as in some private windows
  */
 export async function openStore(baseUrl: string): Promise<ConversationStore> {
-  const database = await openDatabase(`${DATABASE} ${new URL(baseUrl).pathname}`)
-  const transact = async <T>(mode: IDBTransactionMode, work: (table: IDBObjectStore) => IDBRequest<T>): Promise<T> =>
-    settled(work(database.transaction(TABLE, mode).objectStore(TABLE)))
+  const name = `${DATABASE} ${new URL(baseUrl).pathname}`
+  const database = await openDatabase(name)
+  const news = new BroadcastChannel(name)
+  const table = (mode: IDBTransactionMode) => database.transaction(TABLE, mode).objectStore(TABLE)
 
-  const load = async (): Promise<Conversation[]> => {
-    const found = await transact<Conversation[]>('readonly', (table) => table.getAll())
-    return found.map(endLostRuns).sort((a, b) => b.updatedAt - a.updatedAt)
+  const load = async (): Promise<Saved[]> => {
+    const found = await settled<Row[]>(table('readonly').getAll())
+    return found.map(toSaved).sort((a, b) => b.conversation.updatedAt - a.conversation.updatedAt)
+  }
+  const read = async (id: string): Promise<Saved | undefined> => {
+    const row = await settled<Row | undefined>(table('readonly').get(id))
+    return row === undefined ? undefined : toSaved(row)
   }
   const dropOldest = async (keep: number, but: string) => {
-    const found = await load()
-    for (const { id } of found.slice(keep)) if (id !== but) await transact('readwrite', (table) => table.delete(id))
+    for (const { conversation } of (await load()).slice(keep))
+      if (conversation.id !== but) await settled(table('readwrite').delete(conversation.id))
   }
-  const save = async (conversation: Conversation): Promise<void> => {
-    const put = () => transact('readwrite', (table) => table.put(conversation))
-    try {
-      await put()
-    } catch (error) {
+  /** Reads and writes in one transaction, which no other tab can come between. */
+  const put = async (conversation: Conversation, base: Saved | undefined, revision: string): Promise<Conversation> => {
+    const rows = table('readwrite')
+    const stored = await settled<Row | undefined>(rows.get(conversation.id))
+    if (stored === undefined || revisionOf(stored) === base?.revision) {
+      await settled(rows.put({ ...conversation, revision }))
+      return conversation
+    }
+    await settled(
+      rows.put({ ...mergeConversations(conversation, withoutRevision(stored), base?.conversation), revision }),
+    )
+    return mergeConversations(conversation, toSaved(stored).conversation, base?.conversation)
+  }
+  const save = async (conversation: Conversation, base: Saved | undefined): Promise<Saved> => {
+    const revision = newId()
+    const write = () => put(conversation, base, revision)
+    const written = await write().catch(async (error: unknown) => {
       if ((error as DOMException).name !== 'QuotaExceededError') throw error
       await dropOldest(Math.floor(MAX_CONVERSATIONS / 5), conversation.id) // pictures are large: make room, and try once more
-      await put()
-    }
-    if ((await transact('readonly', (table) => table.count())) > MAX_CONVERSATIONS)
+      return write()
+    })
+    if ((await settled(table('readonly').count())) > MAX_CONVERSATIONS)
       await dropOldest(MAX_CONVERSATIONS, conversation.id)
+    news.postMessage({ id: conversation.id, revision })
+    return { conversation: written, revision }
   }
   const remove = async (id: string): Promise<void> => {
-    await transact('readwrite', (table) => table.delete(id))
+    await settled(table('readwrite').delete(id))
+    news.postMessage({ id })
   }
-  return { load, save, remove }
+  const watch: ConversationStore['watch'] = (onChange) => {
+    const onMessage = ({ data }: MessageEvent<{ id: string; revision?: string }>) => onChange(data.id, data.revision)
+    news.addEventListener('message', onMessage)
+    return () => news.removeEventListener('message', onMessage)
+  }
+  return { load, read, save, remove, watch }
 }
 
-/** A run that a page left behind is over: the server stopped it when the connection closed. */
-function endLostRuns(conversation: Conversation): Conversation {
-  const turns = conversation.turns.map((turn) =>
-    turn.run.phase === 'ended' ? turn : { ...turn, run: endRun(turn.run, undefined, lostRun) },
-  )
-  return { ...conversation, turns }
+const revisionOf = (row: Row) => row.revision ?? ''
+
+function withoutRevision({ revision: _, ...conversation }: Row): Conversation {
+  return conversation
 }
+
+const toSaved = (row: Row): Saved => ({
+  conversation: endForeignRuns(withoutRevision(row)),
+  revision: revisionOf(row),
+})
 
 function openDatabase(name: string): Promise<IDBDatabase> {
   const request = indexedDB.open(name, 1)

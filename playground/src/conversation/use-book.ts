@@ -1,46 +1,57 @@
-import { useCallback, useEffect, useReducer, useRef, useState } from 'react'
+import { type Dispatch, useCallback, useEffect, useReducer, useRef, useState } from 'react'
 import { tab } from '../kept.ts'
 import { BASE_URL } from '../server.ts'
-import { emptyBook, turnPage } from './book.ts'
-import type { Conversation } from './conversation.ts'
+import { type Book, type BookAction, emptyBook, turnPage } from './book.ts'
+import { runningTurn } from './conversation.ts'
+import { isSame } from './merge.ts'
 import { type ConversationStore, openStore } from './store.ts'
 
 const OPEN = `agency-swarm-js open ${new URL(`${BASE_URL}/`).pathname}`
 /** A run changes its conversation many times a second; it is stored once in so many milliseconds. */
 const SAVE_MS = 1000
 
-/** The book, kept in this browser. `problem` says when it is not. */
+/** The book, stored in this browser and shared with its other tabs. `problem` says when it is not. */
 export function useBook() {
   const [book, dispatch] = useReducer(turnPage, emptyBook)
   const [loaded, setLoaded] = useState(false)
   const [problem, setProblem] = useState<string>()
   const store = useRef<ConversationStore>(undefined)
-  const saved = useRef(new Map<string, Conversation>())
+  const queue = useRef(Promise.resolve())
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
-  const latest = useRef(book.conversations)
-  latest.current = book.conversations
+  const latest = useRef(book)
+  latest.current = book
 
+  /** Reads and writes one after the other: a read that overtook a write would seem to take back what it wrote. */
+  const enqueue = useCallback((work: () => Promise<void>, name: string) => {
+    queue.current = queue.current
+      .then(work)
+      .catch((error: unknown) => setProblem(`A conversation could not be ${name}: ${(error as Error).message}`))
+  }, [])
   const save = useCallback(() => {
     clearTimeout(timer.current)
     timer.current = undefined
-    if (store.current === undefined) return
-    saveChanges(store.current, latest.current, saved.current).catch((error: unknown) =>
-      setProblem(`A conversation could not be kept: ${(error as Error).message}`),
-    )
-  }, [])
+    const opened = store.current
+    if (opened !== undefined) enqueue(() => saveChanges(opened, latest.current, dispatch), 'saved')
+  }, [enqueue])
 
   useEffect(() => {
+    let unwatch = () => {}
     const open = async () => {
       const opened = await openStore(`${BASE_URL}/`)
-      const conversations = await opened.load()
-      for (const conversation of conversations) saved.current.set(conversation.id, conversation)
+      const found = await opened.load()
       store.current = opened
-      dispatch({ type: 'loaded', conversations, openId: tab.read(OPEN) })
+      unwatch = opened.watch((id, revision) =>
+        enqueue(() => readChange(opened, { id, revision }, () => latest.current, dispatch), 'read'),
+      )
+      dispatch({ type: 'loaded', found, openId: tab.read(OPEN) })
     }
     open()
-      .catch(() => setProblem('This browser keeps nothing here (a private window?): conversations go with the page.'))
+      .catch(() =>
+        setProblem('This browser cannot store conversations (a private window?). They are lost when the page closes.'),
+      )
       .finally(() => setLoaded(true))
-  }, [])
+    return () => unwatch()
+  }, [enqueue])
 
   const { conversations, openId } = book
   const step = conversations.map(({ id, turns }) => [id, turns.length, turns.at(-1)?.run.phase]).join()
@@ -51,9 +62,13 @@ export function useBook() {
     timer.current ??= setTimeout(save, SAVE_MS)
   }, [conversations, save])
   useEffect(() => {
-    addEventListener('pagehide', save)
-    return () => removeEventListener('pagehide', save)
-  }, [save])
+    // There is no time to wait for what is queued; a save merges, so it may overtake.
+    const saveNow = () => {
+      if (store.current !== undefined) saveChanges(store.current, latest.current, dispatch).catch(() => {})
+    }
+    addEventListener('pagehide', saveNow)
+    return () => removeEventListener('pagehide', saveNow)
+  }, [])
   useEffect(() => {
     if (loaded) tab.write(OPEN, openId)
   }, [openId, loaded])
@@ -63,17 +78,32 @@ export function useBook() {
 
 async function saveChanges(
   store: ConversationStore,
-  conversations: readonly Conversation[],
-  saved: Map<string, Conversation>,
+  { conversations, saved }: Book,
+  dispatch: Dispatch<BookAction>,
 ): Promise<void> {
   const present = new Set(conversations.map(({ id }) => id))
   for (const id of [...saved.keys()].filter((id) => !present.has(id))) {
-    saved.delete(id)
+    dispatch({ type: 'forgotten', id })
     await store.remove(id)
   }
   for (const conversation of conversations) {
-    if (saved.get(conversation.id) === conversation) continue
-    saved.set(conversation.id, conversation)
-    await store.save(conversation)
+    const base = saved.get(conversation.id)
+    if (base !== undefined && isSame(base.conversation, conversation)) continue
+    dispatch({ type: 'stored', saved: await store.save(conversation, base), base: conversation })
   }
+}
+
+/** Takes over what another tab wrote. A conversation that it removed stays here while it is running here. */
+async function readChange(
+  store: ConversationStore,
+  { id, revision }: { id: string; revision: string | undefined },
+  latest: () => Book,
+  dispatch: Dispatch<BookAction>,
+): Promise<void> {
+  if (revision !== undefined && latest().saved.get(id)?.revision === revision) return
+  const saved = await store.read(id)
+  if (saved !== undefined) return dispatch({ type: 'stored', saved })
+  const ours = latest().conversations.find((one) => one.id === id)
+  dispatch({ type: 'forgotten', id })
+  if (ours === undefined || runningTurn(ours) === undefined) dispatch({ type: 'remove', id })
 }

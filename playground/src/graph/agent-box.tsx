@@ -19,7 +19,7 @@ export function AgentBox({ data: { agent, activity, tools, more } }: NodeProps<A
       <p className="agent-box-model">{agent.model}</p>
       <p className="agent-box-figures">
         {tokens === 0 ? '–' : `${formatCount(tokens)} tok`}
-        {activity?.costUsd !== undefined && ` · ${formatUsd(activity.costUsd)}`}
+        {activity?.costUsd !== undefined && ` · ${activity.estimated ? '≈ ' : ''}${formatUsd(activity.costUsd)}`}
       </p>
       {tools.length > 0 && (
         <ul>
@@ -36,11 +36,18 @@ export function AgentBox({ data: { agent, activity, tools, more } }: NodeProps<A
 }
 
 const ToolRow = ({ tool: { name, description, activity } }: { tool: ToolLine }) => (
-  <li className="tool-row" data-tool={name} data-active={activity?.active ?? false} title={description}>
+  <li
+    className="tool-row"
+    data-tool={name}
+    data-active={activity?.active ?? false}
+    data-failed={(activity?.failed ?? 0) > 0}
+    title={description}
+  >
     <Icon name="tool" /> <span>{name}</span>
     {activity !== undefined && (
       <small>
-        {activity.calls}×{activity.ms > 0 ? ` ${formatMs(activity.ms)}` : ''}
+        {activity.calls}×{activity.failed > 0 && <b> {activity.failed} failed</b>}
+        {activity.ms > 0 ? ` ${formatMs(activity.ms)}` : ''}
       </small>
     )}
   </li>

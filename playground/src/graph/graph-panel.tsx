@@ -31,10 +31,10 @@ export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs:
     <div className="graph-panel">
       <div className="panel-bar">
         <label>
-          <span>Figures of</span>
+          <span>Usage</span>
           <select value={whole ? 'all' : 'last'} onChange={(event) => setWhole(event.target.value === 'all')}>
-            <option value="all">the conversation</option>
-            <option value="last">the last run</option>
+            <option value="all">Conversation</option>
+            <option value="last">Last run</option>
           </select>
         </label>
         <label className="check">
@@ -85,7 +85,7 @@ function Refit({ box, fit }: { box: RefObject<HTMLDivElement | null>; fit: FitVi
 function AgentTable({ metadata, activity }: { metadata: AgencyMetadata; activity: Activity }) {
   return (
     <table className="figures-table">
-      <caption className="visually-hidden">What each agent has used</caption>
+      <caption className="visually-hidden">Usage by agent</caption>
       <thead>
         <tr>
           <th>Agent</th>
@@ -108,8 +108,10 @@ function AgentTable({ metadata, activity }: { metadata: AgencyMetadata; activity
               <td>{formatCount(figures?.answers ?? 0)}</td>
               <td>{formatCount(figures?.inputTokens ?? 0)}</td>
               <td>{formatCount(figures?.outputTokens ?? 0)}</td>
-              <td title={figures !== undefined && figures.costUsd === undefined ? 'Not known' : undefined}>
-                {figures?.costUsd === undefined ? '–' : formatUsd(figures.costUsd)}
+              <td title={figures !== undefined && figures.costUsd === undefined ? 'Unknown' : undefined}>
+                {figures?.costUsd === undefined
+                  ? '–'
+                  : `${formatUsd(figures.costUsd)}${figures.estimated ? ' (estimated)' : ''}`}
               </td>
             </tr>
           )

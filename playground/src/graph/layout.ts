@@ -103,12 +103,14 @@ function toEdge(
     targetHandle: data.way === 'up' ? 'bottom-in' : 'top',
     markerEnd: {
       type: MarkerType.ArrowClosed,
-      color: what === undefined ? 'var(--line-strong)' : 'var(--accent)',
+      color: what === undefined ? 'var(--line-strong)' : what.failed > 0 ? 'var(--bad)' : 'var(--accent)',
       markerUnits: 'userSpaceOnUse',
       width: 32,
       height: 32,
     },
-    className: [what && 'used', what?.active && 'active'].filter(Boolean).join(' '),
+    className: [what && 'used', what?.active && 'active', what && what.failed > 0 && 'failed']
+      .filter(Boolean)
+      .join(' '),
     animated: what?.active ?? false,
     label: what === undefined ? undefined : edgeLabel(what),
     ariaLabel: `${source} can talk to ${target}${what === undefined ? '' : `: ${edgeLabel(what)}`}`,
@@ -116,7 +118,7 @@ function toEdge(
   }
 }
 
-function edgeLabel({ messages, tokens, costUsd }: EdgeActivity): string {
+function edgeLabel({ messages, failed, tokens, costUsd }: EdgeActivity): string {
   const used = [`${formatShort(tokens)} tok`, ...(costUsd === undefined ? [] : [formatUsd(costUsd)])]
-  return [`${messages}×`, ...(tokens > 0 ? used : [])].join(' · ')
+  return [`${messages}×`, ...(failed > 0 ? [`${failed} failed`] : []), ...(tokens > 0 ? used : [])].join(' · ')
 }

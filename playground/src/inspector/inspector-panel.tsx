@@ -3,6 +3,7 @@ import { Code, CopyButton } from '../controls.tsx'
 import type { Recording } from '../conversation/book.ts'
 import { type Conversation, inputText, type Turn } from '../conversation/conversation.ts'
 import { formatCount, formatMs, formatUsd, plural, prettyJson } from '../figures.ts'
+import { failureOf, type RunView } from '../run/run.ts'
 import { asClientCode, asCurl } from '../run/snippets.ts'
 import { filterTrace, noTrace, traceText } from '../run/trace.ts'
 import { BASE_URL, readToken } from '../server.ts'
@@ -21,7 +22,7 @@ interface InspectorProps {
 export function InspectorPanel({ conversation, recordings, turnId, onTurn }: InspectorProps) {
   const { turns } = conversation
   const turn = turns.find(({ id }) => id === turnId) ?? turns.at(-1)
-  if (turn === undefined) return <p className="empty">The events of a run are seen here, as they come.</p>
+  if (turn === undefined) return <p className="empty">The events of a run appear here as they arrive.</p>
   return (
     <div className="inspector">
       <div className="panel-bar">
@@ -43,10 +44,16 @@ export function InspectorPanel({ conversation, recordings, turnId, onTurn }: Ins
   )
 }
 
+function stateOf(run: RunView): string {
+  if (run.phase === 'running') return 'running'
+  if (failureOf(run) !== undefined) return 'failed'
+  return run.cancelled ? 'stopped' : 'done'
+}
+
 function Summary({ turn: { run } }: { turn: Turn }) {
   const { usage, startedAt, endedAt, runId } = run
   const facts: [name: string, value: string][] = [
-    ['State', run.phase === 'running' ? 'running' : run.failure ? 'failed' : run.cancelled ? 'stopped' : 'done'],
+    ['State', stateOf(run)],
     ...(startedAt !== undefined && endedAt !== undefined
       ? ([['Time', formatMs(endedAt - startedAt)]] as [string, string][])
       : []),
@@ -92,7 +99,7 @@ function Events({ turn, recording }: { turn: Turn; recording: Recording | undefi
   if (recording === undefined)
     return (
       <p className="empty">
-        Events are kept while the page is open, for the last ten runs. Run this turn again to see its events.
+        Events of the last ten runs are kept while the page is open. Run this turn again to see its events.
       </p>
     )
   const snippet = {
@@ -118,7 +125,7 @@ function Events({ turn, recording }: { turn: Turn; recording: Recording | undefi
         </select>
         <input
           type="search"
-          aria-label="Text in the event"
+          aria-label="Search events"
           placeholder="Search"
           value={text}
           onChange={(event) => setText(event.target.value)}
@@ -127,7 +134,7 @@ function Events({ turn, recording }: { turn: Turn; recording: Recording | undefi
           {shown.length === trace.entries.length
             ? plural(shown.length, 'event')
             : `${formatCount(shown.length)} of ${plural(trace.entries.length, 'event')}`}
-          {trace.dropped > 0 && `, ${formatCount(trace.dropped)} older ones dropped`}
+          {trace.dropped > 0 && `, ${formatCount(trace.dropped)} older events dropped`}
         </span>
       </div>
       <EventList

@@ -10,14 +10,15 @@ export function Timeline({ run }: { run: RunView }) {
   const { lanes, totalMs } = readTimeline(run, now)
   if (lanes.length === 0) return null
   return (
-    <figure className="timeline" aria-label={`Time line, ${formatMs(totalMs)} in all`}>
+    <figure className="timeline" aria-label={`Timeline, ${formatMs(totalMs)} in total`}>
       {lanes.map((lane) => (
         <LaneView key={`${lane.thread} ${lane.agent}`} lane={lane} totalMs={totalMs} />
       ))}
       <figcaption>
         <span>0</span>
         <span className="timeline-key">
-          <i className="span model" /> model <i className="span call" /> tool or sub-agent
+          <i className="span model" /> model <i className="span call" /> tool or sub-agent{' '}
+          <i className="span call failed" /> failed
         </span>
         <span>{formatMs(totalMs)}</span>
       </figcaption>
@@ -38,8 +39,8 @@ function LaneView({ lane, totalMs }: { lane: Lane; totalMs: number }) {
         {lane.spans.map((span, index) => (
           <i
             key={index}
-            className={`span ${span.kind}`}
-            title={`${span.label}: ${formatMs(span.endMs - span.startMs)}`}
+            className={`span ${span.kind} ${span.failed ? 'failed' : ''}`}
+            title={`${span.label}${span.failed ? ' (failed)' : ''}: ${formatMs(span.endMs - span.startMs)}`}
             style={{ left: percent(span.startMs), width: percent(span.endMs - span.startMs) }}
           />
         ))}

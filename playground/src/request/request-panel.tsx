@@ -5,7 +5,7 @@ import { type Parsed, parseClientConfig, parseObject, type Settings } from './se
 export function RequestPanel({ settings, onChange }: { settings: Settings; onChange: (settings: Settings) => void }) {
   return (
     <div className="request-panel">
-      <Field title="Additional instructions" hint="For these requests only, after the agents' own.">
+      <Field title="Additional instructions" hint="Added to the agents' own instructions, for these requests only.">
         {(id) => (
           <textarea
             id={id}
@@ -17,7 +17,7 @@ export function RequestPanel({ settings, onChange }: { settings: Settings; onCha
       </Field>
       <JsonField
         title="user_context"
-        hint="Tools see it, the model does not."
+        hint="Available to tools. The model does not see it."
         placeholder={'{"customer": "c-17"}'}
         value={settings.userContext}
         parsed={parseObject(settings.userContext)}
@@ -25,7 +25,7 @@ export function RequestPanel({ settings, onChange }: { settings: Settings; onCha
       />
       <JsonField
         title="client_config"
-        hint="Another model or gateway for these requests. Kept in this tab only, and left out of exports."
+        hint="Another model or gateway for these requests. Stored in this tab only and never exported."
         placeholder={'{"model": "gpt-5.4", "base_url": "https://gateway.example.com/v1", "api_key": "..."}'}
         value={settings.clientConfig}
         parsed={parseClientConfig(settings.clientConfig)}
@@ -37,7 +37,7 @@ export function RequestPanel({ settings, onChange }: { settings: Settings; onCha
           checked={settings.nameConversations}
           onChange={(event) => onChange({ ...settings, nameConversations: event.target.checked })}
         />
-        Ask a model for a name of new conversations
+        Let the model name new conversations
       </label>
     </div>
   )

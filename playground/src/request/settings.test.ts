@@ -22,22 +22,22 @@ test('what is valid goes along', () => {
 })
 
 test.for([
-  ['{"a": ', /no JSON yet/],
-  ['[1]', /has to be a JSON object/],
-  ['null', /has to be a JSON object/],
-] as const)('%s is no user_context, and the editor says why', ([text, reason]) => {
+  ['{"a": ', /not valid JSON/],
+  ['[1]', /Enter a JSON object/],
+  ['null', /Enter a JSON object/],
+] as const)('%s is not a user_context, and the editor says why', ([text, reason]) => {
   const parsed = parseObject(text)
   expect(parsed.ok ? '' : parsed.problem).toMatch(reason)
   expect(areValid({ ...noSettings, userContext: text })).toBe(false)
 })
 
 test.for([
-  ['{"baseUrl": "https://x"}', /no "baseUrl".*base_url/],
-  ['{"toString": "x"}', /no "toString"/],
-  ['{"api_key": 3}', /"api_key" has to be a text/],
-  ['{"default_headers": {"x": 1}}', /"default_headers" has to be an object whose values are texts/],
+  ['{"baseUrl": "https://x"}', /Unknown field "baseUrl".*base_url/],
+  ['{"toString": "x"}', /Unknown field "toString"/],
+  ['{"api_key": 3}', /"api_key" must be a string/],
+  ['{"default_headers": {"x": 1}}', /"default_headers" must be an object whose values are strings/],
   ['{"base_url": "gateway"}', /begin with http/],
-] as const)('%s is no client_config, and the editor says why', ([text, reason]) => {
+] as const)('%s is not a client_config, and the editor says why', ([text, reason]) => {
   const parsed = parseClientConfig(text)
   expect(parsed.ok ? '' : parsed.problem).toMatch(reason)
 })

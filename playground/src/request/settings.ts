@@ -26,7 +26,7 @@ const CLIENT_CONFIG: { [name: string]: 'text' | 'texts' | 'object' } = {
   model: 'text',
   model_settings_extra_args: 'object',
 } satisfies { [name in keyof ClientConfig]: 'text' | 'texts' | 'object' }
-const WANTED = { text: 'a text in quotes', texts: 'an object whose values are texts', object: 'an object' }
+const WANTED = { text: 'a string', texts: 'an object whose values are strings', object: 'an object' }
 
 /** The object in an editor, or what is wrong with it. A blank editor holds nothing. */
 export type Parsed = { ok: true; value: { [key: string]: unknown } | undefined } | { ok: false; problem: string }
@@ -36,9 +36,9 @@ export function parseObject(text: string): Parsed {
   try {
     const value: unknown = JSON.parse(text)
     if (isObject(value)) return { ok: true, value }
-    return { ok: false, problem: 'It has to be a JSON object: {"name": "value"}.' }
+    return { ok: false, problem: 'Enter a JSON object, for example {"name": "value"}.' }
   } catch (error) {
-    return { ok: false, problem: `It is no JSON yet: ${(error as Error).message}.` }
+    return { ok: false, problem: `This is not valid JSON: ${(error as Error).message}.` }
   }
 }
 
@@ -48,10 +48,10 @@ export function parseClientConfig(text: string): Parsed {
   for (const [name, value] of Object.entries(parsed.value ?? {})) {
     const wanted = Object.hasOwn(CLIENT_CONFIG, name) ? CLIENT_CONFIG[name] : undefined
     if (wanted === undefined)
-      return { ok: false, problem: `There is no "${name}". Known: ${Object.keys(CLIENT_CONFIG).join(', ')}.` }
-    if (value !== null && !FITS[wanted](value)) return { ok: false, problem: `"${name}" has to be ${WANTED[wanted]}.` }
+      return { ok: false, problem: `Unknown field "${name}". Known fields: ${Object.keys(CLIENT_CONFIG).join(', ')}.` }
+    if (value !== null && !FITS[wanted](value)) return { ok: false, problem: `"${name}" must be ${WANTED[wanted]}.` }
     if (name === 'base_url' && !/^https?:\/\/[^/]/.test(String(value)))
-      return { ok: false, problem: '"base_url" has to begin with http:// or https://.' }
+      return { ok: false, problem: '"base_url" must begin with http:// or https://.' }
   }
   return parsed
 }

@@ -1,7 +1,9 @@
+import type { StreamEvent } from 'agency-swarm-js/client'
 import { expect, test } from 'vitest'
 import { type CostOf, edgeKey, readActivity } from './activity.ts'
 import { followRecorded } from './recorded.ts'
-import { beginRun, followEvent, type RunView } from './run.ts'
+import { beginRun, FRONT, followEvent, type RunView } from './run.ts'
+import { readTimeline } from './timeline.ts'
 
 const speaker = (agent: string, callerAgent: string | null = null, parent_run_id?: string) => ({
   agent,
@@ -53,6 +55,7 @@ test('tokens add up over agents and runs to what the server counted', () => {
   const developer = agents.get('Developer')
   expect(edge).toEqual({
     messages: 2,
+    failed: 0,
     active: false,
     tokens: (developer?.inputTokens ?? 0) + (developer?.outputTokens ?? 0),
     costUsd: undefined,
@@ -62,7 +65,7 @@ test('tokens add up over agents and runs to what the server counted', () => {
 test('a handoff is a message on its edge', () => {
   const run = followRecorded('handoff_stream')
   expect([...readActivity([run], unknown).edges.values()]).toEqual([
-    { messages: 1, active: false, tokens: 0, costUsd: 0 },
+    { messages: 1, failed: 0, active: false, tokens: 0, costUsd: 0 },
   ])
 })
 
@@ -116,4 +119,55 @@ test('what the server says about the whole run is the last word: costs that do n
   expect(costs(told(answered(), 0), unknown)).toEqual([0, 0, 0])
   const alone = followEvent(beginRun(0), { kind: 'model', event: { type: 'response.created' }, ...speaker('CEO') }, 1)
   expect(costs(told(alone, 0.5), unknown)).toEqual([0.5])
+})
+
+test('what a stopped run cost beyond its complete answers belongs to the answer that broke off, as an estimate', () => {
+  const asks = { kind: 'model', event: { type: 'response.created' }, ...speaker('CEO') } as const
+  const usage = { ...told(answered(), 0.6).usage, estimated: true }
+  const stopped = followEvent(
+    followEvent(answered(), asks, 7),
+    { kind: 'messages', new_messages: [], run_id: 'r', cancelled: true, usage } as StreamEvent,
+    9,
+  )
+  const { agents } = readActivity([stopped], tenth)
+  expect(agents.get('CEO')).toMatchObject({ costUsd: expect.closeTo(0.3), estimated: true })
+  expect(agents.get('Developer')).toMatchObject({ costUsd: expect.closeTo(0.3), estimated: false })
+  expect(readActivity([stopped], unknown).agents.get('CEO')?.costUsd, 'prices that are not known yet').toBeUndefined()
+})
+
+test.for([
+  ['Error: the tool "hold" is not available now.', 1],
+  ['An error occurred in the tool "hold": no. Check the arguments, or find another way.', 1],
+  ['An error occurred while running the tool. Please try again. Error: no', 1],
+  ['Error rate: 3 %', 0],
+  ['Errors: none', 0],
+  ['fine. Error: none', 0],
+  [{ error: 'x' }, 0],
+] as const)('the output %j counts as %d failed calls', ([output, failed]) => {
+  const call = { id: 'f1', call_id: 'c1', type: 'function_call', name: 'hold', arguments: '{}' }
+  const item = (name: string, more: object) =>
+    ({ kind: 'item', name, type: '', ...speaker('CEO'), item: { ...call, ...more }, ...more }) as StreamEvent
+  const run = [item('tool_called', {}), item('tool_output', { output })].reduce(
+    (view, event, index) => followEvent(view, event, index),
+    beginRun(0),
+  )
+  expect(readActivity([run], unknown).tools.get(edgeKey('CEO', 'hold'))).toMatchObject({ calls: 1, failed })
+  const [entry] = run.threads.get(FRONT) ?? []
+  expect(entry).toMatchObject({ kind: 'call', state: 'complete', ...(failed === 1 ? { failure: output } : {}) })
+  expect(readTimeline(run, 9).lanes[0]?.spans.map((span) => span.failed ?? false)).toEqual([failed === 1])
+})
+
+test.for([
+  [{ status: 'failed' }, 1],
+  [{ status: 'completed', error: { message: 'no' } }, 1],
+  [{ status: 'completed', error: null }, 0],
+] as const)('a hosted tool that ends as %j counts as %d failed calls', ([end, failed]) => {
+  const item = { id: 'ws1', type: 'web_search_call' }
+  const model = (type: string, more: object): StreamEvent =>
+    ({ kind: 'model', ...speaker('CEO'), event: { type, item: { ...item, ...more } } }) as StreamEvent
+  const run = [model('response.output_item.added', {}), model('response.output_item.done', end)].reduce(
+    (view, event, index) => followEvent(view, event, index),
+    beginRun(0),
+  )
+  expect(readActivity([run], unknown).tools.get(edgeKey('CEO', 'web_search'))).toMatchObject({ calls: 1, failed })
 })

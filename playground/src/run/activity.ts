@@ -11,11 +11,15 @@ export interface AgentActivity {
   outputTokens: number
   /** US dollars so far; undefined while it is not known. */
   costUsd: number | undefined
+  /** The cost includes an answer that broke off, whose price the server estimated. */
+  estimated: boolean
 }
 
 export interface EdgeActivity {
   /** Questions to a sub-agent, and conversations handed over. */
   messages: number
+  /** Questions that ended in an error. */
+  failed: number
   active: boolean
   /** Used by the asked agent while it answered, without agents it asked in turn. */
   tokens: number
@@ -25,6 +29,8 @@ export interface EdgeActivity {
 
 export interface ToolActivity {
   calls: number
+  /** Calls that failed. */
+  failed: number
   active: boolean
   /** Of the calls that are done, in milliseconds. */
   ms: number
@@ -58,23 +64,26 @@ export function readActivity(runs: readonly RunView[], costOf: CostOf): Activity
       const active = run.phase === 'running' && entry.state === 'open' && entry.startedAt !== undefined
       if (callee !== undefined) {
         asked.set(entry.id, entry)
-        addTo(edges, edgeKey(entry.agent, callee), { messages: 1, active })
+        addTo(edges, edgeKey(entry.agent, callee), { messages: 1, failed: entry.failure === undefined ? 0 : 1, active })
       }
       const ms = entry.state === 'complete' ? (entry.endedAt ?? 0) - (entry.startedAt ?? entry.endedAt ?? 0) : 0
       const key = edgeKey(entry.agent, entry.name)
-      const tool = tools.get(key) ?? { calls: 0, active: false, ms: 0 }
-      tools.set(key, { calls: tool.calls + 1, active: tool.active || active, ms: tool.ms + ms })
+      const tool = tools.get(key) ?? { calls: 0, failed: 0, active: false, ms: 0 }
+      const failed = tool.failed + (entry.failure === undefined ? 0 : 1)
+      tools.set(key, { calls: tool.calls + 1, failed, active: tool.active || active, ms: tool.ms + ms })
     }
     const costs = costsOf(run, costOf)
     for (const [index, { agent, thread, inputTokens = 0, outputTokens = 0 }] of run.modelCalls.entries()) {
       const before = agents.get(agent) ?? idle()
       const costUsd = costs[index]
+      const estimated = run.usage?.estimated === true && run.modelCalls[index]?.billed === undefined
       agents.set(agent, {
         ...before,
         answers: before.answers + 1,
         inputTokens: before.inputTokens + inputTokens,
         outputTokens: before.outputTokens + outputTokens,
         costUsd: sum(before.costUsd, costUsd),
+        estimated: before.estimated || estimated,
       })
       const caller = asked.get(thread)
       if (caller !== undefined)
@@ -87,7 +96,14 @@ export function readActivity(runs: readonly RunView[], costOf: CostOf): Activity
   return { agents, edges, tools }
 }
 
-const idle = (): AgentActivity => ({ state: 'idle', answers: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 })
+const idle = (): AgentActivity => ({
+  state: 'idle',
+  answers: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  costUsd: 0,
+  estimated: false,
+})
 
 /** What is not known makes the sum unknown. */
 const sum = (a: number | undefined, b: number | undefined) => (a === undefined || b === undefined ? undefined : a + b)
@@ -95,21 +111,34 @@ const sum = (a: number | undefined, b: number | undefined) => (a === undefined |
 /** US dollars: less is a matter of rounding. */
 const SAME_COST = 1e-9
 
-/** What each answer of a run has cost. What the server says about the whole run in the end is the last word. */
+/**
+ * What each answer of a run has cost. What the server says about the whole run in the end is the last word: what it adds
+ * to the answers that were billed belongs to those that broke off, in equal parts.
+ */
 function costsOf({ modelCalls, phase, usage }: RunView, costOf: CostOf): (number | undefined)[] {
   if (usage?.total_cost === 0) return modelCalls.map(() => 0)
   const costs = modelCalls.map((call) => (phase === 'running' && call.endedAt === undefined ? 0 : costOf(call)))
   if (usage === undefined) return costs
   const total = costs.reduce<number | undefined>(sum, 0)
   if (total !== undefined && Math.abs(total - usage.total_cost) < SAME_COST) return costs
-  return modelCalls.map(() => (modelCalls.length === 1 ? usage.total_cost : undefined))
+  if (modelCalls.length === 1) return [usage.total_cost]
+  const broken = modelCalls.filter((call) => call.billed === undefined).length
+  const billed = modelCalls.reduce<number | undefined>(
+    (all, call, index) => (call.billed === undefined ? all : sum(all, costs[index])),
+    0,
+  )
+  if (broken === 0 || billed === undefined || billed > usage.total_cost + SAME_COST)
+    return modelCalls.map(() => undefined)
+  const rest = Math.max(0, usage.total_cost - billed) / broken
+  return modelCalls.map((call, index) => (call.billed === undefined ? rest : costs[index]))
 }
 
 function addTo(edges: Map<string, EdgeActivity>, key: string, more: Partial<EdgeActivity>): void {
-  const before = edges.get(key) ?? { messages: 0, active: false, tokens: 0, costUsd: 0 }
-  const { messages, active, tokens } = before
+  const before = edges.get(key) ?? { messages: 0, failed: 0, active: false, tokens: 0, costUsd: 0 }
+  const { messages, failed, active, tokens } = before
   edges.set(key, {
     messages: messages + (more.messages ?? 0),
+    failed: failed + (more.failed ?? 0),
     active: active || (more.active ?? false),
     tokens: tokens + (more.tokens ?? 0),
     costUsd: 'costUsd' in more ? sum(before.costUsd, more.costUsd) : before.costUsd,

@@ -9,18 +9,18 @@ export interface Failure {
 
 /** Kind of a client's error -> what to do about it. */
 const WAYS_OUT: { [kind: string]: string } = {
-  unauthorized: 'Give the token again.',
+  unauthorized: 'Enter the token again.',
   not_found: 'The server may have been restarted with other agencies. Reload the page.',
   too_large: "Leave attachments out, or raise the server's limits.bodyBytes.",
   invalid_request: 'Change the message or the request settings, then send it again.',
   rate_limited: 'Wait a little, then run it again.',
-  unavailable: 'The server is stopping or busy. Run it again in a moment.',
-  failed: "The server's log has the reason; exposeErrors: true shows it here. Run it again, or change the message.",
-  network: 'Is the server running? Run it again when it is.',
-  incomplete: 'The connection broke off before the end. Run it again.',
+  unavailable: 'The server is busy or stopping. Run it again in a moment.',
+  failed: "The server's log names the cause; exposeErrors: true shows it here. Run it again, or change the message.",
+  network: 'Check that the server is running, then run it again.',
+  incomplete: 'The connection closed before the answer was complete. Run it again.',
   bad_answer: 'Something between this page and the server may have changed the answer. Reload the page.',
   lost: 'Run it again.',
-  aborted: 'What it said so far is not in the history. Run it again, or go on.',
+  aborted: 'The partial answer is not part of the history. Run it again, or continue.',
 }
 const SENTENCES: { [kind: string]: string } = {
   unauthorized: 'The server does not accept this token.',
@@ -42,9 +42,9 @@ export function describeFailure(error: unknown): Failure {
 export const wayOutOf = (text: string): string | undefined =>
   /^The run of agent .+ failed/.test(text) ? WAYS_OUT.failed : undefined
 
-/** Of a run whose page was closed or reloaded. */
-export const lostRun: Failure = {
+/** Of a run that this page did not start and that had not ended when it was read. */
+export const runsElsewhere: Failure = {
   kind: 'lost',
-  sentence: 'The page was left while this answer was on its way, so the server stopped it.',
+  sentence: 'This answer is being written in another tab, or its page was closed and the server stopped it.',
   wayOut: WAYS_OUT.lost as string,
 }

@@ -34,6 +34,8 @@ export interface CallEntry {
   /** JSON as the model wrote it. */
   args: string
   output?: unknown
+  /** Why the call failed; it is then `complete` too, since the model was told. */
+  failure?: string
   state: EntryState
   /** When the call was complete and its tool began, and when its output came; as this page saw it. */
   startedAt?: number
@@ -138,6 +140,10 @@ export function endRun(run: RunView, at?: number, failure?: Failure): RunView {
   }
 }
 
+/** What ended the run in an error: the connection's failure, or the error that its stream told; undefined for other ends. */
+export const failureOf = (run: RunView): string | undefined =>
+  run.failure?.sentence ?? (run.threads.get(FRONT) ?? []).findLast((entry) => entry.kind === 'error')?.text
+
 /** Who has the conversation now: the last agent that spoke in front of the user. */
 export const agentInFront = (run: RunView): string | undefined => run.speakers.get(FRONT)
 
@@ -204,10 +210,26 @@ function finishItem(run: RunView, thread: string, { item = {} }: ModelEvent, at:
       ...call,
       state: 'complete',
       output: item,
+      ...failed(hostedFailure(item)),
       ...timed('endedAt', at),
     }),
   )
 }
+
+/**
+ * The failure that a tool's output tells the model; undefined for a result. The wire has no field for it: every text that
+ * this server and the Python original write for a failed call begins with one of these words.
+ */
+const failureIn = (output: unknown): string | undefined =>
+  typeof output === 'string' && /^(Error: |An error occurred )/.test(output) ? output : undefined
+
+/** The failure of a tool that the provider ran. */
+function hostedFailure({ status, error }: InputItem): string | undefined {
+  if (error != null) return typeof error === 'string' ? error : JSON.stringify(error)
+  return status === 'failed' ? 'The provider reports that this tool failed.' : undefined
+}
+
+const failed = (failure: string | undefined) => (failure === undefined ? {} : { failure })
 
 function followItem(run: RunView, said: StreamEvent & { kind: 'item' }, at: number | undefined): RunView {
   const thread = ('parent_run_id' in said ? said.parent_run_id : undefined) ?? FRONT
@@ -230,6 +252,7 @@ function followItem(run: RunView, said: StreamEvent & { kind: 'item' }, at: numb
         ...call,
         state: 'complete',
         output: said.output ?? item.output,
+        ...failed(failureIn(said.output ?? item.output) ?? call.failure),
         ...timed('endedAt', at),
       }))
     case 'handoff_requested':

@@ -4,6 +4,7 @@ import { FRONT, type RunView } from './run.ts'
 export interface Span {
   kind: 'model' | 'call'
   label: string
+  failed?: boolean
   startMs: number
   endMs: number
 }
@@ -33,7 +34,13 @@ export function readTimeline(run: RunView, now: number): { lanes: readonly Lane[
   for (const [thread, entries] of run.threads)
     for (const entry of entries)
       if (entry.kind === 'call')
-        add(thread, entry.agent, { kind: 'call', label: entry.name }, entry.startedAt, entry.endedAt)
+        add(
+          thread,
+          entry.agent,
+          { kind: 'call', label: entry.name, ...(entry.failure === undefined ? {} : { failed: true }) },
+          entry.startedAt,
+          entry.endedAt,
+        )
   const sorted = [...lanes]
     .map(([key, spans]) => {
       const [thread, agent] = JSON.parse(key) as [string, string]

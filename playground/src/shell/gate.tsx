@@ -3,7 +3,7 @@ import { Notice } from '../chat/notice.tsx'
 import { Dialog } from '../controls.tsx'
 import type { Failure } from '../run/failure.ts'
 
-/** Asks for the token that the server wants. */
+/** Asks for the server's token. */
 export function TokenDialog({ refused, onToken }: { refused: boolean; onToken: (token: string) => void }) {
   const [token, setToken] = useState('')
   const submit = (event: FormEvent) => {
@@ -13,9 +13,9 @@ export function TokenDialog({ refused, onToken }: { refused: boolean; onToken: (
     setToken('')
   }
   return (
-    <Dialog title="This server wants a token">
+    <Dialog title="Token required">
       <form className="token-form" onSubmit={submit}>
-        <p>It is the value of APP_TOKEN where the server runs. It is kept in this tab only.</p>
+        <p>The token is the value of APP_TOKEN on the server. This tab keeps it until it is closed.</p>
         <label>
           <span>Token</span>
           <input
@@ -28,18 +28,18 @@ export function TokenDialog({ refused, onToken }: { refused: boolean; onToken: (
         </label>
         {refused && token === '' && (
           <p className="problem" role="alert">
-            The server did not accept the token. Give it again.
+            Invalid token, try again.
           </p>
         )}
         <button type="submit" className="send" disabled={token.trim() === ''}>
-          Go on
+          Continue
         </button>
       </form>
     </Dialog>
   )
 }
 
-/** The server could not be asked what it serves. */
+/** Shown when the list of agencies cannot be loaded. */
 export const Unreachable = ({ failure, onRetry }: { failure: Failure; onRetry: () => void }) => (
   <main className="unreachable">
     <Notice sentence={failure.sentence} wayOut={failure.wayOut}>

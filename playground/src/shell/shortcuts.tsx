@@ -51,15 +51,15 @@ const LIST: readonly [keys: string, what: string][] = [
   ['Arrow up, in an empty message', 'Edit and resend the last message'],
   ['Escape', 'Stop the run'],
   ['Alt + N', 'New conversation'],
-  ['Alt + M', 'To the message'],
+  ['Alt + M', 'Go to the message box'],
   ['Alt + G', 'Graph'],
   ['Alt + I', 'Inspector'],
   ['Alt + R', 'Request settings'],
-  ['Alt + K', 'This list'],
+  ['Alt + K', 'Keyboard shortcuts'],
 ]
 
 export const ShortcutList = ({ onClose }: { onClose: () => void }) => (
-  <Dialog title="Keys" onClose={onClose}>
+  <Dialog title="Keyboard shortcuts" onClose={onClose}>
     <dl className="keys">
       {LIST.map(([keys, what]) => (
         <div key={keys}>

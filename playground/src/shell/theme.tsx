@@ -16,7 +16,5 @@ export function ThemeButton() {
     browser.write(KEY, theme)
   }, [theme])
   const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] as Theme
-  return (
-    <IconButton icon={ICONS[theme]} label={`Colours: ${theme}. Change to ${next}`} onClick={() => setTheme(next)} />
-  )
+  return <IconButton icon={ICONS[theme]} label={`Theme: ${theme}. Switch to ${next}`} onClick={() => setTheme(next)} />
 }

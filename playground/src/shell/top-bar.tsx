@@ -1,13 +1,13 @@
 import { IconButton } from '../controls.tsx'
 import { ThemeButton } from './theme.tsx'
 
-/** What is seen where there is no room for all. */
+/** The part that a narrow screen shows. */
 export type View = 'chats' | 'chat' | 'side'
 
 const VIEWS: readonly [view: View, title: string][] = [
-  ['chats', 'Chats'],
+  ['chats', 'History'],
   ['chat', 'Chat'],
-  ['side', 'Panels'],
+  ['side', 'Details'],
 ]
 
 interface TopBarProps {
@@ -33,7 +33,7 @@ export function TopBar({ agencies, agency, onAgency, view, onView, onHelp }: Top
           ))}
         </select>
       </label>
-      {/* biome-ignore lint/a11y/useSemanticElements: a group of buttons, no fieldset of a form */}
+      {/* biome-ignore lint/a11y/useSemanticElements: a group of buttons, not a form's fieldset */}
       <div className="views" role="group" aria-label="View">
         {VIEWS.map(([name, title]) => (
           <button key={name} type="button" aria-pressed={name === view} onClick={() => onView(name)}>
@@ -45,7 +45,7 @@ export function TopBar({ agencies, agency, onAgency, view, onView, onHelp }: Top
       <a className="text-button docs-link" href="docs" target="_blank" rel="noopener">
         API
       </a>
-      <IconButton icon="keys" label="Keys (Alt+K)" onClick={onHelp} />
+      <IconButton icon="keys" label="Keyboard shortcuts (Alt+K)" onClick={onHelp} />
       <ThemeButton />
     </header>
   )

@@ -1,0 +1,32 @@
+import { Component, type ReactNode } from 'react'
+import { Notice } from '../chat/notice.tsx'
+
+interface ErrorBoundaryProps {
+  /** What to show in place of the children once one of them failed to draw. */
+  fallback: (error: unknown) => ReactNode
+  children: ReactNode
+}
+
+/** Keeps an error in one part of the page from taking the rest with it. */
+export class ErrorBoundary extends Component<ErrorBoundaryProps, { error?: unknown }> {
+  override state: { error?: unknown } = {}
+
+  static getDerivedStateFromError(error: unknown) {
+    return { error }
+  }
+
+  override render() {
+    return 'error' in this.state ? this.props.fallback(this.state.error) : this.props.children
+  }
+}
+
+/** Shown instead of an empty page when the page itself has an error. Stored conversations are not touched. */
+export const PageError = ({ error }: { error: unknown }) => (
+  <main className="unreachable">
+    <Notice sentence={`This page failed: ${String(error)}`} wayOut="Your conversations are saved. Reload to continue.">
+      <button type="button" className="text-button framed" onClick={() => location.reload()}>
+        Reload
+      </button>
+    </Notice>
+  </main>
+)

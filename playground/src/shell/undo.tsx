@@ -1,0 +1,30 @@
+import { useCallback, useEffect, useState } from 'react'
+import type { Conversation } from '../conversation/conversation.ts'
+
+/** How long a deleted conversation can be brought back. */
+const UNDO_MS = 15_000
+
+/** The conversation that was deleted last, until it is brought back or `UNDO_MS` have passed. */
+export function useUndo() {
+  const [removed, setRemoved] = useState<Conversation>()
+  useEffect(() => {
+    if (removed === undefined) return undefined
+    const timer = setTimeout(() => setRemoved(undefined), UNDO_MS)
+    return () => clearTimeout(timer)
+  }, [removed])
+  const clear = useCallback(() => setRemoved(undefined), [])
+  return { removed, setRemoved, clear }
+}
+
+export const UndoToast = ({ removed, onUndo }: { removed: Conversation | undefined; onUndo: () => void }) => (
+  <div className="toast" role="status" data-shown={removed !== undefined}>
+    {removed !== undefined && (
+      <>
+        <span>Deleted “{removed.title || 'New conversation'}”.</span>
+        <button type="button" className="text-button framed" onClick={onUndo}>
+          Undo
+        </button>
+      </>
+    )}
+  </div>
+)
