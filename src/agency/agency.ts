@@ -1,14 +1,15 @@
-import { duplicateName, invalidOption, unknownAgent } from '../errors.ts'
+import { duplicateName, errorText, invalidOption, invalidTool, unknownAgent } from '../errors.ts'
 import type { OutputSchema, ToolSchema } from '../models/model.ts'
 import { refuseUnknown } from '../options.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { schemaOf } from '../tools/define.ts'
 import { FILE_SEARCH_RESULTS, stubFor, WEB_SEARCH_SOURCES } from '../tools/hosted.ts'
+import { toPortable } from '../tools/portable-schema.ts'
 import { asStrict } from '../tools/strict.ts'
 import type { FunctionTool, HostedTool, Tool } from '../tools/tool.ts'
 import type { StoredMessage } from '../wire/message.ts'
-import { Agent, readText, withoutTwins } from './agent.ts'
-import { handoffSchema, handoffToolName, sendMessageSchema } from './communication-tools.ts'
+import { Agent, onceEach, readText } from './agent.ts'
+import { handoffSchema, handoffToolNames, sendMessageSchema } from './communication-tools.ts'
 import {
   type CommunicationFlow,
   type Edge,
@@ -62,7 +63,7 @@ const OPTIONS = new Set<string>([
   'hooks',
 ] satisfies (keyof AgencyOptions)[])
 
-/** A send_message tool of one sender: every recipient it reaches, by lower-case name. */
+/** A send_message tool of one sender: every recipient it reaches, by name. */
 export interface SendRoute {
   via: SendMessageClass
   recipients: ReadonlyMap<string, Agent>
@@ -147,21 +148,20 @@ export class AgencyGraph {
 }
 
 function buildRole(agent: Agent, shared: readonly Tool[], edges: readonly Edge[]): Role {
-  const all = withoutTwins([...agent.tools, ...shared])
+  const all = onceEach([...agent.tools, ...shared], agent.name)
   const tools = new Map(all.filter((tool) => tool.kind === 'function').map((tool) => [tool.name, tool]))
   const hosted = all.filter((tool) => tool.kind === 'hosted')
-  const stubs = new Map(hosted.filter(({ name }) => !tools.has(name)).map((tool) => [tool.name, stubFor(tool)]))
-  const sends = new Map<string, { via: SendMessageClass; recipients: Map<string, Agent> }>()
-  const handoffs = new Map<string, { target: Agent; via: HandoffClass }>()
-  for (const edge of edges) {
-    if (edge.from !== agent) continue
-    if (edge.kind === 'handoff') handoffs.set(handoffToolName(edge.to), { target: edge.to, via: edge.via })
-    else {
-      const route = sends.get(edge.via.toolName) ?? { via: edge.via, recipients: new Map<string, Agent>() }
-      route.recipients.set(edge.to.name.toLowerCase(), edge.to)
-      sends.set(edge.via.toolName, route)
-    }
-  }
+  const stubs = new Map(
+    hosted
+      .map(stubFor)
+      .filter(({ name }) => !tools.has(name))
+      .map((stub) => [stub.name, stub]),
+  )
+  const own = edges.filter((edge) => edge.from === agent)
+  const sends = readSends(own.filter((edge) => edge.kind === 'send-message'))
+  const transfers = own.filter((edge) => edge.kind === 'handoff')
+  const names = handoffToolNames(transfers.map(({ to }) => to))
+  const handoffs = new Map(transfers.map(({ to, via }, index) => [names[index] as string, { target: to, via }]))
   for (const name of [...sends.keys(), ...handoffs.keys()])
     if (tools.has(name))
       throw duplicateName(`Agent "${agent.name}" has a tool "${name}", the name of one of its communication tools.`)
@@ -177,9 +177,29 @@ function buildRole(agent: Agent, shared: readonly Tool[], edges: readonly Edge[]
   return { agent, all, tools, hosted, stubs, include, sends, handoffs, conditional, schemas, outputSchema }
 }
 
+/** The send_message tools of one agent, by name. @throws DUPLICATE_NAME for two classes with one tool name */
+function readSends(edges: readonly (Edge & { kind: 'send-message' })[]): Map<string, SendRoute> {
+  const sends = new Map<string, { via: SendMessageClass; recipients: Map<string, Agent> }>()
+  for (const { from, to, via } of edges) {
+    const route = sends.get(via.toolName) ?? { via, recipients: new Map<string, Agent>() }
+    if (route.via !== via)
+      throw duplicateName(
+        `Agent "${from.name}" sends messages with two classes whose tool is called "${via.toolName}": ${route.via.name} and ${via.name}. Give one of them another toolName.`,
+      )
+    route.recipients.set(to.name, to)
+    sends.set(via.toolName, route)
+  }
+  return sends
+}
+
+/** A tool as a model is told of it. @throws INVALID_TOOL for a schema that is too large to be sent */
 export function toSchema({ name, description, parameters, strict: wanted }: FunctionTool): ToolSchema {
-  const { schema, strict } = wanted ? asStrict(parameters) : { schema: parameters, strict: false }
-  return { type: 'function', name, description, parameters: schema, strict }
+  try {
+    const { schema, strict } = wanted ? asStrict(parameters) : { schema: toPortable(parameters), strict: false }
+    return { type: 'function', name, description, parameters: schema, strict }
+  } catch (error) {
+    throw invalidTool(`The parameters of tool "${name}" are too large to be sent: ${errorText(error)}.`)
+  }
 }
 
 function includeOf(agent: Agent, hosted: readonly HostedTool[]): string[] {

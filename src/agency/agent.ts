@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { z } from 'zod'
-import { agentFrozen, invalidOption } from '../errors.ts'
+import { agentFrozen, duplicateName, invalidOption } from '../errors.ts'
 import type { ModelSettings } from '../models/model.ts'
 import type { ModelSpec } from '../models/provider.ts'
 import { fromSdkModel, isSdkModel, type SdkModel } from '../models/sdk-model.ts'
@@ -95,7 +96,8 @@ const OPTIONS = new Set<string>([
 /**
  * One agent: a name, instructions, a model and tools. Requests never change it; after its first run its setters throw
  * AGENT_FROZEN, since other requests are using it.
- * @throws INVALID_OPTION for a missing name, an unknown option or empty starters; INVALID_TOOL for what is no tool
+ * @throws INVALID_OPTION for a missing name, an unknown option or empty starters; INVALID_TOOL for what is no tool;
+ *   DUPLICATE_NAME for two different tools with one name
  */
 export class Agent {
   readonly name: string
@@ -122,7 +124,7 @@ export class Agent {
     checkToolUse(options.toolUseBehavior, options.name)
     this.#options = { ...options, ...resolveText(options.instructions) }
     this.#model = readModel(options.model)
-    this.#tools = readTools(options.tools ?? [])
+    this.#tools = readTools(options.tools ?? [], this.name)
     this.#mcpSources = readMcpServers(options.mcpServers, options.name)
     this.#guards = readGuards(options)
   }
@@ -157,7 +159,7 @@ export class Agent {
   }
   set tools(value: readonly ToolLike[]) {
     this.#change('tools', value)
-    this.#tools = readTools(value)
+    this.#tools = readTools(value, this.name)
   }
   /**
    * Where further tools come from while it runs.
@@ -273,8 +275,8 @@ function readGuards({
 const readModel = (model: ModelSpec | SdkModel | undefined): ModelSpec | undefined =>
   isSdkModel(model) ? fromSdkModel(model) : model
 
-function readTools(given: readonly unknown[]): readonly Tool[] {
-  const tools = withoutTwins(given.map(asTool))
+function readTools(given: readonly unknown[], agent: string): readonly Tool[] {
+  const tools = onceEach(given.map(asTool), agent)
   for (const tool of tools)
     if (tool.kind === 'function' && tool.origin === 'class' && tool.description === '')
       process.emitWarning(
@@ -283,12 +285,24 @@ function readTools(given: readonly unknown[]): readonly Tool[] {
   return tools
 }
 
-/** First of two tools with one name wins, as in the original; hosted MCP servers share a name and differ in their label. */
-export function withoutTwins(tools: readonly Tool[]): Tool[] {
+/**
+ * Every tool once, in order. Hosted tools that are set up alike count as one; hosted MCP servers share a name and differ in
+ * their label.
+ * @throws DUPLICATE_NAME for two different tools with one name
+ */
+export function onceEach(tools: readonly Tool[], agent: string): Tool[] {
   const byName = new Map<string, Tool>()
   for (const tool of tools) {
     const key = tool.kind === 'hosted' ? `${tool.name} ${tool.label}` : tool.name
-    if (!byName.has(key)) byName.set(key, tool)
+    const first = byName.get(key) ?? tool
+    const same = first === tool || (tool.kind === 'hosted' && isDeepStrictEqual(first, tool))
+    if (!same)
+      throw duplicateName(
+        tool.kind === 'hosted'
+          ? `Agent "${agent}" has two tools "${tool.label}" that are set up differently. Make one of them.`
+          : `Agent "${agent}" has two different tools "${tool.name}". Rename or remove one of them: a model could not tell them apart.`,
+      )
+    byName.set(key, first)
   }
   return [...byName.values()]
 }

@@ -1,5 +1,7 @@
-import { z } from 'zod'
 import type { ToolSchema } from '../models/model.ts'
+import { zodToJsonSchema } from '../tools/define.ts'
+import { toToolNames } from '../tools/names.ts'
+import { toPortable } from '../tools/portable-schema.ts'
 import { isObject } from '../wire/json.ts'
 import type { Agent } from './agent.ts'
 import type { SendMessageClass } from './flows.ts'
@@ -10,8 +12,8 @@ export function sendMessageSchema(
   route: { via: SendMessageClass; recipients: ReadonlyMap<string, Agent> },
 ): ToolSchema {
   const recipients = [...route.recipients.values()]
-  const extra: { [key: string]: unknown } =
-    route.via.extraParams === undefined ? {} : z.toJSONSchema(route.via.extraParams, { io: 'input' })
+  const { properties: extra, $defs } =
+    route.via.extraParams === undefined ? {} : toPortable(zodToJsonSchema(name, route.via.extraParams))
   const properties = {
     recipient_agent: {
       type: 'string',
@@ -23,19 +25,30 @@ export function sendMessageSchema(
       type: 'string',
       description: 'Instructions that hold for this one message; an empty string if there are none.',
     },
-    ...(isObject(extra.properties) ? extra.properties : {}),
+    ...(isObject(extra) ? extra : {}),
   }
   const lines = recipients.map((agent) => `- ${agent.name}: ${agent.description}`)
   return {
     type: 'function',
     name,
     description: `${route.via.description}\n\nAgents you can reach:\n${lines.join('\n')}`,
-    parameters: { type: 'object', properties, required: Object.keys(properties), additionalProperties: false },
+    parameters: {
+      type: 'object',
+      properties,
+      required: Object.keys(properties),
+      additionalProperties: false,
+      ...($defs === undefined ? {} : { $defs }),
+    },
     strict: false,
   }
 }
 
-export const handoffToolName = (target: Agent) => `transfer_to_${target.name.replaceAll(' ', '_')}`
+/** The names of the tools that hand a conversation to these agents, all of them different. */
+export const handoffToolNames = (targets: readonly Agent[]): string[] =>
+  toToolNames(
+    targets.map(({ name }) => name),
+    { prefix: 'transfer_to_' },
+  )
 
 export function handoffSchema(name: string, target: Agent): ToolSchema {
   return {

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { invalidFlow } from '../errors.ts'
+import { isToolName } from '../tools/names.ts'
 import { Agent } from './agent.ts'
 import { Chain } from './chain.ts'
 
@@ -39,6 +40,9 @@ export type CommunicationFlow =
 export type Edge =
   | { kind: 'send-message'; from: Agent; to: Agent; via: SendMessageClass }
   | { kind: 'handoff'; from: Agent; to: Agent; via: HandoffClass }
+
+/** What a sender fills in every send_message tool. */
+const SEND_FIELDS = ['recipient_agent', 'message', 'additional_instructions']
 
 const extendsClass = <T>(value: unknown, base: T): value is T =>
   typeof value === 'function' &&
@@ -92,5 +96,14 @@ function readEdge(from: Agent, to: Agent, via: FlowClass): Edge {
     )
   if (!via.toolName.startsWith('send_message'))
     throw invalidFlow(`The tool name "${via.toolName}" of a SendMessage class has to start with "send_message".`)
+  if (!isToolName(via.toolName))
+    throw invalidFlow(
+      `The tool name "${via.toolName}" of a SendMessage class is not valid: use at most 64 letters, digits, "_" or "-".`,
+    )
+  const taken = Object.keys(via.extraParams?.shape ?? {}).find((field) => SEND_FIELDS.includes(field))
+  if (taken !== undefined)
+    throw invalidFlow(
+      `extraParams of the class ${via.name} has the field "${taken}", which every ${via.toolName} has. Rename it.`,
+    )
   return { kind: 'send-message', from, to, via }
 }

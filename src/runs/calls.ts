@@ -1,4 +1,5 @@
 import type { SendRoute } from '../agency/agency.ts'
+import type { Agent } from '../agency/agent.ts'
 import type { ToolCall } from '../agency/hooks.ts'
 import { AgencyError, depthLimit, guidanceOf } from '../errors.ts'
 import type { ToolOutput } from '../tools/output.ts'
@@ -167,7 +168,7 @@ function readAsk(
   if (!isObject(args)) return `Error: the arguments for tool ${tool} have to be an object.`
   for (const name of ['recipient_agent', 'message'])
     if (typeof args[name] !== 'string' || args[name] === '') return `Error: tool ${tool} needs the parameter '${name}'.`
-  const recipient = route.recipients.get(String(args.recipient_agent).toLowerCase())
+  const recipient = findRecipient(route, String(args.recipient_agent))
   const known = [...route.recipients.values()].map((agent) => agent.name).join(', ')
   if (recipient === undefined)
     return `Error: there is no recipient agent '${args.recipient_agent}'. You can reach: ${known}`
@@ -179,4 +180,10 @@ function readAsk(
     message: String(args.message),
     additional: String(args.additional_instructions ?? ''),
   }
+}
+
+/** The recipient of that name; a model may write it in another case. */
+function findRecipient({ recipients }: SendRoute, name: string): Agent | undefined {
+  const wanted = name.toLowerCase()
+  return recipients.get(name) ?? [...recipients.values()].find((agent) => agent.name.toLowerCase() === wanted)
 }

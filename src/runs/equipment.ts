@@ -1,6 +1,7 @@
 import { type Role, toSchema } from '../agency/agency.ts'
 import type { Model, ModelSettings, ToolSchema, TurnRequest } from '../models/model.ts'
 import { stubFor } from '../tools/hosted.ts'
+import { nameServerTools } from '../tools/mcp.ts'
 import type { FunctionTool, HostedTool } from '../tools/tool.ts'
 import { orAbort } from '../waits.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
@@ -46,8 +47,8 @@ function joinHosted(own: readonly HostedTool[], added: readonly HostedTool[]): J
 }
 
 /**
- * The tools of the agent's MCP servers, and what stands for hosted tools of the request that cannot run; a name that is taken
- * already stays with its owner.
+ * The tools of the agent's MCP servers, and what stands for hosted tools of the request that cannot run. A stand-in whose name
+ * the agent uses already is left out.
  */
 async function discover(
   run: RunState,
@@ -55,10 +56,12 @@ async function discover(
   unavailable: readonly HostedTool[],
 ): Promise<ReadonlyMap<string, FunctionTool>> {
   if (agent.mcpSources.length + unavailable.length === 0) return NOTHING_FOUND
-  const lists = await orAbort(Promise.all(agent.mcpSources.map((source) => source.tools())), run.signal)
-  lists.push(unavailable.map(stubFor))
+  const listing = agent.mcpSources.map(async (source) => ({ label: source.label, tools: await source.tools() }))
+  const servers = await orAbort(Promise.all(listing), run.signal)
   const taken = new Set([...schemas.map(({ name }) => name), ...stubs.keys()])
-  return new Map(lists.flat().flatMap((tool) => (taken.has(tool.name) ? [] : [[tool.name, tool]])))
+  const found = new Map(unavailable.map(stubFor).flatMap((stub) => (taken.has(stub.name) ? [] : [[stub.name, stub]])))
+  for (const tool of nameServerTools(servers, new Set([...taken, ...found.keys()]))) found.set(tool.name, tool)
+  return found
 }
 
 async function enabledSchemas(run: RunState, conversation: Conversation): Promise<ToolSchema[]> {

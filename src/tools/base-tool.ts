@@ -3,7 +3,8 @@ import { errorText, invalidTool } from '../errors.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { valueError } from '../wire/validation.ts'
 import { createCheck } from './check.ts'
-import { resultSchemaOf, schemaOf, sequential } from './define.ts'
+import { resultSchemaOf, sequential, zodToJsonSchema } from './define.ts'
+import { requireToolName } from './names.ts'
 import { fromSdkTool, type SdkFunctionTool, type SdkHostedTool } from './sdk-tool.ts'
 import type { FunctionTool, Tool, ToolContext } from './tool.ts'
 
@@ -113,18 +114,29 @@ export function asFunctionTool(value: unknown): FunctionTool {
   return read
 }
 
+/** One tool for each class, so that a class that is given twice stays one tool. */
+const ofClass = new WeakMap<ToolClass, FunctionTool>()
+
 function toolFromClass(toolClass: ToolClass): FunctionTool {
-  const { name, description } = toolClass
+  const made = ofClass.get(toolClass) ?? readClass(toolClass)
+  ofClass.set(toolClass, made)
+  return made
+}
+
+function readClass(toolClass: ToolClass): FunctionTool {
+  const { description, toolName: name = toolClass.name } = toolClass
   if (Object.hasOwn(toolClass, 'ToolConfig'))
     throw invalidTool(
       `The tool class ${name} has "ToolConfig"; here it is written static toolConfig = { strict, oneCallAtATime }.`,
     )
-  const parameters = schemaOf(toolClass.fields)
+  requireToolName(name, `Give the class another one: static toolName = '...'.`)
+  refuseClashes(name, toolClass)
+  const parameters = zodToJsonSchema(name, toolClass.fields)
   const { strict = false, oneCallAtATime = false } = toolClass.toolConfig
   return Object.freeze<FunctionTool>({
     kind: 'function',
     origin: 'class',
-    name: toolClass.toolName ?? name,
+    name,
     description: oneCallAtATime ? sequential(description) : description,
     parameters,
     returns: resultSchemaOf(toolClass.returns),
@@ -135,11 +147,24 @@ function toolFromClass(toolClass: ToolClass): FunctionTool {
   })
 }
 
+/** What an instance has itself; everything else stands on the prototype. */
+const INSTANCE_MEMBERS = ['context', 'toolCallId', 'run']
+
+/** A field becomes a property of the instance, so it would hide a member of the same name. */
+function refuseClashes(name: string, { fields, prototype }: ToolClass & { prototype: object }): void {
+  const clashes = Object.keys(fields.shape).filter((field) => INSTANCE_MEMBERS.includes(field) || field in prototype)
+  if (clashes.length === 0) return
+  const list = clashes.map((field) => `"${field}"`).join(', ')
+  throw invalidTool(
+    `The tool class ${name} has the field ${list}, which is also a member of every tool (context, toolCallId, run) or of this class. Rename the field.`,
+  )
+}
+
 /** The class's own rule comes after the fields' rules. */
 function withRefinement(check: FunctionTool['check'], toolClass: ToolClass): FunctionTool['check'] {
   if (toolClass.refine === undefined) return check
-  return (input, loc) => {
-    const checked = check(input, loc)
+  return (input, loc, from) => {
+    const checked = check(input, loc, from)
     if (!checked.ok) return checked
     const reason = objectionOf(toolClass, checked.value)
     return reason === undefined ? checked : { ok: false, details: [valueError(loc, reason, input)] }

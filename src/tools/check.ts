@@ -1,8 +1,10 @@
 import { z } from 'zod'
-import { isObject, type JsonSchema } from '../wire/json.ts'
+import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { detailsFromZod, missing, noObject, type ValidationDetail, valueAt, valueError } from '../wire/validation.ts'
+import { resolveRef } from './local-refs.ts'
+import { prune } from './prune.ts'
 import { type StandardSchema, validateStandard } from './standard-schema.ts'
-import type { ToolInput } from './tool.ts'
+import type { FunctionTool, ToolInput } from './tool.ts'
 
 /**
  * A checker for one tool's arguments: harmless conversions first ("5" -> 5 where an integer is wanted; strings stay
@@ -12,26 +14,56 @@ export function createCheck(
   schema: JsonSchema,
   validator: z.ZodType | StandardSchema | undefined,
   extra: 'ignore' | 'as-schema',
-) {
-  const known =
+): FunctionTool['check'] {
+  const exact =
     validator === undefined
       ? fromJsonSchema(extra === 'ignore' ? { ...schema, additionalProperties: true } : schema)
       : extra === 'as-schema' && schema.additionalProperties === false
         ? closed(validator)
         : validator
-  return (input: unknown, loc: readonly (string | number)[]): ToolInput => {
+  const lenient = validator ?? exact
+  return (input, loc, from = 'caller') => {
     if (input === undefined) return { ok: false, details: [missing(loc, null)] }
     if (!isObject(input)) return { ok: false, details: [noObject(loc, input)] }
     const value = convert(input, schema, schema)
-    if (known === undefined) return { ok: true, value }
-    if (!(known instanceof z.ZodType)) return checkStandard(known, value, loc)
-    const result = known.safeParse(value)
-    if (result.success) return { ok: true, value: result.data }
-    const details = detailsFromZod(result.error.issues, input, loc)
-    return {
-      ok: false,
-      details: details.map((detail) => asInteger(detail, typeAt(schema, detail.loc.slice(loc.length)))),
-    }
+    if (from === 'caller') return judge(exact, value, { input, loc, schema })
+    const result = judge(lenient, value, { input, loc, schema })
+    if (result.ok) return result
+    const pruned = prune(value, schema, { extras: validator === undefined })
+    return judge(lenient, pruned, { input: pruned, loc, schema })
+  }
+}
+
+/**
+ * A checker for a tool of an MCP server: the server checks its arguments itself, so they are only converted, and refused
+ * here when a required one is missing. Patterns and alternatives of others are never run.
+ */
+export function createServerCheck(schema: JsonSchema, requiredFields: unknown): FunctionTool['check'] {
+  const required = (Array.isArray(requiredFields) ? requiredFields : []).map(String)
+  return (input, loc) => {
+    if (!isObject(input)) return { ok: false, details: [noObject(loc, input)] }
+    const value = prune(convert(input, schema, schema), schema, { extras: false }) as JsonObject
+    const absent = required.filter((name) => !Object.hasOwn(value, name))
+    return absent.length === 0
+      ? { ok: true, value }
+      : { ok: false, details: absent.map((name) => missing([...loc, name], input)) }
+  }
+}
+
+/** What a schema says to a value. `input` is repeated in the details. */
+function judge(
+  known: z.ZodType | StandardSchema | undefined,
+  value: unknown,
+  { input, loc, schema }: { input: unknown; loc: readonly (string | number)[]; schema: JsonSchema },
+): ToolInput {
+  if (known === undefined) return { ok: true, value }
+  if (!(known instanceof z.ZodType)) return checkStandard(known, value, loc)
+  const result = known.safeParse(value)
+  if (result.success) return { ok: true, value: result.data }
+  const details = detailsFromZod(result.error.issues, input, loc)
+  return {
+    ok: false,
+    details: details.map((detail) => asInteger(detail, typeAt(schema, detail.loc.slice(loc.length)))),
   }
 }
 
@@ -79,14 +111,6 @@ function convertText(text: string, type: unknown): unknown {
   if (type === 'boolean' && /^(true|t|yes|y|on|1)$/i.test(text)) return true
   if (type === 'boolean' && /^(false|f|no|n|off|0)$/i.test(text)) return false
   return text
-}
-
-function resolveRef(schema: unknown, root: JsonSchema): unknown {
-  if (!isObject(schema) || typeof schema.$ref !== 'string' || !schema.$ref.startsWith('#/')) return schema
-  let target: unknown = root
-  for (const part of schema.$ref.slice(2).split('/'))
-    target = isObject(target) && Object.hasOwn(target, part) ? target[part] : undefined
-  return target
 }
 
 /** What a value that may be null has to be otherwise. */

@@ -1,8 +1,10 @@
 import { z } from 'zod'
-import { invalidTool } from '../errors.ts'
+import { errorText, invalidTool } from '../errors.ts'
 import { type Moved, refuseUnknown } from '../options.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { createCheck } from './check.ts'
+import { requireToolName } from './names.ts'
+import { describesObject } from './portable-schema.ts'
 import { isStandardSchema, type StandardSchema, standardToJsonSchema } from './standard-schema.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
 
@@ -58,12 +60,16 @@ const MOVED: Moved = {
 
 const known = new WeakMap<z.ZodType, JsonSchema>()
 
-/** The JSON Schema of a zod object: all constraints kept. Made once, since agencies may be made for every request. */
+/**
+ * The JSON Schema of a zod object: all constraints kept. Made once, since agencies may be made for every request.
+ * @throws Error for a schema that no JSON value fits, such as z.date() or z.map()
+ */
 export function schemaOf(parameters: z.ZodType): JsonSchema {
   const made = known.get(parameters)
   if (made !== undefined) return made
   const json = toJsonSchema(parameters)
-  const schema = { ...json, additionalProperties: json.additionalProperties ?? false }
+  const plain = json.type === 'object' && !('anyOf' in json || 'oneOf' in json || 'allOf' in json)
+  const schema = plain ? { ...json, additionalProperties: json.additionalProperties ?? false } : json
   known.set(parameters, schema)
   return schema
 }
@@ -73,19 +79,52 @@ export const resultSchemaOf = (returns: z.ZodType | JsonSchema | undefined): Jso
   returns instanceof z.ZodType ? toJsonSchema(returns) : returns
 
 function toJsonSchema(schema: z.ZodType): JsonSchema {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input', override }) as JsonSchema
+  const written = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', override })
+  const { $schema: _, ...json } = written as JsonSchema
   return json
 }
 
-function override({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: JsonSchema }): void {
+/** zod types whose values JSON does not have, and what to write instead. */
+const NOT_JSON: { [type: string]: string } = {
+  date: 'z.iso.datetime() or z.coerce.date()',
+  bigint: 'z.int() or z.coerce.bigint()',
+  map: 'z.record()',
+  set: 'z.array()',
+  undefined: 'z.null() or .optional()',
+  void: 'z.null() or .optional()',
+  nan: 'z.number()',
+  symbol: 'z.string()',
+  function: 'an object of plain values',
+  custom: 'a type of its own with .refine()',
+}
+/** zod types that make their value of a JSON value. */
+const COERCED: { [type: string]: JsonSchema } = {
+  date: { type: 'string', format: 'date-time' },
+  bigint: { type: 'integer' },
+}
+
+type Place = { zodSchema: z.core.$ZodTypes; jsonSchema: JsonSchema; path: (string | number)[] }
+
+function override({ zodSchema, jsonSchema, path }: Place): void {
+  const { def } = zodSchema._zod
+  if ('coerce' in def && def.coerce === true && COERCED[def.type] !== undefined)
+    Object.assign(jsonSchema, COERCED[def.type])
+  else if (NOT_JSON[def.type] !== undefined && jsonSchema.type === undefined)
+    throw new Error(`JSON has no ${def.type} (at ${path.join('.') || 'the top'}): use ${NOT_JSON[def.type]}`)
   // OpenAI's API knows no `oneOf`; with a discriminator `anyOf` says the same.
-  if ('discriminator' in zodSchema._zod.def && jsonSchema.oneOf !== undefined) {
+  if ('discriminator' in def && jsonSchema.oneOf !== undefined) {
     jsonSchema.anyOf = jsonSchema.oneOf
     delete jsonSchema.oneOf
   }
   // What every number of JavaScript keeps is no rule of a tool's.
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+  // A pattern without its flags would refuse what the flags allow.
+  const { patterns } = zodSchema._zod.bag as { patterns?: ReadonlySet<RegExp> }
+  if (patterns !== undefined && [...patterns].some(({ flags }) => /[ims]/.test(flags))) {
+    delete jsonSchema.pattern
+    if (Array.isArray(jsonSchema.allOf)) delete jsonSchema.allOf
+  }
 }
 
 /**
@@ -97,8 +136,7 @@ export function tool<Input = { [key: string]: unknown }, Output = unknown>(
   definition: ToolDefinition<Input, Output>,
 ): FunctionTool {
   const { name, description = '', strict = true, execute } = definition
-  if (typeof name !== 'string' || !/^[a-zA-Z0-9_-]{1,64}$/.test(name))
-    throw invalidTool(`The tool name ${JSON.stringify(name)} is not valid: use 1 to 64 letters, digits, "_" or "-".`)
+  requireToolName(name)
   refuseUnknown(`The tool "${name}"`, definition, OPTIONS, MOVED)
   if (typeof execute !== 'function') throw invalidTool(`The tool "${name}" needs an execute function.`)
   const { parameters, validator } = readParameters(name, definition.parameters)
@@ -117,16 +155,56 @@ export function tool<Input = { [key: string]: unknown }, Output = unknown>(
   })
 }
 
-function readParameters(
-  name: string,
-  given: unknown = { type: 'object', properties: {}, additionalProperties: false },
-): { parameters: JsonSchema; validator: z.ZodType | StandardSchema | undefined } {
-  if (given instanceof z.ZodType) return { parameters: schemaOf(given), validator: given }
-  if (isStandardSchema(given)) return { parameters: standardToJsonSchema(name, given), validator: given }
-  if (isObject(given) && !('~standard' in given)) return { parameters: given, validator: undefined }
+interface Parameters {
+  parameters: JsonSchema
+  validator: z.ZodType | StandardSchema | undefined
+}
+
+function readParameters(name: string, given: unknown): Parameters {
+  const read = readSchema(name, given)
+  if (!describesObject(read.parameters, read.parameters))
+    throw invalidTool(
+      `The parameters of tool "${name}" have to describe an object: z.object({ ... }), { city: z.string() }, or a JSON Schema with type "object" and its fields in "properties".`,
+    )
+  return read
+}
+
+function readSchema(name: string, given: unknown = {}): Parameters {
+  const shape = asShape(name, given)
+  const schema = shape === undefined ? given : z.object(shape)
+  if (schema instanceof z.ZodType) return { parameters: zodToJsonSchema(name, schema), validator: schema }
+  if (isStandardSchema(schema)) return { parameters: standardToJsonSchema(name, schema), validator: schema }
+  if (isObject(schema) && !('~standard' in schema)) return { parameters: completed(schema), validator: undefined }
   throw invalidTool(
     `The parameters of tool "${name}" have to be a zod 4 object, a Standard Schema that can tell its JSON Schema, or a JSON Schema.`,
   )
+}
+
+/** A JSON Schema that may leave out that it describes an object; one that says nothing takes no arguments. */
+function completed(schema: JsonSchema): JsonSchema {
+  if (Object.keys(schema).length === 0) return { type: 'object', properties: {}, additionalProperties: false }
+  return 'properties' in schema && schema.type === undefined ? { type: 'object', ...schema } : schema
+}
+
+/** @throws INVALID_TOOL for types that JSON does not have */
+export function zodToJsonSchema(tool: string, schema: z.ZodType): JsonSchema {
+  try {
+    return schemaOf(schema)
+  } catch (error) {
+    throw invalidTool(`The parameters of tool "${tool}" have no JSON Schema: ${errorText(error)}.`)
+  }
+}
+
+/** The fields of a zod object, written without z.object(). */
+function asShape(name: string, given: unknown): z.ZodRawShape | undefined {
+  if (!isObject(given) || '_zod' in given || '~standard' in given) return undefined
+  const fields = Object.entries(given)
+  const isZod = ([, value]: [string, unknown]) => typeof value === 'object' && value !== null && '_zod' in value
+  if (!fields.some(isZod)) return undefined
+  const odd = fields.find((field) => !isZod(field))
+  if (odd !== undefined)
+    throw invalidTool(`The parameter "${odd[0]}" of tool "${name}" is no zod 4 type, but others of its parameters are.`)
+  return given as z.ZodRawShape
 }
 
 /** The description of a tool that runs alone, for the model. */

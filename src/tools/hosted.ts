@@ -1,6 +1,7 @@
 import { invalidTool } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { tool } from './define.ts'
+import { toToolNames } from './names.ts'
 import type { FunctionTool, HostedTool } from './tool.ts'
 
 /** What the Responses API adds to its answers when it is asked to. */
@@ -157,7 +158,7 @@ function toSnake(value: unknown): unknown {
 /** What stands for a hosted tool on a model that cannot run it: a function of its name that says so. */
 export const stubFor = ({ name }: HostedTool): FunctionTool =>
   tool({
-    name,
+    name: toToolNames([name])[0] as string,
     description: 'Not available on this model.',
     parameters: { type: 'object', properties: {}, additionalProperties: true },
     strict: false,

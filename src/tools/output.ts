@@ -1,6 +1,7 @@
 import { invalidTool } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
+import { toJsonValue } from './json-value.ts'
 
 /** What a model gets back from a call: a text, or content parts. */
 export type ToolOutput = string | InputItem[]
@@ -37,7 +38,8 @@ const noSource = (helper: string) => invalidTool(`${helper}() needs a url, a fil
 
 /**
  * What a tool returned, as the model reads it: a text as it is, content parts (ours or the Agents SDK's, alone or in a list
- * that may hold texts too) as parts, nothing as an empty text, and any other value as JSON.
+ * that may hold texts too) as parts, nothing as an empty text, an error as its message, and any other value as JSON
+ * (`toJsonValue` says what stands for values that JSON does not have).
  */
 export function toOutput(value: unknown): ToolOutput {
   if (typeof value === 'string') return value
@@ -46,7 +48,8 @@ export function toOutput(value: unknown): ToolOutput {
   if (parts.some(isPart) && parts.every((part) => isPart(part) || typeof part === 'string'))
     // Plain data from here on; what cannot be written is the tool's own failure.
     return JSON.parse(JSON.stringify(parts.map((part) => (typeof part === 'string' ? toolOutputText(part) : part))))
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  const plain = toJsonValue(value)
+  return typeof plain === 'string' ? plain : JSON.stringify(plain)
 }
 
 const isPart = (value: unknown) => isObject(value) && /^input_(text|image|file)$/.test(String(value.type))

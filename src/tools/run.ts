@@ -30,11 +30,11 @@ export async function runTool(
 ): Promise<ToolOutput> {
   let input: unknown
   try {
-    input = argumentsJson.trim() === '' ? {} : parseJson(argumentsJson, BOUNDS)
+    input = argumentsJson.trim() === '' ? {} : (parseJson(argumentsJson, BOUNDS) ?? {})
   } catch (error) {
     return `Error: the arguments for tool "${tool.name}" are not valid JSON (${errorText(error)}).`
   }
-  const checked = tool.check(input, [])
+  const checked = tool.check(input, [], 'model')
   if (!checked.ok) return misfit(tool.name, checked.details)
   try {
     return toOutput(await tool.run(checked.value, context))

@@ -3,6 +3,7 @@ import { invalidTool } from '../errors.ts'
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { createCheck } from './check.ts'
 import { hostedTool } from './hosted.ts'
+import { requireToolName } from './names.ts'
 import type { FunctionTool, HostedTool, Tool, ToolContext, ToolOwner } from './tool.ts'
 
 /** A function tool of the OpenAI Agents SDK (`tool({ ... })` of `@openai/agents`), known by its shape. */
@@ -43,6 +44,15 @@ export const runContextOf = ({ userContext }: Pick<ToolContext, 'userContext'>):
  */
 export function fromSdkTool(value: unknown): Tool | undefined {
   if (!isObject(value) || typeof value.name !== 'string') return undefined
+  const made = ofSdk.get(value) ?? readSdkTool(value)
+  if (made !== undefined) ofSdk.set(value, made)
+  return made
+}
+
+/** One tool for each of the SDK's, so that one that is given twice stays one tool. */
+const ofSdk = new WeakMap<object, Tool>()
+
+function readSdkTool(value: JsonObject): Tool | undefined {
   if (value.type === 'function' && typeof value.invoke === 'function')
     return fromSdkFunction(value as unknown as SdkShape)
   if (value.type === 'hosted_tool') return fromSdkHosted(value)
@@ -76,6 +86,7 @@ function fromSdkFunction(sdk: SdkShape): FunctionTool {
     throw invalidTool(
       `The tool "${name}" has guardrails of its own, which this version does not run. Check inside execute, or use the agent's inputGuardrails and outputGuardrails.`,
     )
+  requireToolName(name)
   const { $schema: _, ...parameters } = sdk.parameters
   return Object.freeze<FunctionTool>({
     kind: 'function',

@@ -29,7 +29,7 @@ export function isStandardSchema(value: unknown): value is StandardSchema {
   return typeof standard?.validate === 'function' && typeof standard.jsonSchema?.input === 'function'
 }
 
-/** @throws INVALID_TOOL when the schema is none of an object, or cannot be written as JSON Schema */
+/** @throws INVALID_TOOL when the schema cannot be written as JSON Schema */
 export function standardToJsonSchema(tool: string, schema: StandardSchema): JsonSchema {
   let written: JsonSchema
   try {
@@ -38,8 +38,7 @@ export function standardToJsonSchema(tool: string, schema: StandardSchema): Json
     throw invalidTool(`The parameters of tool "${tool}" have no JSON Schema: ${errorText(error)}`)
   }
   const { $schema: _, ...plain } = written
-  if (plain.type !== 'object') throw invalidTool(`The parameters of tool "${tool}" have to describe an object.`)
-  return { ...plain, additionalProperties: false }
+  return plain.type === 'object' ? { ...plain, additionalProperties: false } : plain
 }
 
 /** What a schema says to a value. One that can only answer later is told so: arguments are checked at once. */

@@ -1,23 +1,84 @@
+/** Schemas for the strict mode of OpenAI's API. */
 import { toStrictJsonSchema } from 'openai/lib/transform'
-import type { JsonSchema } from '../wire/json.ts'
+import { isObject, type JsonSchema } from '../wire/json.ts'
+import { toPortable } from './portable-schema.ts'
 
-const known = new WeakMap<JsonSchema, JsonSchema | undefined>()
+const known = new WeakMap<JsonSchema, { schema: JsonSchema; strict: boolean }>()
 
 /**
- * A schema as the strict mode of OpenAI's API takes it: every object closed, every field required (one that may be null
- * counts as such). A schema that would mean something else then, or has words the mode does not know, stays as it is,
- * unstrict: the API refuses a whole request for one schema of that kind.
+ * Limits of strict mode for one schema (OpenAI, "Structured outputs, supported schemas"). `manyValues` and `manyChars` belong
+ * together: an enum with more values than that may have that many characters.
+ */
+const LIMITS = { levels: 10, properties: 5_000, values: 1_000, chars: 120_000, manyValues: 250, manyChars: 15_000 }
+
+/** Words that strict mode does not know, and that narrow nothing a provider has to know: what they say is checked here. */
+const LEFT_OUT = new Set(['default', 'minLength', 'maxLength'])
+
+/**
+ * A schema as it is sent when the provider is asked to follow it exactly: every object closed, every field required (one that
+ * may be null counts as such). A schema that would mean something else then, or is beyond the limits of the mode, is sent
+ * without `strict`.
+ * @throws SchemaTooLarge
  */
 export function asStrict(schema: JsonSchema): { schema: JsonSchema; strict: boolean } {
-  if (!known.has(schema)) known.set(schema, transform(schema))
-  const strict = known.get(schema)
-  return strict === undefined ? { schema, strict: false } : { schema: strict, strict: true }
+  const made = known.get(schema)
+  if (made !== undefined) return made
+  const portable = toPortable(schema)
+  const strict = transform(portable)
+  const result = strict === undefined ? { schema: portable, strict: false } : { schema: strict, strict: true }
+  known.set(schema, result)
+  return result
 }
 
-function transform(schema: JsonSchema): JsonSchema | undefined {
+function transform(portable: JsonSchema): JsonSchema | undefined {
   try {
-    return toStrictJsonSchema(schema) as JsonSchema
+    const strict = toStrictJsonSchema(withoutUnknownWords(portable) as JsonSchema) as JsonSchema
+    return fits(strict) ? strict : undefined
   } catch {
     return undefined
   }
+}
+
+/** `names`: the keys are names that the tool's author chose. */
+function withoutUnknownWords(node: unknown, names = false): unknown {
+  if (Array.isArray(node)) return node.map((part) => withoutUnknownWords(part))
+  if (!isObject(node)) return node
+  const entries = Object.entries(node).filter(([word]) => names || !LEFT_OUT.has(word))
+  return Object.fromEntries(
+    entries.map(([word, part]) => [
+      word,
+      word === 'enum' && !names ? part : withoutUnknownWords(part, !names && isMap(word)),
+    ]),
+  )
+}
+
+const isMap = (word: string) => word === 'properties' || word === '$defs'
+
+/** Every part says what it is, and the whole is within the limits. */
+function fits(strict: JsonSchema): boolean {
+  const total = { properties: 0, values: 0, chars: 0 }
+  const visit = (node: unknown, level: number): boolean => {
+    if (!isObject(node)) return false
+    if (!('type' in node || 'anyOf' in node || '$ref' in node)) return false
+    const here = isObject(node.properties) ? level + 1 : level
+    const values = Array.isArray(node.enum) ? node.enum : []
+    const names = Object.keys({ ...(node.properties as object), ...(node.$defs as object) })
+    const chars = values.reduce<number>((sum, value) => sum + String(value).length, 0)
+    if (here > LIMITS.levels || (values.length > LIMITS.manyValues && chars > LIMITS.manyChars)) return false
+    total.properties += names.length
+    total.values += values.length
+    total.chars += chars + names.join('').length
+    const parts = [node.items, ...(Array.isArray(node.anyOf) ? node.anyOf : [])].filter((part) => part !== undefined)
+    return (
+      parts.every((part) => visit(part, here)) &&
+      Object.values(isObject(node.properties) ? node.properties : {}).every((part) => visit(part, here)) &&
+      Object.values(isObject(node.$defs) ? node.$defs : {}).every((part) => visit(part, 0))
+    )
+  }
+  return (
+    visit(strict, 0) &&
+    total.properties <= LIMITS.properties &&
+    total.values <= LIMITS.values &&
+    total.chars <= LIMITS.chars
+  )
 }

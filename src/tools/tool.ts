@@ -33,7 +33,7 @@ export interface FunctionTool {
   readonly origin: 'function' | 'class'
   readonly name: string
   readonly description: string
-  /** The JSON Schema of the arguments, exactly as sent to the model. */
+  /** The JSON Schema of the arguments. What a model gets is made of it: the part that every provider takes. */
   readonly parameters: JsonSchema
   /** The JSON Schema of what it returns, for the OpenAPI document; undefined: anything. */
   readonly returns?: JsonSchema | undefined
@@ -41,8 +41,12 @@ export interface FunctionTool {
   readonly strict: boolean
   /** While it runs, its agent's other calls are turned away, and it is while others run. */
   readonly oneCallAtATime: boolean
-  /** Checks (and where harmless converts, "5" -> 5) the arguments. `loc` prefixes the details' location. */
-  check(input: unknown, loc: readonly (string | number)[]): ToolInput
+  /**
+   * Checks (and where harmless converts, "5" -> 5) the arguments. `loc` prefixes the details' location. From a model, fields
+   * that the schema does not know are left out, and a null counts as absent where a field may be absent but not null.
+   * @param from who sent them; default: a caller over HTTP
+   */
+  check(input: unknown, loc: readonly (string | number)[], from?: 'caller' | 'model'): ToolInput
   /** Whether the agent may use it right now, asked before every model call and every run. Absent: always. */
   readonly isEnabled?: ((context: ToolContext, agent: ToolOwner) => boolean | Promise<boolean>) | undefined
   /** Runs on a value that `check` accepted. Rejects with whatever the tool threw. */

@@ -1,0 +1,271 @@
+/**
+ * Schemas in the part of JSON Schema that every provider takes. A provider refuses a whole request for one schema it cannot
+ * read, so anything else is left out of what is sent. The result accepts everything the schema accepts, and often more:
+ * arguments are still checked against the full schema, here or by the MCP server.
+ *
+ * Sources: OpenAI "Structured outputs, supported schemas"; reports of refused requests: patterns are compiled with Python's
+ * `re` even where `strict` is off ("is not a 'regex'"), lookaround is refused in strict mode, no `anyOf`, `oneOf`, `allOf`,
+ * `not` or `enum` at the top, arrays need `items`, and llama.cpp takes only patterns between "^" and "$".
+ */
+import { isObject, type JsonSchema } from '../wire/json.ts'
+import { atPointer, resolveRef } from './local-refs.ts'
+import { isPortablePattern } from './portable-pattern.ts'
+
+/** A schema beyond one of these is not sent. */
+const BOUNDS = { depth: 64, parts: 10_000, chars: 500_000 }
+
+/** Formats of OpenAI's strict mode. They describe a text well enough to leave its pattern out. */
+const FORMATS = new Set(['date-time', 'time', 'date', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uuid'])
+const TYPES = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null']
+const NUMBERS = ['multipleOf', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minItems', 'maxItems']
+const LENGTHS = ['minLength', 'maxLength']
+
+/** The schema is larger or nested deeper than a schema that is sent may be. */
+export class SchemaTooLarge extends Error {
+  constructor() {
+    super(`more than ${BOUNDS.parts} parts, ${BOUNDS.depth} levels or ${BOUNDS.chars} characters`)
+  }
+}
+
+const known = new WeakMap<JsonSchema, JsonSchema>()
+
+/**
+ * The schema of an object, as it is sent. Alternatives at the top become one object that has the fields of all of them.
+ * @throws SchemaTooLarge
+ */
+export function toPortable(schema: JsonSchema): JsonSchema {
+  const made = known.get(schema) ?? new Translation(schema).translate()
+  known.set(schema, made)
+  return made
+}
+
+const OBJECT_WORDS = ['properties', 'required', 'additionalProperties', 'patternProperties']
+
+/** True when a value that fits the schema is always an object, null aside. */
+export function describesObject(schema: unknown, root: JsonSchema, depth = 0): boolean {
+  const target = resolveRef(schema, root)
+  if (!isObject(target) || depth > BOUNDS.depth) return false
+  const types = typesOf(target)?.filter((type) => type !== 'null')
+  if (types !== undefined) return types.length === 1 && types[0] === 'object'
+  const within = (part: unknown) => describesObject(part, root, depth + 1)
+  if (listOf(target.allOf).some(within)) return true
+  const alternatives = alternativesOf(target).filter((part) => !isNull(part))
+  if (alternatives.length > 0) return alternatives.every(within)
+  return OBJECT_WORDS.some((word) => word in target)
+}
+
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+const alternativesOf = ({ anyOf, oneOf }: JsonSchema) =>
+  [...listOf(anyOf), ...listOf(oneOf)].filter((part) => part !== false)
+
+/** The names of its types; undefined where it names none that exists. */
+function typesOf({ type, nullable }: JsonSchema): string[] | undefined {
+  const given = (Array.isArray(type) ? type : [type]).map((name) => String(name).toLowerCase())
+  const types = TYPES.filter((name) => given.includes(name))
+  if (types.length === 0) return undefined
+  return nullable === true && !types.includes('null') ? [...types, 'null'] : types
+}
+
+/** The fields of an object whose alternatives and parts are joined. */
+interface Fields {
+  properties: Map<string, unknown[]>
+  required: Set<string>
+  /** What it says about further fields; undefined where it says nothing. */
+  more: unknown
+}
+
+/** One schema on its way into its portable form. */
+class Translation {
+  readonly #root: JsonSchema
+  readonly #definitions = new Map<string, JsonSchema>()
+  #parts = 0
+
+  constructor(root: JsonSchema) {
+    this.#root = root
+  }
+
+  translate(): JsonSchema {
+    try {
+      if (JSON.stringify(this.#root).length > BOUNDS.chars) throw new SchemaTooLarge()
+    } catch {
+      throw new SchemaTooLarge() // what cannot be written at all is nested too deep, or circular
+    }
+    const root = resolveRef(this.#root, this.#root)
+    const described = isObject(root) ? { ...notesOf(root), ...notesOf(this.#root) } : {}
+    const object = this.#object(this.#fields(root, 0), 0, [])
+    const definitions = this.#definitions.size === 0 ? {} : { $defs: Object.fromEntries(this.#definitions) }
+    return { type: 'object', ...described, ...object, ...definitions }
+  }
+
+  /** `refs` are the references that were followed to get here. */
+  #node(given: unknown, depth: number, refs: readonly string[]): JsonSchema {
+    if (!isObject(given)) return {}
+    if (++this.#parts > BOUNDS.parts || depth > BOUNDS.depth) throw new SchemaTooLarge()
+    if (typeof given.$ref === 'string') return this.#reference(given, given.$ref, depth, refs)
+    const alternatives = alternativesOf(given)
+    const parts = listOf(given.allOf).filter(isObject)
+    if (
+      (isObject(given.properties) && alternatives.length > 0) ||
+      (parts.length > 0 && describesObject(given, this.#root))
+    )
+      return {
+        ...typeWord(typesOf(given) ?? ['object']),
+        ...notesOf(given),
+        ...this.#object(this.#fields(given, depth), depth, refs),
+      }
+    if (parts.length > 0) {
+      // What the first of them says is sent; all of them are checked.
+      const { allOf: _, ...own } = given
+      const nodes = [own, ...parts].map((part) => this.#node(part, depth + 1, refs))
+      return Object.assign({}, ...nodes.reverse())
+    }
+    if (alternatives.length === 0) return this.#plain(given, depth, refs)
+    const { type } = given
+    const typed = (part: unknown) =>
+      isObject(part) && type !== undefined && isUntyped(part) ? { type, ...part } : part
+    return { ...notesOf(given), anyOf: alternatives.map((part) => this.#node(typed(part), depth + 1, refs)) }
+  }
+
+  #plain(given: JsonSchema, depth: number, refs: readonly string[]): JsonSchema {
+    const values = 'const' in given ? [given.const] : [...new Set(listOf(given.enum))]
+    const types = typesOf(given) ?? impliedTypes(given, values)
+    const node: JsonSchema = { ...typeWord(types), ...notesOf(given) }
+    if (values.length > 0) node.enum = values
+    if (types.includes('object')) Object.assign(node, this.#object(this.#fields(given, depth), depth, refs))
+    if (types.includes('array')) Object.assign(node, this.#list(given, depth, refs))
+    if (types.includes('string') || types.length === 0) Object.assign(node, textRules(given))
+    for (const word of NUMBERS) if (Number.isFinite(given[word])) node[word] ??= given[word]
+    return node
+  }
+
+  #list({ items, prefixItems }: JsonSchema, depth: number, refs: readonly string[]): JsonSchema {
+    const places = Array.isArray(items) ? items : listOf(prefixItems)
+    if (places.length === 0) return { items: this.#node(items, depth + 1, refs) }
+    const more = isObject(items) ? [items] : []
+    return { items: this.#oneOf([...places, ...more], depth, refs) }
+  }
+
+  /** Each different schema once. */
+  #oneOf(schemas: readonly unknown[], depth: number, refs: readonly string[]): JsonSchema {
+    const nodes = schemas.map((schema) => this.#node(schema, depth + 1, refs))
+    const different = [...new Map(nodes.map((node) => [JSON.stringify(node), node])).values()]
+    const [only, second] = different
+    if (second === undefined) return only ?? {}
+    return joinValues(different) ?? { anyOf: different }
+  }
+
+  #object({ properties, required, more }: Fields, depth: number, refs: readonly string[]): JsonSchema {
+    const entries = [...properties].map(([name, schemas]) => [name, this.#oneOf(schemas, depth, refs)] as const)
+    const names = [...required].filter((name) => properties.has(name))
+    return {
+      properties: Object.fromEntries(entries),
+      ...(names.length === 0 ? {} : { required: names }),
+      ...(more === undefined
+        ? {}
+        : { additionalProperties: isObject(more) ? this.#node(more, depth + 1, refs) : more === true }),
+    }
+  }
+
+  /** The fields of a schema, with those of everything it joins. */
+  #fields(given: unknown, depth: number): Fields {
+    const target = resolveRef(given, this.#root)
+    const fields: Fields = { properties: new Map(), required: new Set(), more: undefined }
+    if (!isObject(target)) return fields
+    if (++this.#parts > BOUNDS.parts || depth > BOUNDS.depth) throw new SchemaTooLarge()
+    for (const [name, schema] of Object.entries(isObject(target.properties) ? target.properties : {}))
+      if (schema !== false) fields.properties.set(name, [schema])
+    for (const name of listOf(target.required)) if (typeof name === 'string') fields.required.add(name)
+    fields.more = isObject(target.patternProperties) ? true : target.additionalProperties
+    for (const part of listOf(target.allOf)) this.#join(fields, [this.#fields(part, depth + 1)])
+    const alternatives = alternativesOf(target).filter((part) => !isNull(part))
+    if (alternatives.length > 0)
+      this.#join(
+        fields,
+        alternatives.map((part) => this.#fields(part, depth + 1)),
+      )
+    return fields
+  }
+
+  /** Adds alternatives of which one holds: a field is required when all of them require it. */
+  #join(fields: Fields, alternatives: readonly Fields[]): void {
+    const own = new Set(fields.properties.keys())
+    for (const { properties } of alternatives)
+      for (const [name, schemas] of properties)
+        if (!own.has(name)) fields.properties.set(name, [...(fields.properties.get(name) ?? []), ...schemas])
+    for (const name of alternatives[0]?.required ?? [])
+      if (alternatives.every(({ required }) => required.has(name))) fields.required.add(name)
+    if (alternatives.every(({ more }) => more === false)) fields.more = false
+    else if (alternatives.some(({ more }) => more === true || isObject(more))) fields.more = true
+  }
+
+  #reference(given: JsonSchema, ref: string, depth: number, refs: readonly string[]): JsonSchema {
+    const target = resolveRef(given, this.#root)
+    if (!isObject(target)) return {}
+    const { $ref: _, $defs: __, definitions: ___, ...beside } = given
+    const name = /^#\/(?:\$defs|definitions)\/([^/]+)$/.exec(ref)?.[1]
+    const named = ref === '#' || name !== undefined
+    // Providers take a reference only where nothing stands beside it, and only to definitions.
+    if (named && (Object.keys(beside).length === 0 || refs.includes(ref))) return this.#link(ref, name, depth)
+    return refs.includes(ref) ? {} : this.#node({ ...target, ...beside }, depth + 1, [...refs, ref])
+  }
+
+  #link(ref: string, name: string | undefined, depth: number): JsonSchema {
+    if (name === undefined) return { $ref: '#' }
+    const plain = name.replace(/[^\w.-]/g, '_')
+    if (!this.#definitions.has(plain)) {
+      this.#definitions.set(plain, {}) // so that a definition that leads to itself ends here
+      const target = resolveRef(atPointer(ref, this.#root), this.#root)
+      this.#definitions.set(plain, this.#node(target, depth + 1, []))
+    }
+    return { $ref: `#/$defs/${plain}` }
+  }
+}
+
+const isNull = (schema: unknown) => isObject(schema) && schema.type === 'null'
+
+const isUntyped = (schema: JsonSchema) =>
+  !['type', '$ref', 'anyOf', 'oneOf', 'allOf', 'enum', 'const'].some((word) => word in schema)
+
+/** What is told to the model beside the rules. */
+function notesOf(given: JsonSchema): JsonSchema {
+  const texts = ['title', 'description'].filter((word) => typeof given[word] === 'string')
+  return {
+    ...Object.fromEntries(texts.map((word) => [word, given[word]])),
+    ...('default' in given ? { default: given.default } : {}),
+  }
+}
+
+const typeWord = (types: readonly string[]): JsonSchema =>
+  types.length === 0 ? {} : { type: types.length === 1 ? types[0] : types }
+
+/** The types of a schema that names none. */
+function impliedTypes(given: JsonSchema, values: readonly unknown[]): string[] {
+  if (values.length > 0) return TYPES.filter((type) => values.some((value) => typeOfValue(value) === type))
+  if (isObject(given.properties) || isObject(given.additionalProperties)) return ['object']
+  return 'items' in given || 'prefixItems' in given ? ['array'] : []
+}
+
+function typeOfValue(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'array' : typeof value
+}
+
+/** What is said about a text. A format that providers know stands for its pattern. */
+function textRules(given: JsonSchema): JsonSchema {
+  const rules: JsonSchema = {}
+  if (FORMATS.has(String(given.format))) rules.format = given.format
+  else if (typeof given.pattern === 'string' && isPortablePattern(given.pattern)) rules.pattern = given.pattern
+  for (const word of LENGTHS) if (Number.isFinite(given[word])) rules[word] = given[word]
+  return rules
+}
+
+/** Schemas that only list values, as one that lists all of them; undefined for others. */
+function joinValues(nodes: readonly JsonSchema[]): JsonSchema | undefined {
+  if (!nodes.every((node) => Array.isArray(node.enum))) return undefined
+  const values = [...new Set(nodes.flatMap((node) => node.enum as unknown[]))]
+  return {
+    ...nodes[0],
+    ...typeWord(TYPES.filter((type) => values.some((value) => typeOfValue(value) === type))),
+    enum: values,
+  }
+}

@@ -1,0 +1,92 @@
+/** Arguments of a model, without what its tool did not ask for. */
+import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
+import { resolveRef } from './local-refs.ts'
+
+const MAX_DEPTH = 64
+
+/**
+ * A copy of `value` without the nulls of fields that may be absent but not null, at every depth. `extras`: fields that a
+ * closed object does not know are left out, too.
+ */
+export function prune(value: unknown, schema: JsonSchema, { extras }: { extras: boolean }): unknown {
+  const visit = (part: unknown, place: unknown, depth: number): unknown => {
+    const target = shapeFor(part, place, schema)
+    if (target === undefined || depth > MAX_DEPTH) return part
+    if (Array.isArray(part)) return part.map((item, index) => visit(item, itemAt(target, index), depth + 1))
+    if (!isObject(part)) return part
+    const properties = isObject(target.properties) ? target.properties : {}
+    const required = Array.isArray(target.required) ? target.required : []
+    const closed = extras && target.additionalProperties === false
+    const entries = Object.entries(part).flatMap(([name, item]) => {
+      if (!Object.hasOwn(properties, name)) return closed ? [] : [[name, item]]
+      const absent = item === null && !required.includes(name) && !takesNull(properties[name], schema)
+      return absent ? [] : [[name, visit(item, properties[name], depth + 1)]]
+    })
+    return Object.fromEntries(entries)
+  }
+  return visit(value, schema, 0)
+}
+
+function itemAt({ items, prefixItems }: JsonSchema, index: number): unknown {
+  const places = Array.isArray(items) ? items : Array.isArray(prefixItems) ? prefixItems : []
+  return places[index] ?? (Array.isArray(items) ? undefined : items)
+}
+
+/** The schema of one value: references followed, all parts joined, and of alternatives the one that the value fits. */
+function shapeFor(value: unknown, schema: unknown, root: JsonSchema): JsonSchema | undefined {
+  const target = resolveRef(schema, root)
+  if (!isObject(target)) return undefined
+  const parts = listOf(target.allOf)
+  const alternatives = [...listOf(target.anyOf), ...listOf(target.oneOf)]
+  if (parts.length + alternatives.length === 0) return target
+  const chosen = alternatives.find((part) => mayBe(value, resolveRef(part, root), root))
+  const joined = [...parts, chosen].map((part) => resolveRef(part, root)).filter(isObject)
+  return {
+    ...target,
+    ...Object.assign({}, ...joined.map(({ items, prefixItems }) => ({ items, prefixItems }))),
+    properties: Object.assign({}, ...[...joined, target].map((part) => part.properties)),
+    required: [...joined, target].flatMap((part) => listOf(part.required)),
+    // One closed alternative alone says which fields there are; parts that are joined do not.
+    additionalProperties:
+      parts.length === 0 && target.properties === undefined ? joined[0]?.additionalProperties : undefined,
+  }
+}
+
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+
+/** True unless the type or a fixed value of a field tells that the value is another alternative's. */
+function mayBe(value: unknown, schema: unknown, root: JsonSchema): boolean {
+  if (!isObject(schema)) return false
+  const types = Array.isArray(schema.type) ? schema.type : schema.type === undefined ? [] : [schema.type]
+  if (types.length > 0 && !types.includes(Array.isArray(value) ? 'array' : isObject(value) ? 'object' : ''))
+    return false
+  if (!isObject(value)) return Array.isArray(value)
+  const fields = Object.entries(isObject(schema.properties) ? schema.properties : {})
+  const fixed = fields.every(([name, field]) => {
+    const place = resolveRef(field, root)
+    if (!isObject(place)) return true
+    if ('const' in place) return value[name] === place.const
+    return !Array.isArray(place.enum) || !Object.hasOwn(value, name) || place.enum.includes(value[name])
+  })
+  return fixed && listOf(schema.required).every((name) => Object.hasOwn(value, String(name)))
+}
+
+/** True when null fits a schema, as far as that can be told without checking it. */
+function takesNull(schema: unknown, root: JsonSchema, seen: Set<unknown> = new Set()): boolean {
+  const target = resolveRef(schema, root)
+  if (target === true) return true
+  if (!isObject(target) || seen.has(target)) return false
+  seen.add(target)
+  if (target.nullable === true) return true
+  if (target.type !== undefined) return [target.type].flat().includes('null')
+  if ('const' in target) return target.const === null
+  if (Array.isArray(target.enum)) return target.enum.includes(null)
+  const alternatives = [...listOf(target.anyOf), ...listOf(target.oneOf)]
+  if (alternatives.length > 0) return alternatives.some((part) => takesNull(part, root, seen))
+  const parts = listOf(target.allOf)
+  return parts.length > 0 ? parts.every((part) => takesNull(part, root, seen)) : isOpen(target)
+}
+
+/** A schema without a rule about its value. */
+const isOpen = (schema: JsonObject) =>
+  !['properties', 'items', 'not', 'pattern', 'minimum'].some((word) => word in schema)
