@@ -4,7 +4,7 @@ import { refuseUnknown } from '../options.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { schemaOf } from '../tools/define.ts'
 import { FILE_SEARCH_RESULTS, stubFor, WEB_SEARCH_SOURCES } from '../tools/hosted.ts'
-import { toPortable } from '../tools/portable-schema.ts'
+import { describesObject, toPortable } from '../tools/portable-schema.ts'
 import { asStrict } from '../tools/strict.ts'
 import type { FunctionTool, HostedTool, Tool } from '../tools/tool.ts'
 import type { StoredMessage } from '../wire/message.ts'
@@ -172,9 +172,20 @@ function buildRole(agent: Agent, shared: readonly Tool[], edges: readonly Edge[]
   ]
   const conditional = [...tools.values()].some((tool) => tool.isEnabled !== undefined)
   const include = includeOf(agent, hosted)
-  const outputSchema =
-    agent.outputType === undefined ? undefined : { name: 'final_output', ...asStrict(schemaOf(agent.outputType)) }
+  const outputSchema = outputSchemaOf(agent)
   return { agent, all, tools, hosted, stubs, include, sends, handoffs, conditional, schemas, outputSchema }
+}
+
+/** @throws INVALID_OPTION for an outputType that has no JSON Schema of an object, or a schema too large to be sent */
+function outputSchemaOf({ name, outputType }: Agent): OutputSchema | undefined {
+  if (outputType === undefined) return undefined
+  try {
+    const schema = schemaOf(outputType)
+    if (!describesObject(schema, schema)) throw new Error('it has to describe an object, such as z.object({ ... })')
+    return { name: 'final_output', ...asStrict(schema) }
+  } catch (error) {
+    throw invalidOption(`outputType of agent "${name}" cannot be used: ${errorText(error)}.`)
+  }
 }
 
 /** The send_message tools of one agent, by name. @throws DUPLICATE_NAME for two classes with one tool name */

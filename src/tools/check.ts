@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { detailsFromZod, missing, noObject, type ValidationDetail, valueAt, valueError } from '../wire/validation.ts'
 import { resolveRef } from './local-refs.ts'
+import { toPortable } from './portable-schema.ts'
 import { prune } from './prune.ts'
 import { type StandardSchema, validateStandard } from './standard-schema.ts'
 import type { FunctionTool, ToolInput } from './tool.ts'
@@ -17,11 +18,11 @@ export function createCheck(
 ): FunctionTool['check'] {
   const exact =
     validator === undefined
-      ? fromJsonSchema(extra === 'ignore' ? { ...schema, additionalProperties: true } : schema)
+      ? fromJsonSchema(() => (extra === 'ignore' ? { ...schema, additionalProperties: true } : schema))
       : extra === 'as-schema' && schema.additionalProperties === false
         ? closed(validator)
         : validator
-  const lenient = validator ?? exact
+  const lenient = validator ?? exact ?? fromJsonSchema(() => toPortable(schema))
   return (input, loc, from = 'caller') => {
     if (input === undefined) return { ok: false, details: [missing(loc, null)] }
     if (!isObject(input)) return { ok: false, details: [noObject(loc, input)] }
@@ -78,10 +79,13 @@ function checkStandard(schema: StandardSchema, value: unknown, loc: readonly (st
   return { ok: false, details }
 }
 
-/** Undefined for a schema that zod cannot express: its tool then takes the body unchecked, as the original does. */
-function fromJsonSchema(schema: JsonSchema): z.ZodType | undefined {
+/**
+ * Undefined for a schema that zod cannot express: over HTTP its tool then takes the body unchecked, as the original does, and
+ * a model's arguments are held against what the model was told.
+ */
+function fromJsonSchema(make: () => JsonSchema): z.ZodType | undefined {
   try {
-    return z.fromJSONSchema(schema as never)
+    return z.fromJSONSchema(make() as never)
   } catch {
     return undefined
   }

@@ -8,6 +8,13 @@ import { describesObject } from './portable-schema.ts'
 import { isStandardSchema, type StandardSchema, standardToJsonSchema } from './standard-schema.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
 
+/** Lets the type checker refuse zod types of a text, a number or a list as parameters. */
+type RequireObject<Input> = unknown extends Input
+  ? unknown
+  : [Input] extends [object & { readonly [Symbol.iterator]?: never }]
+    ? unknown
+    : { parameters?: { readonly _zod?: 'parameters have to describe an object' } }
+
 /** What `tool()` makes a tool of. */
 export interface ToolDefinition<Input, Output = unknown> {
   /** Letters, digits, `_` and `-`, at most 64. */
@@ -15,8 +22,8 @@ export interface ToolDefinition<Input, Output = unknown> {
   /** What the model reads to decide when to call it. */
   description?: string
   /**
-   * A zod object, an object of another library that fulfils Standard Schema with JSON Schema, or a JSON Schema as plain
-   * data. Default: no arguments.
+   * A zod object or its fields (`{ city: z.string() }`), an object of another library that fulfils Standard Schema with JSON
+   * Schema, or a JSON Schema as plain data. Default: no arguments.
    */
   parameters?: z.ZodType<Input> | StandardSchema<Input> | JsonSchema
   /** What it returns: a zod schema, or a JSON Schema as plain data. It stands in the OpenAPI document and is not checked when the tool runs. Default: anything. */
@@ -95,7 +102,7 @@ const NOT_JSON: { [type: string]: string } = {
   nan: 'z.number()',
   symbol: 'z.string()',
   function: 'an object of plain values',
-  custom: 'a type of its own with .refine()',
+  custom: 'a JSON type with .refine()',
 }
 /** zod types that make their value of a JSON value. */
 const COERCED: { [type: string]: JsonSchema } = {
@@ -110,7 +117,9 @@ function override({ zodSchema, jsonSchema, path }: Place): void {
   if ('coerce' in def && def.coerce === true && COERCED[def.type] !== undefined)
     Object.assign(jsonSchema, COERCED[def.type])
   else if (NOT_JSON[def.type] !== undefined && jsonSchema.type === undefined)
-    throw new Error(`JSON has no ${def.type} (at ${path.join('.') || 'the top'}): use ${NOT_JSON[def.type]}`)
+    throw new Error(
+      `JSON has no value for z.${def.type}() at ${path.join('.') || 'the top'}, use ${NOT_JSON[def.type]}`,
+    )
   // OpenAI's API knows no `oneOf`; with a discriminator `anyOf` says the same.
   if ('discriminator' in def && jsonSchema.oneOf !== undefined) {
     jsonSchema.anyOf = jsonSchema.oneOf
@@ -119,22 +128,38 @@ function override({ zodSchema, jsonSchema, path }: Place): void {
   // What every number of JavaScript keeps is no rule of a tool's.
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
-  // A pattern without its flags would refuse what the flags allow.
-  const { patterns } = zodSchema._zod.bag as { patterns?: ReadonlySet<RegExp> }
-  if (patterns !== undefined && [...patterns].some(({ flags }) => /[ims]/.test(flags))) {
+  if (hasFlags(def)) {
     delete jsonSchema.pattern
-    if (Array.isArray(jsonSchema.allOf)) delete jsonSchema.allOf
+    delete jsonSchema.allOf
   }
 }
 
+/** JSON Schema has no flags, and a pattern without them would refuse what they allow. */
+function hasFlags(def: z.core.$ZodTypes['_zod']['def']): boolean {
+  const checks = def.type === 'string' ? [def, ...(def.checks ?? []).map((check) => check._zod.def)] : []
+  return checks.some(
+    (check) => 'pattern' in check && check.pattern instanceof RegExp && /[ims]/.test(check.pattern.flags),
+  )
+}
+
+/** The same with the fields of a zod object as `parameters`. */
+export type ShapedToolDefinition<Shape extends z.ZodRawShape, Output = unknown> = Omit<
+  ToolDefinition<z.output<z.ZodObject<Shape>>, Output>,
+  'parameters'
+> & { parameters: Shape }
+
 /**
  * Defines a function tool.
- * @throws INVALID_TOOL for a name a provider would refuse, a missing `execute` or a schema that is no object; INVALID_OPTION
- *   for an unknown option
+ * @throws INVALID_TOOL for a name a provider would refuse, a missing `execute`, parameters that describe no object or have
+ *   types that JSON lacks; INVALID_OPTION for an unknown option
  */
+export function tool<Shape extends z.ZodRawShape, Output = unknown>(
+  definition: ShapedToolDefinition<Shape, Output>,
+): FunctionTool
 export function tool<Input = { [key: string]: unknown }, Output = unknown>(
-  definition: ToolDefinition<Input, Output>,
-): FunctionTool {
+  definition: ToolDefinition<Input, Output> & RequireObject<Input>,
+): FunctionTool
+export function tool(definition: Omit<ToolDefinition<unknown>, 'parameters'> & { parameters?: unknown }): FunctionTool {
   const { name, description = '', strict = true, execute } = definition
   requireToolName(name)
   refuseUnknown(`The tool "${name}"`, definition, OPTIONS, MOVED)
@@ -151,7 +176,7 @@ export function tool<Input = { [key: string]: unknown }, Output = unknown>(
     oneCallAtATime: definition.oneCallAtATime ?? false,
     isEnabled: definition.isEnabled,
     check: createCheck(parameters, validator, 'as-schema'),
-    run: async (value, context) => execute(value as Input, context),
+    run: async (value, context) => execute(value, context),
   })
 }
 

@@ -157,12 +157,13 @@ class Translation {
   #object({ properties, required, more }: Fields, depth: number, refs: readonly string[]): JsonSchema {
     const entries = [...properties].map(([name, schemas]) => [name, this.#oneOf(schemas, depth, refs)] as const)
     const names = [...required].filter((name) => properties.has(name))
+    const open = more === true || (isObject(more) && Object.keys(more).length === 0)
     return {
       properties: Object.fromEntries(entries),
       ...(names.length === 0 ? {} : { required: names }),
       ...(more === undefined
         ? {}
-        : { additionalProperties: isObject(more) ? this.#node(more, depth + 1, refs) : more === true }),
+        : { additionalProperties: isObject(more) && !open ? this.#node(more, depth + 1, refs) : open }),
     }
   }
 

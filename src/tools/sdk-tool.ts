@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { invalidTool } from '../errors.ts'
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
-import { createCheck } from './check.ts'
+import { createCheck, createServerCheck } from './check.ts'
 import { hostedTool } from './hosted.ts'
 import { requireToolName } from './names.ts'
 import type { FunctionTool, HostedTool, Tool, ToolContext, ToolOwner } from './tool.ts'
@@ -88,6 +88,9 @@ function fromSdkFunction(sdk: SdkShape): FunctionTool {
     )
   requireToolName(name)
   const { $schema: _, ...parameters } = sdk.parameters
+  const exact = createCheck(parameters, undefined, 'as-schema')
+  // The SDK does not check these itself, and they may be an MCP server's: getAllMcpTools() makes such tools.
+  const loose = createServerCheck(parameters, parameters.required)
   return Object.freeze<FunctionTool>({
     kind: 'function',
     origin: 'function',
@@ -97,7 +100,7 @@ function fromSdkFunction(sdk: SdkShape): FunctionTool {
     strict,
     oneCallAtATime: false,
     isEnabled: isEnabled && ((context, agent) => isEnabled(runContextOf(context), agent)),
-    check: createCheck(parameters, undefined, 'as-schema'),
+    check: (input, loc, from) => (strict || from !== 'model' ? exact : loose)(input, loc, from),
     async run(value, context) {
       const runContext = runContextOf(context)
       const { toolCallId: callId, signal } = context

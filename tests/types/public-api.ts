@@ -47,6 +47,31 @@ tool({ name: 'x' })
 tool({ name: 'sum', returns: z.object({ sum: z.number() }), execute: async () => ({ sum: 1 }) })
 // @ts-expect-error a text is not what it says it returns
 tool({ name: 'sum', returns: z.object({ sum: z.number() }), execute: () => ({ sum: '1' }) })
+tool({
+  name: 'shape',
+  parameters: { city: z.string(), days: z.int().optional() },
+  execute: ({ city, days }) => city.repeat(days ?? 1),
+})
+// @ts-expect-error: the shape has no such field
+tool({ name: 'shape', parameters: { city: z.string() }, execute: ({ town }) => town })
+// @ts-expect-error: a text is no object of arguments
+tool({ name: 'text', parameters: z.string(), execute: () => '' })
+// @ts-expect-error: a list is none either
+tool({ name: 'list', parameters: z.array(z.string()), execute: () => '' })
+tool({ name: 'none', parameters: {}, execute: () => '' })
+tool({ name: 'data', parameters: { type: 'object', properties: {} }, execute: (input) => Object.keys(input) })
+tool({
+  name: 'union',
+  parameters: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('a'), at: z.number() }),
+    z.object({ kind: z.literal('b') }),
+  ]),
+  execute: (input) => (input.kind === 'a' ? input.at : 0),
+})
+interface Question {
+  readonly q: string
+}
+tool<Question>({ name: 'named', parameters: { type: 'object' }, execute: ({ q }) => q })
 tool<{ q: string }>({ name: 'raw', parameters: { type: 'object' }, execute: ({ q }) => q.toUpperCase() })
 
 class Address extends BaseTool.define({ street: z.string(), zip: z.int().optional() }) {

@@ -1,0 +1,485 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { Agency, Agent, type AgentOptions, BaseTool, SendMessage, tool } from '../src/index.ts'
+import { isPortablePattern } from '../src/tools/portable-pattern.ts'
+import { promise } from './promises.ts'
+import { useUpstream } from './support/client.ts'
+import { mcpServer } from './support/mcp.ts'
+
+type Json = { [key: string]: unknown }
+interface Sent {
+  name: string
+  strict: boolean
+  parameters: Json
+}
+const agent = (options: Partial<AgentOptions> = {}) =>
+  new Agent({ name: 'Assistant', instructions: 'Help.', model: 'gpt-4.1', ...options })
+const define = (parameters: unknown, name = 'probe') =>
+  tool({ name, parameters: parameters as Json, execute: () => 'ran' })
+
+/** What a model is told of an agent's tools. */
+async function sentBy(options: Partial<AgentOptions>): Promise<Sent[]> {
+  const upstream = await useUpstream(() => ({ text: 'ok' }))
+  await new Agency(agent(options)).getResponse('Hi')
+  return (upstream.seen[0]?.body.tools ?? []) as unknown as Sent[]
+}
+
+const FORMATS = new Set(['date-time', 'time', 'date', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uuid'])
+/** The words of JSON Schema that OpenAI's strict mode, Anthropic and Gemini all take. */
+const WORDS = new Set([
+  ...['type', 'properties', 'required', 'additionalProperties', 'items', 'enum', 'anyOf', '$ref', '$defs'],
+  ...['title', 'description', 'pattern', 'format', 'multipleOf', 'minimum', 'maximum', 'exclusiveMinimum'],
+  ...['exclusiveMaximum', 'minItems', 'maxItems'],
+])
+const LOOSE_WORDS = new Set([...WORDS, 'default', 'minLength', 'maxLength'])
+
+/** Every place of a schema that some provider would refuse. */
+function offences(schema: unknown, strict: boolean, at = '$'): string[] {
+  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return [`${at} is no schema`]
+  const node = schema as Json
+  const words = Object.keys(node)
+  const found = words.filter((word) => !(strict ? WORDS : LOOSE_WORDS).has(word)).map((word) => `${at} has ${word}`)
+  if (at === '$' && node.type !== 'object') found.push('$ is no object')
+  if (at === '$') found.push(...['anyOf', '$ref', 'enum'].filter((word) => word in node).map((word) => `$ has ${word}`))
+  if (node.format !== undefined && !FORMATS.has(String(node.format))) found.push(`${at} has format ${node.format}`)
+  if (/\(\?[^:]|\\[pPbBkuxc1-9]/.test(String(node.pattern ?? ''))) found.push(`${at} has ${node.pattern}`)
+  if ([node.type].flat().includes('array') && node.items === undefined) found.push(`${at} has no items`)
+  const names = Object.keys((node.properties ?? {}) as object)
+  if (strict && !['type', 'anyOf', '$ref'].some((word) => word in node)) found.push(`${at} says nothing`)
+  if (strict && [node.type].flat().includes('object')) {
+    if (node.additionalProperties !== false) found.push(`${at} is open`)
+    if (names.some((name) => !((node.required ?? []) as string[]).includes(name)))
+      found.push(`${at} has optional fields`)
+  }
+  const within = (parts: unknown, under: string) =>
+    Object.entries((parts ?? {}) as object).flatMap(([key, part]) => offences(part, strict, `${at}.${under}${key}`))
+  const single = [node.items, node.additionalProperties].filter((part) => typeof part === 'object')
+  return [
+    ...found,
+    ...within(node.properties, ''),
+    ...within(node.$defs, '$defs.'),
+    ...within(node.anyOf, 'anyOf.'),
+    ...within(single, ''),
+  ]
+}
+
+/** Text types of zod: a value that fits, one that does not, and what is sent beside the type. */
+const TEXTS: [name: string, type: z.ZodType, good: string, bad: string, sent: Json][] = [
+  ['url', z.url(), 'https://a.example', 'no url', {}],
+  ['email', z.email(), 'a@b.example', 'no email', { format: 'email' }],
+  ['uuid', z.uuid(), '123e4567-e89b-42d3-a456-426614174000', 'no uuid', { format: 'uuid' }],
+  ['cuid2', z.cuid2(), 'tz4a98xxat96iws9zmbrgj3a', 'NO', { pattern: '^[0-9a-z]+$' }],
+  ['nanoid', z.nanoid(), 'V1StGXR8_Z5jdHi6B-myT', 'short', { pattern: '^[a-zA-Z0-9_-]{21}$' }],
+  ['jwt', z.jwt(), 'eyJhbGciOiJIUzI1NiJ9.e30.c2ln', 'no jwt', {}],
+  ['e164', z.e164(), '+491234567', '0049', { pattern: '^\\+[1-9]\\d{6,14}$' }],
+  ['cidrv4', z.cidrv4(), '10.0.0.0/8', '10.0.0.0', { pattern: expect.stringMatching(/^\^\(\(25/) }],
+  ['emoji', z.emoji(), '🙂', 'x', {}],
+  ['mac', z.mac(), '00:1A:2B:3C:4D:5E', '00', {}],
+  ['base64', z.base64(), 'QUJD', '*', {}],
+  ['ulid', z.ulid(), '01ARZ3NDEKTSV4RRFFQ69G5FAV', 'x', { pattern: expect.stringMatching(/^\^\[0-7\]/) }],
+  ['hash', z.hash('sha256'), 'a'.repeat(64), 'a', { pattern: '^[0-9a-fA-F]{64}$' }],
+  ['date', z.iso.date(), '2026-01-02', '2026-13-02', { format: 'date' }],
+  ['duration', z.iso.duration(), 'P1D', '1 day', { format: 'duration' }],
+  ['lookahead', z.string().regex(/^(?=.*\d).+$/), 'a1', 'a', {}],
+  ['lookbehind', z.string().regex(/(?<!x)y/), 'y', 'xy', {}],
+  ['named group', z.string().regex(/^(?<year>\d{4})$/), '2026', 'x', {}],
+  ['property', z.string().regex(/^\p{Lu}\p{Ll}+$/u), 'Élodie', 'x', {}],
+  ['back-reference', z.string().regex(/^(.)\1$/), 'aa', 'ab', {}],
+  ['boundary', z.string().regex(/\bcat\b/), 'a cat', 'cats', {}],
+  ['flags', z.string().regex(/^yes$/i), 'YES', 'no', {}],
+  ['plain', z.string().regex(/^[A-Z]{2}-\d+$/), 'AB-1', 'ab', { pattern: '^[A-Z]{2}-\\d+$' }],
+  ['lengths', z.string().min(2).max(3), 'ab', 'a', {}],
+  ['prefix', z.string().startsWith('a'), 'ab', 'b', {}],
+]
+
+test.for(TEXTS)(
+  'the text type %s is sent in words that strict mode knows, and checked here',
+  async ([, type, good, bad, sent]) => {
+    promise('F5')
+    const probe = define({ value: type })
+    const [told] = await sentBy({ tools: [probe] })
+    expect(told?.strict).toBe(true)
+    expect(told?.parameters).toEqual({
+      type: 'object',
+      properties: { value: { type: 'string', ...sent } },
+      required: ['value'],
+      additionalProperties: false,
+    })
+    expect(offences(told?.parameters, true)).toEqual([])
+    expect(probe.check({ value: good }, [], 'model')).toEqual({ ok: true, value: { value: good } })
+    expect(probe.check({ value: bad }, [], 'model').ok).toBe(false)
+  },
+)
+
+const tree = z.object({
+  value: z.url(),
+  get children() {
+    return z.array(tree)
+  },
+})
+const nested = (levels: number) =>
+  Array.from({ length: levels }).reduce<z.ZodType>((inner) => z.object({ inner }), z.string())
+const shapes = [
+  z.object({ kind: z.literal('dot'), at: z.int() }),
+  z.object({ kind: z.literal('box'), wide: z.number() }),
+] as const
+
+/** Other parameters: whether they are strict, arguments that fit, and some that do not. */
+const SHAPES: [name: string, parameters: unknown, strict: boolean, good: Json, bad: Json][] = [
+  ['tuple', z.object({ pair: z.tuple([z.string(), z.int()]) }), true, { pair: ['a', 1] }, { pair: [1, 'a'] }],
+  [
+    'unique list',
+    { type: 'object', properties: { ids: { type: 'array', uniqueItems: true } } },
+    false,
+    { ids: [1] },
+    { ids: 1 },
+  ],
+  ['record', z.object({ counts: z.record(z.string(), z.int()) }), false, { counts: { a: 1 } }, { counts: { a: 'x' } }],
+  ['default', z.object({ n: z.int().nullable().default(3) }), true, { n: 2 }, { n: 'x' }],
+  ['recursion', tree, true, { value: 'https://a.example', children: [] }, { value: 'x', children: [] }],
+  ['two patterns', { code: z.string().regex(/^a/).regex(/b$/) }, true, { code: 'ab' }, { code: 'ac' }],
+  [
+    'alternatives at the top',
+    z.discriminatedUnion('kind', shapes),
+    false,
+    { kind: 'dot', at: 1 },
+    { kind: 'box', at: 1 },
+  ],
+  ['alternatives below', z.object({ shape: z.union(shapes) }), true, { shape: { kind: 'dot', at: 1 } }, { shape: {} }],
+  [
+    'one of',
+    z.xor([z.object({ a: z.string() }).strict(), z.object({ b: z.string() }).strict()]),
+    false,
+    { a: 'x' },
+    {},
+  ],
+  ['11 levels', nested(11), false, JSON.parse(`${'{"inner":'.repeat(11)}"x"${'}'.repeat(11)}`), { inner: 1 }],
+  ['10 levels', nested(10), true, JSON.parse(`${'{"inner":'.repeat(10)}"x"${'}'.repeat(10)}`), { inner: 1 }],
+  ['many values', { v: z.enum(Array.from({ length: 1_001 }, (_, n) => `v${n}`)) }, false, { v: 'v9' }, { v: 'w' }],
+  [
+    'long values',
+    { v: z.enum(Array.from({ length: 251 }, (_, n) => `${'v'.repeat(60)}${n}`)) },
+    false,
+    { v: `${'v'.repeat(60)}9` },
+    { v: 'w' },
+  ],
+  ['anything', { v: z.any() }, false, { v: [1] }, [] as never],
+  [
+    'coerced',
+    { at: z.coerce.date(), n: z.coerce.number() },
+    true,
+    { at: '2026-01-02T03:04:05Z', n: '4' },
+    { at: 'x', n: 4 },
+  ],
+  [
+    'data with a reference',
+    {
+      $ref: '#/definitions/A',
+      definitions: { A: { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] } },
+    },
+    true,
+    { a: 'x' },
+    { a: 1 },
+  ],
+]
+
+test.for(SHAPES)(
+  'parameters with %s are sent in a form that every provider takes, and checked here',
+  async ([, parameters, strict, good, bad]) => {
+    promise('F5')
+    const probe = define(parameters)
+    const [told] = await sentBy({ tools: [probe] })
+    expect(told?.strict).toBe(strict)
+    expect(offences(told?.parameters, strict)).toEqual([])
+    expect(probe.check(good, [], 'model').ok).toBe(true)
+    expect(probe.check(bad, [], 'model').ok).toBe(false)
+  },
+)
+
+test('alternatives at the top are sent as one object, and the tool gets the one that was meant', async () => {
+  promise('F5')
+  const got: unknown[] = []
+  const draw = tool({
+    name: 'draw',
+    parameters: z.discriminatedUnion('kind', shapes),
+    execute: (input) => {
+      got.push(input)
+      return 'drawn'
+    },
+  })
+  const upstream = await useUpstream((_body, index) =>
+    index === 0 ? { calls: [{ name: 'draw', arguments: { kind: 'box', wide: 2, at: null } }] } : { text: 'ok' },
+  )
+  await agent({ tools: [draw] }).getResponse('Draw')
+  expect(got).toEqual([{ kind: 'box', wide: 2 }])
+  expect(upstream.seen[0]?.body.tools).toMatchObject([
+    {
+      parameters: {
+        type: 'object',
+        properties: {
+          kind: { type: 'string', enum: ['dot', 'box'] },
+          at: { type: 'integer' },
+          wide: { type: 'number' },
+        },
+        required: ['kind'],
+      },
+    },
+  ])
+})
+
+const AB = { a: { type: 'string' }, b: { type: 'string' } }
+const deep = (levels: number) => JSON.parse(`${'{"properties":{"a":'.repeat(levels)}{}${'}}'.repeat(levels)}`)
+const doubling = Object.fromEntries(
+  Array.from({ length: 40 }, (_, n) => {
+    const next = { $ref: `#/$defs/d${n + 1}`, description: 'next' }
+    return [`d${n}`, { type: 'object', properties: { x: next, y: next } }]
+  }),
+)
+
+/** Schemas of MCP servers, and what is sent of them. */
+const FOREIGN: [name: string, inputSchema: unknown, sent: Json][] = [
+  [
+    'oneOf at the top',
+    { type: 'object', properties: AB, oneOf: [{ required: ['a'] }, { required: ['b'] }] },
+    { properties: AB },
+  ],
+  [
+    'anyOf at the top',
+    {
+      anyOf: [
+        { type: 'object', properties: { a: AB.a }, required: ['a'] },
+        { type: 'object', properties: { b: AB.b } },
+      ],
+    },
+    { properties: AB },
+  ],
+  [
+    'allOf at the top',
+    {
+      allOf: [{ properties: { a: AB.a }, required: ['a'] }, { $ref: '#/$defs/b' }],
+      $defs: { b: { properties: { b: AB.b } } },
+    },
+    { properties: AB, required: ['a'] },
+  ],
+  [
+    'not and if at the top',
+    { type: 'object', properties: AB, not: { required: ['b'] }, if: {}, else: {} },
+    { properties: AB },
+  ],
+  ['no type', { properties: AB, required: ['a', 'gone'] }, { properties: AB, required: ['a'] }],
+  ['null beside the object', { type: ['object', 'null'], properties: AB }, { properties: AB }],
+  ['a list', [], { properties: {} }],
+  ['nothing', undefined, { properties: {} }],
+  [
+    'boolean parts',
+    { type: 'object', properties: { a: true, b: false, c: { type: 'array', items: true } } },
+    { properties: { a: {}, c: { type: 'array', items: {} } } },
+  ],
+  [
+    'a tuple of draft 7',
+    { type: 'object', properties: { t: { type: 'array', items: [{ type: 'string' }, { type: 'number' }] } } },
+    { properties: { t: { type: 'array', items: { anyOf: [{ type: 'string' }, { type: 'number' }] } } } },
+  ],
+  [
+    'definitions of draft 7',
+    { type: 'object', properties: { a: { $ref: '#/definitions/Id' } }, definitions: { Id: { type: 'string' } } },
+    { properties: { a: { $ref: '#/$defs/Id' } }, $defs: { Id: { type: 'string' } } },
+  ],
+  [
+    'a reference with a note',
+    {
+      type: 'object',
+      properties: { a: { $ref: '#/$defs/Id', description: 'Its id' } },
+      $defs: { Id: { type: 'string' } },
+    },
+    { properties: { a: { type: 'string', description: 'Its id' } } },
+  ],
+  [
+    'references to nothing and outside',
+    { type: 'object', properties: { a: { $ref: '#/$defs/gone' }, b: { $ref: 'https://a.example/b.json' } } },
+    { properties: { a: {}, b: {} } },
+  ],
+  [
+    'references in a circle',
+    {
+      type: 'object',
+      properties: { a: { $ref: '#/$defs/a' } },
+      $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } },
+    },
+    { properties: { a: {} } },
+  ],
+  [
+    'OpenAPI words',
+    { type: 'object', properties: { a: { type: 'string', nullable: true, example: 'x', xml: {} } } },
+    { properties: { a: { type: ['string', 'null'] } } },
+  ],
+  [
+    'draft-4 words',
+    { type: 'object', properties: { n: { type: 'integer', minimum: 1, exclusiveMinimum: true, required: true } } },
+    { properties: { n: { type: 'integer', minimum: 1 } } },
+  ],
+  [
+    'loud types',
+    { type: 'OBJECT', properties: { n: { type: 'INTEGER' }, x: { type: 'any' } } },
+    { properties: { n: { type: 'integer' }, x: {} } },
+  ],
+  [
+    'formats and patterns of others',
+    {
+      type: 'object',
+      properties: {
+        u: { type: 'string', format: 'uri-reference' },
+        p: { type: 'string', pattern: '^(?!x)' },
+        d: { type: 'string', format: 'date-time' },
+      },
+    },
+    { properties: { u: { type: 'string' }, p: { type: 'string' }, d: { type: 'string', format: 'date-time' } } },
+  ],
+  [
+    'a field called pattern',
+    {
+      type: 'object',
+      properties: { pattern: { type: 'string' }, format: { type: 'string' }, oneOf: { type: 'string' } },
+    },
+    { properties: { pattern: { type: 'string' }, format: { type: 'string' }, oneOf: { type: 'string' } } },
+  ],
+  [
+    'pydantic options',
+    {
+      type: 'object',
+      properties: { n: { anyOf: [{ type: 'integer' }, { type: 'null' }], default: null, title: 'N' } },
+    },
+    { properties: { n: { anyOf: [{ type: 'integer' }, { type: 'null' }], default: null, title: 'N' } } },
+  ],
+  ['a thousand levels', { type: 'object', ...deep(1_000) }, { properties: {}, additionalProperties: true }],
+  [
+    'a huge list of values',
+    { type: 'object', properties: { a: { enum: Array.from({ length: 100_000 }, (_, n) => `value ${n}`) } } },
+    { properties: {}, additionalProperties: true },
+  ],
+  [
+    'references that double',
+    { $ref: '#/$defs/d0', $defs: { ...doubling, d40: {} } },
+    { properties: {}, additionalProperties: true },
+  ],
+]
+
+test.for(FOREIGN)(
+  'an MCP schema with %s is sent in a form that every provider takes',
+  async ([, inputSchema, sent]) => {
+    promise('F1')
+    const { server, calls } = mcpServer({ probe: inputSchema })
+    const upstream = await useUpstream((_body, index) =>
+      index === 0 ? { calls: [{ name: 'probe', arguments: { a: 'x' } }] } : { text: 'ok' },
+    )
+    await agent({ mcpServers: [server] }).getResponse('Hi')
+    const [told] = (upstream.seen[0]?.body.tools ?? []) as unknown as Sent[]
+    expect(told?.parameters).toEqual({ type: 'object', ...sent })
+    expect(offences(told?.parameters, false)).toEqual([])
+    expect(calls).toEqual([{ tool: 'probe', args: { a: 'x' } }])
+  },
+)
+
+test('outputs and extra fields of messages are sent in the same form', async () => {
+  promise('F1')
+  class Planned extends SendMessage {
+    static override extraParams = z.object({ link: z.url(), tree })
+  }
+  const upstream = await useUpstream(() => ({ text: '{"link":"https://a.example","code":"A"}' }))
+  const outputType = z.object({ link: z.url(), code: z.string().regex(/^(?=A)A$/) })
+  const [boss, other] = [agent({ outputType }), agent({ name: 'Other' })]
+  const { finalOutput } = await new Agency(boss, { communicationFlows: [[boss, other, Planned]] }).getResponse('Hi')
+  expect(finalOutput).toEqual({ link: 'https://a.example', code: 'A' })
+  const { tools, text } = (upstream.seen[0]?.body ?? {}) as unknown as { tools: Sent[]; text: { format: Json } }
+  expect(text.format).toMatchObject({ strict: true, schema: { properties: { link: { type: 'string' } } } })
+  expect(offences(text.format.schema, true)).toEqual([])
+  expect(offences(tools[0]?.parameters, false)).toEqual([])
+  expect(tools[0]?.parameters).toMatchObject({ properties: { link: { type: 'string' }, tree: {} } })
+  for (const odd of [z.string(), z.array(z.string()), z.object({ at: z.date() })])
+    expect(() => new Agency(agent({ outputType: odd }))).toThrow(/outputType of agent "Assistant" cannot be used/)
+})
+
+test.for([
+  ['a text', z.string(), /have to describe an object/],
+  ['a list', z.array(z.string()), /have to describe an object/],
+  ['anything', z.any(), /have to describe an object/],
+  ['an object or a text', z.union([z.object({}), z.string()]), /have to describe an object/],
+  ['data of a text', { type: 'string' }, /have to describe an object/],
+  ['fields without a schema around them', { city: { type: 'string' } }, /have to describe an object/],
+  ['a number', 5, /zod 4 object/],
+  ['a field that is no type', { city: z.string(), days: 3 }, /"days" of tool "probe" is no zod 4 type/],
+  ['a date', { at: z.date() }, /z\.date\(\) at properties\.at, use z\.iso\.datetime\(\)/],
+  ['a bigint', { id: z.bigint().optional() }, /z\.bigint\(\) at/],
+  ['a map in a list', { maps: z.array(z.map(z.string(), z.string())) }, /z\.map\(\) at .*z\.record\(\)/],
+  ['an instance', { at: z.instanceof(Date) }, /z\.custom\(\)/],
+] as const)('parameters that are %s are refused at construction', ([, parameters, words]) => {
+  promise('F5')
+  expect(() => define(parameters)).toThrow(
+    expect.objectContaining({ code: 'INVALID_TOOL', message: expect.stringMatching(words) }),
+  )
+})
+
+test('the fields of a zod object are taken as the object', async () => {
+  promise('F5')
+  const forecast = tool({
+    name: 'forecast',
+    parameters: { city: z.string(), days: z.int().optional() },
+    execute: ({ city, days = 1 }) => `${city}: ${days}`,
+  })
+  await useUpstream((_body, index) =>
+    index === 0 ? { calls: [{ name: 'forecast', arguments: { city: 'Rome', days: '3' } }] } : { text: 'ok' },
+  )
+  const { newMessages } = await agent({ tools: [forecast] }).getResponse('Hi')
+  expect(newMessages.find((item) => item.type === 'function_call_output')?.output).toBe('Rome: 3')
+  expect(forecast.parameters).toEqual({
+    type: 'object',
+    properties: { city: { type: 'string' }, days: { type: 'integer' } },
+    required: ['city'],
+    additionalProperties: false,
+  })
+  expect(define({}).parameters).toEqual(define(undefined).parameters)
+})
+
+test.for([
+  ['context', z.object({ decision_type: z.string(), context: z.string() })],
+  ['run', z.object({ run: z.string() })],
+  ['toolCallId', z.object({ toolCallId: z.string() })],
+  ['constructor', z.object({ constructor: z.string() })],
+  ['helper', z.object({ helper: z.string() })],
+] as const)('a tool class whose field hides its member "%s" is refused', ([name, { shape }]) => {
+  promise('F5')
+  class Clash extends BaseTool.define(shape as z.ZodRawShape) {
+    static override description = 'Clashes.'
+    helper() {}
+    run() {
+      return ''
+    }
+  }
+  expect(() => agent({ tools: [Clash as never] })).toThrow(
+    expect.objectContaining({
+      code: 'INVALID_TOOL',
+      message: expect.stringContaining(`class Clash has the field "${name}"`),
+    }),
+  )
+})
+
+test.for([
+  ['^[a-z]+$', true],
+  ['^(?:a|b){1,3}\\.\\d$', true],
+  ['^[^\\s/]*$', true],
+  ['^a{2}[.^$]$', true],
+  ['[a-z]', false],
+  ['^a$|^b$', false],
+  ['^(?i)a$', false],
+  ['^(?!a).$', false],
+  ['^\\p{L}$', false],
+  ['^\\u0041$', false],
+  ['^a{1001}$', false],
+  ['^a{,3}$', false],
+  ['^[a&&b]$', false],
+  ['^[[a]]$', false],
+  ['^(a$', false],
+  [`^${'a'.repeat(1_000)}$`, false],
+] as const)('the pattern %s is sent: %s', ([pattern, sent]) => {
+  expect(isPortablePattern(pattern)).toBe(sent)
+})
