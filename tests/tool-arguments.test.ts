@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { Agent, type AgentOptions, BaseTool, type ToolLike, tool } from '../src/index.ts'
+import { Agency, Agent, type AgentOptions, BaseTool, SendMessage, type ToolLike, tool } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { postAndRead, startServer, useUpstream } from './support/client.ts'
 import { mcpServer } from './support/mcp.ts'
@@ -66,13 +66,13 @@ test.for<[name: string, tool: ToolLike, given: Json, used: Json]>([
   ['data that takes null', probe(data({ n: { type: ['integer', 'null'] } })), { n: null }, { n: null }],
   ['data with alternatives', probe(data({ n: { anyOf: [integer, { type: 'null' }] } })), { n: null }, { n: null }],
   ['a class', Probe, { q: 'x', limit: null }, { q: 'x' }],
-])('a null for a field that may be absent but not null counts as absent: %s', async ([, probed, given, used]) => {
+])('a null for an optional field counts as absent: %s', async ([, probed, given, used]) => {
   promise('F5')
   const [output] = await callProbe({ tools: [probed] }, given)
   expect(JSON.parse(String(output))).toEqual(used)
 })
 
-test('a null where a value has to be, and other wrong values, are still refused', async () => {
+test('wrong values of a model are still refused', async () => {
   promise('F5')
   const outputs = await callProbe(
     { tools: [probe({ q: z.string(), limit: z.int().optional() })] },
@@ -117,6 +117,44 @@ test('an object that is declared strict refuses them, and so does HTTP', async (
   expect(refused.map(({ status, body }) => [status, body.detail[0].type])).toEqual([
     [422, 'extra_forbidden'],
     [422, 'int_type'],
+  ])
+})
+
+test('extra fields of a send_message class are read alike', async () => {
+  promise('F3')
+  class Planned extends SendMessage {
+    static override extraParams = z.object({ days: z.int().optional(), plan: z.string().min(3) })
+  }
+  const [lead, helper] = ['Lead', 'Helper'].map((name) => new Agent({ name, instructions: name, model: 'gpt-4.1' }))
+  const ask = (extra: Json) => ({
+    name: 'send_message',
+    arguments: { recipient_agent: 'Helper', message: 'Hi', additional_instructions: '', ...extra },
+  })
+  await useUpstream((body, index) =>
+    index === 0
+      ? { calls: [ask({ plan: 'Look', days: null, more: 1 }), ask({ plan: 'x' })] }
+      : { text: String(body.instructions) },
+  )
+  const agency = new Agency(lead as Agent, { communicationFlows: [[lead as Agent, helper as Agent, Planned]] })
+  const { newMessages } = await agency.getResponse('Hi')
+  const outputs = newMessages.filter((item) => item.type === 'function_call_output').map((item) => item.output)
+  expect(outputs).toEqual(['Helper', expect.stringMatching(/"send_message" do not fit\. plan: /)])
+})
+
+test('a function of the Agents SDK that is not strict judges its arguments itself', async () => {
+  promise('F5')
+  const foreign: ToolLike = {
+    type: 'function',
+    name: 'probe',
+    description: 'What getAllMcpTools() makes of a tool of a server.',
+    strict: false,
+    parameters: { type: 'object', properties: { q: { type: 'string', pattern: '^(a+)+$' } }, required: ['q'] },
+    invoke: async (_context, input) => input,
+  }
+  const given = { q: `${'a'.repeat(28)}!`, more: 1 }
+  expect(await callProbe({ tools: [foreign] }, given, {})).toEqual([
+    JSON.stringify(given),
+    expect.stringMatching(/q: Field required/),
   ])
 })
 
@@ -167,6 +205,12 @@ const chain = Object.fromEntries(
     return [`d${n}`, { anyOf: [next, next] }]
   }),
 )
+const joined = Object.fromEntries(
+  Array.from({ length: 22 }, (_, n) => {
+    const next = { $ref: `#/$defs/d${n + 1}` }
+    return [`d${n}`, { allOf: [next, next] }]
+  }),
+)
 const chained = { $defs: { ...chain, d22: { type: 'integer' } } }
 
 test.for<[name: string, inputSchema: Json, given: Json]>([
@@ -177,6 +221,11 @@ test.for<[name: string, inputSchema: Json, given: Json]>([
     'parts that double',
     { type: 'object', properties: { q: { allOf: [{ $ref: '#/$defs/d0' }] } }, ...chained },
     { q: 'x' },
+  ],
+  [
+    'parts of parts that double',
+    { type: 'object', properties: { q: { $ref: '#/$defs/d0' } }, $defs: { ...joined, d22: { type: 'integer' } } },
+    { q: null },
   ],
   ['a circle', { type: 'object', properties: { q: { $ref: '#/properties/q' } } }, { q: null }],
 ])('a hostile schema of an MCP server is not run: %s', async ([, inputSchema, given]) => {

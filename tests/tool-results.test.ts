@@ -53,18 +53,15 @@ const RESULTS: [name: string, value: unknown, told: string, served: unknown][] =
   ['plain', { a: [1, 'x', null, true] }, '{"a":[1,"x",null,true]}', { a: [1, 'x', null, true] }],
 ]
 
-test.for(RESULTS)(
-  'a tool that gives a value of the kind "%s" is read and served with its content',
-  async ([, value, told, served]) => {
-    promise('F5')
-    await useUpstream((_body, index) => (index === 0 ? { calls: [{ name: 'give', arguments: {} }] } : { text: 'ok' }))
-    const give = tool({ name: 'give', execute: () => value })
-    const { newMessages } = await new Agent({ name: 'Assistant', model: 'gpt-4.1', tools: [give] }).getResponse('Hi')
-    expect(newMessages.find((item) => item.type === 'function_call_output')?.output).toBe(told)
-    const { url } = await startServer({ tools: [give] })
-    expect(await postAndRead(`${url}/tool/give`, {})).toEqual({ status: 200, body: { response: served } })
-  },
-)
+test.for(RESULTS)('a result of the kind %s keeps its content', async ([, value, told, served]) => {
+  promise('F5')
+  await useUpstream((_body, index) => (index === 0 ? { calls: [{ name: 'give', arguments: {} }] } : { text: 'ok' }))
+  const give = tool({ name: 'give', execute: () => value })
+  const { newMessages } = await new Agent({ name: 'Assistant', model: 'gpt-4.1', tools: [give] }).getResponse('Hi')
+  expect(newMessages.find((item) => item.type === 'function_call_output')?.output).toBe(told)
+  const { url } = await startServer({ tools: [give] })
+  expect(await postAndRead(`${url}/tool/give`, {})).toEqual({ status: 200, body: { response: served } })
+})
 
 test('a value that is nested too deep says so in its place', async () => {
   promise('F5')

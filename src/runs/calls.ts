@@ -2,10 +2,12 @@ import type { SendRoute } from '../agency/agency.ts'
 import type { Agent } from '../agency/agent.ts'
 import type { ToolCall } from '../agency/hooks.ts'
 import { AgencyError, depthLimit, guidanceOf } from '../errors.ts'
+import { createCheck } from '../tools/check.ts'
+import { schemaOf } from '../tools/define.ts'
 import type { ToolOutput } from '../tools/output.ts'
-import { runTool } from '../tools/run.ts'
+import { misfit, runTool } from '../tools/run.ts'
 import { orAbort } from '../waits.ts'
-import { isObject } from '../wire/json.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import {
   type Ask,
@@ -172,9 +174,8 @@ function readAsk(
   const known = [...route.recipients.values()].map((agent) => agent.name).join(', ')
   if (recipient === undefined)
     return `Error: there is no recipient agent '${args.recipient_agent}'. You can reach: ${known}`
-  const extra = route.via.extraParams?.safeParse(args)
-  if (extra?.success === false)
-    return `Error: the arguments for tool ${tool} do not fit. ${extra.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ')}`
+  const objection = objectionToExtras(route, args)
+  if (objection !== undefined) return objection
   return {
     recipient: recipient.name,
     message: String(args.message),
@@ -186,4 +187,11 @@ function readAsk(
 function findRecipient({ recipients }: SendRoute, name: string): Agent | undefined {
   const wanted = name.toLowerCase()
   return recipients.get(name) ?? [...recipients.values()].find((agent) => agent.name.toLowerCase() === wanted)
+}
+
+/** What is wrong with the extra fields of a send_message class, for the sender. */
+function objectionToExtras({ via: { extraParams, toolName } }: SendRoute, args: JsonObject): string | undefined {
+  if (extraParams === undefined) return undefined
+  const checked = createCheck(schemaOf(extraParams), extraParams, 'ignore')(args, [], 'model')
+  return checked.ok ? undefined : misfit(toolName, checked.details)
 }

@@ -27,31 +27,37 @@ export class SchemaTooLarge extends Error {
   }
 }
 
-const known = new WeakMap<JsonSchema, JsonSchema>()
+const portable = new WeakMap<JsonSchema, JsonSchema>()
 
 /**
  * The schema of an object, as it is sent. Alternatives at the top become one object that has the fields of all of them.
  * @throws SchemaTooLarge
  */
 export function toPortable(schema: JsonSchema): JsonSchema {
-  const made = known.get(schema) ?? new Translation(schema).translate()
-  known.set(schema, made)
+  const made = portable.get(schema) ?? new Translation(schema).translate()
+  portable.set(schema, made)
   return made
 }
 
 const OBJECT_WORDS = ['properties', 'required', 'additionalProperties', 'patternProperties']
 
-/** True when a value that fits the schema is always an object, null aside. */
-export function describesObject(schema: unknown, root: JsonSchema, depth = 0): boolean {
+/** True when a value that fits the schema is always an object, null aside. `known` keeps the work linear where references meet. */
+export function describesObject(schema: unknown, root: JsonSchema, known: Map<object, boolean> = new Map()): boolean {
   const target = resolveRef(schema, root)
-  if (!isObject(target) || depth > BOUNDS.depth) return false
+  if (!isObject(target) || known.size > BOUNDS.parts) return false
+  const before = known.get(target)
+  if (before !== undefined) return before
+  known.set(target, false) // what leads to itself says nothing
+  const within = (part: unknown) => describesObject(part, root, known)
   const types = typesOf(target)?.filter((type) => type !== 'null')
-  if (types !== undefined) return types.length === 1 && types[0] === 'object'
-  const within = (part: unknown) => describesObject(part, root, depth + 1)
-  if (listOf(target.allOf).some(within)) return true
   const alternatives = alternativesOf(target).filter((part) => !isNull(part))
-  if (alternatives.length > 0) return alternatives.every(within)
-  return OBJECT_WORDS.some((word) => word in target)
+  const result =
+    types !== undefined
+      ? types.length === 1 && types[0] === 'object'
+      : listOf(target.allOf).some(within) ||
+        (alternatives.length > 0 ? alternatives.every(within) : OBJECT_WORDS.some((word) => word in target))
+  known.set(target, result)
+  return result
 }
 
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
@@ -147,6 +153,7 @@ class Translation {
 
   /** Each different schema once. */
   #oneOf(schemas: readonly unknown[], depth: number, refs: readonly string[]): JsonSchema {
+    if (schemas.length === 1) return this.#node(schemas[0], depth + 1, refs)
     const nodes = schemas.map((schema) => this.#node(schema, depth + 1, refs))
     const different = [...new Map(nodes.map((node) => [JSON.stringify(node), node])).values()]
     const [only, second] = different

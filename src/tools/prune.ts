@@ -71,20 +71,32 @@ function mayBe(value: unknown, schema: unknown, root: JsonSchema): boolean {
   return fixed && listOf(schema.required).every((name) => Object.hasOwn(value, String(name)))
 }
 
-/** True when null fits a schema, as far as that can be told without checking it. */
-function takesNull(schema: unknown, root: JsonSchema, seen: Set<unknown> = new Set()): boolean {
+/** True when null fits a schema, as far as that can be told without checking it. `known` keeps the work linear where references meet. */
+function takesNull(schema: unknown, root: JsonSchema, known: Map<object, boolean> = new Map()): boolean {
   const target = resolveRef(schema, root)
-  if (target === true) return true
-  if (!isObject(target) || seen.has(target)) return false
-  seen.add(target)
-  if (target.nullable === true) return true
-  if (target.type !== undefined) return [target.type].flat().includes('null')
-  if ('const' in target) return target.const === null
-  if (Array.isArray(target.enum)) return target.enum.includes(null)
+  if (!isObject(target)) return target === true
+  const before = known.get(target)
+  if (before !== undefined) return before
+  known.set(target, false) // what leads to itself says nothing
+  const within = (part: unknown) => takesNull(part, root, known)
+  const result = ownNull(target) ?? partsTakeNull(target, within)
+  known.set(target, result)
+  return result
+}
+
+/** What the schema itself says about null; undefined where its parts decide. */
+function ownNull({ nullable, type, enum: values, ...rest }: JsonSchema): boolean | undefined {
+  if (nullable === true) return true
+  if (type !== undefined) return [type].flat().includes('null')
+  if ('const' in rest) return rest.const === null
+  return Array.isArray(values) ? values.includes(null) : undefined
+}
+
+function partsTakeNull(target: JsonSchema, within: (part: unknown) => boolean): boolean {
   const alternatives = [...listOf(target.anyOf), ...listOf(target.oneOf)]
-  if (alternatives.length > 0) return alternatives.some((part) => takesNull(part, root, seen))
+  if (alternatives.length > 0) return alternatives.some(within)
   const parts = listOf(target.allOf)
-  return parts.length > 0 ? parts.every((part) => takesNull(part, root, seen)) : isOpen(target)
+  return parts.length > 0 ? parts.every(within) : isOpen(target)
 }
 
 /** A schema without a rule about its value. */

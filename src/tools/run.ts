@@ -46,7 +46,7 @@ export async function runTool(
 }
 
 /** What is wrong with the arguments. Where only the tool's own rules object, their words stand alone. */
-function misfit(tool: string, details: readonly ValidationDetail[]): string {
+export function misfit(tool: string, details: readonly ValidationDetail[]): string {
   const own = details.every((detail) => detail.type === 'value_error')
   const problems = details.map(({ loc, msg }) => {
     const words = own ? msg.replace(/^Value error, /, '') : msg
