@@ -11,6 +11,7 @@ import {
   hostedMcp,
   SendMessage,
   tool,
+  toolFactory,
   webSearch,
 } from '../src/index.ts'
 import { toToolNames } from '../src/tools/names.ts'
@@ -189,6 +190,10 @@ const shared = make('shared')
 test.for([
   ['two functions', () => agent({ tools: [make('look'), make('look')] })],
   ['a class and a function', () => agent({ tools: [Lookup, make('Lookup')] })],
+  [
+    'two described tools',
+    () => toolFactory.getOpenApiSchema([make('look'), make('look')], { url: 'https://a.example' }),
+  ],
   ['an own and a shared tool', () => new Agency(agent({ tools: [make('look')] }), { sharedTools: [make('look')] })],
   [
     'two file searches',

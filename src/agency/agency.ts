@@ -4,11 +4,12 @@ import { refuseUnknown } from '../options.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { schemaOf } from '../tools/define.ts'
 import { FILE_SEARCH_RESULTS, stubFor, WEB_SEARCH_SOURCES } from '../tools/hosted.ts'
+import { onceEach } from '../tools/once-each.ts'
 import { describesObject, toPortable } from '../tools/portable-schema.ts'
 import { asStrict } from '../tools/strict.ts'
 import type { FunctionTool, HostedTool, Tool } from '../tools/tool.ts'
 import type { StoredMessage } from '../wire/message.ts'
-import { Agent, onceEach, readText } from './agent.ts'
+import { Agent, readText } from './agent.ts'
 import { handoffSchema, handoffToolNames, sendMessageSchema } from './communication-tools.ts'
 import {
   type CommunicationFlow,
@@ -148,7 +149,7 @@ export class AgencyGraph {
 }
 
 function buildRole(agent: Agent, shared: readonly Tool[], edges: readonly Edge[]): Role {
-  const all = onceEach([...agent.tools, ...shared], agent.name)
+  const all = onceEach([...agent.tools, ...shared], `Agent "${agent.name}"`)
   const tools = new Map(all.filter((tool) => tool.kind === 'function').map((tool) => [tool.name, tool]))
   const hosted = all.filter((tool) => tool.kind === 'hosted')
   const stubs = new Map(

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import type { z } from 'zod'
-import { agentFrozen, duplicateName, invalidOption } from '../errors.ts'
+import { agentFrozen, invalidOption } from '../errors.ts'
 import type { ModelSettings } from '../models/model.ts'
 import type { ModelSpec } from '../models/provider.ts'
 import { fromSdkModel, isSdkModel, type SdkModel } from '../models/sdk-model.ts'
 import { refuseUnknown } from '../options.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { type McpServer, type McpSource, readMcpServers } from '../tools/mcp.ts'
+import { onceEach } from '../tools/once-each.ts'
 import type { Tool } from '../tools/tool.ts'
 import { Chain } from './chain.ts'
 import type { AgencyContext } from './context.ts'
@@ -276,35 +276,13 @@ const readModel = (model: ModelSpec | SdkModel | undefined): ModelSpec | undefin
   isSdkModel(model) ? fromSdkModel(model) : model
 
 function readTools(given: readonly unknown[], agent: string): readonly Tool[] {
-  const tools = onceEach(given.map(asTool), agent)
+  const tools = onceEach(given.map(asTool), `Agent "${agent}"`)
   for (const tool of tools)
     if (tool.kind === 'function' && tool.origin === 'class' && tool.description === '')
       process.emitWarning(
         `The tool class ${tool.name} has no description, so a model has to guess what it does: static description = '...'.`,
       )
   return tools
-}
-
-/**
- * Every tool once, in order. Hosted tools that are set up alike count as one; hosted MCP servers share a name and differ in
- * their label.
- * @throws DUPLICATE_NAME for two different tools with one name
- */
-export function onceEach(tools: readonly Tool[], agent: string): Tool[] {
-  const byName = new Map<string, Tool>()
-  for (const tool of tools) {
-    const key = tool.kind === 'hosted' ? `${tool.name} ${tool.label}` : tool.name
-    const first = byName.get(key) ?? tool
-    const same = first === tool || (tool.kind === 'hosted' && isDeepStrictEqual(first, tool))
-    if (!same)
-      throw duplicateName(
-        tool.kind === 'hosted'
-          ? `Agent "${agent}" has two tools "${tool.label}" that are set up differently. Make one of them.`
-          : `Agent "${agent}" has two different tools "${tool.name}". Rename or remove one of them: a model could not tell them apart.`,
-      )
-    byName.set(key, first)
-  }
-  return [...byName.values()]
 }
 
 function resolveText(instructions: Instructions | undefined): { instructions?: Instructions } {

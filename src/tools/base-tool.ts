@@ -89,7 +89,10 @@ export function asTool(value: unknown): Tool {
     throw invalidTool(
       `Give the tool class itself, not an instance: ${value.constructor.name} instead of new ${value.constructor.name}(...).`,
     )
-  if (isObject(value) && (value.kind === 'function' || value.kind === 'hosted')) return value as unknown as Tool
+  if (isObject(value) && (value.kind === 'function' || value.kind === 'hosted')) {
+    if (value.kind === 'function') requireToolName(value.name)
+    return value as unknown as Tool
+  }
   const adapted = fromSdkTool(value)
   if (adapted !== undefined) return adapted
   if (typeof value === 'function' && value.name !== '')

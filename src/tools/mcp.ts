@@ -67,7 +67,8 @@ export class McpSource {
   async tools(): Promise<FunctionTool[]> {
     try {
       const listed = await this.#list()
-      return listed.filter(isObject).flatMap((tool) => (this.#allows(String(tool.name)) ? [this.#toTool(tool)] : []))
+      const named = listed.filter(isObject).filter(({ name }) => typeof name === 'string' && this.#allows(name))
+      return named.map((tool) => this.#toTool(tool))
     } catch (error) {
       throw mcpFailed(this.#agent, error)
     }

@@ -3,6 +3,7 @@ import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { classFailure, failure, refusal } from '../wire/responses.ts'
 import { validationError } from '../wire/validation.ts'
 import { asFunctionTool, type ToolLike } from './base-tool.ts'
+import { onceEach } from './once-each.ts'
 import type { FunctionTool } from './tool.ts'
 
 /** Parts of an OpenAPI 3.1 document. */
@@ -186,11 +187,14 @@ export const toolFactory = {
   /**
    * The OpenAPI 3.1 document of standalone tools as a JSON string with two spaces of indent: `POST /tool/<name>` for
    * each, behind a bearer token.
-   * @throws INVALID_TOOL for what is no tool
+   * @throws INVALID_TOOL for what is no tool; DUPLICATE_NAME for two different tools with one name
    */
   getOpenApiSchema(tools: readonly ToolLike[], options: OpenApiOptions): string {
     const { url, title = 'Agency Tools API', description = 'Tools that agents call over HTTP.' } = options
-    const parts = describeTools(tools.map(asFunctionTool), emptyParts({ token: true, rateLimit: false }))
+    const parts = describeTools(
+      onceEach(tools.map(asFunctionTool), 'The list'),
+      emptyParts({ token: true, rateLimit: false }),
+    )
     return JSON.stringify(toDocument({ title, description, version: 'v1.0.0' }, url, parts), null, 2)
   },
 }

@@ -1,0 +1,24 @@
+import { isDeepStrictEqual } from 'node:util'
+import { duplicateName } from '../errors.ts'
+import type { Tool } from './tool.ts'
+
+/**
+ * Every tool once, in order. Hosted tools that are set up alike count as one; hosted MCP servers share a name and differ in
+ * their label. `owner` begins the sentence of the error.
+ * @throws DUPLICATE_NAME for two different tools with one name
+ */
+export function onceEach<T extends Tool>(tools: readonly T[], owner: string): T[] {
+  const byName = new Map<string, T>()
+  for (const tool of tools) {
+    const key = tool.kind === 'hosted' ? `${tool.name} ${tool.label}` : tool.name
+    const first = byName.get(key) ?? tool
+    if (first !== tool && tool.kind === 'function')
+      throw duplicateName(
+        `${owner} has two different tools "${tool.name}". Rename or remove one of them: a model could not tell them apart.`,
+      )
+    if (tool.kind === 'hosted' && !isDeepStrictEqual(first, tool))
+      throw duplicateName(`${owner} has two tools "${tool.label}" that are set up differently. Keep one of them.`)
+    byName.set(key, first)
+  }
+  return [...byName.values()]
+}
