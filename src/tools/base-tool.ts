@@ -142,7 +142,7 @@ function readClass(toolClass: ToolClass): FunctionTool {
     name,
     description: oneCallAtATime ? sequential(description) : description,
     parameters,
-    returns: resultSchemaOf(toolClass.returns),
+    returns: resultSchemaOf(name, toolClass.returns),
     strict,
     oneCallAtATime,
     check: withRefinement(createCheck(parameters, toolClass.fields, 'ignore'), toolClass),

@@ -81,9 +81,15 @@ export function schemaOf(parameters: z.ZodType): JsonSchema {
   return schema
 }
 
-/** The JSON Schema of a tool's result, for callers. */
-export const resultSchemaOf = (returns: z.ZodType | JsonSchema | undefined): JsonSchema | undefined =>
-  returns instanceof z.ZodType ? toJsonSchema(returns) : returns
+/** The JSON Schema of a tool's result, for callers. @throws INVALID_TOOL for types that JSON does not have */
+export function resultSchemaOf(tool: string, returns: z.ZodType | JsonSchema | undefined): JsonSchema | undefined {
+  if (!(returns instanceof z.ZodType)) return returns
+  try {
+    return toJsonSchema(returns)
+  } catch (error) {
+    throw invalidTool(`The result of tool "${tool}" has no JSON Schema: ${errorText(error)}.`)
+  }
+}
 
 function toJsonSchema(schema: z.ZodType): JsonSchema {
   const written = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', override })
@@ -171,7 +177,7 @@ export function tool(definition: Omit<ToolDefinition<unknown>, 'parameters'> & {
     name,
     description: definition.oneCallAtATime ? sequential(description) : description,
     parameters,
-    returns: resultSchemaOf(definition.returns),
+    returns: resultSchemaOf(name, definition.returns),
     strict,
     oneCallAtATime: definition.oneCallAtATime ?? false,
     isEnabled: definition.isEnabled,
