@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Agent, tool } from '../src/index.ts'
 import { promise } from './promises.ts'
-import { postAndRead, startServer, useUpstream } from './support/client.ts'
+import { useUpstream } from './support/client.ts'
 
 class Money {
   readonly #cents = 1_050
@@ -19,55 +19,46 @@ class Point {
 const circle: { name: string; self?: unknown } = { name: 'circle' }
 circle.self = circle
 const twice = { n: 1 }
-const dates = (value: unknown) => ({ at: [value] })
+let deep: unknown = 'core'
+for (let level = 0; level < 10_000; level++) deep = { deep }
 
-/** What a tool gives, what the model reads, and what a caller over HTTP gets. */
-const RESULTS: [name: string, value: unknown, told: string, served: unknown][] = [
-  ['Map', new Map([['a', new Map([['b', 1]])]]), '{"a":{"b":1}}', { a: { b: 1 } }],
-  ['Map of objects', new Map([[{ id: 1 }, 'one']]), '[[{"id":1},"one"]]', [[{ id: 1 }, 'one']]],
-  ['Set', new Set(['a', 2, new Set([3])]), '["a",2,[3]]', ['a', 2, [3]]],
-  ['Error', new RangeError('too far'), 'too far', 'too far'],
-  ['Error inside', { failed: new Error('no ink') }, '{"failed":"no ink"}', { failed: 'no ink' }],
-  ['Error without words', new TypeError(), 'TypeError', 'TypeError'],
-  ['Date', new Date(0), '1970-01-01T00:00:00.000Z', '1970-01-01T00:00:00.000Z'],
-  ['Date inside', dates(new Date(0)), '{"at":["1970-01-01T00:00:00.000Z"]}', dates('1970-01-01T00:00:00.000Z')],
-  ['bigint', 2n ** 64n, '18446744073709551616', '18446744073709551616'],
-  ['bigint inside', { id: 10n }, '{"id":"10"}', { id: '10' }],
-  ['undefined', undefined, '', null],
-  ['undefined inside', { a: undefined, b: [undefined] }, '{"b":[null]}', { b: [null] }],
-  ['circle', circle, '{"name":"circle","self":"[circular]"}', { name: 'circle', self: '[circular]' }],
-  ['one object twice', [twice, twice], '[{"n":1},{"n":1}]', [{ n: 1 }, { n: 1 }]],
-  ['Buffer of a text', Buffer.from('Grüße'), 'Grüße', 'Grüße'],
-  ['bytes', new Uint8Array([255, 254, 0]), '//4A', '//4A'],
-  ['bytes inside', { png: new Uint8Array([137, 80]).buffer }, '{"png":"iVA="}', { png: 'iVA=' }],
-  ['numbers', new Float64Array([1.5, 2]), '[1.5,2]', [1.5, 2]],
-  ['toJSON', [new Money()], '[{"euro":10.5}]', [{ euro: 10.5 }]],
-  ['instance', new Point(), '{"x":1,"y":2}', { x: 1, y: 2 }],
-  ['function', function draw() {}, '[function draw]', '[function draw]'],
-  ['symbol', Symbol('red'), 'Symbol(red)', 'Symbol(red)'],
-  ['members', { color: Symbol('red'), draw() {} }, '{"color":"Symbol(red)"}', { color: 'Symbol(red)' }],
-  ['NaN', { mean: Number.NaN }, '{"mean":"NaN"}', { mean: 'NaN' }],
-  ['URL', { link: new URL('https://a.example/b') }, '{"link":"https://a.example/b"}', { link: 'https://a.example/b' }],
-  ['RegExp', { match: /a+/g }, '{"match":"/a+/g"}', { match: '/a+/g' }],
-  ['pairs', new URLSearchParams('a=1'), '[["a","1"]]', [['a', '1']]],
-  ['plain', { a: [1, 'x', null, true] }, '{"a":[1,"x",null,true]}', { a: [1, 'x', null, true] }],
+/** What a tool gives, and what the model reads. */
+const RESULTS: [name: string, value: unknown, told: string][] = [
+  ['Map', new Map([['a', new Map([['b', 1]])]]), '{"a":{"b":1}}'],
+  ['Map of objects', new Map([[{ id: 1 }, 'one']]), '[[{"id":1},"one"]]'],
+  ['Set', new Set(['a', 2, new Set([3])]), '["a",2,[3]]'],
+  ['Error', new RangeError('too far'), 'too far'],
+  ['Error inside', { failed: new Error('no ink') }, '{"failed":"no ink"}'],
+  ['Error without words', new TypeError(), 'TypeError'],
+  ['Date', new Date(0), '1970-01-01T00:00:00.000Z'],
+  ['Date inside', { at: [new Date(0)] }, '{"at":["1970-01-01T00:00:00.000Z"]}'],
+  ['bigint', 2n ** 64n, '18446744073709551616'],
+  ['bigint inside', { id: 10n }, '{"id":"10"}'],
+  ['undefined', undefined, ''],
+  ['undefined inside', { a: undefined, b: [undefined] }, '{"b":[null]}'],
+  ['circle', circle, '{"name":"circle","self":"[circular]"}'],
+  ['one object twice', [twice, twice], '[{"n":1},{"n":1}]'],
+  ['Buffer of a text', Buffer.from('Grüße'), 'Grüße'],
+  ['bytes', new Uint8Array([255, 254, 0]), '//4A'],
+  ['bytes inside', { png: new Uint8Array([137, 80]).buffer }, '{"png":"iVA="}'],
+  ['numbers', new Float64Array([1.5, 2]), '[1.5,2]'],
+  ['toJSON', [new Money()], '[{"euro":10.5}]'],
+  ['instance', new Point(), '{"x":1,"y":2}'],
+  ['function', function draw() {}, '[function draw]'],
+  ['symbol', Symbol('red'), 'Symbol(red)'],
+  ['members', { color: Symbol('red'), draw() {} }, '{"color":"Symbol(red)"}'],
+  ['NaN', { mean: Number.NaN }, '{"mean":"NaN"}'],
+  ['URL', { link: new URL('https://a.example/b') }, '{"link":"https://a.example/b"}'],
+  ['RegExp', { match: /a+/g }, '{"match":"/a+/g"}'],
+  ['pairs', new URLSearchParams('a=1'), '[["a","1"]]'],
+  ['plain', { a: [1, 'x', null, true] }, '{"a":[1,"x",null,true]}'],
+  ['depth', deep, expect.stringMatching(/^(\{"deep":){201}"\[nested too deep\]"\}+$/)],
 ]
 
-test.for(RESULTS)('a result of the kind %s keeps its content', async ([, value, told, served]) => {
+test.for(RESULTS)('a result of the kind %s keeps its content', async ([, value, told]) => {
   promise('F5')
   await useUpstream((_body, index) => (index === 0 ? { calls: [{ name: 'give', arguments: {} }] } : { text: 'ok' }))
   const give = tool({ name: 'give', execute: () => value })
   const { newMessages } = await new Agent({ name: 'Assistant', model: 'gpt-4.1', tools: [give] }).getResponse('Hi')
-  expect(newMessages.find((item) => item.type === 'function_call_output')?.output).toBe(told)
-  const { url } = await startServer({ tools: [give] })
-  expect(await postAndRead(`${url}/tool/give`, {})).toEqual({ status: 200, body: { response: served } })
-})
-
-test('a value that is nested too deep says so in its place', async () => {
-  promise('F5')
-  let deep: unknown = 'core'
-  for (let level = 0; level < 10_000; level++) deep = { deep }
-  const { url } = await startServer({ tools: [tool({ name: 'give', execute: () => deep })] })
-  const { status, body } = await postAndRead(`${url}/tool/give`, {})
-  expect([status, JSON.stringify(body).includes('[nested too deep]')]).toEqual([200, true])
+  expect(newMessages.find((item) => item.type === 'function_call_output')?.output).toEqual(told)
 })
