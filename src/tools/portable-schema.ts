@@ -137,7 +137,12 @@ class Translation {
     const types = typesOf(given) ?? impliedTypes(given, values)
     const node: JsonSchema = { ...typeWord(types), ...notesOf(given) }
     if (values.length > 0) node.enum = values
-    if (types.includes('object')) Object.assign(node, this.#object(this.#fields(given, depth), depth, refs))
+    if (types.includes('object')) {
+      const fields = this.#fields(given, depth)
+      // An object that says nothing about its fields has any; strict mode would make it an empty one.
+      if (given.properties === undefined) fields.more ??= true
+      Object.assign(node, this.#object(fields, depth, refs))
+    }
     if (types.includes('array')) Object.assign(node, this.#list(given, depth, refs))
     if (types.includes('string') || types.length === 0) Object.assign(node, textRules(given))
     for (const word of NUMBERS) if (Number.isFinite(given[word])) node[word] ??= given[word]
