@@ -56,6 +56,8 @@ export interface RunOptions {
 export interface AgencyResult {
   /** The final answer: a text, or the parsed value of an agent with `outputType`. */
   finalOutput: unknown
+  /** Present when the answer was cut off. `reason`: `max_output_tokens`, `content_filter`, or the provider's own word. */
+  incompleteDetails?: { reason: string }
   /** What the run added to the conversation, in the order of storing. */
   newMessages: StoredMessage[]
   /** Left out when no agent's usage is counted. */
@@ -177,11 +179,12 @@ export class Agency extends AgencyGraph {
     return { run, watch }
   }
 
-  #finish({ error, finalOutput, newMessages, usage, fileIdsMap, chatName, cancelled }: RunSummary): AgencyResult {
+  #finish({ error, finalOutput, cut, newMessages, usage, fileIdsMap, chatName, cancelled }: RunSummary): AgencyResult {
     if (this.loadThreads === undefined) this.#messages = [...this.#messages, ...newMessages]
     if (error !== undefined) throw error
     return {
       finalOutput,
+      ...(cut === undefined ? {} : { incompleteDetails: { reason: cut } }),
       newMessages,
       usage,
       ...(fileIdsMap === undefined ? {} : { fileIdsMap }),

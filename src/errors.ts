@@ -20,6 +20,7 @@ export type ErrorCode =
   | 'RUN_FAILED'
   | 'MODEL_FAILED'
   | 'MODEL_REFUSED'
+  | 'ANSWER_CUT'
   | 'MCP_FAILED'
   | 'UNKNOWN_TOOL'
   | 'INVALID_OUTPUT'
@@ -189,6 +190,13 @@ export const tooManyCalls = () => modelFailed(`The model made more than the ${MA
 /** The model would not answer; its reason is meant for the reader. */
 export const modelRefused = (refusal: string) =>
   new AgencyError('MODEL_REFUSED', 502, `Model refused to produce output: ${refusal.slice(0, MAX_MODEL_WORDS)}`)
+/** @param reason such as `max_output_tokens` */
+export const answerCut = (agent: string, reason: string) =>
+  new AgencyError(
+    'ANSWER_CUT',
+    502,
+    `The answer of agent ${agent} was cut off (${reason}) before there was anything to use. Raise maxTokens, or ask for less.`,
+  )
 /** Without the server's name, which may be its address with a key in it. */
 export const mcpFailed = (agent: string, cause: unknown) =>
   new AgencyError('MCP_FAILED', 502, `An MCP server of agent "${agent}" could not be reached.`, { cause })

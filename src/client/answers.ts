@@ -20,6 +20,8 @@ export interface AgencyAnswer<Output = string> {
   response: Output
   /** What the run added to the conversation: append it to the history. */
   new_messages: StoredMessage[]
+  /** Present when the answer was cut off. `reason`: `max_output_tokens`, `content_filter`, or the provider's own word. */
+  incomplete_details?: { reason: string }
   /** Left out when no agent's usage is counted. */
   usage?: Usage
   /** Name in `file_urls` -> id of the stored file, when files were given. */

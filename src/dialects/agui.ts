@@ -161,6 +161,8 @@ class AguiStream {
       case 'response.output_item.done':
         return isObject(said.item) ? this.#finish(who, placeOf(said), said.item) : ''
       case 'response.completed':
+      case 'response.incomplete':
+      case 'response.done':
         return this.#settle(who, said.response)
       default:
         return ''

@@ -79,26 +79,32 @@ export function toData(event: RunEvent): StreamEvent {
 
 const messagesOf = (
   runId: string,
-  { newMessages, cancelled, fileIdsMap, chatName, usage }: RunSummary,
+  { newMessages, cut, cancelled, fileIdsMap, chatName, usage }: RunSummary,
 ): StreamSummary => ({
   new_messages: newMessages,
   run_id: runId,
   cancelled,
+  ...incompleteOf(cut),
   ...(fileIdsMap === undefined ? {} : { file_ids_map: fileIdsMap }),
   ...(chatName === undefined ? {} : { chat_name: chatName }),
   ...(usage === undefined ? {} : { usage }),
 })
 
+/** How both endpoints tell of an answer that was cut off. */
+const incompleteOf = (cut: string | undefined) => (cut === undefined ? {} : { incomplete_details: { reason: cut } })
+
 /** What get_response answers. */
 export const toResponseBody = ({
   finalOutput,
   newMessages,
+  cut,
   usage,
   fileIdsMap,
   chatName,
 }: RunSummary): AgencyResponse => ({
   response: finalOutput ?? '',
   new_messages: newMessages,
+  ...incompleteOf(cut),
   ...(usage === undefined ? {} : { usage }),
   ...(fileIdsMap === undefined ? {} : { file_ids_map: fileIdsMap }),
   ...(chatName === undefined ? {} : { chat_name: chatName }),

@@ -3,6 +3,7 @@ import { UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { toPrompt } from './ai-sdk-prompt.ts'
 import { toCallSettings } from './ai-sdk-settings.ts'
+import { type Ending, endingOf, failureIn, type ModelError } from './ending.ts'
 import type { Model, ModelResponse, ResponseUsage, TurnRequest } from './model.ts'
 import { EventWatch, inTime } from './patience.ts'
 import { withRetries } from './retry.ts'
@@ -79,8 +80,7 @@ export function aiSdkModel({ label, provider, open, extraArgs, headers, limits }
         watch?.stop()
       }
       signal.throwIfAborted()
-      if (!reader.finished) throw modelFailed("The model's stream ended before the answer was complete.")
-      reader.parts.finish()
+      reader.finish()
       yield { events: reader.parts.take(), bytes: 0 }
     },
     async completeTurn(request, signal) {
@@ -105,16 +105,30 @@ const sizeOf = (part: unknown) => 64 + (isObject(part) && typeof part.delta === 
 /** Reads the parts of one answer into a response. */
 class PartReader {
   readonly parts: ResponseSynthesis
-  /** True once the provider said why it stopped. */
-  finished = false
+  #ending: Ending | undefined
+  /** Calls that are whole: one that comes again under the same id is another. */
+  readonly #called = new Map<string, number>()
+  #lastCall = ''
   readonly #structured: boolean
   /** Where the text block that is being said began. */
   #textStart = 0
   readonly #sources: JsonObject[] = []
 
-  constructor(label: string, { itemIds, outputSchema }: TurnRequest) {
-    this.parts = new ResponseSynthesis({ model: label, itemIds })
-    this.#structured = outputSchema !== undefined
+  constructor(label: string, request: TurnRequest) {
+    this.parts = new ResponseSynthesis({ model: label, request })
+    this.#structured = request.outputSchema !== undefined
+  }
+
+  /** @throws MODEL_FAILED when the answer failed or ended without a word about its end */
+  finish(): ModelResponse {
+    if (this.#ending === undefined) throw modelFailed("The model's stream ended before the answer was complete.")
+    return this.parts.finish(this.#ending)
+  }
+
+  /** The synthesis's key of a call: ids may repeat. */
+  #keyOf(id: string): string {
+    const count = this.#called.get(id) ?? 0
+    return count === 0 ? id : `${id} ${count}`
   }
 
   read(part: unknown): void {
@@ -151,17 +165,22 @@ class PartReader {
         this.#keep({ thought: key }, part)
         break
       case 'tool-input-start':
-        if (part.providerExecuted !== true) parts.openCall(key, { callId: key, name: String(part.toolName) })
+        if (part.providerExecuted !== true)
+          parts.openCall(this.#keyOf(key), { callId: key, name: String(part.toolName) })
         break
       case 'tool-input-delta':
-        parts.addArguments(key, String(part.delta))
+        parts.addArguments(this.#keyOf(key), String(part.delta))
         break
-      case 'tool-call':
+      case 'tool-call': {
         if (part.providerExecuted === true) break // it runs there, and its outcome is part of the answer
-        parts.openCall(key, { callId: key, name: String(part.toolName) })
-        parts.setArguments(key, String(part.input))
-        this.#keep({ call: key }, part)
+        const call = this.#keyOf(key)
+        this.#lastCall = call
+        parts.openCall(call, { callId: key, name: String(part.toolName) })
+        parts.setArguments(call, typeof part.input === 'string' ? part.input : JSON.stringify(part.input ?? {}))
+        this.#keep({ call }, part)
+        this.#called.set(key, (this.#called.get(key) ?? 0) + 1)
         break
+      }
       case 'source':
         this.#sources.push(part)
         break
@@ -196,14 +215,16 @@ class PartReader {
     }
     if (chosen) parts.say(String(result.structuredOutputText))
     this.#finish(result)
-    return parts.finish()
+    const last = content.at(-1)
+    // A package gives the arguments as an object, whose second half nobody misses.
+    if (this.#ending?.kind === 'cut' && last?.type === 'tool-call') parts.breakOff(this.#lastCall)
+    return this.finish()
   }
 
   #finish({ usage, finishReason }: JsonObject): void {
     this.parts.usage = toUsage(isObject(usage) ? usage : {})
-    const reason = isObject(finishReason) ? finishReason.unified : finishReason
-    if (reason === 'error') throw modelFailed('The model stopped because of an error.')
-    this.finished = reason !== 'interrupted'
+    const isOver = (isObject(finishReason) ? finishReason.unified : finishReason) !== 'interrupted'
+    this.#ending = isOver ? endingOf(finishReason) : undefined
     for (const source of this.#sources.splice(0)) this.#cite({ source }, this.parts.saidChars)
   }
 
@@ -265,11 +286,23 @@ function failureOf(error: unknown, signal: AbortSignal): AgencyError {
   return error instanceof AgencyError ? error : failed(error)
 }
 
-const failed = (error: unknown) => modelFailed(reasonOf(error), error instanceof Error ? error : undefined)
+const failed = (error: unknown) => {
+  const told = error instanceof Error ? toldIn(error) : failureIn({ error }, true)
+  return modelFailed(told?.message ?? reasonOf(error), told ?? (error instanceof Error ? error : undefined))
+}
+
+/** A failure that the provider answered with 200: the packages only say that it is not an answer. */
+function toldIn(error: Error & { responseBody?: unknown; statusCode?: unknown }): ModelError | undefined {
+  if (error.statusCode !== 200 || typeof error.responseBody !== 'string') return undefined
+  try {
+    return failureIn(JSON.parse(error.responseBody), true)
+  } catch {
+    return undefined
+  }
+}
 
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error))
-    return isObject(error) ? String(error.message ?? 'The model failed.') : errorText(error)
+  if (!(error instanceof Error)) return errorText(error)
   // The packages wrap what went wrong beneath them in a sentence that says nothing.
   const cause = error.cause instanceof Error && /^Failed to process/.test(error.message) ? error.cause : error
   return cause.message === '' ? 'The model failed without a reason.' : cause.message

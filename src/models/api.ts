@@ -1,8 +1,9 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
-import { errorText, modelFailed } from '../errors.ts'
+import { AgencyError, errorText, modelFailed } from '../errors.ts'
 import { UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
+import { failureIn } from './ending.ts'
 import type { EventBatch, Model, ModelResponse, TurnRequest } from './model.ts'
 import { EventWatch, inTime, type Patience } from './patience.ts'
 import type { Post } from './post.ts'
@@ -25,6 +26,7 @@ export function readSse(
   onData: (data: string) => void,
 ): AsyncIterableIterator<number> {
   const onEvent = ({ data }: { data: string }) => {
+    begun = true
     watch.hear()
     onData(data)
   }
@@ -32,6 +34,9 @@ export function readSse(
   const decoder = new StringDecoder('utf8')
   const chunks = (response.body as unknown as AsyncIterable<Buffer>)[Symbol.asyncIterator]()
   let bytes = 0
+  let begun = false
+  /** The text before the first event: some gateways answer a streamed call with one JSON document. */
+  let head = ''
   let failure: unknown
   const watch = new EventWatch(patience, (error) => {
     failure = error
@@ -39,7 +44,10 @@ export function readSse(
   })
   const feed = (chunk: Buffer) => {
     try {
-      parser.feed(decoder.write(chunk))
+      const text = decoder.write(chunk)
+      parser.feed(text)
+      head = begun ? '' : head + text
+      if (head.length > MAX_EVENT_CHARS) failure = new Error(`it has no event within ${MAX_EVENT_CHARS} characters`)
       bytes += chunk.byteLength
       if (bytes > MAX_STREAM_BYTES) failure = new Error(`it is longer than ${MAX_STREAM_BYTES} bytes`)
     } catch (error) {
@@ -61,10 +69,15 @@ export function readSse(
         if (failure !== undefined) throw failure
         if (done !== true) return { done: false, value: feed(value) }
         watch.stop()
+        if (!begun && /^\s*[[{]/.test(head)) {
+          onEvent({ data: head })
+          return { done: false, value: 0 }
+        }
       } catch (cause) {
         const error = failure ?? cause
         await close()
         signal.throwIfAborted()
+        if (error instanceof AgencyError) throw error // the model itself says what failed
         throw modelFailed(`The model's stream broke: ${errorText(error)}`, error)
       }
       signal.throwIfAborted()
@@ -129,8 +142,12 @@ export function apiModel(options: ApiOptions, api: Api): Model {
       throw modelFailed(`The model's answer could not be read: ${errorText(error)}`, error)
     })
     const response = isObject(json) ? api.readAnswer(json, request) : undefined
-    if (response === undefined) throw modelFailed('The model answered with something that is no answer of its API.')
-    return response
+    if (response !== undefined) return response
+    const failure = failureIn(json, true)
+    throw modelFailed(
+      failure?.message ?? 'The model answered with something that is not an answer of its API.',
+      failure,
+    )
   }
   return {
     name: label,

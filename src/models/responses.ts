@@ -2,9 +2,8 @@ import { modelFailed } from '../errors.ts'
 import { withoutForeignData, withoutServerState } from '../messages/items.ts'
 import { isObject, isShallow, type JsonObject } from '../wire/json.ts'
 import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
+import { failureIn, failureOf, isTerminal } from './ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from './model.ts'
-
-const TERMINAL = new Set(['response.completed', 'response.failed', 'response.incomplete', 'error'])
 
 /** How deep an event may be nested: deeper ones could not be written out again. */
 const MAX_DEPTH = 200
@@ -18,22 +17,34 @@ export const responsesModel = (options: ApiOptions): Model =>
     path: '/responses',
     buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
     readStream: (response, _request, wait) => parse(response, wait),
-    readAnswer: (answer) => (Array.isArray(answer.output) ? (answer as ModelResponse) : undefined),
+    readAnswer(answer) {
+      const failure = failureIn(answer)
+      // What a failed answer has used is counted; without that its code decides whether it is asked for again.
+      if (failure !== undefined && answer.usage == null) throw modelFailed(failure.message, failure)
+      return Array.isArray(answer.output) ? (answer as ModelResponse) : undefined
+    },
   })
 
 /** One array of parsed events per network chunk. */
 async function* parse(response: Response, wait: StreamWait): AsyncGenerator<EventBatch, void, undefined> {
   let events: ResponseEvent[] = []
   let texts: string[] = []
+  let begun = false
   let ended = false
   const onData = (data: string) => {
     if (data === '[DONE]') return
-    const event: ResponseEvent = JSON.parse(data)
-    if (typeof event?.type !== 'string') throw new Error('an event without a type')
+    const parsed: unknown = JSON.parse(data)
+    const event = toEvent(parsed)
     if (data.length > DEEP_CHARS && !isShallow(event, MAX_DEPTH)) throw new Error('an event nested too deep')
-    if (TERMINAL.has(event.type)) ended = true
+    if (isTerminal(event.type)) {
+      ended = true
+      const failure = begun ? undefined : failureOf(event)
+      // Nobody has seen anything of it yet, so its code decides whether it is asked for again.
+      if (failure !== undefined && !isObject(event.response)) throw modelFailed(failure.message, failure)
+    }
+    begun = true
     events.push(event)
-    texts.push(isCompact(data) ? data : JSON.stringify(event))
+    texts.push(event === parsed && isCompact(data) ? data : JSON.stringify(event))
   }
   const takeBatch = (bytes: number): EventBatch => {
     const batch = { events, texts, bytes }
@@ -46,6 +57,15 @@ async function* parse(response: Response, wait: StreamWait): AsyncGenerator<Even
     if (ended) return
   }
   if (!ended) throw modelFailed("The model's stream ended before the response was complete.")
+}
+
+/** The event in one piece of data. A whole answer in place of events is its own last one. @throws MODEL_FAILED for a failure without a type */
+function toEvent(data: unknown): ResponseEvent {
+  if (isObject(data) && typeof data.type === 'string') return data as ResponseEvent
+  const failure = failureIn(data)
+  if (failure !== undefined) throw modelFailed(failure.message, failure)
+  if (!isObject(data) || !Array.isArray(data.output)) throw new Error('an event without a type')
+  return { type: 'response.completed', response: data }
 }
 
 /**

@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { errorText, modelFailed } from '../errors.ts'
+import { AgencyError, errorText, modelFailed } from '../errors.ts'
 import { withoutForeignData, withoutServerState } from '../messages/items.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { dropUnset } from './api.ts'
+import { type Ending, endingOf, failureIn, finishReasonIn, isTerminal } from './ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
 import { includesOf } from './responses.ts'
 import { readOutput, toProtocolItems, wrapItems } from './sdk-items.ts'
@@ -43,16 +44,17 @@ export function fromSdkModel(given: SdkModel): Model {
     ...(overResponses ? { provider: 'openai' } : {}),
     runsHostedTools: overResponses,
     async *streamTurn(request, signal) {
-      const answer = new SdkAnswer({ model: name(), itemIds: request.itemIds })
+      const answer = new SdkAnswer({ model: name(), request })
       try {
         for await (const event of sdk.getStreamedResponse(toSdkRequest(request, overResponses, signal))) {
           if (event.type === 'model') learn(event.event)
           const events = answer.read(event)
           if (events.length > 0) yield toBatch(events)
+          if (answer.finished) return // some of these models throw after an answer that was cut
         }
       } catch (error) {
         signal.throwIfAborted()
-        throw modelFailed(errorText(error), error)
+        throw error instanceof AgencyError ? error : modelFailed(errorText(error), error)
       }
       signal.throwIfAborted()
       if (!answer.finished) throw modelFailed("The model's stream ended before the response was complete.")
@@ -69,10 +71,12 @@ export function fromSdkModel(given: SdkModel): Model {
       // The provider's own answer, where it is one of the Responses API: nothing is lost on the way.
       if (isObject(raw) && (overResponses || raw.object === 'response') && Array.isArray(raw.output))
         return raw as ModelResponse
-      const parts = new ResponseSynthesis({ model: name(), itemIds: request.itemIds })
+      const failure = failureIn(raw)
+      if (failure !== undefined) throw modelFailed(failure.message, failure)
+      const parts = new ResponseSynthesis({ model: name(), request })
       readOutput(parts, response.output)
       parts.usage = toUsage(response.usage)
-      return finish(parts)
+      return finish(parts, endingOf(finishReasonIn(raw)))
     },
   }
 }
@@ -98,6 +102,8 @@ class SdkAnswer {
   readonly #streamed = { text: '', reasoning: '' }
   /** The provider's own Responses events are there and go out in place of made ones. */
   #raw = false
+  /** Why the provider stopped, in its own word. */
+  #reason: unknown
   finished = false
 
   constructor(options: SynthesisOptions) {
@@ -109,12 +115,15 @@ class SdkAnswer {
     if (type === 'model' && isResponsesEvent(event)) {
       this.#raw = true
       const own = event.event as ResponseEvent
-      if (own.type === 'response.completed') this.finished = true
+      if (isTerminal(own.type)) this.finished = true
       return [own]
     }
     // The first sign of life comes before it is known which of the two it will be.
     if (this.#raw || type === 'response_started') return []
     if (type === 'model') {
+      const failure = failureIn(event.event)
+      if (failure !== undefined) throw modelFailed(failure.message, failure)
+      this.#reason = finishReasonIn(event.event) ?? this.#reason
       const thought = reasoningOf(event.event)
       this.#streamed.reasoning += thought
       this.#parts.think(thought)
@@ -124,7 +133,7 @@ class SdkAnswer {
     } else if (type === 'response_done' && isObject(event.response)) {
       readOutput(this.#parts, event.response.output, this.#streamed)
       this.#parts.usage = toUsage(event.response.usage)
-      finish(this.#parts)
+      finish(this.#parts, endingOf(this.#reason ?? finishReasonIn(event.response.providerData)))
       this.finished = true
     }
     return this.#parts.take()
@@ -132,8 +141,8 @@ class SdkAnswer {
 }
 
 /** Some models tell their reasoning after the text it led to; in a conversation it has to stand before. */
-function finish(parts: ResponseSynthesis): ModelResponse {
-  const response = parts.finish()
+function finish(parts: ResponseSynthesis, ending: Ending): ModelResponse {
+  const response = parts.finish(ending)
   const late = (item: { type?: string }) => Number(item.type !== 'reasoning')
   response.output = response.output.toSorted((a, b) => late(a) - late(b))
   return response

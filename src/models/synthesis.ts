@@ -1,19 +1,20 @@
-import { randomBytes } from 'node:crypto'
-import { MAX_CALLS, tooManyCalls } from '../errors.ts'
+import { MAX_CALLS, modelFailed, tooManyCalls } from '../errors.ts'
+import { saidIn } from '../messages/items.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
+import type { Ending } from './ending.ts'
+import { CallIds, newId } from './ids.ts'
 import type { ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
 
 type Item = InputItem & { id: string }
 type Key = string | number
-
-const newId = (prefix: string) => `${prefix}_${randomBytes(16).toString('hex')}`
+type TextPart = { type: 'output_text'; text: string; annotations: JsonObject[]; logprobs: never[] }
 
 export interface SynthesisOptions {
   /** Who says it: kept in every item's `provider_data`. */
   model: string
-  /** Names messages and reasoning; function calls are named by their call id. */
-  itemIds?: TurnRequest['itemIds'] | undefined
+  /** What is answered: it names messages and reasoning, and has the call ids that are taken. Default: random names. */
+  request?: Pick<TurnRequest, 'itemIds' | 'input'> | undefined
 }
 
 /**
@@ -24,6 +25,7 @@ export class ResponseSynthesis {
   usage: ResponseUsage | undefined
   readonly #model: string
   readonly #itemIds: TurnRequest['itemIds']
+  readonly #callIds: CallIds
   #named = 0
   #id = newId('resp')
   readonly #createdAt = Math.floor(Date.now() / 1000)
@@ -33,14 +35,18 @@ export class ResponseSynthesis {
   readonly #thoughts = new Map<Key, Item>()
   readonly #calls = new Map<Key, Item>()
   #message: Item | undefined
+  /** The message's text, its item and its place there. */
+  #text: { item: Item; part: TextPart; index: number } | undefined
+  #refusal: JsonObject | undefined
   /** The reasoning whose last part is still growing. */
   #thinking: Item | undefined
   #events: ResponseEvent[] = []
   #sequence = 0
 
-  constructor({ model, itemIds }: SynthesisOptions) {
+  constructor({ model, request }: SynthesisOptions) {
     this.#model = model
-    this.#itemIds = itemIds
+    this.#itemIds = request?.itemIds
+    this.#callIds = new CallIds(request?.input)
   }
 
   /** The provider's own name of the response; of no effect once something was said. */
@@ -90,32 +96,44 @@ export class ResponseSynthesis {
   /** A piece of the answer's text. */
   say(delta: string): void {
     if (delta === '') return
+    const text = this.#text ?? this.#openText()
+    text.part.text += delta
+    this.#emit('response.output_text.delta', { ...this.#at(text.item), content_index: text.index, delta })
+  }
+
+  /** A piece of why the model would not answer. */
+  refuse(delta: string): void {
+    if (delta === '') return
     const item = this.#message ?? this.#openMessage()
-    const part = textOf(item)
-    part.text += delta
-    this.#emit('response.output_text.delta', { ...this.#at(item), content_index: 0, delta })
+    const part = this.#refusal ?? this.#openPart(item, { type: 'refusal', refusal: '' })
+    this.#refusal = part
+    part.refusal += delta
+    const content_index = (item.content as JsonObject[]).indexOf(part)
+    this.#emit('response.refusal.delta', { ...this.#at(item), content_index, delta })
   }
 
   /** How much of the answer's text there is, in characters. */
   get saidChars(): number {
-    return this.#message === undefined ? 0 : String(textOf(this.#message).text).length
+    return this.#text === undefined ? 0 : this.#text.part.text.length
   }
 
   /** What a stretch of the answer's text rests on, as an annotation of the Responses API. */
   cite(annotation: JsonObject): void {
-    const item = this.#message ?? this.#openMessage()
-    const annotations = textOf(item).annotations as JsonObject[]
-    annotations.push(annotation)
-    const at = { ...this.#at(item), content_index: 0, annotation_index: annotations.length - 1 }
+    const { item, part, index } = this.#text ?? this.#openText()
+    part.annotations.push(annotation)
+    const at = { ...this.#at(item), content_index: index, annotation_index: part.annotations.length - 1 }
     this.#emit('response.output_text.annotation.added', { ...at, annotation })
   }
 
-  /** Opens a function call; `key` is the provider's own name for it. Without a `callId` one is made. Known keys are left as they are. */
+  /**
+   * Opens a function call; `key` is the provider's own name for it. A call id that is missing or taken is replaced. Known
+   * keys are left as they are.
+   */
   openCall(key: Key, { callId, name }: { callId: string; name: string }): void {
     if (this.#calls.has(key)) return
     if (this.#calls.size === MAX_CALLS) throw tooManyCalls()
     this.#endThought()
-    const id = callId === '' ? newId('call') : callId
+    const id = this.#callIds.take(callId)
     this.#calls.set(key, this.#open({ id, type: 'function_call', call_id: id, name, arguments: '' }))
   }
 
@@ -135,6 +153,12 @@ export class ResponseSynthesis {
     else item.arguments = whole
   }
 
+  /** Notes that a call was cut off, whatever its arguments look like. */
+  breakOff(key: Key): void {
+    const item = this.#calls.get(key)
+    if (item !== undefined) item.status = 'incomplete'
+  }
+
   /** Something whole that the provider made itself, such as an image. */
   addItem(item: InputItem): void {
     this.#endThought()
@@ -145,7 +169,7 @@ export class ResponseSynthesis {
   attach(to: { thought: Key } | { call: Key } | 'message', data: JsonObject): void {
     const item =
       to === 'message'
-        ? (this.#message ?? this.#openMessage())
+        ? (this.#text ?? this.#openText()).item
         : 'call' in to
           ? this.#calls.get(to.call)
           : this.#thoughts.get(to.thought)
@@ -158,23 +182,37 @@ export class ResponseSynthesis {
     return isObject(data) ? data : {}
   }
 
-  /** Closes every item and gives the finished response; the last events are then there to take. */
-  finish(): ModelResponse {
+  /**
+   * Closes every item and gives the finished response; the last events are then there to take.
+   * @throws MODEL_FAILED for an answer that failed, and for an empty one whose reason is not known
+   */
+  finish(ending: Ending = { kind: 'complete' }): ModelResponse {
+    const failed = ending.kind === 'failed' || (ending.kind === 'unknown' && this.#saysNothing)
+    if (failed) throw modelFailed(`The model stopped with the reason "${ending.reason}".`)
+    const cut = ending.kind === 'cut' ? ending.reason : undefined
     this.begin()
     this.#endThought()
     const done = (item: Item) => this.#emit('response.output_item.done', { output_index: this.#indexOf(item), item })
     for (const item of this.#thoughts.values()) done(item)
     const message = this.#message
     if (message !== undefined) {
-      message.status = 'completed'
-      const at = { ...this.#at(message), content_index: 0 }
-      this.#emit('response.content_part.done', { ...at, part: textOf(message) })
+      message.status = cut === undefined ? 'completed' : 'incomplete'
+      for (const [content_index, part] of (message.content as JsonObject[]).entries())
+        this.#emit('response.content_part.done', { ...this.#at(message), content_index, part })
     }
     for (const item of this.#output) if (item.type !== 'reasoning' && item !== message) done(item)
     if (message !== undefined) done(message)
     const response = this.#response()
-    this.#emit('response.completed', { response })
+    if (cut !== undefined) Object.assign(response, { status: 'incomplete', incomplete_details: { reason: cut } })
+    this.#emit(`response.${response.status}`, { response })
     return response
+  }
+
+  /** Nothing but reasoning came. */
+  get #saysNothing(): boolean {
+    return this.#output.every(
+      (item) => item.type === 'reasoning' || (item === this.#message && saidIn(item.content) === ''),
+    )
   }
 
   #newItemId(): string {
@@ -201,11 +239,23 @@ export class ResponseSynthesis {
       content: [],
     })
     this.#message = item
-    const part = { type: 'output_text', text: '', annotations: [], logprobs: [] }
-    item.content = [part]
-    const added = { ...part, annotations: [], logprobs: [] }
-    this.#emit('response.content_part.added', { ...this.#at(item), content_index: 0, part: added })
     return item
+  }
+
+  #openText() {
+    const item = this.#message ?? this.#openMessage()
+    const part: TextPart = { type: 'output_text', text: '', annotations: [], logprobs: [] }
+    this.#openPart(item, part)
+    this.#text = { item, part, index: (item.content as JsonObject[]).length - 1 }
+    return this.#text
+  }
+
+  #openPart(item: Item, part: JsonObject): JsonObject {
+    const content = item.content as JsonObject[]
+    content.push(part)
+    const added = structuredClone(part) // readers keep it, and the part grows
+    this.#emit('response.content_part.added', { ...this.#at(item), content_index: content.length - 1, part: added })
+    return part
   }
 
   #open(item: Item): Item {
@@ -245,5 +295,3 @@ export class ResponseSynthesis {
     }
   }
 }
-
-const textOf = (message: Item) => (message.content as JsonObject[])[0] as JsonObject

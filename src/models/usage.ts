@@ -2,8 +2,11 @@ import type { Usage } from '../wire/message.ts'
 import type { ResponseUsage, TurnRequest } from './model.ts'
 import type { Pricer, TokenCounts } from './prices.ts'
 
-/** What a provider reports is taken for a count only where it can be one. */
-const count = (value: unknown): number => (Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : 0)
+/** A provider's count of tokens as a number, also one written as a text; 0 for anything that cannot be a count. */
+export function countOf(value: unknown): number {
+  const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+  return Number.isSafeInteger(count) && Number(count) > 0 ? Number(count) : 0
+}
 
 export const emptyUsage = (): Usage => ({
   request_count: 0,
@@ -27,13 +30,13 @@ export function readTokens(usage: ResponseUsage | null | undefined): TokenCounts
   const details = usage?.input_tokens_details
   const outputDetails = usage?.output_tokens_details
   return {
-    input: count(usage?.input_tokens),
-    output: count(usage?.output_tokens),
-    cached: count(details?.cached_tokens),
-    cacheWrite: count(details?.cache_write_tokens),
-    reasoning: count(outputDetails?.reasoning_tokens),
-    audioInput: count(details?.audio_tokens),
-    audioOutput: count(outputDetails?.audio_tokens),
+    input: countOf(usage?.input_tokens),
+    output: countOf(usage?.output_tokens),
+    cached: countOf(details?.cached_tokens),
+    cacheWrite: countOf(details?.cache_write_tokens),
+    reasoning: countOf(outputDetails?.reasoning_tokens),
+    audioInput: countOf(details?.audio_tokens),
+    audioOutput: countOf(outputDetails?.audio_tokens),
   }
 }
 
@@ -49,7 +52,7 @@ export function addResponse(sum: Usage, { model, usage, price }: Billed): Usage 
     cache_write_tokens: sum.cache_write_tokens + tokens.cacheWrite,
     input_tokens: sum.input_tokens + tokens.input,
     output_tokens: sum.output_tokens + tokens.output,
-    total_tokens: sum.total_tokens + (count(usage?.total_tokens) || tokens.input + tokens.output),
+    total_tokens: sum.total_tokens + (countOf(usage?.total_tokens) || tokens.input + tokens.output),
     total_cost: sum.total_cost + price(model, tokens),
     ...(reasoning > 0 ? { reasoning_tokens: reasoning } : {}),
     ...(audio > 0 ? { audio_tokens: audio } : {}),

@@ -10,6 +10,7 @@ import { orAbort } from '../waits.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import {
+  type Answer,
   type Ask,
   BYTES_PER_EVENT,
   type Conversation,
@@ -23,25 +24,31 @@ import {
 import type { Speaker } from './events.ts'
 import { type Ending, inside, type Span } from './span.ts'
 
-/** Holds one more conversation of the same run and gives its final output. */
-export type Converse = (ask: Ask) => Promise<unknown>
+/** Holds one more conversation of the same run and gives its answer. */
+export type Converse = (ask: Ask) => Promise<Answer | undefined>
 
 /** One call of a tool, under way. */
 interface Call {
   run: RunState
   conversation: Conversation
   seen: ToolCall
+  /** What the model reads of a call that must not run. */
+  problem: string | undefined
   converse: Converse
   span: Span<'tool'> | undefined
   /** Notes for listeners what went wrong, although the run goes on: the model is told in words. */
   note: (error: unknown) => void
 }
 
-/** One call -> what the model reads. Rejects only when the whole run has to end. */
+/**
+ * One call -> what the model reads. Rejects only when the whole run has to end.
+ *
+ * @param problem why the call must not run: that is what the model reads then
+ */
 export async function answerCall(
   run: RunState,
   conversation: Conversation,
-  item: InputItem,
+  { item, problem }: { item: InputItem; problem: string | undefined },
   converse: Converse,
 ): Promise<ToolOutput> {
   const seen = { name: String(item.name), callId: String(item.call_id), argumentsJson: textOf(item.arguments) }
@@ -52,7 +59,7 @@ export async function answerCall(
     ending = endingOf(run, error)
   }
   try {
-    const output = await inside(span, () => admit({ run, conversation, seen, converse, span, note }))
+    const output = await inside(span, () => admit({ run, conversation, seen, problem, converse, span, note }))
     span?.end({ ...ending, output })
     return output
   } catch (error) {
@@ -70,6 +77,10 @@ async function admit(call: Call): Promise<ToolOutput> {
   const progress = progressOf(conversation)
   progress.toolCalls++
   progress.usedTools = true
+  if (call.problem !== undefined) {
+    call.note(new Error(call.problem))
+    return call.problem
+  }
   const { role } = conversation
   const { name } = seen
   const lane = run.lanes.get(role.agent.name) ?? { running: 0, alone: undefined }
@@ -126,7 +137,7 @@ async function askAgent({ run, conversation, seen, converse, span, note }: Call,
   run.busy.add(pair)
   try {
     const input = [{ role: 'user', content: message }]
-    const output = await converse({
+    const answer = await converse({
       agent: recipient,
       caller: who.agent,
       parentRunId: callId,
@@ -135,7 +146,9 @@ async function askAgent({ run, conversation, seen, converse, span, note }: Call,
       depth: ask.depth + 1,
       span,
     })
-    return typeof output === 'string' ? output : JSON.stringify(output ?? '')
+    const output = answer?.output ?? ''
+    const text = typeof output === 'string' ? output : JSON.stringify(output)
+    return answer?.cut === undefined ? text : `${text}\n\n(The answer was cut off here: ${answer.cut}.)`
   } catch (error) {
     run.signal.throwIfAborted()
     if (error instanceof AgencyError && /^(TURN|DEPTH)_LIMIT$/.test(error.code)) throw error

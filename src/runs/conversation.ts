@@ -56,6 +56,14 @@ export interface Ask {
   span: Span | undefined
 }
 
+/** How a conversation ended. */
+export interface Answer {
+  /** A text, or the parsed value of an agent with an output type. */
+  output: unknown
+  /** Why the last model call cut the answer off, such as `max_output_tokens`; undefined for a whole one. */
+  cut: string | undefined
+}
+
 /** A conversation between two turns: plain data but for the role and context, which belong to the frozen graph. */
 export interface Conversation {
   role: Role

@@ -6,7 +6,7 @@ import { orAbort, within } from '../waits.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import { createRedactor, textsOf } from '../wire/redact.ts'
 import { nameChat } from './chat-name.ts'
-import { type Conversation, endingOf, type RunState } from './conversation.ts'
+import { type Answer, type Conversation, endingOf, type RunState } from './conversation.ts'
 import { EventLog } from './event-log.ts'
 import { nobody, type RunEvent } from './events.ts'
 import { runLoop } from './loop.ts'
@@ -21,6 +21,8 @@ export type CancelMode = 'immediate' | 'after_turn'
 export interface RunSummary {
   newMessages: StoredMessage[]
   finalOutput: unknown
+  /** Why the final answer was cut off, such as `max_output_tokens`; undefined for a whole one. */
+  cut: string | undefined
   cancelled: boolean
   /** Undefined when nothing that was called is counted. */
   usage: Usage | undefined
@@ -218,12 +220,12 @@ export class Hub {
       redact,
       explain: (error, agent) => redact(this.#explain(error, agent)),
     }
-    let finalOutput: unknown
+    let answer: Answer | undefined
     let failure: string | undefined
     let thrown: unknown
     let ending: Ending = {}
     try {
-      finalOutput = await runLoop(state)
+      answer = await runLoop(state)
     } catch (error) {
       ending = endingOf(state, error)
       const ours = signal.reason instanceof AgencyError
@@ -249,10 +251,12 @@ export class Hub {
       })
     log.seal()
     const cancelled = failure === undefined && (cut || asked() !== undefined)
+    const finalOutput = answer?.output
     span?.end({ ...ending, cancelled, usage: state.usage, finalOutput })
     return {
       newMessages,
       finalOutput,
+      cut: answer?.cut,
       cancelled,
       usage: state.uncounted && state.usage.request_count === 0 ? undefined : state.usage,
       fileIdsMap: plan.fileIdsMap,
@@ -273,6 +277,7 @@ export class Hub {
     return {
       newMessages: [],
       finalOutput: undefined,
+      cut: undefined,
       cancelled: false,
       usage: undefined,
       fileIdsMap: plan.fileIdsMap,

@@ -4,6 +4,7 @@ import { handoffReminder } from '../agency/instructions.ts'
 import { recipientReminder } from '../agency/reminders.ts'
 import { finalToolOutput } from '../agency/tool-use.ts'
 import {
+  answerCut,
   emptyMessage,
   errorText,
   guardrailTripped,
@@ -15,12 +16,14 @@ import {
   unknownTool,
 } from '../errors.ts'
 import { clean, messageText, refusalOf, toModelItem } from '../messages/items.ts'
+import { readJsonAnswer } from '../messages/json-answer.ts'
 import { isHostedCall, searchNotes } from '../messages/search-notes.ts'
 import type { ToolOutput } from '../tools/output.ts'
 import { orAbort } from '../waits.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import { answerCall } from './calls.ts'
 import {
+  type Answer,
   type Ask,
   BYTES_PER_EVENT,
   type Conversation,
@@ -39,14 +42,14 @@ import { askModel } from './model-turn.ts'
 import { newAgentRunId } from './plan.ts'
 import { inside } from './span.ts'
 
-type Outcome = { kind: 'next' } | { kind: 'final'; output: unknown; items: InputItem[] }
+type Outcome = { kind: 'next' } | { kind: 'final'; output: unknown; items: InputItem[]; cut?: string | undefined }
 
 /**
- * Runs the plan's conversation to its end and gives the final output; undefined when a stop after the turn came first.
+ * Runs the plan's conversation to its end and gives its answer; undefined when a stop after the turn came first.
  * @throws EMPTY_MESSAGE, MODEL_FAILED, UNKNOWN_TOOL, INVALID_OUTPUT, TURN_LIMIT, GUARDRAIL_TRIPPED; what a hook threw; the
  *   signal's reason when the run was aborted. What was finished until then is in the store in every case.
  */
-export async function runLoop(run: RunState): Promise<unknown> {
+export async function runLoop(run: RunState): Promise<Answer | undefined> {
   const { recipient, input, additionalInstructions } = run.plan
   if (input.length === 0) {
     run.uncounted = true
@@ -56,29 +59,30 @@ export async function runLoop(run: RunState): Promise<unknown> {
   return converse(run, { ...ask, span: run.span })
 }
 
-async function converse(run: RunState, ask: Ask): Promise<unknown> {
+async function converse(run: RunState, ask: Ask): Promise<Answer | undefined> {
   const conversation = open(run, ask)
   run.open.add(conversation)
   try {
-    const output = await inside(conversation.span, () => hold(run, conversation))
-    conversation.span?.end({ output })
-    return output
+    const answer = await inside(conversation.span, () => hold(run, conversation))
+    conversation.span?.end({ output: answer?.output })
+    return answer
   } catch (error) {
     conversation.span?.end(endingOf(run, error))
     throw error
   }
 }
 
-async function hold(run: RunState, conversation: Conversation): Promise<unknown> {
+async function hold(run: RunState, conversation: Conversation): Promise<Answer | undefined> {
   const { ask } = conversation
   if (ask.depth === 0) await run.save()
   try {
     await notify(run, conversation, 'onAgentStart')
     const refusal = await guardInput(run, conversation)
-    if (refusal !== undefined) return refusal
+    if (refusal !== undefined) return { output: refusal, cut: undefined }
     for (;;) {
       const outcome = await inside(conversation.span, () => step(run, conversation)) // a handoff changes the span
-      if (outcome.kind === 'final' && (await accept(run, conversation, outcome))) return outcome.output
+      if (outcome.kind === 'final' && (await accept(run, conversation, outcome)))
+        return { output: outcome.output, cut: outcome.cut }
       if (ask.depth === 0 && run.stopAfterTurn()) return undefined
     }
   } finally {
@@ -152,14 +156,17 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   if (maxTurns !== null && run.turns >= maxTurns) throw turnLimit(maxTurns)
   run.turns++
   const { who, role, own } = conversation
-  const output = await askModel(run, conversation)
+  const { items, problems, cut } = await askModel(run, conversation)
+  // Of a tool's name too only half may have come.
+  const output = items.filter((item) => problems.get(item)?.half !== true || knows(conversation, String(item.name)))
+  if (output.length < items.length && output.length === 0) throw answerCut(who.agent, cut ?? 'unknown')
   const calls = output.filter((item) => item.type === 'function_call')
   progressOf(conversation).toolCalls += output.filter(isHostedCall).length
   if (calls.length > MAX_CALLS) throw tooManyCalls()
   const stray = calls.find((call) => !knows(conversation, String(call.name)))
   if (stray !== undefined) throw unknownTool(String(stray.name), who.agent)
-  if (calls.length === 0) return { kind: 'final', output: finalOutput(output, role), items: output }
-  const transfers = calls.filter((call) => role.handoffs.has(String(call.name)))
+  if (calls.length === 0) return { kind: 'final', output: finalOutput(output, role, cut), items: output, cut }
+  const transfers = calls.filter((call) => role.handoffs.has(String(call.name)) && problems.get(call)?.half !== true)
   own.push(...output.map((item) => stored(run, who, item)))
   announce(run, [
     ...transfers.map((raw) => itemEvent(who, 'handoff_requested', 'handoff_call_item', raw)),
@@ -168,7 +175,12 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   const winner = transfers[0]
   const jobs = calls
     .filter((call) => call !== winner)
-    .map((call) => ({ call, done: answerCall(run, conversation, call, (ask) => converse(run, ask)) }))
+    .map((call) => ({
+      call,
+      done: answerCall(run, conversation, { item: call, problem: problems.get(call)?.told }, (ask) =>
+        converse(run, ask),
+      ),
+    }))
   const settled = await Promise.allSettled(jobs.map((job) => job.done))
   run.signal.throwIfAborted()
   const failed = settled.find((result) => result.status === 'rejected')
@@ -243,20 +255,20 @@ const knows = (conversation: Conversation, name: string) =>
   conversation.role.sends.has(name) ||
   conversation.role.handoffs.has(name)
 
-function finalOutput(output: readonly InputItem[], role: Role): unknown {
+function finalOutput(output: readonly InputItem[], role: Role, cut: string | undefined): unknown {
   const last = output.findLast((item) => item.type === 'message') ?? {}
   const text = messageText(last)
   const refusal = text === '' ? refusalOf(last) : undefined
   if (refusal !== undefined) throw modelRefused(refusal)
-  return parseOutput(text, role)
+  return parseOutput(text, role, cut)
 }
 
-function parseOutput(output: unknown, { agent }: Role): unknown {
+function parseOutput(output: unknown, { agent }: Role, cut?: string): unknown {
   if (agent.outputType === undefined) return output
   try {
-    return agent.outputType.parse(typeof output === 'string' ? JSON.parse(output) : output)
+    return agent.outputType.parse(typeof output === 'string' ? readJsonAnswer(output) : output)
   } catch (error) {
-    throw invalidOutput(agent.name, errorText(error))
+    throw cut === undefined ? invalidOutput(agent.name, errorText(error)) : answerCut(agent.name, cut)
   }
 }
 

@@ -1,9 +1,12 @@
 import { composeInstructions } from '../agency/instructions.ts'
 import { dueReminders } from '../agency/reminders.ts'
-import { modelFailed } from '../errors.ts'
+import { answerCut, modelFailed, modelRefused } from '../errors.ts'
 import { addUnstored } from '../files/attach.ts'
-import { toModelItem } from '../messages/items.ts'
+import { messageText, refusalOf, toModelItem } from '../messages/items.ts'
+import { cutReason, failureOf, isTerminal, reasonName } from '../models/ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from '../models/model.ts'
+import { StreamedItems } from '../models/streamed-items.ts'
+import { type CallProblem, TurnCalls } from '../models/turn-calls.ts'
 import { addResponse, estimateUsage } from '../models/usage.ts'
 import { forEach, orAbort } from '../waits.ts'
 import { isObject, isShallow } from '../wire/json.ts'
@@ -19,31 +22,45 @@ interface ModelCall {
   conversation: Conversation
   model: Model
   request: TurnRequest
+  calls: TurnCalls
   /** What it came to, for listeners. */
   spent: Pick<Ends['model'], 'usage' | 'estimated' | 'cost' | 'firstDeltaMs'>
 }
 
+/** The answer of one model call. */
+export interface ModelAnswer {
+  /** The output items, verbatim but for calls: each has an id of its own and arguments that are JSON. */
+  items: InputItem[]
+  /** Calls that must not run. */
+  problems: ReadonlyMap<InputItem, CallProblem>
+  /** Why the answer was cut off, such as `max_output_tokens`; undefined for a whole one. */
+  cut: string | undefined
+}
+
 /**
- * One model call; the only place that knows whether the run streams. Gives the output items verbatim.
- * @throws MODEL_FAILED; the signal's reason when the run was aborted. Items that were finished until then are kept, and
- *   what the call has used is counted.
+ * One model call; the only place that knows whether the run streams.
+ * @throws MODEL_FAILED, and MODEL_REFUSED or ANSWER_CUT for an answer that was cut before it said anything; the signal's reason
+ *   when the run was aborted. Items that were finished until then are kept, and what the call has used is counted.
  */
-export async function askModel(run: RunState, conversation: Conversation): Promise<InputItem[]> {
+export async function askModel(run: RunState, conversation: Conversation): Promise<ModelAnswer> {
   const { agent } = conversation.role
   const model = run.plan.provider.model(agent.model, agent.name)
   const request = await compose(run, conversation, model)
   await notify(run, conversation, 'onLlmStart', request)
   run.signal.throwIfAborted()
+  const calls = new TurnCalls(request.input)
   const response = await observed({
     run,
     conversation,
     model,
     request,
+    calls,
     spent: { estimated: false, cost: 0, firstDeltaMs: undefined },
   })
-  if (!response.output.every(isItem)) throw modelFailed('The model answered with something that is no item of its API.')
   await notify(run, conversation, 'onLlmEnd', response)
-  return response.output
+  const { status, incomplete_details: details, output: items } = response
+  const cut = status === 'incomplete' ? reasonName(isObject(details) ? details.reason : undefined) : undefined
+  return { items, problems: calls.problems, cut }
 }
 
 /** How deep an item may be nested: deeper ones could not be written out again. */
@@ -117,19 +134,42 @@ async function plain(call: ModelCall): Promise<ModelResponse> {
   try {
     const response = await model.completeTurn(request, run.signal)
     account(call, response.usage)
-    if (response.status === 'failed') throw modelFailed(providerSentence(response))
-    return response
+    return settle(call, response, outputOf(response))
   } catch (error) {
     if (run.signal.aborted) account(call, estimateUsage(request, 0), true)
     throw error
   }
 }
 
+/** @throws MODEL_FAILED for what is not an item */
+function outputOf({ output }: Partial<ModelResponse>): InputItem[] {
+  const items = Array.isArray(output) ? output : []
+  if (!items.every(isItem)) throw modelFailed('The model answered with something that is not an item of its API.')
+  return items
+}
+
+/** The response as both endpoints go on with it. @throws MODEL_FAILED, MODEL_REFUSED, ANSWER_CUT */
+function settle({ conversation, calls }: ModelCall, response: ModelResponse, output: InputItem[]): ModelResponse {
+  const cut = cutReason({ ...response, output })
+  const items = calls.settleAll(output, cut)
+  if (cut === undefined) return { ...response, output: items }
+  if (items.every(saysNothing))
+    throw cut === 'content_filter' ? modelRefused(cut) : answerCut(conversation.who.agent, cut)
+  const last = items.findLastIndex((item) => item.type === 'message')
+  if (last >= 0) items[last] = { ...items[last], status: 'incomplete' }
+  return { ...response, status: 'incomplete', incomplete_details: { reason: cut }, output: items }
+}
+
+const saysNothing = (item: InputItem) =>
+  item.type === 'reasoning' || (item.type === 'message' && messageText(item) === '' && refusalOf(item) === undefined)
+
 /** What came of an answer that is being streamed. */
 interface Heard {
   events: number
   chars: number
-  items: InputItem[]
+  items: StreamedItems
+  /** Calls that readers were told of. */
+  announced: number
   completed: ModelResponse | undefined
   usage: ModelResponse['usage']
 }
@@ -137,7 +177,14 @@ interface Heard {
 async function streamed(call: ModelCall): Promise<ModelResponse> {
   const { run, conversation, model, request, spent } = call
   const began = performance.now()
-  const heard: Heard = { events: 0, chars: 0, items: [], completed: undefined, usage: undefined }
+  const heard: Heard = {
+    events: 0,
+    chars: 0,
+    items: new StreamedItems(),
+    announced: 0,
+    completed: undefined,
+    usage: undefined,
+  }
   try {
     await forEach(model.streamTurn(request, run.signal), (batch) => {
       hear(call, heard, batch)
@@ -147,44 +194,71 @@ async function streamed(call: ModelCall): Promise<ModelResponse> {
     if (heard.completed === undefined) throw modelFailed("The model's stream ended before the response was complete.")
   } catch (error) {
     // What the model had finished stays; the clean-up drops calls that were never answered.
-    conversation.own.push(...heard.items.map((item) => stored(run, conversation.who, item)))
+    const { who } = conversation
+    conversation.own.push(...call.calls.settleAll(heard.items.done(), undefined).map((item) => stored(run, who, item)))
     // A provider that refused before its first event is owed nothing; after a cancel nobody knows.
     if (heard.usage) account(call, heard.usage)
     else if (heard.events > 0 || run.signal.aborted) account(call, estimateUsage(request, heard.chars), true)
     throw error
   }
   account(call, heard.usage)
-  const { completed, items } = heard
-  const output = Array.isArray(completed.output) && completed.output.length > 0 ? completed.output : items
-  return { ...completed, output }
+  return settle(call, heard.completed, heard.completed.output)
 }
 
 /** Notes what one batch says and passes it on. @throws MODEL_FAILED when the provider says that it failed */
-function hear({ run, conversation: { who } }: ModelCall, heard: Heard, { events, texts, bytes }: EventBatch): void {
+function hear(call: ModelCall, heard: Heard, { events, texts, bytes }: EventBatch): void {
+  const { run, conversation } = call
+  const { who } = conversation
   const out: RunEvent[] = []
   for (let index = 0; index < events.length; index++) {
     const given = events[index] as ResponseEvent
     const event = withMaskedFailure(given, run.redact)
     heard.events++
     out.push({ kind: 'model', who, event, text: event === given ? texts?.[index] : undefined })
-    if (typeof event.delta === 'string') heard.chars += event.delta.length
-    else if (event.type === 'response.output_item.done' && isItem(event.item)) {
-      const { item } = event
-      heard.items.push(item)
-      if (item.type === 'reasoning') out.push(itemEvent(who, 'reasoning_item_created', 'reasoning_item', item))
-      else if (String(item.type).endsWith('_call')) out.push(itemEvent(who, 'tool_called', 'tool_call_item', item))
-    } else if (event.type === 'response.completed' && isObject(event.response)) {
-      heard.completed = event.response as ModelResponse
-      heard.usage = heard.completed.usage ?? {}
-    } else if (/^(response\.(failed|incomplete)|error)$/.test(event.type)) {
-      heard.events-- // a refusal is no part of an answer
-      if (event.type !== 'response.incomplete') out.pop() // the provider's own words; ours follow
-      run.emit(out, bytes)
-      if (isObject(event.response)) heard.usage = (event.response as ModelResponse).usage
-      throw modelFailed(providerSentence(event))
-    }
+    if (typeof event.delta === 'string') {
+      heard.chars += event.delta.length
+      heard.items.grow(event, event.delta)
+    } else if (event.type === 'response.output_item.done' && isItem(event.item)) {
+      const item = heard.items.finish(event.item, event.output_index)
+      out.push(...announce(call, heard, item))
+    } else if (isTerminal(event.type)) hearEnd(call, heard, event, { out, bytes })
+    else heard.items.read(event)
   }
   run.emit(out, bytes)
+}
+
+function announce({ conversation: { who }, calls }: ModelCall, heard: Heard, item: InputItem): RunEvent[] {
+  const { type } = item
+  if (type === 'reasoning') return [itemEvent(who, 'reasoning_item_created', 'reasoning_item', item)]
+  if (!String(type).endsWith('_call')) return []
+  const settled = type === 'function_call' ? calls.settle(item, heard.announced++) : item
+  return [itemEvent(who, 'tool_called', 'tool_call_item', settled)]
+}
+
+/** The last event, which stands at the end of `out`. */
+function hearEnd(
+  call: ModelCall,
+  heard: Heard,
+  event: ResponseEvent,
+  { out, bytes }: { out: RunEvent[]; bytes: number },
+): void {
+  const { run } = call
+  const failure = failureOf(event)
+  const response = isObject(event.response) ? (event.response as ModelResponse) : undefined
+  if (failure === undefined && response === undefined) return
+  if (failure !== undefined) {
+    heard.events-- // a refusal is no part of an answer
+    out.pop() // the provider's own words; ours follow
+    run.emit(out, bytes)
+    if (response !== undefined) heard.usage = response.usage
+    throw modelFailed(failure.message, failure)
+  }
+  heard.usage = response?.usage ?? {}
+  const output = heard.items.complete(outputOf({ ...response }))
+  const late = output.filter(({ type }) => type === 'function_call').slice(heard.announced)
+  out.splice(-1, 0, ...late.flatMap((item) => announce(call, heard, item)))
+  const status = event.type === 'response.incomplete' ? { status: 'incomplete' } : {}
+  heard.completed = { ...response, ...status, output }
 }
 
 /**
@@ -207,14 +281,4 @@ function goOn({ room, signal }: RunState): Promise<void> | undefined {
   if (waiting !== undefined) return waiting.then(() => signal.throwIfAborted())
   signal.throwIfAborted()
   return undefined
-}
-
-function providerSentence(event: { [key: string]: unknown }): string {
-  const response = isObject(event.response) ? event.response : event
-  const error = isObject(response.error)
-    ? response.error
-    : isObject(response.incomplete_details)
-      ? response.incomplete_details
-      : response
-  return String(error.message ?? error.reason ?? 'The model reported a failure without a reason.')
 }

@@ -74,6 +74,10 @@ export const usage = z
 
 /** What a run leaves beside its messages. */
 export const outcome = {
+  incomplete_details: z
+    .object({ reason: z.string().describe("max_output_tokens, content_filter, or the provider's own word.") })
+    .exactOptional()
+    .describe('The answer was cut off: its text is only the beginning. Missing for a whole answer.'),
   usage: usage.exactOptional(),
   file_ids_map: z.record(z.string(), z.string()).exactOptional().describe('Name -> stored id of what file_urls named.'),
   chat_name: z

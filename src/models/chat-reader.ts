@@ -1,0 +1,158 @@
+import { modelFailed } from '../errors.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
+import { ChatCalls } from './chat-calls.ts'
+import { endingOf, failureIn, type ModelError } from './ending.ts'
+import type { ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
+import { ResponseSynthesis } from './synthesis.ts'
+import { countOf } from './usage.ts'
+
+/** Reads the chunks of one Chat Completions answer, or the whole answer, into a response. */
+export class ChunkReader {
+  readonly #parts: ResponseSynthesis
+  readonly #calls: ChatCalls
+  /** Why the provider stopped, in its own word. */
+  #reason: unknown
+  #heard = false
+
+  constructor(model: string, request: TurnRequest) {
+    this.#parts = new ResponseSynthesis({ model, request })
+    this.#calls = new ChatCalls(
+      this.#parts,
+      request.tools.map(({ name }) => name),
+    )
+  }
+
+  /** True once the provider said why it stopped. */
+  get finished(): boolean {
+    return this.#reason !== undefined
+  }
+
+  /** @throws MODEL_FAILED when the chunk tells of a failure */
+  read(chunk: unknown): ResponseEvent[] {
+    const parts = this.#parts
+    const choices = isObject(chunk) && chunk.error == null ? chunk.choices : undefined
+    const choice = Array.isArray(choices) ? choices[0] : undefined
+    if (!isObject(choice)) throwIf(failureIn(chunk))
+    if (!isObject(chunk)) return parts.take()
+    if (typeof chunk.id === 'string') parts.identify(chunk.id)
+    parts.begin()
+    const usage = usageIn(chunk, choice)
+    if (usage !== undefined) parts.usage = toUsage(usage)
+    if (!isObject(choice)) return parts.take()
+    if (isObject(choice.delta)) this.#hear(choice.delta)
+    else if (isObject(choice.message) && !this.#heard) this.#hear(choice.message, true)
+    if (choice.finish_reason != null || choice.error != null) this.#end(choice)
+    return parts.take()
+  }
+
+  /** @throws MODEL_FAILED for an answer that failed, and for a stream that ended without saying anything */
+  finish(): ModelResponse {
+    this.#calls.finish()
+    return this.#parts.finish(this.finished ? endingOf(this.#reason) : { kind: 'unknown', reason: 'none' })
+  }
+
+  take(): ResponseEvent[] {
+    return this.#parts.take()
+  }
+
+  #end({ finish_reason: reason, error }: JsonObject): void {
+    throwIf(failureIn({ error }))
+    this.#reason = reason ?? this.#reason
+    const ending = endingOf(reason)
+    if (ending.kind === 'failed') throwIf(failureIn(isObject(reason) ? { error: reason } : undefined))
+    if (ending.kind === 'failed') throw modelFailed(`The model stopped with the reason "${ending.reason}".`)
+  }
+
+  #hear(delta: JsonObject, whole = false): void {
+    this.#heard = true
+    const { content } = delta
+    this.#think(delta)
+    if (typeof content === 'string') this.#parts.say(content)
+    else if (content != null) this.#readContent(content)
+    if (typeof delta.refusal === 'string') this.#parts.refuse(delta.refusal)
+    for (const note of listOf(delta.annotations))
+      if (isObject(note.url_citation)) this.#parts.cite({ type: 'url_citation', ...note.url_citation })
+    const calls = isObject(delta.tool_calls) ? [delta.tool_calls] : listOf(delta.tool_calls)
+    for (let index = 0; index < calls.length; index++)
+      this.#calls.read(calls[index] as JsonObject, whole ? index : undefined) // a finished message has no indexes
+    if (isObject(delta.function_call)) this.#calls.read({ function: delta.function_call, index: 'function_call' })
+  }
+
+  #think(delta: JsonObject): void {
+    for (const thought of [delta.reasoning_content, delta.reasoning, delta.thinking])
+      if (typeof thought === 'string' && thought !== '') {
+        this.#parts.think(thought)
+        break
+      }
+    if (Array.isArray(delta.reasoning_details)) this.#keepDetails(delta.reasoning_details.filter(isObject))
+  }
+
+  /** Content in parts: thinking is reasoning, the rest is said. */
+  #readContent(content: unknown): void {
+    for (const part of Array.isArray(content) ? content : [content]) {
+      if (typeof part === 'string') this.#parts.say(part)
+      else if (!isObject(part)) continue
+      else if (/think|reason|thought/.test(String(part.type))) this.#parts.think(textIn(part))
+      else if (part.type === 'refusal') this.#parts.refuse(textIn(part))
+      else this.#parts.say(textIn(part))
+    }
+  }
+
+  /** Pieces of one block follow each other; what continues the last one is joined to it. */
+  #keepDetails(pieces: readonly JsonObject[]): void {
+    this.#parts.openThought(0)
+    const { reasoning_details } = this.#parts.attached(0)
+    const details = Array.isArray(reasoning_details) ? (reasoning_details as JsonObject[]) : []
+    for (const piece of pieces) {
+      const last = details.at(-1)
+      if (last === undefined || last.type !== piece.type || last.index !== piece.index) details.push({ ...piece })
+      else
+        for (const [name, value] of Object.entries(piece))
+          if (/^(text|summary|data)$/.test(name)) last[name] = `${last[name] ?? ''}${value ?? ''}`
+          else if (value != null) last[name] = value
+    }
+    this.#parts.attach({ thought: 0 }, { reasoning_details: details })
+  }
+}
+
+function throwIf(failure: ModelError | undefined): void {
+  if (failure !== undefined) throw modelFailed(failure.message, failure)
+}
+
+const listOf = (value: unknown): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : [])
+
+/** The text of a content part, however deep its provider packs it: `text`, `{ value }`, lists of such parts. */
+function textIn(part: unknown, depth = 0): string {
+  if (typeof part === 'string') return part
+  if (depth > 4) return ''
+  if (Array.isArray(part)) return part.map((one) => textIn(one, depth + 1)).join('')
+  if (!isObject(part)) return ''
+  const inside = [part.text, part.thinking, part.reasoning, part.summary, part.refusal, part.value, part.content]
+  return textIn(
+    inside.find((value) => value != null),
+    depth + 1,
+  )
+}
+
+/** Groq and Moonshot have places of their own for it. */
+function usageIn(chunk: JsonObject, choice: unknown): JsonObject | undefined {
+  const places = [
+    chunk.usage,
+    isObject(chunk.x_groq) ? chunk.x_groq.usage : undefined,
+    isObject(choice) ? choice.usage : undefined,
+  ]
+  return places.find((usage) => isObject(usage)) as JsonObject | undefined
+}
+
+function toUsage(usage: JsonObject): ResponseUsage {
+  const details = isObject(usage.prompt_tokens_details) ? usage.prompt_tokens_details : {}
+  const output = isObject(usage.completion_tokens_details) ? usage.completion_tokens_details : {}
+  const cached = details.cached_tokens ?? usage.prompt_cache_hit_tokens ?? usage.cached_tokens
+  return {
+    input_tokens: countOf(usage.prompt_tokens ?? usage.input_tokens),
+    output_tokens: countOf(usage.completion_tokens ?? usage.output_tokens),
+    total_tokens: countOf(usage.total_tokens),
+    input_tokens_details: { ...details, cached_tokens: countOf(cached) },
+    output_tokens_details: { ...output, reasoning_tokens: countOf(output.reasoning_tokens) },
+  }
+}

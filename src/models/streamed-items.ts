@@ -1,0 +1,172 @@
+import { messageText, refusalOf } from '../messages/items.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
+import type { InputItem } from '../wire/message.ts'
+import { newId } from './ids.ts'
+import type { ResponseEvent } from './model.ts'
+
+type Field = 'text' | 'refusal' | 'arguments'
+
+/** One item of an answer, as far as its events told it. */
+interface Slot {
+  item: InputItem | undefined
+  id: string | undefined
+  kind: string
+  done: boolean
+  text: string
+  refusal: string
+  arguments: string
+}
+
+const FIELDS: { readonly [type: string]: Field } = {
+  'response.output_text': 'text',
+  'response.refusal': 'refusal',
+  'response.function_call_arguments': 'arguments',
+}
+
+/**
+ * The items of a streamed Responses answer, put together from its events. Gateways leave out `output_item.done`, close items
+ * before their text has come, or end with an empty `output`: what was streamed is then the answer.
+ */
+export class StreamedItems {
+  readonly #slots: Slot[] = []
+  readonly #byId = new Map<string, Slot>()
+  readonly #byPlace = new Map<string, Slot>()
+  // What the last piece belonged to: most pieces follow one of their own.
+  #slot: Slot | undefined
+  #field: Field = 'text'
+  #type = ''
+  #id: unknown
+  #index: unknown
+
+  /** A piece of a text or of arguments. The hot path: three comparisons and one append. */
+  grow(event: ResponseEvent, delta: string): void {
+    if (event.type !== this.#type || event.item_id !== this.#id || event.output_index !== this.#index)
+      this.#turnTo(event)
+    if (this.#slot !== undefined) this.#slot[this.#field] += delta
+  }
+
+  /** An event that is not a piece. */
+  read(event: ResponseEvent): void {
+    const { type, item } = event
+    if (type === 'response.output_item.added' && isObject(item)) this.#add(item, event.output_index)
+    else if (type.endsWith('.done')) {
+      const field = FIELDS[type.slice(0, -'.done'.length)]
+      const whole = field === undefined ? undefined : event[field]
+      if (field === undefined || typeof whole !== 'string') return
+      const slot = this.#find(kindOf(field), event.item_id, event.output_index)
+      if (whole.length > slot[field].length) slot[field] = whole
+      if (slot.item === undefined && typeof event.name === 'string') slot.item = { type: slot.kind, name: event.name }
+    }
+  }
+
+  /** An item that is said to be done, with what it lacks of what was streamed. */
+  finish(item: InputItem, place: unknown): InputItem {
+    const id = typeof item.id === 'string' ? item.id : undefined
+    const kind = String(item.type ?? 'message')
+    let slot = this.#find(kind, id, place)
+    if (slot.done && slot.id !== id) slot = this.#open(kind, id, place)
+    slot.item = item
+    slot.done = true
+    return filled(slot, item)
+  }
+
+  /** What is done so far. */
+  done(): InputItem[] {
+    return this.#slots.flatMap((slot) => (slot.done && slot.item !== undefined ? [filled(slot, slot.item)] : []))
+  }
+
+  /** The answer's items: `output` as the provider sums it up, completed by what was streamed. */
+  complete(output: readonly InputItem[]): InputItem[] {
+    const own = this.#streamed()
+    if (weight(own) > weight(output)) return own
+    const slots = {
+      message: this.#slots.filter(({ kind }) => kind === 'message').values(),
+      function_call: this.#slots.filter(({ kind }) => kind === 'function_call').values(),
+    }
+    return output.map((item) => {
+      if (item.type !== 'message' && item.type !== 'function_call') return item
+      const slot = slots[item.type].next().value
+      return slot === undefined ? item : filled(slot, item)
+    })
+  }
+
+  /** Where one call was said to be done, the others are drafts. */
+  #streamed(): InputItem[] {
+    const closes = this.#slots.some(({ kind, done }) => kind === 'function_call' && done)
+    return this.#slots.flatMap((slot) => {
+      const item = slot.item ?? unannounced(slot)
+      if (item === undefined || (closes && slot.kind === 'function_call' && !slot.done)) return []
+      return [filled(slot, item)]
+    })
+  }
+
+  #turnTo(event: ResponseEvent): void {
+    this.#type = event.type
+    this.#id = event.item_id
+    this.#index = event.output_index
+    const field = FIELDS[event.type.slice(0, -'.delta'.length)]
+    this.#slot = field === undefined ? undefined : this.#find(kindOf(field), this.#id, this.#index)
+    this.#field = field ?? 'text'
+  }
+
+  #add(item: InputItem, place: unknown): void {
+    const id = typeof item.id === 'string' ? item.id : undefined
+    const kind = String(item.type ?? 'message')
+    const known = id === undefined ? undefined : this.#byId.get(id)
+    const slot = known?.kind === kind ? known : this.#open(kind, id, place)
+    slot.item ??= item
+  }
+
+  /** The item of that kind with this id, else the latest one at this place; a new one where there is none. */
+  #find(kind: string, id: unknown, place: unknown): Slot {
+    const named = typeof id === 'string' ? this.#byId.get(id) : undefined
+    if (named?.kind === kind) return named
+    return this.#byPlace.get(`${kind} ${place}`) ?? this.#open(kind, typeof id === 'string' ? id : undefined, place)
+  }
+
+  #open(kind: string, id: string | undefined, place: unknown): Slot {
+    const slot: Slot = { item: undefined, id, kind, done: false, text: '', refusal: '', arguments: '' }
+    this.#slots.push(slot)
+    if (id !== undefined) this.#byId.set(id, slot)
+    this.#byPlace.set(`${kind} ${place}`, slot)
+    return slot
+  }
+}
+
+const kindOf = (field: Field) => (field === 'arguments' ? 'function_call' : 'message')
+
+/** An answer that was streamed without being announced. Of a call nobody would know the name. */
+function unannounced({ kind, id, text, refusal }: Slot): InputItem | undefined {
+  if (kind !== 'message' || (text === '' && refusal === '')) return undefined
+  return { id: id ?? newId('msg'), type: 'message', role: 'assistant', status: 'completed', content: [] }
+}
+
+/** How much there is of what an answer consists of. */
+const weight = (items: readonly InputItem[]): number =>
+  items.filter((item) => item.type === 'function_call' || (item.type === 'message' && saysSomething(item))).length
+
+const saysSomething = (item: InputItem) => messageText(item) !== '' || (refusalOf(item) ?? '') !== ''
+
+/** The item itself, or a copy with what it lacks of what was streamed. */
+function filled(slot: Slot, item: InputItem): InputItem {
+  const changes: InputItem = {}
+  if (item.status === 'in_progress' && !slot.done) changes.status = 'completed'
+  if (item.type === 'function_call') {
+    const args = item.arguments ?? ''
+    if (typeof args === 'string' && lacks(args.trim(), slot.arguments)) changes.arguments = slot.arguments
+  } else if (item.type === 'message') {
+    const lacksText = lacks(messageText(item), slot.text)
+    if (lacksText || lacks(refusalOf(item) ?? '', slot.refusal)) changes.content = contentOf(slot, item, lacksText)
+  }
+  return Object.keys(changes).length > 0 ? { ...item, ...changes } : item
+}
+
+function contentOf({ text, refusal }: Slot, { content }: InputItem, lacksText: boolean): JsonObject[] {
+  const parts: JsonObject[] = Array.isArray(content) ? content.filter(isObject) : []
+  const said = parts.filter((part) => typeof part.text === 'string')
+  const refused = refusal === '' ? parts.filter(({ type }) => type === 'refusal') : [{ type: 'refusal', refusal }]
+  return lacksText ? [{ annotations: [], ...said[0], type: 'output_text', text }, ...refused] : [...said, ...refused]
+}
+
+/** True when what was streamed goes on where the finished text ends. */
+const lacks = (text: string, streamed: string) => streamed.length > text.length && streamed.startsWith(text)

@@ -1,0 +1,81 @@
+import { errorText } from '../errors.ts'
+import { isObject } from '../wire/json.ts'
+import type { InputItem } from '../wire/message.ts'
+import { CallIds } from './ids.ts'
+
+/** Why a call does not run. */
+export interface CallProblem {
+  /** What the model reads in place of the tool's output. */
+  told: string
+  /** The answer was cut in the middle of it. */
+  half: boolean
+}
+
+/**
+ * The calls of one answer as they are run, stored and sent back: each with an id of its own and with arguments that are JSON,
+ * for providers refuse a conversation that has others.
+ */
+export class TurnCalls {
+  /** Why a call must not run, by its settled item. */
+  readonly problems = new Map<InputItem, CallProblem>()
+  readonly #newIds: CallIds
+  /** Ids by the place of the call: an item that comes again keeps its id. */
+  readonly #ids: string[] = []
+
+  /** @param input the conversation so far, whose call ids are taken */
+  constructor(input: readonly InputItem[]) {
+    this.#newIds = new CallIds(input)
+  }
+
+  /** One call; `place` counts the calls of the answer. */
+  settle(item: InputItem, place: number): InputItem {
+    this.#ids[place] ??= this.#newIds.take(item.call_id)
+    const call_id = this.#ids[place]
+    const { json } = readArguments(item.arguments)
+    return call_id === item.call_id && json === item.arguments ? item : { ...item, call_id, arguments: json }
+  }
+
+  /**
+   * All items of an answer, its calls settled.
+   * @param cut why the answer is not whole
+   */
+  settleAll(items: readonly InputItem[], cut: string | undefined): InputItem[] {
+    let place = 0
+    return items.map((item, index) => {
+      if (item.type !== 'function_call') return item
+      const settled = this.settle(item, place++)
+      const problem = problemOf(item, { cut, isLast: index === items.length - 1 })
+      if (problem !== undefined) this.problems.set(settled, problem)
+      return settled
+    })
+  }
+}
+
+/** A call in a cut answer runs only when it is whole: its object has closed, or something follows it. */
+function problemOf(
+  item: InputItem,
+  { cut, isLast }: { cut: string | undefined; isLast: boolean },
+): CallProblem | undefined {
+  const { error, blank } = readArguments(item.arguments)
+  const half = item.status === 'incomplete' || (cut !== undefined && (error !== undefined || (blank && isLast)))
+  if (half) {
+    const told = `Error: the call of tool "${item.name}" was cut off before it was complete (${cut ?? 'incomplete'}), so it did not run. Call it again, with shorter arguments if they were long.`
+    return { told, half }
+  }
+  if (error === undefined) return undefined
+  return { told: `Error: the arguments for tool "${item.name}" are not valid JSON (${error}).`, half }
+}
+
+/** Arguments as JSON: none, blank ones and null are those of a call without arguments; `{}` stands for what is not JSON. */
+function readArguments(value: unknown): { json: string; blank: boolean; error?: string } {
+  const text = typeof value === 'string' ? value : isObject(value) ? JSON.stringify(value) : ''
+  if (text.trim() === '') return { json: '{}', blank: true }
+  try {
+    const args: unknown = JSON.parse(text)
+    if (args === null) return { json: '{}', blank: false }
+    // Some models write the object as a text once more.
+    return { json: typeof args === 'string' && isObject(JSON.parse(args)) ? args : text, blank: false }
+  } catch (error) {
+    return { json: '{}', blank: false, error: errorText(error) }
+  }
+}
