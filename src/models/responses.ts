@@ -37,10 +37,10 @@ async function* parse(response: Response, wait: StreamWait): AsyncGenerator<Even
     const event = toEvent(parsed)
     if (data.length > DEEP_CHARS && !isShallow(event, MAX_DEPTH)) throw new Error('an event nested too deep')
     if (isTerminal(event.type)) {
-      ended = true
       const failure = begun ? undefined : failureOf(event)
       // Nobody has seen anything of it yet, so its code decides whether it is asked for again.
       if (failure !== undefined && !isObject(event.response)) throw modelFailed(failure.message, failure)
+      ended = true
     }
     begun = true
     events.push(event)
