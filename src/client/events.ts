@@ -68,6 +68,8 @@ export type StreamEvent =
       new_messages: StoredMessage[]
       run_id: string
       cancelled: boolean
+      /** Present when the answer was cut off. */
+      incomplete_details?: { reason: string }
       usage?: Usage
       file_ids_map?: { [name: string]: string }
       chat_name?: string

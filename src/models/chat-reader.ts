@@ -1,7 +1,7 @@
 import { modelFailed } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { ChatCalls } from './chat-calls.ts'
-import { endingOf, failureIn, type ModelError } from './ending.ts'
+import { type Ending, endingOf, failureIn, type ModelError, stoppedBy } from './ending.ts'
 import type { ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
 import { ResponseSynthesis } from './synthesis.ts'
 import { countOf } from './usage.ts'
@@ -10,8 +10,7 @@ import { countOf } from './usage.ts'
 export class ChunkReader {
   readonly #parts: ResponseSynthesis
   readonly #calls: ChatCalls
-  /** Why the provider stopped, in its own word. */
-  #reason: unknown
+  #ending: Ending | undefined
   #heard = false
 
   constructor(model: string, request: TurnRequest) {
@@ -24,7 +23,7 @@ export class ChunkReader {
 
   /** True once the provider said why it stopped. */
   get finished(): boolean {
-    return this.#reason !== undefined
+    return this.#ending !== undefined
   }
 
   /** @throws MODEL_FAILED when the chunk tells of a failure */
@@ -41,50 +40,47 @@ export class ChunkReader {
     if (!isObject(choice)) return parts.take()
     if (isObject(choice.delta)) this.#hear(choice.delta)
     else if (isObject(choice.message) && !this.#heard) this.#hear(choice.message, true)
-    if (choice.finish_reason != null || choice.error != null) this.#end(choice)
+    if (choice.finish_reason || choice.error) this.#end(choice)
     return parts.take()
   }
 
   /** @throws MODEL_FAILED for an answer that failed, and for a stream that ended without saying anything */
   finish(): ModelResponse {
     this.#calls.finish()
-    return this.#parts.finish(this.finished ? endingOf(this.#reason) : { kind: 'unknown', reason: 'none' })
+    return this.#parts.finish(this.#ending ?? { kind: 'unknown', reason: 'none' })
   }
 
   take(): ResponseEvent[] {
     return this.#parts.take()
   }
 
-  #end({ finish_reason: reason, error }: JsonObject): void {
+  #end({ finish_reason: reason, native_finish_reason: native, error }: JsonObject): void {
     throwIf(failureIn({ error }))
-    this.#reason = reason ?? this.#reason
-    const ending = endingOf(reason)
-    if (ending.kind === 'failed') throwIf(failureIn(isObject(reason) ? { error: reason } : undefined))
-    if (ending.kind === 'failed') throw modelFailed(`The model stopped with the reason "${ending.reason}".`)
+    if (!reason) return
+    this.#ending = endingOf(reason, native)
+    if (this.#ending.kind !== 'failed') return
+    throwIf(failureIn({ error: isObject(reason) ? reason : undefined }))
+    throw stoppedBy(this.#ending)
   }
 
+  /** The hot path: of most deltas only the content is there. */
   #hear(delta: JsonObject, whole = false): void {
     this.#heard = true
-    const { content } = delta
-    this.#think(delta)
+    const { content, refusal, annotations, tool_calls: calls, function_call: call } = delta
+    const thought = delta.reasoning_content || delta.reasoning || delta.thinking
+    if (typeof thought === 'string') this.#parts.think(thought)
+    if (Array.isArray(delta.reasoning_details)) this.#keepDetails(delta.reasoning_details.filter(isObject))
     if (typeof content === 'string') this.#parts.say(content)
     else if (content != null) this.#readContent(content)
-    if (typeof delta.refusal === 'string') this.#parts.refuse(delta.refusal)
-    for (const note of listOf(delta.annotations))
-      if (isObject(note.url_citation)) this.#parts.cite({ type: 'url_citation', ...note.url_citation })
-    const calls = isObject(delta.tool_calls) ? [delta.tool_calls] : listOf(delta.tool_calls)
-    for (let index = 0; index < calls.length; index++)
-      this.#calls.read(calls[index] as JsonObject, whole ? index : undefined) // a finished message has no indexes
-    if (isObject(delta.function_call)) this.#calls.read({ function: delta.function_call, index: 'function_call' })
-  }
-
-  #think(delta: JsonObject): void {
-    for (const thought of [delta.reasoning_content, delta.reasoning, delta.thinking])
-      if (typeof thought === 'string' && thought !== '') {
-        this.#parts.think(thought)
-        break
-      }
-    if (Array.isArray(delta.reasoning_details)) this.#keepDetails(delta.reasoning_details.filter(isObject))
+    if (typeof refusal === 'string') this.#parts.refuse(refusal)
+    if (Array.isArray(annotations))
+      for (const note of annotations)
+        if (isObject(note) && isObject(note.url_citation))
+          this.#parts.cite({ type: 'url_citation', ...note.url_citation })
+    if (calls != null)
+      for (const [index, entry] of (Array.isArray(calls) ? calls : [calls]).entries())
+        if (isObject(entry)) this.#calls.read(entry, whole ? index : undefined) // a finished message has no indexes
+    if (isObject(call)) this.#calls.read({ function: call, index: 'function_call' })
   }
 
   /** Content in parts: thinking is reasoning, the rest is said. */
@@ -119,8 +115,6 @@ function throwIf(failure: ModelError | undefined): void {
   if (failure !== undefined) throw modelFailed(failure.message, failure)
 }
 
-const listOf = (value: unknown): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : [])
-
 /** The text of a content part, however deep its provider packs it: `text`, `{ value }`, lists of such parts. */
 function textIn(part: unknown, depth = 0): string {
   if (typeof part === 'string') return part
@@ -135,13 +129,10 @@ function textIn(part: unknown, depth = 0): string {
 }
 
 /** Groq and Moonshot have places of their own for it. */
-function usageIn(chunk: JsonObject, choice: unknown): JsonObject | undefined {
-  const places = [
-    chunk.usage,
-    isObject(chunk.x_groq) ? chunk.x_groq.usage : undefined,
-    isObject(choice) ? choice.usage : undefined,
-  ]
-  return places.find((usage) => isObject(usage)) as JsonObject | undefined
+function usageIn({ usage, x_groq: groq }: JsonObject, choice: unknown): JsonObject | undefined {
+  if (isObject(usage)) return usage
+  if (isObject(groq) && isObject(groq.usage)) return groq.usage
+  return isObject(choice) && isObject(choice.usage) ? choice.usage : undefined
 }
 
 function toUsage(usage: JsonObject): ResponseUsage {

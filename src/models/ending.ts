@@ -101,7 +101,7 @@ export function failureOf({ type, ...event }: ResponseEvent): ModelError | undef
 /** How an answer ended. `reason` is short and ours to show: `max_output_tokens`, `content_filter`, or the provider's own word. */
 export type Ending =
   | { kind: 'complete' }
-  /** The provider gave a reason that is not known here: fine for an answer, a failure where there is none. */
+  /** A reason that says nothing by itself (an unknown one, or `tool_calls`): fine for an answer, a failure where there is none. */
   | { kind: 'unknown'; reason: string }
   | { kind: 'cut'; reason: string }
   | { kind: 'failed'; reason: string }
@@ -109,7 +109,7 @@ export type Ending =
 const FAILED = /error|malformed|unexpected|too_many|missing|abort|insufficient|fail|cancel|interrupt/
 const FILTERED = /filter|safety|recitation|prohibit|block|spii|sensitive|refus|guardrail|toxic|policy|moderat/
 const CUT = /length|max|limit|window|pause|truncat|incomplete|time/
-const COMPLETE = /^(stop|end|eos|tool|function|complete|finish|done$)/
+const COMPLETE = /^(stop|end|eos|complete|finish|done$)/
 /** The Responses API has one word for a limit of tokens. */
 const TOKENS = /^(length|model_length|max)|max_(output_)?tokens/
 
@@ -128,6 +128,10 @@ export function endingOf(...reasons: readonly unknown[]): Ending {
   if (said.length === 0 || said.some((word) => COMPLETE.test(word))) return { kind: 'complete' }
   return { kind: 'unknown', reason: said.join(' ') }
 }
+
+/** The error for an answer whose provider gave a reason and nothing else. */
+export const stoppedBy = ({ reason }: { reason: string }) =>
+  modelFailed(`The model stopped with the reason "${reason}".`)
 
 /** The finish reason in an answer or chunk of Chat Completions or of the AI SDK; undefined where there is none. */
 export function finishReasonIn(answer: unknown): unknown {

@@ -1,8 +1,8 @@
-import { MAX_CALLS, modelFailed, tooManyCalls } from '../errors.ts'
+import { MAX_CALLS, tooManyCalls } from '../errors.ts'
 import { saidIn } from '../messages/items.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import type { Ending } from './ending.ts'
+import { type Ending, stoppedBy } from './ending.ts'
 import { CallIds, newId } from './ids.ts'
 import type { ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
 
@@ -36,7 +36,9 @@ export class ResponseSynthesis {
   readonly #calls = new Map<Key, Item>()
   #message: Item | undefined
   /** The message's text, its item and its place there. */
-  #text: { item: Item; part: TextPart; index: number } | undefined
+  #text:
+    | { item: Item; part: TextPart; at: { item_id: string; output_index: number; content_index: number } }
+    | undefined
   #refusal: JsonObject | undefined
   /** The reasoning whose last part is still growing. */
   #thinking: Item | undefined
@@ -96,9 +98,19 @@ export class ResponseSynthesis {
   /** A piece of the answer's text. */
   say(delta: string): void {
     if (delta === '') return
-    const text = this.#text ?? this.#openText()
-    text.part.text += delta
-    this.#emit('response.output_text.delta', { ...this.#at(text.item), content_index: text.index, delta })
+    const { part, at } = this.#text ?? this.#openText()
+    part.text += delta
+    const { item_id, output_index, content_index } = at
+    // The hot path: written out, it takes half the time of #emit.
+    const sequence_number = this.#sequence++
+    this.#events.push({
+      type: 'response.output_text.delta',
+      item_id,
+      output_index,
+      content_index,
+      delta,
+      sequence_number,
+    })
   }
 
   /** A piece of why the model would not answer. */
@@ -119,10 +131,10 @@ export class ResponseSynthesis {
 
   /** What a stretch of the answer's text rests on, as an annotation of the Responses API. */
   cite(annotation: JsonObject): void {
-    const { item, part, index } = this.#text ?? this.#openText()
+    const { part, at } = this.#text ?? this.#openText()
     part.annotations.push(annotation)
-    const at = { ...this.#at(item), content_index: index, annotation_index: part.annotations.length - 1 }
-    this.#emit('response.output_text.annotation.added', { ...at, annotation })
+    const annotation_index = part.annotations.length - 1
+    this.#emit('response.output_text.annotation.added', { ...at, annotation_index, annotation })
   }
 
   /**
@@ -187,8 +199,7 @@ export class ResponseSynthesis {
    * @throws MODEL_FAILED for an answer that failed, and for an empty one whose reason is not known
    */
   finish(ending: Ending = { kind: 'complete' }): ModelResponse {
-    const failed = ending.kind === 'failed' || (ending.kind === 'unknown' && this.#saysNothing)
-    if (failed) throw modelFailed(`The model stopped with the reason "${ending.reason}".`)
+    if (ending.kind === 'failed' || (ending.kind === 'unknown' && this.#saysNothing)) throw stoppedBy(ending)
     const cut = ending.kind === 'cut' ? ending.reason : undefined
     this.begin()
     this.#endThought()
@@ -246,7 +257,7 @@ export class ResponseSynthesis {
     const item = this.#message ?? this.#openMessage()
     const part: TextPart = { type: 'output_text', text: '', annotations: [], logprobs: [] }
     this.#openPart(item, part)
-    this.#text = { item, part, index: (item.content as JsonObject[]).length - 1 }
+    this.#text = { item, part, at: { ...this.#at(item), content_index: (item.content as JsonObject[]).length - 1 } }
     return this.#text
   }
 

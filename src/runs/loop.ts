@@ -201,11 +201,12 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
     await notify(run, conversation, 'onAgentStart')
     return { kind: 'next' }
   }
-  const results = outputs.map(({ call_id, output }, index) => ({
-    name: String(jobs[index]?.call.name),
-    callId: String(call_id),
-    output,
-  }))
+  // A call that did not run has no result that could be the answer.
+  const results = outputs.flatMap(({ call_id, output }, index) => {
+    const call = jobs[index]?.call
+    if (call === undefined || problems.has(call)) return []
+    return [{ name: String(call.name), callId: String(call_id), output }]
+  })
   const verdict = finalToolOutput(role.agent.toolUseBehavior, conversation.context, results)
   const final = await orAbort(verdict, run.signal)
   return final === undefined ? { kind: 'next' } : { kind: 'final', output: parseOutput(final.output, role), items: [] }
