@@ -65,6 +65,33 @@ const PIECES: [name: string, chunks: object[], ran: string[]][] = [
     ['Paris', 'Rome'],
   ],
   [
+    'one index, pieces with ids and names in turn',
+    [
+      calls({ index: 0, id: 'a', ...weather('{"city":') }),
+      calls({ index: 0, id: 'b', ...weather('{"city":') }),
+      calls({ index: 0, id: 'a', ...weather('"Paris"}') }),
+      calls({ index: 0, id: 'b', function: { arguments: '"Rome"}' } }),
+    ],
+    ['Paris', 'Rome'],
+  ],
+  [
+    'one id for two indexes, in pieces',
+    [
+      calls({ index: 0, id: 'c', ...weather('{"city":') }, { index: 1, id: 'c', ...weather('{"city":') }),
+      calls({ index: 1, id: 'c', function: { arguments: '"Rome"}' } }),
+      calls({ index: 0, id: 'c', function: { arguments: '"Paris"}' } }),
+    ],
+    ['Paris', 'Rome'],
+  ],
+  [
+    'null for ids, indexes and names',
+    [
+      calls({ index: null, id: null, ...weather('{"city":') }),
+      calls({ index: null, id: null, function: { name: null, arguments: '"Paris"}' } }),
+    ],
+    ['Paris'],
+  ],
+  [
     'no indexes, pieces told apart by their ids',
     [
       calls({ id: 'a', ...weather('') }, { id: 'b', ...weather('') }),

@@ -174,6 +174,12 @@ const EMPTY: [name: string, model: ModelSpec, answer: Answer, words: RegExp][] =
     /cut off \(max_output_tokens\)/,
   ],
   ['Azure, content_filter', CHAT, chat('', 'content_filter'), /refused.*content_filter/],
+  [
+    'Azure, a choice without a message',
+    CHAT,
+    { events: [chunk({}, 'content_filter')], json: { choices: [{ finish_reason: 'content_filter' }] } },
+    /refused.*content_filter/,
+  ],
   ['SAFETY', CHAT, chat('', 'SAFETY'), /refused.*content_filter/],
   [
     'Gemini, a blocked prompt',

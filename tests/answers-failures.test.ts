@@ -45,6 +45,8 @@ const FAILURES: [name: string, model: ModelSpec, answer: Answer, words: RegExp, 
   ],
   ['nested words', CHAT, { events: [{ error: { error: { message: 'deep inside' } } }] }, /deep inside/],
   ['a code alone', CHAT, { events: [{ error: { code: 'model_gone' } }] }, /model_gone/],
+  ['a code and a message alone', CHAT, { events: [{ code: 500, msg: 'upstream is gone' }] }, /upstream is gone/],
+  ['words of FastAPI in a stream', CHAT, { events: [{ detail: 'Not ready' }] }, /Not ready/],
   ['an empty stream', CHAT, { events: [] }, /reason/],
   [
     'a finish reason and an error in the choice',

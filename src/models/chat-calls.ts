@@ -83,8 +83,10 @@ export class ChatCalls {
   #find(place: unknown, piece: Piece): Call | undefined {
     const known = place == null ? undefined : this.#byIndex.get(String(place))
     const named = piece.id === '' ? undefined : this.#byId.get(piece.id)
-    if (piece.name === '' && named !== undefined && known?.id !== piece.id) return named
-    const before = place == null ? (named ?? this.#calls.at(-1)) : known
+    const last = place == null ? this.#calls.at(-1) : undefined
+    if (place != null && known === undefined) return piece.name === '' ? named : undefined
+    // One id may name two calls, and one index too: where both are known, the call that has both is meant.
+    const before = known?.id === piece.id ? known : (named ?? known ?? last)
     if (before === undefined) return undefined
     if (piece.name === '' && before.again && piece.args.trim() !== '') {
       piece.name = before.name

@@ -12,6 +12,8 @@ export class ChunkReader {
   readonly #calls: ChatCalls
   #ending: Ending | undefined
   #heard = false
+  /** Words in a chunk without content: a failure when nothing else comes. */
+  #hint: ModelError | undefined
 
   constructor(model: string, request: TurnRequest) {
     this.#parts = new ResponseSynthesis({ model, request })
@@ -31,7 +33,10 @@ export class ChunkReader {
     const parts = this.#parts
     const choices = isObject(chunk) && chunk.error == null ? chunk.choices : undefined
     const choice = Array.isArray(choices) ? choices[0] : undefined
-    if (!isObject(choice)) throwIf(failureIn(chunk))
+    if (!isObject(choice)) {
+      throwIf(failureIn(chunk))
+      this.#hint ??= failureIn(chunk, true)
+    }
     if (!isObject(chunk)) return parts.take()
     if (typeof chunk.id === 'string') parts.identify(chunk.id)
     parts.begin()
@@ -46,6 +51,7 @@ export class ChunkReader {
 
   /** @throws MODEL_FAILED for an answer that failed, and for a stream that ended without saying anything */
   finish(): ModelResponse {
+    if (!this.#heard) throwIf(this.#hint)
     this.#calls.finish()
     return this.#parts.finish(this.#ending ?? { kind: 'unknown', reason: 'none' })
   }
@@ -68,7 +74,7 @@ export class ChunkReader {
     this.#heard = true
     const { content, refusal, annotations, tool_calls: calls, function_call: call } = delta
     const thought = delta.reasoning_content || delta.reasoning || delta.thinking
-    if (typeof thought === 'string') this.#parts.think(thought)
+    if (thought) this.#parts.think(textIn(thought))
     if (Array.isArray(delta.reasoning_details)) this.#keepDetails(delta.reasoning_details.filter(isObject))
     if (typeof content === 'string') this.#parts.say(content)
     else if (content != null) this.#readContent(content)

@@ -21,7 +21,7 @@ export function chatModel(options: ChatOptions): Model {
     readStream: (response, request, wait) => synthesise(new ChunkReader(model, request), response, wait),
     readAnswer(answer, request) {
       const [choice] = Array.isArray(answer.choices) ? answer.choices : []
-      if (!isObject(choice) || !isObject(choice.message)) return undefined
+      if (!isObject(choice) || !(isObject(choice.message) || choice.finish_reason)) return undefined
       const reader = new ChunkReader(model, request)
       reader.read(answer)
       return reader.finish()

@@ -30,8 +30,8 @@ export function readTokens(usage: ResponseUsage | null | undefined): TokenCounts
   const details = usage?.input_tokens_details
   const outputDetails = usage?.output_tokens_details
   return {
-    input: countOf(usage?.input_tokens),
-    output: countOf(usage?.output_tokens),
+    input: countOf(usage?.input_tokens ?? usage?.prompt_tokens),
+    output: countOf(usage?.output_tokens ?? usage?.completion_tokens),
     cached: countOf(details?.cached_tokens),
     cacheWrite: countOf(details?.cache_write_tokens),
     reasoning: countOf(outputDetails?.reasoning_tokens),
