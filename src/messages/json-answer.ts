@@ -1,6 +1,6 @@
 /**
- * The JSON of a model's answer: the whole text, or the code block in it where the text itself is not JSON. Many models put JSON
- * in a fence although they are asked not to, some with a sentence before or after it.
+ * The JSON of a model's answer: the whole text, or else the first code block with JSON. Many models put JSON in a code block
+ * although they are asked not to, some with a sentence before or after it.
  * @throws SyntaxError about the text itself when neither is JSON
  */
 export function readJsonAnswer(text: string): unknown {

@@ -106,7 +106,7 @@ const sizeOf = (part: unknown) => 64 + (isObject(part) && typeof part.delta === 
 class PartReader {
   readonly parts: ResponseSynthesis
   #ending: Ending | undefined
-  /** Calls that are whole: one that comes again under the same id is another. */
+  /** Finished calls by id: a later call with the same id is another one. */
   readonly #called = new Map<string, number>()
   #lastCall = ''
   readonly #structured: boolean
@@ -119,7 +119,7 @@ class PartReader {
     this.#structured = request.outputSchema !== undefined
   }
 
-  /** @throws MODEL_FAILED when the answer failed or ended without a word about its end */
+  /** @throws MODEL_FAILED when the answer failed, or ended without a finish reason */
   finish(): ModelResponse {
     if (this.#ending === undefined) throw modelFailed("The model's stream ended before the answer was complete.")
     return this.parts.finish(this.#ending)
@@ -216,7 +216,7 @@ class PartReader {
     if (chosen) parts.say(String(result.structuredOutputText))
     this.#finish(result)
     const last = content.at(-1)
-    // A package gives the arguments as an object, whose second half nobody misses.
+    // Packages give the arguments as an object, so a call that was cut looks whole.
     if (this.#ending?.kind === 'cut' && last?.type === 'tool-call') parts.breakOff(this.#lastCall)
     return this.finish()
   }
@@ -291,7 +291,7 @@ const failed = (error: unknown) => {
   return modelFailed(told?.message ?? reasonOf(error), told ?? (error instanceof Error ? error : undefined))
 }
 
-/** A failure that the provider answered with 200: the packages only say that it is not an answer. */
+/** The failure in a body with HTTP 200, which the packages only report as invalid. */
 function toldIn(error: Error & { responseBody?: unknown; statusCode?: unknown }): ModelError | undefined {
   if (error.statusCode !== 200 || typeof error.responseBody !== 'string') return undefined
   try {

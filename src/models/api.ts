@@ -77,7 +77,7 @@ export function readSse(
         const error = failure ?? cause
         await close()
         signal.throwIfAborted()
-        if (error instanceof AgencyError) throw error // the model itself says what failed
+        if (error instanceof AgencyError) throw error // it has the provider's words already
         throw modelFailed(`The model's stream broke: ${errorText(error)}`, error)
       }
       signal.throwIfAborted()

@@ -9,7 +9,7 @@ interface Call {
   args: string
   /** Follows the braces of `args`. */
   scan: { depth: number; quoted: boolean; escaped: boolean; closed: boolean }
-  /** Its name came once more after its arguments were whole: another call of it may follow. */
+  /** Its name was repeated after its arguments were whole: arguments that follow belong to another call of it. */
   again: boolean
   /** Its key in the synthesis, once it is open. */
   key: number | undefined
@@ -37,13 +37,13 @@ export class ChatCalls {
   readonly #byId = new Map<string, Call>()
   #keys = 0
 
-  /** @param tools names of what was offered: they tell a name in pieces from two names */
+  /** @param tools names of the tools on offer: they tell one name in pieces from two names */
   constructor(parts: ResponseSynthesis, tools: readonly string[]) {
     this.#parts = parts
     this.#tools = tools
   }
 
-  /** Reads one entry of `tool_calls`, or of a finished message, whose entries are numbered by `index`. */
+  /** Reads one entry of `tool_calls`. `index` numbers the entries of a whole message, which have no numbers of their own. */
   read(entry: JsonObject, index?: number): void {
     const fields = isObject(entry.function) ? entry.function : entry
     const piece = { id: idOf(entry.id), name: idOf(fields.name), args: argumentsOf(fields.arguments) }
@@ -59,7 +59,7 @@ export class ChatCalls {
     this.#attach(call)
   }
 
-  /** Opens the calls that have no arguments. What came without a name is the rest of the call before it. */
+  /** Opens the calls without arguments. Arguments without a name belong to the call before them. */
   finish(): void {
     let before: Call | undefined
     for (const call of this.#calls) {
@@ -85,7 +85,7 @@ export class ChatCalls {
     const named = piece.id === '' ? undefined : this.#byId.get(piece.id)
     const last = place == null ? this.#calls.at(-1) : undefined
     if (place != null && known === undefined) return piece.name === '' ? named : undefined
-    // One id may name two calls, and one index too: where both are known, the call that has both is meant.
+    // Two calls may share an id, or an index: the call with both is preferred.
     const before = known?.id === piece.id ? known : (named ?? known ?? last)
     if (before === undefined) return undefined
     if (piece.name === '' && before.again && piece.args.trim() !== '') {
@@ -126,11 +126,11 @@ function begins(before: Call, piece: Piece, tools: readonly string[]): boolean {
   const otherId = !sameId && piece.id !== '' && before.id !== ''
   if (before.scan.closed) {
     if (otherId || piece.name !== before.name) return true
-    if (piece.args.trim() === '') return false // the name alone, said once more
+    if (piece.args.trim() === '') return false // only the name is repeated
     return piece.id === '' || dense(piece.args) !== dense(before.args)
   }
   if (before.args.trim() !== '') {
-    // What begins no object is the rest of one.
+    // Arguments that do not begin an object continue one.
     const continues = piece.args.trim() !== '' && !piece.args.trimStart().startsWith('{')
     return otherId && !continues
   }
@@ -139,7 +139,7 @@ function begins(before: Call, piece: Piece, tools: readonly string[]): boolean {
   return grown !== before.name && tools.includes(before.name) && !tools.some((name) => name.startsWith(grown))
 }
 
-/** A text and its next piece. A piece that begins with all that came before is the whole once more. */
+/** Appends a piece. A piece that begins with everything before it repeats the whole, as some gateways send it. */
 const grow = (before: string, piece: string) => (before !== '' && piece.startsWith(before) ? piece : before + piece)
 
 const dense = (json: string) => json.replace(/\s/g, '')
@@ -154,7 +154,7 @@ const BACKSLASH = 92
 const OPEN = 123
 const CLOSE = 125
 
-/** Reads on to where the arguments' object closes: each character once, however many pieces there are. */
+/** Scans new arguments for the end of their object. Each character is read once. */
 function follow({ scan }: Call, more: string): void {
   for (let index = 0; index < more.length; index++) {
     const code = more.charCodeAt(index)

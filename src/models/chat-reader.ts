@@ -12,7 +12,7 @@ export class ChunkReader {
   readonly #calls: ChatCalls
   #ending: Ending | undefined
   #heard = false
-  /** Words in a chunk without content: a failure when nothing else comes. */
+  /** A message in a chunk without content: a failure when nothing else comes. */
   #hint: ModelError | undefined
 
   constructor(model: string, request: TurnRequest) {
@@ -69,7 +69,7 @@ export class ChunkReader {
     throw stoppedBy(this.#ending)
   }
 
-  /** The hot path: of most deltas only the content is there. */
+  /** The hot path: most deltas have only content. */
   #hear(delta: JsonObject, whole = false): void {
     this.#heard = true
     const { content, refusal, annotations, tool_calls: calls, function_call: call } = delta
@@ -121,7 +121,7 @@ function throwIf(failure: ModelError | undefined): void {
   if (failure !== undefined) throw modelFailed(failure.message, failure)
 }
 
-/** The text of a content part, however deep its provider packs it: `text`, `{ value }`, lists of such parts. */
+/** The text of a content part: a string, `text`, `{ value }`, or a list of such parts. */
 function textIn(part: unknown, depth = 0): string {
   if (typeof part === 'string') return part
   if (depth > 4) return ''
@@ -134,7 +134,7 @@ function textIn(part: unknown, depth = 0): string {
   )
 }
 
-/** Groq and Moonshot have places of their own for it. */
+/** Groq and Moonshot put it in places of their own. */
 function usageIn({ usage, x_groq: groq }: JsonObject, choice: unknown): JsonObject | undefined {
   if (isObject(usage)) return usage
   if (isObject(groq) && isObject(groq.usage)) return groq.usage

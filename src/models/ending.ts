@@ -2,7 +2,7 @@ import { modelFailed } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ModelResponse, ResponseEvent } from './model.ts'
 
-/** What a provider says went wrong. `status` is the HTTP status it names, and decides whether the call is tried again. */
+/** A failure that a provider reports. `status` is the HTTP status it names, and decides whether the call is tried again. */
 export class ModelError extends Error {
   readonly status: number | undefined
   constructor(message: string, status?: number) {
@@ -12,17 +12,18 @@ export class ModelError extends Error {
 }
 
 /**
- * The failure that an answer tells of, whatever its shape: `error` as an object, text or list, the error objects of vLLM,
+ * The failure that an answer reports, in any shape: `error` as an object, text or list, the error objects of vLLM,
  * FastAPI and MiniMax, or a list around any of them (Gemini). Undefined for an answer, and for a chunk without content.
  *
- * @param whole nothing follows: words without an answer are then a failure too
+ * @param whole nothing else follows, so a message without an answer is a failure too
  */
 export function failureIn(answer: unknown, whole = false): ModelError | undefined {
   const json = Array.isArray(answer) ? answer[0] : answer
   if (!isObject(json)) return undefined
-  for (const told of [json.error, json.errors]) if (tellsFailure(told)) return toModelError(told, json)
+  if (tellsFailure(json.error)) return toModelError(json.error, json)
+  if (tellsFailure(json.errors)) return toModelError(json.errors, json)
   if (json.object === 'error' || json.type === 'error' || json.status === 'failed') return toModelError(json, json)
-  if (['choices', 'output', 'candidates', 'content'].some((key) => isFilled(json[key]))) return undefined
+  if (isFilled(json.choices) || isFilled(json.output) || isFilled(json.content)) return undefined
   if (isObject(json.base_resp))
     return isGood(json.base_resp.status_code) ? undefined : toModelError(json.base_resp, json)
   if (isGood(json.code ?? json.error_code)) return undefined
@@ -33,7 +34,7 @@ export function failureIn(answer: unknown, whole = false): ModelError | undefine
 const isFilled = (value: unknown) => (Array.isArray(value) ? value.length > 0 : isObject(value))
 const isGood = (code: unknown) => /^(0|200)$/.test(String(code))
 
-/** Null, an empty text or object, and "no error" are no failure. */
+/** False for null, an empty text or object, and the codes 0 and 200. */
 function tellsFailure(error: unknown): boolean {
   if (!isObject(error)) return Array.isArray(error) ? error.some(tellsFailure) : Boolean(error)
   return !isGood(error.code) && Object.values(error).some((value) => value !== null && value !== '')
@@ -63,7 +64,7 @@ function wordsOf(told: unknown, depth = 0): string | undefined {
 }
 
 const CODES = ['code', 'status', 'status_code', 'statusCode', 'http_code', 'error_code', 'type', 'error_type']
-/** Codes that are words, by the status they stand for. */
+/** Codes that are names, and the HTTP status each stands for. */
 const NAMED_STATUS: readonly [RegExp, number][] = [
   [/rate.?limit|too.?many|throttl|exhausted|quota/i, 429],
   [/overload|capacity|unavailable|busy/i, 503],
@@ -88,7 +89,7 @@ const TERMINAL = /^(error|response\.(completed|done|incomplete|failed|cancelled|
 /** True for the last event of a Responses stream, by the names of OpenAI and of gateways. */
 export const isTerminal = (type: string): boolean => TERMINAL.test(type)
 
-/** The failure that the last event of a stream tells of; its type and the response in it may disagree, then the worse counts. */
+/** The failure that the last event of a stream reports. When its type and its response disagree, the worse counts. */
 export function failureOf({ type, ...event }: ResponseEvent): ModelError | undefined {
   const { response } = event
   const failed = failureIn(response) ?? failureIn(event)
@@ -98,10 +99,10 @@ export function failureOf({ type, ...event }: ResponseEvent): ModelError | undef
   return isFailure ? (failureIn({ ...event, type: 'error' }) as ModelError) : undefined
 }
 
-/** How an answer ended. `reason` is short and ours to show: `max_output_tokens`, `content_filter`, or the provider's own word. */
+/** How an answer ended. `reason` is safe to show: `max_output_tokens`, `content_filter`, or the provider's own word. */
 export type Ending =
   | { kind: 'complete' }
-  /** A reason that says nothing by itself (an unknown one, or `tool_calls`): fine for an answer, a failure where there is none. */
+  /** An unknown reason, or one such as `tool_calls`: accepted when the answer has content, a failure when it is empty. */
   | { kind: 'unknown'; reason: string }
   | { kind: 'cut'; reason: string }
   | { kind: 'failed'; reason: string }
@@ -142,7 +143,7 @@ export function finishReasonIn(answer: unknown): unknown {
 
 const toName = (word: string) => word.toLowerCase().replaceAll('-', '_')
 
-/** A reason as it is shown. Only a name goes out: a provider's sentence may quote what is none of the reader's business. */
+/** A reason as callers see it. Only a plain name passes: a provider's sentence may quote private data. */
 export function reasonName(reason: unknown): string {
   const name = typeof reason === 'string' ? toName(reason) : ''
   if (!/^[a-z_]{1,40}$/.test(name)) return 'unknown'

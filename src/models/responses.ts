@@ -19,7 +19,7 @@ export const responsesModel = (options: ApiOptions): Model =>
     readStream: (response, _request, wait) => parse(response, wait),
     readAnswer(answer) {
       const failure = failureIn(answer)
-      // What a failed answer has used is counted; without that its code decides whether it is asked for again.
+      // An answer with usage is passed on, so that it is counted. Otherwise its code decides about a retry.
       if (failure !== undefined && answer.usage == null) throw modelFailed(failure.message, failure)
       return Array.isArray(answer.output) ? (answer as ModelResponse) : undefined
     },
@@ -38,7 +38,7 @@ async function* parse(response: Response, wait: StreamWait): AsyncGenerator<Even
     if (data.length > DEEP_CHARS && !isShallow(event, MAX_DEPTH)) throw new Error('an event nested too deep')
     if (isTerminal(event.type)) {
       const failure = begun ? undefined : failureOf(event)
-      // Nobody has seen anything of it yet, so its code decides whether it is asked for again.
+      // Nothing was passed on yet, so its code decides about a retry.
       if (failure !== undefined && !isObject(event.response)) throw modelFailed(failure.message, failure)
       ended = true
     }
@@ -59,7 +59,7 @@ async function* parse(response: Response, wait: StreamWait): AsyncGenerator<Even
   if (!ended) throw modelFailed("The model's stream ended before the response was complete.")
 }
 
-/** The event in one piece of data. A whole answer in place of events is its own last one. @throws MODEL_FAILED for a failure without a type */
+/** One event. A whole answer in place of events becomes `response.completed`. @throws MODEL_FAILED for a failure without a type */
 function toEvent(data: unknown): ResponseEvent {
   if (isObject(data) && typeof data.type === 'string') return data as ResponseEvent
   const failure = failureIn(data)

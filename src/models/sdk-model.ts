@@ -50,7 +50,7 @@ export function fromSdkModel(given: SdkModel): Model {
           if (event.type === 'model') learn(event.event)
           const events = answer.read(event)
           if (events.length > 0) yield toBatch(events)
-          if (answer.finished) return // some of these models throw after an answer that was cut
+          if (answer.finished) return // some of these models throw after a cut answer
         }
       } catch (error) {
         signal.throwIfAborted()
@@ -121,7 +121,8 @@ class SdkAnswer {
     // The first sign of life comes before it is known which of the two it will be.
     if (this.#raw || type === 'response_started') return []
     if (type === 'model') {
-      const failure = failureIn(event.event)
+      const raw = event.event
+      const failure = isObject(raw) && (raw.error != null || raw.type === 'error') ? failureIn(raw) : undefined
       if (failure !== undefined) throw modelFailed(failure.message, failure)
       this.#reason = finishReasonIn(event.event) ?? this.#reason
       const thought = reasoningOf(event.event)

@@ -6,7 +6,7 @@ import type { ResponseEvent } from './model.ts'
 
 type Field = 'text' | 'refusal' | 'arguments'
 
-/** One item of an answer, as far as its events told it. */
+/** One item of an answer, as far as it was streamed. */
 interface Slot {
   item: InputItem | undefined
   id: string | undefined
@@ -31,21 +31,21 @@ export class StreamedItems {
   readonly #slots: Slot[] = []
   readonly #byId = new Map<string, Slot>()
   readonly #byPlace = new Map<string, Slot>()
-  // What the last piece belonged to: most pieces follow one of their own.
+  // What the last delta belonged to: most deltas continue it.
   #slot: Slot | undefined
   #field: Field = 'text'
   #type = ''
   #id: unknown
   #index: unknown
 
-  /** A piece of a text or of arguments. The hot path: three comparisons and one append. */
+  /** Adds a delta of a text or of arguments. The hot path: three comparisons and one append. */
   grow(event: ResponseEvent, delta: string): void {
     if (event.type !== this.#type || event.item_id !== this.#id || event.output_index !== this.#index)
       this.#turnTo(event)
     if (this.#slot !== undefined) this.#slot[this.#field] += delta
   }
 
-  /** An event that is not a piece. */
+  /** Reads any other event. */
   read(event: ResponseEvent): void {
     const { type, item } = event
     if (type === 'response.output_item.added' && isObject(item)) this.#add(item, event.output_index)
@@ -59,23 +59,25 @@ export class StreamedItems {
     }
   }
 
-  /** An item that is said to be done, with what it lacks of what was streamed. */
-  finish(item: InputItem, place: unknown): InputItem {
+  /** Closes an item. Gives it with the streamed text it lacks; undefined when it was closed before. */
+  finish(item: InputItem, place: unknown): InputItem | undefined {
     const id = typeof item.id === 'string' ? item.id : undefined
     const kind = String(item.type ?? 'message')
     let slot = this.#find(kind, id, place)
-    if (slot.done && slot.id !== id) slot = this.#open(kind, id, place)
+    const isOther = id === undefined ? place == null : slot.id !== id
+    if (slot.done && isOther) slot = this.#open(kind, id, place)
+    const closed = slot.done
     slot.item = item
     slot.done = true
-    return filled(slot, item)
+    return closed ? undefined : filled(slot, item)
   }
 
-  /** What is done so far. */
+  /** The items that are closed. */
   done(): InputItem[] {
     return this.#slots.flatMap((slot) => (slot.done && slot.item !== undefined ? [filled(slot, slot.item)] : []))
   }
 
-  /** The answer's items: `output` as the provider sums it up, completed by what was streamed. */
+  /** All items of the answer: the provider's final `output`, completed with what was streamed. */
   complete(output: readonly InputItem[]): InputItem[] {
     const own = this.#streamed()
     if (weight(own) > weight(output)) return own
@@ -90,7 +92,7 @@ export class StreamedItems {
     })
   }
 
-  /** Where one call was said to be done, the others are drafts. */
+  /** The items as they were streamed. Where any call was closed, calls that were not are left out. */
   #streamed(): InputItem[] {
     const closes = this.#slots.some(({ kind, done }) => kind === 'function_call' && done)
     return this.#slots.flatMap((slot) => {
@@ -135,19 +137,19 @@ export class StreamedItems {
 
 const kindOf = (field: Field) => (field === 'arguments' ? 'function_call' : 'message')
 
-/** An answer that was streamed without being announced. Of a call nobody would know the name. */
+/** A message that was streamed without `output_item.added`. A call cannot be made up: its name is unknown. */
 function unannounced({ kind, id, text, refusal }: Slot): InputItem | undefined {
   if (kind !== 'message' || (text === '' && refusal === '')) return undefined
   return { id: id ?? newId('msg'), type: 'message', role: 'assistant', status: 'completed', content: [] }
 }
 
-/** How much there is of what an answer consists of. */
+/** How many calls and non-empty messages there are. */
 const weight = (items: readonly InputItem[]): number =>
   items.filter((item) => item.type === 'function_call' || (item.type === 'message' && saysSomething(item))).length
 
 const saysSomething = (item: InputItem) => messageText(item) !== '' || (refusalOf(item) ?? '') !== ''
 
-/** The item itself, or a copy with what it lacks of what was streamed. */
+/** The item itself, or a copy with the streamed text or arguments that it lacks. */
 function filled(slot: Slot, item: InputItem): InputItem {
   const changes: InputItem = {}
   if (item.status === 'in_progress' && !slot.done) changes.status = 'completed'
@@ -168,5 +170,5 @@ function contentOf({ text, refusal }: Slot, { content }: InputItem, lacksText: b
   return lacksText ? [{ annotations: [], ...said[0], type: 'output_text', text }, ...refused] : [...said, ...refused]
 }
 
-/** True when what was streamed goes on where the finished text ends. */
+/** True when the streamed text begins with the final one and is longer. */
 const lacks = (text: string, streamed: string) => streamed.length > text.length && streamed.startsWith(text)

@@ -113,7 +113,7 @@ export class ResponseSynthesis {
     })
   }
 
-  /** A piece of why the model would not answer. */
+  /** A piece of the model's refusal. */
   refuse(delta: string): void {
     if (delta === '') return
     const item = this.#message ?? this.#openMessage()
@@ -165,7 +165,7 @@ export class ResponseSynthesis {
     else item.arguments = whole
   }
 
-  /** Notes that a call was cut off, whatever its arguments look like. */
+  /** Marks a call as cut off, even when its arguments look whole. */
   breakOff(key: Key): void {
     const item = this.#calls.get(key)
     if (item !== undefined) item.status = 'incomplete'
@@ -219,7 +219,7 @@ export class ResponseSynthesis {
     return response
   }
 
-  /** Nothing but reasoning came. */
+  /** True when there is nothing but reasoning. */
   get #saysNothing(): boolean {
     return this.#output.every(
       (item) => item.type === 'reasoning' || (item === this.#message && saidIn(item.content) === ''),

@@ -12,8 +12,8 @@ export interface CallProblem {
 }
 
 /**
- * The calls of one answer as they are run, stored and sent back: each with an id of its own and with arguments that are JSON,
- * for providers refuse a conversation that has others.
+ * The calls of one answer as they are run, stored and sent back: each has its own id and arguments that are JSON. Providers
+ * refuse a conversation with other calls.
  */
 export class TurnCalls {
   /** Why a call must not run, by its settled item. */
@@ -27,7 +27,7 @@ export class TurnCalls {
     this.#newIds = new CallIds(input)
   }
 
-  /** One call; `place` counts the calls of the answer. */
+  /** One call of the answer, its `place`-th. */
   settle(item: InputItem, place: number): InputItem {
     this.#ids[place] ??= this.#newIds.take(item.call_id)
     const call_id = this.#ids[place]
@@ -66,14 +66,14 @@ function problemOf(
   return { told: `Error: the arguments for tool "${item.name}" are not valid JSON (${error}).`, half }
 }
 
-/** Arguments as JSON: none, blank ones and null are those of a call without arguments; `{}` stands for what is not JSON. */
+/** Arguments as JSON. Missing or blank arguments and null count as `{}`; so does what is not JSON, beside its `error`. */
 function readArguments(value: unknown): { json: string; blank: boolean; error?: string } {
   const text = typeof value === 'string' ? value : isObject(value) ? JSON.stringify(value) : ''
   if (text.trim() === '') return { json: '{}', blank: true }
   try {
     const args: unknown = JSON.parse(text)
     if (args === null) return { json: '{}', blank: false }
-    // Some models write the object as a text once more.
+    // Some models encode the object twice.
     return { json: typeof args === 'string' && isObject(JSON.parse(args)) ? args : text, blank: false }
   } catch (error) {
     return { json: '{}', blank: false, error: errorText(error) }

@@ -38,7 +38,7 @@ import {
   toolNamed,
 } from './conversation.ts'
 import { nobody, type RunEvent } from './events.ts'
-import { askModel } from './model-turn.ts'
+import { askModel, type ModelAnswer } from './model-turn.ts'
 import { newAgentRunId } from './plan.ts'
 import { inside } from './span.ts'
 
@@ -157,7 +157,7 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   run.turns++
   const { who, role, own } = conversation
   const { items, problems, cut } = await askModel(run, conversation)
-  // Of a tool's name too only half may have come.
+  // A name can be cut too: such a call cannot be answered.
   const output = items.filter((item) => problems.get(item)?.half !== true || knows(conversation, String(item.name)))
   if (output.length < items.length && output.length === 0) throw answerCut(who.agent, cut ?? 'unknown')
   const calls = output.filter((item) => item.type === 'function_call')
@@ -173,23 +173,8 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
     ...messages(conversation, output),
   ])
   const winner = transfers[0]
-  const jobs = calls
-    .filter((call) => call !== winner)
-    .map((call) => ({
-      call,
-      done: answerCall(run, conversation, { item: call, problem: problems.get(call)?.told }, (ask) =>
-        converse(run, ask),
-      ),
-    }))
-  const settled = await Promise.allSettled(jobs.map((job) => job.done))
-  run.signal.throwIfAborted()
-  const failed = settled.find((result) => result.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
-  const outputs = settled.map((result, index) => ({
-    call_id: jobs[index]?.call.call_id,
-    output: (result as PromiseFulfilledResult<ToolOutput>).value,
-    type: 'function_call_output',
-  }))
+  const running = calls.filter((call) => call !== winner)
+  const outputs = await answerCalls(run, conversation, running, problems)
   own.push(...outputs.map((item) => stored(run, who, item)))
   if (winner !== undefined) progressOf(conversation).usedTools = true
   const handedOver = winner === undefined ? [] : await transfer(run, conversation, winner)
@@ -202,14 +187,34 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
     return { kind: 'next' }
   }
   // A call that did not run has no result that could be the answer.
-  const results = outputs.flatMap(({ call_id, output }, index) => {
-    const call = jobs[index]?.call
-    if (call === undefined || problems.has(call)) return []
-    return [{ name: String(call.name), callId: String(call_id), output }]
+  const results = running.flatMap((call, index) => {
+    if (problems.has(call)) return []
+    return [{ name: String(call.name), callId: String(call.call_id), output: outputs[index]?.output as ToolOutput }]
   })
   const verdict = finalToolOutput(role.agent.toolUseBehavior, conversation.context, results)
   const final = await orAbort(verdict, run.signal)
   return final === undefined ? { kind: 'next' } : { kind: 'final', output: parseOutput(final.output, role), items: [] }
+}
+
+/** Runs calls side by side and gives their output items, in the order of the calls. */
+async function answerCalls(
+  run: RunState,
+  conversation: Conversation,
+  calls: readonly InputItem[],
+  problems: ModelAnswer['problems'],
+): Promise<InputItem[]> {
+  const answers = calls.map((item) =>
+    answerCall(run, conversation, { item, problem: problems.get(item)?.told }, (ask) => converse(run, ask)),
+  )
+  const settled = await Promise.allSettled(answers)
+  run.signal.throwIfAborted()
+  const failed = settled.find((result) => result.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+  return settled.map((result, index) => ({
+    call_id: calls[index]?.call_id,
+    output: (result as PromiseFulfilledResult<ToolOutput>).value,
+    type: 'function_call_output',
+  }))
 }
 
 /** Takes the final answer, or turns it back to the agent with an output guardrail's guidance. */

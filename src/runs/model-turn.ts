@@ -161,14 +161,14 @@ function settle({ conversation, calls }: ModelCall, response: ModelResponse, out
 }
 
 const saysNothing = (item: InputItem) =>
-  item.type === 'reasoning' || (item.type === 'message' && messageText(item) === '' && refusalOf(item) === undefined)
+  item.type === 'reasoning' || (item.type === 'message' && messageText(item) === '' && !refusalOf(item))
 
-/** What came of an answer that is being streamed. */
+/** What was heard of an answer that is being streamed. */
 interface Heard {
   events: number
   chars: number
   items: StreamedItems
-  /** Calls that readers were told of. */
+  /** How many calls were announced with `tool_called`. */
   announced: number
   completed: ModelResponse | undefined
   usage: ModelResponse['usage']
@@ -220,7 +220,7 @@ function hear(call: ModelCall, heard: Heard, { events, texts, bytes }: EventBatc
       heard.items.grow(event, event.delta)
     } else if (event.type === 'response.output_item.done' && isItem(event.item)) {
       const item = heard.items.finish(event.item, event.output_index)
-      out.push(...announce(call, heard, item))
+      if (item !== undefined) out.push(...announce(call, heard, item))
     } else if (isTerminal(event.type)) hearEnd(call, heard, event, { out, bytes })
     else heard.items.read(event)
   }
