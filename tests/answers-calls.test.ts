@@ -309,6 +309,22 @@ const STREAMED_CALLS: [name: string, events: object[]][] = [
       { type: 'response.completed', response: response([]) },
     ],
   ],
+  [
+    'an item that is done twice',
+    [
+      { type: 'response.output_item.done', output_index: 0, item: { ...call, arguments: paris } },
+      { type: 'response.output_item.done', output_index: 0, item: { ...call, arguments: paris } },
+      { type: 'response.completed', response: response([{ ...call, arguments: paris }]) },
+    ],
+  ],
+  [
+    'two last events',
+    [
+      { type: 'response.output_item.done', output_index: 0, item: { ...call, arguments: paris } },
+      { type: 'response.completed', response: response([{ ...call, arguments: paris }]) },
+      { type: 'response.done', response: response([]) },
+    ],
+  ],
   ['the last event alone', [{ type: 'response.completed', response: response([{ ...call, arguments: paris }]) }]],
   [
     'no call id',

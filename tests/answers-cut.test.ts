@@ -389,6 +389,19 @@ test('a handoff that was cut does not happen, and the sender of a cut answer is 
   expect(incomplete_details).toBeUndefined()
 })
 
+test('a call that was cut does not become the answer of an agent that stops at its first tool', async () => {
+  const half = calls({ index: 0, id: 'a', ...weather('{"city":"Par') })
+  const whole = calls({ index: 0, id: 'b', ...weather(paris) })
+  const { ask, ran } = await setUp(
+    CHAT,
+    [{ events: [half, chunk({}, 'length')] }, { events: [whole, chunk({}, 'tool_calls')] }],
+    { agent: { toolUseBehavior: 'stop_on_first_tool' } },
+  )
+  const { items, error } = await ask(true)
+  expect([error, ran]).toEqual([undefined, ['Paris']])
+  expect(items.at(-1)).toMatchObject({ type: 'function_call_output', output: 'sunny in Paris' })
+})
+
 test('an answer with an outputType that was cut is an error that says so', async () => {
   const { ask } = await setUp(CHAT, [chat('{"city":"Par', 'length')], {
     agent: { outputType: z.object({ city: z.string() }) },

@@ -165,22 +165,10 @@ class PartReader {
         this.#keep({ thought: key }, part)
         break
       case 'tool-input-start':
-        if (part.providerExecuted !== true)
-          parts.openCall(this.#keyOf(key), { callId: key, name: String(part.toolName) })
-        break
       case 'tool-input-delta':
-        parts.addArguments(this.#keyOf(key), String(part.delta))
+      case 'tool-call':
+        if (part.providerExecuted !== true) this.#readCall(part, key) // else its outcome is part of the answer
         break
-      case 'tool-call': {
-        if (part.providerExecuted === true) break // it runs there, and its outcome is part of the answer
-        const call = this.#keyOf(key)
-        this.#lastCall = call
-        parts.openCall(call, { callId: key, name: String(part.toolName) })
-        parts.setArguments(call, typeof part.input === 'string' ? part.input : JSON.stringify(part.input ?? {}))
-        this.#keep({ call }, part)
-        this.#called.set(key, (this.#called.get(key) ?? 0) + 1)
-        break
-      }
       case 'source':
         this.#sources.push(part)
         break
@@ -193,6 +181,18 @@ class PartReader {
       case 'error':
         throw failed(part.error)
     }
+  }
+
+  #readCall(part: JsonObject, id: string): void {
+    const { parts } = this
+    const key = this.#keyOf(id)
+    if (part.type === 'tool-input-delta') parts.addArguments(key, String(part.delta))
+    else parts.openCall(key, { callId: id, name: String(part.toolName) })
+    if (part.type !== 'tool-call') return
+    parts.setArguments(key, typeof part.input === 'string' ? part.input : JSON.stringify(part.input ?? {}))
+    this.#keep({ call: key }, part)
+    this.#called.set(id, (this.#called.get(id) ?? 0) + 1)
+    this.#lastCall = key
   }
 
   readAnswer(result: JsonObject): ModelResponse {
