@@ -7,11 +7,10 @@ import { toData } from './dialects/native.ts'
 import { errorText, unknownAgent } from './errors.ts'
 import { createFileDesk } from './files/desk.ts'
 import { type Limits, readLimits } from './limits.ts'
+import { createModels, type Models } from './models/models.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
-import { createModelEdge, type ModelEdge } from './models/provider.ts'
 import { keysIn } from './models/providers.ts'
 import { attachFiles, namesFiles } from './runs/attach-files.ts'
-import { namingProvider } from './runs/chat-name.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
 import { planRun, type RunPlan } from './runs/plan.ts'
 import { joinTelemetry, type Telemetry } from './runs/span.ts'
@@ -85,7 +84,7 @@ export interface AgencyStream extends AsyncIterable<JsonObject> {
  * @throws INVALID_OPTION, INVALID_FLOW, DUPLICATE_NAME
  */
 export class Agency extends AgencyGraph {
-  #edge: ModelEdge | undefined
+  #edge: Models | undefined
   #hub: Hub | undefined
   #bounds: Limits | undefined
   readonly #warn = warnOnce((text) => console.warn(text))
@@ -149,7 +148,7 @@ export class Agency extends AgencyGraph {
     const recipient = recipientAgent instanceof AgentInGraph ? recipientAgent.name : recipientAgent
     if (recipientAgent instanceof AgentInGraph && !this.agents.includes(recipientAgent))
       throw unknownAgent(recipientAgent.name, this.agentNames)
-    const plan = planRun(this, await this.#models().provider(clientConfig), {
+    const plan = planRun(this, await this.#models().of(clientConfig), {
       message,
       history: await loadConversation(this.loadThreads, {
         sent: this.#messages,
@@ -161,7 +160,7 @@ export class Agency extends AgencyGraph {
       secrets: secretsOf(clientConfig),
       hooks: options.hooks,
       price: createPricer(options.prices, this.#warn),
-      naming: options.generateChatName === true ? await namingProvider(this.#models(), clientConfig) : undefined,
+      namesChat: options.generateChatName === true,
       streaming,
       telemetry: joinTelemetry([options.telemetry ?? []].flat(), (error) =>
         this.#warn(`Telemetry failed; runs go on. (${errorText(error)})`),
@@ -193,8 +192,8 @@ export class Agency extends AgencyGraph {
     }
   }
 
-  #models(): ModelEdge {
-    this.#edge ??= createModelEdge({
+  #models(): Models {
+    this.#edge ??= createModels({
       env: { ...process.env },
       trustedModelOrigins: [],
       limits: this.#limits(),

@@ -11,8 +11,8 @@ import {
 } from './errors.ts'
 import { createFileDesk } from './files/desk.ts'
 import { type Limits, MAX_MS, readLimits } from './limits.ts'
+import { createModels } from './models/models.ts'
 import { createPricer, type Prices, warnOnce } from './models/prices.ts'
-import { createModelEdge } from './models/provider.ts'
 import { keysIn } from './models/providers.ts'
 import { type Moved, refuseUnknown } from './options.ts'
 import type { RunEvent } from './runs/events.ts'
@@ -45,6 +45,12 @@ export interface BuildOptions {
   corsOrigins?: readonly string[]
   /** Origins that a request's `client_config.base_url` may name although they are not on the public internet, and which may get the server's own key. Default none. */
   trustedModelOrigins?: readonly string[]
+  /**
+   * Send tools that OpenAI runs (`webSearch()`, `hostedMcp()`, ...) to the addresses that requests name, with the keys they
+   * carry. Otherwise functions that say they cannot run stand for them there.
+   * @default false
+   */
+  gatewayHostedTools?: boolean
   /** Directories whose files `file_urls` may name by path; `~` is the home folder. Default none: local files are refused. */
   allowedLocalFileDirs?: readonly string[]
   /** Origins that `file_urls` may name although they are not on the public internet. Default none. */
@@ -102,6 +108,7 @@ const OPTIONS = new Set<string>([
   'appTokenEnv',
   'corsOrigins',
   'trustedModelOrigins',
+  'gatewayHostedTools',
   'allowedLocalFileDirs',
   'trustedFileOrigins',
   'keyPerRequest',
@@ -170,9 +177,10 @@ export async function createServices(options: BuildOptions, more: readonly strin
   })
   const warn = (message: string) => logger.warn({}, toLogLine(mask(message)))
   const price = createPricer(options.prices, warnOnce(warn))
-  const models = createModelEdge({
+  const models = createModels({
     env: { ...env },
     trustedModelOrigins: options.trustedModelOrigins ?? [],
+    gatewayHostedTools: options.gatewayHostedTools,
     limits,
     log: warn,
   })

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type BuildOptions, createServices } from './composition.ts'
 import { invalidOption, portTaken } from './errors.ts'
-import { describeModel } from './models/provider.ts'
+import { describeModel } from './models/spec.ts'
 import { createApp } from './server/app.ts'
 import { closingOf } from './server/closing.ts'
 import type { ShellOptions } from './server/shell.ts'

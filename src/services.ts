@@ -1,8 +1,8 @@
 import type { AgencyGraph } from './agency/agency.ts'
 import type { FileDesk } from './files/desk.ts'
 import type { Limits } from './limits.ts'
+import type { Models } from './models/models.ts'
 import type { Pricer } from './models/prices.ts'
-import type { ModelEdge } from './models/provider.ts'
 import type { Hub, Run } from './runs/hub.ts'
 import type { Telemetry } from './runs/span.ts'
 import type { FunctionTool } from './tools/tool.ts'
@@ -52,7 +52,7 @@ export interface Services {
   readonly agencies: readonly ServedAgency[]
   readonly tools: readonly FunctionTool[]
   readonly hub: Hub
-  readonly models: ModelEdge
+  readonly models: Models
   readonly files: FileDesk
   readonly price: Pricer
   readonly streamScalars: 'json' | 'python'

@@ -21,7 +21,7 @@ import {
   webSearch,
 } from '../src/index.ts'
 import { readLimits } from '../src/limits.ts'
-import { createModelEdge } from '../src/models/provider.ts'
+import { createModels } from '../src/models/models.ts'
 import { promise } from './promises.ts'
 import { allFrames, final, post, startServer, useUpstream } from './support/client.ts'
 
@@ -512,15 +512,15 @@ test('options by other names get an error that names theirs, for agents, agencie
 
 test('tools that a provider runs, and the keys in them, do not go to an address that a caller names', async () => {
   promise('C13')
-  const edge = createModelEdge({
+  const models = createModels({
     env: { OPENAI_API_KEY: 'sk-server' },
     trustedModelOrigins: [],
     limits: readLimits(),
     log: () => {},
   })
-  const own = await edge.provider()
-  const foreign = await edge.provider({ base_url: 'https://1.1.1.1/v1' })
-  expect([own, foreign].map((provider) => provider.model('gpt-4.1', 'A').runsHostedTools)).toEqual([true, false])
+  const own = await models.of()
+  const foreign = await models.of({ base_url: 'https://1.1.1.1/v1' })
+  expect([own, foreign].map((request) => request.model('gpt-4.1', 'A').runsHostedTools)).toEqual([true, false])
 })
 
 /** Every place of a schema that OpenAI's strict mode would refuse. */

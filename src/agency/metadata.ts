@@ -1,4 +1,4 @@
-import { describeModel } from '../models/provider.ts'
+import { describeModel } from '../models/spec.ts'
 import type { Tool } from '../tools/tool.ts'
 import type { AgentNode, Edge, Metadata, ToolNode } from '../wire/responses.ts'
 import type { AgencyGraph } from './agency.ts'

@@ -8,15 +8,21 @@ const CALL_TIMEOUT_MS = 30_000
 /** The purpose the original stores with; files of this purpose serve every route to the model. */
 const PURPOSE = 'assistants'
 
-/** Files of the run's own account: the Files API of whatever the `openai` client reaches, with its key. */
-export function openaiFileStore(client: () => Promise<OpenAI>): FileStore {
+/**
+ * Files of one account: the Files API of whatever the `openai` client reaches, with its key.
+ * @param headers sent with every call. Default: the client's own alone
+ */
+export function openaiFileStore(
+  client: () => Promise<OpenAI>,
+  headers: { readonly [name: string]: string } = {},
+): FileStore {
   const call = async <T>(
     signal: AbortSignal,
     timeout: number,
     send: (client: OpenAI, options: object) => Promise<T>,
   ) => {
     try {
-      return await send(await client(), { signal, timeout })
+      return await send(await client(), { signal, timeout, headers })
     } catch (error) {
       signal.throwIfAborted()
       throw error
@@ -25,7 +31,7 @@ export function openaiFileStore(client: () => Promise<OpenAI>): FileStore {
   return {
     put: (file, signal) =>
       call(signal, UPLOAD_TIMEOUT_MS, async (client, options) => {
-        const { id } = await client.post<OpenAI.FileObject>('/files', { ...options, ...multipart(file) })
+        const { id } = await client.post<OpenAI.FileObject>('/files', { ...options, ...multipart(file, headers) })
         if (typeof id !== 'string' || id === '') throw new Error('The Files API gave no id.')
         return id
       }),
@@ -45,7 +51,7 @@ export function openaiFileStore(client: () => Promise<OpenAI>): FileStore {
 }
 
 /** One buffer: it declares its length, which some gateways ask for, and can be sent again. */
-function multipart({ name, pieces }: LoadedFile) {
+function multipart({ name, pieces }: LoadedFile, headers: { readonly [name: string]: string }) {
   const boundary = `form-${randomUUID()}`
   const field = (disposition: string) => `--${boundary}\r\nContent-Disposition: form-data; ${disposition}\r\n`
   const head = [
@@ -54,7 +60,7 @@ function multipart({ name, pieces }: LoadedFile) {
   ]
   return {
     body: Buffer.concat([Buffer.from(head.join('')), ...pieces, Buffer.from(`\r\n--${boundary}--\r\n`)]),
-    headers: { 'content-type': `multipart/form-data; boundary=${boundary}` },
+    headers: { ...headers, 'content-type': `multipart/form-data; boundary=${boundary}` },
   }
 }
 

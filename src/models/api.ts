@@ -108,8 +108,8 @@ export interface ApiOptions {
   headers?: { readonly [name: string]: string } | undefined
   /** How long it is waited for. Default: the server's defaults. */
   limits?: UpstreamLimits | undefined
-  /** The address is a caller's: tools that a provider runs may carry keys of ours and do not go there. */
-  foreign?: boolean
+  /** False: tools that the provider runs do not go to this address. Default true. */
+  hostedTools?: boolean | undefined
 }
 
 /** What one of a provider's APIs has of its own. */
@@ -124,7 +124,7 @@ export interface Api {
 
 /** A Model over one of OpenAI's APIs: the way there is `post`'s, bodies and parsing the API's, retries are ours. */
 export function apiModel(options: ApiOptions, api: Api): Model {
-  const { post, name, label = name, provider = 'openai', headers: ownHeaders, foreign = false } = options
+  const { post, name, label = name, provider = 'openai', headers: ownHeaders, hostedTools = true } = options
   const { upstreamFirstByteMs: firstMs, upstreamIdleMs: idleMs } = options.limits ?? UPSTREAM_LIMITS
   const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
     try {
@@ -152,7 +152,7 @@ export function apiModel(options: ApiOptions, api: Api): Model {
   return {
     name: label,
     provider,
-    runsHostedTools: api.runsHostedTools && !foreign,
+    runsHostedTools: api.runsHostedTools && hostedTools,
     streamTurn: (request, signal) =>
       beginning(() =>
         withRetries(

@@ -1,7 +1,7 @@
 import type { ChatQuirks } from './chat-messages.ts'
 
 /** How one provider of models is reached. */
-export interface Provider {
+export interface ProviderSpec {
   /** Which API it speaks: Chat Completions, or its own through an AI SDK package. */
   readonly kind: 'chat' | 'anthropic' | 'google'
   /** Its address; undefined where only the operator can know it (`<NAME>_API_BASE`). */
@@ -17,13 +17,13 @@ export interface Provider {
   readonly quirks?: ChatQuirks
 }
 
-const chat = (baseURL: string, key: string | readonly string[], quirks?: ChatQuirks): Provider => ({
+const chat = (baseURL: string, key: string | readonly string[], quirks?: ChatQuirks): ProviderSpec => ({
   kind: 'chat',
   baseURL,
   keys: typeof key === 'string' ? [key] : key,
   ...(quirks === undefined ? {} : { quirks }),
 })
-const local = (baseURL: string | undefined, key: string): Provider => ({
+const local = (baseURL: string | undefined, key: string): ProviderSpec => ({
   kind: 'chat',
   ...(baseURL === undefined ? {} : { baseURL }),
   keys: [key],
@@ -35,7 +35,7 @@ const local = (baseURL: string | undefined, key: string): Provider => ({
  * Names and variables are LiteLLM's, so that settings made for the original hold. Addresses were looked up in LiteLLM 1.91.5
  * and the providers' own documentation in November 2026; each can be replaced with `<NAME>_API_BASE`.
  */
-const ROWS: { readonly [name: string]: Provider } = {
+const ROWS: { readonly [name: string]: ProviderSpec } = {
   openai: {
     ...chat('https://api.openai.com/v1', 'OPENAI_API_KEY', { noNullContent: true }),
     takesApiKey: 'always',
@@ -119,7 +119,7 @@ const ALIASES: { readonly [name: string]: string } = {
 }
 
 /** Every provider that can be reached, by name. */
-export const PROVIDERS: ReadonlyMap<string, Provider> = new Map(Object.entries(ROWS))
+export const PROVIDERS: ReadonlyMap<string, ProviderSpec> = new Map(Object.entries(ROWS))
 
 /** A model name that says which provider it is of. */
 export interface ProviderModel {

@@ -4,6 +4,7 @@ import { isObject, isShallow, type JsonObject } from '../wire/json.ts'
 import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
 import { failureIn, failureOf, isTerminal } from './ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from './model.ts'
+import { readToolChoice } from './tool-choice.ts'
 
 /** How deep an event may be nested: deeper ones could not be written out again. */
 const MAX_DEPTH = 200
@@ -120,12 +121,16 @@ export const includesOf = ({ settings, include = [] }: TurnRequest, more?: unkno
   ]),
 ]
 
-/** A tool's name as the API wants it: hosted tools are chosen by their type. */
-function toToolChoice({ settings: { toolChoice }, hostedTools = [] }: TurnRequest): unknown {
-  if (typeof toolChoice !== 'string' || ['auto', 'required', 'none'].includes(toolChoice)) return toolChoice
-  return hostedTools.some(({ type }) => type === toolChoice)
-    ? { type: toolChoice }
-    : { type: 'function', name: toolChoice }
+function toToolChoice(request: TurnRequest): unknown {
+  const choice = readToolChoice(request)
+  switch (choice?.kind) {
+    case 'mode':
+      return choice.mode
+    case 'function':
+      return { type: 'function', name: choice.name }
+    default:
+      return choice?.choice
+  }
 }
 
 /** `model_settings_extra_args` speaks the original's names; these are the Responses API's. */

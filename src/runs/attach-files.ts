@@ -23,8 +23,8 @@ export async function attachFiles(
   desk: FileDesk,
   signal: AbortSignal,
 ): Promise<RunPlan> {
-  const { provider, agency, recipient, secrets } = plan
-  const store = provider.files(agency.role(recipient).agent.model, recipient)
+  const { models, agency, recipient, secrets } = plan
+  const store = models.files(agency.role(recipient).agent.model, recipient)
   const order = { fileIds: fileIds ?? [], fileUrls: fileUrls ?? {}, store, mask: createRedactor(() => secrets), signal }
   const { named, fetched } = await desk.prepare(order)
   const files = [...named, ...fetched]

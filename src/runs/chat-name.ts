@@ -1,9 +1,8 @@
 import { modelFailed } from '../errors.ts'
 import { messageText, toModelItem } from '../messages/items.ts'
-import { DEFAULT_MODEL, type ModelEdge, type ModelProvider } from '../models/provider.ts'
+import { DEFAULT_MODEL } from '../models/spec.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
-import type { ClientConfig } from '../wire/requests.ts'
 import type { RunPlan } from './plan.ts'
 
 const INSTRUCTIONS = `Name this conversation, so that a person finds it again in a list.
@@ -25,29 +24,27 @@ const OUTPUT = {
   },
 }
 
-/** The request's own way to a model, without what it adds to its agents' calls. @throws GATEWAY_REFUSED */
-export const namingProvider = (edge: ModelEdge, config: ClientConfig | null | undefined): Promise<ModelProvider> =>
-  edge.provider(config && { ...config, model_settings_extra_args: null })
-
 /**
- * A name for what a run added to a conversation, asked of a model of its own: the original's, or the request's
- * `client_config.model`, or the demo model where the run used that. The call is not part of the run's usage.
+ * A name for what a run added to a conversation. The call goes the way of the run's first agent, with its address, key and
+ * headers (models/resolve.ts says which model it asks there), and is not part of the run's usage.
  * @throws MODEL_FAILED when there is no name of 2 to 6 words after three retries; the signal's reason; after 30 s a
  *   TimeoutError
  */
 export async function nameChat(
-  { agency, recipient }: RunPlan,
-  naming: ModelProvider,
+  { agency, recipient, models }: RunPlan,
   added: readonly StoredMessage[],
   signal: AbortSignal,
 ): Promise<string> {
-  const spec = agency.role(recipient).agent.model === 'demo' ? 'demo' : DEFAULT_MODEL
-  const model = naming.model(spec, 'chat name')
+  const { agent } = agency.role(recipient)
+  const model = models.namer(agent.model, recipient)
+  const { extraHeaders } = agent.modelSettings
   const request = {
     instructions: INSTRUCTIONS,
     tools: [],
-    // Other models may know neither of the two.
-    settings: model.name === DEFAULT_MODEL ? { store: false, reasoning: { effort: 'none' } } : {},
+    settings: {
+      ...(model.name === DEFAULT_MODEL ? { store: false } : {}), // others may not know the field
+      ...(extraHeaders === undefined ? {} : { extraHeaders }),
+    },
     outputSchema: OUTPUT,
   }
   const limited = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])

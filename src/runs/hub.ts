@@ -244,8 +244,8 @@ export class Hub {
     const newMessages = store.newMessages()
     const cut = signal.aborted
     let chatName: string | undefined
-    if (plan.naming !== undefined && failure === undefined && !cut && asked() === undefined)
-      chatName = await nameChat(plan, plan.naming, newMessages, signal).catch((error: unknown) => {
+    if (plan.namesChat && failure === undefined && !cut && asked() === undefined)
+      chatName = await nameChat(plan, newMessages, signal).catch((error: unknown) => {
         this.#options.log('The chat got no name.', error, own) // the answer is worth more than its name
         return undefined
       })

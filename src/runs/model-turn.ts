@@ -44,7 +44,7 @@ export interface ModelAnswer {
  */
 export async function askModel(run: RunState, conversation: Conversation): Promise<ModelAnswer> {
   const { agent } = conversation.role
-  const model = run.plan.provider.model(agent.model, agent.name)
+  const model = run.plan.models.model(agent.model, agent.name)
   const request = await compose(run, conversation, model)
   await notify(run, conversation, 'onLlmStart', request)
   run.signal.throwIfAborted()

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { AgencyGraph } from '../agency/agency.ts'
 import type { RunHooks } from '../agency/hooks.ts'
 import { latestTraceId } from '../messages/items.ts'
+import type { RequestModels } from '../models/models.ts'
 import type { Pricer } from '../models/prices.ts'
-import type { ModelProvider } from '../models/provider.ts'
 import type { HostedTool } from '../tools/tool.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
@@ -25,8 +25,8 @@ export interface RunRequest {
   /** Listeners of this run alone. */
   hooks?: RunHooks | undefined
   price: Pricer
-  /** Set when the conversation is to be named afterwards: what makes the naming model. */
-  naming?: ModelProvider | undefined
+  /** Ask a model for a name of the conversation afterwards. Default false. */
+  namesChat?: boolean
   streaming: boolean
   maxTurns: number | null
   telemetry?: Telemetry | undefined
@@ -38,7 +38,7 @@ export interface RunRequest {
 /** Everything one run needs, as a value. Nothing in it is shared with another run but the frozen agency. */
 export interface RunPlan {
   agency: AgencyGraph
-  provider: ModelProvider
+  models: RequestModels
   recipient: string
   input: InputItem[]
   history: StoredMessage[]
@@ -47,7 +47,7 @@ export interface RunPlan {
   secrets: readonly string[]
   hooks: RunHooks | undefined
   price: Pricer
-  naming: ModelProvider | undefined
+  namesChat: boolean
   traceId: string
   streaming: boolean
   maxTurns: number | null
@@ -67,13 +67,13 @@ export interface RunPlan {
  * Turns a request into a plan: the last step that can refuse it.
  * @throws UNKNOWN_AGENT, MISSING_API_KEY, MODEL_NOT_SUPPORTED
  */
-export function planRun(agency: AgencyGraph, provider: ModelProvider, request: RunRequest): RunPlan {
+export function planRun(agency: AgencyGraph, models: RequestModels, request: RunRequest): RunPlan {
   const recipient = request.recipient ?? (agency.entryPoints[0] as { name: string }).name
-  provider.model(agency.role(recipient).agent.model, recipient)
+  models.model(agency.role(recipient).agent.model, recipient)
   for (const agent of agency.agents) agent.freeze()
   return {
     agency,
-    provider,
+    models,
     recipient,
     input: inputOf(request),
     history: request.history,
@@ -82,7 +82,7 @@ export function planRun(agency: AgencyGraph, provider: ModelProvider, request: R
     secrets: request.secrets ?? [],
     hooks: request.hooks,
     price: request.price,
-    naming: request.naming,
+    namesChat: request.namesChat ?? false,
     traceId: latestTraceId(request.history) ?? newTraceId(),
     streaming: request.streaming,
     maxTurns: request.maxTurns,

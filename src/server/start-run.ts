@@ -2,7 +2,6 @@ import type { FastifyReply } from 'fastify'
 import { copyContext } from '../agency/context.ts'
 import { shuttingDown } from '../errors.ts'
 import { attachFiles, namesFiles } from '../runs/attach-files.ts'
-import { namingProvider } from '../runs/chat-name.ts'
 import type { Run } from '../runs/hub.ts'
 import { planRun } from '../runs/plan.ts'
 import { keepNothing } from '../runs/saver.ts'
@@ -37,7 +36,7 @@ export async function startRun(
   hub.admit()
   const agency = await served.make({ loadThreads: () => request.chat_history, saveThreads: keepNothing })
   const write = requestLog?.writer(logId)
-  const plan = planRun(agency, await models.provider(request.client_config), {
+  const plan = planRun(agency, await models.of(request.client_config), {
     message: request.message,
     history: await loadConversation(agency.loadThreads, {
       sent: request.chat_history,
@@ -49,7 +48,7 @@ export async function startRun(
     secrets: secretsOf(request.client_config),
     hooks: write === undefined ? undefined : runListener(write),
     price,
-    naming: request.generate_chat_name === true ? await namingProvider(models, request.client_config) : undefined,
+    namesChat: request.generate_chat_name === true,
     streaming,
     maxTurns: limits.maxTurns,
     telemetry,
