@@ -16,6 +16,7 @@ import { planRun, type RunPlan } from './runs/plan.ts'
 import { joinTelemetry, type Telemetry } from './runs/span.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
 import { loadConversation } from './threads/load.ts'
+import { refuseClientConfig } from './wire/client-config.ts'
 import type { JsonObject } from './wire/json.ts'
 import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
 import { createRedactor } from './wire/redact.ts'
@@ -148,6 +149,7 @@ export class Agency extends AgencyGraph {
     const recipient = recipientAgent instanceof AgentInGraph ? recipientAgent.name : recipientAgent
     if (recipientAgent instanceof AgentInGraph && !this.agents.includes(recipientAgent))
       throw unknownAgent(recipientAgent.name, this.agentNames)
+    refuseClientConfig(clientConfig)
     const plan = planRun(this, await this.#models().of(clientConfig), {
       message,
       history: await loadConversation(this.loadThreads, {

@@ -4,12 +4,13 @@ import type { z } from 'zod'
 import { agentFrozen, invalidOption } from '../errors.ts'
 import type { ModelSettings } from '../models/model.ts'
 import { fromSdkModel, isSdkModel, type SdkModel } from '../models/sdk-model.ts'
-import type { ModelSpec } from '../models/spec.ts'
+import { describeModel, isNamed, type ModelSpec } from '../models/spec.ts'
 import { refuseUnknown } from '../options.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { type McpServer, type McpSource, readMcpServers } from '../tools/mcp.ts'
 import { onceEach } from '../tools/once-each.ts'
 import type { Tool } from '../tools/tool.ts'
+import { isModelName, ownedFields } from '../wire/client-config.ts'
 import { Chain } from './chain.ts'
 import type { AgencyContext } from './context.ts'
 import { type InputGuardrail, type OutputGuardrail, readGuardrails, type SdkGuardrail } from './guardrails.ts'
@@ -123,7 +124,8 @@ export class Agent {
     this.name = options.name
     checkToolUse(options.toolUseBehavior, options.name)
     this.#options = { ...options, ...resolveText(options.instructions) }
-    this.#model = readModel(options.model)
+    this.#model = readModel(options.model, options.name)
+    checkSettings(options.modelSettings, options.name)
     this.#tools = readTools(options.tools ?? [], this.name)
     this.#mcpSources = readMcpServers(options.mcpServers, options.name)
     this.#guards = readGuards(options)
@@ -145,13 +147,15 @@ export class Agent {
     return this.#model
   }
   set model(value: ModelSpec | SdkModel) {
+    const model = readModel(value, this.name)
     this.#change('model', value)
-    this.#model = readModel(value)
+    this.#model = model
   }
   get modelSettings(): ModelSettings {
     return this.#options.modelSettings ?? {}
   }
   set modelSettings(value: ModelSettings) {
+    checkSettings(value, this.name)
     this.#change('modelSettings', value)
   }
   get tools(): readonly Tool[] {
@@ -272,8 +276,24 @@ function readGuards({
   }
 }
 
-const readModel = (model: ModelSpec | SdkModel | undefined): ModelSpec | undefined =>
-  isSdkModel(model) ? fromSdkModel(model) : model
+/** @throws INVALID_OPTION for a name that is blank, as a whole or between its slashes */
+function readModel(model: ModelSpec | SdkModel | undefined, agent: string): ModelSpec | undefined {
+  if (isSdkModel(model)) return fromSdkModel(model)
+  if (isNamed(model) && !isModelName(describeModel(model)))
+    throw invalidOption(
+      `The model "${describeModel(model)}" of agent "${agent}" has no name: write "gpt-5.4", "<provider>/<model>" or "litellm/<provider>/<model>".`,
+    )
+  return model
+}
+
+/** @throws INVALID_OPTION for fields of `extraBody` that belong to the run */
+function checkSettings(settings: ModelSettings | undefined, agent: string): void {
+  const [owned] = ownedFields(settings?.extraBody)
+  if (owned !== undefined)
+    throw invalidOption(
+      `modelSettings.extraBody.${owned.join('.')} of agent "${agent}" belongs to the run. Set it with the agent's own options (model, instructions, tools, ...).`,
+    )
+}
 
 function readTools(given: readonly unknown[], agent: string): readonly Tool[] {
   const tools = onceEach(given.map(asTool), `Agent "${agent}"`)

@@ -7,7 +7,7 @@ import { extensionOf, kindOf } from './kinds.ts'
 import { type Account, createLedger, type FileLimits } from './ledger.ts'
 import { expandDirectories, type OpenFile, openLocalFile, readDirectories } from './local-files.ts'
 import { inParallel, within } from './parallel.ts'
-import { type FileSource, isLocal, isRemote, readSources, shown, unsupported } from './sources.ts'
+import { checkExtension, type FileSource, isLocal, isRemote, readSources, shown, unsupported } from './sources.ts'
 import type { FileStore, LoadedFile, StoredFile } from './store.ts'
 
 /** The provider looks at a file before it can be used: asked once a second, at most so many times. */
@@ -104,6 +104,7 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
         if (!isLocal(source)) return
         const file = await openLocalFile(source, directories)
         opened.set(source, file)
+        checkExtension(extensionOf(source.from.path), source.url)
         account.declare(source.key, file.size)
       })
       return await each((source, stop) =>

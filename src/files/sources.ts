@@ -40,18 +40,19 @@ export const isLocal = (source: FileSource): source is LocalSource => source.fro
 
 /**
  * The entries of `file_urls` in their order: http and https addresses, absolute paths and `file:` URIs.
- * @throws FILE_FAILED for the first that is neither, or whose extension is not supported
+ * The extension of a local path is judged once it is known what lies there (files/desk.ts).
+ * @throws FILE_FAILED for the first that is none of them, or whose address has an extension that is not supported
  */
 export const readSources = (fileUrls: { readonly [key: string]: string }): FileSource[] =>
   Object.entries(fileUrls).map(([key, url]) => ({ key, url, from: readSource(key, url) }))
 
 function readSource(key: string, text: string): FileSource['from'] {
   if (!WINDOWS && /^\/\/[^/]/.test(text)) throw fileUrlFailed(`URL scheme is required for remote file: ${shown(text)}`)
-  if (isAbsolute(text)) return localFile(text, text)
+  if (isAbsolute(text)) return localFile(text)
   const url = URL.parse(text)
   switch (url?.protocol) {
     case 'file:':
-      return localFile(pathOf(url, text), text)
+      return localFile(pathOf(url, text))
     case 'http:':
     case 'https:':
       if (url.username !== '' || url.password !== '') throw fileUrlFailed('Credentials in a URL are not accepted.')
@@ -71,9 +72,8 @@ function pathOf(url: URL, text: string): string {
 }
 
 /** `..` goes before anything is looked up: whether a folder on the way exists is nobody's business. */
-function localFile(path: string, text: string): LocalFile {
+function localFile(path: string): LocalFile {
   if (path.includes('\0')) throw fileUrlFailed('A path cannot hold a NUL character.')
-  checkExtension(extensionOf(path), text)
   return { kind: 'local', path: resolve(path) }
 }
 

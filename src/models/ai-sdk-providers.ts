@@ -1,5 +1,5 @@
 import { providerNotInstalled } from '../errors.ts'
-import type { JsonObject } from '../wire/json.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
 import type { LanguageModel } from './ai-sdk.ts'
 
 /** Makes the models of one provider over one connection. */
@@ -50,7 +50,16 @@ export function dressFetch(
     const headers = new Headers(init.headers)
     if (!hasKey) headers.delete(PACKAGES[kind].keyHeader)
     const plain = Object.keys(extraBody).length === 0 || typeof init.body !== 'string'
-    const body = plain ? init.body : JSON.stringify({ ...JSON.parse(init.body as string), ...extraBody })
+    const body = plain ? init.body : JSON.stringify(addFields(JSON.parse(init.body as string), extraBody))
     return fetch(url, { ...init, headers, ...(body === undefined ? {} : { body }) })
   }
+}
+
+/** A body with more fields; of an object that both have (`generationConfig`) the fields are joined. */
+function addFields(body: JsonObject, more: JsonObject): JsonObject {
+  const joined = Object.entries(more).map(([name, value]) => {
+    const own = body[name]
+    return [name, isObject(own) && isObject(value) ? { ...own, ...value } : value]
+  })
+  return { ...body, ...Object.fromEntries(joined) }
 }

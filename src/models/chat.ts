@@ -58,7 +58,7 @@ function buildBody(options: ChatOptions & { origin: string }, request: TurnReque
     type: 'function',
     function: { name, description, parameters, ...(strict ? { strict } : {}) },
   }))
-  const { extra_body, max_tokens = settings.maxTokens, ...rest } = toChatArgs(extraArgs, quirks)
+  const { max_tokens = settings.maxTokens, ...rest } = toChatArgs(extraArgs, quirks)
   return dropUnset({
     model,
     messages: toMessages(request, { origin: options.origin, quirks }),
@@ -74,7 +74,6 @@ function buildBody(options: ChatOptions & { origin: string }, request: TurnReque
     metadata: settings.metadata,
     ...settings.extraBody,
     ...rest,
-    ...(isObject(extra_body) ? extra_body : {}),
     // The answer has to fit the agent's outputType, whatever a request adds.
     ...(outputSchema === undefined ? {} : { response_format: toFormat(outputSchema, quirks) }),
     stream: stream || undefined,

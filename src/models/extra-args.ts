@@ -55,7 +55,8 @@ export function translateArgs(
   { name, family, hostedTools }: { name: string; family: ModelFamily; hostedTools: boolean },
 ): JsonObject | undefined {
   if (args == null) return undefined
-  const { include, ...rest } = args
+  const { extra_body, ...own } = args
+  const { include, ...rest } = { ...own, ...(isObject(extra_body) ? extra_body : {}) }
   switch (family) {
     case 'openai':
       return dropUnset({

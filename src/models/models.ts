@@ -274,7 +274,11 @@ function settingsAt(endpoint: ClientEndpoint | AddressEndpoint, given: ModelSett
   if (!replaced && reasoning != null) settings.reasoning = reasoning
   if (!replaced && verbosity != null) settings.verbosity = verbosity
   if (!takesEffort(name, family)) delete settings.reasoning
-  if (!hostedTools && settings.include !== undefined) settings.include = genericIncludes(settings.include)
+  if (hostedTools) return settings
+  const { include, extraBody } = settings
+  if (include !== undefined) settings.include = genericIncludes(include)
+  if (Array.isArray(extraBody?.include))
+    settings.extraBody = { ...extraBody, include: genericIncludes(extraBody.include) }
   return settings
 }
 

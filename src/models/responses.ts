@@ -83,7 +83,7 @@ function buildBody(
   extraArgs: JsonObject | undefined,
 ): JsonObject {
   const { settings, tools, hostedTools = [], outputSchema } = request
-  const { reasoning, text: moreText, ...args } = toBodyFields(extraArgs)
+  const { reasoning, text: moreText, include, ...args } = { ...settings.extraBody, ...toBodyFields(extraArgs) }
   const text: JsonObject = isObject(moreText) ? { ...moreText } : {}
   if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
   if (settings.verbosity !== undefined) text.verbosity ??= settings.verbosity
@@ -94,7 +94,7 @@ function buildBody(
     instructions: request.instructions,
     input: unstored ? withoutServerState(input) : input,
     tools: [...tools, ...hostedTools],
-    include: includesOf(request, extraArgs?.include),
+    include: includesOf(request, include),
     truncation: settings.truncation ?? 'auto',
     temperature: settings.temperature,
     top_p: settings.topP,
@@ -105,7 +105,6 @@ function buildBody(
     text: Object.keys(text).length > 0 ? text : undefined,
     store: settings.store,
     metadata: settings.metadata,
-    ...settings.extraBody,
     ...args,
     stream: stream || undefined,
   })
@@ -136,11 +135,12 @@ function toToolChoice(request: TurnRequest): unknown {
 /** `model_settings_extra_args` speaks the original's names; these are the Responses API's. */
 function toBodyFields(args: JsonObject | undefined): JsonObject {
   if (args === undefined) return {}
-  const { reasoning_effort, reasoning_summary, max_tokens, verbosity, extra_body, include: _, ...rest } = args
-  const fields: JsonObject = { ...rest, ...(isObject(extra_body) ? extra_body : {}) }
+  const { reasoning_effort, reasoning_summary, max_tokens, verbosity, ...fields } = args
   const reasoning = dropUnset({ effort: reasoning_effort, summary: reasoning_summary })
-  if (Object.keys(reasoning).length > 0) fields.reasoning = reasoning
+  if (Object.keys(reasoning).length > 0) fields.reasoning = joined(fields.reasoning, reasoning)
   if (max_tokens !== undefined) fields.max_output_tokens = max_tokens
-  if (verbosity !== undefined) fields.text = { verbosity }
+  if (verbosity !== undefined) fields.text = joined(fields.text, { verbosity })
   return fields
 }
+
+const joined = (given: unknown, more: JsonObject): JsonObject => (isObject(given) ? { ...given, ...more } : more)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AgencyError } from '../errors.ts'
+import { API_KEY, checkClientConfig } from './client-config.ts'
 import { isObject, type JsonObject } from './json.ts'
 import type { InputItem, StoredMessage } from './message.ts'
 import { PROVIDER_NAMES } from './provider-names.ts'
@@ -25,7 +26,6 @@ export class RequestInvalid extends AgencyError {
   }
 }
 
-const API_KEY = /^[\x21-\x7e]{0,8192}$/
 const text = z.string().nullish()
 const providerNames = new Set(PROVIDER_NAMES)
 const providerName = z
@@ -148,7 +148,9 @@ export function readFields(
     ...checkHistory(object.chat_history),
     ...checkRecipient(object.recipient_agent, agents),
     ...checkFiles(object),
-    ...(parsed.success ? checkMeaning(parsed.data) : detailsFromZod(parsed.error.issues, object, ['body'])),
+    ...(parsed.success
+      ? checkClientConfig(parsed.data.client_config)
+      : detailsFromZod(parsed.error.issues, object, ['body'])),
   ].sort((a, b) => orderOf(a) - orderOf(b))
   return {
     fields: {
@@ -294,57 +296,6 @@ const notAnObject = (loc: (string | number)[], input: unknown): ValidationDetail
   msg: 'Input should be a valid dictionary',
   input,
 })
-
-function checkMeaning({ client_config: config }: z.infer<typeof fields>): ValidationDetail[] {
-  const details: ValidationDetail[] = []
-  if (typeof config?.base_url === 'string' && !isGatewayUrl(config.base_url))
-    details.push(
-      valueError(
-        ['body', 'client_config', 'base_url'],
-        'base_url has to be an http or https address without credentials',
-        config.base_url,
-      ),
-    )
-  for (const [loc, key] of keysOf(config))
-    if (!API_KEY.test(key))
-      details.push(valueError(['body', 'client_config', ...loc], 'a key has to be printable ASCII', '[redacted]'))
-  for (const [name, value] of Object.entries(config?.default_headers ?? {}))
-    if (
-      !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ||
-      /[^\t\x20-\x7e\x80-\xff]/.test(value) ||
-      FORBIDDEN_HEADER.test(name) ||
-      name.length + value.length > MAX_HEADER_CHARS
-    )
-      details.push(
-        valueError(['body', 'client_config', 'default_headers', name], 'this header cannot be set', '[redacted]'),
-      )
-  return details
-}
-
-function keysOf(config: ClientConfig | null | undefined): [loc: string[], key: string][] {
-  const { api_key, litellm_keys } = config ?? {}
-  const own = Object.entries(litellm_keys ?? {}).map(([name, key]): [string[], string] => [['litellm_keys', name], key])
-  return [...(typeof api_key === 'string' ? [[['api_key'], api_key] as [string[], string]] : []), ...own]
-}
-
-/** Headers that belong to the connection or to the body, which are ours. */
-const FORBIDDEN_HEADER =
-  /^(host|connection|keep-alive|te|trailer|upgrade|expect|via|proxy-.*|transfer-encoding|accept-encoding|content-.*)$/i
-const MAX_HEADER_CHARS = 8_192
-const MAX_ADDRESS_CHARS = 2_048
-
-function isGatewayUrl(value: string): boolean {
-  const url = URL.parse(value)
-  return (
-    value.length <= MAX_ADDRESS_CHARS &&
-    !/[\s?#\\]/.test(value) && // the API's path is put behind it
-    url !== null &&
-    /^https?:$/.test(url.protocol) &&
-    url.hostname !== '' &&
-    url.username === '' &&
-    url.password === ''
-  )
-}
 
 /** Values of headers that name no secret are masked from this length on: shorter ones are words. */
 const MIN_HEADER_CHARS = 8

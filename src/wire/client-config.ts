@@ -1,0 +1,118 @@
+/** What the fields of `client_config` have to mean, beyond their types. */
+import { invalidOption } from '../errors.ts'
+import { isObject, type JsonObject } from './json.ts'
+import { type ValidationDetail, valueError } from './validation.ts'
+
+/** `client_config` with the types of its fields checked (wire/requests.ts). */
+interface Config {
+  base_url?: string | null | undefined
+  api_key?: string | null | undefined
+  default_headers?: { [name: string]: string } | null | undefined
+  litellm_keys?: { [provider: string]: string } | null | undefined
+  model?: string | null | undefined
+  model_settings_extra_args?: JsonObject | null | undefined
+}
+
+/** A key as a header can carry it. A blank one is none: whoever sends it does not ask for the server's. */
+export const API_KEY = /^[\x21-\x7e]{1,8192}$/
+
+/** Headers that belong to the connection or to the body, which are ours. */
+const FORBIDDEN_HEADER =
+  /^(host|connection|keep-alive|te|trailer|upgrade|expect|via|proxy-.*|transfer-encoding|accept-encoding|content-.*)$/i
+const MAX_HEADER_CHARS = 8_192
+const MAX_ADDRESS_CHARS = 2_048
+
+/** What is wrong with a `client_config`, each named by its place in the body. */
+export function checkClientConfig(config: Config | null | undefined): ValidationDetail[] {
+  const { base_url, model, model_settings_extra_args: args } = config ?? {}
+  const wrong = (loc: readonly string[], message: string, input: unknown) =>
+    valueError(['body', 'client_config', ...loc], message, input)
+  return [
+    ...(base_url == null || isGatewayUrl(base_url)
+      ? []
+      : [wrong(['base_url'], 'base_url has to be an http or https address without credentials', base_url)]),
+    ...keysOf(config)
+      .filter(([, key]) => !API_KEY.test(key))
+      .map(([loc, key]) => wrong(loc, key === '' ? BLANK_KEY : 'a key has to be printable ASCII', '[redacted]')),
+    ...Object.entries(config?.default_headers ?? {})
+      .filter(([name, value]) => !isHeader(name, value))
+      .map(([name]) => wrong(['default_headers', name], 'this header cannot be set', '[redacted]')),
+    ...(model == null || isModelName(model)
+      ? []
+      : [
+          wrong(
+            ['model'],
+            'a model needs a name: "gpt-5.4", "<provider>/<model>", "litellm/<provider>/<model>"',
+            model,
+          ),
+        ]),
+    ...ownedFields(args).map((path) => wrong(['model_settings_extra_args', ...path], FIELD_OF_THE_RUN, '[redacted]')),
+  ]
+}
+
+/** The same for a caller in this process. @throws INVALID_OPTION */
+export function refuseClientConfig(config: Config | null | undefined): void {
+  const [wrong] = checkClientConfig(config)
+  if (wrong === undefined) return
+  const field = wrong.loc.slice(2).join('.')
+  throw invalidOption(`clientConfig.${field}: ${wrong.msg.replace(/^Value error, /, '')}.`)
+}
+
+const BLANK_KEY = 'a key cannot be blank; leave the field out to use none'
+const FIELD_OF_THE_RUN = 'this field belongs to the run and cannot be set'
+
+function keysOf(config: Config | null | undefined): [loc: string[], key: string][] {
+  const { api_key, litellm_keys } = config ?? {}
+  const own = Object.entries(litellm_keys ?? {}).map(([name, key]): [string[], string] => [['litellm_keys', name], key])
+  return [...(typeof api_key === 'string' ? [[['api_key'], api_key] as [string[], string]] : []), ...own]
+}
+
+function isGatewayUrl(value: string): boolean {
+  const url = URL.parse(value)
+  return (
+    value.length <= MAX_ADDRESS_CHARS &&
+    !/[\s?#\\]/.test(value) && // the API's path is put behind it
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.hostname !== '' &&
+    url.username === '' &&
+    url.password === ''
+  )
+}
+
+const isHeader = (name: string, value: string): boolean =>
+  /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) &&
+  !/[^\t\x20-\x7e\x80-\xff]/.test(value) &&
+  !FORBIDDEN_HEADER.test(name) &&
+  name.length + value.length <= MAX_HEADER_CHARS
+
+/** True for a name of which every part between slashes says something: not `""`, `"litellm/"` or `"openrouter//x"`. */
+export const isModelName = (name: string): boolean =>
+  name === name.trim() && name.split('/').every((part) => part.trim() !== '')
+
+/**
+ * Fields of a model call that the run fills, or that would lead it to another model, address or key, in the words of every
+ * API that is spoken here. Case and underscores do not tell them apart: Gemini takes both ways of writing.
+ */
+const OWNED = new Set([
+  // what is asked, and of whom
+  ...['model', 'models', 'fallbacks', 'messages', 'input', 'instructions', 'prompt', 'contents', 'system'],
+  ...['systeminstruction', 'suffix'],
+  // what the model may do
+  ...['tools', 'functions', 'functioncall', 'mcpservers', 'toolconfig'],
+  // state that a provider keeps
+  ...['previousresponseid', 'conversation', 'conversationid', 'cachedcontent', 'container', 'background'],
+  // how the answer comes
+  ...['stream', 'n', 'candidatecount'],
+  // address and key
+  ...['apikey', 'apibase', 'baseurl', 'headers', 'extraheaders', 'defaultheaders', 'customllmprovider'],
+])
+
+/** The places of fields in `extraBody` or `model_settings_extra_args` that belong to the run, one level deep in `extra_body` too. */
+export function ownedFields(args: JsonObject | null | undefined): string[][] {
+  const found = Object.keys(args ?? {}).filter(isOwned)
+  const inner = isObject(args?.extra_body) ? Object.keys(args.extra_body).filter(isOwned) : []
+  return [...found.map((name) => [name]), ...inner.map((name) => ['extra_body', name])]
+}
+
+const isOwned = (name: string): boolean => OWNED.has(name.replaceAll(/[_-]/g, '').toLowerCase())
