@@ -7,7 +7,8 @@ import type { RunPlan } from './plan.ts'
 
 const INSTRUCTIONS = `Name this conversation, so that a person finds it again in a list.
 You are given its newest items as JSON: what the user wrote first, then what the assistants made of it. Go by the user's first message; where it says little (a greeting, "go on"), go by the rest.
-The name has 2 to 6 words, in title case and in the user's language, without punctuation, quotes or emojis, and without names of tools or models.`
+The name has 2 to 6 words, in title case and in the user's language, without punctuation, quotes or emojis, and without names of tools or models.
+Answer with JSON: {"chat_name": "the name"}`
 const TOO_LONG_OR_SHORT = 'A name has to have 2 to 6 words. Give another one.'
 const RETRIES = 3
 const INPUT_CHARS = 1000
@@ -70,7 +71,8 @@ function describeItems(added: readonly StoredMessage[]): string {
 function readName(output: readonly InputItem[]): string {
   const text = messageText(output.findLast((item) => item.type === 'message') ?? {})
   try {
-    const answer: unknown = JSON.parse(text)
+    // Models that take no schema may put the object into a block of code.
+    const answer: unknown = JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1))
     if (isObject(answer) && typeof answer.chat_name === 'string') return answer.chat_name.trim().replace(/\s+/g, ' ')
   } catch {} // said below
   throw modelFailed('The model answered the question for a name with something else.')
