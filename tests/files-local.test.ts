@@ -134,6 +134,37 @@ test('what is no path of this machine is refused before anything is looked at', 
   expect(await refused('~/plan.txt')).toContain('Unsupported URL scheme: none')
 })
 
+test('what lies at a path is looked at before the extension of its name', async () => {
+  promise('C9')
+  const { allowed, outside, refused } = await start()
+  for (const name of ['folder', 'folder.d', 'folder.exe']) mkdirSync(join(allowed, name))
+  for (const name of ['program.exe', 'README', 'trailing.']) writeFileSync(join(allowed, name), 'x')
+  writeFileSync(join(outside, 'secret.exe'), 'x')
+  symlinkSync(join(allowed, 'folder'), join(allowed, 'link.go'))
+  for (const [path, told] of [
+    [join(outside, 'secret.exe'), 'Local file not in allowed directories: ...'],
+    [join(outside, 'none'), 'Local file not in allowed directories: ...'],
+    [join(allowed, 'none.exe'), 'Local file not found: ...'],
+    [join(allowed, 'none'), 'Local file not found: ...'],
+    [join(allowed, 'folder'), 'Local path must be a file: ...'],
+    [join(allowed, 'folder.d'), 'Local path must be a file: ...'],
+    [join(allowed, 'folder.exe'), 'Local path must be a file: ...'],
+    [join(allowed, 'link.go'), 'Local path must be a file: ...'],
+    [`file://${allowed}/folder/`, 'Local path must be a file: ...'],
+    [join(allowed, 'program.exe'), 'Unsupported file extension: .exe for file ...'],
+    [join(allowed, 'README'), 'Unsupported file extension: none for file ...'],
+    [join(allowed, 'trailing.'), 'Unsupported file extension: none for file ...'],
+  ] as const)
+    expect(await refused(path), path).toContain(told)
+})
+
+test('without folders that may be named, every local path is refused for that, whatever its extension', async () => {
+  promise('C9')
+  const { allowed, refused } = await start({ allowedLocalFileDirs: [] })
+  for (const name of ['plan.txt', 'program.exe', 'folder'])
+    expect(await refused(join(allowed, name))).toContain('Local file access is disabled')
+})
+
 test('missing files, folders, pipes, sockets and unreadable files are refused at once', async () => {
   promise('C9')
   const { allowed, refused } = await start()

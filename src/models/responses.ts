@@ -83,18 +83,18 @@ function buildBody(
   extraArgs: JsonObject | undefined,
 ): JsonObject {
   const { settings, tools, hostedTools = [], outputSchema } = request
-  const { reasoning, text: moreText, include, ...args } = { ...settings.extraBody, ...toBodyFields(extraArgs) }
+  const more: JsonObject = { ...settings.extraBody, ...toBodyFields(extraArgs) }
+  const { reasoning, text: moreText, include, store = settings.store, ...args } = more
   const text: JsonObject = isObject(moreText) ? { ...moreText } : {}
   if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
   if (settings.verbosity !== undefined) text.verbosity ??= settings.verbosity
-  const unstored = settings.store === false
   const input = withoutForeignData(request.input)
   return dropUnset({
     model,
     instructions: request.instructions,
-    input: unstored ? withoutServerState(input) : input,
+    input: store === false ? withoutServerState(input) : input,
     tools: [...tools, ...hostedTools],
-    include: includesOf(request, include),
+    include: includesOf({ ...request, settings: { ...settings, store: store !== false } }, include),
     truncation: settings.truncation ?? 'auto',
     temperature: settings.temperature,
     top_p: settings.topP,
@@ -103,7 +103,7 @@ function buildBody(
     parallel_tool_calls: settings.parallelToolCalls,
     reasoning: isObject(reasoning) ? { ...settings.reasoning, ...reasoning } : settings.reasoning,
     text: Object.keys(text).length > 0 ? text : undefined,
-    store: settings.store,
+    store,
     metadata: settings.metadata,
     ...args,
     stream: stream || undefined,

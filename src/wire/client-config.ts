@@ -97,11 +97,11 @@ export const isModelName = (name: string): boolean =>
 const OWNED = new Set([
   // what is asked, and of whom
   ...['model', 'models', 'fallbacks', 'messages', 'input', 'instructions', 'prompt', 'contents', 'system'],
-  ...['systeminstruction', 'suffix'],
+  'systeminstruction',
   // what the model may do
   ...['tools', 'functions', 'functioncall', 'mcpservers', 'toolconfig'],
   // state that a provider keeps
-  ...['previousresponseid', 'conversation', 'conversationid', 'cachedcontent', 'container', 'background'],
+  ...['previousresponseid', 'conversation', 'conversationid', 'cachedcontent', 'background'],
   // how the answer comes
   ...['stream', 'n', 'candidatecount'],
   // address and key
