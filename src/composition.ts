@@ -43,7 +43,7 @@ export interface BuildOptions {
   appTokenEnv?: string
   /** Default `["*"]`, which turns credentials off. */
   corsOrigins?: readonly string[]
-  /** Origins that a request's `client_config.base_url` may name although they are not on the public internet, and which may get the server's own key. Default none. */
+  /** Origins, or addresses with a path, that a request's `client_config.base_url` may name although they are not on the public internet, and which may get the server's own key. Default none. */
   trustedModelOrigins?: readonly string[]
   /**
    * Send tools that OpenAI runs (`webSearch()`, `hostedMcp()`, ...) to the addresses that requests name, with the keys they
