@@ -193,7 +193,7 @@ test.for([
     { type: 'function', name: 'hosted_mcp' },
     { type: 'mcp', server_label: 'desk' },
   ],
-  [{ type: 'image_generation' }, undefined, undefined],
+  [{ type: 'image_generation' }, undefined, { type: 'image_generation' }],
   ['required', 'required', 'required'],
 ] as const)('the tool choice %j is %j at a gateway, %j at OpenAI', async ([toolChoice, there, here]) => {
   const { run, at } = await start()
@@ -321,19 +321,6 @@ test('settings that a provider has words for pass, beside names that only look l
   const args = { prompt_cache_key: 'a', service_tier: 'flex', tool_choice: 'auto', stream_options: {}, top_logprobs: 2 }
   const { status, turn } = await run({ model: 'gpt-4.1' }, { model_settings_extra_args: args })
   expect([status, turn.body]).toEqual([200, expect.objectContaining(args)])
-})
-
-test('a request that turns storing off is sent like an agent that does', async () => {
-  promise('C16')
-  const { run } = await start()
-  const said = { type: 'message', role: 'assistant', id: 'msg_1', content: [{ type: 'output_text', text: 'Hello' }] }
-  const more = { chat_history: [{ ...said, agent: 'Solo', callerAgent: null }] }
-  for (const args of [{ store: false }, { extra_body: { store: false } }]) {
-    const { turn } = await run({ model: 'gpt-4.1' }, { model_settings_extra_args: args }, more)
-    expect(turn.body).toMatchObject({ store: false, include: ['reasoning.encrypted_content'] })
-    expect(JSON.stringify(turn.body.input)).not.toContain('msg_1')
-  }
-  expect(JSON.stringify((await run({ model: 'gpt-4.1' }, undefined, more)).turn.body.input)).toContain('msg_1')
 })
 
 test.for([

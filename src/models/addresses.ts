@@ -6,7 +6,7 @@ export const isBelow = (address: string, roots: readonly string[]): boolean => {
   return roots.some((root) => {
     const trusted = new URL(root)
     if (trusted.origin !== origin) return false
-    const path = trusted.pathname.replace(/\/+$/, '')
+    const path = trusted.pathname.replace(/(?<!\/)\/+$/, '')
     if (path === '') return true
     return pathname.startsWith(path) && PLAIN_REST.test(pathname.slice(path.length))
   })

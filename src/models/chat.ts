@@ -4,7 +4,6 @@ import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from '
 import { type ChatQuirks, toMessages } from './chat-messages.ts'
 import { ChunkReader } from './chat-reader.ts'
 import type { EventBatch, Model, ResponseEvent, TurnRequest } from './model.ts'
-import { readToolChoice } from './tool-choice.ts'
 
 export interface ChatOptions extends ApiOptions {
   /** Kept in the `provider_data` of what the model says. Default: `label`. */
@@ -54,6 +53,8 @@ async function* synthesise(
 function buildBody(options: ChatOptions & { origin: string }, request: TurnRequest, stream: boolean): JsonObject {
   const { name: model, quirks = {}, extraArgs } = options
   const { settings, outputSchema } = request
+  const choice = settings.toolChoice
+  const named = typeof choice === 'string' && !['auto', 'required', 'none'].includes(choice)
   const tools = request.tools.map(({ name, description, parameters, strict }) => ({
     type: 'function',
     function: { name, description, parameters, ...(strict ? { strict } : {}) },
@@ -66,7 +67,7 @@ function buildBody(options: ChatOptions & { origin: string }, request: TurnReque
     temperature: settings.temperature,
     top_p: settings.topP,
     [REASONING_MODEL.test(model) ? 'max_completion_tokens' : 'max_tokens']: max_tokens,
-    tool_choice: toToolChoice(request),
+    tool_choice: named ? { type: 'function', function: { name: choice } } : choice,
     parallel_tool_calls: settings.parallelToolCalls,
     reasoning_effort: settings.reasoning?.effort,
     verbosity: settings.verbosity,
@@ -79,12 +80,6 @@ function buildBody(options: ChatOptions & { origin: string }, request: TurnReque
     stream: stream || undefined,
     stream_options: stream && quirks.noStreamOptions !== true ? { include_usage: true } : undefined,
   })
-}
-
-function toToolChoice(request: TurnRequest): unknown {
-  const choice = readToolChoice(request)
-  if (choice?.kind === 'function') return { type: 'function', function: { name: choice.name } }
-  return choice?.kind === 'mode' ? choice.mode : undefined
 }
 
 /** OpenAI's reasoning models refuse `max_tokens`. */

@@ -3,15 +3,15 @@ import type OpenAI from 'openai'
 import { choiceRefused, invalidOption, languageModelVersion } from '../errors.ts'
 import { openaiFileStore } from '../files/openai-store.ts'
 import type { FileStore } from '../files/store.ts'
-import { MAX_MS, type UpstreamLimits } from '../limits.ts'
-import { createFetch, toWebFetch } from '../net/http.ts'
+import type { UpstreamLimits } from '../limits.ts'
+import { toWebFetch } from '../net/http.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import { aiSdkModel, isLanguageModel, type LanguageModel } from './ai-sdk.ts'
 import { type AiSdkKind, dressFetch, isInstalled, loadConnect } from './ai-sdk-providers.ts'
 import { chatModel } from './chat.ts'
+import { type Connections, createConnections, once } from './connections.ts'
 import { customModel } from './custom.ts'
-import { genericIncludes, takesEffort } from './extra-args.ts'
-import type { Model, ModelSettings } from './model.ts'
+import type { Model } from './model.ts'
 import { postLike, postOver } from './post.ts'
 import { canonicalName, PROVIDERS, readProviderModel } from './providers.ts'
 import {
@@ -26,6 +26,7 @@ import {
   type ServerSettings,
 } from './resolve.ts'
 import { responsesModel } from './responses.ts'
+import { withSettings } from './settings.ts'
 import { describeModel, type ModelSpec } from './spec.ts'
 
 export interface ModelsOptions extends ServerSettings {
@@ -56,9 +57,6 @@ export interface Models {
   close(): Promise<void>
 }
 
-/** More than a connection may take to be made. */
-const CONNECT_MS = 60_000
-
 /** What telemetry's conventions call a provider, where that is not its name here. */
 const TELEMETRY_NAMES: { readonly [provider: string]: string } = {
   google: 'gcp.gemini',
@@ -70,34 +68,14 @@ const TELEMETRY_NAMES: { readonly [provider: string]: string } = {
 /** What all requests share. */
 interface Shared {
   options: ModelsOptions
-  fetch: (endpoint: AddressEndpoint) => ReturnType<typeof createFetch>
-  demo: () => Promise<OpenAI>
+  connections: Connections
   /** Models of objects that agents hold, made once per object. */
-  own: WeakMap<object, Model>
+  objects: WeakMap<object, Model>
 }
 
 /** Makes the models of a server. Nothing is connected or loaded before a model is first asked. */
 export function createModels(options: ModelsOptions): Models {
-  const { limits } = options
-  const { upstreamFirstByteMs: headersTimeout, upstreamIdleMs: bodyTimeout } = limits
-  const connections = { keepAliveTimeout: 60_000, bodyTimeout, headersTimeout }
-  const pool = once(async () => new (await import('undici')).Agent(connections))
-  const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(connections))
-  const own = createFetch(pool, { trusted: true, limits })
-  const open = createFetch(pool, { limits })
-  const guardedFetch = createFetch(guarded, { limits })
-  // One for all requests: a demo's files are still there when the conversation goes on.
-  const demo = once(async () => {
-    const { default: OpenAI } = await import('openai')
-    const { createDemoFetch } = await import('./demo.ts')
-    return new OpenAI({ apiKey: 'demo', baseURL: 'http://demo.invalid/v1', fetch: createDemoFetch() })
-  })
-  const shared: Shared = {
-    options,
-    fetch: (endpoint) => (endpoint.guarded ? guardedFetch : endpoint.foreign ? open : own),
-    demo,
-    own: new WeakMap(),
-  }
+  const shared: Shared = { options, connections: createConnections(options), objects: new WeakMap() }
   const plain = createRequestModels(shared, undefined)
   const saidIgnored = new Set<string>()
   return {
@@ -117,13 +95,11 @@ export function createModels(options: ModelsOptions): Models {
     },
     async check(spec, agent, keyless) {
       const endpoint = resolveModel({ spec, agent, config: undefined, server: options }, !keyless)
-      if (endpoint.kind === 'object') checkObject(endpoint.model, agent, limits)
+      if (endpoint.kind === 'object') checkObject(endpoint.model, agent, options.limits)
       else if (endpoint.kind === 'address' && isAiSdk(endpoint.api))
         await loadConnect(endpoint.api, describeModel(spec), agent)
     },
-    async close() {
-      for (const agent of [pool, guarded]) if (agent.made()) await (await agent()).destroy()
-    },
+    close: () => shared.connections.close(),
   }
 }
 
@@ -143,49 +119,18 @@ async function absentKind(model: string | null | undefined): Promise<AiSdkKind |
   return kind === undefined || kind === 'chat' || (await isInstalled(kind)) ? undefined : kind
 }
 
+/** @param absent the API of the request's own model, when its package is not installed */
 function createRequestModels(shared: Shared, config: ClientConfig | undefined, absent?: AiSdkKind): RequestModels {
-  const { options } = shared
-  const models = new Map<string, Model>()
-  const clients = new Map<string, () => Promise<OpenAI>>()
+  const { options, connections } = shared
   const leftAlone = new Set<string>()
-  const requestOf = (spec: ModelSpec | undefined, agent: string): ModelRequest => ({
-    spec,
-    agent,
-    config,
-    server: options,
-  })
-  const clientOf = (endpoint: ClientEndpoint | AddressEndpoint): (() => Promise<OpenAI>) => {
-    if (endpoint.kind === 'client') return async () => withKey(endpoint)
-    const { provider, baseURL, apiKey, headers } = endpoint
-    const key = JSON.stringify([provider, baseURL, apiKey, headers])
-    const client = clients.get(key) ?? once(() => openClient(endpoint, shared))
-    clients.set(key, client)
-    return client
-  }
-  const make = (endpoint: AddressEndpoint, agentName: string): Model => {
-    const known = models.get(JSON.stringify(endpoint))
-    if (known !== undefined) return known
-    if (endpoint.replaced && endpoint.api === absent)
-      throw choiceRefused('PROVIDER_NOT_INSTALLED', config?.model ?? '', 'its provider is not installed here.')
-    const made = addressModel(endpoint, { shared, client: clientOf(endpoint), agentName })
-    models.set(JSON.stringify(endpoint), made)
-    return made
+  const made = createMakers(shared)
+  const requestOf = (spec: ModelSpec | undefined, agent: string): ModelRequest => {
+    return { spec, agent, config, server: options }
   }
   const modelAt = (endpoint: Endpoint, agentName: string): Model => {
-    switch (endpoint.kind) {
-      case 'demo':
-        return responsesModel({ post: postOver(shared.demo), name: 'demo', provider: 'demo' })
-      case 'object':
-        return objectModel(endpoint.model, agentName, shared)
-      case 'client': {
-        const given = { ...endpoint, limits: options.limits, post: postOver(clientOf(endpoint)) }
-        return withSettings(endpoint.api === 'chat' ? chatModel(given) : responsesModel(given), endpoint)
-      }
-      case 'address':
-        return make(endpoint, agentName)
-      default:
-        return endpoint satisfies never
-    }
+    if (endpoint.kind === 'address' && endpoint.replaced && endpoint.api === absent)
+      throw choiceRefused('PROVIDER_NOT_INSTALLED', config?.model ?? '', 'its provider is not installed here.')
+    return made.model(endpoint, agentName)
   }
   return {
     model(spec, agentName) {
@@ -200,31 +145,67 @@ function createRequestModels(shared: Shared, config: ClientConfig | undefined, a
     files(spec, agentName) {
       const endpoint = resolveFiles(requestOf(spec, agentName))
       return endpoint.kind === 'demo'
-        ? openaiFileStore(shared.demo)
-        : openaiFileStore(clientOf(endpoint), endpoint.headers)
+        ? openaiFileStore(connections.demo)
+        : openaiFileStore(made.client(endpoint), endpoint.headers)
     },
   }
 }
 
+/** Makes Models and clients out of endpoints; each address gets one of both. */
+function createMakers(shared: Shared) {
+  const { options, connections } = shared
+  const models = new Map<string, Model>()
+  const clients = new Map<string, () => Promise<OpenAI>>()
+  const client = (endpoint: ClientEndpoint | AddressEndpoint): (() => Promise<OpenAI>) => {
+    if (endpoint.kind === 'client') return async () => withKey(endpoint)
+    const { provider, baseURL, apiKey, headers } = endpoint
+    const key = JSON.stringify([provider, baseURL, apiKey, headers])
+    const known = clients.get(key) ?? once(() => connections.openClient(endpoint))
+    clients.set(key, known)
+    return known
+  }
+  const atAddress = (endpoint: AddressEndpoint, agentName: string): Model => {
+    const key = JSON.stringify(endpoint)
+    const known = models.get(key) ?? addressModel(endpoint, { shared, client: client(endpoint), agentName })
+    models.set(key, known)
+    return known
+  }
+  const model = (endpoint: Endpoint, agentName: string): Model => {
+    switch (endpoint.kind) {
+      case 'demo':
+        return responsesModel({ post: postOver(connections.demo), name: 'demo', provider: 'demo' })
+      case 'object':
+        return objectModel(endpoint.model, agentName, shared)
+      case 'client': {
+        const given = { ...endpoint, limits: options.limits, post: postOver(client(endpoint)) }
+        return withSettings(endpoint.api === 'chat' ? chatModel(given) : responsesModel(given), endpoint)
+      }
+      case 'address':
+        return atAddress(endpoint, agentName)
+      default:
+        return endpoint satisfies never
+    }
+  }
+  return { model, client }
+}
+
 function addressModel(
   endpoint: AddressEndpoint,
-  made: { shared: Shared; client: () => Promise<OpenAI>; agentName: string },
+  { shared, client, agentName }: { shared: Shared; client: () => Promise<OpenAI>; agentName: string },
 ): Model {
-  const { shared, client, agentName } = made
-  const { limits } = shared.options
+  const { connections, options } = shared
   const provider = TELEMETRY_NAMES[endpoint.provider] ?? endpoint.provider
-  const given = { ...endpoint, provider, limits }
+  const given = { ...endpoint, provider, limits: options.limits }
   switch (endpoint.api) {
     case 'responses':
-      return withSettings(responsesModel({ ...given, post: postLike(client, shared.fetch(endpoint)) }), endpoint)
+      return withSettings(responsesModel({ ...given, post: postLike(client, connections.fetch(endpoint)) }), endpoint)
     case 'chat':
-      return withSettings(chatModel({ ...given, post: postLike(client, shared.fetch(endpoint)) }), endpoint)
+      return withSettings(chatModel({ ...given, post: postLike(client, connections.fetch(endpoint)) }), endpoint)
     case 'anthropic':
-    case 'google':
-      return withSettings(
-        aiSdkModel({ ...given, open: openLanguageModel(endpoint.api, endpoint, shared, agentName) }),
-        endpoint,
-      )
+    case 'google': {
+      const open = openLanguageModel(endpoint.api, endpoint, connections, agentName)
+      return withSettings(aiSdkModel({ ...given, open }), endpoint)
+    }
     default:
       return endpoint.api satisfies never
   }
@@ -234,9 +215,9 @@ function addressModel(
 const withKey = ({ client, apiKey }: ClientEndpoint): OpenAI =>
   apiKey === undefined ? client : client.withOptions({ apiKey })
 
-function objectModel(object: LanguageModel | Model, agentName: string, { own, options }: Shared): Model {
-  const known = own.get(object) ?? checkObject(object, agentName, options.limits)
-  own.set(object, known)
+function objectModel(object: LanguageModel | Model, agentName: string, { objects, options }: Shared): Model {
+  const known = objects.get(object) ?? checkObject(object, agentName, options.limits)
+  objects.set(object, known)
   return known
 }
 
@@ -251,79 +232,12 @@ function checkObject(spec: LanguageModel | Model, agentName: string, limits: Ups
   return aiSdkModel({ label, limits, open: () => spec })
 }
 
-/** The model, asked with an agent's settings as they are right for its endpoint. */
-function withSettings(model: Model, endpoint: ClientEndpoint | AddressEndpoint): Model {
-  const settle = <T extends Parameters<Model['completeTurn']>[0]>(request: T): T => ({
-    ...request,
-    settings: settingsAt(endpoint, request.settings),
-  })
-  return {
-    ...model,
-    streamTurn: (request, signal) => model.streamTurn(settle(request), signal),
-    completeTurn: (request, signal) => model.completeTurn(settle(request), signal),
-  }
-}
-
-/** An agent's settings for an endpoint: defaults of the model below them, and nothing that the model or the address refuses. */
-function settingsAt(endpoint: ClientEndpoint | AddressEndpoint, given: ModelSettings): ModelSettings {
-  const { defaults, replaced, name, family, hostedTools } = endpoint
-  const settings = { ...defaults }
-  // What an agent set for its own family of models is not for the one that a request put in its place.
-  const { reasoning, verbosity, ...rest } = given
-  Object.assign(settings, rest)
-  if (!replaced && reasoning != null) settings.reasoning = reasoning
-  if (!replaced && verbosity != null) settings.verbosity = verbosity
-  if (!takesEffort(name, family)) delete settings.reasoning
-  if (hostedTools) return settings
-  const { include, extraBody } = settings
-  if (include !== undefined) settings.include = genericIncludes(include)
-  if (Array.isArray(extraBody?.include))
-    settings.extraBody = { ...extraBody, include: genericIncludes(extraBody.include) }
-  return settings
-}
-
-async function openClient(endpoint: AddressEndpoint, shared: Shared): Promise<OpenAI> {
-  const { default: OpenAI } = await import('openai')
-  const { provider, baseURL, apiKey, headers, foreign } = endpoint
-  // What the client reads from the environment is for OpenAI, or for the operator's own address of it.
-  const elsewhere = foreign || provider !== 'openai'
-  const ours = elsewhere ? customHeaderNames(shared.options.env.OPENAI_CUSTOM_HEADERS) : []
-  return new OpenAI({
-    apiKey: apiKey ?? 'none',
-    adminAPIKey: null,
-    ...(baseURL ? { baseURL } : {}),
-    ...(elsewhere ? { organization: null, project: null } : {}),
-    defaultHeaders: {
-      ...Object.fromEntries(ours.map((name) => [name, null])),
-      ...(apiKey === undefined ? { Authorization: null } : {}),
-      ...headers,
-    },
-    maxRetries: 0, // models/retry.ts
-    // The connections' own limit comes first.
-    timeout: Math.min(shared.options.limits.upstreamFirstByteMs + CONNECT_MS, MAX_MS),
-    fetch: shared.fetch(endpoint),
-  })
-}
-
-const customHeaderNames = (lines: string | undefined): string[] =>
-  (lines ?? '').split('\n').flatMap((line) => (line.includes(':') ? [line.slice(0, line.indexOf(':')).trim()] : []))
-
-function openLanguageModel(kind: AiSdkKind, endpoint: AddressEndpoint, shared: Shared, agentName: string) {
+function openLanguageModel(kind: AiSdkKind, endpoint: AddressEndpoint, connections: Connections, agentName: string) {
   const { label, name, baseURL, apiKey } = endpoint
-  const web = toWebFetch(shared.fetch(endpoint))
+  const web = toWebFetch(connections.fetch(endpoint))
   return async (extraBody: { [key: string]: unknown }): Promise<LanguageModel> => {
     const connect = await loadConnect(kind, label, agentName)
     const fetch = dressFetch(web, { kind, hasKey: apiKey !== undefined, extraBody })
     return connect({ baseURL: baseURL as string, apiKey: apiKey ?? 'none', fetch })(name)
   }
-}
-
-/** A value made at first use; `made()` tells whether that was already. */
-function once<T>(make: () => Promise<T>): (() => Promise<T>) & { made(): boolean } {
-  let value: Promise<T> | undefined
-  const get = () => {
-    value ??= make()
-    return value
-  }
-  return Object.assign(get, { made: () => value !== undefined })
 }

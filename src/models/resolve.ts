@@ -348,6 +348,6 @@ const firstSet = (env: ServerSettings['env'], names: readonly string[]): string 
   names.map((name) => env[name]).find((value) => value !== undefined && value !== '')
 
 function withPath(address: string, { path }: ProviderSpec): string {
-  const bare = address.replace(/\/+$/, '')
+  const bare = address.replace(/(?<!\/)\/+$/, '')
   return path === undefined || bare.endsWith('/v1') ? bare : bare + path
 }

@@ -4,7 +4,6 @@ import { isObject, isShallow, type JsonObject } from '../wire/json.ts'
 import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
 import { failureIn, failureOf, isTerminal } from './ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from './model.ts'
-import { readToolChoice } from './tool-choice.ts'
 
 /** How deep an event may be nested: deeper ones could not be written out again. */
 const MAX_DEPTH = 200
@@ -83,18 +82,18 @@ function buildBody(
   extraArgs: JsonObject | undefined,
 ): JsonObject {
   const { settings, tools, hostedTools = [], outputSchema } = request
-  const more: JsonObject = { ...settings.extraBody, ...toBodyFields(extraArgs) }
-  const { reasoning, text: moreText, include, store = settings.store, ...args } = more
+  const { reasoning, text: moreText, include, ...args } = { ...settings.extraBody, ...toBodyFields(extraArgs) }
   const text: JsonObject = isObject(moreText) ? { ...moreText } : {}
   if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
   if (settings.verbosity !== undefined) text.verbosity ??= settings.verbosity
+  const unstored = settings.store === false
   const input = withoutForeignData(request.input)
   return dropUnset({
     model,
     instructions: request.instructions,
-    input: store === false ? withoutServerState(input) : input,
+    input: unstored ? withoutServerState(input) : input,
     tools: [...tools, ...hostedTools],
-    include: includesOf({ ...request, settings: { ...settings, store: store !== false } }, include),
+    include: includesOf(request, include),
     truncation: settings.truncation ?? 'auto',
     temperature: settings.temperature,
     top_p: settings.topP,
@@ -103,7 +102,7 @@ function buildBody(
     parallel_tool_calls: settings.parallelToolCalls,
     reasoning: isObject(reasoning) ? { ...settings.reasoning, ...reasoning } : settings.reasoning,
     text: Object.keys(text).length > 0 ? text : undefined,
-    store,
+    store: settings.store,
     metadata: settings.metadata,
     ...args,
     stream: stream || undefined,
@@ -120,16 +119,12 @@ export const includesOf = ({ settings, include = [] }: TurnRequest, more?: unkno
   ]),
 ]
 
-function toToolChoice(request: TurnRequest): unknown {
-  const choice = readToolChoice(request)
-  switch (choice?.kind) {
-    case 'mode':
-      return choice.mode
-    case 'function':
-      return { type: 'function', name: choice.name }
-    default:
-      return choice?.choice
-  }
+/** A tool's name as the API wants it: hosted tools are chosen by their type. */
+function toToolChoice({ settings: { toolChoice }, hostedTools = [] }: TurnRequest): unknown {
+  if (typeof toolChoice !== 'string' || ['auto', 'required', 'none'].includes(toolChoice)) return toolChoice
+  return hostedTools.some(({ type }) => type === toolChoice)
+    ? { type: toolChoice }
+    : { type: 'function', name: toolChoice }
 }
 
 /** `model_settings_extra_args` speaks the original's names; these are the Responses API's. */

@@ -1,0 +1,86 @@
+/** Connections to the providers: pools, and clients of the `openai` package over them. Each is made at first use. */
+import type OpenAI from 'openai'
+import { MAX_MS, type UpstreamLimits } from '../limits.ts'
+import { createFetch } from '../net/http.ts'
+import type { AddressEndpoint, ServerSettings } from './resolve.ts'
+
+type Fetch = ReturnType<typeof createFetch>
+
+/** What the models of all requests share. */
+export interface Connections {
+  /** The fetch for an address: our own, one without anything of ours, or one that checks each address it connects to. */
+  fetch(endpoint: AddressEndpoint): Fetch
+  /** A client for an address, with its key and headers. */
+  openClient(endpoint: AddressEndpoint): Promise<OpenAI>
+  /** The client behind the demo model. One for all requests: a demo's files are still there when the conversation goes on. */
+  demo(): Promise<OpenAI>
+  close(): Promise<void>
+}
+
+/** More than a connection may take to be made. */
+const CONNECT_MS = 60_000
+
+export function createConnections({
+  limits,
+  env,
+}: {
+  limits: UpstreamLimits
+  env: ServerSettings['env']
+}): Connections {
+  const { upstreamFirstByteMs: headersTimeout, upstreamIdleMs: bodyTimeout } = limits
+  const timeouts = { keepAliveTimeout: 60_000, bodyTimeout, headersTimeout }
+  const pool = once(async () => new (await import('undici')).Agent(timeouts))
+  const guarded = once(async () => (await import('../net/guard.ts')).createGuardedAgent(timeouts))
+  const own = createFetch(pool, { trusted: true, limits })
+  const open = createFetch(pool, { limits })
+  const guardedFetch = createFetch(guarded, { limits })
+  const fetchFor = (endpoint: AddressEndpoint) => (endpoint.guarded ? guardedFetch : endpoint.foreign ? open : own)
+  return {
+    fetch: fetchFor,
+    async openClient(endpoint) {
+      const { default: OpenAI } = await import('openai')
+      // The connections' own limit comes first.
+      const timeout = Math.min(headersTimeout + CONNECT_MS, MAX_MS)
+      return new OpenAI({ ...clientOptions(endpoint, env), timeout, fetch: fetchFor(endpoint) })
+    },
+    demo: once(async () => {
+      const { default: OpenAI } = await import('openai')
+      const { createDemoFetch } = await import('./demo.ts')
+      return new OpenAI({ apiKey: 'demo', baseURL: 'http://demo.invalid/v1', fetch: createDemoFetch() })
+    }),
+    async close() {
+      for (const agent of [pool, guarded]) if (agent.made()) await (await agent()).destroy()
+    },
+  }
+}
+
+function clientOptions({ provider, baseURL, apiKey, headers, foreign }: AddressEndpoint, env: ServerSettings['env']) {
+  // What the client reads from the environment is for OpenAI, or for the operator's own address of it.
+  const elsewhere = foreign || provider !== 'openai'
+  const ours = elsewhere ? customHeaderNames(env.OPENAI_CUSTOM_HEADERS) : []
+  return {
+    apiKey: apiKey ?? 'none',
+    adminAPIKey: null,
+    ...(baseURL ? { baseURL } : {}),
+    ...(elsewhere ? { organization: null, project: null } : {}),
+    defaultHeaders: {
+      ...Object.fromEntries(ours.map((name) => [name, null])),
+      ...(apiKey === undefined ? { Authorization: null } : {}),
+      ...headers,
+    },
+    maxRetries: 0, // models/retry.ts
+  }
+}
+
+const customHeaderNames = (lines: string | undefined): string[] =>
+  (lines ?? '').split('\n').flatMap((line) => (line.includes(':') ? [line.slice(0, line.indexOf(':')).trim()] : []))
+
+/** A value made at first use; `made()` tells whether that was already. */
+export function once<T>(make: () => Promise<T>): (() => Promise<T>) & { made(): boolean } {
+  let value: Promise<T> | undefined
+  const get = () => {
+    value ??= make()
+    return value
+  }
+  return Object.assign(get, { made: () => value !== undefined })
+}
