@@ -1,3 +1,4 @@
+import { OpenAIResponsesModel } from '@openai/agents'
 import OpenAI from 'openai'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import {
@@ -77,13 +78,18 @@ test.for([
   expect(of((await run(agent as Partial<AgentOptions>, config)).turn.body)).toEqual(expected)
 })
 
-test('a gateway and a client of its own get the defaults too, and the call that names the chat has its own', async () => {
+test('gateways, clients and objects get the defaults too, and the call that names the chat its own', async () => {
   promise('C16')
   const { run, at, urls } = await start()
   expect(of((await run({}, at())).turn.body)).toEqual(['none', 'low'])
   expect(of((await run({}, { ...at(), model: 'openai/gpt-5' })).turn.body)).toEqual([undefined, undefined])
   const client = new OpenAI({ apiKey: 'own', baseURL: `${urls.gateway}/v1` })
   expect(of((await run({ model: responses('gpt-5', { client }) })).turn.body)).toEqual(['low', 'low'])
+  const sdk = await run({ model: new OpenAIResponsesModel(client, 'gpt-5') })
+  expect(of(sdk.turn.body)).toEqual(['low', 'low'])
+  const high = { reasoning: { effort: 'high' } }
+  const own = await run({ model: new OpenAIResponsesModel(client, 'gpt-5.4'), modelSettings: high })
+  expect(of(own.turn.body)).toEqual(['high', 'low'])
   const settings = { reasoning: { effort: 'high' }, extraHeaders: { 'x-tenant': 'a' } }
   const { seen } = await run({ model: 'gpt-4.1', modelSettings: settings }, undefined, { generate_chat_name: true })
   expect(seen.map(({ kind, body, headers }) => [kind, ...of(body), body.store, headers['x-tenant']])).toEqual([

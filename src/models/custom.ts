@@ -1,15 +1,21 @@
 import { orAbort } from '../waits.ts'
-import type { Model } from './model.ts'
+import { defaultSettings, overDefaults } from './defaults.ts'
+import type { Model, TurnRequest } from './model.ts'
 
 /** A user's own Model: one that does not look at its signal is left behind when the run is aborted. */
 export function customModel(model: Model): Model {
+  const defaults = defaultSettings(model.name)
+  const settle = (request: TurnRequest): TurnRequest => ({
+    ...request,
+    settings: overDefaults(defaults, request.settings),
+  })
   return {
     get name() {
       return model.name // an adapted object may learn its own name late
     },
     ...(model.runsHostedTools === undefined ? {} : { runsHostedTools: model.runsHostedTools }),
     async *streamTurn(request, signal) {
-      const batches = model.streamTurn(request, signal)[Symbol.asyncIterator]()
+      const batches = model.streamTurn(settle(request), signal)[Symbol.asyncIterator]()
       try {
         for (;;) {
           const { value, done } = await orAbort(batches.next(), signal)
@@ -20,6 +26,6 @@ export function customModel(model: Model): Model {
         batches.return?.().catch(() => {}) // not waited for: it may hang in the same place
       }
     },
-    completeTurn: (request, signal) => orAbort(model.completeTurn(request, signal), signal),
+    completeTurn: (request, signal) => orAbort(model.completeTurn(settle(request), signal), signal),
   }
 }

@@ -27,3 +27,11 @@ export function defaultSettings(name: string): ModelSettings {
   const effort = EFFORTS.find(([names]) => names.test(bare))?.[1]
   return { verbosity: 'low', ...(effort === undefined ? {} : { reasoning: { effort } }) }
 }
+
+/** An agent's settings over defaults; what the agent leaves out or sets to null is the defaults'. */
+export function overDefaults(defaults: ModelSettings, { reasoning, verbosity, ...rest }: ModelSettings): ModelSettings {
+  const settings = { ...defaults, ...rest }
+  if (reasoning != null) settings.reasoning = reasoning
+  if (verbosity != null) settings.verbosity = verbosity
+  return settings
+}

@@ -1,5 +1,6 @@
 /** An agent's settings as they are right for one endpoint. */
 import { isObject } from '../wire/json.ts'
+import { overDefaults } from './defaults.ts'
 import { genericIncludes, takesEffort } from './extra-args.ts'
 import type { Model, ModelSettings, TurnRequest } from './model.ts'
 import type { AddressEndpoint, ClientEndpoint } from './resolve.ts'
@@ -17,11 +18,9 @@ export function withSettings(model: Model, endpoint: ClientEndpoint | AddressEnd
 /** The defaults of the model, the agent's settings over them, and nothing that the model or the address refuses. */
 function settingsAt(endpoint: ClientEndpoint | AddressEndpoint, request: TurnRequest): ModelSettings {
   const { defaults, replaced, name, family, hostedTools } = endpoint
-  const { reasoning, verbosity, ...rest } = request.settings
-  const settings: ModelSettings = { ...defaults, ...rest }
+  const { reasoning: _, verbosity: __, ...rest } = request.settings
   // What an agent set for its own family of models is not for the one that a request put in its place.
-  if (!replaced && reasoning != null) settings.reasoning = reasoning
-  if (!replaced && verbosity != null) settings.verbosity = verbosity
+  const settings = overDefaults(defaults, replaced ? rest : request.settings)
   if (!takesEffort(name, family)) delete settings.reasoning
   return hostedTools ? settings : withoutHosted(settings, request)
 }
