@@ -126,9 +126,10 @@ export const fileUrlFailed = (reason: string, cause?: unknown) =>
 export const fileIdFailed = (reason: string, cause?: unknown) =>
   fileFailed(`Error attaching file_ids: ${reason}`, cause)
 
-export const filesNeedKey = (agent: string) =>
+/** @param field of `client_config` that is OpenAI's key for this run */
+export const filesNeedKey = (agent: string, field: 'api_key' | 'litellm_keys.openai') =>
   fileFailed(
-    `The files for agent ${agent} cannot be stored: there is no key for the Files API. Set OPENAI_API_KEY, or send client_config.api_key.`,
+    `The files for agent ${agent} cannot be stored: there is no key for the Files API. Set OPENAI_API_KEY, or send client_config.${field}.`,
     undefined,
   )
 

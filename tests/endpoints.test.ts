@@ -283,3 +283,24 @@ test.for(Object.keys(MODELS))('%s: every call of a run goes its way, with its ke
 })
 
 const isObject = (kind: string) => ['AI SDK object', 'Agents SDK model', 'custom model'].includes(kind)
+
+test.for(['openrouter', 'azure', 'litellm/anthropic', 'gemini'])(
+  "%s: without a key of OpenAI's the files are refused before anything is asked, and one of the request's will do",
+  async (kind) => {
+    promise('C5', 'C14')
+    const { urls, seen } = await start()
+    setEnv({ OPENAI_API_KEY: undefined })
+    const model = (MODELS[kind] as (typeof MODELS)[string]).make(urls)
+    const { url } = await startServer({ agencies: { solo: new Agency(new Agent({ name: 'Solo', model })) } })
+    const ask = async (client_config: object) => {
+      const answer = await post(`${url}/solo/get_response`, { message: 'Hi', file_ids: ['file-1'], client_config })
+      return (await answer.json()) as { error?: string }
+    }
+    for (const config of [{ default_headers }, { model: 'openrouter/meta/llama', api_key }]) {
+      expect((await ask(config)).error).toMatch(/no key for the Files API.*client_config\.litellm_keys\.openai/)
+      expect(seen).toEqual([])
+    }
+    expect(await ask({ litellm_keys: { openai: 'lite-openai' } })).toMatchObject({ response: 'Hello' })
+    expect(seen.map(({ kind, host, key }) => `${kind} ${host} ${key}`)[0]).toBe('file openai lite-openai')
+  },
+)

@@ -162,9 +162,10 @@ export function resolveNamer(run: Endpoint): Endpoint {
 export function resolveFiles(request: ModelRequest): FilesEndpoint {
   const run = resolveModel(request, false)
   if (run.kind === 'demo' || run.kind === 'client') return run
-  const endpoint = run.kind === 'address' && run.provider === 'openai' ? run : beside(run, request)
+  const elsewhere = run.kind === 'address' && run.provider !== 'openai'
+  const endpoint = run.kind === 'address' && !elsewhere ? run : beside(run, request)
   if (endpoint.kind === 'address' && endpoint.apiKey === undefined && !endpoint.foreign)
-    throw filesNeedKey(request.agent)
+    throw filesNeedKey(request.agent, elsewhere ? 'litellm_keys.openai' : 'api_key')
   return endpoint
 }
 
