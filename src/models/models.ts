@@ -94,7 +94,7 @@ export function createModels(options: ModelsOptions): Models {
       return createRequestModels(shared, config as ClientConfig, await absentKind(model))
     },
     async check(spec, agent, keyless) {
-      const endpoint = resolveModel({ spec, agent, config: undefined, server: options }, !keyless)
+      const endpoint = resolveModel({ spec, agent, config: undefined, server: options, keyless })
       if (endpoint.kind === 'object') checkObject(endpoint.model, agent, options.limits)
       else if (endpoint.kind === 'address' && isAiSdk(endpoint.api))
         await loadConnect(endpoint.api, describeModel(spec), agent)

@@ -95,6 +95,8 @@ export interface ModelRequest {
   agent: string
   config: ClientConfig | undefined
   server: ServerSettings
+  /** A missing key is no error: requests are to bring theirs. Default false. */
+  keyless?: boolean
 }
 
 /** The name that is looked for, and where it comes from. */
@@ -110,16 +112,15 @@ interface Wanted {
 }
 
 /** The address, key and headers of a request, as far as they belong to one provider. */
-type Share = Pick<ClientConfig, 'base_url' | 'api_key' | 'default_headers' | 'litellm_keys'>
+type Share = Pick<ClientConfig, 'base_url' | 'api_key' | 'default_headers'>
 
 const OPENAI = 'https://api.openai.com/v1'
 
 /**
  * The way of the model's own calls (docs/models.md).
- * @param needsKey false: a missing key is no error (requests are to bring theirs)
  * @throws MISSING_API_KEY, MODEL_NOT_SUPPORTED
  */
-export function resolveModel(request: ModelRequest, needsKey = true): Endpoint {
+export function resolveModel(request: ModelRequest): Endpoint {
   const { spec, agent, config } = request
   if (!isNamed(spec)) return { kind: 'object', model: spec }
   const chosen = config?.model ?? undefined
@@ -138,8 +139,8 @@ export function resolveModel(request: ModelRequest, needsKey = true): Endpoint {
     return throughClient(spec.client, wanted, request, config ?? {})
   const named = readProviderModel(wanted.name)
   return named !== undefined && isOfProvider(named, wanted, config)
-    ? toProvider(named, wanted, request, needsKey)
-    : toOpenAi(named, wanted, request, config ?? {}, needsKey)
+    ? toProvider(named, wanted, request)
+    : toOpenAi(wanted, request, config ?? {})
 }
 
 /**
@@ -160,7 +161,7 @@ export function resolveNamer(run: Endpoint): Endpoint {
  * @throws FILE_FAILED without a key for it
  */
 export function resolveFiles(request: ModelRequest): FilesEndpoint {
-  const run = resolveModel(request, false)
+  const run = resolveModel({ ...request, keyless: true })
   if (run.kind === 'demo' || run.kind === 'client') return run
   const elsewhere = run.kind === 'address' && run.provider !== 'openai'
   const endpoint = run.kind === 'address' && !elsewhere ? run : beside(run, request)
@@ -177,7 +178,7 @@ function beside(run: ObjectEndpoint | AddressEndpoint, request: ModelRequest): C
   const client = typeof spec === 'object' && 'kind' in spec ? spec.client : undefined
   return client !== undefined && share.base_url == null
     ? throughClient(client, wanted, request, share)
-    : toOpenAi(undefined, wanted, request, share, false)
+    : toOpenAi(wanted, { ...request, keyless: true }, share)
 }
 
 /** What a request brings for OpenAI, when its run goes to another provider or to an object. */
@@ -215,14 +216,13 @@ function throughClient(client: OpenAI, wanted: Wanted, { config }: ModelRequest,
   }
 }
 
-function toProvider(named: ProviderModel, wanted: Wanted, request: ModelRequest, needsKey: boolean): AddressEndpoint {
-  const { server, config } = request
+function toProvider(named: ProviderModel, wanted: Wanted, { server, config, keyless }: ModelRequest): AddressEndpoint {
   const { name, given, model, viaLitellm } = named
   const provider = PROVIDERS.get(name)
   if (provider === undefined) throw unknownProvider(wanted)
   const asked = config?.base_url ?? undefined
   const share = asked === undefined || takesAddress(name, asked) ? (config ?? {}) : {}
-  const address = addressOf(name, provider, wanted, server, share)
+  const address = addressOf({ name, provider, wanted }, server, share)
   const takesApiKey = provider.takesApiKey === 'always' || (provider.takesApiKey === 'bare' && !viaLitellm)
   const keys = config?.litellm_keys
   const apiKey =
@@ -230,7 +230,7 @@ function toProvider(named: ProviderModel, wanted: Wanted, request: ModelRequest,
     keys?.[name] ??
     (takesApiKey ? share.api_key : undefined) ??
     (address.foreign ? undefined : firstSet(server.env, provider.keys))
-  if (apiKey === undefined && needsKey && !address.foreign && provider.local !== true)
+  if (apiKey === undefined && keyless !== true && !address.foreign && provider.local !== true)
     throw noKey(wanted, name, provider.keys)
   const label = `${name}/${model}`
   return {
@@ -249,7 +249,8 @@ function toProvider(named: ProviderModel, wanted: Wanted, request: ModelRequest,
 }
 
 /** The address of a provider: the request's, the operator's, or the one that is known. @throws MODEL_NOT_SUPPORTED */
-function addressOf(name: string, provider: ProviderSpec, wanted: Wanted, server: ServerSettings, share: Share) {
+function addressOf(to: { name: string; provider: ProviderSpec; wanted: Wanted }, server: ServerSettings, share: Share) {
+  const { name, provider, wanted } = to
   const variable = name === 'openai' ? 'OPENAI_BASE_URL' : addressVariable(name)
   const set = server.env[variable] || undefined
   // A request may not wake what happens to run on the server's machine.
@@ -262,13 +263,8 @@ function addressOf(name: string, provider: ProviderSpec, wanted: Wanted, server:
   return { baseURL, foreign, guarded: foreign && !hasOrigin(baseURL, [openAiAddress(server)]) }
 }
 
-function toOpenAi(
-  named: ProviderModel | undefined,
-  wanted: Wanted,
-  { server, config }: ModelRequest,
-  share: Share,
-  needsKey: boolean,
-): AddressEndpoint {
+function toOpenAi(wanted: Wanted, { server, config, keyless }: ModelRequest, share: Share): AddressEndpoint {
+  const named = readProviderModel(wanted.name)
   const asked = share.base_url ?? undefined
   const own = server.env.OPENAI_BASE_URL || undefined
   const prefixed = named?.name === 'openai'
@@ -278,7 +274,7 @@ function toOpenAi(
   const ownAddress = openAiAddress(server)
   const foreign = asked !== undefined && !isTrusted(asked, server, ownAddress)
   const apiKey = share.api_key ?? (foreign ? undefined : server.env.OPENAI_API_KEY || undefined)
-  if (apiKey === undefined && needsKey && !foreign) throw noKey(wanted, 'openai', ['OPENAI_API_KEY'])
+  if (apiKey === undefined && keyless !== true && !foreign) throw noKey(wanted, 'openai', ['OPENAI_API_KEY'])
   const elsewhere = asked !== undefined && !isBelow(asked, [ownAddress]) && !isOpenAi(asked)
   const hostedTools = !wanted.overChat && (!elsewhere || server.gatewayHostedTools === true)
   return {
