@@ -2,6 +2,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { Agency, Agent, Handoff } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { allFrames, final, post, startServer, useUpstream } from './support/client.ts'
+import { everyProviderAt, messageStart, setEnv, startMock, writeAnthropic } from './support/providers.ts'
 import type { SeenRequest } from './support/upstream.ts'
 
 type Json = { [key: string]: unknown }
@@ -107,6 +108,39 @@ test('a name has 2 to 6 words: others are asked for again three times, then ther
   expect(warn).toHaveBeenCalledWith(expect.stringContaining('The chat got no name'))
   for (const foreign of ['Weather In Paris', '{"name": "Weather In Paris"}', '[]', ''])
     expect(await ask(foreign)).toMatchObject({ response: 'Sunny.', calls: 1 })
+})
+
+test('a run that goes to another provider is named there, with the keys of that provider alone', async () => {
+  promise('C13', 'C16')
+  const names = ['One', 'Two Words']
+  const mock = await startMock([], ({ body }, response) => {
+    const text = JSON.stringify(body).includes('chat_name')
+      ? `\`\`\`json\n${named(names.shift() ?? '')}\n\`\`\``
+      : 'Sunny.'
+    const block = { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }
+    const delta = { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } }
+    const usage = { input_tokens: 1, output_tokens: 1 }
+    const end = { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage }
+    if (body.stream === true)
+      return writeAnthropic(response, [messageStart(), block, delta, end, { type: 'message_stop' }])
+    const content = [{ type: 'text', text }]
+    const message = { type: 'message', role: 'assistant', id: 'msg_1', model: 'claude', stop_reason: 'end_turn', usage }
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ ...message, content }))
+    return true
+  })
+  everyProviderAt(mock.url)
+  setEnv({ OPENAI_API_KEY: undefined })
+  const { url } = await startServer({ agencies: { solo: solo({ model: 'anthropic/claude-sonnet-4-5' }) } })
+  const body = { message: 'Hi', generate_chat_name: true, client_config: { litellm_keys: { anthropic: 'k-request' } } }
+  expect(final(await allFrames(`${url}/solo/get_response_stream`, body))).toMatchObject({ chat_name: 'Two Words' })
+  expect(mock.seen.map(({ path, headers }) => [path, headers['x-api-key']])).toEqual(
+    Array.from({ length: 3 }, () => ['/v1/messages', 'k-request']),
+  )
+  expect(mock.seen.at(-1)?.body.messages.map(({ role }: { role: string }) => role)).toEqual([
+    'user',
+    'assistant',
+    'user',
+  ])
 })
 
 test("the name comes over the request's own way: its address, key, headers and model, not its extra settings", async () => {

@@ -54,7 +54,8 @@ export async function nameChat(
     const { output } = await model.completeTurn({ ...request, input }, limited)
     const name = readName(output)
     if (/^\S+( \S+){1,5}$/.test(name) && name.length <= NAME_CHARS) return name
-    input = [...input, ...output, { type: 'message', role: 'system', content: TOO_LONG_OR_SHORT }]
+    // The user's word: some models refuse a conversation whose last message is their own.
+    input = [...input, ...output, { type: 'message', role: 'user', content: TOO_LONG_OR_SHORT }]
   }
   throw modelFailed('The model gave no name of 2 to 6 words.')
 }
