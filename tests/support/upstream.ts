@@ -142,7 +142,11 @@ function* eventsOf(final: Json, deltas: number | undefined): Generator<Json & { 
       output_index,
       item: { ...item, status: 'in_progress', content: [], arguments: '' },
     }
-    if (item.type === 'message') {
+    const [part] = item.type === 'message' ? (item.content as Json[]) : []
+    if (part?.type === 'refusal') {
+      yield { type: 'response.refusal.delta', ...at, content_index: 0, delta: part.refusal }
+      yield { type: 'response.refusal.done', ...at, content_index: 0, refusal: part.refusal }
+    } else if (item.type === 'message') {
       const text = String((item.content as Json[])[0]?.text)
       const parts = deltas === undefined ? [text] : Array.from({ length: deltas }, (_, index) => `${index} `)
       const open = { ...at, content_index: 0, part: { type: 'output_text', text: '', annotations: [] } }
