@@ -21,8 +21,8 @@ import { allFrames, final, post, readFrames, startServer, useUpstream } from './
 
 const agent = (options: Partial<AgentOptions> = {}) =>
   new Agent({ name: 'Assistant', instructions: 'Help.', model: 'gpt-4.1', ...options })
-const responses = (baseURL: string) =>
-  new OpenAIResponsesModel(new OpenAI({ apiKey: 'sk-own', baseURL, maxRetries: 0 }), 'gpt-4.1')
+const responses = (baseURL: string, name = 'gpt-4.1') =>
+  new OpenAIResponsesModel(new OpenAI({ apiKey: 'sk-own', baseURL, maxRetries: 0 }), name)
 const lookup = () =>
   sdkTool({
     name: 'lookup',
@@ -94,7 +94,9 @@ test('client_config leaves it alone with one log line, and history reaches its p
   onTestFinished(() => {
     console.warn = warn
   })
-  const { url } = await startServer({ agencies: { solo: new Agency(agent({ model: responses(upstream.baseURL) })) } })
+  const { url } = await startServer({
+    agencies: { solo: new Agency(agent({ model: responses(upstream.baseURL, 'gpt-5.4') })) },
+  })
   const history = [
     {
       role: 'user',
@@ -122,7 +124,7 @@ test('client_config leaves it alone with one log line, and history reaches its p
   const answer = await post(`${url}/solo/get_response`, { message: 'And?', chat_history, client_config })
   expect(await answer.json()).toMatchObject({ response: 'Fine' })
   expect(upstream.seen[0]?.body).toMatchObject({
-    model: 'gpt-4.1',
+    model: 'gpt-5.4',
     input: [...history, { content: 'And?', role: 'user' }],
   })
   expect(upstream.seen[0]?.headers.authorization).toBe('Bearer sk-own')

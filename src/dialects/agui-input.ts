@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { nothingToAnswer } from '../errors.ts'
-import { clean, toModelItem } from '../messages/items.ts'
+import { clean } from '../messages/clean.ts'
+import { toModelItem } from '../messages/items.ts'
 import { namesFiles } from '../runs/attach-files.ts'
 import type { AguiMessage, AguiRequest, AguiToolCall } from '../wire/agui.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'

@@ -1,5 +1,6 @@
-import { asText, isObject } from '../wire/json.ts'
+import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
+import { kindOf } from './item-kinds.ts'
 
 /** The keys a stored message has beside its Responses item; they never reach a model (docs/wire.md, "Messages"). */
 const METADATA = new Set([
@@ -12,73 +13,53 @@ const METADATA = new Set([
   'message_origin',
   'run_trace_id',
   'history_protocol',
+  'previous_response_id',
+  'conversation_id',
+  'response_id',
 ])
 
-/** A stored message as the model gets it: metadata removed, and a call whose `id` merely repeats its `call_id` loses the `id`. */
+/**
+ * A stored message as the model gets it: of a kind that is known, the fields that its API takes and what its provider wants back
+ * (`provider_data`); of another kind, everything but the metadata. What the API would refuse in it is put right.
+ */
 export function toModelItem(message: InputItem): InputItem {
+  const kind = kindOf(message)
   const item: InputItem = {}
-  for (const key of Object.keys(message)) if (!METADATA.has(key)) item[key] = message[key]
-  if (item.type === 'function_call' && item.id === item.call_id) delete item.id
+  if (kind === undefined) {
+    for (const key of Object.keys(message)) if (!METADATA.has(key)) item[key] = message[key]
+    return item
+  }
+  for (const key of Object.keys(message))
+    if (kind.keys.includes(key) || key === 'provider_data') item[key] = message[key]
+  if (item.id === null || (item.type === 'function_call' && item.id === item.call_id)) delete item.id
+  if (item.status === null) delete item.status
+  if ('arguments' in item && item.type === 'function_call') item.arguments = toText(item.arguments)
+  if (item.type === 'function_call_output' || item.type === 'custom_tool_call_output')
+    item.output = isParts(item.output) ? item.output.map(toInputPart) : toText(item.output)
   return item
 }
 
-/**
- * Items for a provider that stores nothing (`store: false`): it knows none of its earlier ids, and reasoning is only of
- * use to it with its encrypted content.
- */
-export function withoutServerState(items: readonly InputItem[]): InputItem[] {
-  return items.flatMap((item) => {
-    if (item.type === 'reasoning') return item.encrypted_content ? [item] : []
-    const { id: _, ...rest } = item
-    return [rest]
-  })
+/** A value as the text that stands for it: JSON for objects, nothing for what is not there. */
+const toText = (value: unknown): string =>
+  typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value)
+
+/** A list of parts, as an output may be; any other list is data. */
+const isParts = (output: unknown): output is JsonObject[] =>
+  Array.isArray(output) && output.every((part) => isObject(part) && PARTS.has(part.type))
+const PARTS = new Set<unknown>(['input_text', 'input_image', 'input_file', 'output_text', 'text'])
+
+/** Texts have other names in other APIs. */
+const toInputPart = (part: JsonObject): JsonObject =>
+  part.type === 'text' || part.type === 'output_text' ? { type: 'input_text', text: asText(part.text) } : part
+
+/** A call's arguments as a JSON object: what a model wrote that is none goes back to providers as `{}`, since they refuse it. */
+export function argumentsJson({ arguments: given }: InputItem): string {
+  const text = toText(given)
+  try {
+    if (isObject(JSON.parse(text))) return text
+  } catch {} // said below
+  return '{}'
 }
-
-/**
- * Items for the Responses API: what another provider said goes there without that provider's own data and ids, and its
- * reasoning not at all. The list itself when there is nothing of the kind.
- */
-export function withoutForeignData(items: readonly InputItem[]): readonly InputItem[] {
-  if (!items.some((item) => item.provider_data !== undefined)) return items
-  return items.flatMap((item) => {
-    if (item.provider_data === undefined) return [item]
-    if (item.type === 'reasoning') return []
-    const { provider_data: _, id: __, ...rest } = item
-    return [rest]
-  })
-}
-
-/** True for a call that needs an output of ours: function calls (hosted calls answer themselves). */
-const isCall = (item: InputItem) => item.type === 'function_call'
-const isOutput = (item: InputItem) => item.type === 'function_call_output'
-
-/**
- * Removes what a provider would reject: calls without an output, outputs without a call, reasoning that lost the item
- * it belongs to, and repeated ids (the first stays). Order is kept. Used for a model's input and for `new_messages`.
- */
-export function clean<T extends InputItem>(items: readonly T[]): T[] {
-  const calls = new Set<unknown>()
-  const outputs = new Set<unknown>()
-  for (const item of items) {
-    if (isCall(item)) calls.add(item.call_id)
-    else if (isOutput(item)) outputs.add(item.call_id)
-  }
-  const seen = new Set<unknown>()
-  const kept = items.filter((item) => {
-    if (isCall(item) && !outputs.has(item.call_id)) return false
-    if (isOutput(item) && !calls.has(item.call_id)) return false
-    if (typeof item.id !== 'string') return true
-    if (seen.has(item.id)) return false
-    seen.add(item.id)
-    return true
-  })
-  return kept.filter((item, index) => item.type !== 'reasoning' || follows(kept[index + 1]))
-}
-
-/** Reasoning stands directly before the assistant item, call or further reasoning it led to. */
-const follows = (next: InputItem | undefined) =>
-  next !== undefined && (next.role === 'assistant' || next.type === 'reasoning' || isAnyCall(next.type))
-const isAnyCall = (type: unknown) => typeof type === 'string' && type.endsWith('_call')
 
 /** The text of an assistant message item; empty for anything else. */
 export function messageText(item: InputItem): string {

@@ -1,6 +1,10 @@
+import { createNamer, type NameRule } from '../messages/call-ids.ts'
+import { isSaid, toFunctionConversation } from '../messages/functions.ts'
 import { saidIn } from '../messages/items.ts'
 import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
+import { FUNCTION_NAME } from './chat-messages.ts'
+import { quirksOf, takesPrefill } from './families.ts'
 import type { TurnRequest } from './model.ts'
 
 type Json = null | string | number | boolean | Json[] | { [key: string]: Json }
@@ -32,45 +36,82 @@ export type Prompt = (
   | { role: 'tool'; content: ToolResult[] }
 )[]
 
+type Message = Prompt[number]
+
+/** The model that a prompt is for. */
+export interface PromptTarget {
+  /** Whose file ids the file ids are. */
+  provider: string
+  model: string
+}
+
+/** Ids of calls that every one of these APIs takes; Bedrock has the limit. */
+const CALL_ID: NameRule = { maxLength: 64, alphabet: 'a-zA-Z0-9_-' }
+
+/** What stands where a provider wants a word of the user, or some text. */
+const BEGINNING = '(The conversation so far.)'
+const GO_ON = 'Continue.'
+const NO_TEXT = '(no text)'
+
 /**
- * Responses items as an AI SDK prompt. Notes of the system join the instructions at the top, where every provider takes
- * them; reasoning goes along where a provider gave data to prove it with; hosted calls are left out.
- * @param provider whose file ids the file ids are
+ * Responses items as an AI SDK prompt. Notes of the system join the instructions at the top, where every provider takes them;
+ * reasoning goes along where a provider gave data to prove it with; hosted calls and blank texts are left out. The user has the first
+ * word, and the last one where the model goes on with no other.
  */
-export function toPrompt({ instructions, input }: TurnRequest, provider: string): Prompt {
-  const notes = input.filter((item) => item.role === 'system' || item.role === 'developer')
-  const system = [instructions, ...notes.map((item) => saidIn(item.content))].filter(Boolean).join('\n\n')
-  const prompt: Prompt = system === '' ? [] : [{ role: 'system', content: system }]
-  const names = new Map(input.map((item) => [item.call_id, asText(item.name)]))
-  const said = (...parts: AssistantPart[]) => {
-    const last = prompt.at(-1)
-    if (last?.role === 'assistant') last.content.push(...parts)
-    else if (parts.length > 0) prompt.push({ role: 'assistant', content: parts })
-  }
-  for (const item of input) {
-    if (item.type === 'reasoning') said(...toReasoning(item))
+export function toPrompt({ instructions, input }: TurnRequest, target: PromptTarget): Prompt {
+  const { provider, model } = target
+  const { notes, items } = toFunctionConversation(input)
+  const system = [instructions, ...notes].filter(Boolean).join('\n\n')
+  const names = new Map(items.map((item) => [item.call_id, item.name]))
+  const nameCall = createNamer(quirksOf(model).callIds ?? CALL_ID)
+  const nameFunction = createNamer(FUNCTION_NAME)
+  const messages: Message[] = []
+  for (const [index, item] of items.entries()) {
+    if (item.type === 'reasoning') add(messages, 'assistant', toReasoning(item))
     else if (item.type === 'function_call')
-      said({
-        type: 'tool-call',
-        toolCallId: asText(item.call_id),
-        toolName: asText(item.name),
-        input: readArguments(item.arguments),
-        ...extrasOf(item),
-      })
+      add(messages, 'assistant', [
+        {
+          type: 'tool-call',
+          toolCallId: nameCall(item.call_id),
+          toolName: nameFunction(item.name),
+          input: readArguments(item.arguments),
+          ...extrasOf(item),
+        },
+      ])
     else if (item.type === 'function_call_output') {
-      const toolCallId = asText(item.call_id)
+      const toolName = nameFunction(names.get(item.call_id))
       const output = toOutput(item.output, provider)
-      const result: ToolResult = { type: 'tool-result', toolCallId, toolName: names.get(toolCallId) ?? '', output }
-      const last = prompt.at(-1)
-      if (last?.role === 'tool') last.content.push(result)
-      else prompt.push({ role: 'tool', content: [result] })
-    } else if (item.role === 'assistant') {
-      const text = saidIn(item.content)
-      const extras = extrasOf(item)
-      if (text !== '' || extras.providerOptions !== undefined) said({ type: 'text', text, ...extras })
-    } else if (item.role === 'user') prompt.push({ role: 'user', content: toParts(item.content, provider) })
+      add(messages, 'tool', [{ type: 'tool-result', toolCallId: nameCall(item.call_id), toolName, output }])
+    } else if (item.role === 'assistant') add(messages, 'assistant', toText(item, provider))
+    else {
+      const parts = toParts(item.content, provider)
+      const isLast = index === items.length - 1
+      add(messages, 'user', parts.length > 0 || !isLast ? parts : [{ type: 'text', text: NO_TEXT }])
+    }
   }
-  return prompt
+  const talk = withUsersWords(messages.filter(isAnything), model)
+  return system === '' ? talk : [{ role: 'system', content: system }, ...talk]
+}
+
+/** Adds to the last message when that is of the same role. */
+function add(messages: Message[], role: 'user' | 'assistant' | 'tool', parts: readonly object[]): void {
+  if (parts.length === 0) return
+  const last = messages.at(-1)
+  if (last?.role === role) for (const part of parts) (last.content as object[]).push(part)
+  else messages.push({ role, content: [...parts] } as Message)
+}
+
+/** False for an answer of thoughts alone: packages leave out those of other providers, and nothing would be left. */
+const isAnything = ({ role, content }: Message) =>
+  role !== 'assistant' || content.some(({ type }) => type !== 'reasoning')
+
+function withUsersWords(messages: Message[], model: string): Message[] {
+  const say = (text: string): Message => ({ role: 'user', content: [{ type: 'text', text }] })
+  const begins = messages[0]?.role === 'user'
+  const ends = messages.at(-1)?.role !== 'assistant' || takesPrefill(model)
+  if (begins && ends) return messages
+  if (messages.length === 0) return [say(GO_ON)]
+  return [...(begins ? [] : [say(BEGINNING)]), ...messages, ...(ends ? [] : [say(GO_ON)])]
 }
 
 const dataOf = (item: InputItem): JsonObject => (isObject(item.provider_data) ? item.provider_data : {})
@@ -85,24 +126,39 @@ function toReasoning(item: InputItem): AssistantPart[] {
   return extras.providerOptions === undefined ? [] : [{ type: 'reasoning', text: saidIn(item.summary), ...extras }]
 }
 
+/** Blank texts are refused, but one of Gemini's may carry the signature of its thoughts. */
+function toText(item: InputItem, provider: string): AssistantPart[] {
+  const text = saidIn(item.content)
+  const extras = extrasOf(item)
+  const isSigned = extras.providerOptions?.[provider]?.thoughtSignature !== undefined
+  return isSaid(text) || isSigned ? [{ type: 'text', text, ...extras }] : []
+}
+
 /** Providers want an object; what the model wrote instead is shown to it as it was. */
 function readArguments(value: unknown): unknown {
   if (typeof value !== 'string' || value.trim() === '') return {}
   try {
     const read: unknown = JSON.parse(value)
     if (isObject(read)) return read
+    if (read === null) return {}
   } catch {} // shown below
   return { invalid_arguments: value }
 }
 
 function toOutput(output: unknown, provider: string): ToolResult['output'] {
-  if (!Array.isArray(output)) return { type: 'text', value: typeof output === 'string' ? output : '' }
-  return { type: 'content', value: toParts(output, provider) }
+  const value = Array.isArray(output) ? toParts(output, provider) : []
+  if (value.length > 0) return { type: 'content', value }
+  return { type: 'text', value: typeof output === 'string' && isSaid(output) ? output : NO_TEXT }
 }
 
 function toParts(content: unknown, provider: string): (TextPart | FilePart)[] {
-  if (!Array.isArray(content)) return [{ type: 'text', text: typeof content === 'string' ? content : '' }]
-  return content.filter(isObject).map((part) => toFile(part, provider) ?? { type: 'text', text: asText(part.text) })
+  if (!Array.isArray(content)) return isSaid(asText(content)) ? [{ type: 'text', text: asText(content) }] : []
+  return content.filter(isObject).flatMap((part): (TextPart | FilePart)[] => {
+    const file = toFile(part, provider)
+    if (file !== undefined) return [file]
+    const text = asText(part.text)
+    return isSaid(text) ? [{ type: 'text', text }] : []
+  })
 }
 
 /** Ids of files at OpenAI and Azure. */

@@ -1,6 +1,8 @@
 import { isObject, type JsonObject } from '../wire/json.ts'
+import type { Prompt } from './ai-sdk-prompt.ts'
 import { dropUnset } from './api.ts'
 import type { TurnRequest } from './model.ts'
+import { choiceOf } from './tool-choice.ts'
 
 /** What stands beside the prompt in a call of an AI SDK model. `extraBody` is what only the provider itself understands. */
 export type CallSettings = JsonObject & { extraBody: JsonObject }
@@ -75,12 +77,30 @@ export function toCallSettings(request: TurnRequest, extraArgs: JsonObject | und
       seed,
       reasoning: budget === undefined ? wanted : undefined,
       tools: tools.length > 0 ? tools : undefined,
-      toolChoice: tools.length > 0 ? toToolChoice(tool_choice ?? settings.toolChoice) : undefined,
+      toolChoice: tools.length > 0 ? toToolChoice(tool_choice ?? choiceOf(request)) : undefined,
       responseFormat: outputSchema && { type: 'json', schema: outputSchema.schema, name: outputSchema.name },
       providerOptions: withoutEmpty({ anthropic, google, openai }),
     }),
     extraBody: { ...settings.extraBody, ...rest, ...(isObject(extra_body) ? extra_body : {}) },
   }
+}
+
+/**
+ * The settings with tools for the calls in the conversation, none of which may be called, where the agent has no tools: Bedrock and
+ * others refuse calls of tools that are not there ("The toolConfig field must be defined when using toolUse").
+ */
+export function withCalledTools(settings: JsonObject, prompt: Prompt): JsonObject {
+  if (settings.tools !== undefined) return settings
+  const names = new Set(
+    prompt.flatMap(({ role, content }) =>
+      role === 'assistant' ? content.flatMap((part) => (part.type === 'tool-call' ? [part.toolName] : [])) : [],
+    ),
+  )
+  if (names.size === 0) return settings
+  const inputSchema = { type: 'object', properties: {} }
+  const description = 'Was called earlier in this conversation; not available now.'
+  const tools = [...names].map((name) => ({ type: 'function', name, description, inputSchema }))
+  return { ...settings, tools, toolChoice: { type: 'none' } }
 }
 
 const EFFORTS = new Set(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])

@@ -2,7 +2,7 @@ import { AgencyError, errorText, modelFailed } from '../errors.ts'
 import { UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { toPrompt } from './ai-sdk-prompt.ts'
-import { toCallSettings } from './ai-sdk-settings.ts'
+import { toCallSettings, withCalledTools } from './ai-sdk-settings.ts'
 import { type Ending, endingOf, failureIn, type ModelError } from './ending.ts'
 import type { Model, ModelResponse, ResponseUsage, TurnRequest } from './model.ts'
 import { EventWatch, inTime } from './patience.ts'
@@ -43,9 +43,10 @@ export function aiSdkModel({ label, provider, open, extraArgs, headers, limits }
   const prepare = async (request: TurnRequest, signal: AbortSignal) => {
     const { extraBody, ...settings } = toCallSettings(request, extraArgs)
     const model = await open(extraBody)
+    const prompt = toPrompt(request, { provider: namespaceOf(model), model: model.modelId })
     const options = {
-      ...settings,
-      prompt: toPrompt(request, namespaceOf(model)),
+      ...withCalledTools(settings, prompt),
+      prompt,
       headers: { ...request.settings.extraHeaders, ...headers },
       abortSignal: signal,
     }

@@ -1,10 +1,12 @@
-import { saidIn } from '../messages/items.ts'
+import { createNamer, type NameRule } from '../messages/call-ids.ts'
+import { isSaid, toFunctionConversation } from '../messages/functions.ts'
+import { argumentsJson, saidIn } from '../messages/items.ts'
 import { withTextOutputs } from '../messages/text-outputs.ts'
 import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { TurnRequest } from './model.ts'
 
-/** Where a provider's Chat Completions API differs from OpenAI's. */
+/** Where a provider's Chat Completions API, or a family of models behind it, differs from OpenAI's. */
 export interface ChatQuirks {
   /** It wants its reasoning back with the messages that came after it, in this field. */
   reasoning?: 'reasoning_content' | 'reasoning_details'
@@ -14,6 +16,14 @@ export interface ChatQuirks {
   noJsonSchema?: true
   /** An assistant's message that only calls has no `content`, instead of null. */
   noNullContent?: true
+  /** The ids of calls that it takes. Default: all. */
+  callIds?: NameRule
+  /** It refuses a message of the user behind the outputs of tools. */
+  answerAfterTools?: true
+  /** It refuses a conversation that the assistant had the last word in. */
+  endsWithUser?: true
+  /** It refuses two messages of the user, or of the assistant, that follow each other. */
+  rolesAlternate?: true
 }
 
 interface Target {
@@ -22,48 +32,119 @@ interface Target {
   quirks: ChatQuirks
 }
 
-/** Responses items as chat messages; what one turn said and called belongs to one assistant message. Hosted calls are left out. */
-export function toMessages(request: TurnRequest, { origin, quirks }: Target): JsonObject[] {
-  const messages: JsonObject[] = systemMessages(request, quirks)
-  let thoughts: JsonObject = {}
-  const assistant = (): JsonObject => {
-    const last = messages.at(-1)
-    if (last?.role === 'assistant') return last
-    const message: JsonObject = { role: 'assistant', ...(quirks.noNullContent ? {} : { content: null }), ...thoughts }
-    messages.push(message)
-    thoughts = {}
-    return message
+/** The names of functions that providers take. */
+export const FUNCTION_NAME: NameRule = { maxLength: 64, alphabet: 'a-zA-Z0-9_-' }
+
+/**
+ * Responses items as chat messages: one message of the system, first; what one turn said and called belongs to one message of the
+ * assistant, and the answers follow it; messages that say nothing are left out.
+ */
+export function toMessages(request: TurnRequest, target: Target): JsonObject[] {
+  const { notes, items } = toFunctionConversation(request.input)
+  const system = systemText(request, notes, target.quirks)
+  const messages = new ChatMessages(target)
+  const conversation = withTextOutputs(items)
+  for (const [index, item] of conversation.entries()) messages.add(item, index === conversation.length - 1)
+  return [...(system === '' ? [] : [{ role: 'system', content: system }]), ...messages.finish()]
+}
+
+function systemText(
+  { instructions, outputSchema }: TurnRequest,
+  notes: string[],
+  { noJsonSchema }: ChatQuirks,
+): string {
+  const format =
+    outputSchema !== undefined && noJsonSchema === true
+      ? `Answer with a JSON object that fits this JSON Schema, and with nothing else:\n${JSON.stringify(outputSchema.schema)}`
+      : undefined
+  return [instructions, format, ...notes].filter((text) => text !== undefined && text !== '').join('\n\n')
+}
+
+/** What stands for an answer, or for the user's next word, where a provider wants one. */
+const ANSWER = 'OK.'
+const GO_ON = 'Continue.'
+/** Reasoning that nobody knows: Moonshot takes an empty text for a missing one. */
+const NO_THOUGHT = ' '
+
+class ChatMessages {
+  readonly #target: Target
+  readonly #messages: JsonObject[] = []
+  readonly #nameCall: (id: unknown) => string
+  readonly #nameFunction = createNamer(FUNCTION_NAME)
+  #thoughts: JsonObject = {}
+
+  constructor(target: Target) {
+    this.#target = target
+    this.#nameCall = target.quirks.callIds === undefined ? asText : createNamer(target.quirks.callIds)
   }
-  for (const item of withTextOutputs(request.input)) {
-    if (item.type === 'reasoning') {
-      thoughts = dataOf(item).model === origin ? thoughtsOf(item, quirks) : {}
-    } else if (item.type === 'function_call') {
-      const { extra_content } = dataOf(item)
-      const call = {
-        id: item.call_id,
-        type: 'function',
-        function: { name: item.name, arguments: item.arguments || '{}' },
-        ...(extra_content === undefined ? {} : { extra_content }),
-      }
-      const message = assistant()
-      if (Array.isArray(message.tool_calls)) message.tool_calls.push(call)
-      else message.tool_calls = [call]
-    } else if (item.type === 'function_call_output')
-      messages.push({ role: 'tool', tool_call_id: item.call_id, content: saidIn(item.output) })
-    else if (item.role === 'assistant') {
-      // The answers to calls have to follow them, so a text that came after a call stands beside it.
-      const last = messages.at(-1)
-      const text = saidIn(item.content)
-      if (last?.tool_calls === undefined) messages.push({ role: 'assistant', content: text, ...thoughts })
-      else last.content = withLine(last.content, text)
-      thoughts = {}
-    } else if (typeof item.role === 'string') {
-      thoughts = {}
-      const user = item.role === 'user'
-      messages.push({ role: user ? 'user' : 'system', content: user ? toContent(item.content) : saidIn(item.content) })
+
+  add(item: InputItem, isLast: boolean): void {
+    const { origin, quirks } = this.#target
+    if (item.type === 'reasoning') this.#thoughts = dataOf(item).model === origin ? thoughtsOf(item, quirks) : {}
+    else if (item.type === 'function_call') this.#addCall(item)
+    else if (item.type === 'function_call_output')
+      this.#messages.push({ role: 'tool', tool_call_id: this.#nameCall(item.call_id), content: saidIn(item.output) })
+    else if (item.role === 'assistant') this.#addText(saidIn(item.content))
+    else this.#addUser(toContent(item.content), isLast)
+  }
+
+  finish(): JsonObject[] {
+    const { quirks } = this.#target
+    if (quirks.endsWithUser === true && this.#messages.at(-1)?.role === 'assistant')
+      this.#messages.push({ role: 'user', content: GO_ON })
+    if (quirks.reasoning === 'reasoning_content')
+      for (const message of this.#messages)
+        if (message.tool_calls !== undefined) message.reasoning_content ??= NO_THOUGHT
+    return this.#messages
+  }
+
+  #addCall(item: InputItem): void {
+    const { extra_content } = dataOf(item)
+    const call = {
+      id: this.#nameCall(item.call_id),
+      type: 'function',
+      function: { name: this.#nameFunction(item.name), arguments: argumentsJson(item) },
+      ...(extra_content === undefined ? {} : { extra_content }),
     }
+    let message = this.#messages.at(-1)
+    if (message?.role !== 'assistant' || Object.keys(this.#thoughts).length > 0) {
+      const content = this.#target.quirks.noNullContent ? {} : { content: null }
+      message = { role: 'assistant', ...content, ...this.#takeThoughts() }
+      this.#messages.push(message)
+    }
+    if (Array.isArray(message.tool_calls)) message.tool_calls.push(call)
+    else message.tool_calls = [call]
   }
-  return messages
+
+  /** The answers to calls have to follow them, so a text that came after a call stands beside it. */
+  #addText(text: string): void {
+    const last = this.#messages.at(-1)
+    const thoughts = this.#takeThoughts()
+    if (last?.tool_calls !== undefined) last.content = withLine(last.content, text)
+    else if (!isSaid(text)) return
+    else if (last?.role === 'assistant' && Object.keys(thoughts).length === 0)
+      last.content = withLine(last.content, text)
+    else this.#messages.push({ role: 'assistant', content: text, ...thoughts })
+  }
+
+  #addUser(content: string | JsonObject[], isLast: boolean): void {
+    this.#thoughts = {}
+    // What the user says now is passed on even when it is nothing.
+    const isEmpty = typeof content === 'string' ? !isSaid(content) : content.length === 0
+    const last = this.#messages.at(-1)
+    if (isEmpty && (!isLast || last?.role === 'user')) return
+    if (last?.role === 'tool' && this.#target.quirks.answerAfterTools === true)
+      this.#messages.push({ role: 'assistant', content: ANSWER })
+    if (last?.role === 'user' && this.#target.quirks.rolesAlternate === true)
+      last.content = joinContent(last.content as string | JsonObject[], content)
+    else this.#messages.push({ role: 'user', content: content.length === 0 ? '' : content })
+  }
+
+  #takeThoughts(): JsonObject {
+    const thoughts = this.#thoughts
+    this.#thoughts = {}
+    return thoughts
+  }
 }
 
 /** Appended and not joined anew: a history may have very many texts after one call. */
@@ -72,13 +153,11 @@ function withLine(said: unknown, text: string): string {
   return text === '' ? said : `${said}\n${text}`
 }
 
-function systemMessages({ instructions, outputSchema }: TurnRequest, { noJsonSchema }: ChatQuirks): JsonObject[] {
-  const format =
-    outputSchema !== undefined && noJsonSchema === true
-      ? `Answer with a JSON object that fits this JSON Schema, and with nothing else:\n${JSON.stringify(outputSchema.schema)}`
-      : undefined
-  const content = [instructions, format].filter((text) => text !== undefined).join('\n\n')
-  return content === '' ? [] : [{ role: 'system', content }]
+function joinContent(before: string | JsonObject[], after: string | JsonObject[]): string | JsonObject[] {
+  if (typeof before === 'string' && typeof after === 'string') return `${before}\n\n${after}`
+  const parts = Array.isArray(before) ? before : [{ type: 'text', text: before }]
+  for (const part of Array.isArray(after) ? after : [{ type: 'text', text: after }]) parts.push(part)
+  return parts
 }
 
 const dataOf = (item: InputItem): JsonObject => (isObject(item.provider_data) ? item.provider_data : {})
@@ -92,17 +171,27 @@ function thoughtsOf(item: InputItem, { reasoning }: ChatQuirks): JsonObject {
   return reasoning === 'reasoning_content' && text !== '' ? { reasoning_content: text } : {}
 }
 
-function toContent(content: unknown): unknown {
+function toContent(content: unknown): string | JsonObject[] {
   if (!Array.isArray(content)) return saidIn(content)
-  return content.filter(isObject).map((part) => {
-    // This API knows no stored images; the model is told, so that it can tell.
-    if (part.type === 'input_image' && part.image_url == null)
-      return { type: 'text', text: `(The image ${part.file_id} cannot be shown to this model.)` }
-    if (part.type === 'input_image')
-      return { type: 'image_url', image_url: { url: part.image_url, detail: part.detail ?? 'auto' } }
-    if (part.type === 'input_file')
-      return { type: 'file', file: { file_id: part.file_id, file_data: part.file_data, filename: part.filename } }
-    if (part.type === 'input_audio') return part
-    return { type: 'text', text: asText(part.text) }
-  })
+  const parts = content.filter(isObject).map(toPart)
+  return parts.filter((part) => part.type !== 'text' || isSaid(asText(part.text)))
 }
+
+/** A part of a message, or a note about a file that this API cannot show: the model is told, so that it can tell. */
+function toPart(part: JsonObject): JsonObject {
+  const { file_id, file_data, filename } = part
+  if (part.type === 'input_image' && part.image_url == null) return missingFile('image', file_id)
+  if (part.type === 'input_image')
+    return { type: 'image_url', image_url: { url: part.image_url, detail: part.detail ?? 'auto' } }
+  if (part.type === 'input_file') {
+    if (file_data == null && file_id == null) return missingFile('file', part.file_url)
+    return { type: 'file', file: { file_id, file_data, filename } }
+  }
+  if (part.type === 'input_audio') return part
+  return { type: 'text', text: asText(part.text) }
+}
+
+const missingFile = (kind: string, name: unknown) => ({
+  type: 'text',
+  text: `(The ${kind} ${name} cannot be shown to this model.)`,
+})

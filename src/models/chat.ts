@@ -3,7 +3,9 @@ import { isObject, type JsonObject } from '../wire/json.ts'
 import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
 import { type ChatQuirks, toMessages } from './chat-messages.ts'
 import { ChunkReader } from './chat-reader.ts'
+import { quirksOf } from './families.ts'
 import type { EventBatch, Model, ResponseEvent, TurnRequest } from './model.ts'
+import { choiceOf, isMode, withoutIdleToolSettings } from './tool-choice.ts'
 
 export interface ChatOptions extends ApiOptions {
   /** Kept in the `provider_data` of what the model says. Default: `label`. */
@@ -51,16 +53,17 @@ async function* synthesise(
 }
 
 function buildBody(options: ChatOptions & { origin: string }, request: TurnRequest, stream: boolean): JsonObject {
-  const { name: model, quirks = {}, extraArgs } = options
+  const { name: model, extraArgs } = options
+  const quirks = { ...quirksOf(model), ...options.quirks }
   const { settings, outputSchema } = request
-  const choice = settings.toolChoice
-  const named = typeof choice === 'string' && !['auto', 'required', 'none'].includes(choice)
+  const choice = choiceOf(request)
+  const named = typeof choice === 'string' && !isMode(choice)
   const tools = request.tools.map(({ name, description, parameters, strict }) => ({
     type: 'function',
     function: { name, description, parameters, ...(strict ? { strict } : {}) },
   }))
   const { max_tokens = settings.maxTokens, ...rest } = toChatArgs(extraArgs, quirks)
-  return dropUnset({
+  const body = dropUnset({
     model,
     messages: toMessages(request, { origin: options.origin, quirks }),
     tools: tools.length > 0 ? tools : undefined,
@@ -80,6 +83,7 @@ function buildBody(options: ChatOptions & { origin: string }, request: TurnReque
     stream: stream || undefined,
     stream_options: stream && quirks.noStreamOptions !== true ? { include_usage: true } : undefined,
   })
+  return withoutIdleToolSettings(body)
 }
 
 /** OpenAI's reasoning models refuse `max_tokens`. */

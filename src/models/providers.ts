@@ -1,4 +1,5 @@
 import type { ChatQuirks } from './chat-messages.ts'
+import { MISTRAL_QUIRKS, OPENAI_QUIRKS, TEMPLATE_QUIRKS } from './families.ts'
 
 /** How one provider of models is reached. */
 export interface ProviderSpec {
@@ -28,6 +29,7 @@ const local = (baseURL: string | undefined, key: string): ProviderSpec => ({
   ...(baseURL === undefined ? {} : { baseURL }),
   keys: [key],
   local: true,
+  quirks: TEMPLATE_QUIRKS,
 })
 
 /**
@@ -45,6 +47,7 @@ const ROWS: { readonly [name: string]: ProviderSpec } = {
     keys: ['AZURE_API_KEY', 'AZURE_OPENAI_API_KEY'],
     path: '/openai/v1',
     takesApiKey: 'always',
+    quirks: OPENAI_QUIRKS,
   },
   anthropic: {
     kind: 'anthropic',
@@ -64,7 +67,7 @@ const ROWS: { readonly [name: string]: ProviderSpec } = {
   aiml: chat('https://api.aimlapi.com/v1', 'AIML_API_KEY'),
   cerebras: chat('https://api.cerebras.ai/v1', 'CEREBRAS_API_KEY'),
   chutes: chat('https://llm.chutes.ai/v1', 'CHUTES_API_KEY'),
-  codestral: chat('https://codestral.mistral.ai/v1', 'CODESTRAL_API_KEY', { noStreamOptions: true }),
+  codestral: chat('https://codestral.mistral.ai/v1', 'CODESTRAL_API_KEY', { noStreamOptions: true, ...MISTRAL_QUIRKS }),
   cohere: chat('https://api.cohere.ai/compatibility/v1', 'COHERE_API_KEY', { noStreamOptions: true }),
   dashscope: chat('https://dashscope.aliyuncs.com/compatible-mode/v1', 'DASHSCOPE_API_KEY'),
   deepinfra: chat('https://api.deepinfra.com/v1/openai', 'DEEPINFRA_API_KEY'),
@@ -83,7 +86,7 @@ const ROWS: { readonly [name: string]: ProviderSpec } = {
   lambda_ai: chat('https://api.lambda.ai/v1', 'LAMBDA_API_KEY'),
   meta_llama: chat('https://api.llama.com/compat/v1', 'LLAMA_API_KEY'),
   minimax: chat('https://api.minimax.io/v1', 'MINIMAX_API_KEY'),
-  mistral: chat('https://api.mistral.ai/v1', 'MISTRAL_API_KEY', { noStreamOptions: true }),
+  mistral: chat('https://api.mistral.ai/v1', 'MISTRAL_API_KEY', { noStreamOptions: true, ...MISTRAL_QUIRKS }),
   moonshot: chat('https://api.moonshot.ai/v1', 'MOONSHOT_API_KEY', { reasoning: 'reasoning_content' }),
   morph: chat('https://api.morphllm.com/v1', 'MORPH_API_KEY'),
   nebius: chat('https://api.tokenfactory.nebius.com/v1', 'NEBIUS_API_KEY'),

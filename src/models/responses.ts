@@ -1,9 +1,10 @@
 import { modelFailed } from '../errors.ts'
-import { withoutForeignData, withoutServerState } from '../messages/items.ts'
 import { isObject, isShallow, type JsonObject } from '../wire/json.ts'
 import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
 import { failureIn, failureOf, isTerminal } from './ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from './model.ts'
+import { toResponsesInput } from './responses-input.ts'
+import { choiceOf, isMode, withoutIdleToolSettings } from './tool-choice.ts'
 
 /** How deep an event may be nested: deeper ones could not be written out again. */
 const MAX_DEPTH = 200
@@ -86,12 +87,10 @@ function buildBody(
   const text: JsonObject = isObject(moreText) ? { ...moreText } : {}
   if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
   if (settings.verbosity !== undefined) text.verbosity ??= settings.verbosity
-  const unstored = settings.store === false
-  const input = withoutForeignData(request.input)
-  return dropUnset({
+  const body = dropUnset({
     model,
     instructions: request.instructions,
-    input: unstored ? withoutServerState(input) : input,
+    input: toResponsesInput(request.input, { model, unstored: settings.store === false }),
     tools: [...tools, ...hostedTools],
     include: includesOf(request, include),
     truncation: settings.truncation ?? 'auto',
@@ -107,6 +106,7 @@ function buildBody(
     ...args,
     stream: stream || undefined,
   })
+  return withoutIdleToolSettings(body)
 }
 
 /** Everything that a request asks the provider to add to its answer, each once. */
@@ -120,8 +120,10 @@ export const includesOf = ({ settings, include = [] }: TurnRequest, more?: unkno
 ]
 
 /** A tool's name as the API wants it: hosted tools are chosen by their type. */
-function toToolChoice({ settings: { toolChoice }, hostedTools = [] }: TurnRequest): unknown {
-  if (typeof toolChoice !== 'string' || ['auto', 'required', 'none'].includes(toolChoice)) return toolChoice
+function toToolChoice(request: TurnRequest): unknown {
+  const { hostedTools = [] } = request
+  const toolChoice = choiceOf(request)
+  if (typeof toolChoice !== 'string' || isMode(toolChoice)) return toolChoice
   return hostedTools.some(({ type }) => type === toolChoice)
     ? { type: toolChoice }
     : { type: 'function', name: toolChoice }

@@ -1,4 +1,5 @@
-import { saidIn } from '../messages/items.ts'
+import { toFunctionConversation } from '../messages/functions.ts'
+import { argumentsJson, saidIn } from '../messages/items.ts'
 import { withTextOutputs } from '../messages/text-outputs.ts'
 import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
@@ -11,14 +12,15 @@ import type { ResponseSynthesis } from './synthesis.ts'
 export const wrapItems = (items: readonly InputItem[]): JsonObject[] =>
   items.map((item) => ({ type: 'unknown', ...(item.id === undefined ? {} : { id: item.id }), providerData: item }))
 
-/** Wire items as the Agents SDK's own, for its other models. Calls of hosted tools are left out: they mean nothing to these. */
-export function toProtocolItems(items: readonly InputItem[]): JsonObject[] {
+/** A conversation for the Agents SDK's other models: what the system says in the middle of it, and items of the SDK's own. */
+export function toProtocol(input: readonly InputItem[]): { notes: string[]; items: JsonObject[] } {
+  const { notes, items } = toFunctionConversation(input)
   const names = new Map(items.flatMap(({ type, call_id, name }) => (type === 'function_call' ? [[call_id, name]] : [])))
-  return withTextOutputs(items).flatMap((item): JsonObject[] => {
+  const converted = withTextOutputs(items).flatMap((item): JsonObject[] => {
     const { type, id, call_id: callId } = item
     if (type === 'function_call') {
-      const { name, arguments: args } = item
-      return [{ type, id, callId, name, arguments: args, status: 'completed', ...providerDataOf(item) }]
+      const { name } = item
+      return [{ type, id, callId, name, arguments: argumentsJson(item), status: 'completed', ...providerDataOf(item) }]
     }
     if (type === 'function_call_output') {
       const name = names.get(callId) ?? 'unknown'
@@ -26,11 +28,9 @@ export function toProtocolItems(items: readonly InputItem[]): JsonObject[] {
     }
     if (type === 'reasoning') return [{ type, id, content: summaryOf(item), ...providerDataOf(item) }]
     if (item.role === 'assistant') return [toAssistant(item)]
-    if (item.role === 'user')
-      return [{ role: 'user', content: Array.isArray(item.content) ? item.content.flatMap(toUserPart) : item.content }]
-    if (item.role === 'system' || item.role === 'developer') return [{ role: 'system', content: textOf(item.content) }]
-    return []
+    return [{ role: 'user', content: Array.isArray(item.content) ? item.content.flatMap(toUserPart) : item.content }]
   })
+  return { notes, items: converted }
 }
 
 /** What an SDK model wants to see again with an item, as it gave it: see `remember`. */

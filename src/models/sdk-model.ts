@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { AgencyError, errorText, modelFailed } from '../errors.ts'
-import { withoutForeignData, withoutServerState } from '../messages/items.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { dropUnset } from './api.ts'
 import { type Ending, endingOf, failureIn, finishReasonIn, isTerminal } from './ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from './model.ts'
 import { includesOf } from './responses.ts'
-import { readOutput, toProtocolItems, wrapItems } from './sdk-items.ts'
+import { toResponsesInput } from './responses-input.ts'
+import { readOutput, toProtocol, wrapItems } from './sdk-items.ts'
 import { ResponseSynthesis, type SynthesisOptions } from './synthesis.ts'
 
 /** A Model of the OpenAI Agents SDK (`OpenAIResponsesModel`, `aisdk(...)`, one of your own), known by its shape. */
@@ -46,7 +46,9 @@ export function fromSdkModel(given: SdkModel): Model {
     async *streamTurn(request, signal) {
       const answer = new SdkAnswer({ model: name(), request })
       try {
-        for await (const event of sdk.getStreamedResponse(toSdkRequest(request, overResponses, signal))) {
+        for await (const event of sdk.getStreamedResponse(
+          toSdkRequest(request, { overResponses, model: name() }, signal),
+        )) {
           if (event.type === 'model') learn(event.event)
           const events = answer.read(event)
           if (events.length > 0) yield toBatch(events)
@@ -60,7 +62,7 @@ export function fromSdkModel(given: SdkModel): Model {
       if (!answer.finished) throw modelFailed("The model's stream ended before the response was complete.")
     },
     async completeTurn(request, signal) {
-      const asked = toSdkRequest(request, overResponses, signal)
+      const asked = toSdkRequest(request, { overResponses, model: name() }, signal)
       const response = await insideTrace(() => sdk.getResponse(asked)).catch((error: unknown) => {
         signal.throwIfAborted()
         throw modelFailed(errorText(error), error)
@@ -170,12 +172,20 @@ function toBatch(events: ResponseEvent[]): EventBatch {
   return { events, texts, bytes: texts.reduce((sum, text) => sum + text.length, 0) }
 }
 
-function toSdkRequest(request: TurnRequest, overResponses: boolean, signal: AbortSignal): JsonObject {
+interface SdkTarget {
+  overResponses: boolean
+  model: string
+}
+
+function toSdkRequest(request: TurnRequest, { overResponses, model }: SdkTarget, signal: AbortSignal): JsonObject {
   const { instructions, input, tools, hostedTools = [], outputSchema, settings } = request
-  const items = settings.store === false ? withoutServerState(input) : input
+  const { notes, items } = overResponses
+    ? { notes: [], items: wrapItems(toResponsesInput(input, { model, unstored: settings.store === false })) }
+    : toProtocol(input)
+  const system = [instructions, ...notes].filter(Boolean).join('\n\n')
   return {
-    systemInstructions: instructions,
-    input: overResponses ? wrapItems(withoutForeignData(items)) : toProtocolItems(items),
+    systemInstructions: system === '' ? instructions : system,
+    input: items,
     modelSettings: toSdkSettings(request, overResponses),
     tools: [
       ...tools,

@@ -15,7 +15,7 @@ import {
   turnLimit,
   unknownTool,
 } from '../errors.ts'
-import { clean, messageText, refusalOf, toModelItem } from '../messages/items.ts'
+import { messageText, refusalOf, toModelItem } from '../messages/items.ts'
 import { readJsonAnswer } from '../messages/json-answer.ts'
 import { isHostedCall, searchNotes } from '../messages/search-notes.ts'
 import type { ToolOutput } from '../tools/output.ts'
@@ -108,7 +108,7 @@ function open(run: RunState, ask: Ask): Conversation {
     span: ask.span?.child('agent', { who }),
     context: contextOf(run, role),
     ask,
-    base: clean([...thread, ...incoming]).map(toModelItem),
+    base: [...thread, ...incoming].map(toModelItem),
     own: [],
     lastDirect: incoming.at(-1) as StoredMessage,
     newUserMessage: ask.depth === 0,

@@ -2,6 +2,7 @@ import { composeInstructions } from '../agency/instructions.ts'
 import { dueReminders } from '../agency/reminders.ts'
 import { answerCut, modelFailed, modelRefused } from '../errors.ts'
 import { addUnstored } from '../files/attach.ts'
+import { cleanForModel } from '../messages/clean.ts'
 import { messageText, refusalOf, toModelItem } from '../messages/items.ts'
 import { cutReason, failureOf, isTerminal, reasonName } from '../models/ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from '../models/model.ts'
@@ -102,7 +103,7 @@ async function compose(run: RunState, conversation: Conversation, model: Model):
   return {
     instructions:
       typeof agent.instructions === 'function' ? await orAbort(instructions, run.signal) : await instructions,
-    input: [...reminders, ...said, ...own.map(toModelItem)],
+    input: cleanForModel([...reminders, ...said, ...own.map(toModelItem)], reminders.length + said.length),
     ...(await equip(run, conversation, model)),
     itemIds: itemIdsOf(conversation),
     ...(role.outputSchema === undefined ? {} : { outputSchema: role.outputSchema }),

@@ -1,4 +1,4 @@
-import { clean } from '../messages/items.ts'
+import { clean } from '../messages/clean.ts'
 import { threadOf } from '../threads/isolation.ts'
 import type { StoredMessage } from '../wire/message.ts'
 
@@ -20,13 +20,17 @@ export class MessageStore {
   thread(agent: string, caller: string | null): StoredMessage[] {
     return threadOf([...this.#history, ...this.#added], agent, caller)
   }
-  /** What callers get and store: no half calls, no repeated ids. */
+  /** What callers get and store: whole calls, each id once. */
   newMessages(): StoredMessage[] {
-    return clean(this.#added.filter(isStored))
+    return this.#clean(this.#added)
   }
   /** The whole list as it would be if the run ended now; `pending` are items of conversations that go on. */
   all(pending: readonly StoredMessage[]): StoredMessage[] {
-    return [...this.#history, ...clean([...this.#added, ...pending].filter(isStored))]
+    return [...this.#history, ...this.#clean([...this.#added, ...pending])]
+  }
+  /** An output may answer a call of the history. */
+  #clean(added: readonly StoredMessage[]): StoredMessage[] {
+    return clean([...this.#history, ...added.filter(isStored)], this.#history.length)
   }
 }
 

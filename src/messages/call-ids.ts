@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto'
+import { asText } from '../wire/json.ts'
+
+/** The ids and names that an API takes. */
+export interface NameRule {
+  /** Characters. */
+  maxLength: number
+  /** Characters that it takes, as the inside of a character class. Default: all. */
+  alphabet?: string
+  /** Every name has exactly `maxLength` characters. */
+  exact?: true
+}
+
+/**
+ * Gives names that fit a rule: the same for the same name, another for another, and those that fit as they are. It is made for one
+ * request; what it gives depends on nothing else, so that providers can reuse the start of a conversation.
+ */
+export function createNamer(rule: NameRule): (name: unknown) => string {
+  const given = new Map<string, string>()
+  const taken = new Set<string>()
+  return (value) => {
+    const name = asText(value)
+    const known = given.get(name)
+    if (known !== undefined) return known
+    let fitted = name
+    for (let round = 0; !fits(fitted, rule) || taken.has(fitted); round++) fitted = shorten(name, rule, round)
+    given.set(name, fitted)
+    taken.add(fitted)
+    return fitted
+  }
+}
+
+function fits(name: string, { maxLength, alphabet, exact }: NameRule): boolean {
+  if (name === '' || name.length > maxLength || (exact === true && name.length < maxLength)) return false
+  return alphabet === undefined || !new RegExp(`[^${alphabet}]`).test(name)
+}
+
+const HASH_CHARS = 16
+
+/** As much of the name as fits, and a hash of the whole. */
+function shorten(name: string, { maxLength, alphabet = '', exact }: NameRule, round: number): string {
+  const hash = createHash('sha256').update(`${round} ${name}`).digest('hex')
+  if (exact === true) return hash.slice(0, maxLength)
+  const start = alphabet === '' ? name : name.replaceAll(new RegExp(`[^${alphabet}]`, 'g'), '_')
+  return `${start.slice(0, maxLength - HASH_CHARS - 1)}_${hash.slice(0, HASH_CHARS)}`
+}

@@ -1,0 +1,259 @@
+import type { InputItem, StoredMessage } from '../wire/message.ts'
+import { type CallHalf, callHalf, isModelMade } from './item-kinds.ts'
+import { saidIn, toModelItem } from './items.ts'
+
+/**
+ * Makes a conversation one that every provider takes, and loses nothing that is whole:
+ *
+ * - Every call has one output and every output one call, told apart by kind, call id and place. Halves and second outputs are
+ *   left out; an output that stands before its call is put behind it.
+ * - An item of the history is a copy of an earlier one when id and content are the same. An id alone says nothing: items of
+ *   other content with an id that was used before, or with a placeholder, stay and lose the id.
+ * - Reasoning stays with the item it led to. Where that item is left out, the reasoning is too, and what came of it loses its id,
+ *   by which the provider would ask for the reasoning again.
+ *
+ * Agents that talk with each other have conversations of their own in one list. The order is kept otherwise.
+ * @param known how many items at the front are the history: they pair and are compared, but are not part of the result
+ */
+export function clean<T extends InputItem>(items: readonly T[], known = 0): T[] {
+  const slots = tidy(items, known)
+  return emit(slots, slots.slice(known))
+}
+
+/**
+ * A conversation as it goes to a model: cleaned, without messages that say nothing, and each call with a call id that no
+ * other call has.
+ * @param known how many items at the front are the history
+ */
+export function cleanForModel(items: readonly InputItem[], known: number): InputItem[] {
+  const slots = tidy(items, known, isEmptyAnswer)
+  nameCalls(slots)
+  return emit(slots, slots)
+}
+
+/** One item and what becomes of it. */
+interface Slot<T extends InputItem = InputItem> {
+  item: T
+  index: number
+  dropped: boolean
+  /** Its id must not stay. */
+  unnamed: boolean
+  call?: CallHalf
+  /** The other half of its call. */
+  partner?: Slot<T>
+  /** An output that stood before this call. */
+  early?: Slot<T>
+  /** In place of the call id it came with. */
+  callId?: string
+}
+
+function tidy<T extends InputItem>(
+  items: readonly T[],
+  known: number,
+  isEmpty: (item: T) => boolean = () => false,
+): Slot<T>[] {
+  const slots = items.map((item, index): Slot<T> => {
+    const call = callHalf(item)
+    return { item, index, dropped: isEmpty(item), unnamed: false, ...(call === undefined ? {} : { call }) }
+  })
+  for (const thread of threadsOf(slots)) {
+    pairCalls(thread, known)
+    dropCopies(thread.slice(0, thread.findLastIndex(({ index }) => index < known) + 1))
+    dropLoneReasoning(thread)
+  }
+  return slots
+}
+
+/** Each conversation of the list by itself: the user's, and one for each pair of agents. */
+function threadsOf<T extends InputItem>(slots: readonly Slot<T>[]): Iterable<Slot<T>[]> {
+  const threads = new Map<string, Slot<T>[]>()
+  for (const slot of slots) {
+    const { agent, callerAgent } = slot.item as Partial<StoredMessage>
+    const key = callerAgent == null ? '' : JSON.stringify([agent, callerAgent].toSorted())
+    const thread = threads.get(key)
+    if (thread === undefined) threads.set(key, [slot])
+    else thread.push(slot)
+  }
+  return threads.values()
+}
+
+/** Links calls and outputs, and drops the halves that stay alone. */
+function pairCalls<T extends InputItem>(thread: readonly Slot<T>[], known: number): void {
+  /** Calls by key: a list for each turn of the user that has unanswered ones, the latest turn last. */
+  const open = new Map<string, { turn: number; calls: Slot<T>[]; answered: number }[]>()
+  /** Outputs that came when no such call was open. */
+  const early = new Map<string, Slot<T>[]>()
+  let turn = 0
+  for (const slot of thread) {
+    const { item, call } = slot
+    if (item.role === 'user') turn++
+    if (call === undefined) continue
+    const turns = open.get(call.key) ?? []
+    open.set(call.key, turns)
+    if (call.half === 'call') {
+      const latest = turns.at(-1)
+      if (latest?.turn === turn) latest.calls.push(slot)
+      else turns.push({ turn, calls: [slot], answered: 0 })
+      continue
+    }
+    // A call that an earlier turn left unanswered must not take the output of a later call with its id.
+    const latest = turns.at(-1)
+    const answered = latest?.calls[latest.answered++]
+    if (latest?.answered === latest?.calls.length) turns.pop()
+    if (answered !== undefined) link(answered, slot)
+    else {
+      const waiting = early.get(call.key)
+      if (waiting === undefined) early.set(call.key, [slot])
+      else waiting.push(slot)
+    }
+  }
+  for (const [key, waiting] of early) {
+    const calls = (open.get(key) ?? []).flatMap(({ calls, answered }) => calls.slice(answered))
+    for (const [index, output] of waiting.entries()) {
+      const call = calls[index]
+      if (call === undefined || call.index < known !== output.index < known) continue
+      link(call, output)
+      call.early = output
+    }
+  }
+  for (const slot of thread) if (slot.call !== undefined && slot.partner === undefined) slot.dropped = true
+}
+
+function link<T extends InputItem>(call: Slot<T>, output: Slot<T>): void {
+  call.partner = output
+  output.partner = call
+}
+
+/** Drops what stands in the history a second time; calls together with their outputs. What the user says twice is said twice. */
+function dropCopies<T extends InputItem>(history: readonly Slot<T>[]): void {
+  const first = new Map<string, Slot<T> | Set<string>>()
+  for (const slot of history) {
+    const { item, dropped, call } = slot
+    const id = nameOf(item)
+    if (id === undefined || dropped || call?.half === 'output' || item.role === 'user') continue
+    const known = first.get(id)
+    if (known === undefined) {
+      first.set(id, slot)
+      continue
+    }
+    const contents = known instanceof Set ? known : new Set([contentOf(known)])
+    first.set(id, contents)
+    const content = contentOf(slot)
+    if (contents.has(content)) {
+      slot.dropped = true
+      if (slot.partner !== undefined) slot.partner.dropped = true
+    } else contents.add(content)
+  }
+}
+
+/** What two items with one id have to share to be the same; for a call its output too. */
+function contentOf<T extends InputItem>({ item, partner }: Slot<T>): string {
+  const { id: _, status: __, ...fields } = toModelItem(item)
+  const said = item.role === 'assistant' ? saidIn(item.content) : ''
+  const content = said === '' ? fields : said
+  return JSON.stringify([
+    item.type ?? 'message',
+    item.role,
+    content,
+    partner === undefined ? null : toModelItem(partner.item).output,
+  ])
+}
+
+/** The id that the older LiteLLM runs of the original gave to every item, and ids that are none. */
+const PLACEHOLDERS = new Set<unknown>(['', '__fake_id__', 'FAKE_ID', null])
+
+/** The name of an item; undefined when it has none, or repeats its call id. */
+function nameOf({ id, call_id }: InputItem): string | undefined {
+  return typeof id === 'string' && !PLACEHOLDERS.has(id) && id !== call_id ? id : undefined
+}
+
+/** Drops reasoning whose item is gone, and takes the ids of what else came of it. */
+function dropLoneReasoning<T extends InputItem>(thread: readonly Slot<T>[]): void {
+  let led: boolean | undefined // whether the item behind the reasoning is there
+  for (const slot of thread.toReversed()) {
+    if (slot.item.type !== 'reasoning') led = isModelMade(slot.item) && !slot.dropped
+    else if (led !== true) slot.dropped = true
+  }
+  takeIds(thread, (slot) => (slot.item.type === 'reasoning' ? slot.dropped : undefined))
+}
+
+/** Marks what follows lost reasoning, to the end of that answer. `isLost` is undefined for everything but reasoning. */
+export function takeIds<S extends { item: InputItem; unnamed: boolean }>(
+  items: readonly S[],
+  isLost: (item: S) => boolean | undefined,
+): void {
+  let lost = false
+  let followed = false
+  for (const slot of items) {
+    const state = isLost(slot)
+    if (state !== undefined) {
+      lost = state
+      followed = false
+    } else if (!isModelMade(slot.item)) lost &&= !followed
+    else if (lost) {
+      slot.unnamed = true
+      followed = true
+    }
+  }
+}
+
+/** True for an answer without any content, which providers refuse. */
+const isEmptyAnswer = ({ role, content }: InputItem) =>
+  role === 'assistant' && (content == null || (Array.isArray(content) && content.length === 0))
+
+/** Gives each call that shares its call id with an earlier one, or has none, a call id of its own. */
+function nameCalls(slots: readonly Slot[]): void {
+  const given = new Set<unknown>()
+  const taken = new Set<string>()
+  const calls = slots.filter(
+    ({ call, dropped, item }) => call?.half === 'call' && !dropped && item.type !== 'mcp_approval_request',
+  )
+  for (const { item } of calls) given.add(item.call_id)
+  /** How often an id was met: names are counted on, so that many calls of one id take one pass. */
+  const counts = new Map<string, number>()
+  for (const slot of calls) {
+    const { call_id } = slot.item
+    const own = typeof call_id === 'string' ? call_id : ''
+    let name = own
+    let count = counts.get(own) ?? 1
+    while (name === '' || taken.has(name) || (name !== own && given.has(name)))
+      name = own === '' ? `call_${count++}` : `${own}_${++count}`
+    counts.set(own, count)
+    taken.add(name)
+    if (name === call_id) continue
+    slot.callId = name
+    if (slot.partner !== undefined) slot.partner.callId = name
+  }
+}
+
+/** The items that stay, each with an id that no other has, or none. */
+function emit<T extends InputItem>(all: readonly Slot<T>[], wanted: readonly Slot<T>[]): T[] {
+  const ids = new Set<unknown>()
+  const moved = new Set(all.flatMap(({ early }) => early ?? []))
+  if (wanted.length < all.length) for (const { item } of all.slice(0, all.length - wanted.length)) ids.add(item.id)
+  const out: T[] = []
+  const put = (slot: Slot<T>) => {
+    if (slot.dropped) return
+    const item = withNames(slot, ids)
+    if (item.id !== undefined) ids.add(item.id)
+    out.push(item)
+  }
+  for (const slot of wanted) {
+    if (moved.has(slot)) continue
+    put(slot)
+    if (slot.early !== undefined) put(slot.early)
+  }
+  return out
+}
+
+/** The item itself where nothing has to change. */
+function withNames<T extends InputItem>({ item, unnamed, callId }: Slot<T>, ids: ReadonlySet<unknown>): T {
+  const named =
+    callId === undefined ? item : { ...item, [item.type === 'local_shell_call_output' ? 'id' : 'call_id']: callId }
+  if (item.type === 'local_shell_call_output') return named
+  // An approval is found by the id of its request.
+  const keepsId = item.type === 'mcp_approval_request' || !Object.hasOwn(item, 'id')
+  if (keepsId || !(unnamed || PLACEHOLDERS.has(item.id) || ids.has(item.id))) return named
+  const { id: _, ...rest } = named
+  return rest as T
+}

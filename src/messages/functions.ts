@@ -1,0 +1,103 @@
+import { isObject } from '../wire/json.ts'
+import type { InputItem } from '../wire/message.ts'
+import { callHalf, isModelMade, typeOf } from './item-kinds.ts'
+import { saidIn } from './items.ts'
+
+/** A conversation for APIs that know functions alone and take the system's words at the top. */
+export interface FunctionConversation {
+  /** What the system says in the middle of it. */
+  notes: string[]
+  items: InputItem[]
+}
+
+/**
+ * Brings a conversation into that form: calls of other kinds become calls of functions, each answer follows the calls of its turn,
+ * and what only the Responses API understands (hosted calls, approvals, references) is left out.
+ */
+export function toFunctionConversation(given: readonly InputItem[]): FunctionConversation {
+  const all = given.flatMap(toFunctionItem)
+  const isNote = ({ role }: InputItem) => role === 'system' || role === 'developer'
+  const last = all.findLastIndex((item) => !isNote(item))
+  // At the top nobody would be asked anything: what is said behind the last answer is said by the user.
+  const closing =
+    all[last]?.role === 'assistant'
+      ? all
+          .slice(last + 1)
+          .map(noteOf)
+          .filter(isSaid)
+      : []
+  const notes = (closing.length > 0 ? all.slice(0, last) : all).filter(isNote).map(noteOf).filter(isSaid)
+  const items = answersBehindCalls(all.filter((item) => !isNote(item)))
+  return { notes, items: closing.length === 0 ? items : [...items, { role: 'user', content: closing.join('\n\n') }] }
+}
+
+const noteOf = ({ content }: InputItem) => saidIn(content)
+export const isSaid = (text: string): boolean => text.trim() !== ''
+
+/** Names under which calls of other kinds become calls of functions. */
+const FUNCTION_NAMES: { readonly [type: string]: string } = {
+  computer_call: 'computer',
+  local_shell_call: 'local_shell',
+  shell_call: 'shell',
+  apply_patch_call: 'apply_patch',
+  tool_search_call: 'tool_search',
+}
+/** Where their arguments stand. */
+const ARGUMENT_KEYS = ['input', 'action', 'actions', 'operation', 'arguments']
+
+function toFunctionItem(item: InputItem): InputItem[] {
+  const type = typeOf(item)
+  if (type === 'function_call' || type === 'function_call_output' || type === 'reasoning') return [item]
+  if (type === 'message') return typeof item.role === 'string' ? [item] : []
+  const call = callHalf(item)
+  if (call === undefined || type.startsWith('mcp_approval')) return []
+  const call_id = item.call_id ?? item.id
+  if (call.half === 'call') {
+    const name = item.name ?? FUNCTION_NAMES[type]
+    const args = ARGUMENT_KEYS.filter((key) => item[key] !== undefined).map((key) => [key, item[key]])
+    return [{ type: 'function_call', call_id, name, arguments: JSON.stringify(Object.fromEntries(args)) }]
+  }
+  return [{ type: 'function_call_output', call_id, output: toOutput(item) }]
+}
+
+function toOutput({ output, tools }: InputItem): unknown {
+  if (isObject(output) && output.type === 'computer_screenshot') {
+    const { image_url, file_id } = output
+    return [{ type: 'input_image', ...(image_url == null ? { file_id } : { image_url }) }]
+  }
+  const isParts = Array.isArray(output) && output.every((part) => isObject(part) && /^input_/.test(String(part.type)))
+  if (typeof output === 'string' || isParts) return output
+  const data = output ?? tools
+  return data === undefined ? '' : JSON.stringify(data)
+}
+
+/**
+ * Puts the outputs right behind what the model said and called in one answer. Something else may stand between them when two runs
+ * of one conversation overlapped.
+ */
+function answersBehindCalls(items: readonly InputItem[]): InputItem[] {
+  const outputs = new Map<unknown, InputItem[]>()
+  for (const item of items) {
+    if (item.type !== 'function_call_output') continue
+    const known = outputs.get(item.call_id)
+    if (known === undefined) outputs.set(item.call_id, [item])
+    else known.push(item)
+  }
+  const out: InputItem[] = []
+  const waiting: InputItem[] = []
+  let answered = false
+  for (const item of items) {
+    if (item.type === 'function_call_output') {
+      answered = true
+      continue
+    }
+    // Reasoning begins another answer of the model, and so does whatever follows an output.
+    if (answered || item.type === 'reasoning' || !isModelMade(item)) out.push(...waiting.splice(0))
+    answered = false
+    out.push(item)
+    if (item.type !== 'function_call') continue
+    for (const output of outputs.get(item.call_id) ?? []) waiting.push(output)
+    outputs.delete(item.call_id)
+  }
+  return [...out, ...waiting]
+}

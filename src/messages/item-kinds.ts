@@ -1,0 +1,112 @@
+import type { InputItem } from '../wire/message.ts'
+
+/**
+ * What the Responses API takes of each kind of item. Source: the item types of the `openai` package (ResponseInputItem and the
+ * interfaces it names), which follow OpenAI's OpenAPI document; a test compares the keys with the installed version.
+ */
+interface ItemKind {
+  /** The fields of the item; the API answers any other with "Unknown parameter". */
+  keys: readonly string[]
+  /** How its ids begin, where reports or OpenAI's guides show it; the API answers others with "Expected an ID that begins with ...". */
+  idPrefix?: string
+  /** The API refuses the item without an id. */
+  needsId?: true
+}
+
+const kind = (keys: string, idPrefix?: string, needsId?: true): ItemKind => ({
+  keys: ['type', 'id', ...keys.split(' ')],
+  ...(idPrefix === undefined ? {} : { idPrefix }),
+  ...(needsId === undefined ? {} : { needsId }),
+})
+
+const KINDS: { readonly [type: string]: ItemKind } = {
+  message: kind('role content status phase', 'msg'),
+  reasoning: kind('summary content encrypted_content status', 'rs'),
+  function_call: kind('call_id name arguments namespace async caller status', 'fc'),
+  function_call_output: kind('call_id output name namespace caller status', 'fc'),
+  custom_tool_call: kind('call_id name input namespace async caller status', 'ctc'),
+  custom_tool_call_output: kind('call_id output caller status', 'ctc'),
+  computer_call: kind('call_id action actions pending_safety_checks status', 'cu', true),
+  computer_call_output: kind('call_id output acknowledged_safety_checks status', 'cu'),
+  local_shell_call: kind('call_id action status', undefined, true),
+  local_shell_call_output: kind('output status'), // its id is the call id of its call
+  shell_call: kind('call_id action environment caller status'),
+  shell_call_output: kind('call_id output max_output_length caller status'),
+  apply_patch_call: kind('call_id operation caller status'),
+  apply_patch_call_output: kind('call_id output caller status'),
+  tool_search_call: kind('call_id arguments execution status'),
+  tool_search_output: kind('call_id tools execution status'),
+  mcp_approval_request: kind('server_label name arguments', 'mcpr', true),
+  mcp_approval_response: kind('approval_request_id approve reason'),
+  mcp_list_tools: kind('server_label tools error', 'mcpl', true),
+  mcp_call: kind('server_label name arguments output error approval_request_id status', 'mcp', true),
+  web_search_call: kind('action status', 'ws', true),
+  file_search_call: kind('queries results status', 'fs', true),
+  code_interpreter_call: kind('code container_id outputs status', 'ci', true),
+  image_generation_call: kind(
+    'result action background error output_format quality revised_prompt size status svg_usage',
+    'ig',
+    true,
+  ),
+  compaction: kind('encrypted_content'),
+  item_reference: kind(''),
+}
+
+/** An item's kind; undefined for kinds that came later. Messages may leave their type out. */
+export function kindOf(item: InputItem): ItemKind | undefined {
+  const type = typeOf(item)
+  return Object.hasOwn(KINDS, type) ? KINDS[type] : undefined
+}
+
+/** The type of an item, whose values anybody may have written. */
+export const typeOf = ({ type, role }: InputItem): string =>
+  typeof type === 'string' ? type : type === undefined && typeof role === 'string' ? 'message' : ''
+
+/** Calls that somebody else than the provider answers, and the items that answer them. */
+const OUTPUT_OF: { readonly [call: string]: string } = {
+  function_call: 'function_call_output',
+  custom_tool_call: 'custom_tool_call_output',
+  computer_call: 'computer_call_output',
+  local_shell_call: 'local_shell_call_output',
+  shell_call: 'shell_call_output',
+  apply_patch_call: 'apply_patch_call_output',
+  tool_search_call: 'tool_search_output',
+  mcp_approval_request: 'mcp_approval_response',
+}
+const CALL_OF: { readonly [output: string]: string } = Object.fromEntries(
+  Object.entries(OUTPUT_OF).map(([call, output]) => [output, call]),
+)
+
+/** A half of a call: `key` is what call and output have in common. */
+export interface CallHalf {
+  half: 'call' | 'output'
+  key: string
+}
+
+/** Which half of which call an item is; undefined for messages, reasoning, and calls that the provider has answered itself. */
+export function callHalf(item: InputItem): CallHalf | undefined {
+  const type = typeOf(item)
+  const isCall = Object.hasOwn(OUTPUT_OF, type)
+  if (!isCall && !Object.hasOwn(CALL_OF, type)) return undefined
+  // A tool search that OpenAI runs itself has no call id on either side.
+  if (/^tool_search/.test(type) && (item.execution === 'server' || typeof item.call_id !== 'string')) return undefined
+  const half = isCall ? 'call' : 'output'
+  return { half, key: `${isCall ? type : CALL_OF[type]} ${callKey(item)}` }
+}
+
+/** What names the call an item belongs to: its call id, or the id of an approval or of what answers a local shell call. */
+export function callKey(item: InputItem): string {
+  const named =
+    item.type === 'mcp_approval_request'
+      ? item.id
+      : item.type === 'mcp_approval_response'
+        ? item.approval_request_id
+        : item.type === 'local_shell_call_output'
+          ? (item.id ?? item.call_id)
+          : item.call_id
+  return typeof named === 'string' ? named : ''
+}
+
+/** True for what a model has made: its texts, reasoning and calls of every kind. */
+export const isModelMade = (item: InputItem): boolean =>
+  item.role === 'assistant' || /^(reasoning|mcp_approval_request|program|.*_call)$/s.test(typeOf(item))

@@ -1,0 +1,40 @@
+import type { ChatQuirks } from './chat-messages.ts'
+
+/** A model's name without whose it is: `openai/gpt-4.1` and `ft:gpt-4.1:acme` are both `gpt-4.1`. */
+const bareName = (model: string): string => model.slice(model.lastIndexOf('/') + 1).replace(/^ft:/, '')
+
+/**
+ * OpenAI's models that do not reason; they refuse items of reasoning ("Reasoning input items can only be provided to a reasoning or
+ * computer use model"). Source: OpenAI's list of models, November 2026. A name that says nothing, such as that of a deployment,
+ * counts as a model that reasons.
+ */
+const NOT_REASONING = /^(gpt-[34]|chatgpt-4|gpt-5-chat|davinci|babbage)/
+export const takesReasoning = (model: string): boolean => !NOT_REASONING.test(bareName(model))
+
+const MISTRAL = /(^|[-_.])(mistral|ministral|magistral|mixtral|codestral|devstral|pixtral|voxtral|mathstral)/i
+const TEMPLATED = /^(gemma|medgemma)/i
+const OPENAI = /^(gpt-(?!oss)|chatgpt-|o\d)/
+
+/** What Mistral's validation asks, wherever its models are served (its package mistral-common, used by vLLM and NIM too). */
+export const MISTRAL_QUIRKS: ChatQuirks = {
+  callIds: { maxLength: 9, alphabet: 'a-zA-Z0-9', exact: true },
+  answerAfterTools: true,
+  endsWithUser: true,
+  rolesAlternate: true,
+}
+/** What the chat templates of many open models ask, wherever they are served ("Conversation roles must alternate"). */
+export const TEMPLATE_QUIRKS: ChatQuirks = { rolesAlternate: true }
+/** The limit of OpenAI and Azure for ids of tool calls over Chat Completions. */
+export const OPENAI_QUIRKS: ChatQuirks = { callIds: { maxLength: 40 } }
+
+/** Where the Chat Completions of a family of models differ, whoever serves them. */
+export function quirksOf(model: string): ChatQuirks {
+  const name = bareName(model)
+  if (MISTRAL.test(name)) return MISTRAL_QUIRKS
+  if (TEMPLATED.test(name)) return TEMPLATE_QUIRKS
+  return OPENAI.test(name) ? OPENAI_QUIRKS : {}
+}
+
+/** Claude models that go on with a last message of the assistant; later ones refuse it (Anthropic's guide on prefilling). */
+const PREFILLED = /claude-(instant|[123]|(opus|sonnet|haiku)-4(-[015])?(-\d{8}|-latest|@|:|$))/
+export const takesPrefill = (model: string): boolean => PREFILLED.test(model)
