@@ -1,5 +1,5 @@
 import type { InputItem, StoredMessage } from '../wire/message.ts'
-import { type CallHalf, callHalf, isModelMade } from './item-kinds.ts'
+import { type CallHalf, callHalf, callKey, isModelMade } from './item-kinds.ts'
 import { saidIn, toModelItem } from './items.ts'
 
 /**
@@ -79,44 +79,55 @@ function threadsOf<T extends InputItem>(slots: readonly Slot<T>[]): Iterable<Slo
 
 /** Links calls and outputs, and drops the halves that stay alone. */
 function pairCalls<T extends InputItem>(thread: readonly Slot<T>[], known: number): void {
-  /** Calls by key: a list for each turn of the user that has unanswered ones, the latest turn last. */
-  const open = new Map<string, { turn: number; calls: Slot<T>[]; answered: number }[]>()
-  /** Outputs that came when no such call was open. */
-  const early = new Map<string, Slot<T>[]>()
-  let turn = 0
+  const byKey = new Map<string, Slot<T>[]>()
   for (const slot of thread) {
-    const { item, call } = slot
-    if (item.role === 'user') turn++
-    if (call === undefined) continue
-    const turns = open.get(call.key) ?? []
-    open.set(call.key, turns)
-    if (call.half === 'call') {
-      const latest = turns.at(-1)
-      if (latest?.turn === turn) latest.calls.push(slot)
-      else turns.push({ turn, calls: [slot], answered: 0 })
-      continue
-    }
-    // A call that an earlier turn left unanswered must not take the output of a later call with its id.
-    const latest = turns.at(-1)
-    const answered = latest?.calls[latest.answered++]
-    if (latest?.answered === latest?.calls.length) turns.pop()
-    if (answered !== undefined) link(answered, slot)
-    else {
-      const waiting = early.get(call.key)
-      if (waiting === undefined) early.set(call.key, [slot])
-      else waiting.push(slot)
-    }
+    if (slot.call === undefined) continue
+    const halves = byKey.get(slot.call.key)
+    if (halves === undefined) byKey.set(slot.call.key, [slot])
+    else halves.push(slot)
   }
-  for (const [key, waiting] of early) {
-    const calls = (open.get(key) ?? []).flatMap(({ calls, answered }) => calls.slice(answered))
-    for (const [index, output] of waiting.entries()) {
-      const call = calls[index]
-      if (call === undefined || call.index < known !== output.index < known) continue
+  for (const halves of byKey.values()) {
+    const { open, early } = matchHalves(isApproval(halves) ? firstOfEach(halves) : halves)
+    for (const [index, call] of open.slice(0, early.length).entries()) {
+      const output = early[index] as Slot<T>
+      if (call.index < known !== output.index < known) continue
       link(call, output)
       call.early = output
     }
+    for (const slot of halves) slot.dropped ||= slot.partner === undefined
   }
-  for (const slot of thread) if (slot.call !== undefined && slot.partner === undefined) slot.dropped = true
+}
+
+/**
+ * Gives each output to a call of its key that stands before it: outputs in a row to the latest calls, in their order. What an
+ * earlier turn left unanswered stays so, and the first of too many outputs counts.
+ */
+function matchHalves<T extends InputItem>(halves: readonly Slot<T>[]): { open: Slot<T>[]; early: Slot<T>[] } {
+  const open: Slot<T>[] = []
+  const early: Slot<T>[] = []
+  for (let index = 0; index < halves.length; ) {
+    const slot = halves[index] as Slot<T>
+    if (slot.call?.half === 'call') {
+      open.push(slot)
+      index++
+      continue
+    }
+    let end = index
+    while (halves[end]?.call?.half === 'output') end++
+    const answered = open.splice(Math.max(0, open.length - (end - index)))
+    for (const call of answered) link(call, halves[index++] as Slot<T>)
+    early.push(...halves.slice(index, end))
+    index = end
+  }
+  return { open, early }
+}
+
+/** An approval is found by its request's id, so there can be one of an id, and none without. */
+const isApproval = <T extends InputItem>([first]: readonly Slot<T>[]) => first?.call?.key.startsWith('mcp_') === true
+function firstOfEach<T extends InputItem>(halves: readonly Slot<T>[]): Slot<T>[] {
+  if (callKey((halves[0] as Slot<T>).item) === '') return []
+  const first = ['call', 'output'].flatMap((half) => halves.find(({ call }) => call?.half === half) ?? [])
+  return first.toSorted((a, b) => a.index - b.index)
 }
 
 function link<T extends InputItem>(call: Slot<T>, output: Slot<T>): void {

@@ -52,6 +52,7 @@ const CALL_ID: NameRule = { maxLength: 64, alphabet: 'a-zA-Z0-9_-' }
 const BEGINNING = '(The conversation so far.)'
 const GO_ON = 'Continue.'
 const NO_TEXT = '(no text)'
+const FILES_FOLLOW = '(The result follows.)'
 
 /**
  * Responses items as an AI SDK prompt. Notes of the system join the instructions at the top, where every provider takes them;
@@ -145,10 +146,14 @@ function readArguments(value: unknown): unknown {
   return { invalid_arguments: value }
 }
 
+/** Files behind one text: the package for Gemini makes an answer of its own of each text, and none where there is no text. */
 function toOutput(output: unknown, provider: string): ToolResult['output'] {
-  const value = Array.isArray(output) ? toParts(output, provider) : []
-  if (value.length > 0) return { type: 'content', value }
-  return { type: 'text', value: typeof output === 'string' && isSaid(output) ? output : NO_TEXT }
+  const parts = Array.isArray(output) ? toParts(output, provider) : []
+  const files = parts.filter(({ type }) => type === 'file')
+  const texts = parts.flatMap((part) => (part.type === 'text' ? [part.text] : []))
+  const said = Array.isArray(output) ? texts.join('\n') : asText(output)
+  if (files.length === 0) return { type: 'text', value: isSaid(said) ? said : NO_TEXT }
+  return { type: 'content', value: [{ type: 'text', text: said === '' ? FILES_FOLLOW : said }, ...files] }
 }
 
 function toParts(content: unknown, provider: string): (TextPart | FilePart)[] {
