@@ -14,7 +14,7 @@ interface ItemKind {
 }
 
 const kind = (keys: string, idPrefix?: string, needsId?: true): ItemKind => ({
-  keys: ['type', 'id', ...keys.split(' ')],
+  keys: `type id ${keys}`.trim().split(' '),
   ...(idPrefix === undefined ? {} : { idPrefix }),
   ...(needsId === undefined ? {} : { needsId }),
 })
@@ -24,8 +24,8 @@ const KINDS: { readonly [type: string]: ItemKind } = {
   reasoning: kind('summary content encrypted_content status', 'rs'),
   function_call: kind('call_id name arguments namespace async caller status', 'fc'),
   function_call_output: kind('call_id output name namespace caller status', 'fc'),
-  custom_tool_call: kind('call_id name input namespace async caller status', 'ctc'),
-  custom_tool_call_output: kind('call_id output caller status', 'ctc'),
+  custom_tool_call: kind('call_id name input namespace async caller', 'ctc'),
+  custom_tool_call_output: kind('call_id output caller', 'ctc'),
   computer_call: kind('call_id action actions pending_safety_checks status', 'cu', true),
   computer_call_output: kind('call_id output acknowledged_safety_checks status', 'cu'),
   local_shell_call: kind('call_id action status', undefined, true),

@@ -85,6 +85,14 @@ export function toCallSettings(request: TurnRequest, extraArgs: JsonObject | und
   }
 }
 
+/** The settings of a call that Claude is not to think in. */
+export function withoutThinking({ reasoning: _, ...settings }: JsonObject): JsonObject {
+  const { providerOptions } = settings
+  if (!isObject(providerOptions) || !isObject(providerOptions.anthropic)) return settings
+  const { thinking: __, ...anthropic } = providerOptions.anthropic
+  return { ...settings, providerOptions: withoutEmpty({ ...(providerOptions as JsonOptions), anthropic }) }
+}
+
 /**
  * The settings with tools for the calls in the conversation, none of which may be called, where the agent has no tools: Bedrock and
  * others refuse calls of tools that are not there ("The toolConfig field must be defined when using toolUse").
@@ -109,7 +117,8 @@ const numberOf = (value: unknown): number | undefined => (typeof value === 'numb
 const budgetOf = (thinking: unknown) =>
   isObject(thinking) ? numberOf(thinking.budget_tokens ?? thinking.budgetTokens) : undefined
 
-const withoutEmpty = (options: { [provider: string]: JsonObject }) =>
+type JsonOptions = { [provider: string]: JsonObject }
+const withoutEmpty = (options: JsonOptions) =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => Object.keys(value).length > 0))
 
 function toToolChoice(choice: unknown): JsonObject | undefined {

@@ -2,7 +2,7 @@ import { AgencyError, errorText, modelFailed } from '../errors.ts'
 import { UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { toPrompt } from './ai-sdk-prompt.ts'
-import { toCallSettings, withCalledTools } from './ai-sdk-settings.ts'
+import { toCallSettings, withCalledTools, withoutThinking } from './ai-sdk-settings.ts'
 import { type Ending, endingOf, failureIn, type ModelError } from './ending.ts'
 import type { Model, ModelResponse, ResponseUsage, TurnRequest } from './model.ts'
 import { EventWatch, inTime } from './patience.ts'
@@ -45,7 +45,7 @@ export function aiSdkModel({ label, provider, open, extraArgs, headers, limits }
     const model = await open(extraBody)
     const prompt = toPrompt(request, { provider: namespaceOf(model), model: model.modelId })
     const options = {
-      ...withCalledTools(settings, prompt),
+      ...withCalledTools(startsThinking(model, request, label) ? settings : withoutThinking(settings), prompt),
       prompt,
       headers: { ...request.settings.extraHeaders, ...headers },
       abortSignal: signal,
@@ -95,6 +95,16 @@ export function aiSdkModel({ label, provider, open, extraArgs, headers, limits }
       return reader.readAnswer(result as unknown as JsonObject)
     },
   }
+}
+
+/**
+ * False in the middle of a turn that another model began: Claude thinks before its first call of a turn or not at all ("Expected
+ * `thinking` or `redacted_thinking`, but found `tool_use`": Anthropic's guide on extended thinking).
+ */
+function startsThinking({ provider, modelId }: LanguageModel, { input }: TurnRequest, label: string): boolean {
+  if (!/anthropic|claude/.test(`${provider} ${modelId}`) || input.at(-1)?.type !== 'function_call_output') return true
+  const call = input.findLast(({ type }) => type === 'function_call')
+  return isObject(call?.provider_data) && call.provider_data.model === label
 }
 
 /** The name under which a model's own options and metadata stand. */

@@ -16,6 +16,8 @@ export interface ChatQuirks {
   noJsonSchema?: true
   /** An assistant's message that only calls has no `content`, instead of null. */
   noNullContent?: true
+  /** It takes texts alone: no images and no files. */
+  textOnly?: true
   /** The ids of calls that it takes. Default: all. */
   callIds?: NameRule
   /** It refuses a message of the user behind the outputs of tools. */
@@ -85,7 +87,7 @@ class ChatMessages {
     else if (item.type === 'function_call_output')
       this.#messages.push({ role: 'tool', tool_call_id: this.#nameCall(item.call_id), content: saidIn(item.output) })
     else if (item.role === 'assistant') this.#addText(saidIn(item.content))
-    else this.#addUser(toContent(item.content), isLast)
+    else this.#addUser(toContent(item.content, quirks), isLast)
   }
 
   finish(): JsonObject[] {
@@ -107,7 +109,8 @@ class ChatMessages {
       ...(extra_content === undefined ? {} : { extra_content }),
     }
     let message = this.#messages.at(-1)
-    if (message?.role !== 'assistant' || Object.keys(this.#thoughts).length > 0) {
+    const { rolesAlternate = false } = this.#target.quirks
+    if (message?.role !== 'assistant' || (!rolesAlternate && Object.keys(this.#thoughts).length > 0)) {
       const content = this.#target.quirks.noNullContent ? {} : { content: null }
       message = { role: 'assistant', ...content, ...this.#takeThoughts() }
       this.#messages.push(message)
@@ -122,8 +125,8 @@ class ChatMessages {
     const thoughts = this.#takeThoughts()
     if (last?.tool_calls !== undefined) last.content = withLine(last.content, text)
     else if (!isSaid(text)) return
-    else if (last?.role === 'assistant' && Object.keys(thoughts).length === 0)
-      last.content = withLine(last.content, text)
+    else if (last?.role === 'assistant' && this.#target.quirks.rolesAlternate === true)
+      Object.assign(last, thoughts, { content: withLine(last.content, text) })
     else this.#messages.push({ role: 'assistant', content: text, ...thoughts })
   }
 
@@ -171,27 +174,29 @@ function thoughtsOf(item: InputItem, { reasoning }: ChatQuirks): JsonObject {
   return reasoning === 'reasoning_content' && text !== '' ? { reasoning_content: text } : {}
 }
 
-function toContent(content: unknown): string | JsonObject[] {
+function toContent(content: unknown, quirks: ChatQuirks): string | JsonObject[] {
   if (!Array.isArray(content)) return saidIn(content)
-  const parts = content.filter(isObject).map(toPart)
+  const parts = content.filter(isObject).map((part) => toPart(part, quirks))
   return parts.filter((part) => part.type !== 'text' || isSaid(asText(part.text)))
 }
 
 /** A part of a message, or a note about a file that this API cannot show: the model is told, so that it can tell. */
-function toPart(part: JsonObject): JsonObject {
+function toPart(part: JsonObject, { textOnly }: ChatQuirks): JsonObject {
   const { file_id, file_data, filename } = part
-  if (part.type === 'input_image' && part.image_url == null) return missingFile('image', file_id)
+  if (part.type === 'input_image' && (part.image_url == null || textOnly))
+    return missingFile('image', file_id ?? part.image_url)
   if (part.type === 'input_image')
     return { type: 'image_url', image_url: { url: part.image_url, detail: part.detail ?? 'auto' } }
   if (part.type === 'input_file') {
-    if (file_data == null && file_id == null) return missingFile('file', part.file_url)
+    if (textOnly || (file_data == null && file_id == null))
+      return missingFile('file', file_id ?? filename ?? part.file_url)
     return { type: 'file', file: { file_id, file_data, filename } }
   }
-  if (part.type === 'input_audio') return part
+  if (part.type === 'input_audio') return textOnly ? missingFile('recording', '') : part
   return { type: 'text', text: asText(part.text) }
 }
 
-const missingFile = (kind: string, name: unknown) => ({
-  type: 'text',
-  text: `(The ${kind} ${name} cannot be shown to this model.)`,
-})
+function missingFile(kind: string, name: unknown): JsonObject {
+  const shown = asText(name).startsWith('data:') ? '' : asText(name)
+  return { type: 'text', text: `(The ${[kind, shown].filter(Boolean).join(' ')} cannot be shown to this model.)` }
+}

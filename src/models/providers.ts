@@ -74,6 +74,7 @@ const ROWS: { readonly [name: string]: ProviderSpec } = {
   deepseek: chat('https://api.deepseek.com/v1', 'DEEPSEEK_API_KEY', {
     reasoning: 'reasoning_content',
     noJsonSchema: true,
+    textOnly: true,
   }),
   featherless_ai: chat('https://api.featherless.ai/v1', ['FEATHERLESS_AI_API_KEY', 'FEATHERLESS_API_KEY']),
   fireworks_ai: chat('https://api.fireworks.ai/inference/v1', ['FIREWORKS_API_KEY', 'FIREWORKS_AI_API_KEY']),

@@ -87,10 +87,11 @@ function buildBody(
   const text: JsonObject = isObject(moreText) ? { ...moreText } : {}
   if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
   if (settings.verbosity !== undefined) text.verbosity ??= settings.verbosity
+  const store = args.store ?? settings.extraBody?.store ?? settings.store
   const body = dropUnset({
     model,
     instructions: request.instructions,
-    input: toResponsesInput(request.input, { model, unstored: settings.store === false }),
+    input: toResponsesInput(request.input, { model, unstored: store === false }),
     tools: [...tools, ...hostedTools],
     include: includesOf(request, include),
     truncation: settings.truncation ?? 'auto',

@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest'
+import { kindOf } from '../src/messages/item-kinds.ts'
+import { readItemFields } from './support/item-types.ts'
+
+test('the fields of each kind of item are those of the installed openai package', () => {
+  const fields = readItemFields()
+  const kinds = [...fields.keys()].filter((type) => kindOf({ type }) !== undefined)
+  expect(kinds.length).toBeGreaterThan(20)
+  for (const type of kinds) {
+    const theirs = [...(fields.get(type) as Set<string>)]
+    expect([...(kindOf({ type })?.keys ?? [])].toSorted(), type).toEqual(theirs.toSorted())
+  }
+})
