@@ -77,7 +77,7 @@ test.each([
     [{ type: 'reasoning', summary: [], encrypted_content: 'x' }, assistant('A', 'msg_1')],
   ],
 ] as [string, Item[], Item[]][])(
-  'reasoning goes to %s with what it led to, or stays behind: %#',
+  'reasoning goes to %s with what it led to, or stays behind',
   async (model, history, sent) => {
     promise('C3')
     expect(await inputOf(model, history)).toEqual(sent)
@@ -111,7 +111,7 @@ test.each([
     [call('c', { namespace: 'n' }), output('c')],
   ],
 ] as [Item[], Item[]][])(
-  'ids that OpenAI refuses, and fields that it does not know, are left out: %#',
+  'ids that OpenAI refuses, and fields that it does not know, are left out',
   async (history, sent) => {
     promise('C2')
     expect(await inputOf('gpt-5.4', history)).toEqual(sent)
@@ -219,7 +219,7 @@ test.each([
   ],
   [[call('c'), note('N1'), output('c'), note(' ')], 'Help.\n\nN1', ['system', 'assistant', 'tool', 'user']],
 ] as [Item[], string, string[]][])(
-  'over Chat Completions there is one message of the system, first: %#',
+  'over Chat Completions there is one message of the system, first',
   async (history, system, order) => {
     const messages = await messagesOf('groq/llama', history)
     expect(messages[0]).toEqual({ role: 'system', content: system })
