@@ -117,6 +117,11 @@ const ROWS: [name: string, items: InputItem[], sent: string[]][] = [
     [output('c'), says('user', 'x'), call('c')],
     ['user x', 'function_call c', 'function_call_output c seen'],
   ],
+  [
+    'one output too many, and a later call without any',
+    [call('c'), output('c', 'a'), output('c', 'b'), says('user', 'x'), call('c')],
+    ['function_call c', 'function_call_output c a', 'user x'],
+  ],
   ['outputs that answer nothing', [output('c'), output('d'), says('user', 'x')], ['user x']],
   [
     'halves of calls of every kind',

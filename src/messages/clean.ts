@@ -1,5 +1,6 @@
+import { asText } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
-import { type CallHalf, callHalf, callKey, isModelMade } from './item-kinds.ts'
+import { type CallHalf, callHalf, callKey, isModelMade, typeOf } from './item-kinds.ts'
 import { saidIn, toModelItem } from './items.ts'
 
 /**
@@ -26,7 +27,7 @@ export function clean<T extends InputItem>(items: readonly T[], known = 0): T[] 
  * @param known how many items at the front are the history
  */
 export function cleanForModel(items: readonly InputItem[], known: number): InputItem[] {
-  const slots = tidy(items, known, isEmptyAnswer)
+  const slots = tidy(items, known, isEmptyMessage)
   nameCalls(slots)
   return emit(slots, slots)
 }
@@ -69,7 +70,7 @@ function threadsOf<T extends InputItem>(slots: readonly Slot<T>[]): Iterable<Slo
   const threads = new Map<string, Slot<T>[]>()
   for (const slot of slots) {
     const { agent, callerAgent } = slot.item as Partial<StoredMessage>
-    const key = callerAgent == null ? '' : JSON.stringify([agent, callerAgent].toSorted())
+    const key = typeof callerAgent === 'string' ? JSON.stringify([asText(agent), callerAgent].toSorted()) : ''
     const thread = threads.get(key)
     if (thread === undefined) threads.set(key, [slot])
     else thread.push(slot)
@@ -115,8 +116,9 @@ function matchHalves<T extends InputItem>(halves: readonly Slot<T>[]): { open: S
     let end = index
     while (halves[end]?.call?.half === 'output') end++
     const answered = open.splice(Math.max(0, open.length - (end - index)))
+    // Without any call in front of it an output came too early; behind an answered call it is one too many.
+    if (index === early.length) for (; index < end; index++) early.push(halves[index] as Slot<T>)
     for (const call of answered) link(call, halves[index++] as Slot<T>)
-    early.push(...halves.slice(index, end))
     index = end
   }
   return { open, early }
@@ -208,9 +210,9 @@ export function takeIds<S extends { item: InputItem; unnamed: boolean }>(
   }
 }
 
-/** True for an answer without any content, which providers refuse. */
-const isEmptyAnswer = ({ role, content }: InputItem) =>
-  role === 'assistant' && (content == null || (Array.isArray(content) && content.length === 0))
+/** True for a message without any content, which providers refuse. */
+const isEmptyMessage = (item: InputItem) =>
+  typeOf(item) === 'message' && (item.content == null || (Array.isArray(item.content) && item.content.length === 0))
 
 /** Gives each call that shares its call id with an earlier one, or has none, a call id of its own. */
 function nameCalls(slots: readonly Slot[]): void {

@@ -16,7 +16,6 @@ export interface FunctionConversation {
  */
 export function toFunctionConversation(given: readonly InputItem[]): FunctionConversation {
   const all = given.flatMap(toFunctionItem)
-  const isNote = ({ role }: InputItem) => role === 'system' || role === 'developer'
   const last = all.findLastIndex((item) => !isNote(item))
   // At the top nobody would be asked anything: what is said behind the last answer is said by the user.
   const closing =
@@ -31,6 +30,8 @@ export function toFunctionConversation(given: readonly InputItem[]): FunctionCon
   return { notes, items: closing.length === 0 ? items : [...items, { role: 'user', content: closing.join('\n\n') }] }
 }
 
+/** What neither the user nor the model says. */
+const isNote = ({ role }: InputItem) => typeof role === 'string' && role !== 'user' && role !== 'assistant'
 const noteOf = ({ content }: InputItem) => saidIn(content)
 export const isSaid = (text: string): boolean => text.trim() !== ''
 

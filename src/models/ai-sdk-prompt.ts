@@ -1,9 +1,8 @@
-import { createNamer, type NameRule } from '../messages/call-ids.ts'
 import { isSaid, toFunctionConversation } from '../messages/functions.ts'
 import { saidIn } from '../messages/items.ts'
+import { createNamer, FUNCTION_NAME, type NameRule } from '../messages/names.ts'
 import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import { FUNCTION_NAME } from './chat-messages.ts'
 import { quirksOf, takesPrefill } from './families.ts'
 import type { TurnRequest } from './model.ts'
 

@@ -1,6 +1,6 @@
-import { createNamer, type NameRule } from '../messages/call-ids.ts'
 import { isSaid, toFunctionConversation } from '../messages/functions.ts'
 import { argumentsJson, saidIn } from '../messages/items.ts'
+import { createNamer, FUNCTION_NAME, type NameRule } from '../messages/names.ts'
 import { withTextOutputs } from '../messages/text-outputs.ts'
 import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
@@ -33,9 +33,6 @@ interface Target {
   origin: string
   quirks: ChatQuirks
 }
-
-/** The names of functions that providers take. */
-export const FUNCTION_NAME: NameRule = { maxLength: 64, alphabet: 'a-zA-Z0-9_-' }
 
 /**
  * Responses items as chat messages: one message of the system, first; what one turn said and called belongs to one message of the

@@ -70,7 +70,7 @@ export interface OutputSchema {
 /** One model call as a value. */
 export interface TurnRequest {
   instructions: string | undefined
-  /** Responses input items, verbatim, without stored-message metadata. */
+  /** Responses input items: whole calls and answers, without the keys of stored messages. `provider_data` is what a provider wants back. */
   input: InputItem[]
   tools: readonly ToolSchema[]
   /** Tools that the provider runs itself, in the Responses API's own words (`{ type: 'web_search', ... }`). */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { createNamer } from '../messages/call-ids.ts'
 import { takeIds } from '../messages/clean.ts'
 import { callHalf, kindOf, typeOf } from '../messages/item-kinds.ts'
 import { argumentsJson } from '../messages/items.ts'
+import { createNamer, FUNCTION_NAME } from '../messages/names.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import { takesReasoning } from './families.ts'
@@ -28,12 +28,15 @@ export function toResponsesInput(items: readonly InputItem[], target: ResponsesT
   const isLost = (item: InputItem) => item.type === 'reasoning' && !isWanted(item, target)
   takeIds(slots, ({ item }) => (item.type === 'reasoning' ? isLost(item) : undefined))
   const nameCall = createNamer({ maxLength: MAX_ID_CHARS })
+  const nameFunction = createNamer(FUNCTION_NAME)
   return slots.flatMap(({ item, unnamed }, index) => {
     if (isLost(item)) return []
     const { provider_data, id, ...rest } = item
     const sent: InputItem = fitContent(rest)
     if (typeof sent.call_id === 'string') sent.call_id = nameCall(sent.call_id)
     if (item.type === 'function_call') sent.arguments = argumentsJson(item)
+    if (item.type === 'function_call' || item.type === 'custom_tool_call') sent.name = nameFunction(item.name)
+    if (item.type === 'reasoning' && !Array.isArray(item.summary)) sent.summary = []
     const own = item.type === 'local_shell_call_output' ? nameCall(id ?? item.call_id) : idOf(item, unnamed, target)
     if (item.type === 'local_shell_call_output') delete sent.call_id
     if (own !== undefined) return [{ ...sent, id: own }]

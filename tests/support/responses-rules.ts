@@ -104,6 +104,9 @@ function contentRefusal(item: Json, index: number): string | undefined {
     if (Array.isArray(output) && !output.every((part) => /^input_(text|image|file)$/.test(part?.type)))
       return `Invalid value in input[${index}].output`
   }
+  // "string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.": the API reference on tools.
+  if (/^(function|custom_tool)_call$/.test(typeOf(item)) && !/^[\w-]{1,64}$/.test(item.name))
+    return `Invalid 'input[${index}].name'`
   if (typeOf(item) === 'function_call' && !isJsonObject(item.arguments)) return `no JSON: input[${index}].arguments`
   return undefined
 }

@@ -11,6 +11,9 @@ export interface NameRule {
   exact?: true
 }
 
+/** The names of functions that providers take. */
+export const FUNCTION_NAME: NameRule = { maxLength: 64, alphabet: 'a-zA-Z0-9_-' }
+
 /**
  * Gives names that fit a rule: the same for the same name, another for another, and those that fit as they are. It is made for one
  * request; what it gives depends on nothing else, so that providers can reuse the start of a conversation.
