@@ -4,14 +4,14 @@ import { type CallHalf, callHalf, callKey, isModelMade, typeOf } from './item-ki
 import { saidIn, toModelItem } from './items.ts'
 
 /**
- * Makes a conversation one that every provider takes, and loses nothing that is whole:
+ * Cleans a conversation so that every provider accepts it, without losing a text or a completed call:
  *
  * - Every call has one output and every output one call, told apart by kind, call id and place. Halves and second outputs are
  *   left out; an output that stands before its call is put behind it.
  * - An item of the history is a copy of an earlier one when id and content are the same. An id alone says nothing: items of
  *   other content with an id that was used before, or with a placeholder, stay and lose the id.
- * - Reasoning stays with the item it led to. Where that item is left out, the reasoning is too, and what came of it loses its id,
- *   by which the provider would ask for the reasoning again.
+ * - Reasoning stays with the item it led to. When that item is left out, the reasoning is too, and the rest of that answer loses its ids,
+ *   because the provider would ask for the reasoning of that id.
  *
  * Agents that talk with each other have conversations of their own in one list. The order is kept otherwise.
  * @param known how many items at the front are the history: they pair and are compared, but are not part of the result
@@ -22,8 +22,7 @@ export function clean<T extends InputItem>(items: readonly T[], known = 0): T[] 
 }
 
 /**
- * A conversation as it goes to a model: cleaned, without messages that say nothing, and each call with a call id that no
- * other call has.
+ * The input of a model call: cleaned, without empty messages, and every call with a call id of its own.
  * @param known how many items at the front are the history
  */
 export function cleanForModel(items: readonly InputItem[], known: number): InputItem[] {
@@ -137,7 +136,7 @@ function link<T extends InputItem>(call: Slot<T>, output: Slot<T>): void {
   output.partner = call
 }
 
-/** Drops what stands in the history a second time; calls together with their outputs. What the user says twice is said twice. */
+/** Drops copies in the history, calls together with their outputs. Messages of the user are never copies. */
 function dropCopies<T extends InputItem>(history: readonly Slot<T>[]): void {
   const first = new Map<string, Slot<T> | Set<string>>()
   for (const slot of history) {
@@ -180,9 +179,9 @@ function nameOf({ id, call_id }: InputItem): string | undefined {
   return typeof id === 'string' && !PLACEHOLDERS.has(id) && id !== call_id ? id : undefined
 }
 
-/** Drops reasoning whose item is gone, and takes the ids of what else came of it. */
+/** Drops reasoning whose following item is gone, and the ids of the rest of that answer. */
 function dropLoneReasoning<T extends InputItem>(thread: readonly Slot<T>[]): void {
-  let led: boolean | undefined // whether the item behind the reasoning is there
+  let led: boolean | undefined // true when the item behind the reasoning stays
   for (const slot of thread.toReversed()) {
     if (slot.item.type !== 'reasoning') led = isModelMade(slot.item) && !slot.dropped
     else if (led !== true) slot.dropped = true
@@ -190,7 +189,7 @@ function dropLoneReasoning<T extends InputItem>(thread: readonly Slot<T>[]): voi
   takeIds(thread, (slot) => (slot.item.type === 'reasoning' ? slot.dropped : undefined))
 }
 
-/** Marks what follows lost reasoning, to the end of that answer. `isLost` is undefined for everything but reasoning. */
+/** Marks the items behind dropped reasoning as unnamed, to the end of that answer. `isLost` gives undefined for other items than reasoning. */
 export function takeIds<S extends { item: InputItem; unnamed: boolean }>(
   items: readonly S[],
   isLost: (item: S) => boolean | undefined,
@@ -222,7 +221,7 @@ function nameCalls(slots: readonly Slot[]): void {
     ({ call, dropped, item }) => call?.half === 'call' && !dropped && item.type !== 'mcp_approval_request',
   )
   for (const { item } of calls) given.add(item.call_id)
-  /** How often an id was met: names are counted on, so that many calls of one id take one pass. */
+  /** The last number given for an id, so that many calls of one id take one pass. */
   const counts = new Map<string, number>()
   for (const slot of calls) {
     const { call_id } = slot.item

@@ -3,21 +3,21 @@ import type { InputItem } from '../wire/message.ts'
 import { callHalf, isModelMade, typeOf } from './item-kinds.ts'
 import { saidIn } from './items.ts'
 
-/** A conversation for APIs that know functions alone and take the system's words at the top. */
+/** A conversation for APIs that know only function calls and take system messages only at the top. */
 export interface FunctionConversation {
-  /** What the system says in the middle of it. */
+  /** System messages from the middle of the conversation. */
   notes: string[]
   items: InputItem[]
 }
 
 /**
- * Brings a conversation into that form: calls of other kinds become calls of functions, each answer follows the calls of its turn,
- * and what only the Responses API understands (hosted calls, approvals, references) is left out.
+ * Converts a conversation: calls of other tools become function calls, outputs follow the calls of their turn, and items that only
+ * the Responses API knows (hosted calls, approvals, references) are left out.
  */
 export function toFunctionConversation(given: readonly InputItem[]): FunctionConversation {
   const all = given.flatMap(toFunctionItem)
   const last = all.findLastIndex((item) => !isNote(item))
-  // At the top nobody would be asked anything: what is said behind the last answer is said by the user.
+  // Moved to the top, a note behind the last answer would leave a conversation that ends with the assistant.
   const closing =
     all[last]?.role === 'assistant'
       ? all
@@ -30,12 +30,12 @@ export function toFunctionConversation(given: readonly InputItem[]): FunctionCon
   return { notes, items: closing.length === 0 ? items : [...items, { role: 'user', content: closing.join('\n\n') }] }
 }
 
-/** What neither the user nor the model says. */
+/** True for messages of the system, the developer and unknown roles. */
 const isNote = ({ role }: InputItem) => typeof role === 'string' && role !== 'user' && role !== 'assistant'
 const noteOf = ({ content }: InputItem) => saidIn(content)
 export const isSaid = (text: string): boolean => text.trim() !== ''
 
-/** Names under which calls of other kinds become calls of functions. */
+/** Function names for calls of other tools. */
 const FUNCTION_NAMES: { readonly [type: string]: string } = {
   computer_call: 'computer',
   local_shell_call: 'local_shell',
@@ -43,7 +43,7 @@ const FUNCTION_NAMES: { readonly [type: string]: string } = {
   apply_patch_call: 'apply_patch',
   tool_search_call: 'tool_search',
 }
-/** Where their arguments stand. */
+/** The fields that hold their arguments. */
 const ARGUMENT_KEYS = ['input', 'action', 'actions', 'operation', 'arguments']
 
 function toFunctionItem(item: InputItem): InputItem[] {
@@ -73,8 +73,7 @@ function toOutput({ output, tools }: InputItem): unknown {
 }
 
 /**
- * Puts the outputs right behind what the model said and called in one answer. Something else may stand between them when two runs
- * of one conversation overlapped.
+ * Moves outputs right behind the answer that has their calls. Other items stand in between when two runs on one thread overlapped.
  */
 function answersBehindCalls(items: readonly InputItem[]): InputItem[] {
   const outputs = new Map<unknown, InputItem[]>()
@@ -92,7 +91,7 @@ function answersBehindCalls(items: readonly InputItem[]): InputItem[] {
       answered = true
       continue
     }
-    // Reasoning begins another answer of the model, and so does whatever follows an output.
+    // A new answer of the model begins with reasoning, or with the first item after an output.
     if (answered || item.type === 'reasoning' || !isModelMade(item)) out.push(...waiting.splice(0))
     answered = false
     out.push(item)

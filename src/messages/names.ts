@@ -15,8 +15,8 @@ export interface NameRule {
 export const FUNCTION_NAME: NameRule = { maxLength: 64, alphabet: 'a-zA-Z0-9_-' }
 
 /**
- * Gives names that fit a rule: the same for the same name, another for another, and those that fit as they are. It is made for one
- * request; what it gives depends on nothing else, so that providers can reuse the start of a conversation.
+ * Makes names fit a rule: equal names stay equal, different ones different, and names that fit stay as they are. One namer serves one
+ * request. Its results depend only on the names, so prompt caches keep working.
  */
 export function createNamer(rule: NameRule): (name: unknown) => string {
   const given = new Map<string, string>()

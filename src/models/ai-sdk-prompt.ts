@@ -47,16 +47,16 @@ export interface PromptTarget {
 /** Ids of calls that every one of these APIs takes; Bedrock has the limit. */
 const CALL_ID: NameRule = { maxLength: 64, alphabet: 'a-zA-Z0-9_-' }
 
-/** What stands where a provider wants a word of the user, or some text. */
+/** Stand-ins for texts that a provider requires. */
 const BEGINNING = '(The conversation so far.)'
 const GO_ON = 'Continue.'
 const NO_TEXT = '(no text)'
 const FILES_FOLLOW = '(The result follows.)'
 
 /**
- * Responses items as an AI SDK prompt. Notes of the system join the instructions at the top, where every provider takes them;
- * reasoning goes along where a provider gave data to prove it with; hosted calls and blank texts are left out. The user has the first
- * word, and the last one where the model goes on with no other.
+ * Responses items as an AI SDK prompt. System messages join the instructions at the top, where every provider takes them;
+ * reasoning is sent where a provider gave data to prove it with; hosted calls and blank texts are left out. The first message is the
+ * user's, and so is the last one, except for models that accept a prefilled answer.
  */
 export function toPrompt({ instructions, input }: TurnRequest, target: PromptTarget): Prompt {
   const { provider, model } = target
@@ -101,7 +101,7 @@ function add(messages: Message[], role: 'user' | 'assistant' | 'tool', parts: re
   else messages.push({ role, content: [...parts] } as Message)
 }
 
-/** False for an answer of thoughts alone: packages leave out those of other providers, and nothing would be left. */
+/** False for an assistant message with reasoning only: packages drop the reasoning of other providers, and it would be empty. */
 const isAnything = ({ role, content }: Message) =>
   role !== 'assistant' || content.some(({ type }) => type !== 'reasoning')
 
@@ -126,7 +126,7 @@ function toReasoning(item: InputItem): AssistantPart[] {
   return extras.providerOptions === undefined ? [] : [{ type: 'reasoning', text: saidIn(item.summary), ...extras }]
 }
 
-/** Blank texts are refused, but one of Gemini's may carry the signature of its thoughts. */
+/** Providers refuse blank texts. One of Gemini's may carry a thought signature and stays. */
 function toText(item: InputItem, provider: string): AssistantPart[] {
   const text = saidIn(item.content)
   const extras = extrasOf(item)
@@ -145,7 +145,7 @@ function readArguments(value: unknown): unknown {
   return { invalid_arguments: value }
 }
 
-/** Files behind one text: the package for Gemini makes an answer of its own of each text, and none where there is no text. */
+/** One text, then the files: the package for Gemini makes one function response of each text, and none without a text. */
 function toOutput(output: unknown, provider: string): ToolResult['output'] {
   const parts = Array.isArray(output) ? toParts(output, provider) : []
   const files = parts.filter(({ type }) => type === 'file')

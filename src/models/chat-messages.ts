@@ -16,13 +16,13 @@ export interface ChatQuirks {
   noJsonSchema?: true
   /** An assistant's message that only calls has no `content`, instead of null. */
   noNullContent?: true
-  /** It takes texts alone: no images and no files. */
+  /** It takes only text: no images and no files. */
   textOnly?: true
   /** The ids of calls that it takes. Default: all. */
   callIds?: NameRule
-  /** It refuses a message of the user behind the outputs of tools. */
+  /** It refuses a user message right behind tool outputs. */
   answerAfterTools?: true
-  /** It refuses a conversation that the assistant had the last word in. */
+  /** It refuses a conversation that ends with an assistant message. */
   endsWithUser?: true
   /** It refuses two messages of the user, or of the assistant, that follow each other. */
   rolesAlternate?: true
@@ -59,10 +59,10 @@ function systemText(
   return [instructions, format, ...notes].filter((text) => text !== undefined && text !== '').join('\n\n')
 }
 
-/** What stands for an answer, or for the user's next word, where a provider wants one. */
+/** Stand-ins for messages that a provider requires. */
 const ANSWER = 'OK.'
 const GO_ON = 'Continue.'
-/** Reasoning that nobody knows: Moonshot takes an empty text for a missing one. */
+/** Stand-in for unknown reasoning. Moonshot treats an empty text as missing. */
 const NO_THOUGHT = ' '
 
 class ChatMessages {
@@ -129,7 +129,7 @@ class ChatMessages {
 
   #addUser(content: string | JsonObject[], isLast: boolean): void {
     this.#thoughts = {}
-    // What the user says now is passed on even when it is nothing.
+    // The message to answer is sent even when it is blank.
     const isEmpty = typeof content === 'string' ? !isSaid(content) : content.length === 0
     const last = this.#messages.at(-1)
     if (isEmpty && (!isLast || last?.role === 'user')) return
@@ -177,7 +177,7 @@ function toContent(content: unknown, quirks: ChatQuirks): string | JsonObject[] 
   return parts.filter((part) => part.type !== 'text' || isSaid(asText(part.text)))
 }
 
-/** A part of a message, or a note about a file that this API cannot show: the model is told, so that it can tell. */
+/** A part of a message, or a note about a file that this API does not take, so that the model can tell the user. */
 function toPart(part: JsonObject, { textOnly }: ChatQuirks): JsonObject {
   const { file_id, file_data, filename } = part
   if (part.type === 'input_image' && (part.image_url == null || textOnly))

@@ -15,19 +15,19 @@ const MISTRAL = /(^|[-_.])(mistral|ministral|magistral|mixtral|codestral|devstra
 const TEMPLATED = /^(gemma|medgemma)/i
 const OPENAI = /^(gpt-(?!oss)|chatgpt-|o\d)/
 
-/** What Mistral's validation asks, wherever its models are served (its package mistral-common, used by vLLM and NIM too). */
+/** Mistral's validation, wherever its models are served (its package mistral-common is used by vLLM and NIM too). */
 export const MISTRAL_QUIRKS: ChatQuirks = {
   callIds: { maxLength: 9, alphabet: 'a-zA-Z0-9', exact: true },
   answerAfterTools: true,
   endsWithUser: true,
   rolesAlternate: true,
 }
-/** What the chat templates of many open models ask, wherever they are served ("Conversation roles must alternate"). */
+/** The chat templates of many open models, wherever they are served ("Conversation roles must alternate"). */
 export const TEMPLATE_QUIRKS: ChatQuirks = { rolesAlternate: true }
 /** The limit of OpenAI and Azure for ids of tool calls over Chat Completions. */
 export const OPENAI_QUIRKS: ChatQuirks = { callIds: { maxLength: 40 } }
 
-/** Where the Chat Completions of a family of models differ, whoever serves them. */
+/** How a family of models differs over Chat Completions, whoever serves it. */
 export function quirksOf(model: string): ChatQuirks {
   const name = bareName(model)
   if (MISTRAL.test(name)) return MISTRAL_QUIRKS

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { takeIds } from '../messages/clean.ts'
-import { callHalf, kindOf, typeOf } from '../messages/item-kinds.ts'
+import { callHalf, isModelMade, kindOf, typeOf } from '../messages/item-kinds.ts'
 import { argumentsJson } from '../messages/items.ts'
 import { createNamer, FUNCTION_NAME } from '../messages/names.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
@@ -19,18 +19,17 @@ const VALID_ID = /^[A-Za-z0-9_-]+$/
 
 /**
  * A conversation as the Responses API takes it: ids that begin as their kind wants it, call ids of at most 64 characters, arguments
- * that are JSON. What another provider said goes there without that provider's data. Reasoning goes to models that reason, and with
+ * that are JSON. Items of other providers are sent without those providers' data. Reasoning goes to models that reason, and with
  * `store: false` only when it is encrypted; what came of reasoning that stays behind loses its id, which would call for it.
  */
 export function toResponsesInput(items: readonly InputItem[], target: ResponsesTarget): InputItem[] {
-  const isOut = (item: InputItem) => isForeignHosted(item) || (target.unstored && item.type === 'item_reference')
-  const slots = items.filter((item) => !isOut(item)).map((item) => ({ item, unnamed: false }))
-  const isLost = (item: InputItem) => item.type === 'reasoning' && !isWanted(item, target)
-  takeIds(slots, ({ item }) => (item.type === 'reasoning' ? isLost(item) : undefined))
+  const left = leftBehind(items, target)
+  const slots = items.map((item) => ({ item, unnamed: false }))
+  takeIds(slots, ({ item }) => (item.type === 'reasoning' ? left.has(item) : undefined))
   const nameCall = createNamer({ maxLength: MAX_ID_CHARS })
   const nameFunction = createNamer(FUNCTION_NAME)
   return slots.flatMap(({ item, unnamed }, index) => {
-    if (isLost(item)) return []
+    if (left.has(item)) return []
     const { provider_data, id, ...rest } = item
     const sent: InputItem = fitContent(rest)
     if (typeof sent.call_id === 'string') sent.call_id = nameCall(sent.call_id)
@@ -44,7 +43,22 @@ export function toResponsesInput(items: readonly InputItem[], target: ResponsesT
   })
 }
 
-/** What another provider has run itself; it means nothing to OpenAI. */
+/** The items that are not sent: hosted calls of other providers, references to items that are not stored, reasoning that may not go or leads to these. */
+function leftBehind(items: readonly InputItem[], target: ResponsesTarget): ReadonlySet<InputItem> {
+  const left = new Set<InputItem>()
+  let led = false // true when the item behind the reasoning is sent
+  for (const item of items.toReversed()) {
+    const isReasoning = item.type === 'reasoning'
+    const stays: boolean = isReasoning
+      ? led && isWanted(item, target)
+      : !isForeignHosted(item) && !(target.unstored && item.type === 'item_reference')
+    if (!stays) left.add(item)
+    if (!isReasoning) led = stays && isModelMade(item)
+  }
+  return left
+}
+
+/** A hosted call of another provider, which OpenAI does not know. */
 const isForeignHosted = (item: InputItem) =>
   item.provider_data !== undefined && typeOf(item).endsWith('_call') && callHalf(item) === undefined
 
