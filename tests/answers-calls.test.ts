@@ -358,7 +358,7 @@ const ARGUMENTS: [given: unknown, ran: string[], sent: string, output: RegExp][]
   ['"{}"', ['now'], '{}', /noon/],
   ['{"a":', [], '{}', /not valid JSON/],
   ['{}{}', [], '{}', /not valid JSON/],
-  ['[1]', [], '[1]', /do not fit/],
+  ['[1]', [], '{}', /do not fit/],
 ]
 test.each(ARGUMENTS)('arguments of a tool without parameters: %j', async (given, expected, sent, output) => {
   const answer = { tool_calls: [{ id: 'a', function: { name: 'now', arguments: given } }] }
