@@ -38,7 +38,7 @@ interface Slot<T extends InputItem = InputItem> {
   dropped: boolean
   /** Its id must not stay. */
   unnamed: boolean
-  call?: CallHalf
+  call: CallHalf | undefined
   /** The other half of its call. */
   partner?: Slot<T>
   /** An output that stood before this call. */
@@ -53,8 +53,7 @@ function tidy<T extends InputItem>(
   isEmpty: (item: T) => boolean = () => false,
 ): Slot<T>[] {
   const slots = items.map((item, index): Slot<T> => {
-    const call = callHalf(item)
-    return { item, index, dropped: isEmpty(item), unnamed: false, ...(call === undefined ? {} : { call }) }
+    return { item, index, dropped: isEmpty(item), unnamed: false, call: callHalf(item) }
   })
   for (const thread of threadsOf(slots)) {
     pairCalls(thread, known)
@@ -241,7 +240,8 @@ function nameCalls(slots: readonly Slot[]): void {
 /** The items that stay, each with an id that no other has, or none. */
 function emit<T extends InputItem>(all: readonly Slot<T>[], wanted: readonly Slot<T>[]): T[] {
   const ids = new Set<unknown>()
-  const moved = new Set(all.flatMap(({ early }) => early ?? []))
+  const moved = new Set<Slot<T>>()
+  for (const { early } of all) if (early !== undefined) moved.add(early)
   if (wanted.length < all.length) for (const { item } of all.slice(0, all.length - wanted.length)) ids.add(item.id)
   const out: T[] = []
   const put = (slot: Slot<T>) => {
@@ -260,6 +260,7 @@ function emit<T extends InputItem>(all: readonly Slot<T>[], wanted: readonly Slo
 
 /** The item itself where nothing has to change. */
 function withNames<T extends InputItem>({ item, unnamed, callId }: Slot<T>, ids: ReadonlySet<unknown>): T {
+  if (callId === undefined && item.id === undefined) return item
   const named =
     callId === undefined ? item : { ...item, [item.type === 'local_shell_call_output' ? 'id' : 'call_id']: callId }
   if (item.type === 'local_shell_call_output') return named

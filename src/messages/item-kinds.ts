@@ -19,7 +19,7 @@ const kind = (keys: string, idPrefix?: string, needsId?: true): ItemKind => ({
   ...(needsId === undefined ? {} : { needsId }),
 })
 
-const KINDS: { readonly [type: string]: ItemKind } = {
+const ROWS: { readonly [type: string]: ItemKind } = {
   message: kind('role content status phase', 'msg'),
   reasoning: kind('summary content encrypted_content status', 'rs'),
   function_call: kind('call_id name arguments namespace async caller status', 'fc'),
@@ -52,29 +52,32 @@ const KINDS: { readonly [type: string]: ItemKind } = {
   item_reference: kind(''),
 }
 
+const KINDS: ReadonlyMap<string, ItemKind> = new Map(Object.entries(ROWS))
+
 /** An item's kind; undefined for kinds that came later. Messages may leave their type out. */
-export function kindOf(item: InputItem): ItemKind | undefined {
-  const type = typeOf(item)
-  return Object.hasOwn(KINDS, type) ? KINDS[type] : undefined
-}
+export const kindOf = (item: InputItem): ItemKind | undefined => KINDS.get(typeOf(item))
 
 /** The type of an item, whose values anybody may have written. */
 export const typeOf = ({ type, role }: InputItem): string =>
   typeof type === 'string' ? type : type === undefined && typeof role === 'string' ? 'message' : ''
 
 /** Calls that somebody else than the provider answers, and the items that answer them. */
-const OUTPUT_OF: { readonly [call: string]: string } = {
-  function_call: 'function_call_output',
-  custom_tool_call: 'custom_tool_call_output',
-  computer_call: 'computer_call_output',
-  local_shell_call: 'local_shell_call_output',
-  shell_call: 'shell_call_output',
-  apply_patch_call: 'apply_patch_call_output',
-  tool_search_call: 'tool_search_output',
-  mcp_approval_request: 'mcp_approval_response',
-}
-const CALL_OF: { readonly [output: string]: string } = Object.fromEntries(
-  Object.entries(OUTPUT_OF).map(([call, output]) => [output, call]),
+const PAIRS: readonly [call: string, output: string][] = [
+  ['function_call', 'function_call_output'],
+  ['custom_tool_call', 'custom_tool_call_output'],
+  ['computer_call', 'computer_call_output'],
+  ['local_shell_call', 'local_shell_call_output'],
+  ['shell_call', 'shell_call_output'],
+  ['apply_patch_call', 'apply_patch_call_output'],
+  ['tool_search_call', 'tool_search_output'],
+  ['mcp_approval_request', 'mcp_approval_response'],
+]
+/** The call of each type that is a half of one. */
+const CALL_OF: ReadonlyMap<string, string> = new Map(
+  PAIRS.flatMap(([call, output]) => [
+    [call, call],
+    [output, call],
+  ]),
 )
 
 /** A half of a call: `key` is what call and output have in common. */
@@ -86,12 +89,11 @@ export interface CallHalf {
 /** Which half of which call an item is; undefined for messages, reasoning, and calls that the provider has answered itself. */
 export function callHalf(item: InputItem): CallHalf | undefined {
   const type = typeOf(item)
-  const isCall = Object.hasOwn(OUTPUT_OF, type)
-  if (!isCall && !Object.hasOwn(CALL_OF, type)) return undefined
+  const call = CALL_OF.get(type)
+  if (call === undefined) return undefined
   // A tool search that OpenAI runs itself has no call id on either side.
-  if (/^tool_search/.test(type) && (item.execution === 'server' || typeof item.call_id !== 'string')) return undefined
-  const half = isCall ? 'call' : 'output'
-  return { half, key: `${isCall ? type : CALL_OF[type]} ${callKey(item)}` }
+  if (call === 'tool_search_call' && (item.execution === 'server' || typeof item.call_id !== 'string')) return undefined
+  return { half: call === type ? 'call' : 'output', key: `${call} ${callKey(item)}` }
 }
 
 /** What names the call an item belongs to: its call id, or the id of an approval or of what answers a local shell call. */
@@ -108,5 +110,8 @@ export function callKey(item: InputItem): string {
 }
 
 /** True for what a model has made: its texts, reasoning and calls of every kind. */
-export const isModelMade = (item: InputItem): boolean =>
-  item.role === 'assistant' || /^(reasoning|mcp_approval_request|program|.*_call)$/s.test(typeOf(item))
+export function isModelMade(item: InputItem): boolean {
+  if (item.role === 'assistant') return true
+  const type = typeOf(item)
+  return type === 'reasoning' || type === 'mcp_approval_request' || type === 'program' || type.endsWith('_call')
+}
