@@ -87,7 +87,7 @@ function buildBody(
   const text: JsonObject = isObject(moreText) ? { ...moreText } : {}
   if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
   if (settings.verbosity !== undefined) text.verbosity ??= settings.verbosity
-  const store = args.store ?? settings.extraBody?.store ?? settings.store
+  const store = args.store ?? settings.store
   const body = dropUnset({
     model,
     instructions: request.instructions,
