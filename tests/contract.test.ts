@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import Fastify from 'fastify'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { Agency, Agent, BaseTool, buildApp, type ServeOptions, tool, toolFactory } from '../src/index.ts'
 import { promise } from './promises.ts'
@@ -122,13 +123,34 @@ test.for([
   expect([...seen].sort()).toEqual(documented.sort())
 })
 
-test('without a token the document asks for none', async () => {
+const REQUIRED = [{ HTTPBearer: [] }]
+const OPTIONAL = [{ HTTPBearer: [] }, {}]
+
+test.each<[string, Partial<ServeOptions> & { token?: string }, guarded: object[], metrics: object[] | undefined]>([
+  ['no token', {}, OPTIONAL, undefined],
+  ['no token and metrics', { metrics: true }, OPTIONAL, OPTIONAL],
+  ['no token and open metrics', { metrics: true, metricsOpen: true }, OPTIONAL, []],
+  ['a token', { token: 'secret' }, REQUIRED, undefined],
+  ['a token and metrics', { token: 'secret', metrics: true }, REQUIRED, REQUIRED],
+  ['a token and open metrics', { token: 'secret', metrics: true, metricsOpen: true }, REQUIRED, []],
+  ['no token and AG-UI', { enableAgui: true }, OPTIONAL, undefined],
+])('every operation says whether it takes a token: with %s', async (_name, { token, ...options }, guarded, metrics) => {
   promise('B11')
-  const { paths, components } = await documentOf({ agencies: { solo: solo() }, tools: [echo] })
-  for (const operation of Object.values(paths).flatMap((operations) => Object.values(operations))) {
-    expect(operation).not.toHaveProperty('security')
-    expect(Object.keys(operation.responses)).not.toContain('401')
-  }
+  vi.stubEnv('CONTRACT_TOKEN', token ?? '')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const { paths, components } = await documentOf({
+    agencies: { solo: solo() },
+    tools: [echo],
+    enableLogging: true,
+    appTokenEnv: 'CONTRACT_TOKEN',
+    ...options,
+  })
+  for (const [path, operations] of Object.entries(paths))
+    for (const operation of Object.values(operations)) {
+      const { security } = operation as unknown as { security: unknown }
+      expect(security, path).toEqual(/z$/.test(path) ? [] : path === '/metrics' ? metrics : guarded)
+      expect(Object.keys(operation.responses).includes('401'), path).toBe(isDeepStrictEqual(security, REQUIRED))
+    }
   expect(components).toHaveProperty('securitySchemes.HTTPBearer')
 })
 

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 
-const METHODS = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT'
+const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY']
 
 /** A hook that puts the CORS headers on every answer and answers preflights for any path (docs/wire.md, "CORS"). Unlisted origins get neither header. */
 export function createCors(origins: readonly string[]) {
@@ -26,13 +26,23 @@ export function createCors(origins: readonly string[]) {
       done()
       return
     }
-    reply.headers({ 'access-control-allow-methods': METHODS, 'access-control-max-age': '600' })
+    reply.headers({ 'access-control-allow-methods': METHODS.join(', '), 'access-control-max-age': '600' })
     reply.header('vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
     if (typeof wanted === 'string') reply.header('access-control-allow-headers', wanted)
-    const allowed = any || origins.includes(origin)
+    const refused = refusalsOf(request, any || origins.includes(origin))
     reply
-      .code(allowed ? 200 : 400)
+      .code(refused.length === 0 ? 200 : 400)
       .type('text/plain; charset=utf-8')
-      .send(allowed ? 'OK' : 'Disallowed CORS origin')
+      .send(refused.length === 0 ? 'OK' : `Disallowed CORS ${refused.join(', ')}`)
   }
+}
+
+/** What a preflight asks for and does not get, in the words of the original's CORS middleware (Starlette). */
+function refusalsOf({ headers }: FastifyRequest, originAllowed: boolean): string[] {
+  const method = headers['access-control-request-method'] ?? ''
+  return [
+    ...(originAllowed ? [] : ['origin']),
+    ...(METHODS.includes(method) ? [] : ['method']), // methods are case-sensitive: RFC 9110, section 9.1
+    ...(headers['access-control-request-private-network'] === undefined ? [] : ['private-network']),
+  ]
 }

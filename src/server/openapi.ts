@@ -20,7 +20,7 @@ import { requestSchemas } from '../wire/requests.ts'
 import { agencyResponse, cancelResponse, health, logLine, metadata } from '../wire/responses.ts'
 
 /** What stands before operations that everybody may call. */
-export const OPEN: Gate = { token: false, rateLimit: false }
+export const OPEN: Gate = { token: 'none', rateLimit: false }
 
 /** The OpenAPI 3.1 document of a server, without its address; `metricsGate` undefined: there are no metrics. */
 export function describeApi(

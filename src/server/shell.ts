@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { tooLarge } from '../errors.ts'
 import type { Services } from '../services.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import type { Gate } from '../tools/openapi.ts'
 import { createAuth } from './auth.ts'
 import { readBodies } from './body.ts'
 import { createCors } from './cors.ts'
@@ -45,7 +46,10 @@ export interface ShellOptions {
 export function registerShell(scope: FastifyInstance, options: ShellOptions): void {
   const { metrics, lines, services, rateLimit } = options
   const { limits } = services
-  const gate = { token: options.token !== undefined, rateLimit: rateLimit !== undefined }
+  const gate: Gate = {
+    token: options.token === undefined ? 'optional' : 'required',
+    rateLimit: rateLimit !== undefined,
+  }
   const metricsGate = options.metricsOpen ? OPEN : gate
   const document = describeApi(services, { gate, metricsGate: metrics === undefined ? undefined : metricsGate })
   lines?.watch(scope)

@@ -16,8 +16,11 @@ export interface ApiParts {
 
 /** What stands before every operation. */
 export interface Gate {
-  /** It asks for the bearer token. */
-  token: boolean
+  /**
+   * The bearer token: `required`; `optional` where the server has none set, so that generated clients can send one when it
+   * does; `none` on routes that never ask for one.
+   */
+  token: 'required' | 'optional' | 'none'
   /** It counts requests. */
   rateLimit: boolean
 }
@@ -71,6 +74,13 @@ export const BODY_REFUSALS = {
   503: { ...answerOf('The server is stopping, or has as much to do as it takes.', 'Detail'), headers: RETRY_AFTER },
 }
 
+/** An empty requirement beside another makes it optional, an empty list says that there is none (OpenAPI 3.1, 4.8.10). */
+const SECURITY: { [rule in Gate['token']]: readonly JsonObject[] } = {
+  required: [{ HTTPBearer: [] }],
+  optional: [{ HTTPBearer: [] }, {}],
+  none: [],
+}
+
 /** Adds an operation, and what every operation has. */
 export function addOperation(
   { gate, paths }: ApiParts,
@@ -81,12 +91,11 @@ export function addOperation(
   const { token, rateLimit } = gate
   const responses = {
     ...operation.responses,
-    ...(token ? { 401: UNAUTHORIZED } : {}),
+    ...(token === 'required' ? { 401: UNAUTHORIZED } : {}),
     414: TOO_LONG,
     ...(rateLimit ? { 429: TOO_MANY } : {}),
   }
-  const security = token ? { security: [{ HTTPBearer: [] }] } : {}
-  paths[path] = { ...paths[path], [method]: { ...operation, responses, ...security } }
+  paths[path] = { ...paths[path], [method]: { ...operation, responses, security: SECURITY[token] } }
 }
 
 /** A whole document from its parts. */
@@ -193,7 +202,7 @@ export const toolFactory = {
     const { url, title = 'Agency Tools API', description = 'Tools that agents call over HTTP.' } = options
     const parts = describeTools(
       onceEach(tools.map(asFunctionTool), 'The list'),
-      emptyParts({ token: true, rateLimit: false }),
+      emptyParts({ token: 'required', rateLimit: false }),
     )
     return JSON.stringify(toDocument({ title, description, version: 'v1.0.0' }, url, parts), null, 2)
   },
