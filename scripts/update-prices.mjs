@@ -2,6 +2,7 @@
 //   pip download --no-deps --dest DIR litellm
 //   unzip -p DIR/litellm-*.whl litellm/model_prices_and_context_window_backup.json > prices.json
 //   node scripts/update-prices.mjs prices.json --version VERSION_OF_THE_WHEEL [--date YYYY-MM-DD] [--out FILE]
+// Then node scripts/model-names.mjs writes the names that editors complete.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'

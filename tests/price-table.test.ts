@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,4 +48,12 @@ test('every line of the table names one model and has prices that can be read', 
   expect(lines.filter((text) => !line.test(text))).toEqual([])
   expect(new Set(lines.map((text) => text.split(' ')[0])).size).toBe(lines.length)
   expect(shipped.length).toBeLessThan(250_000)
+})
+
+test('the model names that editors complete are chosen from the table', () => {
+  promise('F1')
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/model-names.mjs'), '--check'], {
+    encoding: 'utf8',
+  })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
 })

@@ -10,10 +10,16 @@ export function customModel(model: Model): Model {
     settings: overDefaults(defaults, request.settings),
   })
   return {
+    // Read anew each time: an adapted object may learn from its first answer what it is called.
     get name() {
-      return model.name // an adapted object may learn its own name late
+      return model.name
     },
-    ...(model.runsHostedTools === undefined ? {} : { runsHostedTools: model.runsHostedTools }),
+    get provider() {
+      return model.provider
+    },
+    get runsHostedTools() {
+      return model.runsHostedTools
+    },
     async *streamTurn(request, signal) {
       const batches = model.streamTurn(settle(request), signal)[Symbol.asyncIterator]()
       try {

@@ -102,9 +102,9 @@ export interface Model {
   /** The name sent upstream and looked up in the price table. */
   readonly name: string
   /** Whose model it is, in the words of OpenTelemetry's conventions (`openai`, `anthropic`, `gcp.gemini`); telemetry tells it. */
-  readonly provider?: string
+  readonly provider?: string | undefined
   /** True where `hostedTools` reach a provider that runs them. Otherwise functions that say they cannot run stand for them. */
-  readonly runsHostedTools?: boolean
+  readonly runsHostedTools?: boolean | undefined
   streamTurn(request: TurnRequest, signal: AbortSignal): AsyncIterable<EventBatch>
   completeTurn(request: TurnRequest, signal: AbortSignal): Promise<ModelResponse>
 }

@@ -28,6 +28,7 @@ import {
 import { responsesModel } from './responses.ts'
 import { withSettings } from './settings.ts'
 import { describeModel, type ModelSpec } from './spec.ts'
+import { telemetryName, telemetryNameOfClient, telemetryNameOfSdk } from './telemetry-names.ts'
 
 export interface ModelsOptions extends ServerSettings {
   limits: UpstreamLimits
@@ -55,14 +56,6 @@ export interface Models {
    */
   check(spec: ModelSpec | undefined, agentName: string, keyless: boolean): Promise<void>
   close(): Promise<void>
-}
-
-/** What telemetry's conventions call a provider, where that is not its name here. */
-const TELEMETRY_NAMES: { readonly [provider: string]: string } = {
-  google: 'gcp.gemini',
-  gemini: 'gcp.gemini',
-  mistral: 'mistral_ai',
-  xai: 'x_ai',
 }
 
 /** What all requests share. */
@@ -177,7 +170,8 @@ function createMakers(shared: Shared) {
       case 'object':
         return objectModel(endpoint.model, agentName, shared)
       case 'client': {
-        const given = { ...endpoint, limits: options.limits, post: postOver(client(endpoint)) }
+        const provider = telemetryNameOfClient(endpoint.client)
+        const given = { ...endpoint, provider, limits: options.limits, post: postOver(client(endpoint)) }
         return withSettings(endpoint.api === 'chat' ? chatModel(given) : responsesModel(given), endpoint)
       }
       case 'address':
@@ -194,7 +188,7 @@ function addressModel(
   { shared, client, agentName }: { shared: Shared; client: () => Promise<OpenAI>; agentName: string },
 ): Model {
   const { connections, options } = shared
-  const provider = TELEMETRY_NAMES[endpoint.provider] ?? endpoint.provider
+  const provider = telemetryName(endpoint.provider)
   const given = { ...endpoint, provider, limits: options.limits }
   switch (endpoint.api) {
     case 'responses':
@@ -229,7 +223,7 @@ function checkObject(spec: LanguageModel | Model, agentName: string, limits: Ups
   }
   const label = describeModel(spec)
   if (spec.specificationVersion !== 'v4') throw languageModelVersion(label, agentName, spec.specificationVersion)
-  return aiSdkModel({ label, limits, open: () => spec })
+  return aiSdkModel({ label, provider: telemetryNameOfSdk(spec.provider), limits, open: () => spec })
 }
 
 function openLanguageModel(kind: AiSdkKind, endpoint: AddressEndpoint, connections: Connections, agentName: string) {

@@ -8,6 +8,7 @@ import { includesOf } from './responses.ts'
 import { toResponsesInput } from './responses-input.ts'
 import { readOutput, toProtocol, wrapItems } from './sdk-items.ts'
 import { ResponseSynthesis, type SynthesisOptions } from './synthesis.ts'
+import { telemetryNameOfClient, telemetryNameOfSdk } from './telemetry-names.ts'
 
 /** A Model of the OpenAI Agents SDK (`OpenAIResponsesModel`, `aisdk(...)`, one of your own), known by its shape. */
 export interface SdkModel {
@@ -32,16 +33,23 @@ export function fromSdkModel(given: SdkModel): Model {
   const sdk = given as unknown as CallableModel
   const overResponses = '_buildResponsesCreateRequest' in given
   const ownName = nameOf(given)
+  let learntProvider: string | undefined
   let learntName: string | undefined // some models hide their name; their answers tell it
   const learn = (answer: unknown) => {
-    if (isObject(answer) && typeof answer.model === 'string') learntName ??= answer.model
+    if (!isObject(answer)) return
+    if (typeof answer.model === 'string') learntName ??= answer.model
+    // An AI SDK model behind `aisdk()` is hidden too; its answers carry metadata under the name of its provider.
+    if (isObject(answer.providerMetadata))
+      learntProvider ??= Object.keys(answer.providerMetadata).map(telemetryNameOfSdk)[0]
   }
   const name = () => ownName ?? learntName ?? (given.constructor === Object ? 'custom model' : given.constructor.name)
   return {
     get name() {
       return name()
     },
-    ...(overResponses ? { provider: 'openai' } : {}),
+    get provider() {
+      return providerOf(given) ?? learntProvider
+    },
     runsHostedTools: overResponses,
     async *streamTurn(request, signal) {
       const answer = new SdkAnswer({ model: name(), request })
@@ -97,6 +105,16 @@ const nameOf = (model: object): string | undefined =>
   ['_model', 'model', 'modelId', 'modelName', 'name']
     .map((key) => (model as { [key: string]: unknown })[key])
     .find((value) => typeof value === 'string')
+
+/** What an object says itself, or what its class is made for; undefined when neither tells. */
+function providerOf(model: object): string | undefined {
+  const { provider } = model as { provider?: unknown }
+  if (typeof provider === 'string') return telemetryNameOfSdk(provider)
+  for (let type = Object.getPrototypeOf(model); type !== null; type = Object.getPrototypeOf(type))
+    if (/^OpenAI/.test(type.constructor?.name ?? ''))
+      return telemetryNameOfClient((model as { _client?: unknown })._client)
+  return '_buildResponsesCreateRequest' in model ? 'openai' : undefined
+}
 
 /** Reads the events of one streamed answer. */
 class SdkAnswer {

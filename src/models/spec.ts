@@ -2,12 +2,16 @@
 import type OpenAI from 'openai'
 import { isLanguageModel, type LanguageModel, namespaceOf } from './ai-sdk.ts'
 import type { Model } from './model.ts'
+import type { KnownModel } from './names.data.ts'
 
 /**
  * What an agent's `model` may be: a name (docs/models.md), `responses(name)`, `chatCompletions(name)`, a language model of
  * the AI SDK, or an object that fulfils the Model interface.
  */
-export type ModelSpec = string | ApiModel | LanguageModel | Model
+export type ModelSpec = ModelName | ApiModel | LanguageModel | Model
+
+/** The name of a model: one of those that editors complete, or any other. */
+export type ModelName = KnownModel | (string & {})
 
 /** A model of an OpenAI-compatible API, by the name it has there. Made by `responses(name)` and `chatCompletions(name)`. */
 export interface ApiModel {
@@ -24,11 +28,11 @@ export interface ApiModelOptions {
 }
 
 /** `model: responses('gpt-4.1', { client })`: over the Responses API, the name sent as it is. */
-export const responses = (name: string, options: ApiModelOptions = {}): ApiModel =>
+export const responses = (name: ModelName, options: ApiModelOptions = {}): ApiModel =>
   Object.freeze({ kind: 'responses', name, ...options })
 
 /** `model: chatCompletions('gpt-4.1')`: over Chat Completions, the name sent as it is. */
-export const chatCompletions = (name: string, options: ApiModelOptions = {}): ApiModel =>
+export const chatCompletions = (name: ModelName, options: ApiModelOptions = {}): ApiModel =>
   Object.freeze({ kind: 'chat-completions', name, ...options })
 
 /** Used by agents that name no model. */
