@@ -1,7 +1,14 @@
+import type { ContextAccess, UserContext } from '../tools/user-context.ts'
+
 /** The user context of one run: read and written by tools, shared with sub-agents, never shown to a model. */
-export class AgencyContext {
+export interface AgencyContext<Context extends object = UserContext> extends ContextAccess<Context> {
+  /** The agent whose turn it is; null for a tool that is served alone. */
+  readonly currentAgentName: string | null
+}
+
+/** The context that runs make. */
+export class RunContext implements AgencyContext {
   readonly userContext: { [key: string]: unknown }
-  /** The agent whose turn it is. */
   readonly currentAgentName: string | null
   constructor(userContext: { [key: string]: unknown }, currentAgentName: string | null = null) {
     this.userContext = userContext

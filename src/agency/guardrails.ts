@@ -1,5 +1,6 @@
 import { invalidOption } from '../errors.ts'
 import { runContextOf } from '../tools/sdk-tool.ts'
+import type { UserContext } from '../tools/user-context.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { AgencyContext, AgentInfo } from './context.ts'
@@ -10,15 +11,15 @@ export interface GuardrailResult {
   guidance?: string
 }
 /** Looks at the user's last messages (one text, or several in a list) before the model sees them. */
-export type InputGuardrail = (
+export type InputGuardrail<Context extends object = UserContext> = (
   input: string | string[],
-  context: AgencyContext,
+  context: AgencyContext<Context>,
   agent: AgentInfo,
 ) => GuardrailResult | Promise<GuardrailResult>
 /** Looks at an agent's final answer: a text, or the parsed value of an agent with `outputType`. */
-export type OutputGuardrail = (
-  output: unknown,
-  context: AgencyContext,
+export type OutputGuardrail<Context extends object = UserContext, Output = unknown> = (
+  output: Output,
+  context: AgencyContext<Context>,
   agent: AgentInfo,
 ) => GuardrailResult | Promise<GuardrailResult>
 

@@ -1,5 +1,6 @@
 import type { ModelResponse, TurnRequest } from '../models/model.ts'
-import type { InputItem } from '../wire/message.ts'
+import type { UserContext } from '../tools/user-context.ts'
+import type { ContentPart } from '../wire/message.ts'
 import type { AgencyContext, AgentInfo } from './context.ts'
 
 /** One tool call as hooks see it. */
@@ -14,16 +15,20 @@ export interface ToolCall {
  * What an application may listen to. Each may be async and is awaited; what it throws fails the run. Hooks of a run come
  * first, then the agency's, then the agent's own.
  */
-export interface RunHooks {
-  onAgentStart?(context: AgencyContext, agent: AgentInfo): unknown
-  onAgentEnd?(context: AgencyContext, agent: AgentInfo, output: unknown): unknown
-  onHandoff?(context: AgencyContext, from: AgentInfo, to: AgentInfo): unknown
+export interface RunHooks<Context extends object = UserContext> {
+  onAgentStart?(context: AgencyContext<Context>, agent: AgentInfo): unknown
+  onAgentEnd?(context: AgencyContext<Context>, agent: AgentInfo, output: unknown): unknown
+  onHandoff?(context: AgencyContext<Context>, from: AgentInfo, to: AgentInfo): unknown
   /** send_message counts as a tool. */
-  onToolStart?(context: AgencyContext, agent: AgentInfo, call: ToolCall): unknown
-  onToolEnd?(context: AgencyContext, agent: AgentInfo, call: ToolCall, output: string | InputItem[]): unknown
-  onLlmStart?(context: AgencyContext, agent: AgentInfo, request: TurnRequest): unknown
+  onToolStart?(context: AgencyContext<Context>, agent: AgentInfo, call: ToolCall): unknown
+  onToolEnd?(context: AgencyContext<Context>, agent: AgentInfo, call: ToolCall, output: string | ContentPart[]): unknown
+  onLlmStart?(context: AgencyContext<Context>, agent: AgentInfo, request: TurnRequest): unknown
   /** `response` has the output items, and the usage where the provider reported it. */
-  onLlmEnd?(context: AgencyContext, agent: AgentInfo, response: Pick<ModelResponse, 'output' | 'usage'>): unknown
+  onLlmEnd?(
+    context: AgencyContext<Context>,
+    agent: AgentInfo,
+    response: Pick<ModelResponse, 'output' | 'usage'>,
+  ): unknown
 }
 
 type HookArguments<Name extends keyof RunHooks> = Parameters<NonNullable<RunHooks[Name]>>

@@ -1,14 +1,19 @@
 import { invalidOption } from '../errors.ts'
+import type { UserContext } from '../tools/user-context.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import type { AgencyContext, AgentInfo } from './context.ts'
 
-type ReminderText = string | ((context: AgencyContext, agent: AgentInfo) => string | Promise<string>)
+type ReminderText<Context extends object> =
+  | string
+  | ((context: AgencyContext<Context>, agent: AgentInfo) => string | Promise<string>)
 /**
  * A note the model gets beside the conversation, never stored: after each message of the user, or, with `everyToolCalls`,
  * on the next model call after that many tool calls.
  */
-export type SystemReminder = ReminderText | { everyToolCalls: number; message: ReminderText }
+export type SystemReminder<Context extends object = UserContext> =
+  | ReminderText<Context>
+  | { everyToolCalls: number; message: ReminderText<Context> }
 
 /** How far a conversation has come since reminders were last looked at. */
 export interface ReminderProgress {

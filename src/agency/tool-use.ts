@@ -1,5 +1,6 @@
 import { invalidOption } from '../errors.ts'
 import type { ToolOutput } from '../tools/output.ts'
+import type { UserContext } from '../tools/user-context.ts'
 import { isObject } from '../wire/json.ts'
 import type { AgencyContext } from './context.ts'
 
@@ -14,11 +15,11 @@ export interface ToolResult {
  * What happens after tools have answered: the model is asked again, or the run ends with a tool's output as its answer -
  * the first one's, that of a tool that is named, or what a function says.
  */
-export type ToolUseBehavior =
+export type ToolUseBehavior<Context extends object = UserContext> =
   | 'run_llm_again'
   | 'stop_on_first_tool'
   | { stopAtToolNames: readonly string[] }
-  | ((context: AgencyContext, results: readonly ToolResult[]) => ToolUseVerdict | Promise<ToolUseVerdict>)
+  | ((context: AgencyContext<Context>, results: readonly ToolResult[]) => ToolUseVerdict | Promise<ToolUseVerdict>)
 
 /** Whether the run ends after a turn's tools, and with what as its answer. */
 export interface ToolUseVerdict {

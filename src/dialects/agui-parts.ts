@@ -1,6 +1,6 @@
 import type { AguiPart } from '../wire/agui.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
-import type { InputItem } from '../wire/message.ts'
+import type { ContentPart, InputItem } from '../wire/message.ts'
 
 /** The names under which hosted tools appear in AG-UI. */
 export const FILE_SEARCH = 'FileSearchTool'
@@ -55,10 +55,10 @@ function toPart(part: JsonObject): AguiPart {
 }
 
 /** A message's content as the Responses API takes it. */
-export const toContent = (content: string | readonly AguiPart[]): string | InputItem[] =>
+export const toContent = (content: string | readonly AguiPart[]): string | ContentPart[] =>
   typeof content === 'string' ? content : content.map(toInputPart)
 
-function toInputPart(part: AguiPart): InputItem {
+function toInputPart(part: AguiPart): ContentPart {
   switch (part.type) {
     case 'text':
       return { type: 'input_text', text: part.text }
@@ -89,14 +89,14 @@ function placeOf(source: Extract<AguiPart, { type: 'image' }>['source']): Place 
 const asDataUrl = (mimeType: string, data: string) =>
   data.startsWith('data:') ? data : `data:${mimeType};base64,${data}`
 
-function toImage(place: Place): InputItem {
+function toImage(place: Place): ContentPart {
   const image = { type: 'input_image', detail: 'auto' }
   if ('id' in place) return { ...image, file_id: place.id }
   return { ...image, image_url: 'url' in place ? place.url : place.data }
 }
 
 /** The Responses API refuses inline bytes without a name. */
-function toFile(place: Place, filename: unknown): InputItem {
+function toFile(place: Place, filename: unknown): ContentPart {
   const name = typeof filename === 'string' && filename !== '' ? { filename } : {}
   if ('id' in place) return { type: 'input_file', file_id: place.id, ...name }
   if ('url' in place) return { type: 'input_file', file_url: place.url, ...name }

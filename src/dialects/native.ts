@@ -1,9 +1,9 @@
 import type { ResponseEvent } from '../models/model.ts'
-import { nobody, type RunEvent, type Speaker } from '../runs/events.ts'
+import { nobody, type RunEvent, type Speaker, type ToolFacts } from '../runs/events.ts'
 import type { RunSummary } from '../runs/hub.ts'
 import type { RunItem, SpeakerFields, StreamEvent, StreamSummary } from '../wire/events.ts'
 import { isObject } from '../wire/json.ts'
-import type { InputItem } from '../wire/message.ts'
+import type { InputItem, ModelEvent } from '../wire/message.ts'
 import type { AgencyResponse } from '../wire/responses.ts'
 import { escapeLineEnds, frame, toJson } from '../wire/sse.ts'
 
@@ -56,7 +56,12 @@ export function toData(event: RunEvent): StreamEvent {
   const { kind, who } = event
   switch (kind) {
     case 'model':
-      return { data: event.event, type: 'raw_response_event', ...speakerOf(who), ...referencesOf(event.event) }
+      return {
+        data: event.event as ModelEvent,
+        type: 'raw_response_event',
+        ...speakerOf(who),
+        ...referencesOf(event.event),
+      }
     case 'agent':
       return { new_agent: view(who), type: 'agent_updated_stream_event', ...speakerOf(who) }
     case 'item':
@@ -142,12 +147,24 @@ function callIdOf({ call_id, id }: InputItem): { call_id?: string } {
   return typeof known === 'string' ? { call_id: known } : {}
 }
 
-function itemOf({ type, raw, source, target }: RunEvent & { kind: 'item' }): RunItem {
+function itemOf({ type, raw, source, target, tool, output }: RunEvent & { kind: 'item' }): RunItem {
   const item: RunItem = { agent: view(source), raw_item: raw, type }
-  if (type === 'tool_call_output_item') item.output = raw.output
+  if (type === 'tool_call_item')
+    Object.assign(item, {
+      description: tool?.description ?? null,
+      title: tool?.title ?? null,
+      tool_origin: toOrigin(tool),
+    })
+  if (type === 'tool_call_output_item') Object.assign(item, { output, tool_origin: toOrigin(tool), custom_data: null })
   if (target !== undefined) Object.assign(item, { source_agent: view(source), target_agent: view(target) })
   return item
 }
+
+/** The original writes its kind of tool, an enumeration, as an empty object. */
+const toOrigin = (tool: ToolFacts | undefined): RunItem['tool_origin'] =>
+  tool?.origin === undefined
+    ? null
+    : { type: {}, mcp_server_name: tool.origin.mcpServer, agent_name: null, agent_tool_name: null }
 
 /** Every scalar as the original writes it. */
 function asStrings(value: unknown): unknown {

@@ -1,7 +1,7 @@
 import { codeInterpreter } from '../tools/hosted.ts'
 import type { HostedTool } from '../tools/tool.ts'
 import type { JsonObject } from '../wire/json.ts'
-import type { InputItem } from '../wire/message.ts'
+import type { ContentPart, InputItem } from '../wire/message.ts'
 import type { FileKind } from './kinds.ts'
 
 /** A file that is stored and of a supported type. */
@@ -42,7 +42,7 @@ export function addUnstored(items: InputItem[], parts: readonly JsonObject[]): I
 function withParts(item: InputItem, parts: readonly JsonObject[]): InputItem {
   const { content } = item
   const text = typeof content === 'string' && content !== '' ? [{ type: 'input_text', text: content }] : []
-  const all = [...(Array.isArray(content) ? content : text), ...parts]
+  const all = [...(Array.isArray(content) ? content : text), ...parts] as ContentPart[]
   return all.length === 0 ? item : { ...item, content: all }
 }
 

@@ -1,5 +1,5 @@
 import { isObject } from '../wire/json.ts'
-import type { InputItem } from '../wire/message.ts'
+import type { ContentPart, InputItem } from '../wire/message.ts'
 
 /**
  * Items for an API whose tool messages are text alone: the images and files that tools returned follow the outputs of their
@@ -7,7 +7,7 @@ import type { InputItem } from '../wire/message.ts'
  */
 export function withTextOutputs(items: readonly InputItem[]): InputItem[] {
   const out: InputItem[] = []
-  let shown: unknown[] = []
+  let shown: ContentPart[] = []
   const show = () => {
     if (shown.length > 0) out.push({ role: 'user', content: shown })
     shown = []

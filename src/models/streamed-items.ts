@@ -1,6 +1,6 @@
 import { messageText, refusalOf } from '../messages/items.ts'
-import { isObject, type JsonObject } from '../wire/json.ts'
-import type { InputItem } from '../wire/message.ts'
+import { isObject } from '../wire/json.ts'
+import type { ContentPart, InputItem } from '../wire/message.ts'
 import { newId } from './ids.ts'
 import type { ResponseEvent } from './model.ts'
 
@@ -163,8 +163,8 @@ function filled(slot: Slot, item: InputItem): InputItem {
   return Object.keys(changes).length > 0 ? { ...item, ...changes } : item
 }
 
-function contentOf({ text, refusal }: Slot, { content }: InputItem, lacksText: boolean): JsonObject[] {
-  const parts: JsonObject[] = Array.isArray(content) ? content.filter(isObject) : []
+function contentOf({ text, refusal }: Slot, { content }: InputItem, lacksText: boolean): ContentPart[] {
+  const parts: ContentPart[] = Array.isArray(content) ? content.filter(isObject) : []
   const said = parts.filter((part) => typeof part.text === 'string')
   const refused = refusal === '' ? parts.filter(({ type }) => type === 'refusal') : [{ type: 'refusal', refusal }]
   return lacksText ? [{ annotations: [], ...said[0], type: 'output_text', text }, ...refused] : [...said, ...refused]

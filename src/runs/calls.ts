@@ -4,7 +4,7 @@ import type { ToolCall } from '../agency/hooks.ts'
 import { AgencyError, depthLimit, guidanceOf } from '../errors.ts'
 import { createCheck } from '../tools/check.ts'
 import { schemaOf } from '../tools/define.ts'
-import type { ToolOutput } from '../tools/output.ts'
+import { type ToolAnswer, toAnswer } from '../tools/output.ts'
 import { misfit, runTool } from '../tools/run.ts'
 import { orAbort } from '../waits.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
@@ -50,7 +50,7 @@ export async function answerCall(
   conversation: Conversation,
   { item, problem }: { item: InputItem; problem: string | undefined },
   converse: Converse,
-): Promise<ToolOutput> {
+): Promise<ToolAnswer> {
   const seen = { name: String(item.name), callId: String(item.call_id), argumentsJson: textOf(item.arguments) }
   const agent = conversation.who.agent
   const span = conversation.span?.child('tool', { call: seen, tool: toolNamed(conversation, seen.name), agent })
@@ -59,9 +59,9 @@ export async function answerCall(
     ending = endingOf(run, error)
   }
   try {
-    const output = await inside(span, () => admit({ run, conversation, seen, problem, converse, span, note }))
-    span?.end({ ...ending, output })
-    return output
+    const answer = await inside(span, () => admit({ run, conversation, seen, problem, converse, span, note }))
+    span?.end({ ...ending, output: answer.output })
+    return answer
   } catch (error) {
     span?.end(endingOf(run, error))
     throw error
@@ -72,23 +72,27 @@ export async function answerCall(
 const textOf = (value: unknown) => (typeof value === 'string' ? value : '')
 
 /** A tool that has to be called alone lets no other call of its agent run beside it. */
-async function admit(call: Call): Promise<ToolOutput> {
+async function admit(call: Call): Promise<ToolAnswer> {
   const { run, conversation, seen } = call
   const progress = progressOf(conversation)
   progress.toolCalls++
   progress.usedTools = true
   if (call.problem !== undefined) {
     call.note(new Error(call.problem))
-    return call.problem
+    return toAnswer(call.problem)
   }
   const { role } = conversation
   const { name } = seen
   const lane = run.lanes.get(role.agent.name) ?? { running: 0, alone: undefined }
   if (lane.alone !== undefined)
-    return `Error: the tool "${lane.alone}" is running and lets no other call run beside it. Call again when it has answered.`
+    return toAnswer(
+      `Error: the tool "${lane.alone}" is running and lets no other call run beside it. Call again when it has answered.`,
+    )
   const alone = toolNamed(conversation, name)?.oneCallAtATime === true
   if (alone && lane.running > 0)
-    return `Error: the tool "${name}" has to be called alone, and another call is running. Call it again by itself.`
+    return toAnswer(
+      `Error: the tool "${name}" has to be called alone, and another call is running. Call it again by itself.`,
+    )
   run.lanes.set(role.agent.name, lane)
   lane.running++
   if (alone) lane.alone = name
@@ -100,26 +104,26 @@ async function admit(call: Call): Promise<ToolOutput> {
   }
 }
 
-async function perform(call: Call): Promise<ToolOutput> {
+async function perform(call: Call): Promise<ToolAnswer> {
   const { run, conversation, seen } = call
   await notify(run, conversation, 'onToolStart', seen)
-  const output = await answer(call)
-  await notify(run, conversation, 'onToolEnd', seen, output)
-  return output
+  const given = await answer(call)
+  await notify(run, conversation, 'onToolEnd', seen, given.output)
+  return given
 }
 
-async function answer(call: Call): Promise<ToolOutput> {
+async function answer(call: Call): Promise<ToolAnswer> {
   const { run, conversation, seen, note } = call
   const { role } = conversation
   const { name, callId, argumentsJson } = seen
   const route = role.sends.get(name)
-  if (route !== undefined) return askAgent(call, route)
+  if (route !== undefined) return toAnswer(await askAgent(call, route))
   const tool = toolNamed(conversation, name)
-  if (tool === undefined) return 'Error: only the first transfer of a turn counts; this one was ignored.'
+  if (tool === undefined) return toAnswer('Error: only the first transfer of a turn counts; this one was ignored.')
   const context = toolContextOf(run, conversation, callId)
   const enabled = tool.isEnabled?.(context, role.agent) ?? true
   if (enabled !== true && !(await orAbort(Promise.resolve(enabled), run.signal)))
-    return `Error: the tool "${name}" is not available now.`
+    return toAnswer(`Error: the tool "${name}" is not available now.`)
   // A tool that ignores its signal is abandoned: the run does not wait for it.
   return orAbort(runTool(tool, argumentsJson, context, { redact: run.redact, note }), run.signal)
 }

@@ -1,5 +1,5 @@
 import type { Role } from '../agency/agency.ts'
-import { AgencyContext } from '../agency/context.ts'
+import { type AgencyContext, RunContext } from '../agency/context.ts'
 import { callHooks, type RunHooks } from '../agency/hooks.ts'
 import { AgencyError, errorText } from '../errors.ts'
 import { citationsOf } from '../messages/search-notes.ts'
@@ -117,7 +117,7 @@ export const speaker = (role: Role, ask: Ask, agentRunId: string): Speaker => ({
   parentRunId: ask.parentRunId,
 })
 
-export const contextOf = (run: RunState, role: Role) => new AgencyContext(run.plan.userContext, role.agent.name)
+export const contextOf = (run: RunState, role: Role) => new RunContext(run.plan.userContext, role.agent.name)
 
 /** The context as a tool sees it; without a call id for questions that no call has asked. */
 export const toolContextOf = (run: RunState, { context }: Conversation, toolCallId = ''): ToolContext =>
@@ -148,7 +148,7 @@ export const itemEvent = (
   name: (RunEvent & { kind: 'item' })['name'],
   type: string,
   raw: InputItem,
-): RunEvent => ({ kind: 'item', who, name, type, raw, source: who })
+): RunEvent & { kind: 'item' } => ({ kind: 'item', who, name, type, raw, source: who })
 
 /** How listeners are told of an error. Whoever was told to stop has not failed, unless the server itself goes down. */
 export function endingOf({ signal, redact }: Pick<RunState, 'signal' | 'redact'>, error: unknown): Ending {

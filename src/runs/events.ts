@@ -18,6 +18,14 @@ export type ItemName =
   | 'handoff_requested'
   | 'handoff_occured'
 
+/** What the items of a call tell about its tool. */
+export interface ToolFacts {
+  readonly description: string | null
+  readonly title: string | null
+  /** Undefined for what is no function of the agent; `mcpServer` names the server whose tool it is. */
+  readonly origin: { readonly mcpServer: string | null } | undefined
+}
+
 /** What a run tells while it goes on. */
 export type RunEvent =
   | { kind: 'agent'; who: Speaker }
@@ -31,6 +39,9 @@ export type RunEvent =
       raw: InputItem
       source: Speaker
       target?: Speaker
+      /** Of calls and their outputs. */
+      tool?: ToolFacts
+      /** What a tool returned, as plain JSON. */
       output?: unknown
     }
   | { kind: 'error'; who: Speaker; nested: boolean; content: string }

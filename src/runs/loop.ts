@@ -18,7 +18,7 @@ import {
 import { messageText, refusalOf, toModelItem } from '../messages/items.ts'
 import { readJsonAnswer } from '../messages/json-answer.ts'
 import { isHostedCall, searchNotes } from '../messages/search-notes.ts'
-import type { ToolOutput } from '../tools/output.ts'
+import type { ToolAnswer } from '../tools/output.ts'
 import { orAbort } from '../waits.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import { answerCall } from './calls.ts'
@@ -41,6 +41,7 @@ import { nobody, type RunEvent } from './events.ts'
 import { askModel, type ModelAnswer } from './model-turn.ts'
 import { newAgentRunId } from './plan.ts'
 import { inside } from './span.ts'
+import { type CallAnswer, toolOutputEvent } from './tool-facts.ts'
 
 type Outcome = { kind: 'next' } | { kind: 'final'; output: unknown; items: InputItem[]; cut?: string | undefined }
 
@@ -129,12 +130,13 @@ async function guardInput(run: RunState, conversation: Conversation): Promise<st
   if (texts === undefined) return undefined
   const guidance = await orAbort(tripped(agent.inputGuardrails, texts, context, agent), run.signal)
   if (guidance === undefined) return undefined
+  const asked = conversation.lastDirect.agent_run_id // guidance belongs to the message, as in the original
   if (agent.raiseInputGuardrailError) {
-    own.push(stored(run, who, note('system', guidance, 'input_guardrail_error')))
+    own.push(stored(run, who, note('system', guidance, 'input_guardrail_error'), asked))
     if (ask.depth === 0) run.emit([{ kind: 'error', who: nobody, nested: false, content: guidance }], guidance.length)
     throw guardrailTripped('InputGuardrail', guidance)
   }
-  own.push(stored(run, who, note('assistant', guidance, 'input_guardrail_message')))
+  own.push(stored(run, who, note('assistant', guidance, 'input_guardrail_message'), asked))
   const content = [{ type: 'output_text', text: guidance, annotations: [] }]
   const raw = { id: 'msg_input_guardrail_guidance', type: 'message', role: 'assistant', status: 'completed', content }
   const from = ask.depth === 0 ? nobody : { ...who, agentRunId: '' } // no agent has run
@@ -174,13 +176,14 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   ])
   const winner = transfers[0]
   const running = calls.filter((call) => call !== winner)
-  const outputs = await answerCalls(run, conversation, running, problems)
+  const answers = await answerCalls(run, conversation, running, problems)
+  const outputs = answers.map(({ raw }) => raw)
   own.push(...outputs.map((item) => stored(run, who, item)))
+  const told = answers.map((answer) => toolOutputEvent(conversation, answer)) // before a transfer changes who speaks
   if (winner !== undefined) progressOf(conversation).usedTools = true
   const handedOver = winner === undefined ? [] : await transfer(run, conversation, winner)
   await run.save() // before the turn's end is seen
-  const told = outputs.map((raw) => itemEvent(who, 'tool_output', 'tool_call_output_item', raw))
-  if (told.length > 0) run.emit(told, JSON.stringify(outputs).length + told.length * BYTES_PER_EVENT)
+  if (told.length > 0) run.emit(told, 2 * JSON.stringify(outputs).length + told.length * BYTES_PER_EVENT)
   announce(run, handedOver)
   if (winner !== undefined) {
     await notify(run, conversation, 'onAgentStart')
@@ -189,20 +192,20 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   // A call that did not run has no result that could be the answer.
   const results = running.flatMap((call, index) => {
     if (problems.has(call)) return []
-    return [{ name: String(call.name), callId: String(call.call_id), output: outputs[index]?.output as ToolOutput }]
+    return [{ name: String(call.name), callId: String(call.call_id), output: answers[index]?.raw.output ?? '' }]
   })
   const verdict = finalToolOutput(role.agent.toolUseBehavior, conversation.context, results)
   const final = await orAbort(verdict, run.signal)
   return final === undefined ? { kind: 'next' } : { kind: 'final', output: parseOutput(final.output, role), items: [] }
 }
 
-/** Runs calls side by side and gives their output items, in the order of the calls. */
+/** Runs calls side by side and gives their output items with what the tools returned, in the order of the calls. */
 async function answerCalls(
   run: RunState,
   conversation: Conversation,
   calls: readonly InputItem[],
   problems: ModelAnswer['problems'],
-): Promise<InputItem[]> {
+): Promise<CallAnswer[]> {
   const answers = calls.map((item) =>
     answerCall(run, conversation, { item, problem: problems.get(item)?.told }, (ask) => converse(run, ask)),
   )
@@ -210,11 +213,11 @@ async function answerCalls(
   run.signal.throwIfAborted()
   const failed = settled.find((result) => result.status === 'rejected')
   if (failed !== undefined) throw failed.reason
-  return settled.map((result, index) => ({
-    call_id: calls[index]?.call_id,
-    output: (result as PromiseFulfilledResult<ToolOutput>).value,
-    type: 'function_call_output',
-  }))
+  return settled.map((result, index) => {
+    const { output, value } = (result as PromiseFulfilledResult<ToolAnswer>).value
+    const { name, call_id } = calls[index] as InputItem
+    return { name, raw: { call_id: call_id as string, output, type: 'function_call_output' }, value }
+  })
 }
 
 /** Takes the final answer, or turns it back to the agent with an output guardrail's guidance. */
@@ -302,7 +305,7 @@ async function transfer(run: RunState, conversation: Conversation, call: InputIt
   const mint = () => (run.plan.streaming ? newAgentRunId() : source.agentRunId)
   const between = speaker(next, ask, mint())
   const raw = {
-    call_id: call.call_id,
+    call_id: call.call_id as string,
     output: `{"assistant": ${JSON.stringify(target.name)}}`,
     type: 'function_call_output',
   }

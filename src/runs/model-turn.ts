@@ -16,6 +16,7 @@ import { type Conversation, endingOf, itemEvent, notify, progressOf, type RunSta
 import { equip } from './equipment.ts'
 import type { RunEvent } from './events.ts'
 import type { Ends } from './span.ts'
+import { toolCalledEvent } from './tool-facts.ts'
 
 /** One call of a model, under way. */
 interface ModelCall {
@@ -228,12 +229,13 @@ function hear(call: ModelCall, heard: Heard, { events, texts, bytes }: EventBatc
   run.emit(out, bytes)
 }
 
-function announce({ conversation: { who }, calls }: ModelCall, heard: Heard, item: InputItem): RunEvent[] {
+function announce({ conversation, calls }: ModelCall, heard: Heard, item: InputItem): RunEvent[] {
+  const { who } = conversation
   const { type } = item
   if (type === 'reasoning') return [itemEvent(who, 'reasoning_item_created', 'reasoning_item', item)]
   if (!String(type).endsWith('_call')) return []
   const settled = type === 'function_call' ? calls.settle(item, heard.announced++) : item
-  return [itemEvent(who, 'tool_called', 'tool_call_item', settled)]
+  return [toolCalledEvent(conversation, settled, () => heard.items.done())]
 }
 
 /** The last event, which stands at the end of `out`. */

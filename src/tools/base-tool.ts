@@ -6,11 +6,14 @@ import { createCheck } from './check.ts'
 import { resultSchemaOf, sequential, zodToJsonSchema } from './define.ts'
 import { requireToolName } from './names.ts'
 import { fromSdkTool, type SdkFunctionTool, type SdkHostedTool } from './sdk-tool.ts'
-import type { FunctionTool, Tool, ToolContext } from './tool.ts'
+import type { FunctionTool, HostedTool, Tool, ToolContext } from './tool.ts'
+import type { UserContext } from './user-context.ts'
 
 /** What every instance of a tool class has beside its fields. */
-export interface ToolInstance {
-  readonly context: ToolContext
+export interface ToolInstance<Context extends object = UserContext> {
+  /** Only for the compiler: there is no such value. */
+  readonly '~needs'?: (context: Context) => void
+  readonly context: object
   readonly toolCallId: string
   run(): unknown
 }
@@ -21,8 +24,9 @@ export interface ToolConfig {
   oneCallAtATime?: boolean
 }
 
-export interface ToolClass {
-  new (fields: never, context: ToolContext): ToolInstance
+// biome-ignore lint/suspicious/noExplicitAny: any class, whatever context it needs
+export interface ToolClass<Context extends object = any> {
+  new (fields: never, context: never): ToolInstance<Context>
   readonly fields: z.ZodObject
   readonly toolName?: string
   readonly description: string
@@ -33,21 +37,29 @@ export interface ToolClass {
 }
 
 /** What may stand in a list of tools: ours, tool classes, and tools of the OpenAI Agents SDK as they are. */
-export type ToolLike = Tool | ToolClass | SdkFunctionTool | SdkHostedTool
+// biome-ignore lint/suspicious/noExplicitAny: any tool, whatever context it needs
+export type ToolLike<Context extends object = any> =
+  | FunctionTool<Context>
+  | HostedTool
+  | ToolClass<Context>
+  | SdkFunctionTool
+  | SdkHostedTool
 
 /**
  * The base of tools written as classes: `class Address extends BaseTool.define({ street: z.string() }) { run() {...} }`.
  * A `static refine(fields)` may check fields against each other: the text it returns, or throws, goes back to the model.
+ * `BaseTool.define({ ... })<Shop>` names the user context that `this.context` gives.
  */
-export abstract class BaseTool implements ToolInstance {
+export abstract class BaseTool<Context extends object = UserContext> implements ToolInstance<Context> {
+  declare readonly '~needs'?: (context: Context) => void
   static readonly fields: z.ZodObject = z.object({})
   static description = ''
   /** What `run()` returns, as a zod schema or a JSON Schema, for the OpenAPI document; not checked. */
   static returns?: z.ZodType | JsonSchema | undefined
   static toolConfig: ToolConfig = {}
-  readonly context: ToolContext
+  readonly context: ToolContext<Context>
   readonly toolCallId: string
-  constructor(fields: unknown, context: ToolContext) {
+  constructor(fields: unknown, context: ToolContext<Context>) {
     this.context = context
     this.toolCallId = context.toolCallId
     for (const [key, value] of Object.entries(fields as object))
@@ -65,11 +77,11 @@ export abstract class BaseTool implements ToolInstance {
 }
 
 type Fields<Shape extends z.ZodRawShape> = keyof Shape extends never ? object : z.output<z.ZodObject<Shape>>
-export type DefinedToolClass<Shape extends z.ZodRawShape> = (abstract new (
+export type DefinedToolClass<Shape extends z.ZodRawShape> = (abstract new <Context extends object = UserContext>(
   fields: Fields<Shape>,
-  context: ToolContext,
-) => BaseTool & Fields<Shape>) & {
-  readonly fields: z.ZodObject
+  context: ToolContext<Context>,
+) => BaseTool<Context> & Fields<Shape>) & {
+  readonly fields: z.ZodObject<Shape>
   description: string
   returns?: z.ZodType | JsonSchema | undefined
   toolConfig: ToolConfig
@@ -146,7 +158,7 @@ function readClass(toolClass: ToolClass): FunctionTool {
     strict,
     oneCallAtATime,
     check: withRefinement(createCheck(parameters, toolClass.fields, 'ignore'), toolClass),
-    run: async (value, context) => new toolClass(value as never, context).run(),
+    run: async (value, context) => new toolClass(value as never, context as never).run(),
   })
 }
 

@@ -7,6 +7,7 @@ import { requireToolName } from './names.ts'
 import { describesObject } from './portable-schema.ts'
 import { isStandardSchema, type StandardSchema, standardToJsonSchema } from './standard-schema.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
+import type { UserContext } from './user-context.ts'
 
 /** Lets the type checker refuse zod types of a text, a number or a list as parameters. */
 type RequireObject<Input> = unknown extends Input
@@ -16,16 +17,23 @@ type RequireObject<Input> = unknown extends Input
     : { parameters?: { readonly _zod?: 'parameters have to describe an object' } }
 
 /** What `tool()` makes a tool of. */
-export interface ToolDefinition<Input, Output = unknown> {
+export interface ToolDefinition<
+  Input,
+  Output = unknown,
+  Context extends object = UserContext,
+  Name extends string = string,
+  Sent = unknown,
+  Result = Output,
+> {
   /** Letters, digits, `_` and `-`, at most 64. */
-  name: string
+  name: Name
   /** What the model reads to decide when to call it. */
   description?: string
   /**
    * A zod object or its fields (`{ city: z.string() }`), an object of another library that fulfils Standard Schema with JSON
    * Schema, or a JSON Schema as plain data. Default: no arguments.
    */
-  parameters?: z.ZodType<Input> | StandardSchema<Input> | JsonSchema
+  parameters?: z.ZodType<Input, Sent> | StandardSchema<Input> | JsonSchema
   /** What it returns: a zod schema, or a JSON Schema as plain data. It stands in the OpenAPI document and is not checked when the tool runs. Default: anything. */
   returns?: z.ZodType<Output> | JsonSchema
   /** Ask the provider to follow the schema exactly; done where the schema lets itself be written in that way. Default true. */
@@ -35,7 +43,7 @@ export interface ToolDefinition<Input, Output = unknown> {
   /** Whether the agent may use it, asked before every model call. Default: always. */
   isEnabled?: FunctionTool['isEnabled']
   /** Gets checked arguments; what it returns is the answer to the model, what it throws becomes a text for it. */
-  execute(input: Input, context: ToolContext): NoInfer<Output> | Promise<NoInfer<Output>>
+  execute(input: Input, context: ToolContext<Context>): Result | Promise<Result>
 }
 
 const OPTIONS = new Set<string>([
@@ -149,22 +157,40 @@ function hasFlags(def: z.core.$ZodTypes['_zod']['def']): boolean {
 }
 
 /** The same with the fields of a zod object as `parameters`. */
-export type ShapedToolDefinition<Shape extends z.ZodRawShape, Output = unknown> = Omit<
-  ToolDefinition<z.output<z.ZodObject<Shape>>, Output>,
-  'parameters'
-> & { parameters: Shape }
+export type ShapedToolDefinition<
+  Shape extends z.ZodRawShape,
+  Output = unknown,
+  Context extends object = UserContext,
+  Name extends string = string,
+  Result = Output,
+> = Omit<ToolDefinition<z.output<z.ZodObject<Shape>>, Output, Context, Name, unknown, Result>, 'parameters'> & {
+  parameters: Shape
+}
 
 /**
  * Defines a function tool.
  * @throws INVALID_TOOL for a name a provider would refuse, a missing `execute`, parameters that describe no object or have
  *   types that JSON lacks; INVALID_OPTION for an unknown option
  */
-export function tool<Shape extends z.ZodRawShape, Output = unknown>(
-  definition: ShapedToolDefinition<Shape, Output>,
-): FunctionTool
-export function tool<Input = { [key: string]: unknown }, Output = unknown>(
-  definition: ToolDefinition<Input, Output> & RequireObject<Input>,
-): FunctionTool
+export function tool<
+  Shape extends z.ZodRawShape,
+  Output = unknown,
+  Context extends object = UserContext,
+  const Name extends string = string,
+  Result extends Output = Output,
+>(
+  definition: ShapedToolDefinition<Shape, Output, Context, Name, Result>,
+): FunctionTool<Context, Name, z.input<z.ZodObject<Shape>>, Awaited<Result>>
+export function tool<
+  Input = { [key: string]: unknown },
+  Output = unknown,
+  Context extends object = UserContext,
+  const Name extends string = string,
+  Sent = Input,
+  Result extends Output = Output,
+>(
+  definition: ToolDefinition<Input, Output, Context, Name, Sent, Result> & RequireObject<Input>,
+): FunctionTool<Context, Name, Sent, Awaited<Result>>
 export function tool(definition: Omit<ToolDefinition<unknown>, 'parameters'> & { parameters?: unknown }): FunctionTool {
   const { name, description = '', strict = true, execute } = definition
   requireToolName(name)

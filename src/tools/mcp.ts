@@ -103,6 +103,8 @@ export class McpSource {
       origin: 'function',
       name,
       description: typeof listed.description === 'string' ? listed.description : '',
+      title: titleOf(listed),
+      mcpServer: withoutSecrets(this.#server.name),
       parameters,
       strict: false,
       oneCallAtATime: false,
@@ -155,3 +157,19 @@ export function nameServerTools(servers: readonly ServerTools[], taken: Readonly
   const names = toToolNames(texts, { taken })
   return once.map(({ tool }, index) => Object.freeze({ ...tool, name: names[index] as string }))
 }
+
+/** A tool's name for people; undefined where the server gives it none. */
+export function titleOf({ title, annotations }: { [key: string]: unknown }): string | undefined {
+  const shown = typeof title === 'string' || !isObject(annotations) ? title : annotations.title
+  return typeof shown === 'string' ? shown : undefined
+}
+
+/**
+ * The SDK names a server after its address or command, whose path, query and arguments may hold a key: of an address only the
+ * origin is told, of a command its first word.
+ */
+const withoutSecrets = (name: string): string =>
+  name.replace(/^(stdio: \S+).*$/s, '$1').replace(/[a-z][a-z0-9+.-]*:\/\/\S+/gi, (address) => {
+    const url = URL.parse(address)
+    return url === null || url.origin === 'null' ? '' : url.origin
+  })

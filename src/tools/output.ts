@@ -1,10 +1,18 @@
 import { invalidTool } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
-import type { InputItem } from '../wire/message.ts'
+import type { ContentPart } from '../wire/message.ts'
 import { toJsonValue } from './json-value.ts'
 
 /** What a model gets back from a call: a text, or content parts. */
-export type ToolOutput = string | InputItem[]
+export type ToolOutput = string | ContentPart[]
+
+/** What a call came to. */
+export interface ToolAnswer {
+  /** As the model gets it. */
+  output: ToolOutput
+  /** As readers of a stream get it: the value itself as plain JSON, its parts as the original has them. */
+  value: unknown
+}
 
 /** Where the content of an image or file is: exactly one of them. */
 export interface OutputSource {
@@ -18,17 +26,20 @@ export interface OutputSource {
 }
 
 /** A text beside images and files. */
-export const toolOutputText = (text: string): InputItem => ({ type: 'input_text', text })
+export const toolOutputText = (text: string): ContentPart => ({ type: 'input_text', text })
 
 /** An image for the model to look at: `return toolOutputImage({ data: await readFile('chart.png'), mediaType: 'image/png' })`. @throws INVALID_TOOL without a source */
-export function toolOutputImage({ detail, ...source }: OutputSource & { detail?: 'low' | 'high' | 'auto' }): InputItem {
+export function toolOutputImage({
+  detail,
+  ...source
+}: OutputSource & { detail?: 'low' | 'high' | 'auto' }): ContentPart {
   const image = toImage(source)
   if (image === undefined) throw noSource('toolOutputImage')
   return { type: 'input_image', ...image, ...(detail === undefined ? {} : { detail }) }
 }
 
 /** A file for the model to read. @throws INVALID_TOOL without a source */
-export function toolOutputFile({ filename, ...source }: OutputSource & { filename?: string }): InputItem {
+export function toolOutputFile({ filename, ...source }: OutputSource & { filename?: string }): ContentPart {
   const file = toFile(source)
   if (file === undefined) throw noSource('toolOutputFile')
   return { type: 'input_file', ...file, ...(filename === undefined ? {} : { filename }) }
@@ -37,19 +48,38 @@ export function toolOutputFile({ filename, ...source }: OutputSource & { filenam
 const noSource = (helper: string) => invalidTool(`${helper}() needs a url, a fileId, or data with its mediaType.`)
 
 /**
- * What a tool returned, as the model reads it: a text as it is, content parts (ours or the Agents SDK's, alone or in a list
+ * What a tool returned, as the model reads it and as readers of a stream do. For the model: a text as it is, content parts (ours or the Agents SDK's, alone or in a list
  * that may hold texts too) as parts, nothing as an empty text, an error as its message, and any other value as JSON
  * (`toJsonValue` says what stands for values that JSON does not have).
  */
-export function toOutput(value: unknown): ToolOutput {
-  if (typeof value === 'string') return value
-  if (value === undefined || value === null) return ''
+export function toAnswer(value: unknown): ToolAnswer {
+  if (typeof value === 'string') return { output: value, value }
+  if (value === undefined || value === null) return { output: '', value: null }
   const parts = (Array.isArray(value) ? value : [value]).map((item) => toPart(item) ?? item)
-  if (parts.some(isPart) && parts.every((part) => isPart(part) || typeof part === 'string'))
-    // Plain data from here on; what cannot be written is the tool's own failure.
-    return JSON.parse(JSON.stringify(parts.map((part) => (typeof part === 'string' ? toolOutputText(part) : part))))
-  const plain = toJsonValue(value)
-  return typeof plain === 'string' ? plain : JSON.stringify(plain)
+  // Plain data from here on; what cannot be written is the tool's own failure.
+  if (parts.some(isPart) && parts.every((part) => isPart(part) || typeof part === 'string')) {
+    const output: ContentPart[] = JSON.parse(
+      JSON.stringify(parts.map((part) => (typeof part === 'string' ? toolOutputText(part) : part))),
+    )
+    const shown = output.map(toOriginalPart)
+    return { output, value: Array.isArray(value) ? shown : shown[0] }
+  }
+  const plain = toJsonValue(value) ?? null
+  if (plain === null) return { output: '', value: null }
+  return { output: typeof plain === 'string' ? plain : JSON.stringify(plain), value: plain }
+}
+
+/** A part with the names of the original's classes and all of their fields, unset ones too (docs/wire.md, "Stream"). */
+function toOriginalPart({ type, ...part }: ContentPart): JsonObject {
+  const all = (names: string[]) => Object.fromEntries(names.map((name) => [name, part[name] ?? null]))
+  switch (type) {
+    case 'input_text':
+      return { type: 'text', text: part.text }
+    case 'input_image':
+      return { type: 'image', ...all(['image_url', 'file_id', 'detail']) }
+    default:
+      return { type: 'file', ...all(['file_data', 'file_url', 'file_id', 'filename']) }
+  }
 }
 
 const isPart = (value: unknown) => isObject(value) && /^input_(text|image|file)$/.test(String(value.type))
@@ -58,7 +88,7 @@ const isPart = (value: unknown) => isObject(value) && /^input_(text|image|file)$
  * A part in the wire's words; undefined for what is one already, or none. The Agents SDK has two places for a source: in
  * `image` or `file`, or beside the type under longer names (a plain `url` or `id` there is the tool's own data).
  */
-function toPart(value: unknown): InputItem | undefined {
+function toPart(value: unknown): ContentPart | undefined {
   if (!isObject(value)) return undefined
   const { type, detail } = value
   if (type === 'text' && typeof value.text === 'string') return toolOutputText(value.text)
@@ -91,13 +121,13 @@ const source = (url: unknown, data: unknown, fileId: unknown, mediaType: unknown
   ...(typeof mediaType === 'string' ? { mediaType } : {}),
 })
 
-function toImage({ url, data, fileId, mediaType = 'image/png' }: OutputSource): InputItem | undefined {
+function toImage({ url, data, fileId, mediaType = 'image/png' }: OutputSource): JsonObject | undefined {
   if (url !== undefined) return { image_url: url }
   if (data !== undefined) return { image_url: toDataUrl(data, mediaType) }
   return fileId === undefined ? undefined : { file_id: fileId }
 }
 
-function toFile({ url, data, fileId, mediaType = 'text/plain' }: OutputSource): InputItem | undefined {
+function toFile({ url, data, fileId, mediaType = 'text/plain' }: OutputSource): JsonObject | undefined {
   if (url !== undefined) return url.startsWith('data:') ? { file_data: url } : { file_url: url }
   if (data !== undefined) return { file_data: toDataUrl(data, mediaType) }
   return fileId === undefined ? undefined : { file_id: fileId }

@@ -1,7 +1,7 @@
 import { errorText } from '../errors.ts'
 import { parseJson } from '../wire/json.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
-import { type ToolOutput, toOutput } from './output.ts'
+import { type ToolAnswer, toAnswer } from './output.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
 
 /** The sentence a model reads when a tool threw. */
@@ -27,21 +27,21 @@ export async function runTool(
   argumentsJson: string,
   context: ToolContext,
   { redact, note }: ToolSurroundings,
-): Promise<ToolOutput> {
+): Promise<ToolAnswer> {
   let input: unknown
   try {
     input = argumentsJson.trim() === '' ? {} : (parseJson(argumentsJson, BOUNDS) ?? {})
   } catch (error) {
-    return `Error: the arguments for tool "${tool.name}" are not valid JSON (${errorText(error)}).`
+    return toAnswer(`Error: the arguments for tool "${tool.name}" are not valid JSON (${errorText(error)}).`)
   }
   const checked = tool.check(input, [], 'model')
-  if (!checked.ok) return misfit(tool.name, checked.details)
+  if (!checked.ok) return toAnswer(misfit(tool.name, checked.details))
   try {
-    return toOutput(await tool.run(checked.value, context))
+    return toAnswer(await tool.run(checked.value, context))
   } catch (error) {
     context.signal.throwIfAborted()
     note(error)
-    return redact(toolFailure(tool.name, error))
+    return toAnswer(redact(toolFailure(tool.name, error)))
   }
 }
 

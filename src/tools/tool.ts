@@ -1,14 +1,9 @@
 import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
+import type { ContextAccess, UserContext } from './user-context.ts'
 
 /** What a tool sees of the run that calls it. Standalone tools (`/tool/<name>`) get one with an empty `userContext`. */
-export interface ToolContext {
-  /** The agency's context merged with the request's `user_context`. It never reaches the model. */
-  readonly userContext: { [key: string]: unknown }
-  /** Reads one key of `userContext`; `fallback` (default undefined) when it is absent. */
-  get<T = unknown>(key: string, fallback?: T): T
-  /** Writes one key of `userContext`; later tools and sub-agents of the same run see it. */
-  set(key: string, value: unknown): void
+export interface ToolContext<Context extends object = UserContext> extends ContextAccess<Context> {
   /** The agent that called; null for a standalone tool. */
   readonly currentAgentName: string | null
   /** The model's call id; empty for a standalone tool. */
@@ -26,13 +21,35 @@ export interface ToolOwner {
   readonly description: string
 }
 
-/** A function the model may call. Made by `tool()` or from a `BaseTool` class; never changed afterwards. */
-export interface FunctionTool {
+/** What the compiler knows of a tool. */
+export interface ToolTypes<Context, Input, Output> {
+  readonly input: Input
+  readonly output: Output
+  readonly context: (context: Context) => void
+}
+
+/**
+ * A function the model may call. Made by `tool()` or from a `BaseTool` class; never changed afterwards. `Context` is the user
+ * context it needs, `Input` what callers send, `Output` what it returns.
+ */
+export interface FunctionTool<
+  // biome-ignore lint/suspicious/noExplicitAny: any tool, whatever it needs
+  Context extends object = any,
+  Name extends string = string,
+  Input = unknown,
+  Output = unknown,
+> {
+  /** Only for the compiler: there is no such value. */
+  readonly '~types'?: ToolTypes<Context, Input, Output>
   readonly kind: 'function'
   /** `class`: made from a BaseTool class, whose failures over HTTP answer 500; `function`: failures answer 200 with a text. */
   readonly origin: 'function' | 'class'
-  readonly name: string
+  readonly name: Name
   readonly description: string
+  /** The short name for people that an MCP server gives its tool. Default: none. */
+  readonly title?: string | undefined
+  /** The MCP server it comes from. Default: none. */
+  readonly mcpServer?: string | undefined
   /** The JSON Schema of the arguments. What a model gets is made of it: the part that every provider takes. */
   readonly parameters: JsonSchema
   /** The JSON Schema of what it returns, for the OpenAPI document; undefined: anything. */

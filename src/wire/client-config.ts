@@ -1,5 +1,4 @@
 /** What the fields of `client_config` have to mean, beyond their types. */
-import { invalidOption } from '../errors.ts'
 import { isObject, type JsonObject } from './json.ts'
 import { type ValidationDetail, valueError } from './validation.ts'
 
@@ -48,14 +47,6 @@ export function checkClientConfig(config: Config | null | undefined): Validation
         ]),
     ...ownedFields(args).map((path) => wrong(['model_settings_extra_args', ...path], FIELD_OF_THE_RUN, '[redacted]')),
   ]
-}
-
-/** The same for a caller in this process. @throws INVALID_OPTION */
-export function refuseClientConfig(config: Config | null | undefined): void {
-  const [wrong] = checkClientConfig(config)
-  if (wrong === undefined) return
-  const field = wrong.loc.slice(2).join('.')
-  throw invalidOption(`clientConfig.${field}: ${wrong.msg.replace(/^Value error, /, '')}.`)
 }
 
 const BLANK_KEY = 'a key cannot be blank; leave the field out to use none'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { jsonOf } from './components.ts'
-import { outcome, storedMessage } from './message.ts'
+import { type InputItem, type ModelEvent, outcome, storedMessage } from './message.ts'
 
 /** Who speaks. */
 const speaker = {
@@ -13,12 +13,34 @@ export type SpeakerFields = z.infer<z.ZodObject<typeof speaker>>
 const maybeSpeaker = z.object(speaker).partial().shape
 
 const agentView = z.object({ name: z.string(), description: z.string() }).meta({ id: 'AgentView' })
+const toolOrigin = z
+  .object({
+    type: z.object({}).describe('Always empty.'),
+    mcp_server_name: z.string().nullable(),
+    agent_name: z.string().nullable(),
+    agent_tool_name: z.string().nullable(),
+  })
+  .meta({ id: 'ToolOrigin' })
+type ToolOrigin = z.infer<typeof toolOrigin>
+/** Written as the text "None" by servers whose scalars are strings. */
+const maybeToolOrigin = z.union([toolOrigin, z.string().nullable()]) as z.ZodType<ToolOrigin | null>
 const runItem = z
   .object({
     type: z.string().describe('Such as tool_call_item.'),
     agent: agentView,
-    raw_item: z.record(z.string(), z.unknown()).describe('The Responses item.'),
-    output: z.unknown().exactOptional(),
+    raw_item: (z.record(z.string(), z.unknown()) as unknown as z.ZodType<InputItem>).describe('The Responses item.'),
+    description: z.string().nullable().exactOptional().describe("Of a call: its tool's description."),
+    title: z.string().nullable().exactOptional().describe('Of a call: the title that an MCP server gives its tool.'),
+    tool_origin: maybeToolOrigin
+      .exactOptional()
+      .describe('Of a call and its output; null for transfers and hosted tools.'),
+    output: z
+      .unknown()
+      .exactOptional()
+      .describe(
+        'What the tool returned: any JSON; texts, images and files as objects of the type text, image or file.',
+      ),
+    custom_data: z.string().nullable().exactOptional().describe('Of an output; always null.'),
     source_agent: agentView.exactOptional(),
     target_agent: agentView.exactOptional(),
   })
@@ -28,9 +50,9 @@ export type RunItem = z.infer<typeof runItem>
 const rawResponseEvent = z
   .object({
     type: z.literal('raw_response_event'),
-    data: z
-      .looseObject({ type: z.string() })
-      .describe("The provider's Responses stream event; where its type is response.output_text.delta, delta is text."),
+    data: (z.looseObject({ type: z.string() }) as unknown as z.ZodType<ModelEvent>).describe(
+      "The provider's Responses stream event; where its type is response.output_text.delta, delta is text.",
+    ),
     ...speaker,
     item_id: z.string().exactOptional(),
     call_id: z.string().exactOptional(),
@@ -67,6 +89,7 @@ const errorEvent = z
 const streamEvent = z
   .discriminatedUnion('type', [rawResponseEvent, agentUpdatedEvent, runItemEvent, errorEvent])
   .meta({ id: 'StreamEvent' })
+/** What agents do, as a stream tells it: the content of a frame's outer `data`, told apart by `type`. */
 export type StreamEvent = z.infer<typeof streamEvent>
 
 const streamSummary = z

@@ -1,7 +1,41 @@
 import { z } from 'zod'
 
-/** One item of the Responses API as a caller or provider wrote it. Kept verbatim: unknown keys travel on. */
-export type InputItem = { [key: string]: unknown; type?: string; role?: string }
+/** One part of a message or of a tool's output: `input_text`, `output_text`, `refusal`, `input_image`, `input_file`, ... */
+export type ContentPart = { [key: string]: unknown; type: string; text?: string }
+
+/**
+ * One item of the Responses API as a caller or provider wrote it. Kept verbatim: unknown keys travel on. What callers send is
+ * not checked beyond being objects.
+ */
+export type InputItem = {
+  [key: string]: unknown
+  type?: string
+  role?: string
+  /** Of a message: a text, or its parts. */
+  content?: string | ContentPart[]
+  /** Of a call. */
+  name?: string
+  /** Of a call: JSON, as the model wrote it. */
+  arguments?: string
+  /** Of a call and its output. */
+  call_id?: string
+  /** Of a call: what the model gets. */
+  output?: string | ContentPart[]
+}
+
+/** An event of the Responses API as the model sent it. */
+export interface ModelEvent {
+  type: string
+  /** Of a `.delta` event: the piece. */
+  delta?: string
+  item?: InputItem
+  item_id?: string
+  output_index?: number
+  content_index?: number
+  sequence_number?: number
+  response?: { [key: string]: unknown }
+  [key: string]: unknown
+}
 
 /**
  * One stored message: a Responses item plus the keys that say whose it is.
@@ -35,11 +69,19 @@ export interface Usage {
   estimated?: boolean
 }
 
+/** What providers and callers write: documented and typed, and not checked. */
+const written = <T>(description: string) => (z.unknown() as z.ZodType<T>).describe(description).exactOptional()
+
 /** The same two for the OpenAPI document; tests/types holds schemas and types together. */
 export const storedMessage = z
   .looseObject({
     type: z.string().exactOptional(),
     role: z.string().exactOptional(),
+    content: written<string | ContentPart[]>('Of a message: a text, or a list of parts, each with a type.'),
+    name: written<string>('Of a call: the name of the tool.'),
+    arguments: written<string>('Of a call: its arguments as a JSON text.'),
+    call_id: written<string>('Of a call and its output.'),
+    output: written<string | ContentPart[]>('Of a call: what the model gets, a text or a list of parts.'),
     agent: z.string().describe('The agent whose conversation it belongs to.'),
     callerAgent: z.string().nullable().describe('Who talks to that agent; null for the user.'),
     timestamp: z.int().min(0).describe('Microseconds since 1970.'),

@@ -89,6 +89,7 @@ export const metadata = z
     allowed_local_file_dirs: z.array(z.string()).nullable(),
   })
   .meta({ id: 'Metadata' })
+/** An agency as a graph: what `/get_metadata` answers. */
 export type Metadata = z.infer<typeof metadata>
 
 export const logLine = z

@@ -1,4 +1,4 @@
-import type { InputItem } from 'agency-swarm-js/client'
+import type { ContentPart, InputItem } from 'agency-swarm-js/client'
 import type { Input } from '../conversation/conversation.ts'
 import { inputText } from '../conversation/conversation.ts'
 
@@ -6,7 +6,7 @@ import { inputText } from '../conversation/conversation.ts'
 export interface Attachment {
   name: string
   /** As it is sent. */
-  part: InputItem
+  part: ContentPart
   /** A picture that carries its own bytes, as a data URL. */
   picture?: string
   /** Undefined for what lies elsewhere. */
@@ -47,7 +47,7 @@ export const toDraft = (input: Input): Draft => ({
 /** The files and pictures in a message. */
 export function attachmentsOf(message: Input['message'] | InputItem[]): Attachment[] {
   if (typeof message === 'string') return []
-  const parts = message.flatMap(({ content }) => (Array.isArray(content) ? (content as InputItem[]) : []))
+  const parts = message.flatMap(({ content }) => (Array.isArray(content) ? content : []))
   return parts.flatMap((part, index): Attachment[] => {
     if (part.type === 'input_image') return [toPicture(`Picture ${index + 1}`, part)]
     if (part.type === 'input_file') return [toFile(part)]
@@ -55,13 +55,13 @@ export function attachmentsOf(message: Input['message'] | InputItem[]): Attachme
   })
 }
 
-function toPicture(name: string, part: InputItem): Attachment {
+function toPicture(name: string, part: ContentPart): Attachment {
   const { image_url: url } = part
   if (typeof url !== 'string' || !url.startsWith('data:image/')) return { name, part }
   return { name, part, picture: url, bytes: bytesOf(url) }
 }
 
-function toFile(part: InputItem): Attachment {
+function toFile(part: ContentPart): Attachment {
   const { filename, file_id: id, file_url: url, file_data: data } = part
   const name = String(filename ?? id ?? url ?? 'File')
   return typeof data === 'string' ? { name, part, bytes: bytesOf(data) } : { name, part }

@@ -1,4 +1,4 @@
-import type { StoredMessage, StreamEvent } from 'agency-swarm-js/client'
+import type { ContentPart, StoredMessage, StreamEvent } from 'agency-swarm-js/client'
 import { beginRun, followEvent, type RunView } from '../run/run.ts'
 import type { Turn } from './conversation.ts'
 
@@ -25,7 +25,7 @@ const newTurn = (id: string, message: StoredMessage | undefined): Turn => ({
 })
 
 const asInput = (message: StoredMessage) =>
-  typeof message.content === 'string' ? message.content : [{ role: 'user', content: message.content }]
+  typeof message.content === 'string' ? message.content : [{ role: 'user', content: message.content as ContentPart[] }]
 
 function tell(run: RunView, message: StoredMessage): RunView {
   const kept = { ...run, messages: [...run.messages, message] }

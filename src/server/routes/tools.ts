@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { AgencyContext } from '../../agency/context.ts'
+import { RunContext } from '../../agency/context.ts'
 import { errorText, shuttingDown } from '../../errors.ts'
 import type { Services } from '../../services.ts'
 import { toolFailure } from '../../tools/run.ts'
@@ -16,7 +16,7 @@ export function registerTools(app: FastifyInstance, { tools, redact, requestLog,
       if (stopping()) throw shuttingDown()
       const gone = new AbortController()
       abandonWhenGone(reply, () => gone.abort())
-      const context: ToolContext = Object.assign(new AgencyContext({}), { toolCallId: '', signal: gone.signal })
+      const context: ToolContext = Object.assign(new RunContext({}), { toolCallId: '', signal: gone.signal })
       try {
         const checked = tool.check(request.body, ['body'])
         if (!checked.ok) throw new RequestInvalid(checked.details)
