@@ -119,12 +119,15 @@ function withInherited(declaration, code) {
     .replaceAll(/^( {2})+/gm, (indent) => ' '.repeat(indent.length * 2))
     .replace(/^.*\n/, '')
     .replace(/\}$/, '')
+    .replace(isClass(declaration) ? '' : /^ {4}constructor\(.*\n/m, '')
   return code.replace(/^(.*) extends \w+ \{\n/, (_, head) => `${head} {\n${inherited}`)
 }
 
+/** The class that a class, or the interface of one, extends. */
 const baseOf = ({ file, code }) => {
-  const [, base] = /^(?:export )?(?:declare )?class \w+ extends (\w+) \{\n/.exec(code) ?? []
-  return base && find(file, base)
+  const [, base] = /^(?:export )?(?:declare )?(?:class|interface) \w+(?:<.*>)? extends (\w+) \{\n/.exec(code) ?? []
+  const declaration = base && find(file, base)
+  return declaration && isClass(declaration) ? declaration : undefined
 }
 
 /** A doc comment as Markdown: its text, then what its tags say. */
@@ -146,6 +149,7 @@ const toSection = (declaration) =>
     .filter(Boolean)
     .join('\n\n')
 
+const isClass = ({ code }) => /^(?:export )?(?:declare )?(?:abstract )?class /.test(code)
 const isType = ({ code }) => /^(?:export )?(?:declare )?(?:interface|type) /.test(code)
 
 /** Shapes that declarations mention and that no door gives by name -> the section of the first to do so. */

@@ -1,61 +1,35 @@
 import type { FastifyInstance } from 'fastify'
-import { AgencyGraph } from './agency/agency.ts'
-import { Agent as AgentInGraph } from './agency/agent.ts'
-import type { RunHooks } from './agency/hooks.ts'
+import type { z } from 'zod'
+import { AgencyGraph, type AgencyOptions } from './agency/agency.ts'
+import { Agent as AgentInGraph, type AgentOptions } from './agency/agent.ts'
+import type { CheckedFlows, HandoffOutput, NoFlows, OutputOf, WrittenFlow } from './agency/flows.ts'
 import { describeAgency } from './agency/metadata.ts'
-import { toData } from './dialects/native.ts'
 import { errorText, unknownAgent } from './errors.ts'
 import { createFileDesk } from './files/desk.ts'
+import { checkRun, type RunOptions } from './in-process/run-options.ts'
+import { WatchedRun } from './in-process/watched-run.ts'
 import { type Limits, readLimits } from './limits.ts'
 import { createModels, type Models } from './models/models.ts'
-import { createPricer, type Prices, warnOnce } from './models/prices.ts'
+import { createPricer, warnOnce } from './models/prices.ts'
 import { keysIn } from './models/providers.ts'
 import { attachFiles, namesFiles } from './runs/attach-files.ts'
 import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
 import { planRun, type RunPlan } from './runs/plan.ts'
-import { joinTelemetry, type Telemetry } from './runs/span.ts'
+import { joinTelemetry } from './runs/span.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
 import { loadConversation } from './threads/load.ts'
-import { refuseClientConfig } from './wire/client-config.ts'
-import type { JsonObject } from './wire/json.ts'
+import type { KnownContext, UserContext } from './tools/user-context.ts'
+import { WIRE_VERSION } from './version.ts'
+import type { StreamEvent } from './wire/events.ts'
 import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
 import { createRedactor } from './wire/redact.ts'
-import { type ClientConfig, secretsOf } from './wire/requests.ts'
-
-/** Options of `getResponse` and `getResponseStream`; all may be left out. */
-export interface RunOptions {
-  /** Any agent of the agency, or its name. Default: the first entry point. */
-  recipientAgent?: string | AgentInGraph
-  /** Merged over the agency's `userContext` for this run; without it the run shares the agency's own object. */
-  contextOverride?: { [key: string]: unknown }
-  /** Added to the recipient's instructions for this run. */
-  additionalInstructions?: string
-  /** Model turns over the whole tree of agents; null lifts the limit. Default: `AGENCY_MAX_TURNS`, else 100. */
-  maxTurns?: number | null
-  /** Another address, key or model for this run, in the wire's names. */
-  clientConfig?: ClientConfig
-  /** Model name -> what its tokens cost, beside the shipped price table and before it. */
-  prices?: Prices
-  /** Ask a model for a name of the conversation afterwards. Default false. */
-  generateChatName?: boolean
-  /** Listeners of this run. */
-  hooks?: RunHooks
-  /** Ids of files that the provider has, attached to the message. */
-  fileIds?: readonly string[]
-  /** File name -> http(s) address, or local path in one of `allowedLocalFileDirs`: fetched, stored with the provider and attached. */
-  fileUrls?: { readonly [name: string]: string }
-  /** Directories whose files `fileUrls` may name. Default none. */
-  allowedLocalFileDirs?: readonly string[]
-  /** Who is told of this run: what `openTelemetry()` or `createMetrics()` of `agency-swarm-js/otel` gives, or several. */
-  telemetry?: Telemetry | readonly Telemetry[]
-  /** Aborting it cancels the run at once. */
-  signal?: AbortSignal
-}
+import { secretsOf } from './wire/requests.ts'
+import type { Metadata } from './wire/responses.ts'
 
 /** What a run gave. */
-export interface AgencyResult {
-  /** The final answer: a text, or the parsed value of an agent with `outputType`. */
-  finalOutput: unknown
+export interface AgencyResult<Output = unknown> {
+  /** The final answer: a text, or the parsed value of an agent with `outputType`. Undefined when `cancelled` is true. */
+  finalOutput: Output
   /** Present when the answer was cut off. `reason`: `max_output_tokens`, `content_filter`, or the provider's own word. */
   incompleteDetails?: { reason: string }
   /** What the run added to the conversation, in the order of storing. */
@@ -70,21 +44,116 @@ export interface AgencyResult {
   fileIdsMap?: { readonly [name: string]: string }
 }
 
-/** A run that is being watched: iterate it for the events of the wire (the content of a frame's `data`). */
-export interface AgencyStream extends AsyncIterable<JsonObject> {
-  /** Settles when the run is over; rejects when it failed. */
-  readonly finalResult: Promise<AgencyResult>
-  /** Stops the run: at once (default), or when its turn is finished. */
+/**
+ * A run that is being watched. Iterate it for the events of the wire (the content of a frame's `data`), or use `textStream()`,
+ * or await `finalResult` alone. It has one reader: a second one gets a TypeError. A reader that leaves (`break`) stops the run.
+ */
+export interface AgencyStream<Output = unknown> extends AsyncIterable<StreamEvent> {
+  /**
+   * Settles when the run is over; rejects when it failed, and has `cancelled: true` when it was stopped. Reads the stream, and
+   * drops its events, when nobody has begun to iterate by the time the run starts.
+   */
+  readonly finalResult: Promise<AgencyResult<Output>>
+  /** Stops the run: at once, or when its turn is finished. @default 'immediate' */
   cancel(mode?: CancelMode): void
   /** Only the text that the agent in front of the user says, piece by piece. */
-  textStream(): AsyncIterable<string>
+  textStream(): AsyncIterableIterator<string>
 }
 
+/** What a run answers that is addressed to `To`: what that agent answers, or an agent that it hands over to. */
+type AnswerOf<To extends string | AgentInGraph, Output, Handed> = [To] extends [never]
+  ? Output
+  : To extends string
+    ? unknown
+    : OutputOf<To> | Handed
+
 /**
- * Agents and who may talk to whom: `new Agency(entry, { communicationFlows: [[a, b]] })`.
- * @throws INVALID_OPTION, INVALID_FLOW, DUPLICATE_NAME
+ * Agents and who may talk to whom. `Context` names the keys of the user context, `Output` what the first entry agent answers,
+ * or an agent that it hands over to (`Handed`).
  */
-export class Agency extends AgencyGraph {
+export interface Agency<
+  // biome-ignore lint/suspicious/noExplicitAny: any agency
+  Context extends object = any,
+  Output = unknown,
+  Handed = unknown,
+> extends AgencyGraph {
+  /** Only for the compiler: there is no such value. */
+  readonly '~types'?: { readonly output: Output; readonly handed: Handed }
+  /** The context that in-process runs share; a run may add keys. */
+  readonly userContext: KnownContext<Context> & { [key: string]: unknown }
+
+  /**
+   * Runs the agency in this process and gives its answer.
+   * @throws INVALID_OPTION, EMPTY_MESSAGE, UNKNOWN_AGENT, MISSING_API_KEY, THREADS_FAILED, MODEL_FAILED, TURN_LIMIT, TIME_LIMIT
+   *   and whatever else ended the run
+   */
+  getResponse<To extends string | AgentInGraph = never>(
+    message: string | InputItem[],
+    options?: RunOptions<Context, To>,
+  ): Promise<AgencyResult<AnswerOf<To, Output, Handed>>>
+
+  /** As `getResponse`, watched. Start-up errors come with the first event. */
+  getResponseStream<To extends string | AgentInGraph = never>(
+    message: string | InputItem[],
+    options?: RunOptions<Context, To>,
+  ): AgencyStream<AnswerOf<To, Output, Handed>>
+
+  /** What `/get_metadata` shows: nodes, edges and totals. */
+  getMetadata(): Metadata
+
+  /** Serves this agency alone, at `/<name>`; takes every option of `serve()` but `agencies`. */
+  serve(options?: Omit<ServeOptions, 'agencies'>): Promise<RunningServer>
+
+  /** As `serve`, without listening. */
+  buildApp(options?: Omit<ServeOptions, 'agencies'>): Promise<FastifyInstance>
+}
+
+type Entries = AgentInGraph | readonly AgentInGraph[]
+/** Whom a run addresses that names nobody. */
+type FirstOf<Entry extends Entries> = Entry extends readonly [infer First, ...unknown[]]
+  ? First
+  : Entry extends readonly (infer Each)[]
+    ? Each
+    : Entry
+type ContextOf<Entry> = Entry extends { readonly '~types'?: { readonly context: (context: infer Context) => void } }
+  ? Context extends object
+    ? Context
+    : UserContext
+  : UserContext
+/** The context that the agents name, or else the one that the agency has. */
+type AgencyContextOf<Entry extends Entries, Given extends object> = string extends keyof ContextOf<FirstOf<Entry>>
+  ? Given
+  : ContextOf<FirstOf<Entry>>
+/** Where agents name the context, the agency may leave keys to its requests. */
+type GivenContext<Entry extends Entries, Given extends object> = string extends keyof ContextOf<FirstOf<Entry>>
+  ? Given
+  : Partial<ContextOf<FirstOf<Entry>>> & { [key: string]: unknown }
+
+/** How `Agency` is made, with what the compiler finds out on the way. */
+export interface AgencyConstructor {
+  /**
+   * `new Agency(entry, { communicationFlows: [[a, b]] })`. The context is the one that the entry agent's tools name, or else that
+   * of `userContext`.
+   * @throws INVALID_OPTION, INVALID_FLOW, DUPLICATE_NAME
+   */
+  new <
+    Context extends object = UserContext,
+    const Entry extends Entries = Entries,
+    const Flows extends readonly WrittenFlow[] = NoFlows,
+  >(
+    entry: Entry,
+    options?: Omit<AgencyOptions<AgencyContextOf<Entry, Context>>, 'communicationFlows' | 'userContext'> & {
+      /** Who may talk to whom. Default: nobody. */
+      communicationFlows?: Flows & CheckedFlows<Flows>
+      /** Shared by in-process runs; served requests start from a copy. */
+      userContext?: GivenContext<Entry, Context>
+    },
+  ): Agency<AgencyContextOf<Entry, Context>, OutputOf<FirstOf<Entry>> | HandoffOutput<Flows>, HandoffOutput<Flows>>
+  readonly prototype: Agency
+}
+
+/** Agents and who may talk to whom, ready to run and to be served. */
+export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
   #edge: Models | undefined
   #hub: Hub | undefined
   #bounds: Limits | undefined
@@ -92,77 +161,48 @@ export class Agency extends AgencyGraph {
   /** The conversation of in-process runs, for an agency without `loadThreads`. */
   #messages: StoredMessage[] = []
 
-  /**
-   * Runs the agency in this process and gives its answer.
-   * @throws INVALID_OPTION, UNKNOWN_AGENT, MISSING_API_KEY, THREADS_FAILED, MODEL_FAILED, TURN_LIMIT, TIME_LIMIT and whatever
-   *   else ended the run
-   */
   async getResponse(message: string | InputItem[], options: RunOptions = {}): Promise<AgencyResult> {
     const { run, watch } = await this.#start(message, options, false)
     return watch(run)
   }
 
-  /** As `getResponse`, watched. Start-up errors come with the first event. */
   getResponseStream(message: string | InputItem[], options: RunOptions = {}): AgencyStream {
-    const started = this.#start(message, options, true)
-    const finalResult = started.then(({ run, watch }) => watch(run))
-    finalResult.catch(() => {}) // whoever only iterates must not be met by an unhandled rejection
-    async function* events(): AsyncGenerator<JsonObject> {
-      const { run } = await started
-      for await (const batch of run.events ?? []) for (const event of batch) yield toData(event)
-      await finalResult
-    }
-    async function* texts(): AsyncGenerator<string> {
-      for await (const { data, callerAgent } of events()) {
-        const event = data as JsonObject | undefined
-        if (callerAgent === null && event?.type === 'response.output_text.delta') yield String(event.delta)
-      }
-    }
-    return {
-      finalResult,
-      cancel: (mode = 'immediate') => void started.then(({ run }) => run.stop(mode)).catch(() => {}),
-      textStream: texts,
-      [Symbol.asyncIterator]: events,
-    }
+    return new WatchedRun(this.#start(message, options, true).then(({ run, watch }) => ({ run, result: watch(run) })))
   }
 
-  /** What `/get_metadata` shows: nodes, edges and totals. */
-  getMetadata(): JsonObject {
-    return describeAgency(this)
+  getMetadata(): Metadata {
+    return { ...describeAgency(this), agency_swarm_version: WIRE_VERSION, allowed_local_file_dirs: null }
   }
 
-  /** Serves this agency alone, at `/<name>`; takes every option of `serve()` but `agencies`. */
   async serve(options: Omit<ServeOptions, 'agencies'> = {}): Promise<RunningServer> {
     const { serve } = await import('./serve.ts')
     return serve({ ...options, agencies: { [this.name ?? 'agency']: this } })
   }
 
-  /** As `serve`, without listening. */
   async buildApp(options: Omit<ServeOptions, 'agencies'> = {}): Promise<FastifyInstance> {
     const { buildApp } = await import('./serve.ts')
     return buildApp({ ...options, agencies: { [this.name ?? 'agency']: this } })
   }
 
   async #start(message: string | InputItem[], options: RunOptions, streaming: boolean) {
-    const { recipientAgent, contextOverride, signal, clientConfig } = options
+    const { recipient_agent, additional_instructions, client_config, generate_chat_name } = checkRun(message, options)
+    const { recipientAgent, contextOverride, signal } = options
     signal?.throwIfAborted()
-    const recipient = recipientAgent instanceof AgentInGraph ? recipientAgent.name : recipientAgent
     if (recipientAgent instanceof AgentInGraph && !this.agents.includes(recipientAgent))
       throw unknownAgent(recipientAgent.name, this.agentNames)
-    refuseClientConfig(clientConfig)
-    const plan = planRun(this, await this.#models().of(clientConfig), {
+    const plan = planRun(this, await this.#models().of(client_config), {
       message,
       history: await loadConversation(this.loadThreads, {
         sent: this.#messages,
         callbackMs: this.#limits().callbackMs,
       }),
-      recipient,
-      additionalInstructions: options.additionalInstructions,
+      recipient: recipient_agent,
+      additionalInstructions: additional_instructions,
       userContext: contextOverride === undefined ? this.userContext : { ...this.userContext, ...contextOverride },
-      secrets: secretsOf(clientConfig),
+      secrets: secretsOf(client_config),
       hooks: options.hooks,
       price: createPricer(options.prices, this.#warn),
-      namesChat: options.generateChatName === true,
+      namesChat: generate_chat_name === true,
       streaming,
       telemetry: joinTelemetry([options.telemetry ?? []].flat(), (error) =>
         this.#warn(`Telemetry failed; runs go on. (${errorText(error)})`),
@@ -172,6 +212,7 @@ export class Agency extends AgencyGraph {
     const run = this.#runs().start(await withFiles(plan, options, this.#limits()), this)
     const onAbort = () => run.stop('immediate')
     signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted) onAbort() // while the run was prepared
     const watch = async ({ done }: Run): Promise<AgencyResult> => {
       const summary = await done
       signal?.removeEventListener('abort', onAbort)
@@ -214,7 +255,7 @@ export class Agency extends AgencyGraph {
     this.#hub ??= createHub(this.#limits())
     return this.#hub
   }
-}
+} as AgencyConstructor
 
 /** The plan with the files of an in-process run; its caller is told what a provider says. */
 async function withFiles(plan: RunPlan, options: RunOptions, limits: Limits): Promise<RunPlan> {
@@ -241,23 +282,64 @@ function createHub(limits: Limits): Hub {
   })
 }
 
-/** An agent, which can also run by itself: as an agency of one, with a new conversation for each call. */
-export class Agent extends AgentInGraph {
-  #alone: Agency | undefined
+/**
+ * An agent, which can also run by itself: as an agency of one, with a new conversation for each call. `Context` names the keys of
+ * the user context that it uses, `Output` is what it answers.
+ */
+export interface Agent<
+  // biome-ignore lint/suspicious/noExplicitAny: any agent
+  Context extends object = any,
+  Output = unknown,
+> extends AgentInGraph {
+  /** Only for the compiler: there is no such value. */
+  readonly '~types'?: { readonly output: Output; readonly context: (context: Context) => void }
 
   /** As `Agency.getResponse`. */
-  getResponse(message: string | InputItem[], options: Omit<RunOptions, 'recipientAgent'> = {}): Promise<AgencyResult> {
+  getResponse(
+    message: string | InputItem[],
+    options?: Omit<RunOptions<Context>, 'recipientAgent'>,
+  ): Promise<AgencyResult<Output>>
+
+  /** As `Agency.getResponseStream`. */
+  getResponseStream(
+    message: string | InputItem[],
+    options?: Omit<RunOptions<Context>, 'recipientAgent'>,
+  ): AgencyStream<Output>
+
+  /** A changed copy of this agent, free to be used in another agency. */
+  clone<Changed>(
+    changes: Partial<AgentOptions<Context, Changed>> & { outputType: z.ZodType<Changed> },
+  ): Agent<Context, Changed>
+  clone(changes?: Partial<AgentOptions<Context, Output>>): this
+}
+
+/** How `Agent` is made, with what the compiler finds out on the way. */
+export interface AgentConstructor {
+  /**
+   * @throws INVALID_OPTION for a missing name, an unknown option or one that does not fit; INVALID_TOOL for what is no tool;
+   *   DUPLICATE_NAME for two different tools with one name
+   */
+  new <Context extends object = UserContext, Output = string>(
+    options: AgentOptions<Context, Output>,
+  ): Agent<Context, Output>
+  readonly prototype: Agent
+}
+
+/** One agent: a name, instructions, a model and tools. */
+export const Agent: AgentConstructor = class Agent extends AgentInGraph {
+  #alone: (AgencyGraph & Pick<Agency, 'getResponse' | 'getResponseStream'>) | undefined
+
+  getResponse(message: string | InputItem[], options: RunOptions = {}) {
     return this.#agency().getResponse(message, options)
   }
 
-  /** As `Agency.getResponseStream`. */
-  getResponseStream(message: string | InputItem[], options: Omit<RunOptions, 'recipientAgent'> = {}): AgencyStream {
+  getResponseStream(message: string | InputItem[], options: RunOptions = {}) {
     return this.#agency().getResponseStream(message, options)
   }
 
-  #agency(): Agency {
+  #agency() {
     if (this.#alone === undefined || !this.frozen)
       this.#alone = new Agency(this, { name: this.name, loadThreads: () => [] })
     return this.#alone
   }
-}
+} as AgentConstructor

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import { AgencyGraph } from './agency/agency.ts'
+import { Agent } from './agency/agent.ts'
 import {
   duplicateName,
   errorText,
@@ -31,12 +32,19 @@ import type { AguiEvents } from './wire/agui.ts'
 import { createPlaceMask, createRedactor, type Redact, toLogLine } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
-export type AgencyFactory = (callbacks: AgencyCallbacks) => AgencyGraph | Promise<AgencyGraph>
+export type AgencyFactory = (
+  callbacks: AgencyCallbacks,
+) => AgencyGraph | WrapTheAgent | Promise<AgencyGraph | WrapTheAgent>
+
+/** Not a value to give, but what the compiler says where an agent is served in place of an agency. */
+export interface WrapTheAgent extends Agent {
+  readonly '~serve': 'Wrap the agent into an agency: new Agency(agent).'
+}
 
 /** What is served and how; the part of the options that a guest in another Fastify app takes too. */
 export interface BuildOptions {
   /** Path segment -> agency, or a factory that makes one per request. */
-  agencies?: { [name: string]: AgencyGraph | AgencyFactory }
+  agencies?: { [name: string]: AgencyGraph | AgencyFactory | WrapTheAgent }
   /** Standalone tools, served at `/tool/<name>`. */
   tools?: readonly ToolLike[]
   /** The environment variable that holds the bearer token. Default `APP_TOKEN`; unset or empty means no authentication. */
@@ -345,22 +353,36 @@ function readToken({ appTokenEnv = 'APP_TOKEN', requireAuth = false }: BuildOpti
   return token
 }
 
-async function readAgency(name: string, value: AgencyGraph | AgencyFactory, callbackMs: number): Promise<ServedAgency> {
+async function readAgency(name: string, value: unknown, callbackMs: number): Promise<ServedAgency> {
+  if (!(value instanceof AgencyGraph) && (typeof value !== 'function' || isClass(value))) throw notAnAgency(name, value)
   const segment = (name.trim() || 'agency').replaceAll(' ', '_')
   const path = encodeURIComponent(segment)
   if (RESERVED.has(segment))
     throw duplicateName(`An agency cannot be served as "${segment}": the server needs that path itself.`)
   const make = async (callbacks: AgencyCallbacks): Promise<AgencyGraph> => {
     if (value instanceof AgencyGraph) return value
+    let made: unknown
     try {
-      const agency = await within(callbackMs, 'the factory', value(callbacks))
-      if (agency instanceof AgencyGraph) return agency
+      made = await within(callbackMs, 'the factory', (value as AgencyFactory)(callbacks))
     } catch (error) {
       throw factoryFailed(name, error)
     }
-    throw invalidOption(`The factory of agency "${name}" has to return an Agency.`)
+    if (made instanceof AgencyGraph) return made
+    throw notAnAgency(name, made, 'The factory')
   }
   return { path, preview: await make({ loadThreads: () => [], saveThreads: keepNothing }), make }
+}
+
+const isClass = (value: object) => /^class\b/.test(Function.prototype.toString.call(value))
+
+/** What is served in place of an agency, and what to write instead. */
+function notAnAgency(name: string, value: unknown, subject = 'The server') {
+  const place = subject === 'The server' ? `agencies["${name}"]` : `the factory agencies["${name}"] gives`
+  if (value instanceof Agent)
+    return invalidOption(`${place} is the agent "${value.name}". Serve an agency: new Agency(agent).`)
+  const advice = 'Give an Agency, or a function that makes one: (callbacks) => new Agency(agent, callbacks).'
+  if (value instanceof Promise) return invalidOption(`${place} is a promise. Await it first. ${advice}`)
+  return invalidOption(`${place} is no Agency${value === undefined ? ' but undefined' : ''}. ${advice}`)
 }
 
 function refuseTwins(kind: string, names: readonly string[]): void {

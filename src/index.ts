@@ -2,20 +2,28 @@
 export type { AgencyOptions, LoadThreads, SaveThreads } from './agency/agency.ts'
 export type { AgentOptions, Instructions } from './agency/agent.ts'
 export type { AgencyContext, AgentInfo } from './agency/context.ts'
-export { type CommunicationFlow, flow, Handoff, SendMessage } from './agency/flows.ts'
+export { type CommunicationFlow, flow, Handoff, type OutputOf, SendMessage } from './agency/flows.ts'
 export type { GuardrailResult, InputGuardrail, OutputGuardrail, SdkGuardrail } from './agency/guardrails.ts'
 export type { RunHooks, ToolCall } from './agency/hooks.ts'
 export type { SystemReminder } from './agency/reminders.ts'
 export type { ToolResult, ToolUseBehavior, ToolUseVerdict } from './agency/tool-use.ts'
-export { Agency, type AgencyResult, type AgencyStream, Agent, type RunOptions } from './agency-swarm.ts'
+export { Agency, type AgencyResult, type AgencyStream, Agent } from './agency-swarm.ts'
 export type { AgencyFactory } from './composition.ts'
 export { AgencyError, type ErrorCode } from './errors.ts'
+export type { RunOptions } from './in-process/run-options.ts'
 export type { Limits } from './limits.ts'
 export type { LanguageModel } from './models/ai-sdk.ts'
 export type { EventBatch, Model, ModelResponse, ModelSettings, ResponseEvent, TurnRequest } from './models/model.ts'
 export type { ModelPrice, Prices, TokenRates } from './models/prices.ts'
 export type { SdkModel } from './models/sdk-model.ts'
-export { type ApiModel, type ApiModelOptions, chatCompletions, type ModelSpec, responses } from './models/spec.ts'
+export {
+  type ApiModel,
+  type ApiModelOptions,
+  chatCompletions,
+  type ModelName,
+  type ModelSpec,
+  responses,
+} from './models/spec.ts'
 export type { RunEvent } from './runs/events.ts'
 export type { Telemetry } from './runs/span.ts'
 export { buildApp, type RunningServer, type ServeOptions, serve } from './serve.ts'
@@ -43,5 +51,8 @@ export { type OutputSource, toolOutputFile, toolOutputImage, toolOutputText } fr
 export type { SdkFunctionTool, SdkHostedTool } from './tools/sdk-tool.ts'
 export type { StandardSchema } from './tools/standard-schema.ts'
 export type { FunctionTool, HostedTool, Tool, ToolContext } from './tools/tool.ts'
+export type { ContextAccess, UserContext } from './tools/user-context.ts'
 export { VERSION } from './version.ts'
-export type { InputItem, StoredMessage, Usage } from './wire/message.ts'
+export type { StreamEvent } from './wire/events.ts'
+export type { ContentPart, InputItem, ModelEvent, StoredMessage, Usage } from './wire/message.ts'
+export type { Metadata } from './wire/responses.ts'

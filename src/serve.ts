@@ -47,9 +47,12 @@ export async function buildApp(options: ServeOptions): Promise<FastifyInstance> 
  * Serves agencies and tools over HTTP.
  * @throws what buildApp throws, and PORT_TAKEN
  */
-export function serve(options: ServeOptions): Promise<RunningServer>
-/** With `listen: false`: what `buildApp` gives. */
-export function serve(options: ServeOptions & { listen: false }): Promise<FastifyInstance>
+export async function serve<Listen extends false | undefined = undefined>(
+  options: ServeOptions & {
+    /** `false` gives what `buildApp` gives. @default true */
+    listen?: Listen
+  },
+): Promise<Listen extends false ? FastifyInstance : RunningServer>
 export async function serve(options: ServeOptions & { listen?: false }): Promise<RunningServer | FastifyInstance> {
   const { app, shell } = await build(options)
   if (options.listen === false) return app

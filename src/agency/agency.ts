@@ -28,17 +28,21 @@ export type LoadThreads = () => StoredMessage[] | Promise<StoredMessage[]>
 export type SaveThreads = (messages: StoredMessage[]) => void | Promise<void>
 
 /** Options of `new Agency(entry, options)`; all may be left out. */
-export interface AgencyOptions {
+export interface AgencyOptions<
+  // biome-ignore lint/suspicious/noExplicitAny: options of any agency
+  Context extends object = any,
+  Flows = readonly CommunicationFlow[],
+> {
   /** Shown in the metadata and used as the path when served. */
   name?: string
   /** Who may talk to whom. Default: nobody. */
-  communicationFlows?: readonly CommunicationFlow[]
+  communicationFlows?: Flows
   /** Put before every agent's own instructions. A path of an existing file is read. */
   sharedInstructions?: string
   /** Given to every agent. */
-  sharedTools?: readonly ToolLike[]
+  sharedTools?: readonly ToolLike<Context>[]
   /** Shared by in-process runs; served requests start from a copy. */
-  userContext?: { [key: string]: unknown }
+  userContext?: Context
   /** Gives the conversation so far; called when a run starts. When it throws, the run does not start (THREADS_FAILED). */
   loadThreads?: LoadThreads
   /**
@@ -49,7 +53,7 @@ export interface AgencyOptions {
   /** The class of flows that name none. */
   sendMessageToolClass?: SendMessageClass
   /** Listeners of every run of this agency. */
-  hooks?: RunHooks
+  hooks?: RunHooks<Context>
 }
 
 const OPTIONS = new Set<string>([

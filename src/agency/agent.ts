@@ -1,16 +1,19 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { z } from 'zod'
-import { agentFrozen, invalidOption } from '../errors.ts'
+import { z } from 'zod'
+import { agentFrozen, errorText, invalidOption } from '../errors.ts'
 import type { ModelSettings } from '../models/model.ts'
 import { fromSdkModel, isSdkModel, type SdkModel } from '../models/sdk-model.ts'
 import { describeModel, isNamed, type ModelSpec } from '../models/spec.ts'
 import { refuseUnknown } from '../options.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
+import { schemaOf } from '../tools/define.ts'
 import { type McpServer, type McpSource, readMcpServers } from '../tools/mcp.ts'
 import { onceEach } from '../tools/once-each.ts'
 import type { Tool } from '../tools/tool.ts'
+import type { UserContext } from '../tools/user-context.ts'
 import { isModelName, ownedFields } from '../wire/client-config.ts'
+import { isObject, type JsonSchema } from '../wire/json.ts'
 import { Chain } from './chain.ts'
 import type { AgencyContext } from './context.ts'
 import { type InputGuardrail, type OutputGuardrail, readGuardrails, type SdkGuardrail } from './guardrails.ts'
@@ -20,36 +23,42 @@ import { readReminders, type SystemReminder } from './reminders.ts'
 import { checkToolUse, type ToolUseBehavior } from './tool-use.ts'
 
 /** A text, the path of a file that holds it, or a function that makes it anew for every model call. */
-export type Instructions = string | InstructionsFunction
+export type Instructions<Context extends object = UserContext> = string | InstructionsFunction<Context>
 /** Taken from a method, so that the function may name its parameter by any subclass of Agent. */
-type InstructionsFunction = { make(context: AgencyContext, agent: Agent): string | Promise<string> }['make']
+type InstructionsFunction<Context extends object> = {
+  make(context: AgencyContext<Context>, agent: Agent): string | Promise<string>
+}['make']
 
-/** Options of `new Agent(options)`. */
-export interface AgentOptions {
+/**
+ * Options of `new Agent(options)`. `Context` names the keys of the user context that its tools and functions use, `Output` is
+ * what its answers are: the value of `outputType`, otherwise text.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: options of any agent
+export interface AgentOptions<Context extends object = any, Output = unknown> {
   /** Unique inside an agency. Required. */
   name: string
   /** What others are told about this agent: in send_message, in handoffs, in the metadata. */
   description?: string
   /** Default: none. A string that names an existing file (with a slash or an extension, relative to the working folder) is read. */
-  instructions?: Instructions
+  instructions?: Instructions<Context>
   /** A model name (`"gpt-5.4"`, `"demo"`), `chatCompletions(name)`, a Model object, or one of the OpenAI Agents SDK. */
   model?: ModelSpec | SdkModel
   /** How the model is asked. Default: `{ truncation: 'auto' }`. */
   modelSettings?: ModelSettings
   /** Tools made by `tool()`, BaseTool classes, `webSearch()` and its siblings, or tools of the OpenAI Agents SDK. */
-  tools?: readonly ToolLike[]
+  tools?: readonly ToolLike<Context>[]
   /** MCP servers whose tools this agent gets: objects of the OpenAI Agents SDK. They are connected when they are needed. */
   mcpServers?: readonly McpServer[]
   /** What happens after tools have answered. Default: the model is asked again. */
-  toolUseBehavior?: ToolUseBehavior
+  toolUseBehavior?: ToolUseBehavior<Context>
   /** Once the agent has used a tool, its `toolChoice` no longer holds, so that `required` cannot loop. Default true. */
   resetToolChoice?: boolean
   /** Ask for the passages that a hosted file search finds, and keep them in the conversation. Default false. */
   includeSearchResults?: boolean
   /** Ask for the addresses that a hosted web search has used. Default true. */
   includeWebSearchSources?: boolean
-  /** Structured output: the final answer has to fit this zod object. */
-  outputType?: z.ZodType
+  /** Structured output: the final answer has to fit this zod object, and is its value. @throws INVALID_OPTION for a schema of anything but an object */
+  outputType?: z.ZodType<Output>
   /** Questions a page may offer before the first message; shown in the metadata. */
   conversationStarters?: readonly string[]
   /** Answers a page may offer; shown in the metadata. */
@@ -57,17 +66,17 @@ export interface AgentOptions {
   /** Told to this agent when a conversation is handed to it; a default sentence otherwise. */
   handoffReminder?: string
   /** Run before the model is asked, in the conversation this agent starts with. */
-  inputGuardrails?: readonly (InputGuardrail | SdkGuardrail)[]
+  inputGuardrails?: readonly (InputGuardrail<Context> | SdkGuardrail)[]
   /** Run on this agent's final answer. A trip gives the agent its guidance and another try. */
-  outputGuardrails?: readonly (OutputGuardrail | SdkGuardrail)[]
+  outputGuardrails?: readonly (OutputGuardrail<Context, NoInfer<Output>> | SdkGuardrail)[]
   /** How often an answer may be tried again after an output guardrail tripped. Default 1. */
   validationAttempts?: number
   /** Default false: a tripped input guardrail answers with its guidance. True: the run fails. */
   raiseInputGuardrailError?: boolean
   /** Notes for the model that are never stored: one, or a list. */
-  systemReminders?: SystemReminder | readonly SystemReminder[]
+  systemReminders?: SystemReminder<Context> | readonly SystemReminder<Context>[]
   /** Listeners of this agent's part of every run. */
-  hooks?: RunHooks
+  hooks?: RunHooks<Context>
 }
 
 const OPTIONS = new Set<string>([
@@ -122,6 +131,8 @@ export class Agent {
         throw invalidOption(`${key} of agent "${options.name}" has to be a list of non-empty strings.`)
     }
     this.name = options.name
+    checkShapes(options)
+    checkOutputType(options)
     checkToolUse(options.toolUseBehavior, options.name)
     this.#options = { ...options, ...resolveText(options.instructions) }
     this.#model = readModel(options.model, options.name)
@@ -228,8 +239,8 @@ export class Agent {
   }
 
   /** `ceo.to(dev).to(qa)`: a chain for `communicationFlows`. */
-  to(agent: Agent): Chain<Agent> {
-    return new Chain<Agent>([this, agent])
+  to<Next extends Agent>(agent: Next): Chain<this | Next> {
+    return new Chain<this | Next>([this, agent])
   }
 
   /**
@@ -276,12 +287,47 @@ function readGuards({
   }
 }
 
+const isText = (value: unknown) => typeof value === 'string'
+/** What options look like that nothing else reads at construction. */
+const SHAPES: [names: readonly (keyof AgentOptions)[], fits: (value: unknown) => boolean, words: string][] = [
+  [['description', 'handoffReminder'], isText, 'a text'],
+  [['instructions'], (value) => isText(value) || typeof value === 'function', 'a text or a function'],
+  [['tools', 'mcpServers', 'inputGuardrails', 'outputGuardrails'], Array.isArray, 'a list'],
+  [['modelSettings', 'hooks'], isObject, 'an object'],
+]
+
+function checkShapes(options: AgentOptions): void {
+  for (const [names, fits, words] of SHAPES)
+    for (const name of names)
+      if (options[name] !== undefined && !fits(options[name]))
+        throw invalidOption(`${name} of agent "${options.name}" has to be ${words}.`)
+}
+
+/** Providers give structured output as an object, so the JSON Schema of `outputType` has to be one's. */
+function checkOutputType({ name, outputType }: AgentOptions): void {
+  if (outputType === undefined) return
+  const owner = `outputType of agent "${name}"`
+  if (!(outputType instanceof z.ZodType))
+    throw invalidOption(`${owner} has to be an object of zod 4: z.object({ ... }).`)
+  let schema: JsonSchema
+  try {
+    schema = schemaOf(outputType)
+  } catch (error) {
+    throw invalidOption(`${owner} cannot be written as a JSON Schema: ${errorText(error)}`)
+  }
+  if (schema.type !== 'object')
+    throw invalidOption(
+      `${owner} does not describe an object, and models give structured output as objects only. Wrap it: z.object({ answer: ... }).`,
+    )
+}
+
 /** @throws INVALID_OPTION for a name that is blank, as a whole or between its slashes */
 function readModel(model: ModelSpec | SdkModel | undefined, agent: string): ModelSpec | undefined {
   if (isSdkModel(model)) return fromSdkModel(model)
-  if (isNamed(model) && !isModelName(describeModel(model)))
+  const name: unknown = model !== null && isNamed(model) ? describeModel(model) : model
+  if (!isObject(name) && !(typeof name === 'string' && isModelName(name)))
     throw invalidOption(
-      `The model "${describeModel(model)}" of agent "${agent}" has no name: write "gpt-5.4", "<provider>/<model>" or "litellm/<provider>/<model>".`,
+      `The model "${name}" of agent "${agent}" has no name: write "gpt-5.4", "<provider>/<model>" or "litellm/<provider>/<model>".`,
     )
   return model
 }

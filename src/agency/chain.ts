@@ -4,7 +4,7 @@ export class Chain<T = unknown> {
   constructor(agents: readonly T[]) {
     this.agents = agents
   }
-  to(agent: T): Chain<T> {
-    return new Chain([...this.agents, agent])
+  to<Next>(agent: Next): Chain<T | Next> {
+    return new Chain<T | Next>([...this.agents, agent])
   }
 }

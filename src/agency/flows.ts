@@ -27,7 +27,8 @@ export type HandoffClass = typeof Handoff
 export type FlowClass = SendMessageClass | HandoffClass
 
 /** `flow(ceo, dev, qa)`: ceo may reach dev, dev may reach qa. */
-export const flow = (...agents: Agent[]): Chain<Agent> => new Chain(agents)
+export const flow = <const Agents extends readonly Agent[]>(...agents: Agents): Chain<Agents[number]> =>
+  new Chain(agents)
 
 /** One entry of `communicationFlows`. */
 export type CommunicationFlow =
@@ -35,6 +36,55 @@ export type CommunicationFlow =
   | readonly [Agent, Agent]
   | readonly [Agent, Agent, FlowClass | readonly FlowClass[]]
   | readonly [Chain<Agent>, FlowClass | readonly FlowClass[]]
+
+/** What an agent or agency answers: the type of its `finalOutput`; `unknown` where the compiler does not know. */
+export type OutputOf<Made> = Made extends { readonly '~types'?: { readonly output: infer Output } } ? Output : unknown
+
+/** What agents answer that a handoff may put in charge. */
+export type HandoffOutput<Flows> = '~none' extends keyof Flows
+  ? never
+  : Flows extends readonly (infer Flow)[]
+    ? OutputOverFlow<Flow>
+    : never
+type OutputOverFlow<Flow> = Flow extends readonly [Agent, infer To, infer Via]
+  ? OutputOverClass<To, Via>
+  : Flow extends readonly [Chain<infer Each>, infer Via]
+    ? OutputOverClass<Each, Via>
+    : Flow extends UnmeasuredFlow
+      ? OutputOverClass<Extract<Flow[number], Agent>, Exclude<Flow[number], Agent>>
+      : never
+type OutputOverClass<To, Via> = Via extends readonly (infer Each)[]
+  ? OutputOverClass<To, Each>
+  : Via extends HandoffClass
+    ? OutputOf<To>
+    : never
+
+/** A flow in a list that was made by code, such as `agents.map((agent) => [boss, agent])`: its length is checked when it runs. */
+type UnmeasuredFlow = readonly (Agent | FlowClass)[]
+
+/** Where an agency names no flows; a subclass may name any to `super`. */
+export type NoFlows = readonly CommunicationFlow[] & { readonly '~none'?: true }
+
+/** A flow, or what somebody may take for one. */
+export type WrittenFlow = CommunicationFlow | readonly unknown[] | Agent
+
+/** The flows as they are, with a sentence in the place of each that is none, for the compiler to show. */
+export type CheckedFlows<Flows> = '~none' extends keyof Flows
+  ? unknown
+  : {
+      readonly [Index in keyof Flows]: Flows[Index] extends CommunicationFlow ? Flows[Index] : FlowMistake<Flows[Index]>
+    }
+type FlowMistake<Flow> = Flow extends UnmeasuredFlow
+  ? number extends Flow['length']
+    ? Flow
+    : 'A communication flow joins two agents: [[a, b]]. For more write flow(a, b, c).'
+  : Flow extends readonly [] | readonly [unknown]
+    ? 'A communication flow joins two agents: [[a, b]].'
+    : Flow extends Agent
+      ? 'Each communication flow is a list of its own: [[a, b]].'
+      : Flow extends readonly (string | Agent)[]
+        ? 'A communication flow joins agents, not their names: [[a, b]].'
+        : 'A communication flow is [a, b], [a, b, Class], flow(a, b, c), a.to(b) or [flow(a, b), Class].'
 
 /** One directed way from an agent to another. */
 export type Edge =
@@ -54,6 +104,7 @@ const extendsClass = <T>(value: unknown, base: T): value is T =>
  *   and a pair that is declared twice for the same kind.
  */
 export function readFlows(flows: readonly CommunicationFlow[], fallback: SendMessageClass): Edge[] {
+  if (!Array.isArray(flows)) throw invalidFlow(`communicationFlows is a list: [[a, b]]. ${FORMS}`)
   const edges: Edge[] = []
   const seen = new Set<string>()
   for (const entry of flows) {
@@ -78,18 +129,25 @@ export function readFlows(flows: readonly CommunicationFlow[], fallback: SendMes
   return edges
 }
 
+const FORMS = 'A communication flow is [a, b], [a, b, Class], flow(a, b, c), a.to(b) or [flow(a, b), Class].'
+
 function readEntry(entry: CommunicationFlow, fallback: SendMessageClass) {
   if (entry instanceof Chain) return { agents: entry.agents, classes: [fallback] as readonly FlowClass[] }
+  if (!Array.isArray(entry)) throw invalidFlow(`Each communication flow is a list of its own: [[a, b]]. ${FORMS}`)
   const [first, second, third] = entry as readonly [unknown, unknown, unknown]
   const many = (value: unknown): readonly FlowClass[] =>
     Array.isArray(value) ? value : [(value as FlowClass | undefined) ?? fallback]
   if (first instanceof Chain) return { agents: (first as Chain<Agent>).agents, classes: many(second) }
   if (first instanceof Agent && second instanceof Agent) return { agents: [first, second], classes: many(third) }
-  throw invalidFlow('A communication flow is [a, b], [a, b, Class], flow(a, b, c), a.to(b) or [flow(a, b), Class].')
+  throw invalidFlow(FORMS)
 }
 
 function readEdge(from: Agent, to: Agent, via: FlowClass): Edge {
   if (extendsClass(via, Handoff)) return { kind: 'handoff', from, to, via }
+  if (via instanceof Agent)
+    throw invalidFlow(
+      `A flow of more than two agents is a chain: flow(${[from, to, via].map(({ name }) => name).join(', ')}).`,
+    )
   if (!extendsClass(via, SendMessage))
     throw invalidFlow(
       `The flow from "${from.name}" to "${to.name}" names a class that extends neither SendMessage nor Handoff.`,

@@ -16,7 +16,7 @@ const FLOORS = [
   ['stores', 'dialects', 'telemetry'],
   ['server'],
   ['composition.ts'],
-  ['serve.ts', 'fastify.ts', 'otel.ts'],
+  ['serve.ts', 'fastify.ts', 'otel.ts', 'in-process'],
   ['agency-swarm.ts'],
   ['index.ts', 'cli'],
 ]

@@ -4,6 +4,7 @@ import { createNativeDialect, toResponseBody } from '../../dialects/native.ts'
 import { AgencyError, shuttingDown } from '../../errors.ts'
 import type { Run } from '../../runs/hub.ts'
 import type { ServedAgency, Services } from '../../services.ts'
+import { WIRE_VERSION } from '../../version.ts'
 import { parseAgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
 import type { CancelResponse, Metadata } from '../../wire/responses.ts'
 import { sendJson } from '../error-handler.ts'
@@ -12,8 +13,6 @@ import { LOG_HEADER } from '../request-log.ts'
 import { startRun } from '../start-run.ts'
 import { registerAgui } from './agui.ts'
 
-/** Clients gate on it: the version of the original whose wire is spoken. */
-const WIRE_VERSION = '1.11.0'
 const CANCEL_WAIT_MS = 60_000
 
 type AgencyOf = (request: FastifyRequest) => ServedAgency

@@ -1,0 +1,108 @@
+/** A streamed run of this process as its caller sees it: events, text, result, and the ways to stop it. */
+import { toData } from '../dialects/native.ts'
+import type { CancelMode, Run } from '../runs/hub.ts'
+import type { StreamEvent } from '../wire/events.ts'
+
+/** A run that was started, and its result once it has ended; `result` rejects when the run failed. */
+export interface StartedRun<Result> {
+  run: Pick<Run, 'events' | 'stop'>
+  result: Promise<Result>
+}
+
+/**
+ * One reader at a time: a run keeps no more than the window of its event log, so an event that was read is gone. Awaiting the
+ * result reads too, and drops what it reads; a reader that leaves early stops the run.
+ */
+export class WatchedRun<Result> implements AsyncIterable<StreamEvent> {
+  readonly #started: Promise<StartedRun<Result>>
+  readonly #result: Promise<Result>
+  #taken = false
+  #draining = false
+
+  constructor(started: Promise<StartedRun<Result>>) {
+    this.#started = started
+    this.#result = started.then(({ result }) => result)
+    this.#result.catch(() => {}) // a caller that only iterates must not get an unhandled rejection
+  }
+
+  get finalResult(): Promise<Result> {
+    if (!this.#draining) {
+      this.#draining = true
+      void this.#drain()
+    }
+    return this.#result
+  }
+
+  cancel(mode: CancelMode = 'immediate'): void {
+    void this.#started.then(({ run }) => run.stop(mode)).catch(() => {}) // the failure is in the result
+  }
+
+  textStream(): AsyncIterableIterator<string> {
+    let events: AsyncIterator<StreamEvent> | undefined
+    const texts: AsyncIterableIterator<string> = {
+      next: async () => {
+        events ??= this[Symbol.asyncIterator]()
+        for (;;) {
+          const { done, value } = await events.next()
+          if (done === true) return { done, value: undefined }
+          const text = textOf(value)
+          if (text !== undefined) return { done: false, value: text }
+        }
+      },
+      return: async () => {
+        if (events === undefined && !this.#taken) events = this[Symbol.asyncIterator]()
+        await events?.return?.()
+        return { done: true, value: undefined }
+      },
+      [Symbol.asyncIterator]: () => texts,
+    }
+    return texts
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<StreamEvent, undefined, undefined> {
+    if (this.#taken)
+      throw new TypeError(
+        'This stream is being read already: iterate it once, use textStream(), or await finalResult, which reads it too.',
+      )
+    this.#taken = true
+    const events = this.#events()
+    let left = false
+    return {
+      next: () => (left ? Promise.resolve({ done: true, value: undefined }) : events.next()),
+      return: async () => {
+        left = true
+        await this.#leave()
+        return { done: true, value: undefined }
+      },
+    }
+  }
+
+  async *#events(): AsyncGenerator<StreamEvent, undefined, undefined> {
+    const { run } = await this.#started
+    for await (const batch of run.events ?? []) for (const event of batch) yield toData(event)
+    await this.#result
+    return undefined
+  }
+
+  /** Stops the run and waits for its end, so that the conversation is whole when the next call comes. */
+  async #leave(): Promise<void> {
+    const started = await this.#started.catch(() => undefined)
+    started?.run.stop('immediate')
+    await started?.run.events?.[Symbol.asyncIterator]().return?.()
+    await this.#result.catch(() => {}) // the caller left; a failure is still in finalResult
+  }
+
+  /** Reads to the end for a caller that awaits the result and has not begun to iterate when the run starts. */
+  async #drain(): Promise<void> {
+    const started = await this.#started.catch(() => undefined)
+    if (this.#taken || started === undefined) return
+    this.#taken = true
+    for await (const _ of started.run.events ?? []);
+  }
+}
+
+/** A piece of the answer of the agent in front of the user; undefined for every other event. */
+function textOf(event: StreamEvent): string | undefined {
+  if (event.type !== 'raw_response_event' || event.callerAgent !== null) return undefined
+  return event.data.type === 'response.output_text.delta' ? String(event.data.delta) : undefined
+}
