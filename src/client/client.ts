@@ -3,14 +3,18 @@ import type { AgencyAnswer, AgencyMetadata, Message, RequestBody } from './answe
 import { asRequest, Conversation, type ConversationOptions } from './conversation.ts'
 import { ClientError } from './error.ts'
 import { type CallOptions, type ClientOptions, connect } from './http.ts'
+import type { AgencyName, AnswerOf, ToolInput, ToolName, ToolOutput } from './server-types.ts'
 import { RunStream, type StreamOptions } from './stream.ts'
 
-/** One server. Every method that asks it rejects with a ClientError. */
-export interface Client {
+/**
+ * One server. Every method that asks it rejects with a ClientError. `Server` is the type of its agencies, or of the options of
+ * `serve()`: names, answers and arguments are then checked by the compiler.
+ */
+export interface Client<Server = unknown> {
   /** One agency of the server, by its name in `serve({ agencies })`. No request is made. */
-  agency(name: string): AgencyClient
+  agency<Name extends AgencyName<Server>>(name: Name): AgencyClient<AnswerOf<Server, Name>>
   /** One standalone tool. */
-  tool(name: string): ToolClient
+  tool<Name extends ToolName<Server>>(name: Name): ToolClient<ToolInput<Server, Name>, ToolOutput<Server, Name>>
   /** The server's OpenAPI document. */
   openapi(options?: CallOptions): Promise<JsonObject>
   /** The names of the server's agencies, read from that document. */
@@ -19,23 +23,26 @@ export interface Client {
   logs(id: string, options?: CallOptions): Promise<LogLine[]>
 }
 
-/** Every method rejects with a ClientError. */
-export interface AgencyClient {
-  /** Runs the agency and gives its answer when it is done. `Output` is the type of `response` where an agent has an output type. */
-  getResponse<Output = string>(message: Message, options?: CallOptions): Promise<AgencyAnswer<Output>>
+/** Every method rejects with a ClientError. `Answer` is what the agency's first entry agent answers. */
+export interface AgencyClient<Answer = string> {
+  /** Runs the agency and gives its answer when it is done. `Output` is the type of `response` where another agent gives it. */
+  getResponse<Output = Answer>(message: Message, options?: CallOptions): Promise<AgencyAnswer<Output>>
   /** Runs the agency and tells what happens. The request goes out at once. */
   stream(message: Message, options?: StreamOptions): RunStream
   /** The agency as a graph. */
   metadata(options?: CallOptions): Promise<AgencyMetadata>
   /** Keeps the history over turns. */
-  conversation(options?: ConversationOptions): Conversation
+  conversation(options?: ConversationOptions): Conversation<Answer>
 }
 
 /** One standalone tool of a server. */
-export interface ToolClient {
+export interface ToolClient<Input = { [name: string]: unknown }, Output = unknown> {
   /** Runs the tool with its arguments and gives what it returned. */
-  run<Output = unknown>(input?: { [name: string]: unknown }, options?: CallOptions): Promise<Output>
+  run<Own = Output>(...call: ToolCall<Input>): Promise<Own>
 }
+/** The arguments may be left out where none is required. */
+type ToolCall<Input> =
+  Record<never, never> extends Input ? [input?: Input, options?: CallOptions] : [input: Input, options?: CallOptions]
 
 /** A line of a request's log. */
 export interface LogLine {
@@ -44,7 +51,7 @@ export interface LogLine {
 }
 
 /** A client of an agency server, this one or the Python original. Makes no request by itself. */
-export function createClient(options: ClientOptions): Client {
+export function createClient<Server = unknown>(options: ClientOptions): Client<Server> {
   const connection = connect(options)
 
   const agency = (name: string): AgencyClient => {
@@ -98,7 +105,7 @@ export function createClient(options: ClientOptions): Client {
   const logs = async (id: string, call: CallOptions = {}) =>
     (await connection.json({ ...call, path: '/get_logs', body: { log_id: id } })) as LogLine[]
 
-  return { agency, tool, openapi, agencies, logs }
+  return { agency, tool, openapi, agencies, logs } as Client<Server>
 }
 
 function decode(segment: string): string {

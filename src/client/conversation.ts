@@ -30,9 +30,10 @@ type Turn = RequestBody['message'] | (Omit<RequestBody, 'chat_history'> & { chat
 
 /**
  * A conversation over any number of turns: it sends the history, keeps what comes back (after a cancel or failure too), and
- * stays with the agent that a handoff put in charge. One turn at a time. A turn that broke off leaves it as it was.
+ * stays with the agent that a handoff put in charge. One turn at a time. A turn that broke off leaves it as it was. `Answer` is
+ * what the agency's first entry agent answers.
  */
-export class Conversation {
+export class Conversation<Answer = string> {
   readonly #talk: Talk
   readonly #defaults: ConversationDefaults
   readonly #files: { [name: string]: string } = {}
@@ -68,7 +69,7 @@ export class Conversation {
   }
 
   /** One turn, answered when it is done. @throws ClientError, `busy` while another turn runs */
-  async getResponse<Output = string>(turn: Turn, options: CallOptions = {}): Promise<AgencyAnswer<Output>> {
+  async getResponse<Output = Answer>(turn: Turn, options: CallOptions = {}): Promise<AgencyAnswer<Output>> {
     const body = this.#begin(turn)
     try {
       const answer = await this.#talk.getResponse<Output>(body, options)

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../wire/json.ts'
-import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
+import type { InputItem, ModelEvent, StoredMessage, Usage } from '../wire/message.ts'
 import { ClientError } from './error.ts'
 import { fromPython } from './scalars.ts'
 
@@ -11,19 +11,6 @@ export interface Speaker {
   agent_run_id: string
   /** Of a sub-agent: the `call_id` of the send_message call that it answers. */
   parent_run_id?: string
-}
-
-/** An event of the Responses API as the model sent it. */
-export interface ModelEvent {
-  type: string
-  delta?: string
-  item?: InputItem
-  item_id?: string
-  output_index?: number
-  content_index?: number
-  sequence_number?: number
-  response?: JsonObject
-  [key: string]: unknown
 }
 
 /** `tool_called`, `tool_output`, `message_output_created`, `reasoning_item_created`, `handoff_requested`, `handoff_occured` and what servers add. */

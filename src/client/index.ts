@@ -1,6 +1,6 @@
 /** The door `agency-swarm-js/client`: every public name. Runs in browsers and Node. */
 
-export type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
+export type { ContentPart, InputItem, ModelEvent, StoredMessage, Usage } from '../wire/message.ts'
 export type { ValidationDetail } from '../wire/validation.ts'
 export {
   type AgencyAnswer,
@@ -18,7 +18,7 @@ export {
 export { type AgencyClient, type Client, createClient, type LogLine, type ToolClient } from './client.ts'
 export type { Conversation, ConversationDefaults, ConversationOptions } from './conversation.ts'
 export { ClientError, type ClientErrorKind } from './error.ts'
-export type { Frame, ItemName, ModelEvent, Speaker, StreamEvent } from './events.ts'
+export type { Frame, ItemName, Speaker, StreamEvent } from './events.ts'
 export type { CallOptions, ClientOptions } from './http.ts'
 export type { RunStream, StreamOptions } from './stream.ts'
 export { createTextReader } from './text.ts'
