@@ -83,7 +83,10 @@ function readJson(path) {
 const stages = {
   format: check('biome', ['check', '.']),
   types: check('tsc', ['-p', 'tsconfig.json'], ['-p', 'playground'], ['-p', 'tests/browser']),
-  build: check('tsc', ['-p', 'tsconfig.build.json']),
+  build: () => {
+    check('tsc', ['-p', 'tsconfig.build.json'])()
+    check('node', ['bench/types.mjs', '--check'])()
+  },
   unit,
   promises,
   conformance,
