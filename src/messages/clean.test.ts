@@ -2,19 +2,13 @@ import { expect, test } from 'vitest'
 import type { InputItem } from '../wire/message.ts'
 import { clean, cleanForModel } from './clean.ts'
 
-const call = (call_id: unknown, more: InputItem = {}): InputItem => ({
-  type: 'function_call',
-  call_id,
-  name: 'look',
-  arguments: '{}',
-  ...more,
-})
-const output = (call_id: unknown, text: unknown = 'seen'): InputItem => ({
-  type: 'function_call_output',
-  call_id,
-  output: text,
-})
-const says = (role: string, content: unknown, more: InputItem = {}): InputItem => ({ role, content, ...more })
+/** Histories hold anything: values of the wrong type are what is tried here. */
+const item = (fields: { [key: string]: unknown }) => fields as InputItem
+const call = (call_id: unknown, more: InputItem = {}): InputItem =>
+  item({ type: 'function_call', call_id, name: 'look', arguments: '{}', ...more })
+const output = (call_id: unknown, text: unknown = 'seen'): InputItem =>
+  item({ type: 'function_call_output', call_id, output: text })
+const says = (role: string, content: unknown, more: InputItem = {}): InputItem => item({ role, content, ...more })
 const thought = (id: string, more: InputItem = {}): InputItem => ({ type: 'reasoning', id, summary: [], ...more })
 /** An item in a few words: its kind or role, its id, what it says or belongs to. */
 const tell = ({ type, role, id, call_id, content, output: said }: InputItem) =>

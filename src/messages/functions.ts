@@ -1,5 +1,5 @@
 import { isObject } from '../wire/json.ts'
-import type { InputItem } from '../wire/message.ts'
+import type { ContentPart, InputItem } from '../wire/message.ts'
 import { callHalf, isModelMade, typeOf } from './item-kinds.ts'
 import { saidIn } from './items.ts'
 
@@ -52,22 +52,24 @@ function toFunctionItem(item: InputItem): InputItem[] {
   if (type === 'message') return typeof item.role === 'string' ? [item] : []
   const call = callHalf(item)
   if (call === undefined || type.startsWith('mcp_approval')) return []
-  const call_id = item.call_id ?? item.id
+  const call_id = (item.call_id ?? item.id) as string
   if (call.half === 'call') {
-    const name = item.name ?? FUNCTION_NAMES[type]
+    const name = (item.name ?? FUNCTION_NAMES[type]) as string
     const args = ARGUMENT_KEYS.filter((key) => item[key] !== undefined).map((key) => [key, item[key]])
     return [{ type: 'function_call', call_id, name, arguments: JSON.stringify(Object.fromEntries(args)) }]
   }
   return [{ type: 'function_call_output', call_id, output: toOutput(item) }]
 }
 
-function toOutput({ output, tools }: InputItem): unknown {
+function toOutput(item: { [key: string]: unknown }): string | ContentPart[] {
+  const { output, tools } = item
   if (isObject(output) && output.type === 'computer_screenshot') {
     const { image_url, file_id } = output
     return [{ type: 'input_image', ...(image_url == null ? { file_id } : { image_url }) }]
   }
-  const isParts = Array.isArray(output) && output.every((part) => isObject(part) && /^input_/.test(String(part.type)))
-  if (typeof output === 'string' || isParts) return output
+  if (typeof output === 'string') return output
+  if (Array.isArray(output) && output.every((part) => isObject(part) && /^input_/.test(String(part.type))))
+    return output
   const data = output ?? tools
   return data === undefined ? '' : JSON.stringify(data)
 }

@@ -1,5 +1,5 @@
-import { asText, isObject, type JsonObject } from '../wire/json.ts'
-import type { InputItem, StoredMessage } from '../wire/message.ts'
+import { asText, isObject } from '../wire/json.ts'
+import type { ContentPart, InputItem, StoredMessage } from '../wire/message.ts'
 import { kindOf } from './item-kinds.ts'
 
 /** The keys a stored message has beside its Responses item; they never reach a model (docs/wire.md, "Messages"). */
@@ -44,12 +44,12 @@ const toText = (value: unknown): string =>
   typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value)
 
 /** A list of parts, as an output may be; any other list is data. */
-const isParts = (output: unknown): output is JsonObject[] =>
+const isParts = (output: unknown): output is ContentPart[] =>
   Array.isArray(output) && output.every((part) => isObject(part) && PARTS.has(part.type))
 const PARTS = new Set<unknown>(['input_text', 'input_image', 'input_file', 'output_text', 'text'])
 
 /** Texts have other names in other APIs. */
-const toInputPart = (part: JsonObject): JsonObject =>
+const toInputPart = (part: ContentPart): ContentPart =>
   part.type === 'text' || part.type === 'output_text' ? { type: 'input_text', text: asText(part.text) } : part
 
 /** A call's arguments as a JSON object: what a model wrote that is none goes back to providers as `{}`, since they refuse it. */
