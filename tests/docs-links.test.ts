@@ -3,12 +3,12 @@ import { dirname, join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { ROOT } from './support/docs.ts'
 
-const folders = ['docs', ...readdirSync(join(ROOT, 'examples')).map((name) => join('examples', name))]
+const examples = readdirSync(join(ROOT, 'examples'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
+const folders = ['docs', ...examples.map(({ name }) => join('examples', name))]
 const documents = [
   'README.md',
   'CONTRIBUTING.md',
   ...folders
-    .filter((folder) => !folder.endsWith('.ts'))
     .flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => join(folder, name)))
     .filter((name) => name.endsWith('.md')),
 ]
@@ -56,6 +56,6 @@ test('every page is in the index', () => {
   const index = readFileSync(join(ROOT, 'docs/index.md'), 'utf8')
   const pages = documents.filter((name) => name.startsWith('docs/') && name !== 'docs/index.md')
   expect(pages.filter((name) => !index.includes(`](${name.slice('docs/'.length)})`))).toEqual([])
-  const examples = folders.filter((name) => name.startsWith('examples/') && !name.endsWith('.ts'))
+  const examples = folders.filter((name) => name.startsWith('examples/'))
   expect(examples.filter((name) => !index.includes(`](../${name})`))).toEqual([])
 })

@@ -1,10 +1,10 @@
-import { Agency, Agent } from '../../src/index.ts'
+import { Agency, Agent } from 'agency-swarm-js'
 
 const analyst = new Agent({
   name: 'Analyst',
   description: 'Reads documents and tables',
-  instructions: 'I am the Analyst and read what comes with a message.',
-  model: process.env.AGENCY_MODEL ?? 'demo',
+  instructions: 'You are the Analyst. Answer from the files that come with a message.',
+  model: process.env.AGENCY_MODEL || 'demo',
   conversationStarters: ['What do the figures say?'],
 })
 

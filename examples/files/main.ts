@@ -1,12 +1,8 @@
 import { join } from 'node:path'
-import { serve } from '../../src/index.ts'
-import { address, check, checking } from '../check.ts'
+import { serve } from 'agency-swarm-js'
+import { development, start } from '../run.ts'
 import { agency } from './agency.ts'
 import { steps } from './steps.ts'
 
-const server = await serve({
-  agencies: { analyst: agency },
-  allowedLocalFileDirs: [join(import.meta.dirname, 'shared')],
-  ...address,
-})
-if (checking) await check(server, steps)
+const allowedLocalFileDirs = [join(import.meta.dirname, 'shared')]
+await start(serve({ agencies: { analyst: agency }, allowedLocalFileDirs, ...development }), steps)

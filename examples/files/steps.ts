@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { get, post, stream } from '../check.ts'
+import { get, post, stream } from '../run.ts'
 
 const shared = (file: string) => join(import.meta.dirname, 'shared', file)
 

@@ -1,7 +1,7 @@
+import { Agency, Agent, tool } from 'agency-swarm-js'
 import { z } from 'zod'
-import { Agency, Agent, tool } from '../../src/index.ts'
 
-const model = process.env.AGENCY_MODEL ?? 'demo'
+const model = process.env.AGENCY_MODEL || 'demo'
 const TOPICS = ['heat pumps', 'batteries', 'insulation'] as const
 const byTopic = z.object({ topic: z.enum(TOPICS) })
 
@@ -22,27 +22,27 @@ const findPapers = tool({
 const lead = new Agent({
   name: 'Lead',
   description: 'Plans the work and writes the summary',
-  instructions: 'I am the Lead. Ask the Scout for news and the Analyst for evidence, both at once, then sum up.',
+  instructions: 'You are the Lead. Ask the Scout for news and the Analyst for evidence, both at once, then sum up.',
   model,
   conversationStarters: ['Ask the Scout and the Analyst, who asks the Librarian, about heat pumps'],
 })
 const scout = new Agent({
   name: 'Scout',
   description: 'Follows the news',
-  instructions: 'I am the Scout and look for news.',
+  instructions: 'You are the Scout. Look for news.',
   model,
   tools: [searchNews],
 })
 const analyst = new Agent({
   name: 'Analyst',
   description: 'Weighs evidence',
-  instructions: 'I am the Analyst. Ask the Librarian for papers, then say what they are worth.',
+  instructions: 'You are the Analyst. Ask the Librarian for papers, then say what they are worth.',
   model,
 })
 const librarian = new Agent({
   name: 'Librarian',
   description: 'Finds papers',
-  instructions: 'I am the Librarian and find papers.',
+  instructions: 'You are the Librarian. Find papers.',
   model,
   tools: [findPapers],
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { stream } from '../check.ts'
+import { stream } from '../run.ts'
 
 const QUESTION = 'Ask the Scout and the Analyst, who asks the Librarian, about heat pumps'
 

@@ -1,7 +1,7 @@
+import { Agency, Agent, BaseTool, Handoff, tool } from 'agency-swarm-js'
 import { z } from 'zod'
-import { Agency, Agent, BaseTool, Handoff, tool } from '../../src/index.ts'
 
-const model = process.env.AGENCY_MODEL ?? 'demo'
+const model = process.env.AGENCY_MODEL || 'demo'
 
 const getWeather = tool({
   name: 'get_weather',
@@ -40,7 +40,7 @@ const guide = new Agent({
   name: 'Guide',
   description: 'Greets people and finds who can help',
   instructions:
-    'I am the Guide and help with small things myself. Ask the Researcher about weather. Hand orders to Support.',
+    'You are the Guide. Help with small things yourself, ask the Researcher about the weather, and hand questions about orders to Support.',
   model,
   tools: [addNumbers],
   conversationStarters: [
@@ -52,14 +52,14 @@ const guide = new Agent({
 const researcher = new Agent({
   name: 'Researcher',
   description: 'Looks things up, such as the weather',
-  instructions: 'I am the Researcher and look things up.',
+  instructions: 'You are the Researcher. Look things up with your tools and answer in one sentence.',
   model,
   tools: [getWeather],
 })
 const support = new Agent({
   name: 'Support',
   description: 'Tracks orders and answers complaints',
-  instructions: 'I am Support and look after orders.',
+  instructions: 'You are Support. Look up orders with your tools, and apologize when one is late.',
   model,
   tools: [trackOrder],
 })

@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import {
   Agency,
   Agent,
@@ -7,9 +6,10 @@ import {
   type OutputGuardrail,
   type SystemReminder,
   tool,
-} from '../../src/index.ts'
+} from 'agency-swarm-js'
+import { z } from 'zod'
 
-const model = process.env.AGENCY_MODEL ?? 'demo'
+const model = process.env.AGENCY_MODEL || 'demo'
 
 /** Said instead of an answer: no model sees the number. */
 const noCardNumbers: InputGuardrail = (input) => ({
@@ -42,7 +42,8 @@ const checkStatus = tool({
 const desk = new Agent({
   name: 'Desk',
   description: 'Greets customers and hands them on',
-  instructions: 'I am the Desk. Hand questions on invoices to Billing, questions on the service to the Technician.',
+  instructions:
+    'You are the Desk. Hand questions about invoices to Billing, and questions about the service to the Technician.',
   model,
   inputGuardrails: [noCardNumbers],
   systemReminders: [knowsPlan],
@@ -51,7 +52,7 @@ const desk = new Agent({
 const billing = new Agent({
   name: 'Billing',
   description: 'Looks after invoices',
-  instructions: 'I am Billing and look after invoices.',
+  instructions: 'You are Billing. Answer questions about invoices.',
   model,
   tools: [findInvoice],
   inputGuardrails: [noCardNumbers],
@@ -61,7 +62,7 @@ const billing = new Agent({
 const technician = new Agent({
   name: 'Technician',
   description: 'Knows the status of the service',
-  instructions: 'I am the Technician and know the service.',
+  instructions: 'You are the Technician. Answer questions about the status of the service.',
   model,
   tools: [checkStatus],
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { post, stream } from '../check.ts'
+import { post, stream } from '../run.ts'
 
 interface Message {
   agent: string

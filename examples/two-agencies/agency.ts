@@ -1,7 +1,7 @@
+import { Agency, Agent, BaseTool, tool } from 'agency-swarm-js'
 import { z } from 'zod'
-import { Agency, Agent, BaseTool, tool } from '../../src/index.ts'
 
-const model = process.env.AGENCY_MODEL ?? 'demo'
+const model = process.env.AGENCY_MODEL || 'demo'
 const PRICE_PER_NIGHT = 90
 const bookings = new Map<number, number>()
 
@@ -39,7 +39,7 @@ export class QuotePrice extends BaseTool.define({
 const concierge = new Agent({
   name: 'Concierge',
   description: 'Books rooms and knows prices',
-  instructions: 'I am the Concierge and book rooms for guests.',
+  instructions: 'You are the Concierge of a hotel. Book rooms for guests and quote prices with your tools.',
   model,
   tools: [bookRoom, QuotePrice],
   conversationStarters: ['Book room 12 for 2 nights'],
@@ -47,7 +47,7 @@ const concierge = new Agent({
 const housekeeper = new Agent({
   name: 'Housekeeper',
   description: 'Knows which rooms are in use',
-  instructions: 'I am the Housekeeper and tell the staff what is to be done.',
+  instructions: 'You are the Housekeeper of a hotel. Tell the staff which rooms are booked.',
   model,
   tools: [listBookings],
   conversationStarters: ['List the bookings'],

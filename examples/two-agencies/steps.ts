@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { get, post } from '../check.ts'
+import { get, post } from '../run.ts'
 
 export async function steps(url: string): Promise<void> {
   const booked = await post(`${url}/guests/get_response`, { message: 'Book room 12 for 2 nights' })

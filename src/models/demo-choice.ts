@@ -6,10 +6,10 @@ export interface DemoCall {
   arguments: JsonObject
 }
 
+/** Begins every answer in words. */
 const MARK = '[demo model]'
 /** How much of a message it reads: more would take it long, and a demo needs no more. */
 const MAX_READ_CHARS = 4_000
-const WAY_OUT = 'I am the offline demo model; set OPENAI_API_KEY and a model name for real answers.'
 const STOP_WORDS = new Set(
   'a an the is are of to in on for and or what how do does me my i you your it this that with please can could would tell give'.split(
     ' ',
@@ -51,16 +51,17 @@ export function chooseAnswer(
   }
   const answers = outputs.filter((item) => item !== handedOver)
   const opened = guidance === '' ? MARK : `${MARK} I was told "${guidance}" and try again.`
-  if (answers.length > 0) return `${opened} ${answers.map((item) => toolSentence(item, after)).join(' ')} ${WAY_OUT}`
+  if (answers.length > 0) return `${opened} ${answers.map((item) => toolSentence(item, after)).join(' ')}`
   const opening = [
     fileSentence(request, input[lastUser], describeFile),
-    firstSentence(String(request.instructions ?? '')),
+    roleSentence(String(request.instructions ?? '')),
   ]
     .filter((sentence) => sentence !== '')
     .join(' ')
-  if (handedOver !== undefined) return `${opened} I have taken over. ${opening} You wrote: "${message}". ${WAY_OUT}`
-  if (/\b(long|story|essay|detailed)\b/i.test(message)) return `${opened} ${story(message)} ${WAY_OUT}`
-  return `${opened} You wrote: "${message}". ${opening} ${WAY_OUT}`.replace(/ +/g, ' ')
+  const wrote = `You wrote: "${message}".`
+  if (handedOver !== undefined) return joined(opened, 'I have taken over.', opening, wrote)
+  if (/\b(long|story|essay|detailed)\b/i.test(message)) return joined(opened, story(message))
+  return joined(opened, wrote, opening)
 }
 
 const tools = (request: JsonObject): JsonObject[] =>
@@ -209,7 +210,7 @@ function toolSentence(output: JsonObject, items: JsonObject[]): string {
   const call = items.find((item) => item.type === 'function_call' && item.call_id === output.call_id)
   const args = typeof call?.arguments === 'string' ? call.arguments : '{}'
   const recipient = /"recipient_agent":"([^"]+)"/.exec(args)?.[1]
-  const said = String(output.output).replaceAll(`${MARK} `, '').replaceAll(WAY_OUT, '').trim()
+  const said = String(output.output).replaceAll(`${MARK} `, '').trim()
   return recipient === undefined
     ? `The tool ${call?.name} answered: ${said}.`.replace(/([.!?])\.$/, '$1')
     : `${recipient} answered: ${said}`
@@ -225,7 +226,18 @@ function nameFor(items: string): string {
   return ['Demo', ...(title.length > 0 ? title : ['Chat'])].join(' ')
 }
 
-const firstSentence = (text: string) => text.match(/^[^.!?\n]*[.!?]?/)?.[0] ?? ''
+/** What the instructions begin with, as the agent would say it: "You are the Guide." becomes "I am the Guide." */
+function roleSentence(instructions: string): string {
+  const first = instructions.trim().match(/^[^.!?\n]*[.!?]?/)?.[0] ?? ''
+  if (first === '') return ''
+  return /^you are\b/i.test(first) ? `I am${first.slice('you are'.length)}` : `My instructions begin: "${first}"`
+}
+
+const joined = (...sentences: string[]) =>
+  sentences
+    .filter((sentence) => sentence !== '')
+    .join(' ')
+    .replace(/ +/g, ' ')
 
 const story = (message: string) =>
   Array.from(
