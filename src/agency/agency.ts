@@ -9,7 +9,7 @@ import { describesObject, toPortable } from '../tools/portable-schema.ts'
 import { asStrict } from '../tools/strict.ts'
 import type { FunctionTool, HostedTool, Tool } from '../tools/tool.ts'
 import type { StoredMessage } from '../wire/message.ts'
-import { Agent, readText } from './agent.ts'
+import { Agent } from './agent.ts'
 import { handoffSchema, handoffToolNames, sendMessageSchema } from './communication-tools.ts'
 import {
   type CommunicationFlow,
@@ -21,6 +21,7 @@ import {
 } from './flows.ts'
 import type { RunHooks } from './hooks.ts'
 import { AGENCY_MOVED } from './moved-options.ts'
+import { readText } from './text-file.ts'
 
 /** Gives a conversation: the flat list of all its messages, in the order of storing. */
 export type LoadThreads = () => StoredMessage[] | Promise<StoredMessage[]>
@@ -37,8 +38,8 @@ export interface AgencyOptions<
   name?: string
   /** Who may talk to whom. Default: nobody. */
   communicationFlows?: Flows
-  /** Put before every agent's own instructions. A path of an existing file is read. */
-  sharedInstructions?: string
+  /** Put before every agent's own instructions: a text, or the path of a file as in an agent's `instructions`. */
+  sharedInstructions?: string | URL
   /** Given to every agent. */
   sharedTools?: readonly ToolLike<Context>[]
   /** Shared by in-process runs; served requests start from a copy. */
@@ -115,7 +116,11 @@ export class AgencyGraph {
     if (this.entryPoints.length === 0 || !this.entryPoints.every((agent) => agent instanceof Agent))
       throw invalidOption('An Agency needs an entry agent: new Agency(agent, options) or new Agency([a, b], options).')
     this.name = options.name
-    this.sharedInstructions = readText(options.sharedInstructions ?? '')
+    this.sharedInstructions = readText(
+      options.sharedInstructions ?? '',
+      options.name === undefined ? 'an agency' : `agency "${options.name}"`,
+      'sharedInstructions',
+    )
     this.userContext = options.userContext ?? {}
     this.loadThreads = options.loadThreads
     this.saveThreads = options.saveThreads

@@ -1,7 +1,5 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { z } from 'zod'
-import { agentFrozen, errorText, invalidOption } from '../errors.ts'
+import { agentFrozen, invalidOption } from '../errors.ts'
 import type { ModelSettings } from '../models/model.ts'
 import { fromSdkModel, isSdkModel, type SdkModel } from '../models/sdk-model.ts'
 import { describeModel, isNamed, type ModelSpec } from '../models/spec.ts'
@@ -20,9 +18,10 @@ import { type InputGuardrail, type OutputGuardrail, readGuardrails, type SdkGuar
 import type { RunHooks } from './hooks.ts'
 import { AGENT_MOVED } from './moved-options.ts'
 import { readReminders, type SystemReminder } from './reminders.ts'
+import { readText } from './text-file.ts'
 import { checkToolUse, type ToolUseBehavior } from './tool-use.ts'
 
-/** A text, the path of a file that holds it, or a function that makes it anew for every model call. */
+/** A text, the path of a file that holds it, or a function that is called for every model call. */
 export type Instructions<Context extends object = UserContext> = string | InstructionsFunction<Context>
 /** Taken from a method, so that the function may name its parameter by any subclass of Agent. */
 type InstructionsFunction<Context extends object> = {
@@ -39,8 +38,11 @@ export interface AgentOptions<Context extends object = any, Output = unknown> {
   name: string
   /** What others are told about this agent: in send_message, in handoffs, in the metadata. */
   description?: string
-  /** Default: none. A string that names an existing file (with a slash or an extension, relative to the working folder) is read. */
-  instructions?: Instructions<Context>
+  /**
+   * A text, the path of a file (relative to the module that makes the agent, or to the working folder), a `file:` URL, or a
+   * function. Files are UTF-8 or UTF-16. A text that looks like a path and names no file is an error. Default: none.
+   */
+  instructions?: Instructions<Context> | URL
   /** A model name (`"gpt-5.4"`, `"demo"`), `chatCompletions(name)`, a Model object, or one of the OpenAI Agents SDK. */
   model?: ModelSpec | SdkModel
   /** How the model is asked. Default: `{ truncation: 'auto' }`. */
@@ -134,7 +136,7 @@ export class Agent {
     checkShapes(options)
     checkOutputType(options)
     checkToolUse(options.toolUseBehavior, options.name)
-    this.#options = { ...options, ...resolveText(options.instructions) }
+    this.#options = { ...options, ...this.#resolve(options.instructions) }
     this.#model = readModel(options.model, options.name)
     checkSettings(options.modelSettings, options.name)
     this.#tools = readTools(options.tools ?? [], this.name)
@@ -149,9 +151,9 @@ export class Agent {
     this.#change('description', value)
   }
   get instructions(): Instructions | undefined {
-    return this.#options.instructions
+    return this.#options.instructions as Instructions | undefined
   }
-  set instructions(value: Instructions) {
+  set instructions(value: Instructions | URL) {
     this.#change('instructions', value)
   }
   get model(): ModelSpec | undefined {
@@ -235,7 +237,10 @@ export class Agent {
   /** A changed copy of this agent, free to be used in another agency. */
   clone(changes: Partial<AgentOptions> = {}): this {
     const Same = this.constructor as new (options: AgentOptions) => this
-    return new Same({ ...this.#options, tools: this.#tools, ...changes })
+    const { instructions, ...options } = this.#options
+    const copy = new Same({ ...options, tools: this.#tools, ...changes })
+    if (!('instructions' in changes) && instructions !== undefined) copy.#options = { ...copy.#options, instructions } // read already: no longer a path
+    return copy
   }
 
   /** `ceo.to(dev).to(qa)`: a chain for `communicationFlows`. */
@@ -255,12 +260,20 @@ export class Agent {
     return this.#frozen
   }
 
+  #resolve(given: Instructions | URL | undefined): { instructions?: Instructions } {
+    if (given === undefined || given === null) return {}
+    if (typeof given === 'function') return { instructions: given }
+    if (typeof given !== 'string' && !(given instanceof URL))
+      throw invalidOption(`instructions of agent "${this.name}" have to be a text, the path of a file, or a function.`)
+    return { instructions: readText(given, `agent "${this.name}"`, 'instructions') }
+  }
+
   #change<K extends keyof AgentOptions>(option: K, value: AgentOptions[K]): void {
     if (this.#frozen) throw agentFrozen(this.name, option)
     this.#options = {
       ...this.#options,
       [option]: value,
-      ...(option === 'instructions' ? resolveText(value as Instructions) : {}),
+      ...(option === 'instructions' ? this.#resolve(value as Instructions | URL) : {}),
     }
   }
 }
@@ -349,17 +362,4 @@ function readTools(given: readonly unknown[], agent: string): readonly Tool[] {
         `The tool class ${tool.name} has no description, so a model has to guess what it does: static description = '...'.`,
       )
   return tools
-}
-
-function resolveText(instructions: Instructions | undefined): { instructions?: Instructions } {
-  return instructions === undefined
-    ? {}
-    : { instructions: typeof instructions === 'string' ? readText(instructions) : instructions }
-}
-
-/** The text itself, or the content of the file it names. */
-export function readText(text: string): string {
-  if (text.length > 1024 || !/^[^\n]*(\/|\\|\.\w+$)/.test(text)) return text // no path: spare the disk
-  const path = resolve(text)
-  return existsSync(path) && statSync(path).isFile() ? readFileSync(path, 'utf8') : text
 }
