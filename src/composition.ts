@@ -231,6 +231,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const shell: ShellOptions = {
     services,
     token,
+    tokenVariable: options.appTokenEnv ?? 'APP_TOKEN',
     corsOrigins: options.corsOrigins ?? ['*'],
     protectDocs: options.protectDocs ?? false,
     serverUrl: options.serverUrl,
@@ -257,7 +258,13 @@ export async function createServices(options: BuildOptions, more: readonly strin
 const consoleLogger: Logger = {
   info: () => {},
   warn: (_, message) => console.warn(message),
-  error: (_, message) => console.error(message),
+  error: (fields, message) => console.error(consoleLine(new Date(), fields, message)),
+}
+
+/** Time, what failed, and whose run it was: `2026-01-02T03:04:05.678Z A run failed. (...) runId=... agency=shop agent=Desk`. */
+const consoleLine = (time: Date, fields: object, message: string): string => {
+  const named = Object.entries(fields).map(([name, value]) => `${name}=${toLogLine(String(value))}`)
+  return [time.toISOString(), message, ...named].join(' ')
 }
 
 async function readLogger(given: boolean | Logger | undefined, redact: (text: string) => string) {

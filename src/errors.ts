@@ -40,6 +40,7 @@ export type ErrorCode =
   | 'CLIENT_GONE'
   | 'PACKAGE_MISSING'
   | 'PORT_TAKEN'
+  | 'LISTEN_FAILED'
 
 /** An error with a stable `code`, the HTTP status it answers with, and a sentence for a person. The `cause` stays inside. */
 export class AgencyError extends Error {
@@ -76,12 +77,24 @@ export const agentFrozen = (agent: string, option: string) =>
 
 export const nothingToServe = () =>
   new AgencyError('NOTHING_TO_SERVE', 500, 'There is nothing to serve: give serve() at least one agency or one tool.')
-export const portTaken = (port: number) =>
-  new AgencyError(
-    'PORT_TAKEN',
-    500,
-    `Port ${port} is taken by another program. Stop it, or choose another port (PORT=8001, or the port option).`,
-  )
+/** The address could not be opened; `cause` is what the system said. */
+export const listenFailed = (host: string, port: number, cause: unknown) => {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? ''
+  if (code === 'EADDRINUSE')
+    return new AgencyError(
+      'PORT_TAKEN',
+      500,
+      `Port ${port} is taken by another program. Stop it, or choose another port (PORT=8001, or the port option).`,
+      { cause },
+    )
+  const reason =
+    code === 'EACCES'
+      ? `Port ${port} needs more rights than this process has. Choose a port from 1024 up (PORT=8000, or the port option).`
+      : ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_NONAME', 'EAFNOSUPPORT', 'EINVAL'].includes(code)
+        ? `This machine has no address "${host}". Set HOST, or the host option, to one it has: 127.0.0.1 for this machine only, 0.0.0.0 for all its addresses.`
+        : `The server cannot listen on ${host}, port ${port}: ${errorText(cause)}`
+  return new AgencyError('LISTEN_FAILED', 500, reason, { cause })
+}
 export const missingToken = (variable: string) =>
   new AgencyError(
     'MISSING_TOKEN',

@@ -1,11 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { type BuildOptions, createServices } from './composition.ts'
-import { invalidOption, portTaken } from './errors.ts'
-import { describeModel } from './models/spec.ts'
+import { invalidOption, listenFailed } from './errors.ts'
 import { createApp } from './server/app.ts'
+import { banner, isOpen, openWarning } from './server/banner.ts'
 import { closingOf } from './server/closing.ts'
 import type { ShellOptions } from './server/shell.ts'
-import { VERSION } from './version.ts'
 
 /** Options of `serve()`. Every option is checked at start. */
 export interface ServeOptions extends BuildOptions {
@@ -45,7 +44,7 @@ export async function buildApp(options: ServeOptions): Promise<FastifyInstance> 
 
 /**
  * Serves agencies and tools over HTTP.
- * @throws what buildApp throws, and PORT_TAKEN
+ * @throws what buildApp throws, PORT_TAKEN and LISTEN_FAILED
  */
 export async function serve<Listen extends false | undefined = undefined>(
   options: ServeOptions & {
@@ -57,29 +56,35 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
   const { app, shell } = await build(options)
   if (options.listen === false) return app
   const { host = '0.0.0.0', port = 8000 } = options
+  const speaks = options.banner ?? !options.logger
   if (options.handleSignals !== false) {
-    stopOnSignals(app)
+    stopOnSignals(app, shell, speaks)
     outliveRejections(app, shell)
   }
   try {
     await app.listen({ host, port })
   } catch (error) {
     await app.close()
-    throw (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? portTaken(port) : error
+    throw listenFailed(host, port, error)
   }
   const address = app.server.address()
   const bound = typeof address === 'object' && address !== null ? address.port : port
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
   const url = `http://${name}:${bound}`
-  warnWhenOpen(host, url, shell)
-  if (options.banner ?? !options.logger) console.log(banner(url, shell))
+  const open = isOpen(host, shell)
+  if (open) console.warn(openWarning(host, url, shell)) // also without a banner: nobody may overlook it
+  if (speaks) console.log(banner(url, shell, open))
   return { url, host, port: bound, app, close: () => app.close() }
 }
 
-function stopOnSignals(app: FastifyInstance): void {
+function stopOnSignals(app: FastifyInstance, { services: { hub, limits } }: ShellOptions, speaks: boolean): void {
   const signals = ['SIGTERM', 'SIGINT'] as const
   const stop = (signal: NodeJS.Signals) => {
     ignore() // the next signal meets Node's own handling
+    if (speaks && hub.size > 0)
+      console.error(
+        `Finishing ${hub.size} ${hub.size === 1 ? 'run' : 'runs'}, for ${limits.drainMs / 1000} s at most. ${signal === 'SIGINT' ? 'Ctrl-C again to quit' : 'A second signal ends the process'} at once.`,
+      )
     void app.close().finally(() => process.kill(process.pid, signal))
   }
   const ignore = () => {
@@ -98,9 +103,7 @@ function outliveRejections(app: FastifyInstance, { services }: ShellOptions): vo
 }
 
 async function build(options: ServeOptions) {
-  const { port } = options
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535))
-    throw invalidOption(`The port has to be a whole number from 0 to 65535, not ${port}.`)
+  checkAddress(options)
   const { shell, drain, close } = await createServices(options, ['host', 'port', 'banner', 'handleSignals', 'listen'])
   const app = createApp(shell)
   const closing = closingOf(app.server, shell.services.limits.drainMs)
@@ -109,40 +112,17 @@ async function build(options: ServeOptions) {
   return { app, shell }
 }
 
-const LOOPBACK = /^(localhost|127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/i
-
-/** On stderr and whatever `banner` says: an open door that nobody has chosen must be seen. */
-function warnWhenOpen(host: string, url: string, { token }: ShellOptions): void {
-  if (token !== undefined || LOOPBACK.test(host)) return
-  const lines = [
-    `WARNING: ${url} is open to everyone in reach of this machine (host ${host}).`,
-    'Without a token anybody may run these agents, at your cost.',
-    'Set APP_TOKEN, or bind 127.0.0.1; requireAuth: true refuses to start like this.',
-  ]
-  const rule = '!'.repeat(Math.max(...lines.map((line) => line.length)))
-  console.warn(['', rule, ...lines, rule, ''].join('\n'))
-}
-
-function banner(url: string, { services: { agencies, tools }, token, playground }: ShellOptions): string {
-  const lines = [`agency-swarm-js ${VERSION} is listening on ${url}`, '']
-  for (const { path, preview } of agencies) {
-    const models = new Set(preview.agents.map((agent) => describeModel(agent.model)))
-    const demo = models.has('demo') ? ' (demo: offline answers, no real model)' : ''
-    lines.push(`  /${path}  ${preview.agentNames.join(', ')}  model: ${[...models].join(', ')}${demo}`)
+/** @throws INVALID_OPTION; what was read from PORT or HOST is named as the variable says it. */
+function checkAddress({ host, port }: ServeOptions): void {
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    const { PORT } = process.env
+    const fromPort = PORT !== undefined && (Number.isNaN(port) ? Number.isNaN(Number(PORT)) : Number(PORT) === port)
+    throw invalidOption(
+      `${fromPort ? 'PORT' : 'The port'} has to be a whole number from 0 to 65535, not ${fromPort ? `"${PORT}"` : port}.`,
+    )
   }
-  for (const tool of tools) lines.push(`  /tool/${tool.name}`)
-  lines.push(
-    '',
-    token !== undefined
-      ? '  A bearer token is required.'
-      : '  NO TOKEN IS SET: everyone who reaches this address may use it. Set APP_TOKEN to require one.',
-  )
-  lines.push('', ...(playground ? [`  Playground: ${url}/`] : []), `  Docs: ${url}/docs`)
-  const [first] = agencies
-  if (first !== undefined) {
-    const post = (endpoint: string) =>
-      `  curl ${endpoint.endsWith('stream') ? '-N ' : ''}${url}/${first.path}/${endpoint} -H 'content-type: application/json' -d '{"message": "Hello"}'`
-    lines.push('', `  curl ${url}/${first.path}/get_metadata`, post('get_response'), post('get_response_stream'))
-  }
-  return lines.join('\n')
+  if (host !== undefined && (typeof host !== 'string' || host.trim() === ''))
+    throw invalidOption(
+      'The host is empty. Leave it out, or name an address: 127.0.0.1 for this machine, 0.0.0.0 for all.',
+    )
 }

@@ -67,8 +67,8 @@ export interface Services {
   readonly telemetry: Telemetry | undefined
   /** Tells the log line of a request what the request ran; set where requests are logged. */
   readonly noteRun: ((request: object, note: RunNote) => void) | undefined
-  /** One line on stderr, secrets masked. */
-  readonly logError: (error: unknown) => void
+  /** One line in the log, secrets masked. `fields` say where it happened. */
+  readonly logError: (error: unknown, mask?: (text: string) => string, fields?: object) => void
   /** True once the server has begun to stop: new work is refused. */
   readonly stopping: () => boolean
 }

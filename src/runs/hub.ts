@@ -54,7 +54,7 @@ export interface HubOptions {
   /** Masks the secrets this server knows. */
   redact: (text: string) => string
   /** What went wrong beside a run, which went on. `mask` hides what only the request knows. */
-  log: (message: string, error: unknown, mask?: (text: string) => string) => void
+  log: (message: string, error: unknown, mask?: (text: string) => string, run?: FailedRun) => void
   /** What ended a run. */
   logFailure: (error: unknown, mask: (text: string) => string, run: FailedRun) => void
   onEvent?: ((event: RunEvent, run: { runId: string; agency: string | undefined }) => void) | undefined
@@ -63,7 +63,7 @@ export interface HubOptions {
 /** How a run is stopped: as its caller wants, or by the house, for a reason that its reader is told. */
 type Stop = CancelMode | AgencyError
 
-/** Which run failed. */
+/** Which run failed, or had something fail beside it. */
 export interface FailedRun {
   runId: string
   agency: string
@@ -196,7 +196,7 @@ export class Hub {
       save: agency.saveThreads,
       messages: () => store.all([...open].reverse().flatMap((conversation) => conversation.own)),
       callbackMs,
-      onError: (error) => this.#options.log('saveThreads failed; the run goes on.', error, own),
+      onError: (error) => this.#options.log('saveThreads failed; the run goes on.', error, own, identify(id, plan)),
     })
     const redact = (text: string) => this.#options.redact(own(text))
     const state: RunState = {
@@ -211,7 +211,7 @@ export class Hub {
       busy: new Set(),
       lanes: new Map(),
       emit: (events, bytes) => {
-        if (this.#options.onEvent !== undefined) this.#tell(events, id, agency.name)
+        if (this.#options.onEvent !== undefined) this.#tell(events, id, plan)
         log.append(events, bytes)
       },
       room: () => log.room(signal, idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),
@@ -233,11 +233,7 @@ export class Hub {
         thrown = ours ? signal.reason : error
         failure = state.explain(thrown, plan.recipient)
         state.emit([failureEvent(thrown, failure)], failure.length)
-        this.#options.logFailure(thrown, own, {
-          runId: id,
-          agency: plan.servedAs,
-          agent: plan.recipient,
-        })
+        this.#options.logFailure(thrown, own, identify(id, plan))
       }
     }
     if (save !== undefined) await lastSave(save(), signal)
@@ -246,7 +242,7 @@ export class Hub {
     let chatName: string | undefined
     if (plan.namesChat && failure === undefined && !cut && asked() === undefined)
       chatName = await nameChat(plan, newMessages, signal).catch((error: unknown) => {
-        this.#options.log('The chat got no name.', error, own) // the answer is worth more than its name
+        this.#options.log('The chat got no name.', error, own, identify(id, plan)) // the answer is worth more than its name
         return undefined
       })
     log.seal()
@@ -267,13 +263,13 @@ export class Hub {
   }
 
   /** What no run should throw costs its own run at most. */
-  #breakOff(error: unknown, { plan, log, abort, span }: Pumped): RunSummary {
+  #breakOff(error: unknown, { id, plan, log, abort, span }: Pumped): RunSummary {
     const failure = failureOf(plan.recipient, 'InternalError')
     abort.abort(new Error('The run broke off.'))
     log.append([failureEvent(undefined, failure)], failure.length)
     log.seal()
     span?.end({ failure: { type: 'Error', message: failure }, usage: emptyUsage(), finalOutput: undefined })
-    this.#options.log('A run broke off.', error, ownRedactor(plan))
+    this.#options.log('A run broke off.', error, ownRedactor(plan), identify(id, plan))
     return {
       newMessages: [],
       finalOutput: undefined,
@@ -287,8 +283,10 @@ export class Hub {
     }
   }
 
-  #tell(events: readonly RunEvent[], runId: string, agency: string | undefined): void {
-    const failed = (error: unknown) => this.#options.log('onEvent failed; the run goes on.', error)
+  #tell(events: readonly RunEvent[], runId: string, plan: RunPlan): void {
+    const agency = plan.agency.name
+    const failed = (error: unknown) =>
+      this.#options.log('onEvent failed; the run goes on.', error, undefined, identify(runId, plan))
     try {
       for (const event of events) {
         const told: unknown = this.#options.onEvent?.(event, { runId, agency })
@@ -320,6 +318,12 @@ const lastSave = (saving: Promise<void>, signal: AbortSignal) =>
 const ownRedactor = ({ secrets, userContext }: RunPlan) => createRedactor(() => [...secrets, ...textsOf(userContext)])
 
 const failureOf = (agent: string, cause: string) => `The run of agent ${agent} failed (cause: ${cause}).`
+
+const identify = (runId: string, { servedAs, recipient }: RunPlan): FailedRun => ({
+  runId,
+  agency: servedAs,
+  agent: recipient,
+})
 
 const isTimed = (run: Live) => run.deadline !== Number.POSITIVE_INFINITY
 

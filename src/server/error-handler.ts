@@ -19,7 +19,8 @@ export function createErrorHandler({
   logError,
   telemetry,
 }: Pick<Services, 'redact' | 'logError' | 'telemetry'>) {
-  return (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
+  return (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const log = () => logError(error, undefined, { method: request.method, route: request.routeOptions.url })
     telemetry?.refused(codeOf(error))
     if (error instanceof RequestInvalid) return sendJson(reply, 422, { detail: error.details })
     if (error instanceof AgencyError) {
@@ -27,14 +28,14 @@ export function createErrorHandler({
       if (error.statusCode === 422) return sendJson(reply, 422, { detail: [valueError(['body'], text, null)] })
       if (error.statusCode === 503)
         return sendJson(reply.header('retry-after', RETRY_AFTER_SECONDS), 503, { detail: text }) // expected: not logged
-      if (error.statusCode >= 500) logError(error)
+      if (error.statusCode >= 500) log()
       const { statusCode } = error
       return sendJson(reply, statusCode, statusCode >= 400 && statusCode < 500 ? { detail: text } : { error: text })
     }
     const status = (error as { statusCode?: number }).statusCode
     if (status !== undefined && status >= 400 && status < 500)
       return sendJson(reply, status, { detail: redact(errorText(error)) })
-    logError(error)
+    log()
     return sendJson(reply, 500, { error: 'The server failed to answer this request. Its log has the reason.' })
   }
 }

@@ -22,6 +22,8 @@ import { registerTools } from './routes/tools.ts'
 export interface ShellOptions {
   services: Services
   token: string | undefined
+  /** The environment variable that it is read from. */
+  tokenVariable: string
   corsOrigins: readonly string[]
   /** The docs pages ask for the token too. */
   protectDocs: boolean
