@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { AgencyGraph } from './agency/agency.ts'
 import { Agent } from './agency/agent.ts'
 import {
+  AgencyError,
   duplicateName,
   errorText,
   factoryFailed,
@@ -181,7 +182,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     onEvent: options.onEvent,
     redact,
     log,
-    logFailure: (error, own, run) => log('A run failed.', error, own, run),
+    logFailure: (error, own, run) => log('A run failed.', error, own, { ...run, ...codeIn(error) }),
   })
   const warn = (message: string) => logger.warn({}, toLogLine(mask(message)))
   const price = createPricer(options.prices, warnOnce(warn))
@@ -396,6 +397,8 @@ function refuseTwins(kind: string, names: readonly string[]): void {
   const twin = names.find((name, index) => names.indexOf(name) !== index)
   if (twin !== undefined) throw duplicateName(`Two ${kind} served under the name "${twin}". Rename one of them.`)
 }
+
+const codeIn = (error: unknown): object => (error instanceof AgencyError ? { code: error.code } : {})
 
 /** What a caller may know about a provider's error. */
 const causeOf = (error: unknown): string => `(cause: ${error instanceof Error ? error.constructor.name : 'Error'})`

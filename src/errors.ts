@@ -17,7 +17,6 @@ export type ErrorCode =
   | 'EMPTY_MESSAGE'
   | 'NOTHING_TO_ANSWER'
   | 'GUARDRAIL_TRIPPED'
-  | 'RUN_FAILED'
   | 'MODEL_FAILED'
   | 'MODEL_REFUSED'
   | 'ANSWER_CUT'

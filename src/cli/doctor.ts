@@ -1,9 +1,12 @@
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
+import { type AgencyError, listenFailed } from '../errors.ts'
+import { demoHint } from '../server/banner.ts'
 import { VERSION } from '../version.ts'
 import { defineCommand } from './command.ts'
-import { sentenceOf } from './errors.ts'
+import { ERROR_CATALOGUE, isErrorCode } from './error-catalogue.ts'
+import { sentenceOf, unknownCode } from './errors.ts'
 import { isNodeFit, MANIFEST, OLDEST_NODE } from './manifest.ts'
 import { findProject, loadEnv, loadProject } from './project.ts'
 import { isPort } from './serve.ts'
@@ -15,6 +18,8 @@ interface Finding {
   status: 'ok' | 'warning' | 'error'
   text: string
   fix?: string
+  /** Of an error of the library: docs/errors.md, `--explain`. */
+  code?: AgencyError['code']
 }
 
 const REACH_MS = 5000
@@ -30,9 +35,11 @@ when something is broken.`,
       type: 'boolean',
       about: "Also ask the model's address whether it takes the key",
     },
+    explain: { type: 'string', value: 'code', about: 'Say what an error code means, and what to do' },
     json: { type: 'boolean', about: 'As JSON: { ok, version, findings }' },
   },
-  async run({ values: { reach, json }, positionals: [named] }, terminal) {
+  async run({ values: { reach, json, explain }, positionals: [named] }, terminal) {
+    if (explain !== undefined) return explainCode(explain, terminal)
     const env = loadEnv()
     const findings: Finding[] = [checkNode(), checkEnv(env), ...checkKeys()]
     findings.push(await terminal.during('Loading', checkProject(named)), await checkPort(), ...checkPeers())
@@ -48,6 +55,15 @@ function show(findings: readonly Finding[], { out }: Terminal): void {
   const signs = { ok: 'ok     ', warning: 'warning', error: 'ERROR  ' }
   for (const { name, status, text, fix } of findings)
     out(`${signs[status]}  ${name}: ${text}${fix === undefined ? '' : `\n         ${fix}`}\n`)
+}
+
+/** Prints the entry of docs/errors.md. @throws CommandError for a code that does not exist */
+function explainCode(typed: string, { out }: Terminal): number {
+  const code = typed.trim().toUpperCase()
+  if (!isErrorCode(code)) throw unknownCode(typed, Object.keys(ERROR_CATALOGUE))
+  const { means, remedy, example } = ERROR_CATALOGUE[code]
+  out(`${code} (status ${example.statusCode}), such as: ${example.message}\n\n${means}\n\nWhat to do: ${remedy}\n`)
+  return 0
 }
 
 function checkNode(): Finding {
@@ -106,20 +122,37 @@ async function checkProject(named: string | undefined): Promise<Finding> {
     const app = await library.buildApp(options)
     await app.close()
     const names = [...Object.keys(options.agencies), ...(options.tools ?? []).map((tool) => `tool ${tool.name}`)]
-    return { name, status: 'ok', text: `${file} serves ${names.join(', ')}` }
+    const demo = Object.values(options.agencies).some((agency) => 'agents' in agency && agency.agents.some(isDemo))
+    const text = `${file} serves ${names.join(', ')}`
+    return demo ? { name, status: 'ok', text, fix: demoHint(process.env) } : { name, status: 'ok', text }
   } catch (error) {
-    return { name, status: 'error', text: sentenceOf(error) }
+    const code = codeOf(error)
+    return {
+      name,
+      status: 'error',
+      text: sentenceOf(error),
+      ...(code ? { code, fix: ERROR_CATALOGUE[code].remedy } : {}),
+    }
   }
 }
 
+/** Also of an error that another copy of this package made. */
+function codeOf(error: unknown): AgencyError['code'] | undefined {
+  const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown }
+  return name === 'AgencyError' && typeof code === 'string' && isErrorCode(code) ? code : undefined
+}
+
+const isDemo = ({ model }: { model?: unknown }): boolean => model === 'demo'
+
 async function checkPort(): Promise<Finding> {
   const port = process.env.PORT || '8000'
+  const host = process.env.HOST || '127.0.0.1'
   const name = `Port ${port}`
   if (!isPort(port)) return { name, status: 'error', text: 'is no port', fix: 'Set PORT to a number from 0 to 65535.' }
   const probe = createServer()
   const problem = await new Promise<NodeJS.ErrnoException | undefined>((settle) => {
     probe.once('error', settle)
-    probe.listen({ port: Number(port), host: process.env.HOST || '127.0.0.1' }, () => settle(undefined))
+    probe.listen({ port: Number(port), host }, () => settle(undefined))
   })
   if (problem === undefined) {
     probe.close()
@@ -132,7 +165,12 @@ async function checkPort(): Promise<Finding> {
       text: 'is taken',
       fix: 'Fine if your server runs already; otherwise choose another: PORT=8001.',
     }
-  return { name, status: 'error', text: `cannot be used (${problem.code})`, fix: 'Check HOST and PORT.' }
+  return {
+    name,
+    status: 'error',
+    text: `cannot be used (${problem.code})`,
+    fix: listenFailed(host, Number(port), problem).message,
+  }
 }
 
 /** Optional packages, as seen from the working folder. */

@@ -24,6 +24,9 @@ export const wrongPort = (typed: string, command: string) =>
 export const wrongPortVariable = (value: string) =>
   new CommandError(`PORT in the environment or in .env has to be ${PORTS}, not "${value}".`)
 
+export const unknownCode = (typed: string, known: readonly string[]) =>
+  usage(`There is no error code "${typed}". There is: ${known.join(', ')}.`)
+
 export const nodeTooOld = (version: string, wanted: string) =>
   new CommandError(`Node ${version} is too old for agency-swarm-js. Install Node ${wanted} or newer.`)
 
@@ -35,8 +38,12 @@ export const noProject = (tried: readonly string[]) =>
 export const noFile = (file: string) => new CommandError(`There is no file ${file}.`)
 export const cannotLoad = (file: string, reason: string, cause: unknown) =>
   new CommandError(`${file} cannot be loaded: ${reason} (DEBUG=1 shows the stack.)`, { cause })
-export const notInstalled = (file: string, missing: string, cause: unknown) =>
-  new CommandError(`${file} needs the package ${missing}, which is not installed. Run: npm install`, { cause })
+/** @param declared whether package.json names it already */
+export const notInstalled = (file: string, missing: string, declared: boolean, cause: unknown) =>
+  new CommandError(
+    `${file} needs the package ${missing}, which is not installed. Run: npm install${declared ? '' : ` ${missing}`}`,
+    { cause },
+  )
 export const nothingExported = (file: string) =>
   new CommandError(
     `${file} exports nothing to serve. Export "agency", or "agencies" and "tools", or as default the options of serve(). A file that calls serve() itself is started with: node ${file}`,
@@ -85,7 +92,7 @@ export const refusesToken = (name: string, cause: Error) =>
     { cause },
   )
 
-/** What a person is told of an error: an error of the library hides its cause from callers, but not from whoever starts it. */
+/** The sentence of an error for the person who starts the program: with the cause, which callers of a server do not see. */
 export function sentenceOf(error: unknown): string {
   const { name, cause } = error instanceof Error ? error : { name: '', cause: undefined }
   const reason = name === 'AgencyError' && cause instanceof Error ? ` (${cause.message})` : ''

@@ -1,9 +1,10 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, relative, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Agency, ServeOptions } from '../index.ts'
-import { cannotLoad, noFile, noProject, nothingExported, notInstalled } from './errors.ts'
+import { noFile, noProject, nothingExported } from './errors.ts'
+import { explainLoadError } from './load-error.ts'
 
 type Library = typeof import('../index.ts')
 
@@ -44,7 +45,7 @@ export async function loadProject(named: string | undefined): Promise<Project> {
   try {
     module = await import(pathToFileURL(path).href)
   } catch (error) {
-    throw loadError(file, error)
+    throw explainLoadError(file, error)
   }
   const options = optionsOf(module)
   if (Object.keys(options.agencies).length + (options.tools?.length ?? 0) === 0) throw nothingExported(file)
@@ -85,14 +86,4 @@ function otherCopy(path: string): string | undefined {
   } catch {
     return undefined // it reaches this package by its path, or not at all: then it can only be this copy
   }
-}
-
-function loadError(file: string, error: unknown) {
-  const { message = String(error), code, stack = '' } = (error ?? {}) as Partial<NodeJS.ErrnoException>
-  const [, missing] = /^Cannot find package '([^']+)'/.exec(message) ?? []
-  if (code === 'ERR_MODULE_NOT_FOUND' && missing !== undefined) return notInstalled(file, missing, error)
-  const frame = stack.split('\n').find((line) => line.includes('file://') && !line.includes('node_modules'))
-  const [, url, line] = /(file:\/\/\S+?):(\d+)/.exec(frame ?? '') ?? []
-  const at = url === undefined ? '' : ` at ${relative(process.cwd(), fileURLToPath(url))}:${line}`
-  return cannotLoad(file, `${message.split('\n')[0]}${at}.`, error)
 }

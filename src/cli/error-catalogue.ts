@@ -1,0 +1,300 @@
+/** What each error code means and what to do about it: read by `doctor --explain` and written to docs/errors.md. */
+import {
+  type AgencyError,
+  agentFrozen,
+  clientGone,
+  depthLimit,
+  duplicateName,
+  type ErrorCode,
+  emptyMessage,
+  factoryFailed,
+  fileUrlFailed,
+  gatewayRefused,
+  guardrailTripped,
+  invalidFlow,
+  invalidOption,
+  invalidOutput,
+  invalidTool,
+  listenFailed,
+  mcpFailed,
+  missingApiKey,
+  missingToken,
+  modelFailed,
+  modelRefused,
+  nothingToAnswer,
+  nothingToServe,
+  overloaded,
+  packageMissing,
+  providerNotInstalled,
+  providerNotSupported,
+  runNotFound,
+  shuttingDown,
+  threadsFailed,
+  timeLimit,
+  tooLarge,
+  tooManyRequests,
+  turnLimit,
+  unknownAgent,
+  unknownTool,
+  unsupportedBody,
+} from '../errors.ts'
+import { RequestInvalid } from '../wire/requests.ts'
+
+export interface CatalogueEntry {
+  /** When it is met; the headings of the page. */
+  when: 'start' | 'request' | 'run'
+  means: string
+  remedy: string
+  /** One such error, with its status and sentence. */
+  example: AgencyError
+}
+
+const OPENAI = { provider: 'openai', variables: ['OPENAI_API_KEY'] }
+const CAUSE = undefined
+
+/** Every code has an entry: a new code without one does not compile. */
+export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } = {
+  INVALID_OPTION: {
+    when: 'start',
+    means:
+      'An option of an agent, an agency, a tool, a run or serve() is unknown, misspelt or has a value that cannot work.',
+    remedy:
+      'The sentence names the option and what it takes. Options are camelCase; those of the Python original have the same names in camelCase, and the sentence says where others went.',
+    example: invalidOption('serve() has the option "cors_origins"; here it is written "corsOrigins".'),
+  },
+  NOTHING_TO_SERVE: {
+    when: 'start',
+    means: 'serve() was given neither an agency nor a tool.',
+    remedy:
+      'Give serve() { agencies: { name: agency } } or { tools: [...] }. For the command line, export "agency" from the file.',
+    example: nothingToServe(),
+  },
+  DUPLICATE_NAME: {
+    when: 'start',
+    means:
+      'Two agencies, agents or tools have one name, or a name belongs to a path of the server (docs, tool, healthz).',
+    remedy: 'Rename one of them.',
+    example: duplicateName('Two tools are served under the name "search". Rename one of them.'),
+  },
+  INVALID_FLOW: {
+    when: 'start',
+    means: 'communicationFlows holds something that is not a pair of agents, or names an agent twice.',
+    remedy: 'Write [[a, b]] for "a may ask b", [a, b, Handoff] for "a may hand over to b".',
+    example: invalidFlow('An agent cannot talk to itself: "Guide".'),
+  },
+  INVALID_TOOL: {
+    when: 'start',
+    means: 'A tool has no name, no function to run, or parameters that are no object.',
+    remedy:
+      'Make it with tool({ name, parameters: z.object({ ... }), execute }) or as a class of BaseTool.define({ ... }).',
+    example: invalidTool('A tool needs a name.'),
+  },
+  AGENT_FROZEN: {
+    when: 'start',
+    means: 'The code changed an agent that has already run. Requests share agents, so they cannot change.',
+    remedy:
+      'Make a changed copy with agent.clone({ ... }) and build an agency of it, or use instructions that are a function.',
+    example: agentFrozen('Guide', 'instructions'),
+  },
+  MISSING_API_KEY: {
+    when: 'start',
+    means:
+      'A model needs a key and none is set. As an answer to a request (422): the key for client_config.model is missing.',
+    remedy:
+      'Set the variable that the sentence names, in the environment or in .env. Without a key use the model "demo", or start with keyPerRequest: true and let requests bring their keys.',
+    example: missingApiKey('Guide', 'gpt-5.4', OPENAI),
+  },
+  MISSING_TOKEN: {
+    when: 'start',
+    means: 'requireAuth is set and there is no token.',
+    remedy: 'Set APP_TOKEN, or the variable named by appTokenEnv.',
+    example: missingToken('APP_TOKEN'),
+  },
+  MODEL_NOT_SUPPORTED: {
+    when: 'start',
+    means:
+      'The name of a model has an unknown provider, or its provider has no address. 422 when client_config named it.',
+    remedy:
+      'Use one of the names in docs/models.md. Other providers work through an OpenAI-compatible address: OPENAI_BASE_URL or client_config.base_url.',
+    example: providerNotSupported('acme/one', 'Guide', ['openai', 'anthropic']),
+  },
+  PROVIDER_NOT_INSTALLED: {
+    when: 'start',
+    means: 'The provider of a model needs a package that is not installed. 422 when client_config named the model.',
+    remedy: 'Install the package that the sentence names.',
+    example: providerNotInstalled('anthropic/claude-sonnet-4-5', 'Guide', '@ai-sdk/anthropic'),
+  },
+  PACKAGE_MISSING: {
+    when: 'start',
+    means: 'An optional feature needs a package that is not installed.',
+    remedy: 'Install the package that the sentence names.',
+    example: packageMissing('openTelemetry()', '@opentelemetry/api', CAUSE),
+  },
+  PORT_TAKEN: {
+    when: 'start',
+    means: 'Another program listens on the port: often a server that was started before.',
+    remedy: 'Stop it, or set PORT to another port; 0 picks a free one.',
+    example: listenFailed('127.0.0.1', 8000, { code: 'EADDRINUSE' }),
+  },
+  LISTEN_FAILED: {
+    when: 'start',
+    means: 'The server cannot listen on this host and port.',
+    remedy:
+      'Set HOST to an address of this machine: 127.0.0.1 for this machine only, 0.0.0.0 for all. Ports below 1024 need more rights.',
+    example: listenFailed('10.1.2.3', 8000, { code: 'EADDRNOTAVAIL' }),
+  },
+  INVALID_REQUEST: {
+    when: 'request',
+    means: 'The body of a request does not fit: a field is missing, has another type, or a value that is not allowed.',
+    remedy: 'detail lists each field (loc) and what is wrong with it (msg). /docs describes every body.',
+    example: new RequestInvalid([{ type: 'missing', loc: ['body', 'message'], msg: 'Field required', input: {} }]),
+  },
+  EMPTY_MESSAGE: {
+    when: 'request',
+    means: 'The message is empty or blank.',
+    remedy: 'Send a message with text in it.',
+    example: emptyMessage(),
+  },
+  NOTHING_TO_ANSWER: {
+    when: 'request',
+    means: 'An AG-UI request has no message that an agent could answer. It is told in the stream.',
+    remedy: 'End the messages with one of the user, or with the result of a tool call.',
+    example: nothingToAnswer('the last message is not one of the user'),
+  },
+  UNKNOWN_AGENT: {
+    when: 'request',
+    means: 'recipient_agent, or recipientAgent in process, names an agent that is not in this agency.',
+    remedy:
+      'Use one of the names in the sentence; GET /<agency>/get_metadata lists them. After renaming an agent, begin a new conversation.',
+    example: unknownAgent('Bob', ['Guide', 'Researcher']),
+  },
+  RUN_NOT_FOUND: {
+    when: 'request',
+    means: 'A run to cancel is over, was started by another agency, or runs in another process.',
+    remedy: 'Cancel with the run_id of the meta event while the stream is open, at the process that runs it.',
+    example: runNotFound('6cceec2e'),
+  },
+  SHUTTING_DOWN: {
+    when: 'request',
+    means: 'The server was told to stop. It finishes running work and takes no more.',
+    remedy: 'Send the request again: Retry-After says when.',
+    example: shuttingDown(),
+  },
+  OVERLOADED: {
+    when: 'request',
+    means: 'The server is at one of its limits of concurrent work.',
+    remedy:
+      'Send the request again: Retry-After says when. Raise limits.concurrentRuns if the machine can take more, or add processes.',
+    example: overloaded('as many runs'),
+  },
+  RATE_LIMITED: {
+    when: 'request',
+    means: 'The caller has sent more requests than rateLimit allows.',
+    remedy: 'Wait for the time in Retry-After. The operator sets rateLimit.',
+    example: tooManyRequests(12),
+  },
+  TOO_LARGE: {
+    when: 'request',
+    means: 'The body (413) or the address (414) is larger than the server takes.',
+    remedy: 'Send less, for files use file_urls, or raise limits.bodyBytes or limits.urlBytes.',
+    example: tooLarge(413, 'body', 26_214_400),
+  },
+  UNSUPPORTED_BODY: {
+    when: 'request',
+    means: 'The body is compressed or has another charset than UTF-8.',
+    remedy: 'Send plain JSON in UTF-8, without content-encoding.',
+    example: unsupportedBody('The charset latin1'),
+  },
+  GATEWAY_REFUSED: {
+    when: 'request',
+    means: 'client_config.base_url names an address that is not public, so the server sends nothing there.',
+    remedy: 'The operator allows the address with trustedModelOrigins.',
+    example: gatewayRefused('10.0.0.5'),
+  },
+  CLIENT_GONE: {
+    when: 'request',
+    means: 'The caller closed the connection while its files were fetched. Seen in logs and metrics only.',
+    remedy: 'Nothing, or a longer timeout at the caller.',
+    example: clientGone(),
+  },
+  FACTORY_FAILED: {
+    when: 'request',
+    means:
+      'The function that makes an agency threw, or took longer than limits.callbackMs. At the start of the server, or for one request.',
+    remedy: 'The log, and the command line in parentheses, have its own words.',
+    example: factoryFailed('shop', CAUSE),
+  },
+  THREADS_FAILED: {
+    when: 'request',
+    means: 'loadThreads threw, took too long, or gave something that is not a list of messages. The run did not start.',
+    remedy: 'The log has its own words. A store that has no conversation yet gives [].',
+    example: threadsFailed(CAUSE),
+  },
+  FILE_FAILED: {
+    when: 'request',
+    means:
+      'A file of file_urls or file_ids could not be fetched, read or stored. Answered with 200 and {"error"}, as the original does.',
+    remedy:
+      'The sentence names the file. Local files need allowedLocalFileDirs, private addresses trustedFileOrigins, and storing needs OPENAI_API_KEY.',
+    example: fileUrlFailed('Local file not in allowed directories: notes.txt'),
+  },
+  MODEL_FAILED: {
+    when: 'run',
+    means:
+      "The provider refused the call or broke off: a wrong key, an unknown model, no credit, a limit, an outage. Callers see the kind of error; the provider's sentence is in the log.",
+    remedy:
+      'Read the log line: it has time, agency, agent and run id. exposeErrors: true, which "dev" sets, shows the sentence to callers. 401: check the key. 404: check the name of the model. 429: check the limits of your account. "agency-swarm-js doctor --reach" asks the address.',
+    example: modelFailed('401 Incorrect API key provided'),
+  },
+  MODEL_REFUSED: {
+    when: 'run',
+    means: 'The model would not answer, for reasons of its own.',
+    remedy: 'Change the message or the instructions.',
+    example: modelRefused('I cannot help with that.'),
+  },
+  MCP_FAILED: {
+    when: 'run',
+    means: 'An MCP server of an agent could not be reached or did not list its tools.',
+    remedy: 'Start the server, check its command or address, and read the log line.',
+    example: mcpFailed('Guide', CAUSE),
+  },
+  UNKNOWN_TOOL: {
+    when: 'run',
+    means: 'The model called a tool that the agent does not have.',
+    remedy: 'Name tools in the instructions as they are called, or leave their names out.',
+    example: unknownTool('search', 'Guide'),
+  },
+  INVALID_OUTPUT: {
+    when: 'run',
+    means: 'The final answer does not fit the outputType of the agent.',
+    remedy: 'Describe the fields with .describe(), make doubtful ones .nullable(), or use a stronger model.',
+    example: invalidOutput('Guide', 'title: expected string, received number'),
+  },
+  GUARDRAIL_TRIPPED: {
+    when: 'run',
+    means: 'An input guardrail with raiseInputGuardrailError tripped, or an output guardrail tripped on every try.',
+    remedy: 'The guidance of the guardrail says why. Raise validationAttempts, or change the guardrail.',
+    example: guardrailTripped('OutputGuardrail', 'Close with a question.'),
+  },
+  TURN_LIMIT: {
+    when: 'run',
+    means:
+      'The run made as many model calls as it may, over all its agents. Often two agents ask each other again and again.',
+    remedy: 'Look at the run in the playground. Raise maxTurns if the work needs more.',
+    example: turnLimit(100),
+  },
+  DEPTH_LIMIT: {
+    when: 'run',
+    means: 'Agents asked agents who asked agents, deeper than allowed.',
+    remedy: 'Take flows away that lead in a circle.',
+    example: depthLimit(20),
+  },
+  TIME_LIMIT: {
+    when: 'run',
+    means: 'The run took longer than limits.runMs.',
+    remedy: 'Look for a tool that hangs. Raise limits.runMs if the work needs more.',
+    example: timeLimit(600_000),
+  },
+}
+
+export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERROR_CATALOGUE, text)
