@@ -101,8 +101,12 @@ export interface BuildOptions {
   protectDocs?: boolean
   /** The server's address in the OpenAPI document. Default: the address the document was asked for at. */
   serverUrl?: string
-  /** A page at `/` to try the agencies. It asks for the token when there is one. Default false. */
-  playground?: boolean
+  /**
+   * A page at `/` to try the agencies. It asks for the token when there is one. With `'development'` the page also notices that
+   * the server was started again, and reads the agencies anew.
+   * @default false
+   */
+  playground?: boolean | 'development'
   /** Bounds of everything; their defaults stand in docs/security.md. Each has an environment variable too; the option wins. */
   limits?: Partial<Limits>
   /** Refuse to start without a token. Default false. */

@@ -36,6 +36,8 @@ export class FormatAddress extends BaseTool.define({
   }
 }
 
+export const tools = [FormatAddress]
+
 const guide = new Agent({
   name: 'Guide',
   description: 'Greets people and finds who can help',

@@ -18,6 +18,7 @@ import { TopBar, type View } from './shell/top-bar.tsx'
 import { UndoToast, useUndo } from './shell/undo.tsx'
 import { useRuns } from './use-runs.ts'
 import { useServer } from './use-server.ts'
+import { useWatch } from './use-watch.ts'
 
 /** The graph brings a library of its own, which is not waited for. */
 const GraphPanel = lazy(() => import('./graph/graph-panel.tsx').then((module) => ({ default: module.GraphPanel })))
@@ -31,9 +32,15 @@ export function App() {
   const { client, state, load, unlock, lock } = useServer()
   const [known, setKnown] = useState<ReadonlyMap<string, AgencyMetadata>>()
   if (state.phase === 'ready' && known !== state.agencies) setKnown(state.agencies)
+  const notice = useWatch(load)
   if (state.phase === 'failed' && known === undefined) return <Unreachable failure={state.failure} onRetry={load} />
   return (
     <>
+      {notice !== undefined && (
+        <p className="server-notice" role="status">
+          {notice}
+        </p>
+      )}
       {known !== undefined &&
         (known.size === 0 ? <NothingServed /> : <Workbench client={client} agencies={known} onLocked={lock} />)}
       {state.phase === 'loading' && <p className="loading">Loading the agencies…</p>}

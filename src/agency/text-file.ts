@@ -115,14 +115,14 @@ function readTextFile(path: string, refuse: (reason: string) => Error): string {
   } catch (error) {
     throw refuse(`"${path}" cannot be read (${(error as NodeJS.ErrnoException).code}).`)
   }
-  const text = decode(bytes)
+  const text = decodeText(bytes)
   if (text === undefined)
     throw refuse(`"${path}" is not text in UTF-8 or UTF-16. Save it as UTF-8 (Latin-1 and Windows-1252 are not read).`)
   return text.replaceAll('\r\n', '\n')
 }
 
 /** Text in UTF-8 or UTF-16, with or without a byte order mark; undefined for anything else. */
-function decode(bytes: Uint8Array): string | undefined {
+export function decodeText(bytes: Uint8Array): string | undefined {
   const [first, second] = bytes
   const encoding =
     first === 0xff && second === 0xfe

@@ -1,61 +1,132 @@
+/** `dev`: a server in a process of its own, started again on changes; while none can be served, the page shows why. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { relative } from 'node:path'
 import { defineCommand } from './command.ts'
+import { type ServerNews, serveForDevelopment } from './dev-server.ts'
 import { noProject } from './errors.ts'
-import { findProject, PROJECT_FILES } from './project.ts'
+import { findProject, PROJECT_FILES, readEnv } from './project.ts'
 import { ADDRESS, portFrom } from './serve.ts'
+import { type StandIn, standIn } from './stand-in.ts'
+import type { Terminal } from './terminal.ts'
 import { watchSources } from './watch.ts'
+
+/** Set for the server's process: how often it was started before. */
+const STARTS = 'AGENCY_SWARM_DEV_STARTS'
+/** How long running streams may hold up a restart, in milliseconds. */
+const DRAIN_MS = 500
 
 export const command = defineCommand({
   takes: '[file]',
   most: 1,
-  about: `Serves like "serve --playground", and starts again when a source file (.ts,
-.js, .md) or .env in this folder changes.`,
+  about: `Serves with the playground, and starts again when a source file (.ts, .js, .md)
+or .env in this folder changes; the page follows. While only this machine can
+connect, callers see the providers' own error texts.`,
   options: ADDRESS,
   async run({ values, positionals: [named] }, terminal) {
+    const starts = process.env[STARTS]
+    if (starts !== undefined && process.send !== undefined)
+      return serveForDevelopment(named, values, {
+        banner: starts === '0',
+        tell: (news) => void process.send?.(news),
+      })
     portFrom(values.port, 'dev')
     const file = findProject(named)
     if (file === undefined) throw noProject(PROJECT_FILES)
-    const address = Object.entries(values).flatMap(([key, value]) => [`--${key}`, String(value)])
-    const start = () => {
-      const args = [...process.execArgv, process.argv[1] as string, 'serve', file, '--playground', ...address]
-      const server = spawn(process.execPath, args, { stdio: 'inherit' })
-      server.once('exit', (code) => {
-        if (code !== null && code !== 0) terminal.note('The server ended. It starts again when a source changes.')
-      })
-      return server
-    }
-    const leaving = new AbortController()
-    const leave = () => leaving.abort()
-    process.on('SIGINT', leave)
-    process.on('SIGTERM', leave)
-    const changes = watchSources(process.cwd(), leaving.signal)
-    let server = start()
-    try {
-      for await (const changed of changes) {
-        terminal.note(terminal.paint('dim', `${relative(process.cwd(), changed)} changed, starting again`))
-        await stop(server)
-        server = start()
-      }
-    } finally {
-      await stop(server)
-    }
+    await new Development(file, values, terminal).run()
     return 0
   },
 })
 
-/** Ends the server: a first signal lets it drain, a second one soon after ends it at once. */
-async function stop(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null || server.signalCode !== null) return
-  const gone = once(server, 'exit')
-  server.kill('SIGTERM')
-  const impatient = setTimeout(() => server.kill('SIGTERM'), DRAIN_MS)
-  const last = setTimeout(() => server.kill('SIGKILL'), 2 * DRAIN_MS)
-  await gone
-  clearTimeout(impatient)
-  clearTimeout(last)
+interface Address {
+  host?: string | undefined
+  port?: string | undefined
 }
 
-/** How long running streams may hold up a restart, in milliseconds. */
-const DRAIN_MS = 500
+class Development {
+  readonly #file: string
+  readonly #typed: Address
+  readonly #terminal: Terminal
+  #starts = 0
+  /** Where the last server listened: a free port that it got is kept, so that the page finds the next one. */
+  #bound: { host: string; port: number } | undefined
+  #server: ChildProcess | undefined
+  #standIn: Promise<StandIn | undefined> | undefined
+
+  constructor(file: string, typed: Address, terminal: Terminal) {
+    this.#file = file
+    this.#typed = typed
+    this.#terminal = terminal
+  }
+
+  /** Until a signal says stop. */
+  async run(): Promise<void> {
+    const leaving = new AbortController()
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => leaving.abort())
+    const changes = watchSources(process.cwd(), leaving.signal)
+    this.#start(undefined)
+    try {
+      for await (const changed of changes) {
+        await this.#stop()
+        this.#start(relative(process.cwd(), changed))
+      }
+    } finally {
+      await this.#stop()
+    }
+  }
+
+  #start(changed: string | undefined): void {
+    const began = performance.now()
+    const { host, port } = { ...this.#typed, ...(this.#bound && { port: String(this.#bound.port) }) }
+    const address = Object.entries({ host, port }).flatMap(([key, value]) => (value ? [`--${key}`, value] : []))
+    const args = [...process.execArgv, process.argv[1] as string, 'dev', this.#file, ...address]
+    const server = spawn(process.execPath, args, {
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+      env: { ...process.env, [STARTS]: String(this.#starts++) },
+    })
+    let failure: string | undefined
+    server.on('message', (news: ServerNews) => {
+      if (news.kind === 'failed') failure = news.reason
+      else {
+        this.#bound = { host: news.host, port: news.port }
+        if (changed !== undefined)
+          this.#note('dim', `${changed} changed, restarted in ${Math.round(performance.now() - began)} ms`)
+      }
+    })
+    server.once('exit', (code) => {
+      if (code === null || code === 0 || this.#server !== server) return
+      const reason = failure ?? `The server ended with code ${code}. The terminal may show why.`
+      this.#terminal.note(`${this.#terminal.paint('red', 'error:')} ${reason} It starts again when a source changes.`)
+      this.#standIn = standIn(this.#address(), reason).catch(() => undefined) // the port belongs to somebody else
+    })
+    this.#server = server
+  }
+
+  /** Where the page of a server that does not start is expected. */
+  #address(): { host: string; port: number } {
+    if (this.#bound !== undefined) return this.#bound
+    const env = { ...readEnv(), ...process.env }
+    return { host: this.#typed.host || env.HOST || '127.0.0.1', port: Number(this.#typed.port || env.PORT || 8000) }
+  }
+
+  /** Ends the server: a first signal lets it drain, a second one soon after ends it at once. */
+  async #stop(): Promise<void> {
+    const server = this.#server as ChildProcess
+    this.#server = undefined
+    if (server.exitCode === null && server.signalCode === null) {
+      const gone = once(server, 'exit')
+      server.kill('SIGTERM')
+      const impatient = setTimeout(() => server.kill('SIGTERM'), DRAIN_MS)
+      const last = setTimeout(() => server.kill('SIGKILL'), 2 * DRAIN_MS)
+      await gone
+      clearTimeout(impatient)
+      clearTimeout(last)
+    }
+    await (await this.#standIn)?.close()
+    this.#standIn = undefined
+  }
+
+  #note(style: 'dim', line: string): void {
+    this.#terminal.note(this.#terminal.paint(style, line))
+  }
+}

@@ -58,6 +58,8 @@ export const cannotWatch = (folder: string, cause: unknown) =>
   )
 
 // ---- files
+export const cannotReadEnv = (reason: string, cause: unknown) =>
+  new CommandError(`.env cannot be read: ${reason}. Save it as UTF-8 text, or take it away.`, { cause })
 export const cannotWrite = (file: string, cause: unknown) =>
   new CommandError(
     isMissing(cause)

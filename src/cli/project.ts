@@ -1,9 +1,11 @@
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseEnv } from 'node:util'
+import { decodeText } from '../agency/text-file.ts'
 import type { Agency, ServeOptions } from '../index.ts'
-import { noFile, noProject, nothingExported } from './errors.ts'
+import { cannotReadEnv, noFile, noProject, nothingExported } from './errors.ts'
 import { explainLoadError } from './load-error.ts'
 
 type Library = typeof import('../index.ts')
@@ -23,9 +25,28 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Reads `.env` of the working folder; what is set already wins. */
 export function loadEnv(): boolean {
-  const found = existsSync('.env')
-  if (found) process.loadEnvFile('.env')
-  return found
+  const read = readEnv()
+  for (const [name, value] of Object.entries(read ?? {})) process.env[name] ??= value
+  return read !== undefined
+}
+
+/**
+ * What `.env` of the working folder says; undefined when there is none. UTF-8 and UTF-16, as editors and PowerShell write it.
+ * @throws CommandError
+ */
+export function readEnv(): NodeJS.Dict<string> | undefined {
+  if (!existsSync('.env')) return undefined
+  const text = decodeText(readEnvFile())
+  if (text === undefined) throw cannotReadEnv('it is not text in UTF-8 or UTF-16', undefined)
+  return parseEnv(text)
+}
+
+function readEnvFile(): Buffer {
+  try {
+    return readFileSync('.env')
+  } catch (error) {
+    throw cannotReadEnv((error as NodeJS.ErrnoException).code ?? String(error), error)
+  }
 }
 
 /** The file that was named, or the first of the usual names that exists; undefined when there is none. */

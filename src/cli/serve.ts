@@ -18,6 +18,12 @@ export function portFrom(typed: string | undefined, command: string): number | u
 
 export const isPort = (text: string) => /^\d+$/.test(text) && Number(text) <= 65_535
 
+/** The address that was typed, or that of HOST and PORT in the environment or in .env. @throws CommandError for what is no port */
+export function addressFrom(typed: { host?: string; port?: string }, command: string) {
+  loadEnv()
+  return { host: typed.host || process.env.HOST || undefined, port: portFrom(typed.port, command) }
+}
+
 export const command = defineCommand({
   takes: '[file]',
   most: 1,
@@ -26,14 +32,12 @@ the options of serve(). APP_TOKEN in the environment or in .env makes callers
 bring a bearer token.`,
   options: { ...ADDRESS, playground: { type: 'boolean', about: 'A page at / to try the agencies' } },
   async run({ values, positionals: [file] }, terminal) {
-    loadEnv()
-    const port = portFrom(values.port, 'serve')
+    const { host, port } = addressFrom(values, 'serve')
     const { options, library } = await terminal.during('Loading', loadProject(file))
-    const { HOST } = process.env
     await library.serve({
       ...options,
       ...(values.playground && !options.enableAgui ? { playground: true } : {}),
-      host: values.host ?? (HOST || undefined) ?? options.host ?? '127.0.0.1',
+      host: host ?? options.host ?? '127.0.0.1',
       port: port ?? options.port ?? 8000,
     })
     return 0

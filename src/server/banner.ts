@@ -5,8 +5,11 @@ import type { ShellOptions } from './shell.ts'
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/i
 
+/** True for an address that only this machine can reach. */
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host)
+
 /** True when others than this machine may connect, and need no token. */
-export const isOpen = (host: string, { token }: ShellOptions): boolean => token === undefined && !LOOPBACK.test(host)
+export const isOpen = (host: string, { token }: ShellOptions): boolean => token === undefined && !isLoopback(host)
 
 /** For a server that is open to others: printed on stderr, with or without a banner. */
 export function openWarning(host: string, url: string, { tokenVariable }: ShellOptions): string {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
@@ -20,12 +21,25 @@ const HEADERS = {
 }
 const compress = promisify(gzip)
 
+export interface PlaygroundOptions {
+  /** The page asks once a second whether another process answers, and then reads the agencies again. */
+  watch: boolean
+  /** Why no agency can be served: shown in the page. */
+  failure?: string
+}
+
 /**
  * The playground at `/` and its files at `/playground/<file>`, made by `npm run build -w playground`. Open without a token:
  * the page holds nothing, and what it asks of the API needs the token. Its addresses are relative, for prefixes and proxies.
  */
-export function registerPlayground(app: FastifyInstance): void {
-  const page = readFileSync(new URL('index.html', ASSETS), 'utf8')
+export function registerPlayground(app: FastifyInstance, { watch, failure }: PlaygroundOptions): void {
+  const file = readFileSync(new URL('index.html', ASSETS), 'utf8')
+  const page = watch ? file.replace('<html lang="en"', '<html lang="en" data-watch') : file
+  const server = { id: randomUUID(), ...(failure === undefined ? {} : { failure }) }
+  if (watch)
+    app.get('/playground/server', async (_request, reply) =>
+      sendJson(reply.header('cache-control', 'no-store'), 200, server),
+    )
   app.get('/', async (request, reply) => {
     const path = request.url.split('?', 1)[0] as string
     // Under a prefix the relative addresses need the slash at the end.

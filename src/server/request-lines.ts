@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger, RunNote } from '../services.ts'
 
 /** Asked for every few seconds by machines. */
-const PROBE = /\/(metrics|healthz|readyz)$/
+const PROBE = /\/(metrics|healthz|readyz|playground\/server)$/
 const MAX_PATH_CHARS = 200
 
 /** One line for every request, when its answer is out or its client gone; and one for start and stop. */

@@ -30,7 +30,7 @@ export interface ShellOptions {
   /** The address in the OpenAPI document; undefined: the one the reader used. */
   serverUrl: string | undefined
   /** Serve the page to try the agencies. */
-  playground: boolean
+  playground: boolean | 'development'
   /** Undefined: callers may ask as often as they like. */
   rateLimit: RateLimitOptions | undefined
   /** Served at `/metrics`. */
@@ -80,7 +80,7 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
   })
   if (metrics !== undefined && options.metricsOpen) registerMetrics(scope, metrics)
   if (!options.protectDocs) registerDocs(scope, document, options.serverUrl)
-  if (options.playground) registerPlayground(scope)
+  if (options.playground) registerPlayground(scope, { watch: options.playground === 'development' })
 }
 
 const hasUnreadBody = ({ raw, headers }: FastifyRequest) =>

@@ -1,0 +1,52 @@
+import { useEffect, useRef, useState } from 'react'
+import { BASE_URL } from './server.ts'
+
+/** A development server says in its page that it wants to be watched. */
+const WATCHED = document.documentElement.dataset.watch !== undefined
+const PACE_MS = 1_000
+/** A restart takes a moment: only a longer absence is shown. */
+const MISSES_SHOWN = 3
+
+/**
+ * Asks a development server once a second whether it was started again, and whether that failed.
+ * @param onRestart called when another process answers than before
+ * @returns what to show: why the server does not start, or that it is away
+ */
+export function useWatch(onRestart: () => void): string | undefined {
+  const [notice, setNotice] = useState<string>()
+  const latest = useRef(onRestart)
+  latest.current = onRestart
+  useEffect(() => {
+    if (!WATCHED) return
+    const leaving = new AbortController()
+    let known: string | undefined
+    let misses = 0
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const look = async () => {
+      const server = await askServer(leaving.signal)
+      if (leaving.signal.aborted) return
+      misses = server === undefined ? misses + 1 : 0
+      if (server !== undefined) {
+        setNotice(server.failure)
+        if (server.failure === undefined && known !== undefined && known !== server.id) latest.current()
+        known = server.id
+      } else if (misses === MISSES_SHOWN) setNotice('The server does not answer. It may be starting again.')
+      timer = setTimeout(look, PACE_MS)
+    }
+    void look()
+    return () => {
+      leaving.abort()
+      clearTimeout(timer)
+    }
+  }, [])
+  return notice
+}
+
+async function askServer(signal: AbortSignal): Promise<{ id: string; failure?: string } | undefined> {
+  try {
+    const answer = await fetch(`${BASE_URL}/playground/server`, { cache: 'no-store', signal })
+    return answer.ok ? await answer.json() : undefined
+  } catch {
+    return undefined // it is away
+  }
+}
