@@ -9,6 +9,7 @@ import { Agency, Agent, VERSION } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { addressOf, emptyFolder, installInto, ROOT, runCli, start, startCli } from './support/cli.ts'
 import { post, startServer } from './support/client.ts'
+import { startUpstream } from './support/upstream.ts'
 
 const STARTER = join(ROOT, 'examples/starter/agency.ts')
 vi.setConfig({ testTimeout: 60_000 }) // each test starts several processes
@@ -142,7 +143,7 @@ test('what cannot be served is one sentence with the way out; DEBUG shows the st
   const [, , , , plain, traced, folder, file, port] = await Promise.all([
     fails(factory, /The agency "shop" could not be made\. \(no stock\)/),
     fails('export const nothing = 1', /agency\.ts exports nothing to serve.*node agency\.ts/),
-    fails('import "no-such-package"', /needs the package no-such-package.*npm install/),
+    fails('import "no-such-package"', /needs the package no-such-package, .* Run: npm install no-such-package\n/),
     fails(SOLO, /OPENAI_API_KEY is not set.*model: "demo"/, { SOLO_MODEL: 'gpt-5.4' }),
     fails(broken, /agency\.ts cannot be loaded: of mine at agency\.ts:3\./),
     fails(broken, /of mine/, { DEBUG: '1' }),
@@ -157,24 +158,62 @@ test('what cannot be served is one sentence with the way out; DEBUG shows the st
   expect(port).toMatchObject({ code: 1, err: expect.stringMatching(/^error: PORT .* has to be .*, not "abc"\.\n$/) })
 })
 
-test('dev starts again when a source changes, and survives one that is broken', async () => {
+test('dev starts again with one line when a source changes, keeps its port, and says why a broken one is not served', async () => {
   const folder = projectWith(SOLO)
   const dev = startCli(['dev', '--port', '0'], { cwd: folder })
-  const first = await addressOf(dev)
-  const names = async (url: string) =>
+  const url = await addressOf(dev)
+  const names = async () =>
     ((await (await fetch(`${url}/solo/get_metadata`)).json()) as { metadata: { agents: string[] } }).metadata.agents
-  expect(await names(first)).toEqual(['Solo'])
-  expect(await (await fetch(first)).text()).toContain('<title>Playground</title>')
+  const server = async () =>
+    (await fetch(`${url}/playground/server`)).json() as Promise<{ id: string; failure?: string }>
+  expect(await names()).toEqual(['Solo'])
+  const first = await server()
+  expect(await (await fetch(url)).text()).toMatch(/<html lang="en" data-watch>.*<title>Playground<\/title>/s)
   writeFileSync(join(folder, 'data.json'), '{}') // data is no source
-  writeFileSync(join(folder, 'agency.ts'), 'oops(')
-  await eventually(() => dev.said.err).toMatch(/The server ended. It starts again when a source changes/)
+  const banner = dev.said.out
+
+  writeFileSync(join(folder, 'agency.ts'), `${SOLO}\noops(`)
+  await eventually(() => dev.said.err).toMatch(
+    /agency\.ts cannot be loaded: .* at agency\.ts:4\..*starts again when a source changes/,
+  )
+  await expect.poll(async () => (await server().catch(() => undefined))?.failure).toMatch(/agency\.ts cannot be loaded/)
+  const refused = await fetch(`${url}/solo/get_metadata`)
+  expect(refused.status).toBe(503)
+  expect(await refused.json()).toEqual({ detail: (await server()).failure })
+  expect(await (await fetch(url)).text()).toContain('<title>Playground</title>') // so it can be reloaded meanwhile
+
   writeFileSync(join(folder, 'agency.ts'), SOLO.replace("name: 'Solo'", "name: 'Renamed'"))
-  await eventually(() => dev.said.out.match(/listening on/g)).toHaveLength(2)
-  expect(await names(await addressOf(dev))).toEqual(['Renamed'])
-  expect(dev.said.err.match(/changed, starting again/g)).toHaveLength(2)
-  expect(dev.said.err).not.toContain('data.json')
+  await eventually(() => dev.said.err).toMatch(/agency\.ts changed, restarted in \d+ ms\n$/)
+  expect(await names()).toEqual(['Renamed'])
+  expect(await server()).toEqual({ id: expect.not.stringMatching(first.id) })
+  expect(dev.said.out).toBe(banner)
+  expect(
+    dev.said.err
+      .trim()
+      .split('\n')
+      .filter((line) => !line.endsWith(' ...')),
+  ).toHaveLength(2) // one line each
   dev.child.kill('SIGINT')
   expect((await dev.ended).code).toBe(0)
+})
+
+test('dev shows the sentence of the provider to callers on this machine, serve does not', async () => {
+  const upstream = await startUpstream(() => ({ status: 401, message: 'Incorrect API key provided: sk-wrong' }))
+  onTestFinished(() => upstream.close())
+  const cwd = projectWith(SOLO)
+  const env = { SOLO_MODEL: 'gpt-5.4', OPENAI_API_KEY: 'sk-wrong', OPENAI_BASE_URL: upstream.baseURL, PORT: '0' }
+  const told = async (...args: string[]) => {
+    const server = startCli(args, { cwd, env })
+    const answer = await post(`${await addressOf(server)}/solo/get_response`, { message: 'Hello' })
+    const line =
+      /^\d{4}-\d\d-\d\dT[\d:.]+Z A run failed\. \(401 Incorrect .* runId=[\w-]+ agency=solo agent=Solo code=MODEL_FAILED$/m
+    await eventually(() => server.said.err).toMatch(line)
+    expect(server.said.err).not.toContain('sk-wrong')
+    return ((await answer.json()) as { error: string }).error
+  }
+  expect(await told('dev')).toMatch(/401 Incorrect API key provided/)
+  expect(await told('serve')).toMatch(/^The run of agent Solo failed \(cause: AuthenticationError\)/)
+  expect(await told('dev', '--host', '0.0.0.0')).toMatch(/^The run of agent Solo failed/)
 })
 
 test('doctor names what is wrong and the way out, never a key, and asks the model only when told to', async () => {

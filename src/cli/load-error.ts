@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { errorText } from '../errors.ts'
 import { type CommandError, cannotLoad, notInstalled } from './errors.ts'
 
 const ENDINGS = ['.ts', '.mts', '.js', '.mjs', '/index.ts', '/index.js']
@@ -17,7 +18,7 @@ export function explainLoadError(file: string, error: unknown): CommandError {
 
 function readError(error: unknown) {
   const { message, code, stack } = (error ?? {}) as Partial<NodeJS.ErrnoException>
-  return { message: typeof message === 'string' ? message : String(error), code, stack: stack ?? '' }
+  return { message: typeof message === 'string' ? message : errorText(error), code, stack: stack ?? '' }
 }
 
 /** The package that is not installed: `lodash`, `@scope/name`; without what is imported from it. */
