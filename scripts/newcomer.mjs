@@ -2,7 +2,7 @@
 // `npx agency-swarm-js init` of the packed package in an empty folder, the new project's one command and its test.
 //   npm run newcomer -- [--picture FILE] [--write]     --write puts the sizes and times into docs/benchmarks.md
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -146,9 +146,6 @@ const empty = join(folder, 'empty')
 mkdirSync(empty)
 run('npx', ['--yes', `--package=${tarball}`, '--', 'agency-swarm-js', 'init', 'shop', '--no-install'], empty)
 const shop = join(empty, 'shop')
-const manifest = JSON.parse(readFileSync(join(shop, 'package.json'), 'utf8'))
-manifest.dependencies['agency-swarm-js'] = `file:${tarball}` // the one of this checkout, published or not
-writeFileSync(join(shop, 'package.json'), JSON.stringify(manifest, null, 2))
 const began = performance.now()
 run('npm', ['install', '--omit=dev', '--no-audit', '--no-fund'], shop)
 note('a new project: `npm install`', seconds(began))

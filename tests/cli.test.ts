@@ -82,7 +82,9 @@ test('a new project answers over HTTP with one command, passes its own test, and
   ]
   for (const file of files) expect(existsSync(join(shop, file)), file).toBe(true)
   const manifest = JSON.parse(readFileSync(join(shop, 'package.json'), 'utf8'))
-  expect(manifest.dependencies['agency-swarm-js']).toBe(VERSION)
+  const packed = `agency-swarm-js-${VERSION}.tgz` // a clone is not published: the project carries its copy along
+  expect(manifest.dependencies['agency-swarm-js']).toBe(`file:${packed}`)
+  expect(existsSync(join(shop, packed))).toBe(true)
   expect(readFileSync(join(shop, 'README.md'), 'utf8')).toMatch(
     /^cp \.env\.example \.env\n.*--env-file \.env my-shop$/m,
   )
@@ -104,7 +106,9 @@ test('a new project answers over HTTP with one command, passes its own test, and
   const cut = await runCli(['init', 'cut'], { cwd: folder, env: offline })
   expect(cut).toMatchObject({
     code: 1,
-    err: expect.stringMatching(/files are written, but npm install failed in cut: .*Mend that/),
+    err: expect.stringMatching(
+      /files are written, but npm install failed in cut: .*go on with: cd cut && npm install && npm start/,
+    ),
   })
   writeFileSync(join(shop, 'agency.ts'), 'mine')
   expect((await runCli(['init', '.', '--no-install', '--force'], { cwd: shop })).err).toContain('(overwritten: ')

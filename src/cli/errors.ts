@@ -76,7 +76,11 @@ export const filesExist = (files: readonly string[], folder: string) =>
   )
 export const installFailed = (folder: string, output: string) =>
   new CommandError(
-    `The files are written, but npm install failed in ${folder}: ${output}. Mend that and run npm install there.`,
+    `The files are written, but npm install failed in ${folder}: ${output}. Check the network and npm's settings, then go on with: ${folder === '.' ? '' : `cd ${folder} && `}npm install && npm start`,
+  )
+export const cannotPack = (folder: string, output: string) =>
+  new CommandError(
+    `The files are written to ${folder}, but this copy of the package could not be packed for them: ${output}. Run npm pack where it is, and name the file in package.json: "agency-swarm-js": "file:..."`,
   )
 
 // ---- servers

@@ -1,12 +1,12 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join, relative, resolve } from 'node:path'
-import { VERSION } from '../version.ts'
 import { defineCommand } from './command.ts'
-import { filesExist, installFailed } from './errors.ts'
+import { cannotPack, filesExist, installFailed } from './errors.ts'
 import { MANIFEST } from './manifest.ts'
+import { npm } from './npm.ts'
+import { packInto, publishedVersion } from './own-package.ts'
+import type { Terminal } from './terminal.ts'
 
 const TEMPLATES = new URL('../../assets/init/', import.meta.url)
 /** The package leaves out files with these names, so the templates have others. */
@@ -29,18 +29,24 @@ next. Files that are there already are never overwritten unasked.`,
   async run({ values, positionals: [named = '.'] }, terminal) {
     const folder = resolve(named)
     const shown = relative(process.cwd(), folder) || '.'
-    const files = filesFor(basename(folder))
+    const version = publishedVersion()
+    const files = filesFor(basename(folder), version ?? '')
     const taken = Object.keys(files).filter((file) => existsSync(join(folder, file)))
     if (taken.length > 0 && values.force !== true) throw filesExist(taken, shown)
     await mkdir(folder, { recursive: true })
     for (const [file, text] of Object.entries(files)) await writeFile(join(folder, file), text)
+    if (version === undefined) await vendor(folder, shown, terminal)
     terminal.note(
       `Wrote ${Object.keys(files).join(', ')}${taken.length === 0 ? '' : ` (overwritten: ${taken.join(', ')})`}.`,
     )
     const install = values['no-install'] !== true
     if (install) {
-      const output = await terminal.during('npm install', runInstall(folder))
-      if (output !== undefined) throw installFailed(shown, output)
+      let problem = await terminal.during('npm install', npm(INSTALL, folder))
+      if (problem !== undefined && version !== undefined && isNotPublished(problem)) {
+        await vendor(folder, shown, terminal)
+        problem = await terminal.during('npm install', npm(INSTALL, folder))
+      }
+      if (problem !== undefined) throw installFailed(shown, problem.split('\n')[0] ?? problem)
     }
     const steps = [...(shown === '.' ? [] : [`cd ${shown}`]), ...(install ? [] : ['npm install']), 'npm start']
     terminal.note(`\nNow: ${terminal.paint('bold', steps.join(' && '))}\nOr talk to it here: npm run chat`)
@@ -48,22 +54,37 @@ next. Files that are there already are never overwritten unasked.`,
   },
 })
 
+const INSTALL = ['install', '--no-audit', '--no-fund', '--loglevel=error']
+
+/** The registry answers, and does not have this package or this version of it. */
+const isNotPublished = (problem: string) => /E404|ETARGET/.test(problem) && problem.includes('agency-swarm-js')
+
+/** Puts this copy of the package into the project as a file, and lets its package.json name it. @throws CommandError */
+async function vendor(folder: string, shown: string, terminal: Terminal): Promise<void> {
+  const packed = await terminal.during('npm pack', packInto(folder))
+  if ('problem' in packed) throw cannotPack(shown, packed.problem.split('\n')[0] ?? '')
+  await writeFile(join(folder, 'package.json'), packageJson(nameFor(basename(folder)), `file:${packed.file}`))
+  terminal.note(`${packed.file} is this copy of the package: the project installs it from there.`)
+}
+
 /** Path -> text of every file of a new project. */
-function filesFor(folder: string): { [file: string]: string } {
-  const name =
-    folder
-      .toLowerCase()
-      .replace(/[^a-z0-9-]+/g, '-')
-      .replace(/^-+|-+$/g, '') || 'my-agency'
+function filesFor(folder: string, version: string): { [file: string]: string } {
+  const name = nameFor(folder)
   const fill = (text: string) => text.replaceAll('__AGENCY__', name.replaceAll('-', '_')).replaceAll('__NAME__', name)
   const templates = readdirSync(TEMPLATES).map((file): [string, string] => [
     RENAMED[file] ?? file,
     fill(readFileSync(new URL(file, TEMPLATES), 'utf8')),
   ])
-  return { 'package.json': packageJson(name), ...Object.fromEntries(templates) }
+  return { 'package.json': packageJson(name, version), ...Object.fromEntries(templates) }
 }
 
-function packageJson(name: string): string {
+const nameFor = (folder: string): string =>
+  folder
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .replace(/^-+|-+$/g, '') || 'my-agency'
+
+function packageJson(name: string, version: string): string {
   const { engines, dependencies, devDependencies } = MANIFEST
   return `${JSON.stringify(
     {
@@ -79,7 +100,7 @@ function packageJson(name: string): string {
         test: 'node --test',
         typecheck: 'tsc',
       },
-      dependencies: { 'agency-swarm-js': VERSION, zod: dependencies.zod },
+      dependencies: { 'agency-swarm-js': version, zod: dependencies.zod },
       devDependencies: {
         '@types/node': devDependencies['@types/node'],
         typescript: devDependencies.typescript,
@@ -88,29 +109,4 @@ function packageJson(name: string): string {
     null,
     2,
   )}\n`
-}
-
-/** Undefined when it worked, else the last line of what npm said. */
-async function runInstall(folder: string): Promise<string | undefined> {
-  const npm = process.env.npm_execpath
-  const args = ['install', '--no-audit', '--no-fund', '--loglevel=error']
-  const child =
-    npm !== undefined && basename(npm) === 'npm-cli.js'
-      ? spawn(process.execPath, [npm, ...args], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
-      : spawn('npm', args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'], shell: process.platform === 'win32' })
-  let said = ''
-  child.stderr.on('data', (chunk) => {
-    said = (said + chunk).slice(-2000)
-  })
-  try {
-    const [code] = await once(child, 'close')
-    return code === 0
-      ? undefined
-      : (said
-          .trim()
-          .split('\n')
-          .find((line) => /error/i.test(line)) ?? `npm ended with ${code}`)
-  } catch (error) {
-    return (error as Error).message // there is no npm
-  }
 }

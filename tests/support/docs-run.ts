@@ -100,11 +100,15 @@ function toProgram({ blocks }: Page, port: number): string {
         .replaceAll(String(PAGE_PORT), String(port))
         .replaceAll(/\bport: \d+/g, `port: ${free}`)
         .replaceAll(/\b(serve\(\{)/g, `$1 port: ${free}, banner: false,`)
-      const piece = language === 'sh' ? `await shell(${JSON.stringify(own)})` : own
+      // The program waits for tests of a page, as a runner would.
+      const piece =
+        language === 'sh' ? `await shell(${JSON.stringify(own)})` : own.replaceAll(/^test\(/gm, 'await test(')
       return `console.log('\\n${MARK} ${index}>>>')\n${piece}`
     })
   const shell = "import { shell } from './shell.js'\n"
-  return `${toModule([shell, ...pieces])}\nconsole.log('\\n${MARK} end>>>')\nprocess.exit(0)\n`
+  // A page of tests ends by itself: only then its runner says whether one failed.
+  const end = pieces.some((piece) => piece.includes("'node:test'")) ? '' : 'process.exit(0)\n'
+  return `${toModule([shell, ...pieces])}\nconsole.log('\\n${MARK} end>>>')\n${end}`
 }
 
 export interface PageRun {
