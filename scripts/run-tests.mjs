@@ -82,7 +82,13 @@ function readJson(path) {
 
 const stages = {
   format: check('biome', ['check', '.']),
-  types: check('tsc', ['-p', 'tsconfig.json'], ['-p', 'playground'], ['-p', 'tests/browser']),
+  types: check(
+    'tsc',
+    ['-p', 'tsconfig.json'],
+    ['-p', 'playground'],
+    ['-p', 'tests/browser'],
+    ['-p', 'examples/react-page'],
+  ),
   build: () => {
     check('tsc', ['-p', 'tsconfig.build.json'])()
     check('node', ['bench/types.mjs', '--check'])()

@@ -78,7 +78,7 @@ export const nothingToServe = () =>
   new AgencyError('NOTHING_TO_SERVE', 500, 'There is nothing to serve: give serve() at least one agency or one tool.')
 /** The address could not be opened; `cause` is what the system said. */
 export const listenFailed = (host: string, port: number, cause: unknown) => {
-  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? ''
+  const code = String((cause as { code?: unknown } | undefined)?.code ?? '')
   if (code === 'EADDRINUSE')
     return new AgencyError(
       'PORT_TAKEN',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { agentFrozen, invalidOption } from '../errors.ts'
+import { agentFrozen, errorText, invalidOption } from '../errors.ts'
 import type { ModelSettings } from '../models/model.ts'
 import { fromSdkModel, isSdkModel, type SdkModel } from '../models/sdk-model.ts'
 import { describeModel, isNamed, type ModelSpec } from '../models/spec.ts'

@@ -1,0 +1,6 @@
+import { serve } from 'agency-swarm-js'
+import { development, start } from '../run.ts'
+import { agency } from './agency.ts'
+import { steps } from './steps.ts'
+
+await start(serve({ agencies: { tickets: agency }, ...development }), steps)
