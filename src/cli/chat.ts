@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { AgencyMetadata, ClientError, Conversation, RunStream } from '../client/index.ts'
+import { demoHint } from '../server/banner.ts'
 import { createTurnView, summaryLine, type Writing } from './chat-view.ts'
 import { defineCommand } from './command.ts'
 import { CommandError, cannotWrite, sentenceOf } from './errors.ts'
@@ -238,6 +239,9 @@ class Chat {
       node.type === 'agent' ? (node.data.conversationStarters ?? []) : [],
     )
     for (const starter of starters.slice(0, 3)) note(paint('dim', `  ${starter}`))
+    const demo = this.#graph.nodes.some((node) => node.type === 'agent' && node.data.model === 'demo')
+    // Another server's environment is not known here.
+    if (demo && !/^https?:/.test(this.#target.name)) note(paint('yellow', `  ${demoHint(process.env)}`))
   }
 
   #agents(): string {
