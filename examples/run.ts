@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
 import { AgencyError } from 'agency-swarm-js'
 
 /** True for `node main.ts --check`: the example drives itself, on a free port and the demo model, and ends. */
@@ -6,7 +7,14 @@ export const checking = process.argv.includes('--check')
 if (checking) {
   process.env.AGENCY_MODEL = 'demo'
   delete process.env.APP_TOKEN
-} else if (existsSync('.env')) process.loadEnvFile('.env')
+} else loadEnv()
+
+/** Reads `.env` of the working folder, also with the byte order mark of some editors; what is set already wins. */
+function loadEnv(): void {
+  if (!existsSync('.env')) return
+  const values = parseEnv(readFileSync('.env', 'utf8').replace(/^\ufeff/, ''))
+  for (const [name, value] of Object.entries(values)) process.env[name] ??= value
+}
 
 interface Development {
   host: string

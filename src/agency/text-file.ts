@@ -9,6 +9,8 @@ import { invalidOption } from '../errors.ts'
 const MAX_PATH_CHARS = 1_024
 /** The largest instructions file that is read, in bytes. */
 const MAX_FILE_BYTES = 1_048_576
+/** How much of a file is looked at to tell its encoding. */
+const SAMPLE_BYTES = 1_024
 /** Calls of the stack that are searched for modules. */
 const MAX_FRAMES = 50
 
@@ -141,7 +143,7 @@ export function decodeText(bytes: Uint8Array): string | undefined {
 /** UTF-16 without a mark has a zero in every other byte of its Latin letters, and never two side by side. */
 function unmarkedUtf16(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
   const zeros = [0, 0]
-  for (const [index, byte] of bytes.subarray(0, MAX_PATH_CHARS).entries())
+  for (const [index, byte] of bytes.subarray(0, SAMPLE_BYTES).entries())
     if (byte === 0) zeros[index % 2] = (zeros[index % 2] as number) + 1
   const [even = 0, odd = 0] = zeros
   if (even === 0 && odd === 0) return undefined

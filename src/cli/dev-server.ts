@@ -6,7 +6,9 @@ import { addressFrom } from './serve.ts'
 import { harmless } from './terminal.ts'
 
 /** What the server's process says of itself, over the channel that `spawn` opens. */
-export type ServerNews = { kind: 'listening'; host: string; port: number } | { kind: 'failed'; reason: string }
+export type ServerNews =
+  | { kind: 'listening'; host: string; port: number; anyPort: boolean }
+  | { kind: 'failed'; reason: string }
 
 interface Reporting {
   /** Print the start banner: only the first time. */
@@ -27,15 +29,16 @@ export async function serveForDevelopment(
     const env = addressFrom(typed, 'dev')
     const { options, library } = await loadProject(file)
     const host = env.host ?? options.host ?? '127.0.0.1'
+    const port = env.port ?? options.port ?? 8000
     const server = await library.serve({
       exposeErrors: isLoopback(host),
       ...options,
       ...(options.enableAgui ? {} : { playground: 'development' }),
       host,
-      port: env.port ?? options.port ?? 8000,
+      port,
       banner,
     })
-    tell({ kind: 'listening', host, port: server.port })
+    tell({ kind: 'listening', host, port: server.port, anyPort: port === 0 })
     return 0
   } catch (error) {
     process.exitCode = 1

@@ -48,8 +48,8 @@ class Development {
   readonly #typed: Address
   readonly #terminal: Terminal
   #starts = 0
-  /** Where the last server listened: a free port that it got is kept, so that the page finds the next one. */
-  #bound: { host: string; port: number } | undefined
+  /** Where the last server listened. A free port that it picked is kept, so that the page finds the next one. */
+  #bound: { host: string; port: number; anyPort: boolean } | undefined
   #server: ChildProcess | undefined
   #standIn: Promise<StandIn | undefined> | undefined
 
@@ -77,7 +77,7 @@ class Development {
 
   #start(changed: string | undefined): void {
     const began = performance.now()
-    const { host, port } = { ...this.#typed, ...(this.#bound && { port: String(this.#bound.port) }) }
+    const { host, port } = { ...this.#typed, ...(this.#bound?.anyPort && { port: String(this.#bound.port) }) }
     const address = Object.entries({ host, port }).flatMap(([key, value]) => (value ? [`--${key}`, value] : []))
     const args = [...process.execArgv, process.argv[1] as string, 'dev', this.#file, ...address]
     const server = spawn(process.execPath, args, {
@@ -88,7 +88,7 @@ class Development {
     server.on('message', (news: ServerNews) => {
       if (news.kind === 'failed') failure = news.reason
       else {
-        this.#bound = { host: news.host, port: news.port }
+        this.#bound = { ...news, anyPort: news.anyPort || this.#bound?.anyPort === true }
         if (changed !== undefined)
           this.#note('dim', `${changed} changed, restarted in ${Math.round(performance.now() - began)} ms`)
       }
@@ -97,16 +97,17 @@ class Development {
       if (code === null || code === 0 || this.#server !== server) return
       const reason = failure ?? `The server ended with code ${code}. The terminal may show why.`
       this.#terminal.note(`${this.#terminal.paint('red', 'error:')} ${reason} It starts again when a source changes.`)
-      this.#standIn = standIn(this.#address(), reason).catch(() => undefined) // the port belongs to somebody else
+      this.#standIn = this.#standFor(reason).catch(() => undefined) // the port belongs to somebody else
     })
     this.#server = server
   }
 
-  /** Where the page of a server that does not start is expected. */
-  #address(): { host: string; port: number } {
-    if (this.#bound !== undefined) return this.#bound
+  /** Listens where the page of the server is expected. */
+  async #standFor(reason: string): Promise<StandIn> {
+    if (this.#bound !== undefined) return standIn(this.#bound, reason)
     const env = { ...readEnv(), ...process.env }
-    return { host: this.#typed.host || env.HOST || '127.0.0.1', port: Number(this.#typed.port || env.PORT || 8000) }
+    const host = this.#typed.host || env.HOST || '127.0.0.1'
+    return standIn({ host, port: Number(this.#typed.port || env.PORT || 8000) }, reason)
   }
 
   /** Ends the server: a first signal lets it drain, a second one soon after ends it at once. */

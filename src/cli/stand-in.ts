@@ -8,10 +8,10 @@ export interface StandIn {
 }
 
 /** Serves the playground's page, which shows the reason, and answers everything else with 503 and the reason. */
-export async function standIn(address: { host: string; port: number }, reason: string): Promise<StandIn> {
+export async function standIn({ host, port }: { host: string; port: number }, reason: string): Promise<StandIn> {
   const app = Fastify({ forceCloseConnections: true })
   registerPlayground(app, { watch: true, failure: reason })
   app.setNotFoundHandler((_request, reply) => sendJson(reply, 503, { detail: reason }))
-  await app.listen(address)
+  await app.listen({ host, port })
   return app
 }
