@@ -2,6 +2,7 @@
 import {
   type AgencyError,
   agentFrozen,
+  answerCut,
   clientGone,
   depthLimit,
   duplicateName,
@@ -245,6 +246,12 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     remedy:
       'Read the log line: it has time, agency, agent and run id. exposeErrors: true, which "dev" sets, shows the sentence to callers. 401: check the key. 404: check the name of the model. 429: check the limits of your account. "agency-swarm-js doctor --reach" asks the address.',
     example: modelFailed('401 Incorrect API key provided'),
+  },
+  ANSWER_CUT: {
+    when: 'run',
+    means: 'The answer reached its limit of tokens, or was filtered, before it held text or a whole call.',
+    remedy: 'Raise maxTokens in modelSettings, lower the reasoning effort, or ask for less.',
+    example: answerCut('Guide', 'max_output_tokens'),
   },
   MODEL_REFUSED: {
     when: 'run',
