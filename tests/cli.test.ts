@@ -62,7 +62,10 @@ test('the help fits a screen, is plain in a pipe, and wrong words end with 2 and
   expect(plain.err).toMatch(/^error: There is no command/)
 })
 
-test('a new project answers over HTTP with one command, passes its own test, and is never overwritten unasked', async () => {
+// A clone is packed for each project that it makes: that takes a build.
+test('a new project answers over HTTP with one command, passes its own test, and is never overwritten unasked', {
+  timeout: 180_000,
+}, async () => {
   promise('F10')
   const folder = emptyFolder()
   const made = await runCli(['init', 'my-shop', '--no-install'], { cwd: folder })

@@ -1,5 +1,5 @@
 /** How a new project gets this package: from the registry, or as a packed file inside the project. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { VERSION } from '../version.ts'
@@ -26,10 +26,17 @@ export function publishedVersion(root = ROOT, clone = isClone): string | undefin
   }
 }
 
+/** True when no source of the clone is newer than its build. */
+function isBuilt(): boolean {
+  const changed = (file: string) => statSync(join(ROOT, file), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  return Math.max(...sources.map((file) => changed(join('src', file)))) < changed('dist/cli/main.js')
+}
+
 /** Packs this copy into the folder. @returns the file's name, or why it failed */
 export async function packInto(folder: string): Promise<{ file: string } | { problem: string }> {
-  // The scripts of an installed copy have nothing to build.
-  const scripts = isClone ? [] : ['--ignore-scripts']
+  // An installed copy has nothing to build, and a clone may be built already.
+  const scripts = isClone && !isBuilt() ? [] : ['--ignore-scripts']
   const problem = await npm(['pack', '--pack-destination', folder, '--loglevel=error', ...scripts], ROOT)
   return problem === undefined ? { file: `agency-swarm-js-${VERSION}.tgz` } : { problem }
 }
