@@ -5,7 +5,7 @@ import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { schemaOf } from '../tools/define.ts'
 import { FILE_SEARCH_RESULTS, stubFor, WEB_SEARCH_SOURCES } from '../tools/hosted.ts'
 import { onceEach } from '../tools/once-each.ts'
-import { describesObject, toPortable } from '../tools/portable-schema.ts'
+import { toPortable } from '../tools/portable-schema.ts'
 import { asStrict } from '../tools/strict.ts'
 import type { FunctionTool, HostedTool, Tool } from '../tools/tool.ts'
 import type { StoredMessage } from '../wire/message.ts'
@@ -186,13 +186,11 @@ function buildRole(agent: Agent, shared: readonly Tool[], edges: readonly Edge[]
   return { agent, all, tools, hosted, stubs, include, sends, handoffs, conditional, schemas, outputSchema }
 }
 
-/** @throws INVALID_OPTION for an outputType that has no JSON Schema of an object, or a schema too large to be sent */
+/** @throws INVALID_OPTION for a schema that is too large to be sent; the agent has checked that it describes an object */
 function outputSchemaOf({ name, outputType }: Agent): OutputSchema | undefined {
   if (outputType === undefined) return undefined
   try {
-    const schema = schemaOf(outputType)
-    if (!describesObject(schema, schema)) throw new Error('it has to describe an object, such as z.object({ ... })')
-    return { name: 'final_output', ...asStrict(schema) }
+    return { name: 'final_output', ...asStrict(schemaOf(outputType)) }
   } catch (error) {
     throw invalidOption(`outputType of agent "${name}" cannot be used: ${errorText(error)}.`)
   }

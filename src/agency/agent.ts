@@ -8,6 +8,7 @@ import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { schemaOf } from '../tools/define.ts'
 import { type McpServer, type McpSource, readMcpServers } from '../tools/mcp.ts'
 import { onceEach } from '../tools/once-each.ts'
+import { describesObject } from '../tools/portable-schema.ts'
 import type { Tool } from '../tools/tool.ts'
 import type { UserContext } from '../tools/user-context.ts'
 import { isModelName, ownedFields } from '../wire/client-config.ts'
@@ -304,7 +305,11 @@ const isText = (value: unknown) => typeof value === 'string'
 /** What options look like that nothing else reads at construction. */
 const SHAPES: [names: readonly (keyof AgentOptions)[], fits: (value: unknown) => boolean, words: string][] = [
   [['description', 'handoffReminder'], isText, 'a text'],
-  [['instructions'], (value) => isText(value) || typeof value === 'function', 'a text or a function'],
+  [
+    ['instructions'],
+    (value) => isText(value) || typeof value === 'function' || value instanceof URL,
+    'a text, a file URL or a function',
+  ],
   [['tools', 'mcpServers', 'inputGuardrails', 'outputGuardrails'], Array.isArray, 'a list'],
   [['modelSettings', 'hooks'], isObject, 'an object'],
 ]
@@ -328,7 +333,7 @@ function checkOutputType({ name, outputType }: AgentOptions): void {
   } catch (error) {
     throw invalidOption(`${owner} cannot be written as a JSON Schema: ${errorText(error)}`)
   }
-  if (schema.type !== 'object')
+  if (!describesObject(schema, schema))
     throw invalidOption(
       `${owner} does not describe an object, and models give structured output as objects only. Wrap it: z.object({ answer: ... }).`,
     )
