@@ -14,12 +14,7 @@ test.each<[string, unknown, RegExp]>([
   ['a number', z.number(), /does not describe an object/],
   ['a list', z.array(z.object({ a: z.string() })), /does not describe an object/],
   ['one of several words', z.enum(['a', 'b']), /does not describe an object/],
-  ['an object or nothing', z.object({ a: z.string() }).nullable(), /does not describe an object/],
-  [
-    'one of two objects',
-    z.union([z.object({ a: z.string() }), z.object({ b: z.string() })]),
-    /does not describe an object/,
-  ],
+  ['an object or a text', z.union([z.object({ a: z.string() }), z.string()]), /does not describe an object/],
   ['anything', z.any(), /does not describe an object/],
   ['an object with a date', z.object({ at: z.date() }), /JSON Schema/i],
   ['a JSON Schema', { type: 'object', properties: {} }, /object of zod 4/],
@@ -36,6 +31,8 @@ test.each<[string, z.ZodType, unknown]>([
   ['an object that becomes another value', z.object({ title: z.string() }).transform(({ title }) => title.length), 1],
   ['an object behind a name', z.lazy(() => z.object({ title: z.string() })), { title: 'T' }],
   ['an object of any keys', z.record(z.string(), z.string()), { title: 'T' }],
+  ['one of two objects', z.union([z.object({ a: z.string() }), z.object({ title: z.string() })]), { title: 'T' }],
+  ['an object or nothing', z.object({ title: z.string() }).nullable(), { title: 'T' }],
 ])('outputType takes %s', async (_name, outputType, output) => {
   promise('F1')
   await useUpstream(() => ({ text: '{"title":"T"}' }))
@@ -52,7 +49,7 @@ test.each<[string, Partial<AgentOptions>, RegExp]>([
   ['an empty model over Chat Completions', { model: chatCompletions('') }, /has no name/],
   ['one tool in place of a list', { tools: {} as never }, /tools of agent "A" has to be a list/],
   ['a guardrail in place of a list', { inputGuardrails: (() => {}) as never }, /inputGuardrails.*a list/],
-  ['a number as instructions', { instructions: 7 as never }, /instructions.*a text or a function/],
+  ['a number as instructions', { instructions: 7 as never }, /instructions.*a text, a file URL or a function/],
   ['a list as the description', { description: ['x'] as never }, /description.*a text/],
   ['a text as the settings', { modelSettings: 'hot' as never }, /modelSettings.*an object/],
 ])('an agent refuses %s', (_name, options, says) => {
