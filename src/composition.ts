@@ -156,6 +156,7 @@ const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', '
  */
 export async function createServices(options: BuildOptions, more: readonly string[] = []) {
   checkOptions(options, more)
+  await loadModules()
   const limits = readAllLimits(options)
   const env = process.env
   const token = readToken(options)
@@ -258,6 +259,20 @@ export async function createServices(options: BuildOptions, more: readonly strin
   }
   return { shell, drain, close }
 }
+
+/**
+ * Loads what requests need before the first one comes: Node never loads a module again whose first load failed, as it does
+ * while file descriptors have run out.
+ */
+const loadModules = () =>
+  Promise.all([
+    import('openai'),
+    import('undici'),
+    import('file-type'),
+    import('./files/download.ts'),
+    import('./models/demo.ts'),
+    import('./net/guard.ts'),
+  ])
 
 /** Failures and warnings; what else a logger gets would be noise on a terminal. */
 const consoleLogger: Logger = {

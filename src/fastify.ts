@@ -15,7 +15,7 @@ export const agencySwarm: FastifyPluginAsync<AgencySwarmPluginOptions> = async (
   const { shell, drain, close } = await createServices(
     options.logger === true ? { ...options, logger: scope.log } : options,
   )
-  registerShell(scope, shell)
+  await registerShell(scope, shell)
   // The hook answers preflights; in a guest they only reach it through a route.
   scope.options('/*', async (_request, reply) => reply.code(405).send())
   scope.addHook('preClose', drain)

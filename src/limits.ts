@@ -46,6 +46,26 @@ export const LIMITS = {
     unit: 'ms',
     text: 'how long a connection may stay open without a request, and how long a reader may take nothing before its run is stopped',
   },
+  connections: {
+    value: 20_000,
+    unit: '',
+    text: 'open connections, and never more than half of the file descriptors that the process may have; one more is closed at once',
+  },
+  peerConnections: {
+    value: 10_000,
+    unit: '',
+    text: 'open connections of one address (IPv6: of its /64), and never more than three quarters of all; 503 beyond it. A proxy in front is one address',
+  },
+  pipelinedRequests: {
+    value: 16,
+    unit: '',
+    text: 'requests of one connection that wait for the answer before theirs; beyond it the connection is not read',
+  },
+  peerPipelinedRequests: {
+    value: 4_000,
+    unit: '',
+    text: 'such requests of all connections of one address together; the connection that brings more is cut',
+  },
   fileBytes: { value: 64 * MiB, unit: 'bytes', text: 'one file of `file_urls`' },
   fileTotalBytes: {
     value: 256 * MiB,

@@ -105,7 +105,10 @@ function outliveRejections(app: FastifyInstance, { services }: ShellOptions): vo
 async function build(options: ServeOptions) {
   checkAddress(options)
   const { shell, drain, close } = await createServices(options, ['host', 'port', 'banner', 'handleSignals', 'listen'])
-  const app = createApp(shell)
+  const app = await createApp(shell).catch(async (error) => {
+    await close()
+    throw error
+  })
   const closing = closingOf(app.server, shell.services.limits.drainMs)
   app.addHook('preClose', () => closing.close(drain))
   app.addHook('onClose', close)

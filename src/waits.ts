@@ -1,4 +1,4 @@
-/** Waiting for work of others with an end of our own. What they do afterwards is not looked at any more. */
+/** Timeouts and aborts for work of others, which is abandoned and not stopped; values that are made once. */
 
 /** The work's outcome, or the signal's reason when that comes first. */
 export function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -32,6 +32,24 @@ export async function forEach<T>(source: AsyncIterable<T>, take: (value: T) => u
   } finally {
     await values.return?.()
   }
+}
+
+/**
+ * A value that is made at its first use and shared from then on. A failure is not kept: the next use tries again. `made()` is
+ * true from the first use on, except after a failure.
+ */
+export function once<T>(make: () => Promise<T>): (() => Promise<T>) & { made(): boolean } {
+  let value: Promise<T> | undefined
+  const get = () => {
+    if (value !== undefined) return value
+    const making = make()
+    value = making
+    making.catch(() => {
+      value = undefined
+    })
+    return making
+  }
+  return Object.assign(get, { made: () => value !== undefined })
 }
 
 const isPromiseLike = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agency, Agent, type ServeOptions, tool } from '../src/index.ts'
@@ -28,9 +29,33 @@ test('beyond the limit an address gets 429 with RateLimit headers and JSON, unti
   expect(refused.headers.get('retry-after')).toMatch(/^\d+$/)
   expect(refused.headers.get('ratelimit-remaining')).toBe('0')
   expect(await refused.json()).toEqual({ detail: expect.stringContaining('too many requests') })
-  for (const open of ['healthz', 'readyz', 'docs', 'openapi.json'])
-    expect((await fetch(`${url}/${open}`)).status).toBe(200)
   await expect.poll(async () => (await ping(url)).status, { timeout: 2_000 }).toBe(200)
+})
+
+test('every route counts: docs, playground, health, metrics, preflights, and paths that are not there', async () => {
+  const asset = readdirSync(new URL('../assets/playground/playground/', import.meta.url))[0]
+  for (const [method, path] of [
+    ['GET', '/docs'],
+    ['GET', '/redoc'],
+    ['GET', '/docs/swagger-ui-bundle.js'],
+    ['GET', '/openapi.json'],
+    ['GET', '/'],
+    ['GET', `/playground/${asset}`],
+    ['GET', '/healthz'],
+    ['GET', '/readyz'],
+    ['GET', '/metrics'],
+    ['GET', '/nothing'],
+    ['POST', '/docs'],
+    ['OPTIONS', '/tool/ping'],
+  ] as const) {
+    const { url } = await serveLimited({ requests: 1 }, { playground: true, metrics: true, metricsOpen: true })
+    const headers = { origin: 'http://localhost:3000', 'access-control-request-method': 'POST' }
+    const first = await fetch(url + path, { method, headers })
+    expect(first.status, path).toBe(path === '/nothing' ? 404 : method === 'POST' ? 405 : 200)
+    const second = await fetch(url + path, { method, headers })
+    expect(second.status, path).toBe(429)
+    expect(second.headers.get('access-control-allow-origin'), path).toBe('*')
+  }
 })
 
 test('guesses of a token count too, callers are told apart by token or by what the operator says', async () => {

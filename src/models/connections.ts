@@ -2,6 +2,7 @@
 import type OpenAI from 'openai'
 import { MAX_MS, type UpstreamLimits } from '../limits.ts'
 import { createFetch } from '../net/http.ts'
+import { once } from '../waits.ts'
 import type { AddressEndpoint, ServerSettings } from './resolve.ts'
 
 type Fetch = ReturnType<typeof createFetch>
@@ -74,13 +75,3 @@ function clientOptions({ provider, baseURL, apiKey, headers, foreign }: AddressE
 
 const customHeaderNames = (lines: string | undefined): string[] =>
   (lines ?? '').split('\n').flatMap((line) => (line.includes(':') ? [line.slice(0, line.indexOf(':')).trim()] : []))
-
-/** A value made at first use; `made()` tells whether that was already. */
-export function once<T>(make: () => Promise<T>): (() => Promise<T>) & { made(): boolean } {
-  let value: Promise<T> | undefined
-  const get = () => {
-    value ??= make()
-    return value
-  }
-  return Object.assign(get, { made: () => value !== undefined })
-}

@@ -1,5 +1,6 @@
 import type OpenAI from 'openai'
 import type { createFetch } from '../net/http.ts'
+import { once } from '../waits.ts'
 import type { JsonObject } from '../wire/json.ts'
 
 type Headers = { [name: string]: string }
@@ -22,19 +23,15 @@ export const postOver =
  * then on only the body is new. Working that out anew was a quarter of what a short stream cost.
  */
 export function postLike(client: () => Promise<OpenAI>, fetch: ReturnType<typeof createFetch>): Post {
-  const known = new Map<string, Promise<{ url: string; headers: Headers }>>()
+  const known = new Map<string, () => Promise<{ url: string; headers: Headers }>>()
   const ask = async (path: string) => {
     const { req, url } = await (await client()).buildRequest({ method: 'post', path, body: {} })
     return { url, headers: Object.fromEntries(req.headers) }
   }
   return async (path, body, { signal, headers }) => {
-    let asking = known.get(path)
-    if (asking === undefined) {
-      asking = ask(path)
-      asking.catch(() => known.delete(path)) // the next call tries again
-      known.set(path, asking)
-    }
-    const { url, headers: own } = await asking
+    const asking = known.get(path) ?? once(() => ask(path))
+    known.set(path, asking)
+    const { url, headers: own } = await asking()
     const init = { method: 'POST', headers: withHeaders(own, headers), body: JSON.stringify(body), signal }
     const response = await fetch(url, init).catch(async (cause) => {
       const { APIConnectionError, APIConnectionTimeoutError } = await import('openai')

@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net'
 import Fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { limitConnections } from './connections.ts'
 import { sendJson } from './error-handler.ts'
 import { routesOf } from './routes/agency.ts'
 import { registerShell, type ShellOptions } from './shell.ts'
 
 /** A server of our own: every limit is set on purpose. */
-export function createApp(options: ShellOptions): FastifyInstance {
+export async function createApp(options: ShellOptions): Promise<FastifyInstance> {
   const { headersTimeoutMs, bodyTimeoutMs, idleTimeoutMs, headerBytes, urlBytes } = options.services.limits
   const arrivalMs = Math.max(headersTimeoutMs, bodyTimeoutMs)
   const app = Fastify({
@@ -27,7 +28,8 @@ export function createApp(options: ShellOptions): FastifyInstance {
   app.addHook('onRoute', ({ url, method }) => {
     methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()].sort())
   })
-  registerShell(app, options)
+  limitConnections(app.server, options.services.limits)
+  await registerShell(app, options)
   const routes = routesOf(options.services.agencies)
   /** The methods of a path as a caller wrote it. */
   const methodsOf = (written: string) => {

@@ -2,7 +2,10 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 
 const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY']
 
-/** A hook that puts the CORS headers on every answer and answers preflights for any path (docs/wire.md, "CORS"). Unlisted origins get neither header. */
+/**
+ * Two hooks (docs/wire.md, "CORS"): one puts the headers on every answer, refusals included; one answers preflights for any
+ * path. Unlisted origins get neither header.
+ */
 export function createCors(origins: readonly string[]) {
   const any = origins.includes('*')
   const headersFor = (origin: string | undefined): { [name: string]: string } => {
@@ -15,25 +18,27 @@ export function createCors(origins: readonly string[]) {
     }
     return headers
   }
-  return (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
-    const {
-      origin,
-      'access-control-request-method': method,
-      'access-control-request-headers': wanted,
-    } = request.headers
-    reply.headers(headersFor(origin))
-    if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) {
+  return {
+    addHeaders({ headers: { origin } }: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+      reply.headers(headersFor(origin))
       done()
-      return
-    }
-    reply.headers({ 'access-control-allow-methods': METHODS.join(', '), 'access-control-max-age': '600' })
-    reply.header('vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
-    if (typeof wanted === 'string') reply.header('access-control-allow-headers', wanted)
-    const refused = refusalsOf(request, any || origins.includes(origin))
-    reply
-      .code(refused.length === 0 ? 200 : 400)
-      .type('text/plain; charset=utf-8')
-      .send(refused.length === 0 ? 'OK' : `Disallowed CORS ${refused.join(', ')}`)
+    },
+    answerPreflight(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) {
+      const {
+        origin,
+        'access-control-request-method': method,
+        'access-control-request-headers': wanted,
+      } = request.headers
+      if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) return done()
+      reply.headers({ 'access-control-allow-methods': METHODS.join(', '), 'access-control-max-age': '600' })
+      reply.header('vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
+      if (typeof wanted === 'string') reply.header('access-control-allow-headers', wanted)
+      const refused = refusalsOf(request, any || origins.includes(origin))
+      reply
+        .code(refused.length === 0 ? 200 : 400)
+        .type('text/plain; charset=utf-8')
+        .send(refused.length === 0 ? 'OK' : `Disallowed CORS ${refused.join(', ')}`)
+    },
   }
 }
 

@@ -1,8 +1,7 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import { readFileSync } from 'node:fs'
+import { Readable } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
 import type { JsonObject } from '../wire/json.ts'
-import { sendJson } from './error-handler.ts'
 import { assetHeaders, pageHeaders } from './pages.ts'
 
 const ASSETS = new URL('../../assets/docs/', import.meta.url)
@@ -28,26 +27,33 @@ ${scripts.map((file) => `<script src="${folder}/${file}"></script>`).join('\n')}
 `
 
 /**
- * `/openapi.json`, `/docs` (Swagger UI) and `/redoc`, from files of this package; addresses are relative, for prefixes.
+ * `/openapi.json`, `/docs` (Swagger UI) and `/redoc`, from files of this package; addresses are relative, for prefixes. Files
+ * are read and the document is written once, when the server is made: however many answers are under way, they share these bytes.
  * `serverUrl` undefined: the address that the reader used.
  */
 export function registerDocs(app: FastifyInstance, document: JsonObject, serverUrl: string | undefined): void {
+  const [before, after] = writeAround(document)
   app.get('/openapi.json', async (request, reply) => {
-    const url = serverUrl ?? `${request.protocol}://${request.host}${app.prefix}`
-    return sendJson(reply, 200, { ...document, servers: [{ url }] })
+    const url = Buffer.from(JSON.stringify(serverUrl ?? `${request.protocol}://${request.host}${app.prefix}`))
+    const length = before.length + url.length + after.length
+    reply.headers({ 'content-type': 'application/json', 'content-length': length })
+    return reply.send(Readable.from([before, url, after], { objectMode: false }))
   })
   const addPage = (path: string, title: string, styles: readonly string[], scripts: readonly string[]) => {
     const html = page(title, path.slice(1), styles, scripts)
     app.get(path, async (_request, reply) => reply.headers(PAGE_HEADERS).send(html))
-    for (const file of [...styles, ...scripts]) app.get(`${path}/${file}`, (_request, reply) => sendAsset(reply, file))
+    for (const file of [...styles, ...scripts]) {
+      const content = readFileSync(new URL(file, ASSETS))
+      const headers = assetHeaders(file, 'max-age=3600')
+      app.get(`${path}/${file}`, async (_request, reply) => reply.headers(headers).send(content))
+    }
   }
   addPage('/docs', 'API: Swagger UI', ['swagger-ui.css'], ['swagger-ui-bundle.js', 'swagger-start.js'])
   addPage('/redoc', 'API: ReDoc', [], ['redoc.standalone.js', 'redoc-start.js'])
 }
 
-/** One of the files named above; nothing of the request enters its path. */
-async function sendAsset(reply: FastifyReply, file: string) {
-  const url = new URL(file, ASSETS)
-  const { size } = await stat(url)
-  return reply.headers({ ...assetHeaders(file, 'max-age=3600'), 'content-length': size }).send(createReadStream(url))
+/** The document as JSON, without the server's address: what stands before it and what follows it. */
+function writeAround(document: JsonObject): [before: Buffer, after: Buffer] {
+  const { servers: _, ...rest } = document
+  return [Buffer.from('{"servers":[{"url":'), Buffer.from(`}],${JSON.stringify(rest).slice(1)}`)]
 }

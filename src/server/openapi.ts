@@ -19,9 +19,6 @@ import type { JsonObject } from '../wire/json.ts'
 import { requestSchemas } from '../wire/requests.ts'
 import { agencyResponse, cancelResponse, health, logLine, metadata } from '../wire/responses.ts'
 
-/** What stands before operations that everybody may call. */
-export const OPEN: Gate = { token: 'none', rateLimit: false }
-
 /** The OpenAPI 3.1 document of a server, without its address; `metricsGate` undefined: there are no metrics. */
 export function describeApi(
   { agencies, tools, requestLog, agui }: Services,
@@ -45,7 +42,7 @@ export function describeApi(
     addOperation(parts, '/get_logs', 'post', { operationId: addUnique(ids, 'get_logs'), ...LOG_BY_BODY })
     addOperation(parts, '/get_logs', 'get', { operationId: addUnique(ids, 'get_logs_by_query'), ...LOG_BY_QUERY })
   }
-  const open = { ...parts, gate: OPEN }
+  const open = { ...parts, gate: { ...gate, token: 'none' as const } }
   if (metricsGate !== undefined)
     addOperation({ ...parts, gate: metricsGate }, '/metrics', 'get', {
       operationId: addUnique(ids, 'metrics'),
@@ -60,7 +57,8 @@ export function describeApi(
 const DESCRIPTION = `Agencies and tools over HTTP.
 
 Unknown paths are answered with 404, other methods with 405 and \`Allow\`, a trailing slash with 307 to the path without it. What is no proper HTTP request is
-answered with 400, 408, 414 or 431 before any operation sees it.`
+answered with 400, 408, 414 or 431 before any operation sees it. Where requests are limited, every path may answer 429. A server without a token that only this
+machine reaches answers 403 to pages and host names of elsewhere.`
 
 type Operation = Parameters<typeof addOperation>[3]
 

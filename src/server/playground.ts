@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Pricer } from '../models/prices.ts'
 import { readTokens } from '../models/usage.ts'
+import { once } from '../waits.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { detailsFromZod } from '../wire/validation.ts'
 import { sendJson } from './error-handler.ts'
@@ -52,13 +53,12 @@ export function registerPlayground(app: FastifyInstance, { watch, failure }: Pla
   })
   for (const file of readdirSync(new URL('playground/', ASSETS))) {
     const content = readFileSync(new URL(`playground/${file}`, ASSETS))
-    let compressed: Promise<Buffer> | undefined
+    const compressed = once(() => compress(content))
     app.get(`/playground/${file}`, async (request: FastifyRequest, reply: FastifyReply) => {
       reply.headers({ ...assetHeaders(file, FOR_EVER), vary: 'Accept-Encoding' })
       if (!/\bgzip\b(?!\s*;\s*q=0(\.0*)?\b)/.test(String(request.headers['accept-encoding'])))
         return reply.send(content)
-      compressed ??= compress(content)
-      return reply.header('content-encoding', 'gzip').send(await compressed)
+      return reply.header('content-encoding', 'gzip').send(await compressed())
     })
   }
 }

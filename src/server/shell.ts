@@ -9,7 +9,8 @@ import { createCors } from './cors.ts'
 import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { limitIdle } from './event-stream.ts'
-import { describeApi, OPEN } from './openapi.ts'
+import { describeApi } from './openapi.ts'
+import { answerInTurn } from './pipelining.ts'
 import { registerCosts, registerPlayground } from './playground.ts'
 import { limitRate, type RateLimitOptions } from './rate-limit.ts'
 import type { RequestLines } from './request-lines.ts'
@@ -45,17 +46,22 @@ export interface ShellOptions {
  * Everything that is the same in a server of our own and as a guest in somebody else's: hooks, parsing, errors, routes.
  * All of it stays inside `scope`.
  */
-export function registerShell(scope: FastifyInstance, options: ShellOptions): void {
+export async function registerShell(scope: FastifyInstance, options: ShellOptions): Promise<void> {
   const { metrics, lines, services, rateLimit } = options
   const { limits } = services
   const gate: Gate = {
     token: options.token === undefined ? 'optional' : 'required',
     rateLimit: rateLimit !== undefined,
   }
-  const metricsGate = options.metricsOpen ? OPEN : gate
+  const openGate: Gate = { ...gate, token: 'none' }
+  const metricsGate = options.metricsOpen ? openGate : gate
   const document = describeApi(services, { gate, metricsGate: metrics === undefined ? undefined : metricsGate })
+  const cors = createCors(options.corsOrigins)
+  answerInTurn(scope, limits)
   lines?.watch(scope)
-  scope.addHook('onRequest', createCors(options.corsOrigins))
+  scope.addHook('onRequest', cors.addHeaders)
+  if (rateLimit !== undefined) await limitRate(scope, rateLimit, services.logError)
+  scope.addHook('onRequest', cors.answerPreflight)
   scope.addHook('onRequest', ({ raw }, _reply, done) =>
     done((raw.url ?? '').length > limits.urlBytes ? tooLarge(414, 'address', limits.urlBytes) : undefined),
   )
@@ -68,7 +74,6 @@ export function registerShell(scope: FastifyInstance, options: ShellOptions): vo
   readBodies(scope, limits)
   registerHealth(scope, services)
   scope.register(async (api) => {
-    if (rateLimit !== undefined) await limitRate(api, rateLimit, services.logError)
     const auth = createAuth(options.token)
     if (auth !== undefined) api.addHook('onRequest', auth)
     registerAgencies(api, services)

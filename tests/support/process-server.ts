@@ -50,6 +50,7 @@ await serve({
   tools: [leaky, LeakyClass],
   host: '127.0.0.1',
   port: 0,
+  playground: process.env.PLAYGROUND === 'yes',
   exposeErrors: process.env.EXPOSE_ERRORS === 'yes',
   ...(process.env.LOGS_DIR === undefined ? {} : { enableLogging: true, logsDir: process.env.LOGS_DIR }),
   trustedModelOrigins: [new URL(process.env.OPENAI_BASE_URL ?? 'http://127.0.0.1').origin],
