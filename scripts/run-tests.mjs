@@ -1,5 +1,5 @@
 // Runs every check in turn and closes with one line: N passed, N failed, N skipped.
-//   node scripts/run-tests.mjs [--only format|types|build|unit|promises|conformance|package|browser]
+//   node scripts/run-tests.mjs [--only format|types|build|regexps|unit|promises|conformance|package|browser]
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -93,6 +93,7 @@ const stages = {
     check('tsc', ['-p', 'tsconfig.build.json'])()
     check('node', ['bench/types.mjs', '--check'])()
   },
+  regexps: check('node', ['scripts/check-regexps.ts']),
   unit,
   promises,
   conformance,

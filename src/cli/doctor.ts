@@ -196,7 +196,7 @@ function checkPeers(): Finding[] {
 /** One request for the list of models: does the address answer, and does it take the key? */
 async function checkModel(): Promise<Finding> {
   const { OPENAI_API_KEY: key, OPENAI_BASE_URL } = process.env
-  const base = (OPENAI_BASE_URL || 'https://api.openai.com/v1').replace(/\/+$/, '')
+  const base = (OPENAI_BASE_URL || 'https://api.openai.com/v1').replace(/(?<!\/)\/+$/, '')
   const host = URL.canParse(base) ? new URL(base).host : 'OPENAI_BASE_URL'
   const name = 'Model'
   try {

@@ -42,7 +42,7 @@ export function connect({
   headers,
   fetch: send = (...args) => fetch(...args),
 }: ClientOptions): Connection {
-  const base = baseUrl.replace(/\/+$/, '')
+  const base = baseUrl.replace(/(?<!\/)\/+$/, '')
 
   const open = async ({ path, body, signal, headers: own, logId }: Call): Promise<Response> => {
     const text = body === undefined ? undefined : JSON.stringify(body)

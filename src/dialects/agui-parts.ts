@@ -1,3 +1,4 @@
+import { readDataUrl } from '../messages/items.ts'
 import type { AguiPart } from '../wire/agui.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ContentPart, InputItem } from '../wire/message.ts'
@@ -49,9 +50,9 @@ function toPart(part: JsonObject): AguiPart {
   const metadata = typeof part.filename === 'string' ? { metadata: { filename: part.filename } } : {}
   if (typeof part.file_id === 'string') return { type, source: { type: 'file', value: part.file_id }, ...metadata }
   const url = String(part.image_url ?? part.file_url ?? part.file_data ?? '')
-  const [, mimeType, value] = /^data:([^;,]+);base64,(.*)$/s.exec(url) ?? []
-  if (mimeType === undefined || value === undefined) return { type, source: { type: 'url', value: url }, ...metadata }
-  return { type, source: { type: 'data', value, mimeType }, ...metadata }
+  const inline = readDataUrl(url)
+  if (inline === undefined) return { type, source: { type: 'url', value: url }, ...metadata }
+  return { type, source: { type: 'data', value: inline.data, mimeType: inline.mediaType }, ...metadata }
 }
 
 /** A message's content as the Responses API takes it. */
@@ -100,6 +101,6 @@ function toFile(place: Place, filename: unknown): ContentPart {
   const name = typeof filename === 'string' && filename !== '' ? { filename } : {}
   if ('id' in place) return { type: 'input_file', file_id: place.id, ...name }
   if ('url' in place) return { type: 'input_file', file_url: place.url, ...name }
-  const extension = place.mimeType.replace(/^.*\//, '').replace(/[^\w].*$/, '')
+  const [extension] = /^\w*/.exec(place.mimeType.slice(place.mimeType.lastIndexOf('/') + 1)) as RegExpExecArray
   return { type: 'input_file', file_data: place.data, filename: `attachment.${extension}`, ...name }
 }

@@ -89,3 +89,12 @@ export function latestTraceId(history: readonly StoredMessage[]): string | undef
   }
   return undefined
 }
+
+/** `data:image/png;charset=x;base64,AAAA` -> its type and data (RFC 2397); undefined for any other address. */
+export function readDataUrl(url: string): { mediaType: string; data: string } | undefined {
+  if (!url.startsWith('data:')) return undefined
+  const comma = url.indexOf(',')
+  const [mediaType = '', ...parameters] = url.slice('data:'.length, Math.max(comma, 0)).split(';')
+  if (mediaType === '' || parameters.at(-1) !== 'base64') return undefined
+  return { mediaType, data: url.slice(comma + 1) }
+}

@@ -1,5 +1,5 @@
 import { isSaid, toFunctionConversation } from '../messages/functions.ts'
-import { saidIn } from '../messages/items.ts'
+import { readDataUrl, saidIn } from '../messages/items.ts'
 import { createNamer, FUNCTION_NAME, type NameRule } from '../messages/names.ts'
 import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
@@ -179,14 +179,9 @@ function toFile(part: JsonObject, provider: string): FilePart | TextPart | undef
   if (!image && part.type !== 'input_file') return undefined
   const source = [part.image_url, part.file_data, part.file_url].find((value) => typeof value === 'string')
   if (typeof source === 'string') {
-    const inline = /^data:([^;,]+)[^,]*;base64,(.*)$/s.exec(source)
-    if (inline !== null)
-      return {
-        type: 'file',
-        data: { type: 'data', data: inline[2] as string },
-        mediaType: inline[1] as string,
-        ...filename,
-      }
+    const inline = readDataUrl(source)
+    if (inline !== undefined)
+      return { type: 'file', data: { type: 'data', data: inline.data }, mediaType: inline.mediaType, ...filename }
     const url = URL.parse(source)
     if (url !== null)
       return { type: 'file', data: { type: 'url', url }, mediaType: mediaTypeOf(url.pathname, image), ...filename }

@@ -168,7 +168,7 @@ function wantsTransfer(message: string, tool: JsonObject): boolean {
 /** A value that fits the schema, filled with what the text offers. */
 function instanceOf(schema: unknown, text: string): JsonObject {
   const numbers = [...text.matchAll(/-?\d+(\.\d+)?/g)].map((match) => Number(match[0]))
-  const quoted = [...text.matchAll(/["“']([^"”']+)["”']/g)].map((match) => match[1] as string)
+  const quoted = [...text.matchAll(/["“']([^"“”']+)["”']/g)].map((match) => match[1] as string)
   const capitalised = [...text.matchAll(/(?<=(\p{L}+)\s)\p{Lu}[\p{L}-]+(\s\p{Lu}[\p{L}-]+)*/gu)]
   const placed = capitalised.filter((match) => /^(in|for|at|from|to)$/i.test(match[1] as string))
   const names = [...placed, ...capitalised.filter((match) => !placed.includes(match))].map((match) => match[0])

@@ -13,7 +13,7 @@ export function createAuth(token: string | undefined) {
   const expected = digest(Buffer.from(token))
   // Node reads headers as Latin-1, so these are the bytes that the caller sent.
   return async (request: FastifyRequest, reply: FastifyReply) => {
-    const given = /^bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1]
+    const given = /^bearer +([^ ].*)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (given === undefined)
       return sendJson(reply.header('www-authenticate', 'Bearer'), 401, { detail: 'Not authenticated' })
     return timingSafeEqual(digest(Buffer.from(given, 'latin1')), expected)

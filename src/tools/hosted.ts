@@ -124,7 +124,7 @@ export function hostedTool(options: { type: string; [option: string]: unknown })
     throw invalidTool(
       `The hosted MCP server "${server_label}" asks for approval before its tools run, and there is nobody to ask here. Use requireApproval: "never", with allowedTools for the tools you trust.`,
     )
-  const name = type === 'mcp' ? 'hosted_mcp' : type.replace(/_preview.*$/, '')
+  const name = type === 'mcp' ? 'hosted_mcp' : (type.split('_preview', 1)[0] as string)
   const wantsImages =
     Array.isArray(definition.search_content_types) && definition.search_content_types.includes('image')
   const include = [
