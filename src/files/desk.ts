@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AgencyError, fileIdFailed, fileUrlFailed } from '../errors.ts'
-import type { Lookup } from '../net/guard.ts'
+import type { Lookup } from '../net/lookup.ts'
 import type { ReadyFile } from './attach.ts'
 import type { Downloader } from './download.ts'
 import { extensionOf, kindOf } from './kinds.ts'

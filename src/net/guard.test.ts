@@ -1,41 +1,7 @@
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { checkAddress, createGuardedAgent, isPublicAddress } from './guard.ts'
-
-test.for([
-  '127.0.0.1',
-  '10.1.2.3',
-  '192.168.0.1',
-  '172.16.0.1',
-  '169.254.169.254',
-  '100.64.0.1',
-  '0.0.0.0',
-  '224.0.0.1',
-  '240.0.0.1',
-  '255.255.255.255',
-  '::',
-  '::1',
-  '::ffff:127.0.0.1',
-  '::ffff:10.0.0.1',
-  '64:ff9b::7f00:1',
-  '2002:7f00:1::',
-  'fe80::1',
-  'fc00::1',
-  'ff02::1',
-  '::127.0.0.1',
-  '::7f00:1',
-  '::5efe:7f00:1',
-  'fec0::1',
-  '4000::1',
-  'nonsense',
-])('%s is not public', (address) => {
-  expect(isPublicAddress(address)).toBe(false)
-})
-
-test.for(['8.8.8.8', '2606:4700:4700::1111', '::ffff:8.8.8.8'])('%s is public', (address) => {
-  expect(isPublicAddress(address)).toBe(true)
-})
+import { checkAddress, createGuardedAgent } from './guard.ts'
 
 test.for([
   'http://127.1/v1',

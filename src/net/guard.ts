@@ -1,32 +1,14 @@
-import { lookup as dnsLookup } from 'node:dns/promises'
 import ipaddr from 'ipaddr.js'
 import { Agent, buildConnector } from 'undici'
-import { gatewayRefused } from '../errors.ts'
+import { AgencyError, gatewayRefused } from '../errors.ts'
 import { within } from '../waits.ts'
+import { isPublicAddress } from './addresses.ts'
+import { createLookup, LOOKUP_MS, type Lookup } from './lookup.ts'
 
-/** All addresses of a host name. */
-export type Lookup = (host: string) => Promise<readonly string[]>
+/** Of the whole process, so that all callers together look up a few names at a time. */
+const lookupAll = createLookup()
 
-const lookupAll: Lookup = async (host) =>
-  (await dnsLookup(host, { all: true, verbatim: true })).map(({ address }) => address)
-
-/** A resolver that takes longer holds up no request. */
-const LOOKUP_MS = 4_000
-
-/** The part of IPv6 that is given out as public addresses; outside of it old forms hide IPv4 addresses (`::127.0.0.1`). */
-const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3') as [ipaddr.IPv6, number]
-
-/** True for addresses of the public internet: not loopback, private, link-local, shared, multicast, reserved, mapped or translated. */
-export function isPublicAddress(address: string): boolean {
-  try {
-    const read = ipaddr.process(address)
-    return read.range() === 'unicast' && (read.kind() === 'ipv4' || (read as ipaddr.IPv6).match(GLOBAL_IPV6))
-  } catch {
-    return false // what cannot be read is not reached
-  }
-}
-
-/** The addresses of a host, every one of them public. @throws GATEWAY_REFUSED, or the resolver's error */
+/** The addresses of a host, every one of them public. @throws GATEWAY_REFUSED, OVERLOADED, or the resolver's error */
 async function publicAddresses(hostname: string, lookup: Lookup): Promise<readonly string[]> {
   const bare = hostname.replace(/^\[|\]$/g, '')
   const addresses = ipaddr.isValid(bare) ? [bare] : await within(LOOKUP_MS, 'The resolver', lookup(bare))
@@ -36,13 +18,14 @@ async function publicAddresses(hostname: string, lookup: Lookup): Promise<readon
 
 /**
  * Checks an address that a caller named, before anything is sent: http or https, and every address behind the name public.
- * @throws GATEWAY_REFUSED
+ * @throws GATEWAY_REFUSED; OVERLOADED while too many names wait to be looked up
  */
 export async function checkAddress(url: string, lookup: Lookup = lookupAll): Promise<void> {
   const { hostname } = new URL(url)
   try {
     await publicAddresses(hostname, lookup)
-  } catch {
+  } catch (error) {
+    if (error instanceof AgencyError && error.code === 'OVERLOADED') throw error
     throw gatewayRefused(hostname) // the same answer whether it is inside or does not exist
   }
 }
