@@ -17,6 +17,70 @@ test('a secret is masked as it is, in a URL, in JSON and in Base64, and short wo
   expect(createRedactor(() => ['\ud800lone'])('\ud800lone')).toBe('[redacted]')
 })
 
+test.for(['sk-1234567', 'sk-proj-abcdefgh', 'token with spaces & signs/+', 'ключ-секрет', 'pässwörd?>?>?>'])(
+  '%s is masked at every alignment of Base64, alone, behind a user and in the middle',
+  (secret) => {
+    const redact = createRedactor(() => [secret])
+    const bytes = Buffer.from(secret)
+    for (const before of ['', 'u', 'us', 'user:', 'ab:', 'abc:', '{"key":"'])
+      for (const after of ['', '\n', '"}', ':x', 'more text']) {
+        const text = before + secret + after
+        for (const encoded of [
+          Buffer.from(text).toString('base64'),
+          Buffer.from(text).toString('base64url'),
+          encodeURIComponent(Buffer.from(text).toString('base64')),
+        ]) {
+          const masked = redact(`Authorization: Basic ${encoded}, was wrong`)
+          expect(masked, text).toContain('[redacted]')
+          for (const piece of masked.split(/[^\w+/=-]/))
+            for (const skip of [0, 1, 2, 3])
+              expect(Buffer.from(piece.slice(skip), 'base64').includes(bytes.subarray(1, 6)), masked).toBe(false)
+        }
+      }
+  },
+)
+
+const everyByte = (text: string) =>
+  [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('')
+const everyUnit = (text: string) =>
+  text.replace(/./gs, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+test.for([
+  ['a URL', encodeURIComponent],
+  ['a URL, lower case', (text: string) => encodeURIComponent(text).replace(/%../g, (code) => code.toLowerCase())],
+  ['a form', (text: string) => new URLSearchParams({ text }).toString().slice('text='.length)],
+  ['percent signs alone', everyByte],
+  ['percent signs alone, upper case', (text: string) => everyByte(text).toUpperCase().replaceAll('%', '%')],
+  ['percent signs in part', (text: string) => encodeURIComponent(text).replace('s', '%73').replace('e', '%65')],
+  ['JSON', (text: string) => JSON.stringify(text).slice(1, -1)],
+  [
+    'JSON in ASCII',
+    (text: string) =>
+      JSON.stringify(text)
+        .slice(1, -1)
+        .replace(/[^ -~]+/g, everyUnit),
+  ],
+  ['JSON with escaped slashes', (text: string) => JSON.stringify(text).slice(1, -1).replaceAll('/', '\\/')],
+  ['escapes of JSON alone', everyUnit],
+] as const)('a secret is masked in %s', ([, encode]) => {
+  for (const secret of ['some+secret/key=', 'se "quoted" \\ key', 'geheimnis-schlüssel-😀', 'same%20same'])
+    for (const [before, after] of [
+      ['', ''],
+      ['key%3D', '%26x=%zz'],
+      ['é "', '\\" ü'],
+      ['%e2%82%ac', '\\u00e9'],
+    ] as const) {
+      const redact = createRedactor(() => [secret])
+      const masked = redact(`${before}${encode(secret)}${after}`)
+      expect(masked, encode(secret)).toBe(`${before}[redacted]${after}`)
+    }
+})
+
+test('texts with escapes and no secret stay as they are', () => {
+  const redact = createRedactor(() => ['some secret'])
+  for (const text of ['100 % of it', '%zz%e4\\q \\u12', 'C:\\temp\\new', '{"a":"\\n\\ud800"}', 'ä%C3%A4\\u00e4'])
+    expect(redact(text)).toBe(text)
+})
+
 test('the texts of a context are its strings of some length at any depth, a bounded number of them, circles or not', () => {
   const context: { [key: string]: unknown } = {
     a: ['long enough', 'short', { b: 'deep and long' }],

@@ -5,27 +5,101 @@ const MASK = '[redacted]'
 export type Redact = (text: string) => string
 
 /**
- * A function that masks known secrets in any text that leaves the process, also where they stand in a URL, inside JSON or
- * in Base64. `secrets` is asked when the first text comes, which for most runs is never.
+ * A function that masks known secrets in any text that leaves the process, also where they stand in a URL, in JSON or in
+ * Base64, alone or as part of something longer (`user:key`). `secrets` is asked when the first text comes, which for most runs is
+ * never.
  */
 export function createRedactor(secrets: () => readonly (string | null | undefined)[]): Redact {
   let forms: string[] | undefined
   return (text) => {
     forms ??= [...new Set(secrets().flatMap(formsOf))].sort((a, b) => b.length - a.length) // the longest first
-    return forms.reduce((masked, form) => (masked.includes(form) ? masked.replaceAll(form, MASK) : masked), text)
+    const masked = forms.reduce((left, form) => (left.includes(form) ? left.replaceAll(form, MASK) : left), text)
+    return /[%\\]/.test(masked) ? maskEscaped(masked, forms) : masked
   }
 }
 
 function formsOf(secret: string | null | undefined): string[] {
   if (typeof secret !== 'string' || secret.length < MIN_CHARS) return []
   const text = secret.toWellFormed()
-  const inUrl = encodeURIComponent(text)
-  // Base64 of what the text begins with: its last characters depend on what follows.
-  const bytes = Buffer.from(text)
-  const whole = bytes.subarray(0, bytes.length - (bytes.length % 3))
-  const encoded = whole.length < 9 ? [] : [whole.toString('base64'), whole.toString('base64url')]
-  const lowerInUrl = inUrl.replace(/%../g, (code) => code.toLowerCase())
-  return [secret, inUrl, lowerInUrl, JSON.stringify(text).slice(1, -1), ...encoded]
+  return [secret, text.replaceAll(' ', '+'), ...base64FormsOf(Buffer.from(text))]
+}
+
+/** Shorter pieces of Base64 are words. */
+const MIN_BASE64_CHARS = 8
+
+/**
+ * What Base64 makes of some bytes, whatever stands before and after them: three bytes become four characters, so there are three
+ * ways to begin, and the characters at either end depend on the neighbours (RFC 4648, 4 and 5).
+ */
+function base64FormsOf(bytes: Buffer): string[] {
+  const forms = [0, 1, 2].flatMap((before) => {
+    const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64')
+    const begin = Math.ceil((before * 8) / 6)
+    const end = Math.floor(((before + bytes.length) * 8) / 6)
+    // At the end of a text, with and without padding, and in the middle of one.
+    return [encoded.slice(begin), encoded.slice(begin).replace('=', '').replace('=', ''), encoded.slice(begin, end)]
+  })
+  return forms
+    .filter((form) => form.length >= MIN_BASE64_CHARS)
+    .flatMap((form) => [form, form.replaceAll('+', '-').replaceAll('/', '_')])
+}
+
+/** Escapes of URLs (RFC 3986, 2.1) and of JSON (RFC 8259, 7). */
+const ESCAPE = /%[\da-f]{2}|\\ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2}|\\u[\da-f]{4}|\\["\\/]/gi
+
+/** Masks forms of which some or all characters are escaped: finds them in the text without escapes, and takes them out of the text. */
+function maskEscaped(text: string, forms: readonly string[]): string {
+  const written = toBytes(text)
+  let plain = ''
+  // Of each byte of the plain text, where it is written.
+  const starts: number[] = []
+  const ends: number[] = []
+  const add = (bytes: string, at: number, length?: number) => {
+    for (let index = 0; index < bytes.length; index++) {
+      starts.push(length === undefined ? at + index : at)
+      ends.push(length === undefined ? at + index + 1 : at + length)
+    }
+    plain += bytes
+  }
+  let at = 0
+  for (const { 0: code, index } of written.matchAll(ESCAPE)) {
+    add(written.slice(at, index), at)
+    add(bytesOf(code), index, code.length)
+    at = index + code.length
+  }
+  if (at === 0) return text // nothing is escaped
+  add(written.slice(at), at)
+  let masked = ''
+  let done = 0
+  for (const [from, to] of findAll(plain, forms.map(toBytes))) {
+    masked += written.slice(done, starts[from]) + MASK
+    done = ends[to - 1] as number
+  }
+  return done === 0 ? text : Buffer.from(masked + written.slice(done), 'latin1').toString('utf8')
+}
+
+/** What an escape stands for. */
+const bytesOf = (code: string): string =>
+  code.startsWith('%') ? String.fromCharCode(Number.parseInt(code.slice(1), 16)) : toBytes(JSON.parse(`"${code}"`))
+
+/** A text with one character for each byte of its UTF-8. */
+const toBytes = (text: string): string => Buffer.from(text).toString('latin1')
+
+/** Where any of these stand, in order and apart from each other. */
+function findAll(text: string, forms: readonly string[]): [from: number, to: number][] {
+  const found = forms.flatMap((form) => {
+    const places: [from: number, to: number][] = []
+    for (let from = text.indexOf(form); from >= 0; from = text.indexOf(form, from + form.length))
+      places.push([from, from + form.length])
+    return places
+  })
+  const apart: [from: number, to: number][] = []
+  for (const [from, to] of found.sort(([a], [b]) => a - b)) {
+    const last = apart.at(-1)
+    if (last !== undefined && from < last[1]) last[1] = Math.max(last[1], to)
+    else apart.push([from, to])
+  }
+  return apart
 }
 
 /** Shorter values of a context are words that a sentence may need. */
