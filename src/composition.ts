@@ -50,7 +50,10 @@ export interface BuildOptions {
   tools?: readonly ToolLike[]
   /** The environment variable that holds the bearer token. Default `APP_TOKEN`; unset or empty means no authentication. */
   appTokenEnv?: string
-  /** Default `["*"]`, which turns credentials off. */
+  /**
+   * Origins whose pages may use the server; `"*"` for all, which turns credentials off. A server without a token that listens on
+   * this machine alone takes only pages of this machine unless the option is given. @default ["*"]
+   */
   corsOrigins?: readonly string[]
   /** Origins, or addresses with a path, that a request's `client_config.base_url` may name although they are not on the public internet, and which may get the server's own key. Default none. */
   trustedModelOrigins?: readonly string[]
@@ -238,7 +241,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     services,
     token,
     tokenVariable: options.appTokenEnv ?? 'APP_TOKEN',
-    corsOrigins: options.corsOrigins ?? ['*'],
+    corsOrigins: options.corsOrigins,
     protectDocs: options.protectDocs ?? false,
     serverUrl: options.serverUrl,
     playground: options.playground ?? false,

@@ -32,6 +32,8 @@ export type ErrorCode =
   | 'RATE_LIMITED'
   | 'TOO_LARGE'
   | 'UNSUPPORTED_BODY'
+  | 'INVALID_HOST'
+  | 'OTHER_SITE'
   | 'THREADS_FAILED'
   | 'GATEWAY_REFUSED'
   | 'FACTORY_FAILED'
@@ -122,11 +124,22 @@ export const clientGone = () => new AgencyError('CLIENT_GONE', 499, 'The client 
 export const overloaded = (what: string) =>
   new AgencyError('OVERLOADED', 503, `The server has ${what} as it takes at once. Try again in a moment.`)
 export const tooManyRequests = (seconds: number) =>
-  new AgencyError('RATE_LIMITED', 429, `That were too many requests. Try again in ${seconds} seconds.`)
+  new AgencyError('RATE_LIMITED', 429, `Too many requests. Try again in ${seconds} seconds.`)
 export const tooLarge = (statusCode: 413 | 414, what: string, bytes: number) =>
   new AgencyError('TOO_LARGE', statusCode, `The ${what} is larger than the ${bytes} bytes this server takes.`)
 export const unsupportedBody = (what: string) =>
   new AgencyError('UNSUPPORTED_BODY', 415, `${what} is not supported. Send plain JSON in UTF-8.`)
+export const invalidHost = () =>
+  new AgencyError('INVALID_HOST', 400, 'The request needs one Host header with a host name and, if need be, a port.')
+/** @param header whose value names the other site */
+export const otherSite = (header: 'Origin' | 'Host', value: string) =>
+  new AgencyError(
+    'OTHER_SITE',
+    403,
+    `This server has no token and answers programs and pages of its own machine only, not those with the ${header} ${JSON.stringify(value.slice(0, 100))}. Set a token, or list the pages that may use it in corsOrigins.`,
+  )
+export const crossSiteRead = () =>
+  new AgencyError('OTHER_SITE', 403, 'Reading a log deletes it: a page of another site has to send POST, not GET.')
 export const threadsFailed = (cause: unknown) =>
   new AgencyError('THREADS_FAILED', 500, 'The conversation so far could not be loaded.', { cause })
 

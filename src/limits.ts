@@ -64,7 +64,7 @@ export const LIMITS = {
   peerPipelinedRequests: {
     value: 4_000,
     unit: '',
-    text: 'such requests of all connections of one address together; the connection that brings more is cut',
+    text: 'such requests of all connections of one address together; beyond it a connection with more than `pipelinedRequests` is cut',
   },
   fileBytes: { value: 64 * MiB, unit: 'bytes', text: 'one file of `file_urls`' },
   fileTotalBytes: {

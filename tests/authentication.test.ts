@@ -106,7 +106,7 @@ test('the token is asked for before a byte of the body is read, and every wrong 
   promise('E1')
   const { url } = await serveGuarded()
   const headOf = (authorization: string, more = '') =>
-    `POST /solo/get_response HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 20000000\r\n${authorization}${more}\r\n`
+    `POST /solo/get_response HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 20000000\r\n${authorization}${more}\r\n`
   const answers = new Set<string>()
   for (const wrong of ['x', TOKEN.slice(1), `${TOKEN} `.repeat(20), '\u00e4\u00f6', 'a'.repeat(5_000)]) {
     const { closed, text, socket } = open(url)

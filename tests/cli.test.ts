@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { agency } from '../examples/starter/agency.ts'
-import { Agency, Agent, VERSION } from '../src/index.ts'
+import { Agency, Agent, tool, VERSION } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { addressOf, emptyFolder, installInto, ROOT, runCli, start, startCli } from './support/cli.ts'
 import { post, startServer } from './support/client.ts'
@@ -326,4 +326,60 @@ test('graph draws every agent, tool and flow of every agency on a page that name
     code: 1,
     err: expect.stringContaining('There is: starter, odd'),
   })
+})
+
+/** A server whose every MARK comes with what terminals obey: a title, a bell, colours, and a turn of the writing. */
+async function startHostile() {
+  const marked = tool({ name: 'MARK', description: 'Looks up MARK.', execute: () => 'MARK' })
+  const agent = new Agent({
+    name: 'MARK',
+    description: 'MARK',
+    instructions: 'MARK',
+    conversationStarters: ['MARK'],
+    model: 'demo',
+    tools: [marked],
+  })
+  const { url } = await startServer({ agencies: { MARK: new Agency(agent, { name: 'MARK' }) } })
+  const server = http.createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    const body = chunks.length === 0 ? {} : { body: Buffer.concat(chunks) }
+    const headers = { 'content-type': 'application/json' }
+    const path = String(request.url).replace(/\/MARK[^/]*\//, '/MARK/')
+    const answer = await fetch(url + path, { method: request.method ?? 'GET', headers, ...body })
+    const text = (await answer.text()).replaceAll('MARK', 'MARK\\u001b]0;owned\\u0007\\u001b[31m\\u009b2J\\u202e')
+    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' }).end(text)
+  })
+  server.listen(0, '127.0.0.1')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await new Promise((resolve) => server.once('listening', resolve))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const OBEYED = /[^\P{Cc}\n\t]|[\u202a-\u202e]/u
+
+test('nothing that a server says reaches the terminal as a command, whatever prints it', async () => {
+  const url = await startHostile()
+  const cwd = emptyFolder()
+  const runs = [
+    ['graph', url],
+    ['graph', url, '--json'],
+    ['graph', url, '--agency', 'nope'],
+    ['openapi', url],
+    ['chat', url],
+    ['chat', url, '--json'],
+  ]
+  for (const args of runs) {
+    const { out, err } = await runCli(args, { cwd, input: '/agent\nuse MARK\n/agent nope\n' })
+    const said = out + err
+    expect(said, args.join(' ')).toContain('MARK')
+    expect(said.match(OBEYED), args.join(' ')).toBeNull()
+  }
+  await runCli(['graph', url, '-o', 'graph.html'], { cwd })
+  expect(readFileSync(join(cwd, 'graph.html'), 'utf8')).not.toMatch(OBEYED)
+  const document = JSON.parse((await runCli(['openapi', url], { cwd })).out)
+  expect(JSON.stringify(document)).toContain('\u009b2J') // JSON keeps what it is told, as escapes
 })

@@ -95,6 +95,7 @@ test.for([
     ['one', 'two'],
   ] as const)
     await readLogs(byBody, byQuery)
+  await ask('GET', '/get_logs?log_id=one', undefined, { ...bearer, 'sec-fetch-site': 'cross-site' })
   rmSync(logsDir, { recursive: true })
   writeFileSync(logsDir, 'no folder')
   await readLogs('unreadable', 'unreadable')

@@ -133,7 +133,7 @@ test('one address gets a share of the connections, and one too many is told so',
 })
 
 test('connections that bring more waiting requests than one address may have are cut', async () => {
-  const { url } = await serveSolo({ peerPipelinedRequests: 50 })
+  const { url } = await serveSolo({ pipelinedRequests: 5, peerPipelinedRequests: 50 })
   const { socket, closed } = open(url)
   socket.pause()
   socket.write(get('/docs/swagger-ui-bundle.js').repeat(200))

@@ -110,7 +110,7 @@ test('bodies, their nesting, keys and values, histories, addresses and headers a
     expect([answer.status, await answer.json()]).toEqual([413, { detail: expect.stringContaining('5000 bytes') }])
   }
   const get = (path: string, header = '') =>
-    exchange(url, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${header}\r\n`)
+    exchange(url, `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${header}\r\n`)
   const answers: [string, number][] = [
     [await get(`/healthz?${'a'.repeat(150)}`), 200],
     [await get(`/healthz?${'a'.repeat(300)}`), 414],

@@ -207,3 +207,19 @@ test('without enableLogging there is no such route and no file', async () => {
   expect((await take('first')).status).toBe(404)
   expect(existsSync(logsDir)).toBe(false)
 })
+
+test('a GET that a page of another site causes reads nothing and deletes nothing', async () => {
+  await useUpstream(() => ({ text: 'Done' }))
+  const { url, run } = await serveLogged()
+  await run('mine')
+  const get = (site?: string) =>
+    fetch(`${url}/get_logs?log_id=mine`, site === undefined ? {} : { headers: { 'sec-fetch-site': site } })
+  const refused = await get('cross-site')
+  expect([refused.status, await refused.json()]).toEqual([403, { detail: expect.stringContaining('send POST') }])
+  expect((await get('cross-site')).status).toBe(403)
+  expect((await get('same-origin')).status).toBe(200) // it was still there
+  await run('mine')
+  expect((await get('none')).status).toBe(200) // typed into the address bar
+  await run('mine')
+  expect((await get()).status).toBe(200)
+})

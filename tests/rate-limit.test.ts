@@ -28,7 +28,7 @@ test('beyond the limit an address gets 429 with RateLimit headers and JSON, unti
   const refused = await fetch(`${url}/solo/get_metadata`)
   expect(refused.headers.get('retry-after')).toMatch(/^\d+$/)
   expect(refused.headers.get('ratelimit-remaining')).toBe('0')
-  expect(await refused.json()).toEqual({ detail: expect.stringContaining('too many requests') })
+  expect(await refused.json()).toEqual({ detail: expect.stringContaining('Too many requests') })
   await expect.poll(async () => (await ping(url)).status, { timeout: 2_000 }).toBe(200)
 })
 

@@ -59,14 +59,14 @@ async function settled(read: () => number): Promise<number> {
 test('senders of slow headers, slow bodies and nothing at all are cut, and 300 of them slow nobody down', async () => {
   const server = await serveWith({ headersTimeoutMs: 1_000, bodyTimeoutMs: 1_500, idleTimeoutMs: 1_000 })
   const { url } = server
-  const head = 'POST /solo/get_response HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+  const head = 'POST /solo/get_response HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
   const kinds = [
     { first: '', drip: '' },
     { first: 'G', drip: '' },
     { first: head, drip: 'X-A: b\r\n' },
     { first: `${head}Content-Length: 1000\r\n\r\n{`, drip: ' ' },
     { first: `${head}Transfer-Encoding: chunked\r\n\r\n`, drip: '1\r\n \r\n' },
-    { first: 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n', drip: '' }, // a connection kept open for nothing
+    { first: 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n', drip: '' }, // a connection kept open for nothing
   ]
   const started = performance.now()
   const slow = Array.from({ length: 300 }, (_, index) => {

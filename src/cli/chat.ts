@@ -8,7 +8,7 @@ import { defineCommand } from './command.ts'
 import { CommandError, cannotWrite, sentenceOf } from './errors.ts'
 import { loadEnv } from './project.ts'
 import { agencyOf, asking, openTarget, type Target } from './target.ts'
-import { harmless, type Terminal } from './terminal.ts'
+import { harmless, oneLine, type Terminal, toJson } from './terminal.ts'
 
 const HELP = `  /agent [name]   talk to another agent; without a name: who there is
   /stop [turn]    stop the answer; "turn": when the current turn is done
@@ -156,7 +156,7 @@ class Chat {
       case '/agent':
         if (argument === '') return this.#terminal.note(this.#agents())
         this.address(argument)
-        return this.#terminal.note(`You talk to ${this.#conversation.recipient}.`)
+        return this.#terminal.note(`You talk to ${oneLine(String(this.#conversation.recipient), 60)}.`)
       case '/new':
         this.#conversation = this.#target.client.agency(this.#agency).conversation()
         return this.#terminal.note('A new conversation.')
@@ -183,10 +183,10 @@ class Chat {
   async #print(stream: RunStream): Promise<void> {
     const { during, out } = this.#terminal
     try {
-      out(`${JSON.stringify(await during('Waiting for the answer', stream.result))}\n`)
+      out(`${toJson(await during('Waiting for the answer', stream.result))}\n`)
     } catch (error) {
       const { message, kind } = error as ClientError
-      out(`${JSON.stringify({ error: message, kind })}\n`)
+      out(`${toJson({ error: message, kind })}\n`)
       throw error
     }
   }
@@ -234,11 +234,12 @@ class Chat {
 
   #greet(): void {
     const { note, paint } = this.#terminal
-    note(`${paint('bold', this.#agency)}: ${this.#graph.metadata.agents.join(', ')}   (/help, Ctrl-D leaves)`)
+    const agents = this.#graph.metadata.agents.join(', ')
+    note(`${paint('bold', oneLine(this.#agency, 60))}: ${oneLine(agents, 1_000)}   (/help, Ctrl-D leaves)`)
     const starters = this.#graph.nodes.flatMap((node) =>
       node.type === 'agent' ? (node.data.conversationStarters ?? []) : [],
     )
-    for (const starter of starters.slice(0, 3)) note(paint('dim', `  ${starter}`))
+    for (const starter of starters.slice(0, 3)) note(paint('dim', `  ${oneLine(String(starter), 200)}`))
     const demo = this.#graph.nodes.some((node) => node.type === 'agent' && node.data.model === 'demo')
     // Another server's environment is not known here.
     if (demo && !/^https?:/.test(this.#target.name)) note(paint('yellow', `  ${demoHint(process.env)}`))
@@ -250,7 +251,7 @@ class Chat {
       .flatMap((node) => (node.type === 'agent' ? [node] : []))
       .map(
         ({ id, data }) =>
-          `${id === current ? '*' : ' '} ${id}${data.description === '' ? '' : `  ${harmless(data.description)}`}`,
+          `${id === current ? '*' : ' '} ${oneLine(id, 60)}${data.description === '' ? '' : `  ${harmless(data.description)}`}`,
       )
       .join('\n')
   }

@@ -3,6 +3,7 @@ import { drawPage } from './graph-page.ts'
 import { writeResult } from './output.ts'
 import { loadEnv } from './project.ts'
 import { agenciesOf, asking, openTarget } from './target.ts'
+import { toJson } from './terminal.ts'
 
 export const command = defineCommand({
   takes: '[file | url]',
@@ -22,7 +23,7 @@ nothing else.`,
       const all = await asking(target, Promise.all(names.map((name) => target.client.agency(name).metadata())))
       const graphs = names.map((name, index) => ({ name, graph: all[index] as (typeof all)[number] }))
       const text = json
-        ? `${JSON.stringify(Object.fromEntries(graphs.map(({ name, graph }) => [name, graph])), null, 2)}\n`
+        ? `${toJson(Object.fromEntries(graphs.map(({ name, graph }) => [name, graph])), 2)}\n`
         : drawPage(graphs)
       await writeResult(text, out, terminal)
     } finally {

@@ -56,7 +56,7 @@ function report(error: unknown, terminal: Terminal): number {
   // By name: errors of another copy of this package are no instances of ours.
   const known = error instanceof Error && ['CommandError', 'AgencyError', 'ClientError'].includes(error.name)
   terminal.note(`${terminal.paint('red', 'error:')} ${harmless(sentenceOf(error))}`)
-  if (process.env.DEBUG) terminal.note(inspect(error))
+  if (process.env.DEBUG) terminal.note(harmless(inspect(error)))
   else if (!known) terminal.note('This was not expected. DEBUG=1 shows the stack.')
   return error instanceof CommandError ? error.exitCode : 1
 }

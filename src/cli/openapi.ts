@@ -2,6 +2,7 @@ import { defineCommand } from './command.ts'
 import { writeResult } from './output.ts'
 import { loadEnv } from './project.ts'
 import { asking, openTarget } from './target.ts'
+import { toJson } from './terminal.ts'
 
 export const command = defineCommand({
   takes: '[file | url]',
@@ -22,7 +23,7 @@ server, for code generators and gateways.`,
     const target = await openTarget(named, { describe: true, serverUrl }, terminal)
     try {
       const document = await terminal.during('Asking the server', asking(target, target.client.openapi()))
-      await writeResult(`${JSON.stringify(document, null, 2)}\n`, out, terminal)
+      await writeResult(`${toJson(document, 2)}\n`, out, terminal)
     } finally {
       await target.close()
     }

@@ -6,7 +6,7 @@ type Style = Parameters<typeof styleText>[0]
 export interface Terminal {
   /** True when a person reads and types. */
   readonly interactive: boolean
-  /** A result, as it is. */
+  /** A result, without what a terminal would obey. */
   out(text: string): void
   /** A line for the person who runs the command. */
   note(line: string): void
@@ -45,15 +45,25 @@ export function createTerminal(): Terminal {
   }
   return {
     interactive: stdin.isTTY === true && stdout.isTTY === true,
-    out: (text) => void stdout.write(text),
+    out: (text) => void stdout.write(harmless(text)),
     note,
     paint,
     during,
   }
 }
 
+/** Control characters but for line ends and tabs, and those that turn the direction of writing. */
+const OBEYED = /[^\P{Cc}\n\t]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
+
 /** Text from a model or server without what a terminal would obey. */
-export const harmless = (text: string): string => stripVTControlCharacters(text).replace(/[^\P{Cc}\n\t]/gu, '')
+export const harmless = (text: string): string => stripVTControlCharacters(text).replace(OBEYED, '')
+
+/** A value as JSON in which those characters are escaped: nothing of it is lost on the way through `harmless`. */
+export const toJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).replace(
+    /[\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 
 /** On one line, at most `width` columns or so. */
 export function oneLine(text: string, width: number): string {

@@ -28,6 +28,10 @@ export function isPublicAddress(address: string): boolean {
   return !CLOUD_PLATFORMS.some((range) => isIn(read, range))
 }
 
+/** True for an address of this machine that no other can reach. */
+export const isLoopback = (address: string): boolean =>
+  ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback'
+
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 type Range = [Address, number]
 

@@ -2,6 +2,8 @@ import type { Socket } from 'node:net'
 import Fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { limitConnections } from './connections.ts'
 import { sendJson } from './error-handler.ts'
+import { continueWhenLetIn } from './expect.ts'
+import { refuseOtherSites } from './hosts.ts'
 import { routesOf } from './routes/agency.ts'
 import { registerShell, type ShellOptions } from './shell.ts'
 
@@ -29,7 +31,13 @@ export async function createApp(options: ShellOptions): Promise<FastifyInstance>
     methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()].sort())
   })
   limitConnections(app.server, options.services.limits)
-  await registerShell(app, options)
+  continueWhenLetIn(app, options.services.limits.bodyBytes)
+  const { token, corsOrigins } = options
+  await registerShell(
+    app,
+    options,
+    token === undefined && corsOrigins === undefined ? refuseOtherSites(app) : undefined,
+  )
   const routes = routesOf(options.services.agencies)
   /** The methods of a path as a caller wrote it. */
   const methodsOf = (written: string) => {

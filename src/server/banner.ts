@@ -27,7 +27,7 @@ export function openWarning(host: string, url: string, { tokenVariable }: ShellO
  * @param open the warning was printed: nothing more is said about the missing token
  */
 export function banner(url: string, shell: ShellOptions, open: boolean, env: NodeJS.ProcessEnv = process.env): string {
-  const { services, token, tokenVariable, playground } = shell
+  const { services, token, tokenVariable, corsOrigins, playground } = shell
   const models = new Set<string>()
   const lines = [`agency-swarm-js ${VERSION} is listening on ${url}`, '']
   for (const { path, preview } of services.agencies) {
@@ -41,6 +41,10 @@ export function banner(url: string, shell: ShellOptions, open: boolean, env: Nod
   if (models.has('demo')) lines.push(`  ${demoHint(env)}`)
   if (token !== undefined) lines.push(`  A bearer token is required: the value of ${tokenVariable}.`)
   else if (!open) lines.push(`  NO TOKEN IS SET: set ${tokenVariable} to require one.`)
+  if (token === undefined && corsOrigins === undefined && !open)
+    lines.push(
+      '  Pages of other sites get 403, and so do other host names than localhost: corsOrigins lists pages to let in.',
+    )
   if (playground) lines.push(`  Playground: ${url}/`)
   lines.push(`  Docs: ${url}/docs`, '', ...curlLines(url, shell))
   return lines.join('\n').trimEnd()

@@ -10,7 +10,6 @@ import { forEach } from '../waits.ts'
 const SSE_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache',
-  connection: 'keep-alive',
   'x-accel-buffering': 'no',
 }
 
@@ -103,7 +102,11 @@ export async function writeStream(
 }
 
 /** What the hooks have set, which a hijacked answer would go without, and what makes it a stream. */
-const headersOf = (reply: FastifyReply) => ({ ...(reply.getHeaders() as OutgoingHttpHeaders), ...SSE_HEADERS })
+const headersOf = (reply: FastifyReply) => ({
+  ...(reply.getHeaders() as OutgoingHttpHeaders),
+  ...SSE_HEADERS,
+  connection: reply.raw.shouldKeepAlive ? 'keep-alive' : 'close', // as the client asked
+})
 
 /** How much may gather for one write. */
 const WRITE_CHARS = 65_536

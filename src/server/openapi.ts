@@ -162,7 +162,10 @@ const LOG_BY_QUERY: Operation = {
   tags: ['Logs'],
   summary: "Read a request's log",
   parameters: [{ name: 'log_id', in: 'query', required: true, schema: { type: 'string', minLength: 1 } }],
-  responses: LOG_RESPONSES,
+  responses: {
+    ...LOG_RESPONSES,
+    403: answerOf('A page of another site asks, and reading deletes: send POST.', 'Detail'),
+  },
 }
 
 const METRICS: Operation = {

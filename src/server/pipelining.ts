@@ -6,7 +6,8 @@ import { peerOf } from './connections.ts'
 /**
  * Answers the requests of one connection one after the other: a request waits until the answer before it has been taken. Node
  * hands over every request of a chunk at once (64 KiB hold two thousand) and would keep their answers in memory for a client
- * that reads nothing. Beyond `pipelinedRequests` the connection is not read; beyond `peerPipelinedRequests` it is cut.
+ * that reads nothing. A connection with more than `pipelinedRequests` waiting is not read, and cut when its peer has more than
+ * `peerPipelinedRequests` in all.
  */
 export function answerInTurn(
   scope: FastifyInstance,
@@ -35,8 +36,10 @@ export function answerInTurn(
     }
     response.once('socket', begin)
     raw.once('close', end)
-    if (ofConnection.add(socket, 1) > pipelinedRequests) socket.pause()
-    if (ofPeer.add(peer, 1) > peerPipelinedRequests) socket.destroy()
+    const others = ofPeer.add(peer, 1)
+    if (ofConnection.add(socket, 1) <= pipelinedRequests) return
+    socket.pause()
+    if (others > peerPipelinedRequests) socket.destroy()
   })
 }
 

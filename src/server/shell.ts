@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { tooLarge } from '../errors.ts'
 import type { Services } from '../services.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -9,6 +9,7 @@ import { createCors } from './cors.ts'
 import { registerDocs } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
 import { limitIdle } from './event-stream.ts'
+import { checkHost } from './hosts.ts'
 import { describeApi } from './openapi.ts'
 import { answerInTurn } from './pipelining.ts'
 import { registerCosts, registerPlayground } from './playground.ts'
@@ -25,7 +26,8 @@ export interface ShellOptions {
   token: string | undefined
   /** The environment variable that it is read from. */
   tokenVariable: string
-  corsOrigins: readonly string[]
+  /** Undefined: pages of any origin, except where only this machine is answered. */
+  corsOrigins: readonly string[] | undefined
   /** The docs pages ask for the token too. */
   protectDocs: boolean
   /** The address in the OpenAPI document; undefined: the one the reader used. */
@@ -44,9 +46,13 @@ export interface ShellOptions {
 
 /**
  * Everything that is the same in a server of our own and as a guest in somebody else's: hooks, parsing, errors, routes.
- * All of it stays inside `scope`.
+ * All of it stays inside `scope`. `refuseFirst` sees every request before it is answered in any way.
  */
-export async function registerShell(scope: FastifyInstance, options: ShellOptions): Promise<void> {
+export async function registerShell(
+  scope: FastifyInstance,
+  options: ShellOptions,
+  refuseFirst?: onRequestHookHandler,
+): Promise<void> {
   const { metrics, lines, services, rateLimit } = options
   const { limits } = services
   const gate: Gate = {
@@ -56,10 +62,12 @@ export async function registerShell(scope: FastifyInstance, options: ShellOption
   const openGate: Gate = { ...gate, token: 'none' }
   const metricsGate = options.metricsOpen ? openGate : gate
   const document = describeApi(services, { gate, metricsGate: metrics === undefined ? undefined : metricsGate })
-  const cors = createCors(options.corsOrigins)
+  const cors = createCors(options.corsOrigins ?? ['*'])
   answerInTurn(scope, limits)
   lines?.watch(scope)
   scope.addHook('onRequest', cors.addHeaders)
+  scope.addHook('onRequest', checkHost)
+  if (refuseFirst !== undefined) scope.addHook('onRequest', refuseFirst)
   if (rateLimit !== undefined) await limitRate(scope, rateLimit, services.logError)
   scope.addHook('onRequest', cors.answerPreflight)
   scope.addHook('onRequest', ({ raw }, _reply, done) =>

@@ -27,7 +27,7 @@ export const bodyOf = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n'
 /** A request as bytes; the connection is closed after its answer. */
 export function toRequest(path: string, body: string | Buffer, headers: Record<string, string> = {}): Buffer {
   const all = {
-    Host: 'x',
+    Host: 'localhost',
     'Content-Type': 'application/json',
     'Content-Length': String(Buffer.byteLength(body)),
     Connection: 'close',

@@ -1,0 +1,192 @@
+import Fastify from 'fastify'
+import { expect, onTestFinished, test } from 'vitest'
+import { agencySwarm } from '../src/fastify.ts'
+import { Agency, Agent, type ServeOptions, tool } from '../src/index.ts'
+import { post, startServer } from './support/client.ts'
+import { bodyOf, exchange, open, statusOf, toRequest } from './support/raw.ts'
+
+const solo = () => new Agency(new Agent({ name: 'Assistant', model: 'demo' }))
+const ping = tool({ name: 'ping', execute: () => 'pong' })
+const start = (options: Partial<ServeOptions> = {}) =>
+  startServer({ agencies: { solo: solo() }, tools: [ping], playground: true, ...options })
+
+/** One request with these header lines, whatever they are; its answer. */
+const ask = (url: string, lines: string, target = 'GET /healthz') =>
+  exchange(url, `${target} HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`)
+const statusWith = async (url: string, lines: string, target?: string) => statusOf(await ask(url, lines, target))
+
+test.for([
+  'Host: a/b?c',
+  'Host: a b',
+  'Host: user@localhost',
+  'Host: localhost\r\nHost: localhost',
+  'Host: localhost\r\nhost: evil.example',
+  'HOST: localhost\r\nX-A: 1\r\nHost: localhost:1',
+  'Host: http://localhost',
+  'Host: localhost:port',
+  'Host: localhost:123456',
+  'Host: localhost#x',
+  'Host: [::1',
+  'Host: "localhost"',
+  'Host: a,b/',
+  'Host:',
+  'X-Host: localhost',
+])('%j is refused with 400 on every path', async (lines) => {
+  const { url } = await start({ corsOrigins: ['*'] })
+  for (const target of ['GET /healthz', 'GET /openapi.json', 'POST /solo/get_response', 'GET /none'])
+    expect(await statusWith(url, `${lines}\r\n`, target), target).toBe(400)
+})
+
+test.for([
+  'localhost',
+  'localhost:8000',
+  'agents.example.com',
+  '[::1]:80',
+  '127.0.0.1',
+  'a_b-c.example:',
+  'xn--bcher-kva.example',
+])('the Host %s is taken', async (host) => {
+  const { url } = await start({ corsOrigins: ['*'] })
+  expect(await statusWith(url, `Host: ${host}\r\n`)).toBe(200)
+})
+
+const EVERYWHERE = [
+  'GET /healthz',
+  'GET /',
+  'GET /docs',
+  'GET /openapi.json',
+  'GET /solo/get_metadata',
+  'POST /solo/get_response',
+  'POST /tool/ping',
+  'OPTIONS /tool/ping',
+  'GET /none',
+]
+
+test.for([
+  'Origin: https://evil.example',
+  'Origin: null',
+  'Origin: http://localhost.evil.example',
+  'Origin: http://127.0.0.1.evil.example',
+  'Origin: http://evil.example:8000',
+  'Origin: http://0.0.0.0:8000',
+  'Origin: http://192.168.0.7',
+  'Origin: http://[2001:db8::1]',
+  'Origin: chrome-extension://abcdef',
+  'Origin: file://localhost',
+  'Origin: https://notlocalhost',
+])('an open server on loopback refuses pages with %s', async (line) => {
+  const { url } = await start()
+  const lines = `Host: localhost\r\n${line}\r\nAccess-Control-Request-Method: POST\r\n`
+  for (const target of EVERYWHERE) expect(await statusWith(url, lines, target), target).toBe(403)
+  const refusal = await ask(url, lines, 'POST /tool/ping')
+  expect(JSON.parse(bodyOf(refusal)).detail).toMatch(/This server has no token .* Set a token, or .*corsOrigins/)
+})
+
+test.for([
+  'evil.example',
+  'rebind.example:8000',
+  '10.0.0.5',
+  '0.0.0.0:8000',
+  '[2001:db8::1]:80',
+  'localhost.evil.example',
+])('an open server on loopback refuses the Host %s, which was made to point to it', async (host) => {
+  const { url } = await start()
+  for (const target of EVERYWHERE) expect(await statusWith(url, `Host: ${host}\r\n`, target), target).toBe(403)
+})
+
+test.for([
+  'Host: localhost:8000',
+  'Host: LOCALHOST',
+  'Host: agents.localhost:8000',
+  'Host: 127.0.0.1:8000',
+  'Host: 127.8.8.8',
+  'Host: [::1]:8000',
+  'Host: 2130706433',
+  'Host: localhost\r\nOrigin: http://localhost:5173',
+  'Host: localhost\r\nOrigin: https://127.0.0.1',
+  'Host: 127.0.0.1\r\nOrigin: http://[::1]:3000',
+  'Host: 127.0.0.1\r\nOrigin: http://app.localhost',
+])('programs and pages of this machine are served: %j', async (lines) => {
+  const { url } = await start()
+  expect(await statusWith(url, `${lines}\r\n`)).toBe(200)
+  expect(await statusWith(url, `${lines}\r\n`, 'GET /')).toBe(200)
+  expect(
+    await statusWith(
+      url,
+      `${lines}\r\nContent-Length: 2\r\nContent-Type: application/json\r\n`.replace('\r\n\r\n', '\r\n'),
+      'GET /solo/get_metadata',
+    ),
+  ).toBe(200)
+})
+
+test('a token, corsOrigins, another address and a guest in another app lift that', async () => {
+  const evil = { origin: 'https://evil.example' }
+  process.env.EDGE_TOKEN = 'the-token'
+  onTestFinished(() => void delete process.env.EDGE_TOKEN)
+  const withToken = await start({ appTokenEnv: 'EDGE_TOKEN' })
+  expect((await post(`${withToken.url}/tool/ping`, {}, { ...evil, authorization: 'Bearer the-token' })).status).toBe(
+    200,
+  )
+  const listed = await start({ corsOrigins: ['https://evil.example'] })
+  expect((await post(`${listed.url}/tool/ping`, {}, evil)).status).toBe(200)
+  const everywhere = await start({ host: '0.0.0.0' })
+  expect((await post(`${everywhere.url}/tool/ping`, {}, evil)).status).toBe(200)
+  const local = await start()
+  expect((await local.app.inject({ method: 'POST', url: '/tool/ping', payload: {}, headers: evil })).statusCode).toBe(
+    403,
+  )
+  const host = Fastify()
+  onTestFinished(() => host.close())
+  await host.register(agencySwarm, { prefix: '/ai', agencies: { solo: solo() }, tools: [ping] })
+  const guest = await host.listen({ host: '127.0.0.1', port: 0 })
+  expect((await post(`${guest}/ai/tool/ping`, {}, evil)).status).toBe(200)
+})
+
+test.for(['close', 'Close', 'x, close'])(
+  'Connection: %s is heard: stream and connection end together',
+  async (connection) => {
+    const { url } = await start()
+    const body = JSON.stringify({ message: 'Hi' })
+    const answer = await exchange(url, toRequest('/solo/get_response_stream', body, { Connection: connection }))
+    expect(answer).toMatch(/\r\nconnection: close\r\n/i)
+    expect(answer).toContain('event: end')
+  },
+)
+
+test('a stream on a connection that is kept leaves it open for the next request', async () => {
+  const { url } = await start()
+  const { socket, text } = open(url)
+  socket.write(toRequest('/solo/get_response_stream', JSON.stringify({ message: 'Hi' }), { Connection: 'keep-alive' }))
+  await expect.poll(text).toContain('event: end')
+  expect(text()).toMatch(/\r\nconnection: keep-alive\r\n/i)
+  socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  await expect.poll(text).toContain('"status":"ok"')
+  socket.destroy()
+})
+
+test('a client that waits to send its body hears first whether it is wanted', async () => {
+  process.env.EDGE_TOKEN = 'the-token'
+  onTestFinished(() => void delete process.env.EDGE_TOKEN)
+  const { url } = await start({ appTokenEnv: 'EDGE_TOKEN', limits: { bodyBytes: 1_000 } })
+  const head = (target: string, length: number, more = '') =>
+    `${target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nExpect: 100-continue\r\n${more}\r\n`
+  const token = 'Authorization: Bearer the-token\r\n'
+  for (const [status, bytes] of [
+    [401, head('POST /solo/get_response', 999_999_999)],
+    [401, head('POST /tool/ping', 2, 'Authorization: Bearer wrong\r\n')],
+    [413, head('POST /solo/get_response', 999_999_999, token)],
+    [413, head('POST /tool/ping', 1_001, token)],
+    [404, head('POST /none', 2, token)],
+    [405, head('POST /healthz', 2, token)],
+  ] as const) {
+    const answer = await exchange(url, bytes) // it is closed: nobody waits for the body
+    expect(statusOf(answer), bytes).toBe(status)
+    expect(answer).not.toContain('100 Continue')
+  }
+  const { socket, text } = open(url)
+  socket.write(head('POST /tool/ping', 2, token))
+  await expect.poll(text).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\n$/)
+  socket.write('{}')
+  await expect.poll(text).toContain('"pong"')
+  socket.destroy()
+})
