@@ -1,1 +1,7 @@
-Redoc.init('openapi.json', { hideDownloadButton: false }, document.getElementById('page'))
+loadDocument().then((spec) =>
+  Redoc.init(
+    spec,
+    { downloadUrls: [{ title: 'openapi.json', url: 'openapi.json' }], sanitize: true },
+    document.getElementById('page'),
+  ),
+)

@@ -48,8 +48,8 @@ export function registerDocs(app: FastifyInstance, document: JsonObject, serverU
       app.get(`${path}/${file}`, async (_request, reply) => reply.headers(headers).send(content))
     }
   }
-  addPage('/docs', 'API: Swagger UI', ['swagger-ui.css'], ['swagger-ui-bundle.js', 'swagger-start.js'])
-  addPage('/redoc', 'API: ReDoc', [], ['redoc.standalone.js', 'redoc-start.js'])
+  addPage('/docs', 'API: Swagger UI', ['swagger-ui.css'], ['swagger-ui-bundle.js', 'plain-text.js', 'swagger-start.js'])
+  addPage('/redoc', 'API: ReDoc', [], ['redoc.standalone.js', 'plain-text.js', 'redoc-start.js'])
 }
 
 /** The document as JSON, without the server's address: what stands before it and what follows it. */

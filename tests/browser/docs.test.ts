@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { FormatAddress, agency as starter } from '../../examples/starter/agency.ts'
+import { tool } from '../../src/index.ts'
 import { startServer } from '../support/client.ts'
 import { launchChromium } from './launch.ts'
 import { openPage } from './page.ts'
@@ -50,4 +51,22 @@ test('ReDoc shows every operation and what a stream says', async () => {
   const text = await page.textContent('body')
   for (const piece of ['/starter/get_response_stream', '/tool/FormatAddress', "Read a request's log"])
     expect(text).toContain(piece)
+})
+
+test("markup in a tool's description is text on both pages, and code stays code", async () => {
+  const description =
+    'Shows <img src=x onerror="window.owned=1"> and <b class="owned">bold</b>, `list<string>`, 1 < 2, [here](javascript:window.owned=1).'
+  const { url } = await startServer({ tools: [tool({ name: 'evil', description, execute: () => '' })] })
+  for (const [path, ready] of [
+    ['/redoc', 'h2:has-text("Evil")'],
+    ['/docs', '[data-path="/tool/evil"]'],
+  ] as const) {
+    const page = await openPage(browser, url + path)
+    await page.locator(ready).first().waitFor()
+    if (path === '/docs') await page.locator('#operations-Tools-evil button').first().click()
+    await page.getByText('Shows <img src=x').first().waitFor()
+    const text = await page.textContent('body')
+    for (const piece of ['<b class="owned">bold</b>', 'list<string>', '1 < 2']) expect(text, path).toContain(piece)
+    expect(await page.locator('img[src="x"], .owned, a[href^="javascript:"]').count(), path).toBe(0)
+  }
 })
