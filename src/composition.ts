@@ -30,6 +30,7 @@ import type { Metrics } from './telemetry/metrics.ts'
 import { asFunctionTool, type ToolLike } from './tools/base-tool.ts'
 import { within } from './waits.ts'
 import type { AguiEvents } from './wire/agui.ts'
+import { CLIENT_CONFIG_FIELDS, type ClientConfigField } from './wire/client-config.ts'
 import { createPlaceMask, createRedactor, type Redact, toLogLine } from './wire/redact.ts'
 
 /** Makes the agency of one request. Called once at start (names, metadata) and once per request. */
@@ -63,6 +64,12 @@ export interface BuildOptions {
    * @default false
    */
   gatewayHostedTools?: boolean
+  /**
+   * What callers may set in `client_config`: all of it, nothing (`false`), or these fields. A caller's `base_url` sees the
+   * instructions, the conversation and the tools of a run, and decides which tools are called with which arguments. Anything else
+   * is refused with 422. @default true
+   */
+  clientConfig?: boolean | readonly ClientConfigField[]
   /** Directories whose files `file_urls` may name by path; `~` is the home folder. Default none: local files are refused. */
   allowedLocalFileDirs?: readonly string[]
   /** Origins that `file_urls` may name although they are not on the public internet. Default none. */
@@ -125,6 +132,7 @@ const OPTIONS = new Set<string>([
   'corsOrigins',
   'trustedModelOrigins',
   'gatewayHostedTools',
+  'clientConfig',
   'allowedLocalFileDirs',
   'trustedFileOrigins',
   'keyPerRequest',
@@ -226,6 +234,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     agui: readAgui(options.enableAgui),
     heartbeatMs: options.heartbeatMs ?? 15_000,
     limits,
+    requestRules: { historyItems: limits.historyItems, clientConfig: readClientConfig(options) },
     requestLog: options.enableLogging
       ? openLog(options.logsDir ?? 'activity-logs', limits, redact, logError)
       : undefined,
@@ -370,6 +379,19 @@ function readAllLimits({ limits, maxTurns }: BuildOptions): Limits {
   if (limits?.maxTurns !== undefined)
     throw invalidOption('maxTurns and limits.maxTurns are the same limit. Give one of them.')
   return readLimits({ ...limits, maxTurns })
+}
+
+/** The fields of `client_config` that callers may set. */
+function readClientConfig({ clientConfig = true, keyPerRequest = false }: BuildOptions): readonly ClientConfigField[] {
+  const isField = (name: unknown) => CLIENT_CONFIG_FIELDS.some((field) => field === name)
+  if (typeof clientConfig !== 'boolean' && !(Array.isArray(clientConfig) && clientConfig.every(isField)))
+    throw invalidOption(
+      `clientConfig has to be true, false, or a list of fields that callers may set: ${CLIENT_CONFIG_FIELDS.join(', ')}.`,
+    )
+  const fields = clientConfig === true ? CLIENT_CONFIG_FIELDS : clientConfig === false ? [] : clientConfig
+  if (keyPerRequest && !fields.includes('api_key') && !fields.includes('litellm_keys'))
+    throw invalidOption('keyPerRequest needs callers to send a key: let clientConfig have "api_key" or "litellm_keys".')
+  return fields
 }
 
 /** The bearer token; undefined when none is set. */

@@ -8,6 +8,7 @@ import type { Telemetry } from './runs/span.ts'
 import type { FunctionTool } from './tools/tool.ts'
 import type { AguiEvents } from './wire/agui.ts'
 import type { StoredMessage } from './wire/message.ts'
+import type { RequestRules } from './wire/requests.ts'
 
 /** What a factory is given: `loadThreads` gives the request's `chat_history`. */
 export interface AgencyCallbacks {
@@ -60,6 +61,7 @@ export interface Services {
   readonly agui: Partial<AguiEvents> | undefined
   readonly heartbeatMs: number
   readonly limits: Limits
+  readonly requestRules: RequestRules
   /** Set when request logs are kept. */
   readonly requestLog: RequestLogs | undefined
   readonly redact: (text: string) => string

@@ -190,3 +190,89 @@ test('a client that waits to send its body hears first whether it is wanted', as
   await expect.poll(text).toContain('"pong"')
   socket.destroy()
 })
+
+const EVERY_FIELD = {
+  base_url: 'https://gateway.example/v1',
+  api_key: 'sk-callers',
+  default_headers: { 'x-team': 'a' },
+  litellm_keys: { anthropic: 'sk-ant-callers' },
+  model: 'demo',
+  model_settings_extra_args: { seed: 1 },
+}
+const places = async (answer: Response) => {
+  const { detail } = (await answer.json()) as { detail: { loc: string[]; msg: string; input: unknown }[] }
+  return detail.map(({ loc, msg, input }) => {
+    expect(msg).toBe(`Value error, this server does not let callers set client_config.${loc.at(-1)}`)
+    expect(input).toBe('[redacted]')
+    return loc.join('.')
+  })
+}
+
+test.for([
+  ['false', false, []],
+  ['an empty list', [], []],
+  ['the model alone', ['model'], ['model']],
+  ['keys', ['api_key', 'litellm_keys'], ['api_key', 'litellm_keys']],
+  ['all but the address', Object.keys(EVERY_FIELD).slice(1), Object.keys(EVERY_FIELD).slice(1)],
+] as const)(
+  'clientConfig: %s. What callers may not set is refused by name, whatever the protocol',
+  async ([, clientConfig, allowed]) => {
+    const options = { agencies: { solo: solo() }, clientConfig: clientConfig as ServeOptions['clientConfig'] & {} }
+    const native = await startServer(options)
+    const agui = await startServer({ ...options, enableAgui: true })
+    const input = { threadId: 't', runId: 'r', messages: [{ id: '1', role: 'user', content: 'Hi' }] }
+    const refused = Object.keys(EVERY_FIELD).filter((field) => !(allowed as readonly string[]).includes(field))
+    for (const endpoint of ['get_response', 'get_response_stream']) {
+      const answer = await post(`${native.url}/solo/${endpoint}`, { message: 'Hi', client_config: EVERY_FIELD })
+      expect(answer.status).toBe(422)
+      expect(await places(answer)).toEqual(refused.map((field) => `body.client_config.${field}`))
+    }
+    const path = `${agui.url}/solo/get_response_stream`
+    const inBody = await post(path, { ...input, client_config: EVERY_FIELD })
+    expect(await places(inBody)).toEqual(refused.map((field) => `body.client_config.${field}`))
+    const inProps = await post(path, { ...input, forwardedProps: { client_config: EVERY_FIELD } })
+    expect(await places(inProps)).toEqual(refused.map((field) => `body.forwardedProps.client_config.${field}`))
+    for (const harmless of [
+      null,
+      {},
+      { model: null, api_key: null },
+      ...(refused.includes('model') ? [] : [{ model: 'demo' }]),
+    ])
+      expect((await post(`${native.url}/solo/get_response`, { message: 'Hi', client_config: harmless })).status).toBe(
+        200,
+      )
+    for (const [{ url }, body] of [
+      [native, 'ModifiedRequest'],
+      [agui, 'RunAgentInput'],
+    ] as const) {
+      const { schemas } = (
+        (await (await fetch(`${url}/openapi.json`)).json()) as {
+          components: { schemas: { [name: string]: { properties: object } } }
+        }
+      ).components
+      expect(Object.keys(schemas[body]?.properties ?? {}).includes('client_config')).toBe(allowed.length > 0)
+      expect(Object.keys(schemas.ClientConfig?.properties ?? {}).sort()).toEqual([...allowed].sort())
+    }
+  },
+)
+
+test.for([
+  [{ clientConfig: ['baseUrl'] }, /clientConfig has to be true, false, or a list of fields .*base_url/],
+  [{ clientConfig: 'model' }, /clientConfig has to be true, false/],
+  [{ clientConfig: [1] }, /clientConfig has to be true, false/],
+  [{ clientConfig: false, keyPerRequest: true }, /keyPerRequest needs callers to send a key/],
+  [{ clientConfig: ['model'], keyPerRequest: true }, /keyPerRequest needs callers to send a key/],
+] as const)('%j is an error at start', async ([options, message]) => {
+  await expect(start(options as never)).rejects.toMatchObject({
+    code: 'INVALID_OPTION',
+    message: expect.stringMatching(message),
+  })
+})
+
+test('a guest takes the same option', async () => {
+  const host = Fastify()
+  onTestFinished(() => host.close())
+  await host.register(agencySwarm, { prefix: '/ai', agencies: { solo: solo() }, clientConfig: false })
+  const payload = { message: 'Hi', client_config: { model: 'demo' } }
+  expect((await host.inject({ method: 'POST', url: '/ai/solo/get_response', payload })).statusCode).toBe(422)
+})

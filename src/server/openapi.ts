@@ -12,22 +12,23 @@ import {
 import { VERSION } from '../version.ts'
 import { aguiRequestSchema } from '../wire/agui.ts'
 import { aguiStreamSchemas } from '../wire/agui-events.ts'
-import { schemaRef, toComponents } from '../wire/components.ts'
+import type { ClientConfigField } from '../wire/client-config.ts'
+import { type Components, schemaRef, toComponents } from '../wire/components.ts'
 import { streamSchemas } from '../wire/events.ts'
 import { AGUI_EXAMPLE, RUN_ID, STREAM_EXAMPLES } from '../wire/examples.ts'
-import type { JsonObject } from '../wire/json.ts'
+import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import { requestSchemas } from '../wire/requests.ts'
 import { agencyResponse, cancelResponse, health, logLine, metadata } from '../wire/responses.ts'
 
 /** The OpenAPI 3.1 document of a server, without its address; `metricsGate` undefined: there are no metrics. */
 export function describeApi(
-  { agencies, tools, requestLog, agui }: Services,
+  { agencies, tools, requestLog, agui, requestRules }: Services,
   { gate, metricsGate }: { gate: Gate; metricsGate: Gate | undefined },
 ): JsonObject {
   const parts = emptyParts(gate)
   const streamed = agui !== undefined ? [aguiRequestSchema, ...aguiStreamSchemas] : streamSchemas
   const ours = [...requestSchemas, agencyResponse, ...streamed, cancelResponse, metadata, logLine, health]
-  Object.assign(parts.schemas, toComponents(ours))
+  Object.assign(parts.schemas, withAllowed(toComponents(ours), requestRules.clientConfig))
   const ids = new Set(tools.map((tool) => tool.name)) // a tool's operation is named as the tool
   for (const { path, preview } of agencies) {
     const tags = [preview.name ?? decodeURIComponent(path)]
@@ -53,6 +54,20 @@ export function describeApi(
   const info = { title: 'agency-swarm-js', version: VERSION, description: DESCRIPTION }
   return toDocument(info, '/', describeTools(tools, parts))
 }
+
+/** Request bodies as this server takes them: of `client_config` only what callers may set, and nothing where that is nothing. */
+function withAllowed({ ClientConfig, ...others }: Components, allowed: readonly ClientConfigField[]): Components {
+  if (allowed.length > 0)
+    return { ...others, ClientConfig: pickProperties(ClientConfig, (name) => allowed.some((field) => field === name)) }
+  for (const body of ['ModifiedRequest', 'RunAgentInput'])
+    if (others[body] !== undefined) others[body] = pickProperties(others[body], (name) => name !== 'client_config')
+  return others
+}
+
+const pickProperties = (schema: JsonSchema | undefined, keep: (name: string) => boolean): JsonSchema => ({
+  ...schema,
+  properties: Object.fromEntries(Object.entries(schema?.properties ?? {}).filter(([name]) => keep(name))),
+})
 
 const DESCRIPTION = `Agencies and tools over HTTP.
 

@@ -8,6 +8,7 @@ import {
   flag,
   type RequestFields,
   RequestInvalid,
+  type RequestRules,
   readFields,
   redactSecrets,
 } from './requests.ts'
@@ -142,17 +143,17 @@ const OWN = Object.keys(own.shape)
  */
 export async function parseAguiRequest(
   body: unknown,
-  limits: { historyItems: number },
+  rules: RequestRules,
   defaults: Partial<AguiEvents> = {},
 ): Promise<AguiRequest> {
   const given = canonical(asObject(body))
-  checkCount(given.messages, ['messages'], limits.historyItems)
+  checkCount(given.messages, ['messages'], rules.historyItems)
   const props = isObject(given.forwardedProps) ? given.forwardedProps : {}
   const extras: JsonObject = {}
   for (const name of [...EXTRAS, ...OWN]) extras[name] = given[name] ?? props[name]
   const parsed = await parseInput(given)
   const switches = own.safeParse(extras)
-  const { fields, details } = readFields(extras, [], limits)
+  const { fields, details } = readFields(extras, [], rules)
   if (!switches.success) details.push(...detailsFromZod(switches.error.issues, extras, ['body']))
   const problems = details.map((detail) => inPlace(redactSecrets(detail), given))
   problems.unshift(

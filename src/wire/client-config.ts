@@ -12,6 +12,17 @@ interface Config {
   model_settings_extra_args?: JsonObject | null | undefined
 }
 
+/** A field of a request's `client_config` (docs/models.md). */
+export type ClientConfigField = keyof Config
+export const CLIENT_CONFIG_FIELDS = Object.keys({
+  base_url: true,
+  api_key: true,
+  default_headers: true,
+  litellm_keys: true,
+  model: true,
+  model_settings_extra_args: true,
+} satisfies Record<ClientConfigField, true>) as readonly ClientConfigField[]
+
 /** A key as a header can carry it. A blank one is none: whoever sends it does not ask for the server's. */
 export const API_KEY = /^[\x21-\x7e]{1,8192}$/
 
@@ -47,6 +58,16 @@ export function checkClientConfig(config: Config | null | undefined): Validation
         ]),
     ...ownedFields(args).map((path) => wrong(['model_settings_extra_args', ...path], FIELD_OF_THE_RUN, '[redacted]')),
   ]
+}
+
+/** Fields that callers of this server may not set. */
+export function checkAllowed(config: unknown, allowed: readonly ClientConfigField[]): ValidationDetail[] {
+  if (!isObject(config)) return []
+  const refused = CLIENT_CONFIG_FIELDS.filter((field) => config[field] != null && !allowed.includes(field))
+  return refused.map((field) => {
+    const message = `this server does not let callers set client_config.${field}`
+    return valueError(['body', 'client_config', field], message, '[redacted]')
+  })
 }
 
 const BLANK_KEY = 'a key cannot be blank; leave the field out to use none'

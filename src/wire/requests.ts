@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AgencyError } from '../errors.ts'
-import { API_KEY, checkClientConfig } from './client-config.ts'
+import { API_KEY, type ClientConfigField, checkAllowed, checkClientConfig } from './client-config.ts'
 import { isObject, type JsonObject } from './json.ts'
 import type { InputItem, StoredMessage } from './message.ts'
 import { PROVIDER_NAMES } from './provider-names.ts'
@@ -109,6 +109,12 @@ export const agencyRequestSchema = z
 export const requestSchemas: readonly z.ZodType[] = [agencyRequestSchema, cancel, logRequest]
 
 export type ClientConfig = z.infer<typeof clientConfig>
+/** What the server takes of a request. */
+export interface RequestRules {
+  historyItems: number
+  /** Fields of `client_config` that callers may set. */
+  clientConfig: readonly ClientConfigField[]
+}
 export type CancelRequest = z.infer<typeof cancel>
 /** What a caller writes; an `AgencyRequest` is what became of it. */
 export type AgencyRequestBody = z.infer<typeof agencyRequestSchema>
@@ -121,13 +127,9 @@ export type RequestFields = z.infer<typeof fields> & {
 export type AgencyRequest = RequestFields & { message: string | InputItem[] }
 
 /** The body of get_response and get_response_stream. @throws RequestInvalid */
-export function parseAgencyRequest(
-  body: unknown,
-  agents: readonly string[],
-  limits: { historyItems: number },
-): AgencyRequest {
+export function parseAgencyRequest(body: unknown, agents: readonly string[], rules: RequestRules): AgencyRequest {
   const object = asObject(body)
-  const read = readFields(object, agents, limits)
+  const read = readFields(object, agents, rules)
   const details = [...checkMessage(object), ...read.details]
   if (details.length > 0) throw new RequestInvalid(details.map(redactSecrets))
   return { ...read.fields, message: object.message as string | InputItem[] }
@@ -140,7 +142,7 @@ export function parseAgencyRequest(
 export function readFields(
   object: JsonObject,
   agents: readonly string[],
-  { historyItems }: { historyItems: number },
+  { historyItems, clientConfig: allowed }: RequestRules,
 ): { fields: RequestFields; details: ValidationDetail[] } {
   checkCounts(object, historyItems)
   const parsed = fields.safeParse(object)
@@ -148,6 +150,7 @@ export function readFields(
     ...checkHistory(object.chat_history),
     ...checkRecipient(object.recipient_agent, agents),
     ...checkFiles(object),
+    ...checkAllowed(object.client_config, allowed),
     ...(parsed.success
       ? checkClientConfig(parsed.data.client_config)
       : detailsFromZod(parsed.error.issues, object, ['body'])),

@@ -51,7 +51,7 @@ function registerAgency(app: FastifyInstance, services: Services, base: string, 
   const start = async (request: FastifyRequest, reply: FastifyReply, streaming: boolean): Promise<Run> => {
     const served = agencyOf(request)
     if (services.stopping()) throw shuttingDown()
-    const asked = parseAgencyRequest(request.body, served.preview.agentNames, services.limits)
+    const asked = parseAgencyRequest(request.body, served.preview.agentNames, services.requestRules)
     return startRun(services, served, asked, { streaming, logId: request.headers[LOG_HEADER], reply })
   }
 

@@ -19,7 +19,7 @@ export function registerAgui(app: FastifyInstance, { path, services, agencyOf }:
   app.post(path, async (request, reply) => {
     if (services.stopping()) throw shuttingDown()
     const served = agencyOf(request)
-    const given = await parseAguiRequest(request.body, services.limits, services.agui)
+    const given = await parseAguiRequest(request.body, services.requestRules, services.agui)
     try {
       const asked = toAgencyRequest(given, served.preview.entryPoints[0]?.name ?? '')
       const run = await startRun(services, served, asked, {
