@@ -173,7 +173,7 @@ async function sleeper(agency, mark) {
   socket.pause()
   const body = JSON.stringify({ message: mark })
   socket.write(
-    `POST /${agency}/get_response_stream HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    `POST /${agency}/get_response_stream HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   )
   await sleep(random() * 5_000)
   socket.destroy()
@@ -182,13 +182,13 @@ async function sleeper(agency, mark) {
 /** Bytes that are no request, requests that never end, bodies that are none. */
 async function hostile() {
   card.hostile++
-  const head = 'POST /responses/get_response HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+  const head = 'POST /responses/get_response HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
   const attacks = [
     `${head}Content-Length: 5\r\nContent-Length: 6\r\n\r\n{}`,
     `${head}Content-Length: 100\r\n\r\n{`,
     `${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n`,
     `${head}X-A: ${'a'.repeat(20_000)}\r\n\r\n`,
-    `GET /${'a'.repeat(9_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+    `GET /${'a'.repeat(9_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
     `${head}Content-Length: 200000\r\n\r\n${'['.repeat(200_000)}`,
     `${head}Content-Length: 30\r\n\r\n{"message":"x","__proto__":{}} `,
     '\u0016\u0003\u0001\u0002\u0000',

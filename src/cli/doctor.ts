@@ -10,7 +10,7 @@ import { sentenceOf, unknownCode } from './errors.ts'
 import { isNodeFit, MANIFEST, OLDEST_NODE } from './manifest.ts'
 import { findProject, loadEnv, loadProject } from './project.ts'
 import { isPort } from './serve.ts'
-import type { Terminal } from './terminal.ts'
+import { type Terminal, toJson } from './terminal.ts'
 
 /** One thing that was looked at. `fix` is the way out of a `warning` or `error`. */
 interface Finding {
@@ -45,7 +45,7 @@ when something is broken.`,
     findings.push(await terminal.during('Loading', checkProject(named)), await checkPort(), ...checkPeers())
     if (reach) findings.push(await terminal.during('Asking the model', checkModel()))
     const ok = findings.every(({ status }) => status !== 'error')
-    if (json) terminal.out(`${JSON.stringify({ ok, version: VERSION, findings }, null, 2)}\n`)
+    if (json) terminal.out(`${toJson({ ok, version: VERSION, findings }, 2)}\n`)
     else show(findings, terminal)
     return ok ? 0 : 1
   },

@@ -11,7 +11,7 @@ export const checkHost: onRequestHookHandler = ({ raw: { rawHeaders, headers, ht
   for (let index = 0; index < rawHeaders.length; index += 2)
     if (rawHeaders[index]?.length === 4 && rawHeaders[index]?.toLowerCase() === 'host') hosts++
   const { host } = headers
-  const isFine = hosts > 1 ? false : host === undefined ? httpVersion === '1.0' : HOST.test(host)
+  const isFine = hosts > 1 ? false : host === undefined ? httpVersion !== '1.1' : HOST.test(host)
   done(isFine ? undefined : invalidHost())
 }
 
@@ -23,9 +23,11 @@ export const checkHost: onRequestHookHandler = ({ raw: { rawHeaders, headers, ht
 export function refuseOtherSites(app: FastifyInstance): onRequestHookHandler {
   let local: boolean | undefined
   return ({ headers: { origin, host } }, _reply, done) => {
-    const address = app.server.address()
-    if (address === null) return done() // it does not listen: the request is injected, and came over no network
-    local ??= typeof address === 'object' && isLoopback(address.address)
+    if (local === undefined) {
+      const address = app.server.address()
+      if (address === null) return done() // it does not listen: the request is injected, and came over no network
+      local = typeof address === 'object' && isLoopback(address.address)
+    }
     if (!local) return done()
     if (origin !== undefined && !isOfThisMachine(origin)) return done(otherSite('Origin', origin))
     if (host !== undefined && !isOfThisMachine(`http://${host}`)) return done(otherSite('Host', host))
