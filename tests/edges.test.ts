@@ -2,6 +2,7 @@ import Fastify from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
 import { agencySwarm } from '../src/fastify.ts'
 import { Agency, Agent, type ServeOptions, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { post, startServer } from './support/client.ts'
 import { bodyOf, exchange, open, statusOf, toRequest } from './support/raw.ts'
 
@@ -120,6 +121,7 @@ test.for([
 })
 
 test('a token, corsOrigins, another address and a guest in another app lift that', async () => {
+  promise('A5')
   const evil = { origin: 'https://evil.example' }
   process.env.EDGE_TOKEN = 'the-token'
   onTestFinished(() => void delete process.env.EDGE_TOKEN)

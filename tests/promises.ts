@@ -6,7 +6,7 @@ export const PROMISES = {
   A2: `\`host\` defaults to 0.0.0.0 and \`port\` to 8000; both can be set; \`port: 0\` picks a free one and the handle tells it`,
   A3: `\`appTokenEnv\` (default APP_TOKEN) names the variable that holds the bearer token; unset or empty means no authentication, and the start banner says so loudly`,
   A4: `\`buildApp(options)\` (also \`listen: false\`) returns the Fastify instance without listening; a Fastify plugin mounts the same routes under a prefix of an existing app`,
-  A5: `\`corsOrigins\` default \`["*"]\`; with \`*\` credentials are off; with a list the listed origin is echoed and credentials allowed`,
+  A5: `\`corsOrigins\` default \`["*"]\`; with \`*\` credentials are off; with a list the listed origin is echoed and credentials allowed; a server without a token on loopback answers 403 to other sites until it is given`,
   A6: `\`enableAgui\` turns the stream endpoint into AG-UI; the compatible cancel endpoint is then not registered; as in the original \`get_response\` is not either`,
   A7: `\`enableLogging\` + \`logsDir\` (default activity-logs) record requests and register \`/get_logs\` at the root`,
   A8: `\`allowedLocalFileDirs\` is the allowlist for local \`file_urls\`; absent means local files are refused`,

@@ -206,6 +206,7 @@ export function modes({ mock, tmp }: { mock: string; tmp: string }): { [mode: st
       agencies,
       tools,
       ...trusted,
+      corsOrigins: ['*'], // the original's default, which on loopback has to be chosen here
       allowedLocalFileDirs: [`${tmp}/allowed`, `${tmp}/not-yet`],
       enableLogging: true,
       logsDir: `${tmp}/logs`,
