@@ -19,6 +19,7 @@ export function answerInTurn(
     const { socket } = raw
     // Node gives a response its socket when its turn comes. Injected requests have no connection.
     if (response.socket !== null || !(socket instanceof Socket)) return done()
+    if (socket.destroyed) return void response.emit('close') // cut below; the rest of its chunk still comes
     const peer = peerOf(socket.remoteAddress)
     const leave = () => {
       response.off('socket', begin)
