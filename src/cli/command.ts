@@ -57,7 +57,7 @@ function read(name: string, typed: readonly string[], options: OptionSpecs) {
   try {
     return parseArgs({ args: [...typed], options: known, allowPositionals: true })
   } catch (error) {
-    const [reason = ''] = (error as Error).message.split(/(?<=\.|'\w+')\s/)
+    const [reason = ''] = (error as Error).message.split(/(?<=\.|'\w{1,50}')\s/)
     throw wrongArguments(`${reason.replace(/\.?$/, '.')}`, name)
   }
 }

@@ -46,4 +46,4 @@ const isHostedChoice = (choice: unknown): choice is { type: string } =>
   isObject(choice) && typeof choice.type === 'string' && !OTHER_CHOICES.has(choice.type)
 
 /** The name of the function (tools/hosted.ts) that stands for a type of hosted tools. */
-const standInFor = (type: string): string => (type === 'mcp' ? 'hosted_mcp' : type.replace(/_preview.*$/, ''))
+const standInFor = (type: string): string => (type === 'mcp' ? 'hosted_mcp' : (type.split('_preview', 1)[0] as string))

@@ -12,6 +12,7 @@ const judged = (code: string) => {
   return checkFiles([file], folder)
 }
 
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: it is code
 test.for([
   ['nested repetition', 'export const x = /^(a+)+$/'],
   ['two neighbours that take the same characters', 'f(/^data:([^;,]+)[^,]*;base64,(.*)$/s)'],
@@ -20,12 +21,15 @@ test.for([
   ['slashes at the end, in a class', "class A { b = 'x'.replace(/\\/+$/, '') }"],
   ['alternatives that overlap', 'async function* g() { yield /^(?:a|aa)+$/ }'],
   ['a lookbehind is looked at too', 'const x = /(?<!b)(a+)+c/'],
+  ['a quadratic one beside a lookbehind', "t.replace(/(?<!x)\\s+$/, '')"],
   ['a constant text', "new RegExp('^(a|a)*$')"],
   ['a template without values', 'RegExp(`(x+x+)+y`, "i")'],
   ['String.raw', 'const r = new RegExp(String.raw`^(\\d+)*$`)'],
+  ['a constant of the module', "const part = '(a+)+'; const r = new RegExp('^' + part + '$')"],
+  ['constants in a template', 'const a = "x+", b = String.raw`x+`; f(new RegExp(`(${a}${b})+y`))'],
   ['texts that are joined', "new RegExp('^(a+' + ')+$')"],
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is code
   ['in a template and a default', 'const f = (a = `${t.replace(/(a*)*b/, "")}`) => a'],
+  // biome-ignore-end lint/suspicious/noTemplateCurlyInString: it is code
 ] as const)('%s: an expression that is not linear is found', async ([, code]) => {
   const { problems, count } = await judged(`import y from 'y'\n${code}\n`)
   expect(count).toBe(1)
