@@ -13,6 +13,7 @@ import {
   gatewayRefused,
   guardrailTripped,
   invalidFlow,
+  invalidHost,
   invalidOption,
   invalidOutput,
   invalidTool,
@@ -24,6 +25,7 @@ import {
   modelRefused,
   nothingToAnswer,
   nothingToServe,
+  otherSite,
   overloaded,
   packageMissing,
   providerNotInstalled,
@@ -205,6 +207,19 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means: 'The body is compressed or has another charset than UTF-8.',
     remedy: 'Send plain JSON in UTF-8, without content-encoding.',
     example: unsupportedBody('The charset latin1'),
+  },
+  INVALID_HOST: {
+    when: 'request',
+    means: 'The request has no Host header, several, or one that is no host name.',
+    remedy: 'Send one Host header with a host name and, if need be, a port.',
+    example: invalidHost(),
+  },
+  OTHER_SITE: {
+    when: 'request',
+    means:
+      'The server has no token and listens on this machine alone, and the request comes from a page or under a host name of elsewhere; or a page of another site reads a log with GET.',
+    remedy: 'Set a token, or list the pages that may use the server in corsOrigins. Read logs with POST.',
+    example: otherSite('Origin', 'https://other.example.com'),
   },
   GATEWAY_REFUSED: {
     when: 'request',

@@ -82,7 +82,7 @@ const nameFor = (folder: string): string =>
   folder
     .toLowerCase()
     .replace(/[^a-z0-9-]+/g, '-')
-    .replace(/^-+|-+$/g, '') || 'my-agency'
+    .replace(/^-+|(?<!-)-+$/g, '') || 'my-agency'
 
 function packageJson(name: string, version: string): string {
   const { engines, dependencies, devDependencies } = MANIFEST

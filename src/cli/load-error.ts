@@ -43,7 +43,8 @@ function placeOf(stack: string): string | undefined {
   const lines = stack.split('\n')
   const [, start, startLine] = /^((?:file:\/\/)?\/?.+?):(\d+)$/.exec(lines[0] ?? '') ?? []
   const frame = lines.find((line) => /^\s+at /.test(line) && line.includes('file://') && !line.includes('node_modules'))
-  const [, url, line] = /(file:\/\/\S+?):(\d+)/.exec(frame ?? '') ?? []
+  // "at f (file:///C:/a/b.ts:3:14)"
+  const [, url, line] = /^(\S+?):(\d+)(?::\d+)?\)?$/.exec(frame?.slice(frame.indexOf('file://')) ?? '') ?? []
   const place = start ?? url
   if (place === undefined) return undefined
   return `${relative(process.cwd(), place.startsWith('file:') ? fileURLToPath(place) : place)}:${startLine ?? line}`

@@ -5,6 +5,7 @@ import { emptyMessage, invalidOption } from '../errors.ts'
 import type { Prices } from '../models/prices.ts'
 import { type Moved, refuseUnknown } from '../options.ts'
 import type { Telemetry } from '../runs/span.ts'
+import { CLIENT_CONFIG_FIELDS } from '../wire/client-config.ts'
 import { isObject } from '../wire/json.ts'
 import { type ClientConfig, type RequestFields, RequestInvalid, readFields } from '../wire/requests.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
@@ -177,7 +178,7 @@ function checkValues({ maxTurns, contextOverride, hooks, signal, allowedLocalFil
 function readWireFields(body: { [field: string]: unknown }): { fields: RequestFields; details: string[] } {
   const agents = typeof body.recipient_agent === 'string' ? [body.recipient_agent] : [] // the agency knows its agents
   try {
-    const { fields, details } = readFields(body, agents, { historyItems: 0 })
+    const { fields, details } = readFields(body, agents, { historyItems: 0, clientConfig: CLIENT_CONFIG_FIELDS })
     return { fields, details: details.map(toSentence) }
   } catch (error) {
     if (!(error instanceof RequestInvalid)) throw error

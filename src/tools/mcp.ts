@@ -169,7 +169,7 @@ export function titleOf({ title, annotations }: { [key: string]: unknown }): str
  * origin is told, of a command its first word.
  */
 const withoutSecrets = (name: string): string =>
-  name.replace(/^(stdio: \S+).*$/s, '$1').replace(/[a-z][a-z0-9+.-]*:\/\/\S+/gi, (address) => {
+  name.replace(/^(stdio: \S+).*$/s, '$1').replace(/[a-z][a-z0-9+.-]{0,30}:\/\/\S+/gi, (address) => {
     const url = URL.parse(address)
     return url === null || url.origin === 'null' ? '' : url.origin
   })
