@@ -1,5 +1,6 @@
 // Minutes of mixed load with faults, drops, cancels, slow readers and hostile callers against this package as built.
 //   npm run soak -- [--minutes 10] [--callers 40] [--seed 1] [--write]     --write puts the card into docs/reliability.md
+//   npm run soak -- --hostile [--minutes 10] [--only gateway,static] [--write]     attacks on a small heap: soak-hostile.mjs
 import { fork } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -16,9 +17,16 @@ const { values: options } = parseArgs({
     callers: { type: 'string', default: '40' },
     seed: { type: 'string', default: '1' },
     write: { type: 'boolean', default: false },
+    hostile: { type: 'boolean', default: false },
+    only: { type: 'string' },
   },
 })
 const minutes = Number(options.minutes)
+if (options.hostile) {
+  const { soakHostile } = await import('./soak-hostile.mjs')
+  const held = await soakHostile({ minutes, write: options.write, only: options.only?.split(',') })
+  process.exit(held ? 0 : 1)
+}
 const random = numbers(Number(options.seed))
 const model = await startFaultyModel({ random, faultRate: 0.25 })
 const port = await freePort()

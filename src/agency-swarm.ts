@@ -4,6 +4,7 @@ import { AgencyGraph, type AgencyOptions } from './agency/agency.ts'
 import { Agent as AgentInGraph, type AgentOptions } from './agency/agent.ts'
 import type { CheckedFlows, HandoffOutput, NoFlows, OutputOf, WrittenFlow } from './agency/flows.ts'
 import { describeAgency } from './agency/metadata.ts'
+import type { Budget } from './budget.ts'
 import { errorText, unknownAgent } from './errors.ts'
 import { createFileDesk } from './files/desk.ts'
 import { checkRun, type RunOptions } from './in-process/run-options.ts'
@@ -209,7 +210,10 @@ export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
       ),
       maxTurns: options.maxTurns === undefined ? this.#limits().maxTurns : options.maxTurns,
     })
-    const run = this.#runs().start(await withFiles(plan, options, this.#limits()), this)
+    const run = this.#runs().start(
+      await withFiles(plan, options, { limits: this.#limits(), budget: this.#runs().budget }),
+      this,
+    )
     const onAbort = () => run.stop('immediate')
     signal?.addEventListener('abort', onAbort, { once: true })
     if (signal?.aborted) onAbort() // while the run was prepared
@@ -258,10 +262,14 @@ export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
 } as AgencyConstructor
 
 /** The plan with the files of an in-process run; its caller is told what a provider says. */
-async function withFiles(plan: RunPlan, options: RunOptions, limits: Limits): Promise<RunPlan> {
+async function withFiles(
+  plan: RunPlan,
+  options: RunOptions,
+  bounds: { limits: Limits; budget: Budget },
+): Promise<RunPlan> {
   if (!namesFiles(options)) return plan
   const desk = createFileDesk({
-    limits,
+    ...bounds,
     allowedLocalFileDirs: options.allowedLocalFileDirs,
     trustedFileOrigins: [],
     explain: (error) => `(${errorText(error)})`,

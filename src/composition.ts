@@ -213,6 +213,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     for (const { name, model } of preview.agents) await models.check(model, name, options.keyPerRequest === true)
   const files = createFileDesk({
     limits,
+    budget: hub.budget,
     allowedLocalFileDirs: options.allowedLocalFileDirs,
     trustedFileOrigins: options.trustedFileOrigins ?? [],
     explain: options.exposeErrors ? (error) => `(${errorText(error)})` : causeOf,
@@ -220,6 +221,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
     warn,
   })
   const metrics = await readMetrics(options.metrics)
+  metrics?.watchHeld(() => hub.budget.heldBytes)
   const listeners = [...[options.telemetry ?? []].flat(), ...(metrics === undefined ? [] : [metrics])]
   const complain = warnOnce((text) => logger.error({}, text))
   let stopping = false

@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'TURN_LIMIT'
   | 'DEPTH_LIMIT'
   | 'TIME_LIMIT'
+  | 'MEMORY_LIMIT'
   | 'RUN_NOT_FOUND'
   | 'SHUTTING_DOWN'
   | 'OVERLOADED'
@@ -123,6 +124,13 @@ export const clientGone = () => new AgencyError('CLIENT_GONE', 499, 'The client 
 /** More work than the limits allow; answered with Retry-After. */
 export const overloaded = (what: string) =>
   new AgencyError('OVERLOADED', 503, `The server has ${what} as it takes at once. Try again in a moment.`)
+/** The process holds as much as it may; answered with Retry-After. */
+export const processFull = (heldBytes: number) =>
+  new AgencyError(
+    'OVERLOADED',
+    503,
+    `The server holds about as much data as it may at once (limits.heldBytes: ${heldBytes} bytes). Try again in a moment.`,
+  )
 export const tooManyRequests = (seconds: number) =>
   new AgencyError('RATE_LIMITED', 429, `Too many requests. Try again in ${seconds} seconds.`)
 export const tooLarge = (statusCode: 413 | 414, what: string, bytes: number) =>
@@ -259,3 +267,10 @@ export const depthLimit = (maxDepth: number) =>
   new AgencyError('DEPTH_LIMIT', 500, `The run was stopped at its limit of ${maxDepth} nested agents.`)
 export const timeLimit = (runMs: number) =>
   new AgencyError('TIME_LIMIT', 500, `The run was stopped at its limit of ${runMs / 1000} seconds.`)
+/** A request or its run holds more than it may. */
+export const runTooLarge = (runBytes: number) =>
+  new AgencyError(
+    'MEMORY_LIMIT',
+    413,
+    `The run was stopped at its limit of ${runBytes} bytes of data: its request, history, model answers and tool outputs together (limits.runBytes).`,
+  )

@@ -1,6 +1,7 @@
+import { getHeapStatistics } from 'node:v8'
 import { invalidOption } from './errors.ts'
 
-interface Limit {
+export interface Limit {
   /** The default. */
   value: number
   unit: 'bytes' | 'ms' | ''
@@ -8,6 +9,8 @@ interface Limit {
   text: string
   /** The smallest value that makes sense. Default 1. */
   least?: number
+  /** The default in words, where it depends on the machine. */
+  shown?: string
 }
 
 const KiB = 1024
@@ -16,10 +19,16 @@ const MiB = 1024 * KiB
 /** Every bound of the server. `limits: { name }` or the environment variable sets one; the option wins. */
 export const LIMITS = {
   bodyBytes: { value: 32 * MiB, unit: 'bytes', text: 'a request body; 413 beyond it' },
-  openBodyBytes: {
-    value: 512 * MiB,
+  heldBytes: {
+    value: Math.floor(getHeapStatistics().heap_size_limit / 2),
     unit: 'bytes',
-    text: 'the bodies of all requests that are not answered yet, together; 503 beyond it',
+    shown: 'half of the heap',
+    text: 'everything that all requests and runs hold, together, as estimated heap; 503 with `Retry-After` beyond it',
+  },
+  runBytes: {
+    value: 256 * MiB,
+    unit: 'bytes',
+    text: 'everything that one request and its run hold: body, history, model answers, tool outputs, unread events; 413 beyond it, or the run fails',
   },
   jsonDepth: { value: 64, unit: '', text: 'how deep a body may be nested; 422 beyond it' },
   jsonKeys: { value: 10_000, unit: '', text: 'keys of one object in a body; 422 beyond it' },
@@ -70,7 +79,7 @@ export const LIMITS = {
   fileTotalBytes: {
     value: 256 * MiB,
     unit: 'bytes',
-    text: 'all files of one request together; all requests together hold at most four times that',
+    text: 'all files of one request together; they count towards `heldBytes`, too',
   },
   fileTimeoutMs: { value: 30_000, unit: 'ms', text: 'how long fetching the files of one request may take' },
   fileCount: { value: 20, unit: '', text: 'files of one request' },
@@ -123,8 +132,23 @@ export const UPSTREAM_LIMITS: UpstreamLimits = {
   upstreamIdleMs: LIMITS.upstreamIdleMs.value,
 }
 
+/** How much of a model's answer is taken, whatever its provider; the run fails beyond it. */
+export const ANSWER_LIMITS = {
+  /** One event of a stream, and a plain answer. Pictures come in them as Base64: some MiB each, more for several. */
+  eventBytes: 48 * MiB,
+  /** All events of one stream. */
+  streamBytes: 256 * MiB,
+  /** One event, and a plain answer: parsing that many takes about 50 ms at worst. */
+  json: { values: 100_000, keys: 100_000, depth: Number.POSITIVE_INFINITY },
+} as const
+
 /** The longest time that a timer of Node can wait. */
 export const MAX_MS = 2 ** 31 - 1
+
+/** Limits that went into others, and where they went. */
+const MOVED: { readonly [name: string]: string } = {
+  openBodyBytes: 'heldBytes, which bounds all that requests and runs hold, their bodies too',
+}
 
 /** `bodyBytes` -> `AGENCY_BODY_BYTES`. */
 export const variableOf = (name: string): string =>
@@ -135,6 +159,11 @@ export const variableOf = (name: string): string =>
  * @throws INVALID_OPTION for an unknown name and for what is no whole number in range
  */
 export function readLimits(given: Partial<Limits> = {}, env: NodeJS.ProcessEnv = process.env): Limits {
+  for (const [name, target] of Object.entries(MOVED))
+    if (Object.hasOwn(given, name) || env[variableOf(name)]?.trim())
+      throw invalidOption(
+        `limits.${name} (${variableOf(name)}) is no longer a limit: set ${target}. Its variable is ${variableOf(target.split(',')[0] as string)}.`,
+      )
   for (const name of Object.keys(given))
     if (!Object.hasOwn(LIMITS, name))
       throw invalidOption(`limits.${name} is no limit of this server. Known: ${Object.keys(LIMITS).join(', ')}.`)

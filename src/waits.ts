@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises'
+
 /** Timeouts and aborts for work of others, which is abandoned and not stopped; values that are made once. */
 
 /** The work's outcome, or the signal's reason when that comes first. */
@@ -50,6 +52,22 @@ export function once<T>(make: () => Promise<T>): (() => Promise<T>) & { made(): 
     return making
   }
   return Object.assign(get, { made: () => value !== undefined })
+}
+
+/** How long work goes on before others get their turn, in milliseconds. */
+const TURN_MS = 10
+
+/** `values.map(work)`, which gives way to other work every few milliseconds when there is much to do. */
+export async function inTurns<T, R>(values: readonly T[], work: (value: T) => R): Promise<R[]> {
+  const results: R[] = []
+  let began = performance.now()
+  for (let index = 0; index < values.length; index++) {
+    results.push(work(values[index] as T))
+    if (index % 64 !== 63 || performance.now() - began < TURN_MS) continue
+    await setImmediate()
+    began = performance.now()
+  }
+  return results
 }
 
 const isPromiseLike = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>

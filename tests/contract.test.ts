@@ -56,7 +56,7 @@ test.for([
     enableLogging: true,
     logsDir,
     rateLimit: { requests: 1, by: ({ headers }) => headers['x-caller'] ?? randomUUID() },
-    limits: { bodyBytes: 1000, openBodyBytes: 600, urlBytes: 200, drainMs: 200 },
+    limits: { bodyBytes: 260_000, heldBytes: 300_000, urlBytes: 200, drainMs: 200 },
   })
   const bearer = { authorization: 'Bearer open sesame' }
   const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as ApiDocument
@@ -81,7 +81,7 @@ test.for([
       for (const _ of [1, 2]) await ask(method, path, {}, { 'x-caller': path })
       if (method === 'GET') continue
       await ask(method, path, {}, { ...bearer, 'content-encoding': 'gzip' })
-      for (const length of [700, 1000]) await ask(method, path, { text: 'x'.repeat(length) }) // too much at once; too much
+      for (const length of [250_000, 270_000]) await ask(method, path, { text: 'x'.repeat(length) }) // too much at once; too much
     }
   for (const text of ['', 'hello']) for (const name of ['echo', 'Loud']) await ask('POST', `/tool/${name}`, { text })
   for (const id of ['one', 'two']) await ask('POST', streamed, toRun('go'), { ...bearer, 'x-agency-log-id': id })

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agency, Agent, type Limits, tool } from '../src/index.ts'
-import { LIMITS, readLimits, variableOf } from '../src/limits.ts'
+import { LIMITS, type Limit, readLimits, variableOf } from '../src/limits.ts'
 import { promise } from './promises.ts'
 import { allFrames, final, post, readFrames, startServer, useUpstream } from './support/client.ts'
 import { exchange, statusOf } from './support/raw.ts'
@@ -23,7 +23,8 @@ const written = (value: number, unit: string) => {
 test('every limit stands in one table of the documentation, with its variable and default', () => {
   const document = readFileSync(join(import.meta.dirname, '../docs/security.md'), 'utf8')
   const rows = Object.entries(LIMITS).map(
-    ([name, { value, unit, text }]) => `| \`${name}\` | \`${variableOf(name)}\` | ${written(value, unit)} | ${text} |`,
+    ([name, { value, unit, text, shown }]: [string, Limit]) =>
+      `| \`${name}\` | \`${variableOf(name)}\` | ${shown ?? written(value, unit)} | ${text} |`,
   )
   for (const row of rows) expect(document.split('\n')).toContain(row)
   expect(document.match(/^\| `\w+` \| `AGENCY_/gm)).toHaveLength(rows.length)
@@ -41,6 +42,8 @@ test('a limit is an option, else a variable, else a default; what is no whole nu
   for (const bad of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '5', null, {}, 2 ** 31])
     expect(() => readLimits({ runMs: bad as never }, {}), String(bad)).toThrow(/limits\.runMs/)
   await expect(serveWith({ bodybytes: 1 } as never)).rejects.toThrow(/limits\.bodybytes is no limit.*bodyBytes/)
+  expect(() => readLimits({ openBodyBytes: 1 } as never, {})).toThrow(/limits\.openBodyBytes .* set heldBytes/)
+  expect(() => readLimits({}, { AGENCY_OPEN_BODY_BYTES: '1' })).toThrow(/AGENCY_HELD_BYTES/)
   process.env.AGENCY_RUN_MS = 'soon'
   onTestFinished(() => void delete process.env.AGENCY_RUN_MS)
   await expect(serveWith({})).rejects.toMatchObject({
@@ -125,11 +128,11 @@ test('bodies, their nesting, keys and values, histories, addresses and headers a
   }
 })
 
-test('beyond concurrentRuns and openBodyBytes callers get 503 with Retry-After, and room is given back', async () => {
+test('beyond concurrentRuns and heldBytes callers get 503 with Retry-After, and room is given back', async () => {
   const upstream = await useUpstream(() => ({ hang: true }))
   const { url, app } = await startServer({
     agencies: { solo: solo() },
-    limits: { concurrentRuns: 2, openBodyBytes: 100_000 },
+    limits: { concurrentRuns: 2, heldBytes: 400_000 },
   })
   const leave = new AbortController()
   const stream = (message: string) => post(`${url}/solo/get_response_stream`, { message }, {}, leave.signal)
@@ -147,7 +150,7 @@ test('beyond concurrentRuns and openBodyBytes callers get 503 with Retry-After, 
   const again = new AbortController()
   const held = post(`${url}/solo/get_response_stream`, { message: 'x'.repeat(60_000) }, {}, again.signal)
   await held
-  const full = await ask(url, { message: 'y'.repeat(60_000) })
+  const full = await ask(url, { message: 'y'.repeat(150_000) })
   expect([full.status, full.headers.get('retry-after')]).toEqual([503, '2'])
   expect((await post(`${url}/solo/cancel_response_stream`, { run_id: 'small' })).status).toBe(404)
   again.abort()

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { Budget } from '../budget.ts'
+import { processFull } from '../errors.ts'
 import { readLimits } from '../limits.ts'
 import { createFileDesk, type FileDeskOptions, type FileOrder } from './desk.ts'
 import type { FileStore, LoadedFile } from './store.ts'
@@ -25,6 +27,7 @@ function memoryStore(state: () => 'ready' | 'pending' = () => 'ready') {
 const desk = (options: Partial<FileDeskOptions>) =>
   createFileDesk({
     limits: readLimits(),
+    budget: new Budget({ bound: Number.POSITIVE_INFINITY, refuse: processFull }),
     trustedFileOrigins: [],
     explain: String,
     log: () => {},
@@ -104,9 +107,9 @@ test('a file that is never done is given up after a minute and removed', async (
   expect([waited, files.size]).toEqual([60_000, 0])
 })
 
-test('all requests together hold no more than four may', async () => {
-  const limits = { ...readLimits(), fileTotalBytes: 15_000 }
-  const { prepare } = desk({ limits, allowedLocalFileDirs: [import.meta.dirname] })
+test('files of all requests together stay within what the process may hold, and are given back', async () => {
+  const budget = new Budget({ bound: 100_000, refuse: processFull, fair: true })
+  const { prepare } = desk({ budget, allowedLocalFileDirs: [import.meta.dirname] })
   const fileUrls = { a: `${import.meta.dirname}/desk.ts` }
   let release = () => {}
   const held = new Promise<void>((resolve) => {
@@ -124,11 +127,12 @@ test('all requests together hold no more than four may', async () => {
   }
   const all = Array.from({ length: 12 }, () => prepare(order(fileUrls, { store: slow })).catch((error) => error))
   const settled = Promise.allSettled(all)
-  await expect.poll(() => waiting).toBeGreaterThan(4)
+  await expect.poll(() => waiting).toBeGreaterThan(2)
   release()
   const results = (await settled).map((result) => (result.status === 'fulfilled' ? result.value : undefined))
   const busy = results.filter((result) => result instanceof Error)
   expect(busy.length).toBeGreaterThan(0)
-  for (const error of busy) expect(error).toMatchObject({ message: expect.stringContaining('busy with other files') })
+  for (const error of busy) expect(error).toMatchObject({ code: 'OVERLOADED', statusCode: 503 })
+  expect(budget.heldBytes).toBe(0)
   expect(await prepare(order(fileUrls))).toMatchObject({ fetched: [{ name: 'desk.ts', kind: 'code' }] })
 })

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Budget } from '../budget.ts'
 import { AgencyError, fileIdFailed, fileUrlFailed } from '../errors.ts'
 import type { Lookup } from '../net/lookup.ts'
 import type { ReadyFile } from './attach.ts'
@@ -19,6 +20,8 @@ const CLEANUP_MS = 10_000
 
 export interface FileDeskOptions {
   limits: FileLimits
+  /** What the process holds: files in memory are charged to it. */
+  budget: Budget
   /** Directories whose files may be named; undefined: none, and the metadata says so. `~` is the home folder. */
   allowedLocalFileDirs?: readonly string[] | undefined
   /** Origins that files are fetched from although they are not on the public internet. */
@@ -65,7 +68,7 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
   const { pause = (ms, signal) => sleep(ms, undefined, { signal }) } = options
   const entries = expandDirectories(allowedLocalFileDirs ?? [])
   const trusted = new Set(options.trustedFileOrigins.map((origin) => new URL(origin).origin))
-  const ledger = createLedger(limits)
+  const ledger = createLedger(limits, options.budget)
   const closed = new AbortController()
   const running = new Set<Promise<unknown>>()
 

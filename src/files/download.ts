@@ -144,7 +144,7 @@ function kindOf(status: number): string {
 }
 
 function refusal(error: unknown, url: URL): AgencyError {
-  if (error instanceof AgencyError && error.code === 'FILE_FAILED') return error
+  if (error instanceof AgencyError && error.code !== 'GATEWAY_REFUSED') return error
   if (error instanceof AgencyError)
     return fileUrlFailed(
       `The server does not fetch files from ${shown(url.host)}. Its operator can allow the address with trustedFileOrigins.`,

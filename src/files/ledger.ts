@@ -1,3 +1,4 @@
+import type { Budget } from '../budget.ts'
 import { fileUrlFailed } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { shown } from './sources.ts'
@@ -8,31 +9,29 @@ export type FileLimits = Pick<
   'fileBytes' | 'fileTotalBytes' | 'fileTimeoutMs' | 'fileCount' | 'fileConcurrency'
 >
 
-/** Requests with the most that is allowed to one that fit into memory side by side. */
-const SHARES = 4
-
 /** What one request's files hold in memory. */
 export interface Account {
-  /** A counter of one file's bytes. @throws FILE_FAILED when a limit is passed */
+  /** A counter of one file's bytes. @throws FILE_FAILED when a limit is passed, OVERLOADED when the process is full */
   file(key: string): (bytes: number) => void
   /** Refuses a size that a file declares before it is read. @throws FILE_FAILED */
   declare(key: string, bytes: number): void
   close(): void
 }
 
-/** Keeps the files that are in memory within the limits, per request and over all. */
-export function createLedger({ fileBytes, fileTotalBytes }: FileLimits): { open(): Account } {
-  const most = SHARES * fileTotalBytes
-  let held = 0
+/** A file is held as it came, and once more while it is sent to its store. */
+const COPIES = 2
+
+/** Keeps the files that are in memory within the limits, per file, per request and for the process. */
+export function createLedger({ fileBytes, fileTotalBytes }: FileLimits, process: Budget): { open(): Account } {
   return {
     open() {
+      const budget = process.part()
       let own = 0
       const check = (key: string, size: number, more: number) => {
         if (size > fileBytes)
           throw fileUrlFailed(`The file ${shown(key)} is larger than the limit of ${fileBytes} bytes.`)
         if (own + more > fileTotalBytes)
           throw fileUrlFailed(`The files are together larger than the limit of ${fileTotalBytes} bytes.`)
-        if (held + more > most) throw fileUrlFailed('The server is busy with other files. Try again in a moment.')
       }
       return {
         file(key) {
@@ -40,15 +39,12 @@ export function createLedger({ fileBytes, fileTotalBytes }: FileLimits): { open(
           return (bytes) => {
             size += bytes
             check(key, size, bytes)
+            budget.charge(COPIES * bytes)
             own += bytes
-            held += bytes
           }
         },
         declare: (key, bytes) => check(key, bytes, bytes),
-        close() {
-          held -= own
-          own = 0
-        },
+        close: () => budget.close(),
       }
     },
   }

@@ -1,3 +1,4 @@
+import { type Charges, weigh } from '../budget.ts'
 import { AgencyError, errorText, modelFailed } from '../errors.ts'
 import { UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
@@ -27,8 +28,8 @@ export interface AiSdkOptions {
   label: string
   /** What telemetry calls the provider. Default: nothing. */
   provider?: string
-  /** The model of one call; `extraBody` is to be merged into what it sends. */
-  open: (extraBody: JsonObject) => LanguageModel | Promise<LanguageModel>
+  /** The model of one call; `extraBody` is to be merged into what it sends, `budget` is charged with what it reads. */
+  open: (extraBody: JsonObject, budget: Charges | undefined) => LanguageModel | Promise<LanguageModel>
   /** `client_config.model_settings_extra_args`. */
   extraArgs?: JsonObject | undefined
   /** Sent with every call. */
@@ -42,7 +43,7 @@ export function aiSdkModel({ label, provider, open, extraArgs, headers, limits }
   const { upstreamFirstByteMs: firstMs, upstreamIdleMs: idleMs } = limits ?? UPSTREAM_LIMITS
   const prepare = async (request: TurnRequest, signal: AbortSignal) => {
     const { extraBody, ...settings } = toCallSettings(request, extraArgs)
-    const model = await open(extraBody)
+    const model = await open(extraBody, request.budget)
     const prompt = toPrompt(request, { provider: namespaceOf(model), model: model.modelId })
     const options = {
       ...withCalledTools(startsThinking(model, request, label) ? settings : withoutThinking(settings), prompt),
@@ -125,7 +126,10 @@ class PartReader {
   #textStart = 0
   readonly #sources: JsonObject[] = []
 
+  readonly #budget: Charges | undefined
+
   constructor(label: string, request: TurnRequest) {
+    this.#budget = request.budget
     this.parts = new ResponseSynthesis({ model: label, request })
     this.#structured = request.outputSchema !== undefined
   }
@@ -181,6 +185,7 @@ class PartReader {
         if (part.providerExecuted !== true) this.#readCall(part, key) // else its outcome is part of the answer
         break
       case 'source':
+        this.#budget?.charge(weigh(part))
         this.#sources.push(part)
         break
       case 'file':
@@ -240,7 +245,9 @@ class PartReader {
   }
 
   #keep(to: Parameters<ResponseSynthesis['attach']>[0], { providerMetadata }: JsonObject): void {
-    if (isObject(providerMetadata)) this.parts.attach(to, { provider_metadata: providerMetadata })
+    if (!isObject(providerMetadata)) return
+    this.#budget?.charge(weigh(providerMetadata)) // no event shows it
+    this.parts.attach(to, { provider_metadata: providerMetadata })
   }
 
   /** @param start where what is cited begins, unless the citation says it: an index into the text block */

@@ -1,18 +1,19 @@
 import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
+import type { Charges } from '../budget.ts'
 import { AgencyError, errorText, modelFailed } from '../errors.ts'
-import { UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
+import { ANSWER_LIMITS, UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
+import { EventGuard, readJson, toBuffer } from '../net/answers.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
+import { JsonMeter } from '../wire/json-meter.ts'
 import { failureIn } from './ending.ts'
 import type { EventBatch, Model, ModelResponse, TurnRequest } from './model.ts'
 import { EventWatch, inTime, type Patience } from './patience.ts'
 import type { Post } from './post.ts'
 import { withRetries } from './retry.ts'
 
-/** The largest single event a provider may send, in characters. */
-const MAX_EVENT_CHARS = 64 * 1024 * 1024
-/** The largest answer a provider may stream, in bytes. */
-const MAX_STREAM_BYTES = 256 * 1024 * 1024
+/** Longer events are metered before they are parsed. */
+const LONG_CHARS = 16_384
 
 /**
  * Reads a provider's event stream: `onData` gets the data of each event, then the size of the network chunk they came in
@@ -22,18 +23,19 @@ const MAX_STREAM_BYTES = 256 * 1024 * 1024
  */
 export function readSse(
   response: Response,
-  { signal, patience }: StreamWait,
+  { signal, patience, budget }: StreamWait,
   onData: (data: string) => void,
 ): AsyncIterableIterator<number> {
   const onEvent = ({ data }: { data: string }) => {
     begun = true
     watch.hear()
+    if (data.length > LONG_CHARS) new JsonMeter(ANSWER_LIMITS.json).feed(data)
     onData(data)
   }
-  const parser = createParser({ onEvent, maxBufferSize: MAX_EVENT_CHARS })
+  const parser = createParser({ onEvent, maxBufferSize: ANSWER_LIMITS.eventBytes })
   const decoder = new StringDecoder('utf8')
-  const chunks = (response.body as unknown as AsyncIterable<Buffer>)[Symbol.asyncIterator]()
-  let bytes = 0
+  const chunks = (response.body as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
+  const guard = new EventGuard(budget)
   let begun = false
   /** The text before the first event: some gateways answer a streamed call with one JSON document. */
   let head = ''
@@ -42,14 +44,16 @@ export function readSse(
     failure = error
     chunks.return?.().catch(() => {}) // wakes whoever waits for the next one
   })
-  const feed = (chunk: Buffer) => {
+  const feed = (given: Uint8Array) => {
+    const chunk = toBuffer(given)
     try {
+      guard.read(chunk)
       const text = decoder.write(chunk)
       parser.feed(text)
       head = begun ? '' : head + text
-      if (head.length > MAX_EVENT_CHARS) failure = new Error(`it has no event within ${MAX_EVENT_CHARS} characters`)
-      bytes += chunk.byteLength
-      if (bytes > MAX_STREAM_BYTES) failure = new Error(`it is longer than ${MAX_STREAM_BYTES} bytes`)
+      if (!begun) budget?.charge(text.length)
+      if (head.length > ANSWER_LIMITS.eventBytes)
+        failure = new Error(`it has no event within ${ANSWER_LIMITS.eventBytes} characters`)
     } catch (error) {
       failure = error
     }
@@ -57,6 +61,7 @@ export function readSse(
   }
   const close = async () => {
     watch.stop()
+    guard.release()
     await chunks.return?.()
     return { done: true as const, value: undefined }
   }
@@ -93,6 +98,8 @@ export function readSse(
 export interface StreamWait {
   signal: AbortSignal
   patience: Patience
+  /** Charged with what is not parsed yet. */
+  budget?: Charges | undefined
 }
 
 export interface ApiOptions {
@@ -137,7 +144,9 @@ export function apiModel(options: ApiOptions, api: Api): Model {
     }
   }
   const answer = async (request: TurnRequest, signal: AbortSignal): Promise<ModelResponse> => {
-    const json: unknown = await (await call(request, false, signal)).json().catch((error: unknown) => {
+    const { body } = await call(request, false, signal)
+    const chunks = (body ?? []) as unknown as AsyncIterable<Uint8Array>
+    const json = await readJson(chunks, request.budget).catch((error: unknown) => {
       signal.throwIfAborted()
       throw modelFailed(`The model's answer could not be read: ${errorText(error)}`, error)
     })
@@ -159,7 +168,11 @@ export function apiModel(options: ApiOptions, api: Api): Model {
           async () => {
             const began = performance.now()
             const response = await call(request, true, signal)
-            const rest = api.readStream(response, request, { signal, patience: { began, firstMs, idleMs } })
+            const rest = api.readStream(response, request, {
+              signal,
+              patience: { began, firstMs, idleMs },
+              budget: request.budget,
+            })
             return { first: await rest.next(), rest }
           },
           { signal, withinMs: firstMs },

@@ -1,3 +1,4 @@
+import { type Charges, weigh } from '../budget.ts'
 import { modelFailed } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { ChatCalls } from './chat-calls.ts'
@@ -15,7 +16,11 @@ export class ChunkReader {
   /** A message in a chunk without content: a failure when nothing else comes. */
   #hint: ModelError | undefined
 
+  /** Charged with what is kept although no event shows it. */
+  readonly #budget: Charges | undefined
+
   constructor(model: string, request: TurnRequest) {
+    this.#budget = request.budget
     this.#parts = new ResponseSynthesis({ model, request })
     this.#calls = new ChatCalls(
       this.#parts,
@@ -83,9 +88,11 @@ export class ChunkReader {
       for (const note of annotations)
         if (isObject(note) && isObject(note.url_citation))
           this.#parts.cite({ type: 'url_citation', ...note.url_citation })
-    if (calls != null)
+    if (calls != null) {
+      this.#budget?.charge(weigh(calls))
       for (const [index, entry] of (Array.isArray(calls) ? calls : [calls]).entries())
         if (isObject(entry)) this.#calls.read(entry, whole ? index : undefined) // a finished message has no indexes
+    }
     if (isObject(call)) this.#calls.read({ function: call, index: 'function_call' })
   }
 
@@ -102,6 +109,7 @@ export class ChunkReader {
 
   /** Pieces of one block follow each other; what continues the last one is joined to it. */
   #keepDetails(pieces: readonly JsonObject[]): void {
+    this.#budget?.charge(weigh(pieces))
     this.#parts.openThought(0)
     const { reasoning_details } = this.#parts.attached(0)
     const details = Array.isArray(reasoning_details) ? (reasoning_details as JsonObject[]) : []

@@ -1,3 +1,4 @@
+import type { Charges } from '../budget.ts'
 import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 
@@ -82,6 +83,8 @@ export interface TurnRequest {
   outputSchema?: OutputSchema
   /** Names messages and reasoning that their provider gives no ids: `prefix` and a number from `from` on. Default: random ids. */
   itemIds?: { prefix: string; from: number }
+  /** What the call holds is charged here, in bytes. `charge` throws when there is no room, and the run then ends. */
+  budget?: Charges
 }
 
 /** One network chunk's worth of events and its size in bytes (back-pressure is counted in it). */

@@ -1,5 +1,7 @@
 /** The models of a server, and of one request: endpoints become Models and stores of files here. */
+
 import type OpenAI from 'openai'
+import type { Charges } from '../budget.ts'
 import { choiceRefused, invalidOption, languageModelVersion } from '../errors.ts'
 import { openaiFileStore } from '../files/openai-store.ts'
 import type { FileStore } from '../files/store.ts'
@@ -229,8 +231,8 @@ function checkObject(spec: LanguageModel | Model, agentName: string, limits: Ups
 
 function openLanguageModel(kind: AiSdkKind, endpoint: AddressEndpoint, connections: Connections, agentName: string) {
   const { label, name, baseURL, apiKey } = endpoint
-  const web = toWebFetch(connections.fetch(endpoint))
-  return async (extraBody: { [key: string]: unknown }): Promise<LanguageModel> => {
+  return async (extraBody: { [key: string]: unknown }, budget: Charges | undefined): Promise<LanguageModel> => {
+    const web = toWebFetch(connections.fetch(endpoint), budget)
     const connect = await loadConnect(kind, label, agentName)
     const fetch = dressFetch(web, { kind, hasKey: apiKey !== undefined, extraBody })
     return connect({ baseURL: baseURL as string, apiKey: apiKey ?? 'none', fetch })(name)

@@ -2,6 +2,7 @@ import type OpenAI from 'openai'
 import type { createFetch } from '../net/http.ts'
 import { once } from '../waits.ts'
 import type { JsonObject } from '../wire/json.ts'
+import { writeJson } from '../wire/json-write.ts'
 
 type Headers = { [name: string]: string }
 
@@ -32,7 +33,7 @@ export function postLike(client: () => Promise<OpenAI>, fetch: ReturnType<typeof
     const asking = known.get(path) ?? once(() => ask(path))
     known.set(path, asking)
     const { url, headers: own } = await asking()
-    const init = { method: 'POST', headers: withHeaders(own, headers), body: JSON.stringify(body), signal }
+    const init = { method: 'POST', headers: withHeaders(own, headers), body: await writeJson(body), signal }
     const response = await fetch(url, init).catch(async (cause) => {
       const { APIConnectionError, APIConnectionTimeoutError } = await import('openai')
       throw cause?.code === 'UND_ERR_HEADERS_TIMEOUT'

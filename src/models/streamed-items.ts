@@ -38,6 +38,11 @@ export class StreamedItems {
   #id: unknown
   #index: unknown
 
+  /** How many items there are, closed or not. */
+  get size(): number {
+    return this.#slots.length
+  }
+
   /** Adds a delta of a text or of arguments. The hot path: three comparisons and one append. */
   grow(event: ResponseEvent, delta: string): void {
     if (event.type !== this.#type || event.item_id !== this.#id || event.output_index !== this.#index)

@@ -1,12 +1,12 @@
 import type { Agent, Dispatcher } from 'undici'
-import { UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
+import type { Charges } from '../budget.ts'
+import { ANSWER_LIMITS, UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
+import { AnswerGuard, EventGuard, forEachChunk } from './answers.ts'
 import { Pieces } from './pieces.ts'
 import { traceHeaders } from './trace-headers.ts'
 
 /** Unread bytes beyond which the network read pauses, and the largest piece handed out at once. */
 const WINDOW_BYTES = 65_536
-/** The largest answer that is read as a whole. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 /** What is read of a refusal, and how long at most: then it ends with what there is. */
 const MAX_REFUSAL_BYTES = 65_536
 const MAX_REFUSAL_MS = 5_000
@@ -35,17 +35,28 @@ export function createFetch(
   }
 }
 
-/** The same fetch for libraries that want web standards: the answer's body is a stream, read from the socket only as it is asked for. */
-export function toWebFetch(fetch: ReturnType<typeof createFetch>): typeof globalThis.fetch {
+/**
+ * The same fetch for libraries that want web standards: the answer's body is a stream, read from the socket only as it is
+ * asked for. Such libraries gather what they parse, so it is bounded here.
+ * @param budget charged with what is not parsed yet
+ */
+export function toWebFetch(fetch: ReturnType<typeof createFetch>, budget?: Charges): typeof globalThis.fetch {
   return async (url, init) => {
     const { status, headers, body } = (await fetch(url, init)) as unknown as Answer
     const reader = body[Symbol.asyncIterator]()
+    const guard = isEventStream(headers) ? new EventGuard(budget) : new AnswerGuard(budget)
     const stream = new ReadableStream<Uint8Array>(
       {
         async pull(controller) {
           const { done, value } = await reader.next()
-          if (done) controller.close()
-          else controller.enqueue(value)
+          if (done) return controller.close()
+          try {
+            guard.read(value)
+          } catch (error) {
+            body.fail(error)
+            throw error
+          }
+          controller.enqueue(value)
         },
         cancel: (reason) => body.fail(reason),
       },
@@ -56,6 +67,8 @@ export function toWebFetch(fetch: ReturnType<typeof createFetch>): typeof global
     return new Response(empty ? null : stream, { status, headers: [...headers] })
   }
 }
+
+const isEventStream = (headers: ReceivedHeaders) => /^text\/event-stream\b/i.test(headers.get('content-type') ?? '')
 
 function toRecord(given: RequestInit['headers'] = {}): { [name: string]: string } {
   const record: { [name: string]: string } = {}
@@ -153,12 +166,7 @@ interface Answer {
 function answer(url: string, status: number, headers: ReceivedHeaders, body: Body): Response {
   const text = async () => {
     const pieces = new Pieces()
-    let bytes = 0
-    for await (const chunk of body) {
-      bytes += chunk.length
-      if (bytes > MAX_ANSWER_BYTES) throw new Error(`The answer is larger than ${MAX_ANSWER_BYTES} bytes.`)
-      pieces.add(chunk)
-    }
+    await forEachChunk(body, ANSWER_LIMITS.eventBytes, (chunk) => pieces.add(chunk))
     return pieces.whole().toString('utf8')
   }
   const response = {

@@ -1,3 +1,4 @@
+import type { Charges } from '../budget.ts'
 import { modelFailed } from '../errors.ts'
 import { messageText, toModelItem } from '../messages/items.ts'
 import { DEFAULT_MODEL } from '../models/spec.ts'
@@ -35,6 +36,7 @@ export async function nameChat(
   { agency, recipient, models }: RunPlan,
   added: readonly StoredMessage[],
   signal: AbortSignal,
+  budget?: Charges,
 ): Promise<string> {
   const { agent } = agency.role(recipient)
   const model = models.namer(agent.model, recipient)
@@ -47,6 +49,7 @@ export async function nameChat(
       ...(extraHeaders === undefined ? {} : { extraHeaders }),
     },
     outputSchema: OUTPUT,
+    ...(budget === undefined ? {} : { budget }),
   }
   const limited = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
   let input: InputItem[] = [{ type: 'message', role: 'user', content: describeItems(added) }]

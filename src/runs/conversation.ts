@@ -1,6 +1,7 @@
 import type { Role } from '../agency/agency.ts'
 import { type AgencyContext, RunContext } from '../agency/context.ts'
 import { callHooks, type RunHooks } from '../agency/hooks.ts'
+import { type Budget, weigh } from '../budget.ts'
 import { AgencyError, errorText } from '../errors.ts'
 import { citationsOf } from '../messages/search-notes.ts'
 import type { FunctionTool, ToolContext } from '../tools/tool.ts'
@@ -28,6 +29,13 @@ export interface RunState {
   readonly busy: Set<string>
   /** Agent name -> its tool calls that are running right now; `alone` names the one that allows no other. */
   readonly lanes: Map<string, { running: number; alone: string | undefined }>
+  /** What the run holds; parts of it are given back as soon as they are done with. */
+  readonly budget: Budget
+  /**
+   * Charges bytes to the run, or to a part of its budget that is closed earlier.
+   * @throws MEMORY_LIMIT, OVERLOADED when there is no room: the run then ends with that error
+   */
+  hold(bytes: number, part?: Budget): void
   emit(events: readonly RunEvent[], bytes: number): void
   /** Undefined when the reader keeps up. */
   room(): Promise<void> | undefined
@@ -74,6 +82,10 @@ export interface Conversation {
   readonly ask: Ask
   /** History, incoming items and handoff reminders: what stands before the own items in every model call. */
   readonly base: InputItem[]
+  /** What the base weighs, in bytes: each model call holds it once more while it is sent. */
+  readonly baseBytes: number
+  /** What the own items weigh. */
+  ownBytes: number
   /** Items of this conversation, stored when it ends; nested ones are stored before them by that. */
   readonly own: StoredMessage[]
   lastDirect: StoredMessage
@@ -108,6 +120,13 @@ export const toolNamed = ({ role, found }: Conversation, name: string): Function
 
 /** What an event counts for in the reader's window, where its size is not known. */
 export const BYTES_PER_EVENT = 256
+
+/** Charges items that a conversation keeps from now on. */
+export function keep(run: RunState, conversation: Conversation, items: unknown): void {
+  const bytes = weigh(items)
+  run.hold(bytes)
+  conversation.ownBytes += bytes
+}
 
 export const speaker = (role: Role, ask: Ask, agentRunId: string): Speaker => ({
   agent: role.agent.name,

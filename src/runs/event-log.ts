@@ -1,9 +1,22 @@
+import { type Charges, weigh } from '../budget.ts'
 import type { RunEvent } from './events.ts'
 
 interface Entry {
   events: readonly RunEvent[]
   bytes: number
+  /** What is charged for it. */
+  charged: number
 }
+
+/** Unread bytes up to here are part of what every run is charged; beyond it each batch is weighed. */
+const FREE_BYTES = 16_384
+
+/** An event is held as it is, and as the frame that is on its way. */
+const COPIES = 2
+
+const isLast = ({ kind }: RunEvent) => kind === 'error' || kind === 'tripped'
+
+const UNBOUNDED: Charges = { charge: () => {}, release: () => {} }
 
 /**
  * What a run said, held until every reader has read it. The writer asks for `room()` between batches and waits while the
@@ -11,6 +24,8 @@ interface Entry {
  */
 export class EventLog {
   readonly #windowBytes: number
+  readonly #budget: Charges
+  readonly #onFull: (error: unknown) => void
   readonly #entries: Entry[] = []
   #first = 0
   #bytes = 0
@@ -19,8 +34,14 @@ export class EventLog {
   /** Made when somebody waits. */
   #changed: PromiseWithResolvers<void> | undefined
 
-  constructor(windowBytes: number) {
+  /**
+   * @param budget charged with what is unread
+   * @param onFull gets the error of a refused charge; the batch is dropped, unless it tells how the run ended
+   */
+  constructor(windowBytes: number, budget = UNBOUNDED, onFull: (error: unknown) => void = () => {}) {
     this.#windowBytes = windowBytes
+    this.#budget = budget
+    this.#onFull = onFull
   }
 
   /** What readers have not taken yet. */
@@ -30,9 +51,23 @@ export class EventLog {
 
   append(events: readonly RunEvent[], bytes: number): void {
     if (this.#sealed || this.#cursors.size === 0) return
-    this.#entries.push({ events, bytes })
+    const charged = this.#bytes + bytes > FREE_BYTES ? this.#charge(events) : 0
+    if (charged === undefined) return
     this.#bytes += bytes
+    this.#entries.push({ events, bytes, charged })
     this.#signal()
+  }
+
+  /** Undefined when there is no room for them. */
+  #charge(events: readonly RunEvent[]): number | undefined {
+    const held = COPIES * events.reduce((sum, event) => sum + weighEvent(event), 0)
+    try {
+      this.#budget.charge(held)
+      return held
+    } catch (error) {
+      this.#onFull(error)
+      return events.every(isLast) ? 0 : undefined
+    }
   }
 
   /**
@@ -96,7 +131,9 @@ export class EventLog {
     for (const cursor of this.#cursors) keep = Math.min(keep, cursor.next)
     let dropped = false
     while (this.#entries.length > 0 && this.#first < keep) {
-      this.#bytes -= (this.#entries.shift() as Entry).bytes
+      const { bytes, charged } = this.#entries.shift() as Entry
+      this.#bytes -= bytes
+      if (charged > 0) this.#budget.release(charged)
       this.#first++
       dropped = true
     }
@@ -112,5 +149,22 @@ export class EventLog {
   #signal(): void {
     this.#changed?.resolve()
     this.#changed = undefined
+  }
+}
+
+/** Without the speaker, whom events share. */
+function weighEvent(event: RunEvent): number {
+  switch (event.kind) {
+    case 'model':
+      return weigh(event.event) + (event.text?.length ?? 0)
+    case 'item':
+      return weigh(event.raw)
+    case 'error':
+    case 'tripped':
+      return weigh(event.content)
+    case 'agent':
+      return weigh(undefined)
+    default:
+      return event satisfies never
   }
 }

@@ -1,5 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { AgencyError, errorText, guidanceOf, overloaded, runNotFound, shuttingDown, timeLimit } from '../errors.ts'
+import { Budget, RUN_BYTES } from '../budget.ts'
+import {
+  AgencyError,
+  errorText,
+  guidanceOf,
+  overloaded,
+  processFull,
+  runNotFound,
+  runTooLarge,
+  shuttingDown,
+  timeLimit,
+} from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { emptyUsage } from '../models/usage.ts'
 import { orAbort, within } from '../waits.ts'
@@ -48,7 +59,10 @@ export interface Run {
 }
 
 export interface HubOptions {
-  limits: Pick<Limits, 'slowReaderBytes' | 'idleTimeoutMs' | 'runMs' | 'callbackMs' | 'concurrentRuns'>
+  limits: Pick<
+    Limits,
+    'slowReaderBytes' | 'idleTimeoutMs' | 'runMs' | 'callbackMs' | 'concurrentRuns' | 'heldBytes' | 'runBytes'
+  >
   /** Tell callers the provider's own words. For development. */
   exposeErrors: boolean
   /** Masks the secrets this server knows. */
@@ -91,9 +105,12 @@ export class Hub {
   readonly #live = new Map<string, Live>()
   #timer: NodeJS.Timeout | undefined
   #draining = false
+  /** What all requests and runs hold together. */
+  readonly budget: Budget
 
   constructor(options: HubOptions) {
     this.#options = options
+    this.budget = new Budget({ bound: options.limits.heldBytes, refuse: processFull, fair: true })
   }
 
   get size(): number {
@@ -108,15 +125,19 @@ export class Hub {
 
   /**
    * Starts the plan. `owner` is whatever has to be named again to cancel it (one agency's runs are not another's).
+   * @param shared the request's budget, which the run then shares. Default: one of its own
    * @throws SHUTTING_DOWN, OVERLOADED
    */
-  start(plan: RunPlan, owner: object): Run {
+  start(plan: RunPlan, owner: object, shared?: Budget): Run {
     this.admit()
+    const budget = shared ?? this.#budgetOfRun()
+    budget.charge(RUN_BYTES)
+    shared?.share()
     const { slowReaderBytes, runMs } = this.#options.limits
     const id = randomUUID()
-    const log = new EventLog(slowReaderBytes)
-    const events = plan.streaming ? log.read() : undefined
     const abort = new AbortController()
+    const log = new EventLog(slowReaderBytes, budget.part(), (error) => abort.abort(error))
+    const events = plan.streaming ? log.read() : undefined
     let asked: CancelMode | undefined
     const stop = (how: Stop) => {
       if (how instanceof AgencyError) abort.abort(how)
@@ -126,11 +147,14 @@ export class Hub {
       }
     }
     const span = startSpan(id, plan, this.#options.redact)
-    const pumped = { id, plan, log, abort, asked: () => asked, span }
+    const pumped = { id, plan, log, abort, asked: () => asked, span, budget }
     const pump = async () => inside(span, () => this.#pump(pumped))
     const done = pump().catch((error) => this.#breakOff(error, pumped))
     this.#live.set(id, { owner, stop, done, deadline: performance.now() + runMs })
-    const forget = () => this.#live.delete(id)
+    const forget = () => {
+      this.#live.delete(id)
+      budget.close()
+    }
     void done.then(forget, forget)
     this.#watch()
     return { id, input: plan.input, events, done, stop }
@@ -185,7 +209,7 @@ export class Hub {
     this.#timer.unref()
   }
 
-  async #pump({ id, plan, log, abort, asked, span }: Pumped): Promise<RunSummary> {
+  async #pump({ id, plan, log, abort, asked, span, budget }: Pumped): Promise<RunSummary> {
     const { signal } = abort
     const { agency } = plan
     const { idleTimeoutMs, callbackMs } = this.#options.limits
@@ -210,6 +234,8 @@ export class Hub {
       turns: 0,
       busy: new Set(),
       lanes: new Map(),
+      budget,
+      hold: (bytes, part = budget) => charge(part, bytes, abort),
       emit: (events, bytes) => {
         if (this.#options.onEvent !== undefined) this.#tell(events, id, plan)
         log.append(events, bytes)
@@ -241,7 +267,7 @@ export class Hub {
     const cut = signal.aborted
     let chatName: string | undefined
     if (plan.namesChat && failure === undefined && !cut && asked() === undefined)
-      chatName = await nameChat(plan, newMessages, signal).catch((error: unknown) => {
+      chatName = await nameChat(plan, newMessages, signal, budget).catch((error: unknown) => {
         this.#options.log('The chat got no name.', error, own, identify(id, plan)) // the answer is worth more than its name
         return undefined
       })
@@ -281,6 +307,11 @@ export class Hub {
       failure,
       error,
     }
+  }
+
+  /** A budget for a run that no HTTP request began. */
+  #budgetOfRun(): Budget {
+    return this.budget.part({ bound: this.#options.limits.runBytes, refuse: runTooLarge })
   }
 
   #tell(events: readonly RunEvent[], runId: string, plan: RunPlan): void {
@@ -334,6 +365,18 @@ interface Pumped {
   abort: AbortController
   asked: () => CancelMode | undefined
   span: Span<'run'> | undefined
+  /** What the run holds. */
+  budget: Budget
+}
+
+/** Charges a run, which ends when there is no room. @throws MEMORY_LIMIT, OVERLOADED */
+function charge(budget: Budget, bytes: number, abort: AbortController): void {
+  try {
+    budget.charge(bytes)
+  } catch (error) {
+    abort.abort(error)
+    throw error
+  }
 }
 
 function startSpan(runId: string, plan: RunPlan, redact: (text: string) => string): Span<'run'> | undefined {

@@ -3,6 +3,7 @@ import { latestUserTexts, tripped } from '../agency/guardrails.ts'
 import { handoffReminder } from '../agency/instructions.ts'
 import { recipientReminder } from '../agency/reminders.ts'
 import { finalToolOutput } from '../agency/tool-use.ts'
+import { weigh } from '../budget.ts'
 import {
   answerCut,
   emptyMessage,
@@ -19,7 +20,7 @@ import { messageText, refusalOf, toModelItem } from '../messages/items.ts'
 import { readJsonAnswer } from '../messages/json-answer.ts'
 import { isHostedCall, searchNotes } from '../messages/search-notes.ts'
 import type { ToolAnswer } from '../tools/output.ts'
-import { orAbort } from '../waits.ts'
+import { inTurns, orAbort } from '../waits.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import { answerCall } from './calls.ts'
 import {
@@ -30,6 +31,7 @@ import {
   contextOf,
   endingOf,
   itemEvent,
+  keep,
   notify,
   progressOf,
   type RunState,
@@ -61,7 +63,7 @@ export async function runLoop(run: RunState): Promise<Answer | undefined> {
 }
 
 async function converse(run: RunState, ask: Ask): Promise<Answer | undefined> {
-  const conversation = open(run, ask)
+  const conversation = await open(run, ask)
   run.open.add(conversation)
   try {
     const answer = await inside(conversation.span, () => hold(run, conversation))
@@ -92,7 +94,7 @@ async function hold(run: RunState, conversation: Conversation): Promise<Answer |
   }
 }
 
-function open(run: RunState, ask: Ask): Conversation {
+async function open(run: RunState, ask: Ask): Promise<Conversation> {
   const role = run.plan.agency.role(ask.agent)
   const first = speaker(role, ask, newAgentRunId())
   const thread = run.store.thread(ask.agent, ask.caller)
@@ -103,14 +105,18 @@ function open(run: RunState, ask: Ask): Conversation {
   run.store.add(...incoming)
   const who = run.plan.streaming ? speaker(role, ask, newAgentRunId()) : first
   run.emit([{ kind: 'agent', who }], BYTES_PER_EVENT)
+  const base = await inTurns([...thread, ...incoming], toModelItem)
+  const weights = await inTurns(base, weigh)
   return {
     role,
     who,
     span: ask.span?.child('agent', { who }),
     context: contextOf(run, role),
     ask,
-    base: [...thread, ...incoming].map(toModelItem),
+    base,
+    baseBytes: weights.reduce((sum, bytes) => sum + bytes, 0),
     own: [],
+    ownBytes: 0,
     lastDirect: incoming.at(-1) as StoredMessage,
     newUserMessage: ask.depth === 0,
     progress: new Map(),
@@ -178,6 +184,7 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   const running = calls.filter((call) => call !== winner)
   const answers = await answerCalls(run, conversation, running, problems)
   const outputs = answers.map(({ raw }) => raw)
+  keep(run, conversation, outputs)
   own.push(...outputs.map((item) => stored(run, who, item)))
   const told = answers.map((answer) => toolOutputEvent(conversation, answer)) // before a transfer changes who speaks
   if (winner !== undefined) progressOf(conversation).usedTools = true

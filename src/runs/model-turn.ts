@@ -1,5 +1,6 @@
 import { composeInstructions } from '../agency/instructions.ts'
 import { dueReminders } from '../agency/reminders.ts'
+import { type Budget, type Charges, weigh } from '../budget.ts'
 import { answerCut, modelFailed, modelRefused } from '../errors.ts'
 import { addUnstored } from '../files/attach.ts'
 import { cleanForModel } from '../messages/clean.ts'
@@ -9,10 +10,19 @@ import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } fro
 import { StreamedItems } from '../models/streamed-items.ts'
 import { type CallProblem, TurnCalls } from '../models/turn-calls.ts'
 import { addResponse, estimateUsage } from '../models/usage.ts'
-import { forEach, orAbort } from '../waits.ts'
+import { forEach, inTurns, orAbort } from '../waits.ts'
 import { isObject, isShallow } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import { type Conversation, endingOf, itemEvent, notify, progressOf, type RunState, stored } from './conversation.ts'
+import {
+  type Conversation,
+  endingOf,
+  itemEvent,
+  keep,
+  notify,
+  progressOf,
+  type RunState,
+  stored,
+} from './conversation.ts'
 import { equip } from './equipment.ts'
 import type { RunEvent } from './events.ts'
 import type { Ends } from './span.ts'
@@ -25,6 +35,8 @@ interface ModelCall {
   model: Model
   request: TurnRequest
   calls: TurnCalls
+  /** What the run holds only while the call goes on. */
+  held: Budget
   /** What it came to, for listeners. */
   spent: Pick<Ends['model'], 'usage' | 'estimated' | 'cost' | 'firstDeltaMs'>
 }
@@ -47,22 +59,35 @@ export interface ModelAnswer {
 export async function askModel(run: RunState, conversation: Conversation): Promise<ModelAnswer> {
   const { agent } = conversation.role
   const model = run.plan.models.model(agent.model, agent.name)
-  const request = await compose(run, conversation, model)
-  await notify(run, conversation, 'onLlmStart', request)
-  run.signal.throwIfAborted()
-  const calls = new TurnCalls(request.input)
-  const response = await observed({
-    run,
-    conversation,
-    model,
-    request,
-    calls,
-    spent: { estimated: false, cost: 0, firstDeltaMs: undefined },
-  })
-  await notify(run, conversation, 'onLlmEnd', response)
-  const { status, incomplete_details: details, output: items } = response
-  const cut = status === 'incomplete' ? reasonName(isObject(details) ? details.reason : undefined) : undefined
-  return { items, problems: calls.problems, cut }
+  const held = run.budget.part()
+  try {
+    run.hold(requestBytes(run, conversation), held)
+    const request = await compose(run, conversation, model)
+    await notify(run, conversation, 'onLlmStart', request)
+    run.signal.throwIfAborted()
+    const calls = new TurnCalls(request.input)
+    const spent = { estimated: false, cost: 0, firstDeltaMs: undefined }
+    const response = await observed({ run, conversation, model, request, calls, held, spent })
+    await notify(run, conversation, 'onLlmEnd', response)
+    const { status, incomplete_details: details, output: items } = response
+    if (items.length > MAX_ITEMS) throw tooManyItems()
+    keep(run, conversation, items)
+    const cut = status === 'incomplete' ? reasonName(isObject(details) ? details.reason : undefined) : undefined
+    return { items, problems: calls.problems, cut }
+  } finally {
+    held.close()
+  }
+}
+
+/** Output items of one answer that are taken. */
+const MAX_ITEMS = 1_000
+const tooManyItems = () => modelFailed(`The model answered with more than the ${MAX_ITEMS} items that are taken.`)
+
+/** A request is held as the text that is sent, and as its bytes. */
+const COPIES = 2
+
+function requestBytes({ plan }: RunState, { baseBytes, ownBytes, ask }: Conversation): number {
+  return COPIES * (baseBytes + ownBytes + ask.additionalInstructions.length + plan.configBytes)
 }
 
 /** How deep an item may be nested: deeper ones could not be written out again. */
@@ -104,7 +129,7 @@ async function compose(run: RunState, conversation: Conversation, model: Model):
   return {
     instructions:
       typeof agent.instructions === 'function' ? await orAbort(instructions, run.signal) : await instructions,
-    input: cleanForModel([...reminders, ...said, ...own.map(toModelItem)], reminders.length + said.length),
+    input: cleanForModel([...reminders, ...said, ...(await inTurns(own, toModelItem))], reminders.length + said.length),
     ...(await equip(run, conversation, model)),
     itemIds: itemIdsOf(conversation),
     ...(role.outputSchema === undefined ? {} : { outputSchema: role.outputSchema }),
@@ -131,10 +156,16 @@ function account(call: ModelCall, usage: ModelResponse['usage'], estimated = fal
   spent.cost = run.usage.total_cost - before
 }
 
+/** The request as its model gets it: what the maker holds on to is charged to the run. */
+const withBudget = ({ run, request, held }: ModelCall): TurnRequest => {
+  const budget: Charges = { charge: (bytes) => run.hold(bytes, held), release: (bytes) => held.release(bytes) }
+  return { ...request, budget }
+}
+
 async function plain(call: ModelCall): Promise<ModelResponse> {
   const { run, model, request } = call
   try {
-    const response = await model.completeTurn(request, run.signal)
+    const response = await model.completeTurn(withBudget(call), run.signal)
     account(call, response.usage)
     return settle(call, response, outputOf(response))
   } catch (error) {
@@ -188,7 +219,7 @@ async function streamed(call: ModelCall): Promise<ModelResponse> {
     usage: undefined,
   }
   try {
-    await forEach(model.streamTurn(request, run.signal), (batch) => {
+    await forEach(model.streamTurn(withBudget(call), run.signal), (batch) => {
       hear(call, heard, batch)
       if (heard.chars > 0) spent.firstDeltaMs ??= performance.now() - began
       return goOn(run)
@@ -209,9 +240,10 @@ async function streamed(call: ModelCall): Promise<ModelResponse> {
 
 /** Notes what one batch says and passes it on. @throws MODEL_FAILED when the provider says that it failed */
 function hear(call: ModelCall, heard: Heard, { events, texts, bytes }: EventBatch): void {
-  const { run, conversation } = call
+  const { run, held, conversation } = call
   const { who } = conversation
   const out: RunEvent[] = []
+  const chars = heard.chars
   for (let index = 0; index < events.length; index++) {
     const given = events[index] as ResponseEvent
     const event = withMaskedFailure(given, run.redact)
@@ -221,11 +253,19 @@ function hear(call: ModelCall, heard: Heard, { events, texts, bytes }: EventBatc
       heard.chars += event.delta.length
       heard.items.grow(event, event.delta)
     } else if (event.type === 'response.output_item.done' && isItem(event.item)) {
+      run.hold(weigh(event.item), held)
       const item = heard.items.finish(event.item, event.output_index)
       if (item !== undefined) out.push(...announce(call, heard, item))
-    } else if (isTerminal(event.type)) hearEnd(call, heard, event, { out, bytes })
-    else heard.items.read(event)
+    } else if (isTerminal(event.type)) {
+      run.hold(weigh(event.response), held)
+      hearEnd(call, heard, event, { out, bytes })
+    } else {
+      if (/\.(added|done)$/.test(event.type)) run.hold(weigh(event), held) // what is told as a whole may be kept
+      heard.items.read(event)
+    }
   }
+  if (heard.items.size > MAX_ITEMS) throw tooManyItems()
+  if (heard.chars > chars) run.hold(heard.chars - chars, held) // the maker may be putting them together
   run.emit(out, bytes)
 }
 

@@ -22,6 +22,8 @@ export interface RunRequest {
   userContext: { [key: string]: unknown }
   /** Keys that the request brought: masked in every text that leaves. Default none. */
   secrets?: readonly string[]
+  /** What `client_config` adds to each call of a model, in bytes. Default 0. */
+  configBytes?: number | undefined
   /** Listeners of this run alone. */
   hooks?: RunHooks | undefined
   price: Pricer
@@ -45,6 +47,7 @@ export interface RunPlan {
   additionalInstructions: string
   userContext: { [key: string]: unknown }
   secrets: readonly string[]
+  configBytes: number
   hooks: RunHooks | undefined
   price: Pricer
   namesChat: boolean
@@ -80,6 +83,7 @@ export function planRun(agency: AgencyGraph, models: RequestModels, request: Run
     additionalInstructions: request.additionalInstructions ?? '',
     userContext: request.userContext,
     secrets: request.secrets ?? [],
+    configBytes: request.configBytes ?? 0,
     hooks: request.hooks,
     price: request.price,
     namesChat: request.namesChat ?? false,

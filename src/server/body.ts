@@ -1,40 +1,55 @@
 import { isUtf8 } from 'node:buffer'
-import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { clientGone, overloaded, tooLarge, unsupportedBody } from '../errors.ts'
+import { type Budget, VALUE_BYTES } from '../budget.ts'
+import { clientGone, runTooLarge, tooLarge, unsupportedBody } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { Pieces } from '../net/pieces.ts'
-import { checkJson, type JsonBounds, JsonRefused } from '../wire/json.ts'
+import { type JsonBounds, JsonRefused } from '../wire/json.ts'
 import { faultOf } from '../wire/json-fault.ts'
+import { JsonText } from '../wire/json-pieces.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { valueError } from '../wire/validation.ts'
 
-/** A body from here on is read in steps, so that others get their turn in between. */
-const LARGE_BYTES = 256 * 1024
+/** The place of the first mistake is looked for in bodies up to this size. */
+const SHORT_BYTES = 256 * 1024
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i
 
 type Payload = NodeJS.ReadableStream & FastifyRequest['raw']
 
+/** Where a request carries its budget. */
+const BUDGET = Symbol('budget')
+
+/** What a request holds is charged here, from its body to the last byte of its answer. */
+export const budgetOf = ({ raw }: FastifyRequest): Budget => (raw as unknown as { [BUDGET]: Budget })[BUDGET]
+
 /**
- * Reads bodies in this scope: JSON or nothing. What its headers rule out is not read.
- * Answers 413, 415, 503 (too many bodies at once), and 422 with FastAPI's details for what is no JSON or beyond its bounds.
+ * Reads bodies in this scope: JSON or nothing. What its headers rule out is not read. A body is charged to the budget of its
+ * request while it arrives: its bytes, and what its values will take.
+ * Answers 413, 415, 503 (the process is full), and 422 with FastAPI's details for what is not JSON or beyond its bounds.
  */
-export function readBodies(scope: FastifyInstance, limits: Limits): void {
+export function readBodies(scope: FastifyInstance, limits: Limits, process: Budget): void {
   const { bodyBytes } = limits
   const bounds = { depth: limits.jsonDepth, keys: limits.jsonKeys, values: limits.jsonValues }
-  const budget = createBudget(limits.openBodyBytes)
-  scope.addHook('preParsing', budget.releaseWhenAnswered)
+  const own = { bound: limits.runBytes, refuse: runTooLarge }
+  scope.addHook('preParsing', (request: FastifyRequest, reply: FastifyReply, _payload: unknown, done: () => void) => {
+    const budget = process.part(own)
+    Object.assign(request.raw, { [BUDGET]: budget })
+    reply.raw.once('close', () => budget.close())
+    done()
+  })
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', async (request: FastifyRequest, payload: Payload) => {
     if (Number(request.headers['content-length'] ?? 0) > bodyBytes) throw tooLarge(413, 'body', bodyBytes)
+    const json = isJson(request.headers)
+    const body = new Body(budgetOf(request), json ? bounds : undefined)
     let bytes = 0
-    const body = await collect(payload, (more) => {
-      bytes += more
+    const whole = await collect(payload, (chunk) => {
+      bytes += chunk.length
       if (bytes > bodyBytes) throw tooLarge(413, 'body', bodyBytes)
-      budget.take(request, more)
+      body.add(chunk)
     })
-    return isJson(request.headers) || body.length === 0 ? parse(body, bounds) : ofAnotherKind(body)
+    return json || whole.length === 0 ? body.parse(whole) : ofAnotherKind(whole)
   })
 }
 
@@ -58,30 +73,58 @@ function isJson(headers: FastifyRequest['headers']): boolean {
   return JSON_TYPE.test(type)
 }
 
-/** Counts the bytes of every body from its arrival until its request is answered. */
-function createBudget(most: number) {
-  const held = new WeakMap<object, number>()
-  let open = 0
-  return {
-    /** @throws OVERLOADED */
-    take({ raw }: FastifyRequest, bytes: number): void {
-      if (open + bytes > most) throw overloaded('as many bytes of request bodies open')
-      open += bytes
-      held.set(raw, (held.get(raw) ?? 0) + bytes)
-    },
-    releaseWhenAnswered({ raw }: FastifyRequest, reply: FastifyReply, _payload: unknown, done: () => void): void {
-      const release = () => {
-        open -= held.get(raw) ?? 0
-        held.delete(raw)
-      }
-      reply.raw.once('close', release)
-      done()
-    },
+/** A body on its way in. */
+class Body {
+  readonly #budget: Budget
+  readonly #json: JsonText | undefined
+  #refusal: JsonRefused | undefined
+
+  /** @param bounds undefined: it is not JSON */
+  constructor(budget: Budget, bounds: JsonBounds | undefined) {
+    this.#budget = budget
+    this.#json = bounds && new JsonText(bounds)
+  }
+
+  /** @throws TOO_LARGE, OVERLOADED */
+  add(chunk: Buffer): void {
+    const json = this.#json
+    this.#budget.charge(chunk.length)
+    if (json === undefined || this.#refusal !== undefined) return
+    const before = json.values
+    try {
+      json.add(chunk)
+    } catch (error) {
+      if (!(error instanceof JsonRefused)) throw error
+      this.#refusal = error // the answer waits for the rest: it may turn out not to be JSON or UTF-8
+    }
+    this.#budget.charge((json.values - before) * VALUE_BYTES)
+  }
+
+  /** @throws RequestInvalid, TOO_LARGE, OVERLOADED */
+  async parse(whole: Buffer): Promise<unknown> {
+    if (whole.length === 0 || this.#json === undefined) return undefined
+    if (!isUtf8(whole)) throw notJson(0, 'The body is not UTF-8')
+    if (this.#refusal !== undefined) throw refused(this.#refusal)
+    this.#budget.charge(whole.length) // the bytes and what is made of them, side by side
+    try {
+      return await this.#json.parse(whole)
+    } catch (error) {
+      if (error instanceof JsonRefused) throw refused(error)
+      const offset = whole.length > SHORT_BYTES ? whole.length : faultOf(withoutMark(whole.toString('utf8')))
+      throw notJson(offset, 'The body is not valid JSON')
+    } finally {
+      this.#budget.release(whole.length)
+    }
   }
 }
 
-/** The whole body; `count` is told of every piece and may throw to stop. @throws CLIENT_GONE */
-function collect(payload: Payload, count: (bytes: number) => void): Promise<Buffer> {
+const refused = ({ message }: JsonRefused) => new RequestInvalid([valueError(['body'], message, null)])
+
+/** With a byte order mark it is JSON too. */
+const withoutMark = (text: string) => (text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
+
+/** The whole body; `take` is given every piece and may throw to stop. @throws CLIENT_GONE */
+function collect(payload: Payload, take: (piece: Buffer) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let pieces = new Pieces()
     const settle = (error?: unknown) => {
@@ -93,7 +136,7 @@ function collect(payload: Payload, count: (bytes: number) => void): Promise<Buff
     const onData = (chunk: Buffer) => {
       pieces.add(chunk)
       try {
-        count(chunk.length)
+        take(chunk)
       } catch (error) {
         settle(error) // the rest flows into nothing until the answer closes the connection
       }
@@ -101,26 +144,6 @@ function collect(payload: Payload, count: (bytes: number) => void): Promise<Buff
     const onGone = () => settle(clientGone())
     payload.on('data', onData).on('end', settle).on('error', onGone).on('close', onGone)
   })
-}
-
-/** @throws RequestInvalid */
-async function parse(body: Buffer, bounds: JsonBounds): Promise<unknown> {
-  if (body.length === 0) return undefined
-  if (!isUtf8(body)) throw notJson(0, 'The body is not UTF-8')
-  const written = body.toString('utf8')
-  const text = written.charCodeAt(0) === 0xfeff ? written.slice(1) : written // with a byte order mark it is JSON too
-  const large = body.length > LARGE_BYTES
-  try {
-    if (large) await setImmediate()
-    checkJson(text, bounds)
-    if (large) await setImmediate()
-    const value = JSON.parse(text)
-    if (large) await setImmediate()
-    return value
-  } catch (error) {
-    if (error instanceof JsonRefused) throw new RequestInvalid([valueError(['body'], error.message, null)])
-    throw notJson(large ? body.length : faultOf(text), 'The body is not valid JSON')
-  }
 }
 
 const notJson = (offset: number, error: string) =>

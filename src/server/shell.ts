@@ -79,7 +79,7 @@ export async function registerShell(
     done(null, payload)
   })
   scope.setErrorHandler(createErrorHandler(services))
-  readBodies(scope, limits)
+  readBodies(scope, limits, services.hub.budget)
   registerHealth(scope, services)
   scope.register(async (api) => {
     const auth = createAuth(options.token)

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { copyContext } from '../agency/context.ts'
+import { weigh } from '../budget.ts'
 import { shuttingDown } from '../errors.ts'
 import { attachFiles, namesFiles } from '../runs/attach-files.ts'
 import type { Run } from '../runs/hub.ts'
@@ -9,6 +10,7 @@ import type { TraceContext } from '../runs/span.ts'
 import type { ServedAgency, Services } from '../services.ts'
 import { loadConversation } from '../threads/load.ts'
 import { type AgencyRequest, secretsOf } from '../wire/requests.ts'
+import { budgetOf } from './body.ts'
 import { whileHere } from './event-stream.ts'
 import { runListener, writeEnd } from './request-log.ts'
 
@@ -46,6 +48,7 @@ export async function startRun(
     additionalInstructions: request.additional_instructions,
     userContext: { ...copyContext(agency.userContext), ...request.user_context },
     secrets: secretsOf(request.client_config),
+    configBytes: weigh(request.client_config),
     hooks: write === undefined ? undefined : runListener(write),
     price,
     namesChat: request.generate_chat_name === true,
@@ -63,7 +66,7 @@ export async function startRun(
       })
     : plan
   if (services.stopping()) throw shuttingDown() // it began to stop meanwhile
-  const run = hub.start(ready, served)
+  const run = hub.start(ready, served, budgetOf(reply.request))
   noteRun?.(reply.request, { run, agency: served.path, agent: plan.recipient, streaming })
   if (write !== undefined) void run.done.then((summary) => writeEnd(write, summary))
   return run

@@ -8,6 +8,8 @@ import { PrometheusRegistry } from './prometheus.ts'
 export interface Metrics extends Telemetry {
   /** All of them in Prometheus' text format. */
   text(): string
+  /** Adds what a server's requests and runs hold, in bytes; those of several servers are summed up. */
+  watchHeld(read: () => number): void
   /** Ends the measuring of the event loop. */
   close(): void
 }
@@ -22,5 +24,12 @@ export function createMetrics(): Metrics {
     [{ version: VERSION }, 1],
   ])
   const close = observeProcess(registry)
-  return { ...createMeasures(registry), text: () => registry.text(), close }
+  const held: (() => number)[] = []
+  registry.observe(
+    'agency_swarm.memory.held',
+    { unit: 'By', description: 'What requests and runs hold, as counted towards limits.heldBytes.' },
+    () => [[{}, held.reduce((sum, read) => sum + read(), 0)]],
+  )
+  const watchHeld = (read: () => number) => void held.push(read)
+  return { ...createMeasures(registry), text: () => registry.text(), watchHeld, close }
 }

@@ -11,6 +11,7 @@ import {
   type RequestRules,
   readFields,
   redactSecrets,
+  requiredName,
 } from './requests.ts'
 import { detailsFromZod, MAX_DETAILS, shownTag, type ValidationDetail } from './validation.ts'
 
@@ -73,9 +74,9 @@ export const aguiMessage = z.discriminatedUnion('role', [
   z.object({ ...common, role: z.literal('reasoning'), content: text }),
 ])
 const input = z.object({
-  threadId: text,
-  runId: text,
-  parentRunId: optional,
+  threadId: requiredName,
+  runId: requiredName,
+  parentRunId: requiredName.nullish(),
   protocolVersion: optional.describe('Clients of protocol 1.0 and later name it.'),
   messages: z
     .array(aguiMessage)

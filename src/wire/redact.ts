@@ -105,18 +105,24 @@ function findAll(text: string, forms: readonly string[]): [from: number, to: num
 /** Shorter values of a context are words that a sentence may need. */
 const MIN_CONTEXT_CHARS = 8
 const MAX_CONTEXT_TEXTS = 1_000
+/** All of them together: the forms of a text cost up to a microsecond a character. */
+const MAX_CONTEXT_CHARS = 50_000
 
-/** The texts in a user context that no failure may tell: strings of some length in plain objects and lists, the first 1,000. */
+/** The texts in a user context that no failure may tell: strings of some length in plain objects and lists, the first 1,000 and 50,000 characters. */
 export function textsOf(context: unknown): string[] {
   const texts: string[] = []
   const waiting: unknown[] = [context]
   const seen = new Set<unknown>()
+  let left = MAX_CONTEXT_CHARS
   for (
     let value = waiting.pop();
     texts.length < MAX_CONTEXT_TEXTS && seen.size < 10 * MAX_CONTEXT_TEXTS;
     value = waiting.pop()
   ) {
-    if (typeof value === 'string' && value.length >= MIN_CONTEXT_CHARS) texts.push(value)
+    if (typeof value === 'string' && value.length >= MIN_CONTEXT_CHARS && left >= MIN_CONTEXT_CHARS) {
+      texts.push(value.slice(0, left)) // the beginning is found in a longer text, too
+      left -= value.length
+    }
     if (typeof value === 'object' && value !== null && !seen.has(value)) {
       seen.add(value)
       if (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype)

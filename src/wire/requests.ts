@@ -27,6 +27,11 @@ export class RequestInvalid extends AgencyError {
 }
 
 const text = z.string().nullish()
+/** The longest name that a caller may give: it is repeated in every call, event and log line. */
+const MAX_NAME_CHARS = 512
+/** A name that a caller chose, such as that of a model. */
+export const requiredName = z.string().max(MAX_NAME_CHARS)
+const name = requiredName.nullish()
 const providerNames = new Set(PROVIDER_NAMES)
 const providerName = z
   .string()
@@ -56,7 +61,7 @@ const clientConfig = z
       .record(providerName, z.string())
       .nullish()
       .describe('Provider -> key, for models that are named with their provider: anthropic/..., litellm/anthropic/...'),
-    model: text.describe('Model of every agent that has no model object of its own.'),
+    model: name.describe('Model of every agent that has no model object of its own.'),
     model_settings_extra_args: z
       .record(z.string(), z.unknown())
       .nullish()
@@ -209,6 +214,9 @@ export function asObject(body: unknown): JsonObject {
 /** Entries of the small lists and maps of a request; what is larger is refused before each entry is looked at. */
 const MAX_ENTRIES = 1_000
 
+/** Headers of a request's own: each may be long, and each is sent with every call. */
+const MAX_HEADERS = 100
+
 /** @throws RequestInvalid */
 function checkCounts(body: JsonObject, historyItems: number): void {
   const config = isObject(body.client_config) ? body.client_config : {}
@@ -217,7 +225,8 @@ function checkCounts(body: JsonObject, historyItems: number): void {
     [['chat_history'], body.chat_history, historyItems],
     [['file_ids'], body.file_ids, MAX_ENTRIES],
     [['file_urls'], body.file_urls, MAX_ENTRIES],
-    ...['default_headers', 'litellm_keys', 'model_settings_extra_args'].map((name): [string[], unknown, number] => [
+    [['client_config', 'default_headers'], config.default_headers, MAX_HEADERS],
+    ...['litellm_keys', 'model_settings_extra_args'].map((name): [string[], unknown, number] => [
       ['client_config', name],
       config[name],
       MAX_ENTRIES,

@@ -6,7 +6,7 @@ const SRC = resolve(import.meta.dirname, '../../src')
 
 /** Lowest first; a file may import its own floor and those below. */
 const FLOORS = [
-  ['errors.ts', 'options.ts', 'version.ts', 'limits.ts', 'waits.ts', 'wire'],
+  ['errors.ts', 'options.ts', 'version.ts', 'limits.ts', 'waits.ts', 'budget.ts', 'wire'],
   ['net', 'tools', 'messages', 'client'],
   ['files'],
   ['models', 'threads'],

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { expect, onTestFinished } from 'vitest'
+import { expect, onTestFinished, vi } from 'vitest'
 
 /** What a process may take. */
 export interface Ceiling {
@@ -13,7 +13,12 @@ export interface Ceiling {
  * A program of ours as its own process; `text()` is what it printed, `url` the address its banner names. With a ceiling it dies
  * when its heap grows beyond that, and cannot open more files and sockets.
  */
-export async function startProcess(file: string, env: Record<string, string> = {}, ceiling?: Ceiling) {
+export async function startProcess(
+  file: string,
+  env: Record<string, string> = {},
+  ceiling?: Ceiling,
+  atEnd: (stop: () => void) => void = (stop) => onTestFinished(stop),
+) {
   const { OPENAI_API_KEY: _, OPENAI_BASE_URL: __, APP_TOKEN: ___, ...clean } = process.env
   const [command, ...words] =
     ceiling === undefined
@@ -26,14 +31,14 @@ export async function startProcess(file: string, env: Record<string, string> = {
           file,
         ]
   const child: ChildProcess = spawn(command as string, words, { env: { ...clean, PORT: '0', ...env }, stdio: 'pipe' })
-  onTestFinished(() => void child.kill('SIGKILL'))
+  atEnd(() => void child.kill('SIGKILL'))
   let printed = ''
   for (const stream of [child.stdout, child.stderr])
     stream?.on('data', (chunk) => {
       printed += chunk
     })
   const exit = once(child, 'exit') as Promise<[code: number | null, signal: NodeJS.Signals | null]>
-  await Promise.race([expect.poll(() => printed, { timeout: 15_000 }).toMatch(/get_response_stream -H/), exit])
+  await Promise.race([vi.waitFor(() => expect(printed).toMatch(/get_response_stream -H/), { timeout: 15_000 }), exit])
   return { child, exit, text: () => printed, url: /listening on (\S+)/.exec(printed)?.[1] ?? '' }
 }
 

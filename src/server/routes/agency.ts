@@ -74,7 +74,7 @@ function registerAgency(app: FastifyInstance, services: Services, base: string, 
     const release = abandonWhenGone(reply, () => hub.abandon(run.id))
     const summary = await run.done.finally(release)
     const { failure, error } = summary
-    if (error instanceof AgencyError && error.code === 'SHUTTING_DOWN') throw error // another server may take it
+    if (error instanceof AgencyError && error.statusCode === 503) throw error // another server may take it
     if (failure !== undefined) return sendJson(reply, 500, { error: failure })
     return sendJson(reply, 200, toResponseBody(summary))
   })

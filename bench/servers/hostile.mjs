@@ -1,0 +1,45 @@
+// This package as built, as the server of the hostile soak: a small heap, few descriptors, a token, every maker of models.
+import { Agency, Agent, chatCompletions, serve, tool } from '../../dist/index.js'
+
+const echo = tool({ name: 'echo', execute: () => 'echoed' })
+const solo = (model, more = {}) =>
+  new Agency(new Agent({ name: 'Lead', instructions: 'Lead.', model, tools: [echo], ...more }))
+
+/** An MCP server that offers too much and answers with more. */
+const long = 'x'.repeat(1_000_000)
+const mcp = {
+  name: 'hostile',
+  connect: async () => {},
+  listTools: async () => [
+    ...Array.from({ length: 500 }, (_, index) => ({
+      name: `tool_${index}`,
+      description: 'd'.repeat(2_000),
+      inputSchema: { type: 'object', properties: { a: { type: 'string', pattern: '^(a+)+$' } } },
+    })),
+    { name: 'echo2', inputSchema: { type: 'object', properties: {} } },
+  ],
+  callTool: async () => [{ type: 'text', text: long }],
+}
+
+const hostile = process.env.HOSTILE_ORIGIN
+process.env.ANTHROPIC_API_BASE = hostile
+process.env.ANTHROPIC_API_KEY = 'sk-soak'
+await serve({
+  agencies: {
+    responses: solo('gpt-5-mini'),
+    chat: solo(chatCompletions('gpt-5-mini')),
+    anthropic: solo('anthropic/claude-sonnet-4-5'),
+    remote: solo('gpt-5-mini', { mcpServers: [mcp] }),
+  },
+  trustedModelOrigins: [hostile],
+  metrics: true,
+  metricsOpen: true,
+  host: '127.0.0.1',
+  port: Number(process.env.PORT),
+  banner: false,
+})
+process.on('unhandledRejection', (reason) => {
+  console.error('UNHANDLED REJECTION', reason)
+  process.exit(70)
+})
+process.send('ready')

@@ -1,0 +1,124 @@
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { allFrames, post } from './support/client.ts'
+import { ATTACKS, startHostileGateway } from './support/hostile-gateway.ts'
+import { startProcess } from './support/process.ts'
+import { open, toRequest } from './support/raw.ts'
+
+const SERVER = join(import.meta.dirname, 'support/budget-server.ts')
+const MIB = 1024 * 1024
+
+/** A server in a process of its own that dies when its heap grows beyond `heapMiB`, and a gateway that attacks it. */
+async function startSmall(heapMiB: number, env: Record<string, string> = {}) {
+  const gateway = await startHostileGateway()
+  onTestFinished(() => gateway.close())
+  const server = await startProcess(SERVER, {
+    NODE_OPTIONS: `--max-old-space-size=${heapMiB}`,
+    GATEWAY: gateway.baseURL,
+    ...env,
+  })
+  const held = async () => {
+    const text = await (await fetch(`${server.url}/metrics`)).text()
+    return Number(/^agency_swarm_memory_held_bytes (\S+)/m.exec(text)?.[1])
+  }
+  /** It lives, answers, and has given back everything. */
+  const expectWell = async () => {
+    const answer = await post(`${server.url}/demo/get_response`, { message: 'hello' })
+    expect([answer.status, server.child.exitCode]).toEqual([200, null])
+    await answer.text()
+    await expect.poll(held, { timeout: 10_000 }).toBe(0)
+  }
+  return { ...server, held, expectWell }
+}
+
+const nested = (bytes: number) => `[${'{"a":[[],[]]},'.repeat(bytes / 14)}0]`
+
+test('bodies of empty values are charged for what they become: 210 at once on a small heap', async () => {
+  const { url, expectWell } = await startSmall(192)
+  const body = Buffer.from(`{"message":"attack:small-events","user_context":{"a":${nested(1.46 * MIB)}}}`)
+  const statuses = await Promise.all(
+    Array.from({ length: 210 }, async (_, index) => {
+      const connection = open(url)
+      connection.socket.write(toRequest(index % 2 ? '/responses/get_response_stream' : '/demo/get_response', body))
+      connection.socket.pause() // whoever gets a stream holds its run open
+      const answered = new Promise<void>((resolve) => connection.socket.once('readable', resolve))
+      await Promise.race([answered, connection.closed])
+      return connection
+    }),
+  )
+  const honest = await post(`${url}/demo/get_response`, { message: 'hello' })
+  expect(honest.status).toBe(200)
+  for (const { socket } of statuses) socket.destroy()
+  await expectWell()
+}, 60_000)
+
+const makers = ['responses', 'chat', 'anthropic'] as const
+test.each(makers.flatMap((maker) => [true, false].map((streaming) => [maker, streaming] as const)))(
+  'whatever the gateway of a model sends, the run ends properly: %s, streamed: %s',
+  async (maker, streaming) => {
+    const { url, expectWell } = await startSmall(256)
+    const attacks = Object.keys(ATTACKS).filter(
+      (name) => name !== 'small-events' && (maker === 'chat' || name !== 'hidden-details'),
+    )
+    await Promise.all(
+      attacks.flatMap((attack) =>
+        [1, 2].map(async () => {
+          const message = `attack:${attack}`
+          if (streaming) {
+            const frames = await allFrames(`${url}/${maker}/get_response_stream`, { message })
+            const errors = frames.filter((frame) => frame.data?.data?.type === 'error')
+            expect(errors, attack).toHaveLength(1)
+            expect(
+              frames.slice(-2).map((frame) => frame.event),
+              attack,
+            ).toEqual(['messages', 'end'])
+          } else {
+            const answer = await post(`${url}/${maker}/get_response`, { message })
+            expect([500, 503], attack).toContain(answer.status)
+            expect(await answer.json(), attack).toMatchObject(
+              answer.status === 500 ? { error: expect.any(String) } : {},
+            )
+          }
+        }),
+      ),
+    )
+    await expectWell()
+  },
+  120_000,
+)
+
+test.each(makers)(
+  'a run that gathers more with every turn ends at its limit: %s',
+  async (maker) => {
+    const { url, expectWell } = await startSmall(256, { AGENCY_RUN_BYTES: String(64 * MIB) })
+    const frames = await allFrames(`${url}/${maker}/get_response_stream`, { message: 'call:4' })
+    const errors = frames.filter((frame) => frame.data?.data?.type === 'error')
+    expect(errors.map((frame) => frame.data.data.content)).toEqual([expect.stringContaining('limits.runBytes')])
+    expect(frames.slice(-2).map((frame) => frame.event)).toEqual(['messages', 'end'])
+    const plain = await post(`${url}/${maker}/get_response`, { message: 'call:4' })
+    expect([plain.status, await plain.json()]).toEqual([500, { error: expect.stringContaining('limits.runBytes') }])
+    await expectWell()
+  },
+  120_000,
+)
+
+test('outputs of tools count towards their run', async () => {
+  const { url, expectWell } = await startSmall(256, { AGENCY_RUN_BYTES: String(32 * MIB), ECHOES: String(MIB) })
+  const answer = await post(`${url}/responses/get_response`, { message: 'call:0' })
+  expect(await answer.json()).toEqual({ error: expect.stringContaining('limits.runBytes') })
+  await expectWell()
+}, 60_000)
+
+test.each([
+  ['model', { client_config: { model: 'm'.repeat(5 * MIB) } }],
+  [
+    'headers',
+    { client_config: { default_headers: Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`x-${n}`, 'a'])) } },
+  ],
+])('a name or list of a caller that is far too long is refused with 422: %s', async (_name, fields) => {
+  const { url, expectWell } = await startSmall(256)
+  const answer = await post(`${url}/responses/get_response`, { message: 'x', ...fields })
+  expect(answer.status).toBe(422)
+  expect((await answer.text()).length).toBeLessThan(10_000)
+  await expectWell()
+})
