@@ -7,6 +7,8 @@ import { Pieces } from './pieces.ts'
 
 /** What is not parsed yet is held in pieces, then as one text, then as what becomes of it. */
 const COPIES = 3
+/** Libraries that want web standards hold it in their queues, and as the copy that they have checked, too. */
+export const WEB_COPIES = 6
 
 /** Answers that are nested deeper are not read. */
 const MAX_DEPTH = 300
@@ -22,28 +24,43 @@ export class EventGuard {
   /** Bytes of the event that is not complete yet. */
   #eventBytes = 0
   #charged = 0
+  /** Charged for events that are complete: whoever reads on has dealt with them. */
+  #complete = 0
   #lastByte = 0
+  readonly #copies: number
 
-  constructor(budget: Charges | undefined) {
+  constructor(budget: Charges | undefined, copies = COPIES) {
     this.#budget = budget
+    this.#copies = copies
   }
 
   /** @throws an Error that says which bound was passed, JsonRefused, and what the budget throws */
   read(chunk: Buffer): void {
     this.#streamBytes += chunk.length
     if (this.#streamBytes > ANSWER_LIMITS.streamBytes) throw tooLong('A stream', ANSWER_LIMITS.streamBytes)
+    this.#giveBack()
     const start = this.#endOfEvents(chunk)
     this.#lastByte = chunk.at(-1) ?? this.#lastByte
-    if (start > 0) this.release()
+    if (start > 0) this.#endEvent()
     if (start < chunk.length) this.#readOn(start === 0 ? chunk : chunk.subarray(start))
   }
 
   /** Gives back what is charged. */
   release(): void {
-    if (this.#charged > 0) this.#budget?.release(this.#charged)
+    this.#endEvent()
+    this.#giveBack()
+  }
+
+  #endEvent(): void {
+    this.#complete += this.#charged
     this.#charged = 0
     this.#eventBytes = 0
     this.#meter = undefined
+  }
+
+  #giveBack(): void {
+    if (this.#complete > 0) this.#budget?.release(this.#complete)
+    this.#complete = 0
   }
 
   #readOn(bytes: Buffer): void {
@@ -51,8 +68,8 @@ export class EventGuard {
     if (this.#eventBytes > ANSWER_LIMITS.eventBytes) throw tooLong('An event', ANSWER_LIMITS.eventBytes)
     this.#meter ??= new JsonMeter(ANSWER_LIMITS.json)
     this.#meter.feed(bytes.toString('latin1'))
-    this.#budget?.charge(COPIES * bytes.length)
-    this.#charged += COPIES * bytes.length
+    this.#budget?.charge(this.#copies * bytes.length)
+    this.#charged += this.#copies * bytes.length
   }
 
   /** Where the event begins that the chunk leaves open; 0 when it goes on with the one before. */
@@ -80,7 +97,7 @@ export class AnswerGuard {
   read(chunk: Buffer): void {
     this.#bytes += chunk.length
     if (this.#bytes > ANSWER_LIMITS.eventBytes) throw tooLong('The answer', ANSWER_LIMITS.eventBytes)
-    this.#budget?.charge(COPIES * chunk.length)
+    this.#budget?.charge(WEB_COPIES * chunk.length)
     this.#meter.feed(chunk.toString('latin1'))
   }
 }

@@ -1,7 +1,7 @@
 import type { Agent, Dispatcher } from 'undici'
 import type { Charges } from '../budget.ts'
 import { ANSWER_LIMITS, UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
-import { AnswerGuard, EventGuard, forEachChunk } from './answers.ts'
+import { AnswerGuard, EventGuard, forEachChunk, WEB_COPIES } from './answers.ts'
 import { Pieces } from './pieces.ts'
 import { traceHeaders } from './trace-headers.ts'
 
@@ -44,7 +44,7 @@ export function toWebFetch(fetch: ReturnType<typeof createFetch>, budget?: Charg
   return async (url, init) => {
     const { status, headers, body } = (await fetch(url, init)) as unknown as Answer
     const reader = body[Symbol.asyncIterator]()
-    const guard = isEventStream(headers) ? new EventGuard(budget) : new AnswerGuard(budget)
+    const guard = isEventStream(headers) ? new EventGuard(budget, WEB_COPIES) : new AnswerGuard(budget)
     const stream = new ReadableStream<Uint8Array>(
       {
         async pull(controller) {

@@ -170,3 +170,24 @@ export class JsonMeter {
     return quote
   }
 }
+
+/**
+ * The key `__proto__` is refused; every other key, `constructor` too, is plain data.
+ * @throws JsonRefused
+ */
+export function refuseProtoKey(text: string): void {
+  // JSON.parse makes it a property like any other, but an assignment further on would not.
+  if ((text.includes('__proto__') || text.includes('\\u00')) && PROTO_KEY.test(text))
+    throw new JsonRefused('the key "__proto__" is not taken')
+}
+
+/** The key, each of its letters written plainly or as an escape. */
+const PROTO_KEY = new RegExp(
+  `"${Array.from('__proto__', (char) => `(?:${char}|\\\\u00${escapeOf(char)})`).join('')}"\\s*:`,
+)
+
+/** The last two digits of a letter's escape, in either case. */
+function escapeOf(char: string): string {
+  const digits = char.charCodeAt(0).toString(16)
+  return digits.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`)
+}

@@ -1,7 +1,7 @@
 /** Parses large JSON in small pieces, so that whoever parses can take turns with other work. */
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { type JsonBounds, type JsonCut, JsonMeter, JsonRefused } from './json-meter.ts'
+import { type JsonBounds, type JsonCut, JsonMeter, refuseProtoKey } from './json-meter.ts'
 
 /** Parsing this much takes some milliseconds at most, whatever it is; only a single string is not split. */
 const PIECE_BYTES = 65_536
@@ -132,25 +132,4 @@ const isEmpty = (container: Container) => (Array.isArray(container) ? container 
 function parsePlain(text: string): unknown {
   refuseProtoKey(text)
   return JSON.parse(text)
-}
-
-/**
- * The key `__proto__` is refused; every other key, `constructor` too, is plain data.
- * @throws JsonRefused
- */
-export function refuseProtoKey(text: string): void {
-  // JSON.parse makes it a property like any other, but an assignment further on would not.
-  if ((text.includes('__proto__') || text.includes('\\u00')) && PROTO_KEY.test(text))
-    throw new JsonRefused('the key "__proto__" is not taken')
-}
-
-/** The key, each of its letters written plainly or as an escape. */
-const PROTO_KEY = new RegExp(
-  `"${Array.from('__proto__', (char) => `(?:${char}|\\\\u00${escapeOf(char)})`).join('')}"\\s*:`,
-)
-
-/** The last two digits of a letter's escape, in either case. */
-function escapeOf(char: string): string {
-  const digits = char.charCodeAt(0).toString(16)
-  return digits.replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`)
 }

@@ -1,5 +1,4 @@
-import { type JsonBounds, JsonMeter } from './json-meter.ts'
-import { refuseProtoKey } from './json-pieces.ts'
+import { type JsonBounds, JsonMeter, refuseProtoKey } from './json-meter.ts'
 
 export type { JsonBounds } from './json-meter.ts'
 export { JsonRefused } from './json-meter.ts'
