@@ -9,8 +9,14 @@ export const VALUE_BYTES = 64
 /** What a run is charged before it has said anything: its plan, log, timers and connection. */
 export const RUN_BYTES = 32 * 1024
 
-/** How often what one holder has may fit into what is still free. */
-const FAIR_SHARE = 2
+/**
+ * How much of a fair budget parts of each size may fill together: the rest is kept for smaller ones. Parts from 1/256 of the
+ * budget on fill three quarters, those from 1/2048 on seven eighths.
+ */
+const SHARES = [
+  { from: 1 / 256, share: 3 / 4 },
+  { from: 1 / 2048, share: 7 / 8 },
+]
 
 /** Takes charges, in bytes. `charge` throws when there is no room; what was refused is not charged. */
 export interface Charges {
@@ -31,8 +37,8 @@ export interface BudgetOptions {
  * A bound on what is held, and everything its parts hold counts towards it. Closing a budget gives back all it holds; what
  * is charged after that counts nowhere, so work that ends late leaks nothing.
  *
- * A part of a fair budget may grow only while it holds at most twice what is still free. One part alone can take two thirds
- * of the budget, and however many take all they can get, there is room left for those that need little.
+ * In a fair budget the last quarter is kept for parts that hold little: however many large ones take all they can get, small
+ * ones go on.
  */
 export class Budget implements Charges {
   readonly #options: BudgetOptions
@@ -86,7 +92,8 @@ export class Budget implements Charges {
   /** A part wants to hold `held` bytes, `bytes` more than now. */
   #admit(held: number, bytes: number): void {
     const { bound, refuse, fair } = this.#options
-    if (fair === true && this.#users > 0 && held > FAIR_SHARE * (bound - this.#held - bytes)) throw refuse(bound)
+    const share = fair === true ? SHARES.find(({ from }) => held > from * bound)?.share : undefined
+    if (share !== undefined && this.#users > 0 && this.#held + bytes > share * bound) throw refuse(bound)
     this.charge(bytes)
   }
 }

@@ -150,7 +150,7 @@ test('names that callers choose are folded into other, so that metrics stay boun
   const logger = { info: () => {}, warn: () => {}, error: () => {} }
   const { url, ask } = await serveSolo({ metrics: true, logger })
   for (let index = 0; index < 104; index++) await ask('get_response', { client_config: { model: `made-up-${index}` } })
-  await ask('get_response', { client_config: { model: 'x'.repeat(5000) } })
+  await ask('get_response', { client_config: { model: 'x'.repeat(500) } })
   const found = await scrape(url)
   const models = Object.keys(found).filter((series) => /^agency_swarm_tokens_total\{type="input"/.test(series))
   expect(models).toHaveLength(101)

@@ -74,6 +74,7 @@ export class EventGuard {
 
   /** Where the event begins that the chunk leaves open; 0 when it goes on with the one before. */
   #endOfEvents(chunk: Buffer): number {
+    if (chunk.at(-1) === LF && chunk.at(-2) === LF) return chunk.length // most chunks end with an event
     // Lines end with LF, CR LF or CR (WHATWG HTML, 9.2.5); a blank one ends an event.
     const end = Math.max(chunk.lastIndexOf('\n\n'), chunk.lastIndexOf('\n\r'), chunk.lastIndexOf('\r\r'))
     if (end !== -1) return end + 2
