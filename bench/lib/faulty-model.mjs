@@ -39,7 +39,11 @@ export async function startFaultyModel({ random, faultRate }) {
     .createServer(async (request, response) => {
       response.on('error', () => {})
       const chunks = []
-      for await (const chunk of request) chunks.push(chunk)
+      try {
+        for await (const chunk of request) chunks.push(chunk)
+      } catch {
+        return undefined // the server left in the middle of its request
+      }
       const body = JSON.parse(Buffer.concat(chunks).toString('utf8'))
       const fate = random()
       if (fate < faultRate * 0.6) return pick(FAULTS)(response)

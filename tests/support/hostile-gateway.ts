@@ -91,7 +91,11 @@ const HEADS: { [name: string]: string } = {
 export async function startHostileGateway() {
   const server = http.createServer(async (request, response) => {
     const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk)
+    try {
+      for await (const chunk of request) chunks.push(chunk)
+    } catch {
+      return // the server left in the middle of its request
+    }
     const text = Buffer.concat(
       chunks,
       Math.min(
