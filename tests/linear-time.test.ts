@@ -77,21 +77,21 @@ const FIELDS: { [name: string]: (value: unknown) => [path: string, body: unknown
     { message: 'x', additional_instructions },
   ],
   user_context: (user_context) => ['/demo/get_response', { message: 'x', user_context }],
-  'a text of user_context in a failure': (a) => ['/responses/get_response', { message: 'fail', user_context: { a } }],
+  'a text of user_context in a failure': (a) => ['/responses/get_response', { message: 'x', user_context: { a } }],
   file_ids: (file_ids) => ['/demo/get_response', { message: 'x', file_ids }],
   'a file id': (id) => ['/demo/get_response', { message: 'x', file_ids: [id] }],
   'a file address': (url) => ['/demo/get_response', { message: 'x', file_urls: { 'a.txt': url } }],
   'a file name': (name) => ['/demo/get_response', { message: 'x', file_urls: { [String(name)]: '/nowhere' } }],
   'client_config.model': (model) => ['/responses/get_response', { message: 'x', client_config: { model } }],
   'client_config.base_url': (base_url) => ['/responses/get_response', { message: 'x', client_config: { base_url } }],
-  'client_config.api_key': (api_key) => ['/responses/get_response', { message: 'fail', client_config: { api_key } }],
+  'client_config.api_key': (api_key) => ['/responses/get_response', { message: 'x', client_config: { api_key } }],
   'a header': (value) => [
     '/responses/get_response',
-    { message: 'fail', client_config: { default_headers: { 'x-a': value } } },
+    { message: 'x', client_config: { default_headers: { 'x-a': value } } },
   ],
   'a key of a provider': (value) => [
     '/responses/get_response',
-    { message: 'fail', client_config: { litellm_keys: { anthropic: value } } },
+    { message: 'x', client_config: { litellm_keys: { anthropic: value } } },
   ],
   'an extra argument': (value) => [
     '/chat/get_response',
@@ -113,7 +113,7 @@ let used: () => Promise<number>
 beforeAll(async () => {
   const gateway = await startHostileGateway()
   const file = join(import.meta.dirname, 'support/budget-server.ts')
-  const server = await startProcess(file, { GATEWAY: gateway.baseURL }, () => {})
+  const server = await startProcess(file, { GATEWAY: gateway.baseURL }, undefined, () => {})
   ask = async (path, body) => {
     await (await post(server.url + path, body)).text()
   }

@@ -47,7 +47,7 @@ async function ask(path, body) {
   })
   let tail = ''
   for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) tail = (tail + chunk).slice(-1_000_000)
-  if (![200, 408, 413, 422, 429, 500, 503].includes(response.status)) wrong.push(`${path}: ${response.status}`)
+  if (![200, 404, 408, 413, 422, 429, 500, 503].includes(response.status)) wrong.push(`${path}: ${response.status}`)
   if (streaming && response.status === 200 && !/event: end\n/.test(tail)) wrong.push(`${path}: no end`)
 }
 

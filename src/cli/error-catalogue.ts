@@ -31,6 +31,7 @@ import {
   providerNotInstalled,
   providerNotSupported,
   runNotFound,
+  runTooLarge,
   shuttingDown,
   threadsFailed,
   timeLimit,
@@ -185,9 +186,9 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
   },
   OVERLOADED: {
     when: 'request',
-    means: 'The server is at one of its limits of concurrent work.',
+    means: 'The server runs as many runs, or holds as much data, as its limits allow.',
     remedy:
-      'Send the request again: Retry-After says when. Raise limits.concurrentRuns if the machine can take more, or add processes.',
+      'Send the request again: Retry-After says when. Raise limits.concurrentRuns or limits.heldBytes if the machine can take more, or add processes.',
     example: overloaded('as many runs'),
   },
   RATE_LIMITED: {
@@ -316,6 +317,13 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means: 'The run took longer than limits.runMs.',
     remedy: 'Look for a tool that hangs. Raise limits.runMs if the work needs more.',
     example: timeLimit(600_000),
+  },
+  MEMORY_LIMIT: {
+    when: 'run',
+    means:
+      'The request and its run hold more than limits.runBytes: history, answers of models and outputs of tools together.',
+    remedy: 'Let tools answer with less, or send a shorter history. Raise limits.runBytes if the work needs more.',
+    example: runTooLarge(268_435_456),
   },
 }
 

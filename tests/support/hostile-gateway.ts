@@ -86,7 +86,7 @@ const HEADS: { [name: string]: string } = {
 
 /**
  * A model that attacks whoever asks it, over every API. The user's message says how: `attack:NAME`, or `call:MIB` for a
- * tool call with arguments of that size in every turn, of the tool that `tool:NAME` names.
+ * tool call with arguments of that size in every turn, of the tool that `tool:NAME` names. Whatever else it is asked, it refuses.
  */
 export async function startHostileGateway() {
   const server = http.createServer(async (request, response) => {
@@ -111,8 +111,10 @@ export async function startHostileGateway() {
         ? 'chat'
         : 'anthropic'
     response.on('error', () => {})
-    if (/"fail"/.test(text))
-      return response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":{"message":"no"}}')
+    if (!/attack:|call:/.test(text)) {
+      response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":{"message":"no"}}')
+      return
+    }
     response.writeHead(200, { 'content-type': streaming ? 'text/event-stream' : 'application/json' })
     const attack = /attack:([a-z-]+)/.exec(text)?.[1] as keyof typeof ATTACKS | undefined
     if (attack !== undefined) {
