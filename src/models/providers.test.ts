@@ -4,7 +4,7 @@ import { PROVIDERS } from './providers.ts'
 
 test('the document lists every provider with its variables and its address, and no other', () => {
   const document = readFileSync(new URL('../../docs/models.md', import.meta.url), 'utf8')
-  const table = document.slice(document.indexOf('| Name | Key | Address |'), document.indexOf('Whoever speaks'))
+  const table = document.slice(document.indexOf('| Name | Key | Address |'), document.indexOf('### OpenRouter'))
   const rows = table.split('\n').flatMap((line) => {
     const [name, keys, address] = line.split('|').slice(1, 4)
     const quoted = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1])
