@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
-const SRC = resolve(import.meta.dirname, '../../src')
+const ROOT = resolve(import.meta.dirname, '../..')
 
 /** Lowest first; a file may import its own floor and those below. */
 const FLOORS = [
@@ -13,7 +13,7 @@ const FLOORS = [
   ['agency'],
   ['runs'],
   ['services.ts'],
-  ['stores', 'dialects', 'telemetry'],
+  ['dialects', 'telemetry'],
   ['server'],
   ['composition.ts'],
   ['serve.ts', 'fastify.ts', 'otel.ts', 'in-process'],
@@ -35,14 +35,51 @@ const APART: readonly (readonly [string, string])[] = [
 const roomOf = (file: string) => file.split('/')[0] as string
 const floorOf = (file: string) => FLOORS.findIndex((rooms) => rooms.includes(roomOf(file)))
 
-function readImports(): Map<string, string[]> {
-  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => /(?<!\.test)\.ts$/.test(file))
+/** Where code lives, and which of these folders (or built files) it may import beside itself. */
+const FOLDERS: { readonly [folder: string]: readonly string[] } = {
+  src: [],
+  'playground/src': [],
+  examples: [],
+  bench: ['dist', 'scripts', 'tests'],
+  scripts: ['src', 'tests'],
+}
+const CODE = /(?<!\.test|\.d)\.(ts|tsx|mjs)$/
+/** Recorded streams that the playground's own tests read. */
+const TEST_SUPPORT = new Set(['playground/src/run/recorded.ts'])
+
+/** File -> the files that it imports, all relative to the root. */
+function readImports(folder: string): Map<string, string[]> {
+  const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter(
+    (file) => CODE.test(file) && !/(^|\/)(node_modules|dist)\//.test(file),
+  )
   return new Map(
     files.map((file) => {
-      const text = readFileSync(join(SRC, file), 'utf8')
+      const path = join(folder, file)
+      const text = readFileSync(join(ROOT, path), 'utf8')
       const found = [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map((match) => match[1] as string)
-      return [file, found.map((path) => relative(SRC, resolve(SRC, dirname(file), path)))]
+      return [path, found.map((target) => relative(ROOT, resolve(ROOT, dirname(path), target)))]
     }),
+  )
+}
+
+/** The imports of `src`, relative to it. */
+const readSource = () =>
+  new Map(
+    [...readImports('src')].map(([file, targets]) => [
+      relative('src', file),
+      targets.map((target) => relative('src', target)),
+    ]),
+  )
+
+/** Every import that leaves its folder for one that it may not know. */
+function leaving(folder: string, imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const allowed = [folder, ...(FOLDERS[folder] ?? [])]
+  return [...imports].flatMap(([file, targets]) =>
+    TEST_SUPPORT.has(file)
+      ? []
+      : targets
+          .filter((target) => !allowed.some((place) => target.startsWith(`${place}/`)))
+          .map((target) => `${file} -> ${target}`),
   )
 }
 
@@ -78,10 +115,20 @@ function circle(imports: ReadonlyMap<string, readonly string[]>): string[] | und
   return undefined
 }
 
-test('imports run down the house only, and in no circle', () => {
-  const imports = readImports()
+test('imports run down the floors only', () => {
+  const imports = readSource()
   expect(imports.size).toBeGreaterThan(20)
   expect(climbing(imports)).toEqual([])
+})
+
+test('every room on the floors exists', () => {
+  expect(FLOORS.flat().filter((room) => !existsSync(join(ROOT, 'src', room)))).toEqual([])
+})
+
+test.for(Object.keys(FOLDERS))('imports of %s stay where they may, in no circle', (folder) => {
+  const imports = readImports(folder)
+  expect(imports.size).toBeGreaterThan(3)
+  expect(leaving(folder, imports)).toEqual([])
   expect(circle(imports)).toBeUndefined()
 })
 
@@ -92,5 +139,6 @@ test('an arrow that climbs, a circle and rooms that stay apart are noticed', () 
     ['wire/a.ts', ['wire/b.ts']],
     ['wire/b.ts', ['wire/a.ts']],
   ])
+  expect(leaving('examples', new Map([['examples/a/main.ts', ['src/index.ts']]]))).toHaveLength(1)
   expect(circle(round)).toEqual(['wire/a.ts', 'wire/b.ts', 'wire/a.ts'])
 })

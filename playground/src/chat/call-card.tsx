@@ -5,16 +5,22 @@ import { formatMs, plural, prettyJson } from '../figures.ts'
 import { Icon } from '../icons.tsx'
 import { Markdown } from '../markdown/markdown.tsx'
 import type { CallEntry, Entry, RunView } from '../run/run.ts'
-import { Thread } from './thread.tsx'
+
+interface CallCardProps {
+  call: CallEntry
+  run: RunView
+  /** Draws a sub-agent's thread, whose cards are drawn by this component again. */
+  drawThread: (id: string) => ReactNode
+}
 
 /** A tool call, or a question to a sub-agent with everything that agent did for it. */
-export function CallCard({ call, run }: { call: CallEntry; run: RunView }) {
+export function CallCard({ call, run, drawThread }: CallCardProps) {
   const asked = readArguments(call.args)
   const callee = run.speakers.get(call.id) ?? recipientOf(asked)
   return callee === undefined ? (
     <ToolCard call={call} asked={asked} />
   ) : (
-    <AskCard call={call} asked={asked} callee={callee} run={run} />
+    <AskCard call={call} asked={asked} callee={callee} run={run} drawThread={drawThread} />
   )
 }
 
@@ -44,7 +50,7 @@ function ToolCard({ call, asked }: { call: CallEntry; asked: Arguments }) {
   )
 }
 
-function AskCard({ call, asked, callee, run }: { call: CallEntry; asked: Arguments; callee: string; run: RunView }) {
+function AskCard({ call, asked, callee, run, drawThread }: CallCardProps & { asked: Arguments; callee: string }) {
   const entries = run.threads.get(call.id) ?? []
   const colour = useAgentClass(callee)
   const message = typeof asked?.message === 'string' ? asked.message : ''
@@ -74,7 +80,7 @@ function AskCard({ call, asked, callee, run }: { call: CallEntry; asked: Argumen
           <Markdown text={message} />
         </div>
       )}
-      <Thread run={run} id={call.id} />
+      {drawThread(call.id)}
       {call.output !== undefined && !wasSaid(call.output, entries) && (
         <Labelled title={call.failure === undefined ? `Answer to ${call.agent}` : 'Error'}>
           <Output value={call.output} />

@@ -16,7 +16,7 @@ export function Thread({ run, id }: { run: RunView; id: string }) {
     <div className="thread">
       {entries.map((entry, index) =>
         entry.kind === 'call' ? (
-          <CallCard key={index} call={entry} run={run} />
+          <CallCard key={index} call={entry} run={run} drawThread={(id) => <Thread run={run} id={id} />} />
         ) : (
           <Said
             key={index}
