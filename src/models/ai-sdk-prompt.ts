@@ -62,7 +62,7 @@ export function toPrompt({ instructions, input }: TurnRequest, target: PromptTar
   const { provider, model } = target
   const { notes, items } = toFunctionConversation(input)
   const system = [instructions, ...notes].filter(Boolean).join('\n\n')
-  const names = new Map(items.map((item) => [item.call_id, item.name]))
+  const names = new Map(items.flatMap(({ type, call_id, name }) => (type === 'function_call' ? [[call_id, name]] : [])))
   const nameCall = createNamer(quirksOf(model).callIds ?? CALL_ID)
   const nameFunction = createNamer(FUNCTION_NAME)
   const messages: Message[] = []

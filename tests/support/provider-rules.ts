@@ -151,6 +151,9 @@ function geminiRefusal(path: string, { contents }: Json): string | undefined {
       ({ functionResponse }: Json) => functionResponse !== undefined,
     )
     if (role === 'model' && answers.length !== calls.length) return 'the number of function response parts'
+    // Responses are found by the name of their function: ai.google.dev/gemini-api/docs/function-calling.
+    const namesOf = (list: Json[]) => list.map((part) => (part.functionCall ?? part.functionResponse).name).toSorted()
+    if (role === 'model' && namesOf(answers).join() !== namesOf(calls).join()) return 'the names of function responses'
     // "Function call is missing a thought_signature": ai.google.dev/gemini-api/docs/thought-signatures, dify-official-plugins/issues/2088.
     if (path.includes('gemini-3') && calls.length > 0 && calls[0].thoughtSignature === undefined)
       return 'thought_signature'
