@@ -7,6 +7,7 @@ import {
   DONE,
   expectValidPairs,
   RESPONSES,
+  rawEvents,
   response,
   said,
   setUp,
@@ -220,15 +221,59 @@ const PIECES: [name: string, chunks: object[], ran: string[]][] = [
     ],
     ['Paris', 'Rome'],
   ],
+  [
+    'an empty object before the arguments (Bedrock gateways, LiteLLM)',
+    [
+      calls({ index: 0, id: 'a', ...weather('{}') }),
+      calls({ index: 0, id: null, function: { name: '', arguments: '' } }),
+      calls({ index: 0, function: { arguments: '{"city":' } }),
+      calls({ index: 0, function: { arguments: '"Paris"}' } }),
+    ],
+    ['Paris'],
+  ],
+  [
+    'an empty object as an object, then the arguments',
+    [
+      calls({ index: 0, id: 'a', function: { name: 'get_weather', arguments: {} } }),
+      calls({ index: 0, ...weather(paris) }),
+    ],
+    ['Paris'],
+  ],
+  ['an empty object in front, in one piece', [calls({ index: 0, id: 'a', ...weather(`{}${paris}`) })], ['Paris']],
+  [
+    'an empty object, then the whole call again',
+    [calls({ index: 0, id: 'a', ...weather('{ }') }), calls({ index: 0, id: 'a', ...weather(paris) })],
+    ['Paris'],
+  ],
+  [
+    'empty objects of two calls',
+    [
+      calls({ index: 0, id: 'a', function: { name: 'now', arguments: '{}' } }),
+      calls({ index: 1, id: 'b', function: { name: 'now', arguments: '{' } }),
+      calls({ index: 1, function: { arguments: '}' } }),
+    ],
+    ['now', 'now'],
+  ],
+  [
+    'both the new form and the old one',
+    [chunk({ tool_calls: [{ index: 0, id: 'a', ...weather(paris) }], function_call: weather(paris).function })],
+    ['Paris'],
+  ],
 ]
 
 test.each(PIECES)('pieces of calls find their call: %s', async (_name, chunks, expected) => {
   const { ask, ran, seen } = await setUp(CHAT, [{ events: [...chunks, chunk({}, 'tool_calls')] }, DONE])
-  const { items, error } = await ask(true)
+  const { items, error, frames } = await ask(true)
   expect(error).toBeUndefined()
   expect(ran).toEqual(expected)
   expectValidPairs(seen[1].messages)
   expect(items.filter(({ type }) => type === 'function_call')).toHaveLength(expected.length)
+  const streamed = rawEvents(frames).filter(({ type }) => type === 'response.function_call_arguments.delta')
+  const stored = items.flatMap(({ type, arguments: args }) => (type === 'function_call' ? [args] : []))
+  const told = [...Map.groupBy(streamed, ({ output_index }) => output_index).values()]
+  const wholes = told.map((deltas) => deltas.map(({ delta }) => delta).join(''))
+  const isFilled = (args: string) => args !== '{}' // calls may be told without arguments
+  expect(wholes.filter(isFilled).toSorted()).toEqual(stored.filter(isFilled).toSorted())
   expect(items.at(-1)).toMatchObject({ role: 'assistant', content: [{ text: 'Done.' }] })
 })
 
@@ -254,6 +299,12 @@ const WHOLE_CALLS: [name: string, message: object, ran: string[]][] = [
     },
     ['Paris', 'Rome'],
   ],
+  [
+    'in both forms',
+    { tool_calls: [{ id: 'a', ...weather(paris) }], function_call: weather(paris).function },
+    ['Paris'],
+  ],
+  ['with an empty object in front', { tool_calls: [{ id: 'a', ...weather(`{} ${paris}`) }] }, ['Paris']],
   ['in the old form', { content: null, function_call: { name: 'get_weather', arguments: paris } }, ['Paris']],
 ]
 test.each(WHOLE_CALLS)('calls of a plain answer run %s', async (_name, message, expected) => {
@@ -307,6 +358,15 @@ const STREAMED_CALLS: [name: string, events: object[]][] = [
       { type: 'response.function_call_arguments.done', item_id: 'fc_1', output_index: 0, arguments: paris },
       { type: 'response.output_item.done', output_index: 0, item: call },
       { type: 'response.completed', response: response([]) },
+    ],
+  ],
+  [
+    'an empty object in the item',
+    [
+      { type: 'response.output_item.added', output_index: 0, item: { ...call, arguments: '{}' } },
+      { type: 'response.function_call_arguments.delta', item_id: 'fc_1', output_index: 0, delta: paris },
+      { type: 'response.output_item.done', output_index: 0, item: { ...call, arguments: '{}' } },
+      { type: 'response.completed', response: response([{ ...call, arguments: '{}' }]) },
     ],
   ],
   [

@@ -57,6 +57,22 @@ test.each([
     [call('c', { provider_data: { model: 'm' }, status: null, namespace: 'n', cost: 1 }), output('c')],
     [call('c', { namespace: 'n' }), output('c')],
   ],
+  [
+    [
+      thought('rs_1', { content: null, encrypted_content: null, status: null }),
+      {
+        ...assistant([{ type: 'output_text', text: 'A', annotations: [], logprobs: null, parsed: { a: 1 } }]),
+        phase: null,
+      },
+      call('c', { caller: null, async: null, namespace: null, parsed_arguments: {} }),
+      { ...output('c'), id: null, name: null },
+    ],
+    [thought('rs_1'), assistant([{ type: 'output_text', text: 'A', annotations: [] }]), call('c'), output('c')],
+  ],
+  [
+    [user([{ type: 'input_image', image_url: 'https://a.example/b.png', file_id: null, detail: null }])],
+    [user([{ type: 'input_image', image_url: 'https://a.example/b.png' }])],
+  ],
 ] as [Item[], Item[]][])(
   'ids that OpenAI refuses, and fields that it does not know, are left out',
   async (history, sent) => {
@@ -155,3 +171,95 @@ test.each([
   const claude = await messagesOf('anthropic/claude-sonnet-4-5', [user('x'), call('c'), output('c', given)])
   expect(claude[2]).toMatchObject({ content: [{ type: 'tool_result', content: sent || '(no text)' }, { text: 'Now' }] })
 })
+
+const png = 'https://a.example/b.png'
+const FOREIGN: [name: string, history: Item[], sent: Item[]][] = [
+  [
+    'types of LangChain',
+    [
+      { type: 'human', content: 'a' },
+      { type: 'ai', content: 'b' },
+    ],
+    [user('a'), assistant('b')],
+  ],
+  [
+    'roles of LangChain',
+    [
+      { role: 'human', content: 'a' },
+      { role: 'ai', content: 'b' },
+    ],
+    [user('a'), assistant('b')],
+  ],
+  ['roles of Gemini', [user('a'), { role: 'model', content: 'b' }], [user('a'), assistant('b')]],
+  [
+    'parts of Chat Completions',
+    [
+      user([
+        { type: 'text', text: 'a' },
+        { type: 'image_url', image_url: { url: png, detail: 'low' } },
+      ]),
+    ],
+    [
+      user([
+        { type: 'input_text', text: 'a' },
+        { type: 'input_image', image_url: png, detail: 'low' },
+      ]),
+    ],
+  ],
+  [
+    'files of Chat Completions',
+    [user([{ type: 'file', file: { file_id: 'file-1', filename: null } }])],
+    [user([{ type: 'input_file', file_id: 'file-1' }])],
+  ],
+  [
+    'texts as parts',
+    [user(['a', 'b'])],
+    [
+      user([
+        { type: 'input_text', text: 'a' },
+        { type: 'input_text', text: 'b' },
+      ]),
+    ],
+  ],
+  [
+    'calls of the JavaScript Agents SDK',
+    [
+      { type: 'function_call', callId: 'c', name: 'look', arguments: '{}' },
+      { type: 'function_call_result', callId: 'c', name: 'look', output: { type: 'text', text: 'seen' } },
+    ],
+    [call('c'), { ...output('c'), name: 'look' }],
+  ],
+  [
+    'images of the JavaScript Agents SDK',
+    [
+      user([
+        { type: 'input_image', image: png },
+        { type: 'input_image', image: { id: 'file-1' } },
+      ]),
+    ],
+    [
+      user([
+        { type: 'input_image', image_url: png },
+        { type: 'input_image', file_id: 'file-1' },
+      ]),
+    ],
+  ],
+  ['an output without parts', [call('c'), output('c', [])], [call('c'), output('c', '[]')]],
+]
+test.each(FOREIGN)('a history that another tool wrote reaches the model whole: %s', async (_name, history, sent) => {
+  expect(await inputOf('gpt-5.4', history)).toEqual(sent)
+})
+
+test.each(['groq/llama', 'anthropic/claude-sonnet-4-5', 'gemini/gemini-2.5-flash'])(
+  '%s gets the pictures, texts and outputs of a history that another tool wrote',
+  async (model) => {
+    const history = [
+      { type: 'human', content: [{ type: 'image_url', image_url: { url: png } }] },
+      { type: 'function_call', callId: 'c', name: 'look', arguments: '{}' },
+      { type: 'function_call_result', callId: 'c', name: 'look', output: { type: 'text', text: 'seen' } },
+      { role: 'model', content: 'a castle' },
+    ]
+    const sent = JSON.stringify(await sendWith(model, history))
+    for (const words of [png, 'seen', 'a castle']) expect(sent).toContain(words)
+  },
+)

@@ -1,5 +1,6 @@
 import { asText, isObject } from '../wire/json.ts'
 import type { ContentPart, InputItem, StoredMessage } from '../wire/message.ts'
+import { toResponsesItem, toResponsesPart } from './foreign-items.ts'
 import { kindOf } from './item-kinds.ts'
 
 /** The keys a stored message has beside its Responses item; they never reach a model (docs/wire.md, "Messages"). */
@@ -22,7 +23,8 @@ const METADATA = new Set([
  * A stored message as the model gets it: of a kind that is known, the fields that its API takes and what its provider wants back
  * (`provider_data`); of another kind, everything but the metadata. What the API would refuse in it is put right.
  */
-export function toModelItem(message: InputItem): InputItem {
+export function toModelItem(stored: InputItem): InputItem {
+  const message = toResponsesItem(stored)
   const kind = kindOf(message)
   const item: InputItem = {}
   if (kind === undefined) {
@@ -30,23 +32,26 @@ export function toModelItem(message: InputItem): InputItem {
     return item
   }
   for (const key of Object.keys(message))
-    if (kind.keys.includes(key) || key === 'provider_data') item[key] = message[key]
-  if (item.id === null || (item.type === 'function_call' && item.id === item.call_id)) delete item.id
-  if (item.status === null) delete item.status
+    if ((kind.keys.includes(key) || key === 'provider_data') && (message[key] !== null || NULLABLE.has(key)))
+      item[key] = message[key]
+  if (item.type === 'function_call' && item.id === item.call_id) delete item.id
   if ('arguments' in item && item.type === 'function_call') item.arguments = toText(item.arguments)
   if (item.type === 'function_call_output' || item.type === 'custom_tool_call_output')
-    item.output = isParts(item.output) ? item.output.map(toInputPart) : toText(item.output)
+    item.output = isParts(item.output) ? item.output.map(toResponsesPart).map(toInputPart) : toText(item.output)
   return item
 }
+
+/** Fields that an API requires and that may be null; it refuses null in others. */
+const NULLABLE = new Set(['code', 'outputs', 'result', 'results'])
 
 /** A value as the text that stands for it: JSON for objects, nothing for what is not there. */
 const toText = (value: unknown): string =>
   typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value)
 
-/** A list of parts, as an output may be; any other list is data. */
+/** A list of parts, as an output may be; any other list is data, an empty one too. */
 const isParts = (output: unknown): output is ContentPart[] =>
-  Array.isArray(output) && output.every((part) => isObject(part) && PARTS.has(part.type))
-const PARTS = new Set<unknown>(['input_text', 'input_image', 'input_file', 'output_text', 'text'])
+  Array.isArray(output) && output.length > 0 && output.every((part) => isObject(part) && PARTS.has(part.type))
+const PARTS = new Set<unknown>(['input_text', 'input_image', 'input_file', 'output_text', 'text', 'image_url'])
 
 /** Texts have other names in other APIs. */
 const toInputPart = (part: ContentPart): ContentPart =>
@@ -60,6 +65,12 @@ export function argumentsJson({ arguments: given }: InputItem): string {
   } catch {} // said below
   return '{}'
 }
+
+/** True for `{}`, whatever blanks are in it. */
+export const isEmptyObject = (json: string): boolean => /^\s*\{\s*\}\s*$/.test(json)
+
+/** Arguments without the `{}` that some gateways put in front of the real ones. */
+export const withoutEmptyStart = (json: string): string => json.replace(/^\s*\{\s*\}(?=\s*\{\s*")/, '')
 
 /** The text of an assistant message item; empty for anything else. */
 export function messageText(item: InputItem): string {

@@ -1,4 +1,5 @@
 import { MAX_CALLS, tooManyCalls } from '../errors.ts'
+import { isEmptyObject, withoutEmptyStart } from '../messages/items.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ResponseSynthesis } from './synthesis.ts'
 
@@ -7,6 +8,8 @@ interface Call {
   id: string
   name: string
   args: string
+  /** How many characters of `args` the synthesis has. */
+  told: number
   /** Follows the braces of `args`. */
   scan: { depth: number; quoted: boolean; escaped: boolean; closed: boolean }
   /** Its name was repeated after its arguments were whole: arguments that follow belong to another call of it. */
@@ -65,6 +68,7 @@ export class ChatCalls {
     for (const call of this.#calls) {
       if (call.name === '' && before !== undefined) this.#addArguments(before, call.args)
       this.#open(call)
+      this.#tell(call)
       if (call.name !== '') before = call
     }
   }
@@ -73,8 +77,16 @@ export class ChatCalls {
     if (this.#calls.length === MAX_CALLS) throw tooManyCalls()
     const last = this.#calls.at(-1)
     if (last !== undefined) this.#open(last) // calls open in the order in which they began
-    const scan = { depth: 0, quoted: false, escaped: false, closed: false }
-    const call: Call = { id: '', name: '', args: '', scan, again: false, key: undefined, extra: undefined }
+    const call: Call = {
+      id: '',
+      name: '',
+      args: '',
+      told: 0,
+      scan: newScan(),
+      again: false,
+      key: undefined,
+      extra: undefined,
+    }
     this.#calls.push(call)
     return call
   }
@@ -97,13 +109,24 @@ export class ChatCalls {
 
   /** The first argument opens a call; until then its name may grow. Nothing continues arguments that are whole. */
   #addArguments(call: Call, args: string): void {
-    if (call.scan.closed || args === '') return
+    if (args === '') return
+    if (call.scan.closed) {
+      if (!isUntoldStart(call) || !args.trimStart().startsWith('{')) return
+      call.args = ''
+      call.scan = newScan()
+    }
     const whole = call.args.startsWith('{') ? grow(call.args, args) : call.args + args
-    const more = whole.slice(call.args.length)
-    call.args = whole
+    const more = call.args === '' ? withoutEmptyStart(whole) : whole.slice(call.args.length)
+    call.args += more
     follow(call, more)
     if (call.key === undefined) this.#open(call)
-    else this.#parts.addArguments(call.key, more)
+    else if (!isUntoldStart(call)) this.#tell(call)
+  }
+
+  #tell(call: Call): void {
+    if (call.key === undefined || call.told === call.args.length) return
+    this.#parts.addArguments(call.key, call.args.slice(call.told))
+    call.told = call.args.length
   }
 
   /** Some providers tell a call's name late. */
@@ -111,7 +134,7 @@ export class ChatCalls {
     if (call.key !== undefined || call.name === '') return
     call.key = this.#keys++
     this.#parts.openCall(call.key, { callId: call.id, name: call.name })
-    this.#parts.addArguments(call.key, call.args)
+    if (!isUntoldStart(call)) this.#tell(call)
     this.#attach(call)
   }
 
@@ -125,6 +148,7 @@ function begins(before: Call, piece: Piece, tools: readonly string[]): boolean {
   const sameId = piece.id === before.id
   const otherId = !sameId && piece.id !== '' && before.id !== ''
   if (before.scan.closed) {
+    if (before.id !== '' && !otherId && piece.name === before.name && isUntoldStart(before)) return false
     if (otherId || piece.name !== before.name) return true
     if (piece.args.trim() === '') return false // only the name is repeated
     return piece.id === '' || dense(piece.args) !== dense(before.args)
@@ -138,6 +162,14 @@ function begins(before: Call, piece: Piece, tools: readonly string[]): boolean {
   const grown = grow(before.name, piece.name)
   return grown !== before.name && tools.includes(before.name) && !tools.some((name) => name.startsWith(grown))
 }
+
+/**
+ * True for `{}`, with which some gateways open every call (a `tool_use` block of Anthropic begins with an empty input). It is told at
+ * the end, unless arguments follow.
+ */
+const isUntoldStart = ({ scan, told, args }: Call) => scan.closed && told === 0 && isEmptyObject(args)
+
+const newScan = () => ({ depth: 0, quoted: false, escaped: false, closed: false })
 
 /** Appends a piece. A piece that begins with everything before it repeats the whole, as some gateways send it. */
 const grow = (before: string, piece: string) => (before !== '' && piece.startsWith(before) ? piece : before + piece)

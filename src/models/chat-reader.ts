@@ -13,7 +13,9 @@ export class ChunkReader {
   readonly #calls: ChatCalls
   #ending: Ending | undefined
   #heard = false
-  /** A message in a chunk without content: a failure when nothing else comes. */
+  /** Calls came in `tool_calls`: the old `function_call` beside it repeats one of them. */
+  #listsCalls = false
+  /** A message in a chunk without content: a failure when no answer comes, or one without a finish reason. */
   #hint: ModelError | undefined
 
   /** Charged with what is kept although no event shows it. */
@@ -50,13 +52,14 @@ export class ChunkReader {
     if (!isObject(choice)) return parts.take()
     if (isObject(choice.delta)) this.#hear(choice.delta)
     else if (isObject(choice.message) && !this.#heard) this.#hear(choice.message, true)
+    else if (typeof choice.text === 'string') this.#hear({ content: choice.text })
     if (choice.finish_reason || choice.error) this.#end(choice)
     return parts.take()
   }
 
   /** @throws MODEL_FAILED for an answer that failed, and for a stream that ended without saying anything */
   finish(): ModelResponse {
-    if (!this.#heard) throwIf(this.#hint)
+    if (!this.#heard || this.#ending === undefined) throwIf(this.#hint)
     this.#calls.finish()
     return this.#parts.finish(this.#ending ?? { kind: 'unknown', reason: 'none' })
   }
@@ -77,7 +80,7 @@ export class ChunkReader {
   /** The hot path: most deltas have only content. */
   #hear(delta: JsonObject, whole = false): void {
     this.#heard = true
-    const { content, refusal, annotations, tool_calls: calls, function_call: call } = delta
+    const { content, refusal, annotations, tool_calls: calls, function_call: call, images, audio } = delta
     const thought = delta.reasoning_content || delta.reasoning || delta.thinking
     if (thought) this.#parts.think(textIn(thought))
     if (Array.isArray(delta.reasoning_details)) this.#keepDetails(delta.reasoning_details.filter(isObject))
@@ -90,10 +93,26 @@ export class ChunkReader {
           this.#parts.cite({ type: 'url_citation', ...note.url_citation })
     if (calls != null) {
       this.#budget?.charge(weigh(calls))
-      for (const [index, entry] of (Array.isArray(calls) ? calls : [calls]).entries())
-        if (isObject(entry)) this.#calls.read(entry, whole ? index : undefined) // a finished message has no indexes
+      for (const [index, entry] of (Array.isArray(calls) ? calls : [calls]).entries()) {
+        if (!isObject(entry)) continue
+        this.#listsCalls = true
+        this.#calls.read(entry, whole ? index : undefined) // a finished message has no indexes
+      }
     }
-    if (isObject(call)) this.#calls.read({ function: call, index: 'function_call' })
+    if (Array.isArray(images)) for (const image of images) this.#show(image)
+    if (isObject(audio) && typeof audio.transcript === 'string') this.#parts.say(audio.transcript)
+    if (isObject(call) && !this.#listsCalls) this.#calls.read({ function: call, index: 'function_call' })
+  }
+
+  /** An image of the answer: its bytes as an item, its address as text. */
+  #show(image: unknown): void {
+    const source = isObject(image) ? image.image_url : undefined
+    const url = isObject(source) ? source.url : source
+    if (typeof url !== 'string') return
+    const comma = url.indexOf(',')
+    if (url.startsWith('data:') && comma !== -1)
+      this.#parts.addItem({ type: 'image_generation_call', status: 'completed', result: url.slice(comma + 1) })
+    else this.#parts.say(url)
   }
 
   /** Content in parts: thinking is reasoning, the rest is said. */

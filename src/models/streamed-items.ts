@@ -1,4 +1,4 @@
-import { messageText, refusalOf } from '../messages/items.ts'
+import { isEmptyObject, messageText, refusalOf } from '../messages/items.ts'
 import { isObject } from '../wire/json.ts'
 import type { ContentPart, InputItem } from '../wire/message.ts'
 import { newId } from './ids.ts'
@@ -160,7 +160,8 @@ function filled(slot: Slot, item: InputItem): InputItem {
   if (item.status === 'in_progress' && !slot.done) changes.status = 'completed'
   if (item.type === 'function_call') {
     const args = item.arguments ?? ''
-    if (typeof args === 'string' && lacks(args.trim(), slot.arguments)) changes.arguments = slot.arguments
+    const known = typeof args === 'string' && isEmptyObject(args) ? '' : args
+    if (typeof known === 'string' && lacks(known.trim(), slot.arguments)) changes.arguments = slot.arguments
   } else if (item.type === 'message') {
     const lacksText = lacks(messageText(item), slot.text)
     if (lacksText || lacks(refusalOf(item) ?? '', slot.refusal)) changes.content = contentOf(slot, item, lacksText)

@@ -1,4 +1,5 @@
 import { errorText } from '../errors.ts'
+import { withoutEmptyStart } from '../messages/items.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import { CallIds } from './ids.ts'
@@ -68,7 +69,7 @@ function problemOf(
 
 /** Arguments as JSON. Missing or blank arguments and null count as `{}`; so does what is not JSON, beside its `error`. */
 function readArguments(value: unknown): { json: string; blank: boolean; error?: string } {
-  const text = typeof value === 'string' ? value : isObject(value) ? JSON.stringify(value) : ''
+  const text = typeof value === 'string' ? withoutEmptyStart(value) : isObject(value) ? JSON.stringify(value) : ''
   if (text.trim() === '') return { json: '{}', blank: true }
   try {
     const args: unknown = JSON.parse(text)

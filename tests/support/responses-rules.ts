@@ -82,10 +82,16 @@ export function toolSettingRefusal(body: Json): string | undefined {
   return idle === undefined ? undefined : `'${idle}' is only allowed when 'tools' are specified`
 }
 
+/** Fields that OpenAI's types call null and require. */
+const NULLABLE = new Set(['code', 'outputs', 'result', 'results'])
+
 /** "Unknown parameter: 'input[0].agent'.": the answer to every field that an item's type does not have. */
 function fieldRefusal(item: Json, index: number): string | undefined {
   const known = FIELDS.get(typeOf(item))
   if (known === undefined) return undefined
+  // "expected a string, but got null instead": openai/openai-python/pull/3025.
+  const empty = Object.keys(item).find((key) => item[key] === null && !NULLABLE.has(key))
+  if (empty !== undefined) return `Invalid type for 'input[${index}].${empty}': got null instead.`
   const unknown = Object.keys(item).find((key) => !known.has(key))
   return unknown === undefined ? undefined : `Unknown parameter: 'input[${index}].${unknown}'.`
 }
