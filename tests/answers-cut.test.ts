@@ -79,6 +79,21 @@ const CUT: [name: string, model: ModelSpec, answer: Answer, reason: string][] = 
     'content_filter',
   ],
   [
+    'a reason in a response that is called completed',
+    RESPONSES,
+    {
+      events: [
+        delta(half),
+        {
+          type: 'response.completed',
+          response: response([text(half)], { incomplete_details: { reason: 'max_output_tokens' } }),
+        },
+      ],
+      json: response([text(half)], { incomplete_details: { reason: 'max_output_tokens' } }),
+    },
+    'max_output_tokens',
+  ],
+  [
     'a message that says so, in a response that does not',
     RESPONSES,
     {

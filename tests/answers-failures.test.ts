@@ -16,6 +16,7 @@ import {
 } from './support/answers.ts'
 
 const paris = '{"city":"Paris"}'
+const said = chunk({ content: 'so far' })
 /** Failures inside of answers that HTTP calls a success. `tries`: requests to the provider, where it is not 1. */
 const FAILURES: [name: string, model: ModelSpec, answer: Answer, words: RegExp, tries?: number][] = [
   [
@@ -119,6 +120,12 @@ const FAILURES: [name: string, model: ModelSpec, answer: Answer, words: RegExp, 
     { json: { error: { code: 401, message: 'no such key' } } },
     /no such key/,
   ],
+  ['a code and words behind text', CHAT, { events: [said, { message: 'upstream died', code: 502 }] }, /upstream died/],
+  ['words of FastAPI behind text', CHAT, { events: [said, { detail: 'engine dead' }] }, /engine dead/],
+  ['words alone behind text', CHAT, { events: [said, { choices: [], message: 'gone' }] }, /gone/],
+  ['an overload as a reason', CHAT, { events: [said, chunk({}, 'engine_overloaded')] }, /engine_overloaded/],
+  ['a code and words without a type', RESPONSES, { events: [{ code: 400, message: 'too long' }] }, /too long/],
+  ['words without a type behind text', RESPONSES, { events: [delta('so'), { detail: 'engine dead' }] }, /engine dead/],
   ['an event without a type', RESPONSES, { events: [{ error: { message: 'gateway died' } }] }, /gateway died/],
   ['an error event', RESPONSES, { events: [{ type: 'error', code: 'x', message: 'stop it' }] }, /stop it/],
   [

@@ -57,6 +57,47 @@ const SHAPES: [name: string, model: ModelSpec, answer: Answer, thought?: string]
     },
   ],
   ['one JSON document for a streamed call', CHAT, { json: whole({ content: 'It is 42' }) }],
+  [
+    'texts of completions',
+    CHAT,
+    {
+      events: [{ choices: [{ text: 'It is ' }] }, { choices: [{ text: '42', finish_reason: 'stop' }] }],
+      json: { choices: [{ text: 'It is 42', finish_reason: 'stop' }] },
+    },
+  ],
+  [
+    'what is spoken',
+    CHAT,
+    {
+      events: [chunk({ audio: { id: 'a', transcript: 'It is ' } }), chunk({ audio: { transcript: '42' } }, 'stop')],
+      json: whole({ content: null, audio: { id: 'a', data: 'AA==', transcript: 'It is 42' } }),
+    },
+  ],
+  [
+    'empty events',
+    CHAT,
+    { events: ['', ' ', {}, chunk({ content: 'It is 42' }, 'stop')], json: whole({ content: 'It is 42' }) },
+  ],
+  [
+    'blanks behind the last event',
+    CHAT,
+    { events: [chunk({ content: 'It is 42' }), '[DONE] '], open: true, json: whole({ content: 'It is 42' }) },
+  ],
+  [
+    'empty events',
+    RESPONSES,
+    {
+      events: [
+        '',
+        {},
+        delta('It is 42'),
+        { created: 1 },
+        { type: 'response.completed', response: response([text('It is 42')]) },
+        '[DONE] ',
+      ],
+      json: response([text('It is 42')]),
+    },
+  ],
   ['no finish reason', CHAT, { events: [chunk({ content: 'It is 42' })], json: whole({ content: 'It is 42' }, null) }],
   [
     'text deltas alone',
@@ -144,6 +185,21 @@ test.each(SHAPES)('an answer of another shape is the same answer: %s', async (_n
   }
 })
 
+const image = (url: string) => ({ images: [{ type: 'image_url', image_url: { url } }] })
+test.each([
+  ['its bytes', { content: '', ...image('data:image/png;base64,AA==') }, '', ['AA==']],
+  ['its bytes and a text', { content: 'Here:', ...image('data:image/png;base64,AA==') }, 'Here:', ['AA==']],
+  ['its address', { content: '', ...image('https://images.example/a.png') }, 'https://images.example/a.png', []],
+])('an image in an answer is not lost: %s (OpenRouter)', async (_name, message, said, results) => {
+  const { ask } = await setUp(CHAT, [{ events: [chunk(message), chunk({}, 'stop')], json: whole(message) }])
+  for (const streamed of [true, false]) {
+    const { items, error, text } = await ask(streamed)
+    expect(error).toBeUndefined()
+    expect(text).toBe(said)
+    expect(items.flatMap(({ type, result }) => (type === 'image_generation_call' ? [result] : []))).toEqual(results)
+  }
+})
+
 const OUTPUTS: [name: string, text: string][] = [
   ['a fence', '```json\n{"city":"Paris"}\n```'],
   ['a fence on one line', '```json {"city":"Paris"}```'],
@@ -153,6 +209,11 @@ const OUTPUTS: [name: string, text: string][] = [
   ['waves', '~~~json\n{"city":"Paris"}\n~~~'],
   ['the second fence', '```sh\nls\n```\n```json\n{"city":"Paris"}\n```'],
   ['no fence', ' {"city":"Paris"}\n'],
+  ['a sentence before it', 'Sure! {"city":"Paris"}'],
+  ['sentences around it', 'See [1]:\n{"city":"Paris"}\nAnything else?'],
+  ['thinking before it', '<think>\nOr {"city":"Rome"}? ```json\n{"city":"Oslo"}\n```\n</think>\n\n{"city":"Paris"}'],
+  ['a text that holds it', '"{\\"city\\":\\"Paris\\"}"'],
+  ['a byte order mark', '\uFEFF{"city":"Paris"}'],
 ]
 test.each(OUTPUTS)('JSON of an outputType is read from %s', async (_name, content) => {
   const { ask } = await setUp(CHAT, [chat(content, 'stop')], { agent: { outputType: z.object({ city: z.string() }) } })

@@ -1,19 +1,40 @@
 /**
- * The JSON of a model's answer: the whole text, or else the first code block with JSON. Many models put JSON in a code block
- * although they are asked not to, some with a sentence before or after it.
+ * The JSON of a model's answer: the whole text, or else the first code block with JSON, or what stands in braces. Many models put JSON
+ * in a code block although they are asked not to, some write sentences around it, think aloud before it (`<think>`), or encode
+ * the object twice.
  * @throws SyntaxError about the text itself when neither is JSON
  */
 export function readJsonAnswer(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parse(text)
   } catch (error) {
-    for (const block of blocksIn(text)) {
+    for (const block of candidatesIn(afterThought(text))) {
       try {
-        return JSON.parse(block)
+        return parse(block)
       } catch {} // the text's own error says more
     }
     throw error
   }
+}
+
+/** The answer behind its thinking. */
+const afterThought = (text: string) => text.slice(text.lastIndexOf('</think>') + 1)
+
+function parse(json: string): unknown {
+  const value: unknown = JSON.parse(json)
+  if (typeof value !== 'string' || !value.trimStart().startsWith('{')) return value
+  try {
+    return JSON.parse(value)
+  } catch {
+    return value
+  }
+}
+
+function* candidatesIn(text: string): Generator<string> {
+  yield* blocksIn(text)
+  const end = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']'))
+  for (const start of [text.search(/[[{]/), text.indexOf('{')])
+    if (start !== -1 && end > start) yield text.slice(start, end + 1)
 }
 
 /** How many code blocks of an answer are looked at. */

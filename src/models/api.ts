@@ -27,6 +27,7 @@ export function readSse(
   onData: (data: string) => void,
 ): AsyncIterableIterator<number> {
   const onEvent = ({ data }: { data: string }) => {
+    if (data.trim() === '') return // keeps the connection open
     begun = true
     watch.hear()
     if (data.length > LONG_CHARS) new JsonMeter(ANSWER_LIMITS.json).feed(data)

@@ -39,7 +39,7 @@ async function* synthesise(
   let events: ResponseEvent[] = []
   let ended = false
   const onData = (data: string) => {
-    if (data === '[DONE]') ended = true
+    if (data.startsWith('[DONE]')) ended = true
     else events.push(...reader.read(JSON.parse(data)))
   }
   for await (const bytes of readSse(response, wait, onData)) {

@@ -107,7 +107,8 @@ export type Ending =
   | { kind: 'cut'; reason: string }
   | { kind: 'failed'; reason: string }
 
-const FAILED = /error|malformed|unexpected|too_many|missing|abort|insufficient|fail|cancel|interrupt/
+const FAILED =
+  /error|malformed|unexpected|too_many|missing|abort|insufficient|overload|unavailable|exception|fail|cancel|interrupt/
 const FILTERED = /filter|safety|recitation|prohibit|block|spii|sensitive|refus|guardrail|toxic|policy|moderat/
 const CUT = /length|max|limit|window|pause|truncat|incomplete|time/
 const COMPLETE = /^(stop|end|eos|complete|finish|done$)/
@@ -161,6 +162,8 @@ export function cutReason(response: ModelResponse): string | undefined {
   if (status === 'cancelled' || status === 'canceled') throw modelFailed('The provider cancelled the answer.')
   if ((status === 'queued' || status === 'in_progress') && output.length === 0)
     throw modelFailed('The provider answered before the model did.')
-  const isCut = status === 'incomplete' || output.findLast(({ type }) => type === 'message')?.status === 'incomplete'
+  const isNamed = isObject(details) && typeof details.reason === 'string'
+  const isCut =
+    status === 'incomplete' || isNamed || output.findLast(({ type }) => type === 'message')?.status === 'incomplete'
   return isCut ? reasonName(isObject(details) ? details.reason : undefined) : undefined
 }

@@ -33,9 +33,10 @@ async function* parse(response: Response, wait: StreamWait): AsyncGenerator<Even
   let begun = false
   let ended = false
   const onData = (data: string) => {
-    if (data === '[DONE]') return
+    if (data.startsWith('[DONE]')) return
     const parsed: unknown = JSON.parse(data)
     const event = toEvent(parsed)
+    if (event === undefined) return
     if (data.length > DEEP_CHARS && !isShallow(event, MAX_DEPTH)) throw new Error('an event nested too deep')
     if (isTerminal(event.type)) {
       const failure = begun ? undefined : failureOf(event)
@@ -60,13 +61,16 @@ async function* parse(response: Response, wait: StreamWait): AsyncGenerator<Even
   if (!ended) throw modelFailed("The model's stream ended before the response was complete.")
 }
 
-/** One event. A whole answer in place of events becomes `response.completed`. @throws MODEL_FAILED for a failure without a type */
-function toEvent(data: unknown): ResponseEvent {
+/**
+ * One event; undefined for one that says nothing. A whole answer in place of events becomes `response.completed`.
+ * @throws MODEL_FAILED for a failure without a type
+ */
+function toEvent(data: unknown): ResponseEvent | undefined {
   if (isObject(data) && typeof data.type === 'string') return data as ResponseEvent
-  const failure = failureIn(data)
+  const failure = failureIn(data, true)
   if (failure !== undefined) throw modelFailed(failure.message, failure)
-  if (!isObject(data) || !Array.isArray(data.output)) throw new Error('an event without a type')
-  return { type: 'response.completed', response: data }
+  if (!isObject(data)) throw new Error('an event without a type')
+  return Array.isArray(data.output) ? { type: 'response.completed', response: data } : undefined
 }
 
 /**
