@@ -321,7 +321,7 @@ test('beside a call that was cut the whole ones run, and of half a name nobody i
   expect(told.items.map(({ type }) => type)).toEqual(['message', 'message'])
 })
 
-test('calls that were cut over the Responses API and at Anthropic do not run', async () => {
+test('calls that were cut over the Responses API, at Anthropic and at Gemini do not run', async () => {
   const call = {
     id: 'fc_1',
     type: 'function_call',
@@ -351,6 +351,11 @@ test('calls that were cut over the Responses API and at Anthropic do not run', a
       { ...anthropic('end_turn', ...words('Done.')), json: plainClaude('end_turn', { type: 'text', text: 'Done.' }) },
     ],
   ]
+  const half = gemini({
+    content: { role: 'model', parts: [{ functionCall: { name: 'get_weather', args: { city: 'Par' } } }] },
+    finishReason: 'MAX_TOKENS',
+  })
+  over.push([GEMINI, half, gemini({ content: { role: 'model', parts: [{ text: 'Done.' }] }, finishReason: 'STOP' })])
   for (const [model, answer, done] of over)
     for (const streamed of [true, false]) {
       const { ask, ran, seen } = await setUp(model, [answer, done])

@@ -98,6 +98,14 @@ const SHAPES: [name: string, model: ModelSpec, answer: Answer, thought?: string]
       json: response([text('It is 42')]),
     },
   ],
+  [
+    'an error that is none beside the answer',
+    CHAT,
+    {
+      events: [chunk({ content: 'It is ' }, null, { error: '' }), chunk({ content: '42' }, 'stop', { error: {} })],
+      json: whole({ content: 'It is 42' }, 'stop', { error: false }),
+    },
+  ],
   ['no finish reason', CHAT, { events: [chunk({ content: 'It is 42' })], json: whole({ content: 'It is 42' }, null) }],
   [
     'text deltas alone',
@@ -183,6 +191,20 @@ test.each(SHAPES)('an answer of another shape is the same answer: %s', async (_n
     const thoughts = items.filter(({ type }) => type === 'reasoning').flatMap(({ summary }) => summary)
     expect(thoughts.map((part) => part.text)).toEqual(thought === undefined ? [] : [thought])
   }
+})
+
+const at = { item_id: 'msg_1', output_index: 0, content_index: 0 }
+test.each([
+  ['its part', { type: 'response.content_part.done', ...at, part: { type: 'output_text', text: 'It is 42' } }],
+  ['its text', { type: 'response.output_text.done', ...at, text: 'It is 42' }],
+])('a text that comes only with the end of %s is the answer', async (_name, done) => {
+  const added = { type: 'response.output_item.added', output_index: 0, item: { ...text(''), content: [] } }
+  const { ask } = await setUp(RESPONSES, [
+    { events: [added, done, { type: 'response.completed', response: response([]) }] },
+  ])
+  const { items, error } = await ask(true)
+  expect(error).toBeUndefined()
+  expect(items.at(-1)).toMatchObject({ role: 'assistant', content: [{ text: 'It is 42' }] })
 })
 
 const image = (url: string) => ({ images: [{ type: 'image_url', image_url: { url } }] })

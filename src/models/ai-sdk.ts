@@ -120,6 +120,7 @@ class PartReader {
   #ending: Ending | undefined
   /** Finished calls by id: a later call with the same id is another one. */
   readonly #called = new Map<string, number>()
+  /** The call that the answer ends with so far; empty when something follows the last one. */
   #lastCall = ''
   readonly #structured: boolean
   /** Where the text block that is being said began. */
@@ -157,6 +158,7 @@ class PartReader {
         break
       case 'text-start':
         this.#textStart = parts.saidChars
+        this.#lastCall = ''
         this.#keep('message', part)
         break
       case 'text-delta':
@@ -169,6 +171,7 @@ class PartReader {
         this.#keep('message', part)
         break
       case 'reasoning-start':
+        this.#lastCall = ''
         parts.openThought(key)
         this.#keep({ thought: key }, part)
         break
@@ -231,9 +234,6 @@ class PartReader {
     }
     if (chosen) parts.say(String(result.structuredOutputText))
     this.#finish(result)
-    const last = content.at(-1)
-    // Packages give the arguments as an object, so a call that was cut looks whole.
-    if (this.#ending?.kind === 'cut' && last?.type === 'tool-call') parts.breakOff(this.#lastCall)
     return this.finish()
   }
 
@@ -241,6 +241,8 @@ class PartReader {
     this.parts.usage = toUsage(isObject(usage) ? usage : {})
     const isOver = (isObject(finishReason) ? finishReason.unified : finishReason) !== 'interrupted'
     this.#ending = isOver ? endingOf(finishReason) : undefined
+    // Packages give the arguments as an object, so a call that was cut looks whole.
+    if (this.#ending?.kind === 'cut' && this.#lastCall !== '') this.parts.breakOff(this.#lastCall)
     for (const source of this.#sources.splice(0)) this.#cite({ source }, this.parts.saidChars)
   }
 

@@ -38,7 +38,8 @@ export class ChunkReader {
   /** @throws MODEL_FAILED when the chunk tells of a failure */
   read(chunk: unknown): ResponseEvent[] {
     const parts = this.#parts
-    const choices = isObject(chunk) && chunk.error == null ? chunk.choices : undefined
+    const isFailure = isObject(chunk) && chunk.error != null && failureIn({ error: chunk.error }) !== undefined
+    const choices = isObject(chunk) && !isFailure ? chunk.choices : undefined
     const choice = Array.isArray(choices) ? choices[0] : undefined
     if (!isObject(choice)) {
       throwIf(failureIn(chunk))
@@ -61,7 +62,10 @@ export class ChunkReader {
   finish(): ModelResponse {
     if (!this.#heard || this.#ending === undefined) throwIf(this.#hint)
     this.#calls.finish()
-    return this.#parts.finish(this.#ending ?? { kind: 'unknown', reason: 'none' })
+    const ending = this.#ending ?? { kind: 'unknown', reason: 'none' }
+    // An empty message is an answer, no message is none.
+    const isMissing = !this.#heard && ending.kind === 'complete'
+    return this.#parts.finish(isMissing ? { kind: 'unknown', reason: 'stop' } : ending)
   }
 
   take(): ResponseEvent[] {

@@ -1,5 +1,5 @@
 import { isEmptyObject, messageText, refusalOf } from '../messages/items.ts'
-import { isObject } from '../wire/json.ts'
+import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ContentPart, InputItem } from '../wire/message.ts'
 import { newId } from './ids.ts'
 import type { ResponseEvent } from './model.ts'
@@ -55,8 +55,9 @@ export class StreamedItems {
     const { type, item } = event
     if (type === 'response.output_item.added' && isObject(item)) this.#add(item, event.output_index)
     else if (type.endsWith('.done')) {
-      const field = FIELDS[type.slice(0, -'.done'.length)]
-      const whole = field === undefined ? undefined : event[field]
+      const part = type === 'response.content_part.done' && isObject(event.part) ? event.part : undefined
+      const field = part === undefined ? FIELDS[type.slice(0, -'.done'.length)] : partField(part)
+      const whole = field === undefined ? undefined : (part ?? event)[field]
       if (field === undefined || typeof whole !== 'string') return
       const slot = this.#find(kindOf(field), event.item_id, event.output_index)
       if (whole.length > slot[field].length) slot[field] = whole
@@ -140,6 +141,7 @@ export class StreamedItems {
   }
 }
 
+const partField = ({ type }: JsonObject): Field => (type === 'refusal' ? 'refusal' : 'text')
 const kindOf = (field: Field) => (field === 'arguments' ? 'function_call' : 'message')
 
 /** A message that was streamed without `output_item.added`. A call cannot be made up: its name is unknown. */
