@@ -199,12 +199,19 @@ test.each([
   ['its text', { type: 'response.output_text.done', ...at, text: 'It is 42' }],
 ])('a text that comes only with the end of %s is the answer', async (_name, done) => {
   const added = { type: 'response.output_item.added', output_index: 0, item: { ...text(''), content: [] } }
+  const thought = {
+    type: 'response.content_part.done',
+    item_id: 'rs_1',
+    output_index: 1,
+    part: { type: 'reasoning_text', text: 'hm' },
+  }
   const { ask } = await setUp(RESPONSES, [
-    { events: [added, done, { type: 'response.completed', response: response([]) }] },
+    { events: [added, thought, done, { type: 'response.completed', response: response([]) }] },
   ])
   const { items, error } = await ask(true)
   expect(error).toBeUndefined()
-  expect(items.at(-1)).toMatchObject({ role: 'assistant', content: [{ text: 'It is 42' }] })
+  const said = items.filter(({ role }) => role === 'assistant')
+  expect(said).toMatchObject([{ content: [{ text: 'It is 42' }] }])
 })
 
 const image = (url: string) => ({ images: [{ type: 'image_url', image_url: { url } }] })

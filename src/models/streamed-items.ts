@@ -141,7 +141,8 @@ export class StreamedItems {
   }
 }
 
-const partField = ({ type }: JsonObject): Field => (type === 'refusal' ? 'refusal' : 'text')
+const partField = ({ type }: JsonObject): Field | undefined =>
+  type === 'refusal' ? 'refusal' : type === 'output_text' || type === 'text' ? 'text' : undefined
 const kindOf = (field: Field) => (field === 'arguments' ? 'function_call' : 'message')
 
 /** A message that was streamed without `output_item.added`. A call cannot be made up: its name is unknown. */
