@@ -1,3 +1,4 @@
+/** Public entry point `agency-swarm-js/otel`: traces and metrics through OpenTelemetry, and metrics for Prometheus. */
 import { createRequire } from 'node:module'
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api'
 import { invalidOption, packageMissing } from './errors.ts'
@@ -10,19 +11,19 @@ import { VERSION } from './version.ts'
 export type { Telemetry } from './runs/span.ts'
 export { createMetrics, type Metrics } from './telemetry/metrics.ts'
 
-/** What traces go to, what is in them, and where they are told of to others. */
+/** Options of `openTelemetry()`. All are optional. */
 export interface OpenTelemetryOptions {
-  /** Default: the one that is registered with the API. */
+  /** Creates the tracer. @default the provider registered with the OpenTelemetry API */
   tracerProvider?: TracerProvider
-  /** Default: the one that is registered with the API. */
+  /** Creates the meter. @default the provider registered with the OpenTelemetry API */
   meterProvider?: MeterProvider
-  /** Record what users, tools and models say. Default false. The user context and keys are never recorded. */
+  /** Record the content of messages, tool calls and model calls. The user context and keys are never recorded. @default false */
   captureContent?: boolean
-  /** Longest recorded text, in characters; of conversations the newest messages up to it. Default 16,384. */
+  /** Longest recorded text, in characters; of a conversation, the newest messages that fit are recorded. @default 16384 */
   contentChars?: number
-  /** A request's `traceparent` is the parent of its run. Default true; false where callers are strangers. */
+  /** Take the parent of a run from the request's `traceparent`. Set it to false when you do not trust callers. @default true */
   continueTraces?: boolean
-  /** Who gets `traceparent` with a model call: the operator's own addresses, every address, or nobody. Default `"trusted"`. */
+  /** Which model addresses receive `traceparent`: those of the operator, all, or none. @default 'trusted' */
   propagateTo?: 'trusted' | 'everywhere' | 'nobody'
 }
 
@@ -37,27 +38,27 @@ const OPTIONS = new Set<string>([
 const DESTINATIONS = ['trusted', 'everywhere', 'nobody']
 
 /**
- * Spans and metrics of every run, through the OpenTelemetry API: `serve({ telemetry: openTelemetry() })`. The SDK, its
- * exporters and its sampling are yours.
- * @throws PACKAGE_MISSING without `@opentelemetry/api`; INVALID_OPTION
+ * Creates spans and metrics of every run through the OpenTelemetry API: `serve({ telemetry: openTelemetry() })`. Set up the
+ * SDK, its exporters and its sampling yourself.
+ * @throws PACKAGE_MISSING without `@opentelemetry/api`; INVALID_OPTION for an unknown option or a wrong value
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
   refuseUnknown('openTelemetry()', options, OPTIONS)
   const { captureContent = false, contentChars = 16_384, continueTraces = true, propagateTo = 'trusted' } = options
   if (!DESTINATIONS.includes(propagateTo))
-    throw invalidOption(`propagateTo is one of ${DESTINATIONS.join(', ')}, not ${propagateTo}.`)
+    throw invalidOption(`propagateTo must be one of ${DESTINATIONS.join(', ')}, not ${propagateTo}.`)
   if (!(Number.isInteger(contentChars) && contentChars > 0))
-    throw invalidOption(`contentChars has to be a whole number above 0, not ${contentChars}.`)
+    throw invalidOption(`contentChars must be a whole number above 0, not ${contentChars}.`)
   const api = loadApi()
   const tracer = (options.tracerProvider ?? api.trace).getTracer('agency-swarm-js', VERSION)
   const meter = (options.meterProvider ?? api.metrics).getMeter('agency-swarm-js', VERSION)
   const tracing = { api, tracer, captureContent, contentChars, continueTraces, propagateTo }
   const spans: Telemetry = { start: (run) => startRunSpan(tracing, run), refused: () => {} }
-  const complain = (error: unknown) => api.diag.error('agency-swarm-js could not tell something', error)
-  return joinTelemetry([spans, createMeasures(meter)], complain) as Telemetry
+  const reportError = (error: unknown) => api.diag.error('agency-swarm-js could not record telemetry', error)
+  return joinTelemetry([spans, createMeasures(meter)], reportError) as Telemetry
 }
 
-/** Loaded here and not imported above, so that `createMetrics` needs no package. */
+/** Loads the package on demand, so that `createMetrics` works without it. */
 function loadApi(): OpenTelemetryApi {
   const name = '@opentelemetry/api'
   try {

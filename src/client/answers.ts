@@ -1,32 +1,33 @@
+/** Requests and answers of the client, in the names of the wire (docs/wire.md). */
 import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import type { AgencyRequestBody, CancelRequest } from '../wire/requests.ts'
 
-/** How a run is stopped: at once, or when its turn is finished. */
+/** How to stop a run: `immediate` stops at once, `after_turn` lets the current turn finish. */
 export type CancelMode = NonNullable<CancelRequest['cancel_mode']>
 
-/** The body of a request, in the wire's names (docs/wire.md, "Requests"); the server's own schema says what fits. */
+/** The body of a request, in the names of the wire (docs/wire.md, "Requests"). The server validates it. */
 export type RequestBody = Omit<AgencyRequestBody, 'message' | 'chat_history'> & {
   message: string | readonly InputItem[]
   chat_history?: readonly StoredMessage[] | null | undefined
 }
 
-/** A text, Responses input items, or a whole request. */
+/** A text, a list of Responses input items, or a whole request body. */
 export type Message = RequestBody['message'] | RequestBody
 
-/** What `getResponse` gives. */
+/** The answer of `getResponse`. */
 export interface AgencyAnswer<Output = string> {
-  /** The last agent's answer: a text, or an object where that agent has an output type. */
+  /** The answer of the last agent: a text, or an object when that agent has an output type. */
   response: Output
-  /** What the run added to the conversation: append it to the history. */
+  /** Messages the run added to the conversation. Append them to the history. */
   new_messages: StoredMessage[]
-  /** Present when the answer was cut off. `reason`: `max_output_tokens`, `content_filter`, or the provider's own word. */
+  /** Present when the answer was cut off. `reason`: `max_output_tokens`, `content_filter`, or a provider's own reason. */
   incomplete_details?: { reason: string }
-  /** Left out when no agent's usage is counted. */
+  /** Absent when no agent counts usage. */
   usage?: Usage
-  /** Name in `file_urls` -> id of the stored file, when files were given. */
+  /** Name in `file_urls` -> id of the stored file. Present when the request had files. */
   file_ids_map?: { [name: string]: string }
-  /** When asked for with `generate_chat_name`. */
+  /** Present when the request set `generate_chat_name`. */
   chat_name?: string
 }
 
@@ -34,13 +35,13 @@ export interface AgencyAnswer<Output = string> {
 export interface RunResult extends Omit<AgencyAnswer, 'response'> {
   run_id: string
   cancelled: boolean
-  /** The text of the last answer to the user; empty when there was none. */
+  /** The text of the last answer to the user; empty when there is none. */
   response: string
 }
 
-/** What a cancel is answered. */
+/** The answer to a cancel request. */
 export interface CancelAnswer {
-  /** False when the run had not ended after the server's wait; the request to stop stands. */
+  /** False when the run was still going after the server's wait. The run still stops as soon as it can. */
   ok: boolean
   run_id: string
   cancelled: boolean
@@ -49,7 +50,7 @@ export interface CancelAnswer {
   timed_out?: boolean
 }
 
-/** An agency as a graph, with places to draw it (docs/wire.md, "Metadata"). */
+/** An agency as a graph, with a position for each node (docs/wire.md, "Metadata"). */
 export interface AgencyMetadata {
   nodes: (AgentNode | ToolNode)[]
   edges: GraphEdge[]
@@ -63,17 +64,17 @@ export interface AgencyMetadata {
     layoutAlgorithm: string
   }
   agency_swarm_version: string
-  /** Folders whose files `file_urls` may name; null when local files are refused. */
+  /** Directories whose files `file_urls` may name; null when the server accepts no local files. */
   allowed_local_file_dirs: string[] | null
 }
 
-interface Placed {
+interface PositionedNode {
   id: string
   position: { x: number; y: number }
 }
 
 /** An agent in the graph. */
-export interface AgentNode extends Placed {
+export interface AgentNode extends PositionedNode {
   type: 'agent'
   data: {
     label: string
@@ -90,23 +91,23 @@ export interface AgentNode extends Placed {
   }
 }
 
-/** A tool in the graph, beside the agent it belongs to. */
-export interface ToolNode extends Placed {
+/** A tool in the graph. */
+export interface ToolNode extends PositionedNode {
   type: 'tool'
   data: { label: string; description: string; type: string; parentAgent: string }
 }
 
-/** A line between two nodes, by their ids. */
+/** An edge between two nodes, by node id. */
 export interface GraphEdge {
   id: string
   source: string
   target: string
-  /** `owns` joins an agent to its tool, `communication` to an agent it may talk to. */
+  /** `owns` links an agent to its tool; `communication` links it to an agent it may talk to. */
   type: 'owns' | 'communication'
   data?: JsonObject
 }
 
-/** The text that answers the user in `messages`: of the last assistant message outside of sub-agents' threads. */
+/** The text of the last assistant message outside sub-agents' threads; empty when there is none. */
 export function answerText(messages: readonly StoredMessage[]): string {
   const last = messages.findLast((message) => message.role === 'assistant' && message.callerAgent == null)
   return last === undefined ? '' : itemText(last)

@@ -1,3 +1,4 @@
+/** The client of an agency server: `createClient` and the interfaces it returns. */
 import type { JsonObject } from '../wire/json.ts'
 import type { AgencyAnswer, AgencyMetadata, Message, RequestBody } from './answers.ts'
 import { asRequest, Conversation, type ConversationOptions } from './conversation.ts'
@@ -7,50 +8,50 @@ import type { AgencyName, AnswerOf, ToolInput, ToolName, ToolOutput } from './se
 import { RunStream, type StreamOptions } from './stream.ts'
 
 /**
- * One server. Every method that asks it rejects with a ClientError. `Server` is the type of its agencies, or of the options of
- * `serve()`: names, answers and arguments are then checked by the compiler.
+ * A client of one server. Every method that sends a request rejects with a ClientError. `Server` is the type of the server's
+ * agencies, or of the options of `serve()`; the compiler then checks names, answers and arguments.
  */
 export interface Client<Server = unknown> {
-  /** One agency of the server, by its name in `serve({ agencies })`. No request is made. */
+  /** One agency of the server, by its name in `serve({ agencies })`. Sends no request. */
   agency<Name extends AgencyName<Server>>(name: Name): AgencyClient<AnswerOf<Server, Name>>
-  /** One standalone tool. */
+  /** One standalone tool. Sends no request. */
   tool<Name extends ToolName<Server>>(name: Name): ToolClient<ToolInput<Server, Name>, ToolOutput<Server, Name>>
   /** The server's OpenAPI document. */
   openapi(options?: CallOptions): Promise<JsonObject>
-  /** The names of the server's agencies, read from that document. */
+  /** The names of the server's agencies, read from the OpenAPI document. */
   agencies(options?: CallOptions): Promise<string[]>
-  /** The log of the request that was sent with `logId`; the server then forgets it. */
+  /** The log of the request sent with this `logId`. The server deletes the log once it is read. */
   logs(id: string, options?: CallOptions): Promise<LogLine[]>
 }
 
-/** Every method rejects with a ClientError. `Answer` is what the agency's first entry agent answers. */
+/** One agency of a server. Every method rejects with a ClientError. `Answer` is the answer type of the first entry agent. */
 export interface AgencyClient<Answer = string> {
-  /** Runs the agency and gives its answer when it is done. `Output` is the type of `response` where another agent gives it. */
+  /** Runs the agency and resolves with its answer. Set `Output`, the type of `response`, when another agent answers. */
   getResponse<Output = Answer>(message: Message, options?: CallOptions): Promise<AgencyAnswer<Output>>
-  /** Runs the agency and tells what happens. The request goes out at once. */
+  /** Runs the agency and streams its events. Sends the request at once. */
   stream(message: Message, options?: StreamOptions): RunStream
   /** The agency as a graph. */
   metadata(options?: CallOptions): Promise<AgencyMetadata>
-  /** Keeps the history over turns. */
+  /** A conversation that keeps its history from turn to turn. */
   conversation(options?: ConversationOptions): Conversation<Answer>
 }
 
 /** One standalone tool of a server. */
 export interface ToolClient<Input = { [name: string]: unknown }, Output = unknown> {
-  /** Runs the tool with its arguments and gives what it returned. */
-  run<Own = Output>(...call: ToolCall<Input>): Promise<Own>
+  /** Runs the tool with these arguments and resolves with its result. */
+  run<Result = Output>(...call: ToolCall<Input>): Promise<Result>
 }
-/** The arguments may be left out where none is required. */
+/** The arguments are optional when no field is required. */
 type ToolCall<Input> =
   Record<never, never> extends Input ? [input?: Input, options?: CallOptions] : [input: Input, options?: CallOptions]
 
-/** A line of a request's log. */
+/** One line of a request's log. */
 export interface LogLine {
   message: string
   details: { timestamp: string; level: string; [key: string]: unknown }
 }
 
-/** A client of an agency server, this one or the Python original. Makes no request by itself. */
+/** Creates a client of an agency server: this one or the Python original. Sends no request. */
 export function createClient<Server = unknown>(options: ClientOptions): Client<Server> {
   const connection = connect(options)
 
@@ -59,7 +60,7 @@ export function createClient<Server = unknown>(options: ClientOptions): Client<S
     const getResponse = async <Output>(body: RequestBody, call: CallOptions): Promise<AgencyAnswer<Output>> => {
       const answer = await connection.json({ ...call, path: `${base}/get_response`, body })
       const { error } = answer as { error?: unknown }
-      if (typeof error === 'string') throw new ClientError('failed', error, { status: 200 }) // files that could not be had
+      if (typeof error === 'string') throw new ClientError('failed', error, { status: 200 }) // the server could not fetch a file; the original answers 200
       return answer as AgencyAnswer<Output>
     }
     const stream = (
@@ -80,7 +81,7 @@ export function createClient<Server = unknown>(options: ClientOptions): Client<S
       stream: (message, call = {}) => stream(asRequest(message), call),
       metadata: async (call = {}) =>
         (await connection.json({ ...call, path: `${base}/get_metadata` })) as AgencyMetadata,
-      conversation: (more = {}) => new Conversation({ getResponse, stream }, more),
+      conversation: (options = {}) => new Conversation({ getResponse, stream }, options),
     }
   }
 

@@ -1,12 +1,13 @@
+/** ClientError, and how HTTP answers and network failures become one. */
 import type { ValidationDetail } from '../wire/validation.ts'
 import type { RunResult } from './answers.ts'
 
 /**
- * What went wrong, for code to decide on:
+ * What went wrong:
  * `unauthorized` 401, 403 · `not_found` 404 · `conflict` 409 · `too_large` 413 · `invalid_request` 400, 422 · `rate_limited` 429 ·
- * `unavailable` 503 · `failed` the run or tool itself failed · `http` any other refusal · `network` no answer · `aborted` by
- * your signal, or the stream was left · `incomplete` a stream that broke off · `bad_answer` not what such a server says ·
- * `busy` the conversation is still waiting for an answer.
+ * `unavailable` 503 · `failed` the run or tool failed · `http` any other error status · `network` no answer · `aborted` your
+ * signal aborted, or the reader left the stream · `incomplete` the stream broke off · `bad_answer` the answer is not one of an
+ * agency server · `busy` the conversation has a running turn.
  */
 export type ClientErrorKind =
   | 'unauthorized'
@@ -24,33 +25,33 @@ export type ClientErrorKind =
   | 'bad_answer'
   | 'busy'
 
-interface Facts extends ErrorOptions {
+interface Details extends ErrorOptions {
   status?: number | undefined
   details?: readonly ValidationDetail[] | undefined
   retryAfterMs?: number | undefined
   result?: RunResult | undefined
 }
 
-/** Every failure of the client. The message is the server's own sentence where it sent one. */
+/** The error of every failed call. The message is the server's own text when it sent one. */
 export class ClientError extends Error {
   override readonly name = 'ClientError'
   readonly kind: ClientErrorKind
-  /** The HTTP status; undefined when there was no answer. */
+  /** The HTTP status; undefined when no answer arrived. */
   readonly status: number | undefined
-  /** The entries of a 422 (`type`, `loc`, `msg`, `input`); empty for everything else. */
+  /** The validation errors of a 422 (`type`, `loc`, `msg`, `input`); empty for all other errors. */
   readonly details: readonly ValidationDetail[]
-  /** How long the server asks to wait before the next try, in milliseconds. */
+  /** The server's `Retry-After`, in milliseconds; undefined when it sent none. */
   readonly retryAfterMs: number | undefined
-  /** What a failed run left: its messages belong into the history. Only on streams, with kind `failed`. */
+  /** The result of a failed run: append its messages to the history. Only on streams, with kind `failed`. */
   readonly result: RunResult | undefined
 
-  constructor(kind: ClientErrorKind, message: string, facts: Facts = {}) {
-    super(message, 'cause' in facts ? { cause: facts.cause } : undefined)
+  constructor(kind: ClientErrorKind, message: string, options: Details = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.kind = kind
-    this.status = facts.status
-    this.details = facts.details ?? []
-    this.retryAfterMs = facts.retryAfterMs
-    this.result = facts.result
+    this.status = options.status
+    this.details = options.details ?? []
+    this.retryAfterMs = options.retryAfterMs
+    this.result = options.result
   }
 }
 
@@ -67,38 +68,38 @@ const KINDS: { [status: number]: ClientErrorKind } = {
   503: 'unavailable',
 }
 
-/** The error in an answer that is none: `body` is its parsed JSON, or undefined where it was something else. */
+/** A ClientError for a non-2xx response. `body` is the parsed JSON, or undefined when the body is not JSON. */
 export function refusal(response: Response, body: unknown): ClientError {
   const { status, headers } = response
   const { detail, error, Error: toolError } = (body ?? {}) as { [key: string]: unknown }
   const details = Array.isArray(detail) ? (detail as ValidationDetail[]) : []
-  const text = details.length > 0 ? details.map(sentence).join('; ') : (detail ?? error ?? toolError)
+  const text = details.length > 0 ? details.map(describeDetail).join('; ') : (detail ?? error ?? toolError)
   return new ClientError(
     KINDS[status] ?? 'http',
     typeof text === 'string' && text !== '' ? text : `The server answered ${status} without a reason.`,
-    { status, details, retryAfterMs: retryAfter(headers.get('retry-after')) },
+    { status, details, retryAfterMs: readRetryAfter(headers.get('retry-after')) },
   )
 }
 
-/** Whatever was thrown on the way to an answer, or while it was read. */
+/** A ClientError for an error thrown while the request was sent or its answer was read. */
 export function interruption(error: unknown, signal: AbortSignal | undefined): ClientError {
   if (error instanceof ClientError) return error
   if (signal?.aborted) return new ClientError('aborted', 'The request was aborted.', { cause: signal.reason })
-  return new ClientError('network', `The server cannot be reached, or the connection broke: ${reason(error)}.`, {
+  return new ClientError('network', `The server cannot be reached, or the connection broke: ${findReason(error)}.`, {
     cause: error,
   })
 }
 
-/** fetch says "fetch failed" and keeps the reason in the cause. */
-function reason(error: unknown): string {
+/** The innermost cause: `fetch` only says "fetch failed" and puts the reason into `cause`. */
+function findReason(error: unknown): string {
   const { message, code, cause } = (error ?? {}) as { message?: string; code?: string; cause?: unknown }
-  return cause === undefined ? message || code || String(error) : reason(cause)
+  return cause === undefined ? message || code || String(error) : findReason(cause)
 }
 
-const sentence = ({ loc, msg }: ValidationDetail) => `${loc?.slice(1).join('.') || loc?.[0] || 'request'}: ${msg}`
+const describeDetail = ({ loc, msg }: ValidationDetail) => `${loc?.slice(1).join('.') || loc?.[0] || 'request'}: ${msg}`
 
-/** Seconds or a date, as a wait in milliseconds. */
-function retryAfter(value: string | null): number | undefined {
+/** `Retry-After` in milliseconds: the header holds seconds or an HTTP date (RFC 9110, section 10.2.3). */
+function readRetryAfter(value: string | null): number | undefined {
   if (value === null) return undefined
   const wait = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
   return Number.isNaN(wait) ? undefined : Math.max(0, wait)

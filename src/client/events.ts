@@ -1,19 +1,20 @@
+/** Reads the frames of a stream into typed events. */
 import type { JsonObject } from '../wire/json.ts'
 import type { InputItem, ModelEvent, StoredMessage, Usage } from '../wire/message.ts'
 import { ClientError } from './error.ts'
 import { fromPython } from './scalars.ts'
 
-/** Who speaks. `callerAgent` is null for the agent in front of the user, and the sender's name for a sub-agent. */
+/** The agent an event belongs to. `callerAgent` is null in the user's thread, and the sender's name for a sub-agent. */
 export interface Speaker {
   agent: string
   callerAgent: string | null
-  /** One stretch of one agent's work. */
+  /** Id of this stretch of the agent's work; new after a handoff or for another attempt. */
   agent_run_id: string
-  /** Of a sub-agent: the `call_id` of the send_message call that it answers. */
+  /** For a sub-agent: the `call_id` of the send_message call it answers. */
   parent_run_id?: string
 }
 
-/** `tool_called`, `tool_output`, `message_output_created`, `reasoning_item_created`, `handoff_requested`, `handoff_occured` and what servers add. */
+/** The wire's name of an item event. Servers may add others. */
 export type ItemName =
   | 'tool_called'
   | 'tool_output'
@@ -23,17 +24,17 @@ export type ItemName =
   | 'handoff_occured'
   | (string & {})
 
-/** What a stream says, told apart by `kind`. Everything that crosses the wire keeps its name there. */
+/** One event of a stream, a union by `kind`. Fields from the wire keep their wire names. */
 export type StreamEvent =
-  /** The first event: the run has an id. */
+  /** The first event: the id of the run. */
   | { kind: 'meta'; run_id: string }
-  /** An agent begins to work: at the start, after a handoff, as a sub-agent, or for another try. */
+  /** An agent starts to work: at the start, after a handoff, as a sub-agent, or for another attempt. */
   | ({ kind: 'agent' } & Speaker)
   /** A piece of an agent's text; `event` is the model's event. */
   | ({ kind: 'text'; text: string; event: ModelEvent } & Speaker)
-  /** Every other event of the model: reasoning, arguments of calls, beginnings and ends. */
+  /** Every other model event: reasoning, call arguments, start and end of items. */
   | ({ kind: 'model'; event: ModelEvent; call_id?: string; item_id?: string } & Speaker)
-  /** An item is complete: a call, its output, a message, a handoff. Nobody speaks (`agent` null) when a guardrail answers. */
+  /** A complete item: a call, its output, a message, a handoff. `agent` is null when a guardrail answers. */
   | ({
       kind: 'item'
       name: ItemName
@@ -41,15 +42,15 @@ export type StreamEvent =
       item: InputItem
       call_id?: string
       output?: unknown
-      /** Of a handoff: the agent that has the conversation now. */
+      /** For a handoff: the agent that now has the conversation. */
       target_agent?: string
     } & (Speaker | Nobody))
-  /** A failure. `nested`: a sub-agent's, of which its sender is told; otherwise the run is over. */
+  /** A failure. `nested` is true when a sub-agent failed: its sender gets the error and the run goes on. Otherwise the run is over. */
   | ({ kind: 'error'; content: string; nested: boolean; parent_run_id?: string } & (
       | Pick<Speaker, 'agent' | 'callerAgent'>
       | Nobody
     ))
-  /** Everything to keep; comes after errors and cancels too. */
+  /** The result to keep. Sent after errors and cancels too. */
   | {
       kind: 'messages'
       new_messages: StoredMessage[]
@@ -63,7 +64,7 @@ export type StreamEvent =
     }
   /** The last event. */
   | { kind: 'end' }
-  /** What this version of the client does not know. */
+  /** An event this version of the client does not know. */
   | { kind: 'other'; event: string | undefined; data: unknown }
 
 interface Nobody {
@@ -71,15 +72,16 @@ interface Nobody {
   callerAgent: null
 }
 
-/** One server-sent event as text. */
+/** One server-sent event, unparsed. */
 export interface Frame {
   event: string | undefined
   data: string
 }
 
 /**
- * Frames -> events. Understands both ways of writing scalars: JSON, and the Python original's "None", "True", "3".
- * @throws ClientError `bad_answer` for data that is no JSON
+ * Creates a function that turns frames into events. It reads both ways of writing scalars: JSON, and the Python original's
+ * strings "None", "True", "3". Use one reader per stream.
+ * @throws ClientError of kind `bad_answer` for data that is not a JSON object
  */
 export function createEventReader(): (frame: Frame) => StreamEvent {
   let python = false
@@ -92,11 +94,11 @@ export function createEventReader(): (frame: Frame) => StreamEvent {
       return { ...body, kind: 'messages', new_messages, run_id, cancelled: cancelled === true }
     }
     if (event !== undefined) return { kind: 'other', event, data: body }
-    const said = body.data as JsonObject | undefined
-    if (said === undefined)
-      return typeof body.error === 'string' ? failure(body.error) : { kind: 'other', event, data: body }
-    python ||= said.callerAgent === 'None'
-    return readData(python ? (fromPython(said) as JsonObject) : said)
+    const payload = body.data as JsonObject | undefined
+    if (payload === undefined)
+      return typeof body.error === 'string' ? runFailure(body.error) : { kind: 'other', event, data: body }
+    python ||= payload.callerAgent === 'None'
+    return readData(python ? (fromPython(payload) as JsonObject) : payload)
   }
 }
 
@@ -105,12 +107,12 @@ function parse(data: string): JsonObject {
     const body: unknown = JSON.parse(data)
     if (typeof body === 'object' && body !== null) return body as JsonObject
   } catch (cause) {
-    throw new ClientError('bad_answer', 'The stream has a frame that is no JSON.', { cause })
+    throw new ClientError('bad_answer', 'The stream has a frame that is not JSON.', { cause })
   }
-  throw new ClientError('bad_answer', 'The stream has a frame that is no JSON object.')
+  throw new ClientError('bad_answer', 'The stream has a frame that is not a JSON object.')
 }
 
-const failure = (content: string): StreamEvent => ({
+const runFailure = (content: string): StreamEvent => ({
   kind: 'error',
   content,
   nested: false,
@@ -118,51 +120,55 @@ const failure = (content: string): StreamEvent => ({
   callerAgent: null,
 })
 
-function readData(said: JsonObject): StreamEvent {
-  switch (said.type) {
+function readData(payload: JsonObject): StreamEvent {
+  switch (payload.type) {
     case 'raw_response_event': {
-      const event = said.data as ModelEvent
+      const event = payload.data as ModelEvent
       if (event.type === 'response.output_text.delta')
-        return { kind: 'text', text: String(event.delta), event, ...speaker(said) }
-      return { kind: 'model', event, ...speaker(said), ...texts(said, 'call_id', 'item_id') }
+        return { kind: 'text', text: String(event.delta), event, ...readSpeaker(payload) }
+      return { kind: 'model', event, ...readSpeaker(payload), ...pickTexts(payload, 'call_id', 'item_id') }
     }
     case 'agent_updated_stream_event':
-      return { kind: 'agent', ...speaker(said) }
+      return { kind: 'agent', ...readSpeaker(payload) }
     case 'run_item_stream_event': {
-      const { type, raw_item, output, target_agent } = (said.item ?? {}) as JsonObject
+      const { type, raw_item, output, target_agent } = (payload.item ?? {}) as JsonObject
       const target = (target_agent as { name?: unknown } | undefined)?.name
       return {
         kind: 'item',
-        name: String(said.name),
+        name: String(payload.name),
         type: String(type),
         item: (raw_item ?? {}) as InputItem,
-        ...(typeof said.agent === 'string' ? speaker(said) : { agent: null, callerAgent: null }),
-        ...texts(said, 'call_id'),
+        ...(typeof payload.agent === 'string' ? readSpeaker(payload) : { agent: null, callerAgent: null }),
+        ...pickTexts(payload, 'call_id'),
         ...(output === undefined ? {} : { output }),
         ...(typeof target === 'string' ? { target_agent: target } : {}),
       }
     }
     case 'error': {
-      const { agent, callerAgent, content } = said
-      if (typeof agent !== 'string') return failure(String(content))
-      const sender = { agent, callerAgent: (callerAgent ?? null) as string | null, ...texts(said, 'parent_run_id') }
+      const { agent, callerAgent, content } = payload
+      if (typeof agent !== 'string') return runFailure(String(content))
+      const sender = {
+        agent,
+        callerAgent: (callerAgent ?? null) as string | null,
+        ...pickTexts(payload, 'parent_run_id'),
+      }
       return { kind: 'error', content: String(content), nested: sender.callerAgent !== null, ...sender }
     }
     default:
-      return { kind: 'other', event: undefined, data: { data: said } }
+      return { kind: 'other', event: undefined, data: { data: payload } }
   }
 }
 
-const speaker = (said: JsonObject): Speaker => ({
-  agent: String(said.agent),
-  callerAgent: (said.callerAgent ?? null) as string | null,
-  agent_run_id: String(said.agent_run_id),
-  ...texts(said, 'parent_run_id'),
+const readSpeaker = (payload: JsonObject): Speaker => ({
+  agent: String(payload.agent),
+  callerAgent: (payload.callerAgent ?? null) as string | null,
+  agent_run_id: String(payload.agent_run_id),
+  ...pickTexts(payload, 'parent_run_id'),
 })
 
-/** Those of the named fields that are there. */
-function texts<Name extends string>(said: JsonObject, ...names: Name[]): { [name in Name]?: string } {
+/** The named fields that hold a string. */
+function pickTexts<Name extends string>(payload: JsonObject, ...names: Name[]): { [name in Name]?: string } {
   const found: { [name in Name]?: string } = {}
-  for (const name of names) if (typeof said[name] === 'string') found[name] = said[name] as string
+  for (const name of names) if (typeof payload[name] === 'string') found[name] = payload[name] as string
   return found
 }

@@ -1,24 +1,25 @@
+/** HTTP requests of the client; every failure is a ClientError. */
 import { ClientError, interruption, refusal } from './error.ts'
 
 /** Options of `createClient`. */
 export interface ClientOptions {
-  /** Where the server is, with its prefix if it has one: `http://localhost:8000`, `/ai`. */
+  /** The server's address with its prefix, if any: `http://localhost:8000`, `/ai`. */
   baseUrl: string
-  /** The bearer token, or a function that gives it for each request. Sent only to `baseUrl`. */
+  /** The bearer token, or a function that returns it for each request. Sent only to `baseUrl`. @default no token */
   token?: string | (() => string | undefined | Promise<string | undefined>) | undefined
-  /** Headers of every request. */
+  /** Headers of every request. @default {} */
   headers?: { [name: string]: string }
-  /** Instead of the global fetch. */
+  /** Sends the requests. @default the global fetch */
   fetch?: typeof fetch
 }
 
 /** Options of one call. */
 export interface CallOptions {
-  /** Ends the call; a run that is being answered or streamed is stopped by that. */
+  /** Aborts the call. The server stops a run whose client disconnects. */
   signal?: AbortSignal | undefined
-  /** Headers of this request. */
+  /** Headers of this request; they override those of the client. */
   headers?: { [name: string]: string }
-  /** Keeps a log of this request on servers with `enableLogging`; read it with `logs(id)`. Letters, digits, `_` and `-`. */
+  /** Logs this request on servers with `enableLogging`; read the log with `logs(id)`. Letters, digits, `_` and `-`. */
   logId?: string
 }
 
@@ -28,14 +29,15 @@ export interface Call extends CallOptions {
   body?: unknown
 }
 
+/** Sends requests to one server. */
 export interface Connection {
-  /** The answer, not yet read. @throws ClientError for everything but a 2xx */
+  /** Sends a request and resolves with the unread response. @throws ClientError for every status but 2xx */
   open(call: Call): Promise<Response>
-  /** The answer's JSON. @throws ClientError */
+  /** Sends a request and resolves with the JSON of its answer. @throws ClientError */
   json(call: Call): Promise<unknown>
 }
 
-/** Requests to one server; every failure is a ClientError. */
+/** Creates a connection to one server. Every failure is a ClientError. */
 export function connect({
   baseUrl,
   token,
@@ -44,7 +46,7 @@ export function connect({
 }: ClientOptions): Connection {
   const base = baseUrl.replace(/(?<!\/)\/+$/, '')
 
-  const open = async ({ path, body, signal, headers: own, logId }: Call): Promise<Response> => {
+  const open = async ({ path, body, signal, headers: callHeaders, logId }: Call): Promise<Response> => {
     const text = body === undefined ? undefined : JSON.stringify(body)
     const bearer = typeof token === 'function' ? await token() : token
     try {
@@ -55,7 +57,7 @@ export function connect({
           ...(text === undefined ? {} : { 'content-type': 'application/json' }),
           ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
           ...(logId === undefined ? {} : { 'x-agency-log-id': logId }),
-          ...own,
+          ...callHeaders,
         },
         ...(text === undefined ? {} : { body: text }),
         ...(signal ? { signal } : {}),
@@ -76,7 +78,7 @@ export function connect({
     if (body === undefined)
       throw new ClientError(
         'bad_answer',
-        `The answer of ${call.path} is no JSON. Is ${base || 'this'} an agency server?`,
+        `The answer of ${call.path} is not JSON. Is ${base || 'this'} an agency server?`,
         {
           status: response.status,
         },

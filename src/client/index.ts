@@ -1,4 +1,4 @@
-/** The door `agency-swarm-js/client`: every public name. Runs in browsers and Node. */
+/** Public entry point `agency-swarm-js/client`: lists every exported name. Runs in browsers and Node. */
 
 export type { ContentPart, InputItem, ModelEvent, StoredMessage, Usage } from '../wire/message.ts'
 export type { ValidationDetail } from '../wire/validation.ts'

@@ -1,9 +1,9 @@
 /**
- * What the compiler reads from the type of a server: `createClient<typeof agencies>`, or the type of the options of `serve()`.
- * Types alone: nothing of the server gets into the client.
+ * Types that the client derives from the type of a server: `createClient<typeof agencies>`, or the type of the options of
+ * `serve()`. Types only: no server code reaches the client.
  */
 
-/** The agencies of a server by their names; of an untyped one nothing is known. */
+/** The agencies of a server, by name. */
 type AgenciesOf<Server> = Server extends { readonly agencies: infer Agencies }
   ? Agencies
   : Server extends { readonly tools: unknown }
@@ -11,26 +11,26 @@ type AgenciesOf<Server> = Server extends { readonly agencies: infer Agencies }
     : Server
 type ToolsOf<Server> = Server extends { readonly tools: readonly (infer Tool)[] } ? Tool : never
 
-/** The names of a server's agencies; any name where the type does not say. */
+/** The names of a server's agencies; `string` for an untyped server. */
 export type AgencyName<Server> = unknown extends Server ? string : keyof AgenciesOf<Server> & string
 
-/** What an agency, or one that a factory makes, answers; text where the type does not say. */
+/** The answer type of an agency or agency factory; `string` for an untyped server. */
 export type AnswerOf<Server, Name> = unknown extends Server
   ? string
   : Name extends keyof AgenciesOf<Server>
-    ? OutputOf<Made<AgenciesOf<Server>[Name]>>
+    ? OutputOf<BuiltAgency<AgenciesOf<Server>[Name]>>
     : string
-type Made<Served> = Served extends (...args: never) => infer Agency ? Awaited<Agency> : Served
+type BuiltAgency<Served> = Served extends (...args: never) => infer Agency ? Awaited<Agency> : Served
 type OutputOf<Agency> = Agency extends { readonly '~types'?: { readonly output: infer Output } } ? Output : unknown
 
-/** The name of a tool, as far as its type has it: of a class its `static readonly toolName`. */
+/** The name of a tool when its type has it; for a class, its `static readonly toolName`. */
 type NameOf<Tool> = Tool extends { readonly toolName: infer Name extends string }
   ? Name
   : Tool extends { readonly name: infer Name extends string }
     ? Name
     : string
 
-/** The names of a server's tools; any name where one of them has no name in its type. */
+/** The names of a server's tools; `string` when the type of any tool lacks its name. */
 export type ToolName<Server> = [ToolsOf<Server>] extends [never] ? string : NameOf<ToolsOf<Server>>
 
 type ToolNamed<Tool, Name> = Tool extends unknown
@@ -41,7 +41,7 @@ type ToolNamed<Tool, Name> = Tool extends unknown
       : never
   : never
 
-/** The arguments of a tool as a caller writes them. */
+/** The arguments of a tool, as a caller sends them. */
 export type ToolInput<Server, Name> = InputOf<ToolNamed<ToolsOf<Server>, Name>>
 type InputOf<Tool> = [Tool] extends [never]
   ? { [name: string]: unknown }
@@ -51,7 +51,7 @@ type InputOf<Tool> = [Tool] extends [never]
       ? Input
       : { [name: string]: unknown }
 
-/** What a tool returns. */
+/** The result of a tool. */
 export type ToolOutput<Server, Name> = ReturnOf<ToolNamed<ToolsOf<Server>, Name>>
 type ReturnOf<Tool> = [Tool] extends [never]
   ? unknown

@@ -1,3 +1,4 @@
+/** A streamed run of the client: events, text, result, cancel. */
 import { createParser } from 'eventsource-parser'
 import type { StoredMessage } from '../wire/message.ts'
 import { answerText, type CancelAnswer, type CancelMode, type RunResult } from './answers.ts'
@@ -6,35 +7,35 @@ import { createEventReader, type Frame, type StreamEvent } from './events.ts'
 import type { Call, CallOptions, Connection } from './http.ts'
 import { createTextReader } from './text.ts'
 
-/** Options of `stream`. */
+/** Options of `stream()`. */
 export interface StreamOptions extends CallOptions {
-  /** Called with every server-sent event as it came, for inspectors and logs. */
+  /** Called with every server-sent event before it is parsed, for inspectors and logs. */
   onFrame?: (frame: Frame) => void
 }
 
-/** No frame of a sane server is longer, in UTF-16 units. */
+/** Longest frame that is read, in UTF-16 units; a longer one ends the stream with `bad_answer`. */
 const MAX_FRAME = 64 * 1024 * 1024
-/** How long a server may take to close a stream that said its end, in milliseconds. */
+/** How long the server may take to close the stream after its last event, in milliseconds; then the client closes it. */
 const CLOSE_MS = 1000
 
-interface Opening {
+interface RunStreamOptions {
   connection: Connection
-  /** `get_response_stream` with its body. */
+  /** The `get_response_stream` request. */
   call: Call
   cancelPath: string
   onFrame: ((frame: Frame) => void) | undefined
-  /** Told what the run leaves, as soon as it is known. */
-  onMessages: ((said: StreamEvent & { kind: 'messages' }) => void) | undefined
+  /** Called with the run's messages when they arrive. */
+  onMessages: ((event: StreamEvent & { kind: 'messages' }) => void) | undefined
   onOver: (() => void) | undefined
 }
 
 /**
- * A run that is being watched. Iterate it once: `for await (const event of stream)`, or `stream.text()`, or await
- * `stream.result` alone. Nothing is read ahead of the reader by more than one chunk, and a reader that leaves (`break`)
- * closes the connection, by which the server stops the run.
+ * A streamed run. Read it once: with `for await (const event of stream)`, with `stream.text()`, or by awaiting
+ * `stream.result` alone. It reads at most one chunk ahead of its reader. Leaving the loop early (`break`) closes the
+ * connection, and the server then stops the run.
  */
 export class RunStream implements AsyncIterable<StreamEvent> {
-  readonly #opening: Opening
+  readonly #options: RunStreamOptions
   readonly #connection = new AbortController()
   readonly #signal: AbortSignal
   readonly #reader: Promise<ReadableStreamDefaultReader<Uint8Array>>
@@ -56,40 +57,40 @@ export class RunStream implements AsyncIterable<StreamEvent> {
   #over = false
   #failure: { error: unknown } | undefined
   #runId: string | undefined
-  #said: (StreamEvent & { kind: 'messages' }) | undefined
+  #messages: (StreamEvent & { kind: 'messages' }) | undefined
   #failed: string | undefined
 
-  constructor(opening: Opening) {
-    this.#opening = opening
-    const { connection, call } = opening
+  constructor(options: RunStreamOptions) {
+    this.#options = options
+    const { connection, call } = options
     this.#signal = call.signal ? AbortSignal.any([call.signal, this.#connection.signal]) : this.#connection.signal
-    this.#reader = connection.open({ ...call, signal: this.#signal }).then(readerOf)
-    // Who only iterates must not be met by unhandled rejections, and the other way round.
+    this.#reader = connection.open({ ...call, signal: this.#signal }).then(getReader)
+    // A caller that uses only one of them must not get unhandled rejections from the others.
     for (const promise of [this.#reader, this.#result.promise, this.#finalMessages.promise]) promise.catch(() => {})
     this.#reader.catch((error: unknown) => this.#fail(error))
   }
 
-  /** Known once the first event has come. */
+  /** The run's id; undefined until the first event arrived. */
   get runId(): string | undefined {
     return this.#runId
   }
 
   /**
-   * How the run ended; rejects when it failed (`kind: 'failed'`; `error.result` has what it left), when the stream broke
-   * off and when its reader left. Reads the stream itself when nobody has begun to by the time the answer starts.
+   * How the run ended. Rejects with a ClientError when the run failed (kind `failed`; `error.result` holds its messages), when
+   * the stream broke off, and when its reader left. Reads the stream itself unless a reader has started when the answer begins.
    */
   get result(): Promise<RunResult> {
     this.#drain()
     return this.#result.promise
   }
 
-  /** What belongs into the history, of failed and cancelled runs too; rejects only when the stream never got to say it. */
+  /** The messages to append to the history, also of failed and cancelled runs. Rejects when the stream ended without them. */
   get finalMessages(): Promise<StoredMessage[]> {
     this.#drain()
     return this.#finalMessages.promise
   }
 
-  /** Only the text of the agent in front of the user, piece by piece. Rejects at its end when the run failed, as `result` does. */
+  /** Only the text of the agent in the user's thread, piece by piece. Throws at its end when the run failed, as `result` does. */
   async *text(): AsyncGenerator<string, void, undefined> {
     const read = createTextReader()
     for await (const event of this) {
@@ -100,27 +101,27 @@ export class RunStream implements AsyncIterable<StreamEvent> {
   }
 
   /**
-   * Asks the server to stop the run, and waits until it has; the stream then ends with `messages` as usual.
-   * @param mode `immediate` (default) stops at once, `after_turn` lets the turn with its tools finish
-   * @returns undefined when there is nothing to stop: the run is over, or lives in another process of the server
-   * @throws ClientError when the server cannot be asked
+   * Asks the server to stop the run and waits for its answer. The stream still ends with `messages`.
+   * @param mode `immediate` stops at once, `after_turn` lets the current turn and its tools finish; default `immediate`
+   * @returns undefined when there is nothing to stop: the run is over, or another process of the server has it
+   * @throws ClientError when the request fails
    */
   async cancel(mode: CancelMode = 'immediate', options: CallOptions = {}): Promise<CancelAnswer | undefined> {
     while (this.#runId === undefined && !this.#over) await this.#fill()
     if (this.#over) return undefined
     const body = { run_id: this.#runId, cancel_mode: mode }
-    const { connection, cancelPath: path } = this.#opening
+    const { connection, cancelPath: path } = this.#options
     try {
       return (await connection.json({ ...options, path, body })) as CancelAnswer
     } catch (error) {
-      // A run that ends while it is being stopped is no failure of the one who asked.
+      // The run ended before the cancel request arrived: not an error for the caller.
       if (error instanceof ClientError && error.kind === 'not_found') return undefined
       throw error
     }
   }
 
   [Symbol.asyncIterator](): AsyncIterator<StreamEvent, undefined, undefined> {
-    if (this.#taken) throw new TypeError('This stream is being read already: it can be iterated once.')
+    if (this.#taken) throw new TypeError('This stream already has a reader: it can be iterated once.')
     this.#taken = true
     const next = async (): Promise<IteratorResult<StreamEvent, undefined>> => {
       for (;;) {
@@ -140,7 +141,7 @@ export class RunStream implements AsyncIterable<StreamEvent> {
     }
   }
 
-  /** Reads to the end for whoever awaits the result and does not iterate. */
+  /** Reads to the end for a caller that awaits the result without iterating. */
   #drain(): void {
     if (this.#draining) return
     this.#draining = true
@@ -180,50 +181,50 @@ export class RunStream implements AsyncIterable<StreamEvent> {
 
   #take(frame: Frame): void {
     if (this.#over) return
-    this.#opening.onFrame?.(frame)
+    this.#options.onFrame?.(frame)
     const event = this.#toEvent(frame)
     this.#waiting.push(event)
     if (event.kind === 'meta') this.#runId = event.run_id
     if (event.kind === 'error' && !event.nested) this.#failed = event.content
     if (event.kind === 'messages') {
-      this.#said = event
-      this.#opening.onMessages?.(event)
+      this.#messages = event
+      this.#options.onMessages?.(event)
       this.#finalMessages.resolve(event.new_messages)
     }
     if (event.kind === 'end') this.#finish()
   }
 
   #finish(): void {
-    const { kind: _, ...said } = this.#said ?? {
+    const { kind: _, ...ending } = this.#messages ?? {
       kind: 'messages',
       new_messages: [],
       run_id: this.#runId ?? '',
       cancelled: false,
     }
-    const result: RunResult = { ...said, response: answerText(said.new_messages) }
-    this.#finalMessages.resolve(said.new_messages)
+    const result: RunResult = { ...ending, response: answerText(ending.new_messages) }
+    this.#finalMessages.resolve(ending.new_messages)
     if (this.#failed === undefined) this.#result.resolve(result)
     else this.#result.reject(new ClientError('failed', this.#failed, { status: 200, result }))
     this.#close()
-    void this.#letClose()
+    void this.#awaitClose()
   }
 
-  /** A server that closes after its end keeps the connection for the next request; one that does not is left. */
-  async #letClose(): Promise<void> {
+  /** Lets the server close the stream, so that the connection can be reused; aborts it when the server does not. */
+  async #awaitClose(): Promise<void> {
     const late = setTimeout(() => this.#connection.abort(), CLOSE_MS)
     try {
       const reader = await this.#reader
       const { done } = await reader.read()
       if (!done) this.#connection.abort()
     } catch {
-      // The stream was complete: how the connection ends is of no interest.
+      // The stream was complete, so an error of the connection does not matter.
     } finally {
       clearTimeout(late)
     }
   }
 
   #leave(): void {
-    this.#fail(new ClientError('aborted', 'The stream was left before its end.'))
+    this.#fail(new ClientError('aborted', 'The reader left the stream before its end.'))
   }
 
   #fail(error: unknown): void {
@@ -237,15 +238,19 @@ export class RunStream implements AsyncIterable<StreamEvent> {
 
   #close(): void {
     this.#over = true
-    this.#opening.onOver?.()
+    this.#options.onOver?.()
   }
 }
 
-function readerOf(response: Response): ReadableStreamDefaultReader<Uint8Array> {
+function getReader(response: Response): ReadableStreamDefaultReader<Uint8Array> {
   const type = response.headers.get('content-type') ?? ''
   if (response.body === null || !type.startsWith('text/event-stream'))
-    throw new ClientError('bad_answer', `The answer is no event stream but ${type || 'nothing'}.`, {
-      status: response.status,
-    })
+    throw new ClientError(
+      'bad_answer',
+      `The answer is not an event stream; its content type is ${type || 'missing'}.`,
+      {
+        status: response.status,
+      },
+    )
   return response.body.getReader()
 }

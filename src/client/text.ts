@@ -1,26 +1,28 @@
+/** Extracts the user-facing text from the events of a stream. */
 import { itemText } from './answers.ts'
 import type { StreamEvent } from './events.ts'
 
 /**
- * What the agent in front of the user says in each event of a stream, mostly nothing (`''`). Also knows answers that come
- * whole: a guardrail's, and those of models that do not stream. Keeps its place, so one reader serves one stream.
+ * Creates a function that returns the text that each event adds to the answer of the agent in the user's thread; `''` for
+ * most events. Handles answers that arrive whole, too: those of guardrails and of models that do not stream. The function
+ * keeps state: use one per stream.
  */
 export function createTextReader(): (event: StreamEvent) => string {
-  let spoken = false // since the agent was last asked
+  let streamed = false // text arrived in pieces since the last model call
   return (event) => {
     switch (event.kind) {
       case 'text':
         if (event.callerAgent !== null) return ''
-        spoken = true
+        streamed = true
         return event.text
       case 'agent':
-        if (event.callerAgent === null) spoken = false
+        if (event.callerAgent === null) streamed = false
         return ''
       case 'model':
-        if (event.callerAgent === null && event.event.type === 'response.created') spoken = false
+        if (event.callerAgent === null && event.event.type === 'response.created') streamed = false
         return ''
       case 'item': {
-        const whole = event.agent === null || !spoken
+        const whole = event.agent === null || !streamed
         return whole && event.callerAgent === null && event.name === 'message_output_created'
           ? itemText(event.item)
           : ''

@@ -1,8 +1,9 @@
+/** Which messages of a stored list belong to which conversation. */
 import type { StoredMessage } from '../wire/message.ts'
 
 /**
- * The messages one conversation may see, in stored order: the user's thread is everything without a `callerAgent`,
- * whatever the agent; a pair of agents sees what the two said to each other in either direction, and nothing else.
+ * Selects the messages of one conversation, in stored order. The user's thread is every message without a `callerAgent`, of
+ * any agent. The thread of a pair of agents is what they sent each other, in both directions.
  */
 export function threadOf(messages: readonly StoredMessage[], agent: string, caller: string | null): StoredMessage[] {
   if (caller === null) return messages.filter((message) => (message.callerAgent ?? null) === null)

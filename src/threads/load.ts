@@ -1,12 +1,13 @@
+/** Loads the history of a run through the agency's `loadThreads`. */
 import { threadsFailed } from '../errors.ts'
 import { within } from '../waits.ts'
 import { isObject } from '../wire/json.ts'
 import type { StoredMessage } from '../wire/message.ts'
 
 /**
- * The conversation so far: what `load` gives, or `sent` when there is no `load` or it gives no list. A store that fails
- * fails the request: going on without the history would save over it.
- * @throws THREADS_FAILED when `load` fails, takes longer than `callbackMs`, or gives a list of other things than messages
+ * Loads the conversation so far: the result of `load`, or `sent` when there is no `load` or it returns something other than a
+ * list. A failing store fails the request: a run without its history would overwrite it.
+ * @throws THREADS_FAILED when `load` fails, takes longer than `callbackMs`, or returns a list with anything but messages
  */
 export async function loadConversation(
   load: (() => unknown) | undefined,
@@ -16,7 +17,7 @@ export async function loadConversation(
   try {
     const loaded = await within(callbackMs, 'loadThreads', load())
     if (!Array.isArray(loaded)) return sent
-    if (!loaded.every(isObject)) throw new Error('loadThreads gave a list with something that is no message.')
+    if (!loaded.every(isObject)) throw new Error('loadThreads returned a list with an entry that is not a message.')
     return loaded as StoredMessage[]
   } catch (error) {
     throw threadsFailed(error)
