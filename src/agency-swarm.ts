@@ -1,3 +1,4 @@
+/** `Agency` and `Agent` as users import them: the graph plus the methods that run and serve it. */
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
 import { AgencyGraph, type AgencyOptions } from './agency/agency.ts'
@@ -27,41 +28,41 @@ import { createRedactor } from './wire/redact.ts'
 import { secretsOf } from './wire/requests.ts'
 import type { Metadata } from './wire/responses.ts'
 
-/** What a run gave. */
+/** The result of a run in this process. */
 export interface AgencyResult<Output = unknown> {
-  /** The final answer: a text, or the parsed value of an agent with `outputType`. Undefined when `cancelled` is true. */
+  /** The final answer: a text, or the parsed value when the agent has an `outputType`. Undefined when `cancelled` is true. */
   finalOutput: Output
-  /** Present when the answer was cut off. `reason`: `max_output_tokens`, `content_filter`, or the provider's own word. */
+  /** Present when the answer was cut off. `reason`: `max_output_tokens`, `content_filter`, or a provider's own reason. */
   incompleteDetails?: { reason: string }
-  /** What the run added to the conversation, in the order of storing. */
+  /** Messages the run added to the conversation, in stored order. */
   newMessages: StoredMessage[]
-  /** Left out when no agent's usage is counted. */
+  /** Undefined when no agent counts usage. */
   usage: Usage | undefined
-  /** Left out when no name was asked for, or none could be made. */
+  /** Present when `generateChatName` was set and the model returned a name. */
   chatName?: string
-  /** True when the run was stopped before its end. */
+  /** True when the run was cancelled before its end. */
   cancelled: boolean
-  /** Name -> stored id of what `fileUrls` named. */
+  /** Name in `fileUrls` -> id of the stored file. Present when the run had files. */
   fileIdsMap?: { readonly [name: string]: string }
 }
 
 /**
- * A run that is being watched. Iterate it for the events of the wire (the content of a frame's `data`), or use `textStream()`,
- * or await `finalResult` alone. It has one reader: a second one gets a TypeError. A reader that leaves (`break`) stops the run.
+ * A streamed run. Iterate it for the events of the wire (the content of a frame's `data`), use `textStream()`, or await
+ * `finalResult` alone. It allows one reader; a second one gets a TypeError. Leaving the loop early (`break`) stops the run.
  */
 export interface AgencyStream<Output = unknown> extends AsyncIterable<StreamEvent> {
   /**
-   * Settles when the run is over; rejects when it failed, and has `cancelled: true` when it was stopped. Reads the stream, and
-   * drops its events, when nobody has begun to iterate by the time the run starts.
+   * Settles when the run is over: rejects when it failed, resolves with `cancelled: true` when it was cancelled. Reads the
+   * stream and drops its events unless a reader has started when the run begins.
    */
   readonly finalResult: Promise<AgencyResult<Output>>
-  /** Stops the run: at once, or when its turn is finished. @default 'immediate' */
+  /** Stops the run: `immediate` at once, `after_turn` when the current turn is finished. @default 'immediate' */
   cancel(mode?: CancelMode): void
-  /** Only the text that the agent in front of the user says, piece by piece. */
+  /** Only the text of the agent in the user's thread, piece by piece. */
   textStream(): AsyncIterableIterator<string>
 }
 
-/** What a run answers that is addressed to `To`: what that agent answers, or an agent that it hands over to. */
+/** The answer type of a run addressed to `To`: that of this agent, or of an agent it hands over to. */
 type AnswerOf<To extends string | AgentInGraph, Output, Handed> = [To] extends [never]
   ? Output
   : To extends string
@@ -69,8 +70,8 @@ type AnswerOf<To extends string | AgentInGraph, Output, Handed> = [To] extends [
     : OutputOf<To> | Handed
 
 /**
- * Agents and who may talk to whom. `Context` names the keys of the user context, `Output` what the first entry agent answers,
- * or an agent that it hands over to (`Handed`).
+ * Agents and who may talk to whom. `Context` is the type of the user context, `Output` the answer type of the first entry
+ * agent or of an agent it hands over to, `Handed` that of the agents a handoff may reach.
  */
 export interface Agency<
   // biome-ignore lint/suspicious/noExplicitAny: any agency
@@ -78,39 +79,39 @@ export interface Agency<
   Output = unknown,
   Handed = unknown,
 > extends AgencyGraph {
-  /** Only for the compiler: there is no such value. */
+  /** For the compiler only: never set. */
   readonly '~types'?: { readonly output: Output; readonly handed: Handed }
-  /** The context that in-process runs share; a run may add keys. */
+  /** The user context that in-process runs share. A run may add keys. */
   readonly userContext: KnownContext<Context> & { [key: string]: unknown }
 
   /**
-   * Runs the agency in this process and gives its answer.
-   * @throws INVALID_OPTION, EMPTY_MESSAGE, UNKNOWN_AGENT, MISSING_API_KEY, THREADS_FAILED, MODEL_FAILED, TURN_LIMIT, TIME_LIMIT
-   *   and whatever else ended the run
+   * Runs the agency in this process and resolves with its answer.
+   * @throws INVALID_OPTION, EMPTY_MESSAGE, UNKNOWN_AGENT, MISSING_API_KEY, THREADS_FAILED, MODEL_FAILED, TURN_LIMIT, TIME_LIMIT,
+   *   and any other error that ended the run
    */
   getResponse<To extends string | AgentInGraph = never>(
     message: string | InputItem[],
     options?: RunOptions<Context, To>,
   ): Promise<AgencyResult<AnswerOf<To, Output, Handed>>>
 
-  /** As `getResponse`, watched. Start-up errors come with the first event. */
+  /** Like `getResponse`, as a stream. Errors that prevent the run from starting are thrown when the first event is read. */
   getResponseStream<To extends string | AgentInGraph = never>(
     message: string | InputItem[],
     options?: RunOptions<Context, To>,
   ): AgencyStream<AnswerOf<To, Output, Handed>>
 
-  /** What `/get_metadata` shows: nodes, edges and totals. */
+  /** The answer of `/get_metadata`: nodes, edges and totals. */
   getMetadata(): Metadata
 
-  /** Serves this agency alone, at `/<name>`; takes every option of `serve()` but `agencies`. */
+  /** Serves this agency alone at `/<name>`. Takes every option of `serve()` except `agencies`. */
   serve(options?: Omit<ServeOptions, 'agencies'>): Promise<RunningServer>
 
-  /** As `serve`, without listening. */
+  /** Builds the same server as `serve()` without listening. */
   buildApp(options?: Omit<ServeOptions, 'agencies'>): Promise<FastifyInstance>
 }
 
 type Entries = AgentInGraph | readonly AgentInGraph[]
-/** Whom a run addresses that names nobody. */
+/** The agent a run addresses when it names none: the first entry agent. */
 type FirstOf<Entry extends Entries> = Entry extends readonly [infer First, ...unknown[]]
   ? First
   : Entry extends readonly (infer Each)[]
@@ -121,21 +122,22 @@ type ContextOf<Entry> = Entry extends { readonly '~types'?: { readonly context: 
     ? Context
     : UserContext
   : UserContext
-/** The context that the agents name, or else the one that the agency has. */
+/** The context type of the entry agent, or that of the agency's `userContext`. */
 type AgencyContextOf<Entry extends Entries, Given extends object> = string extends keyof ContextOf<FirstOf<Entry>>
   ? Given
   : ContextOf<FirstOf<Entry>>
-/** Where agents name the context, the agency may leave keys to its requests. */
+/** The type of the `userContext` option. When agents type the context, the agency may leave keys to its requests. */
 type GivenContext<Entry extends Entries, Given extends object> = string extends keyof ContextOf<FirstOf<Entry>>
   ? Given
   : Partial<ContextOf<FirstOf<Entry>>> & { [key: string]: unknown }
 
-/** How `Agency` is made, with what the compiler finds out on the way. */
+/** The constructor of `Agency`, with the types the compiler infers from its arguments. */
 export interface AgencyConstructor {
   /**
-   * `new Agency(entry, { communicationFlows: [[a, b]] })`. The context is the one that the entry agent's tools name, or else that
-   * of `userContext`.
-   * @throws INVALID_OPTION, INVALID_FLOW, DUPLICATE_NAME
+   * `new Agency(entry, { communicationFlows: [[a, b]] })`. The context type is that of the entry agent's tools, or that of
+   * `userContext`.
+   * @throws INVALID_OPTION for a missing entry agent or a wrong option; INVALID_FLOW for a wrong flow; DUPLICATE_NAME for two
+   *   agents or tools with one name
    */
   new <
     Context extends object = UserContext,
@@ -144,9 +146,9 @@ export interface AgencyConstructor {
   >(
     entry: Entry,
     options?: Omit<AgencyOptions<AgencyContextOf<Entry, Context>>, 'communicationFlows' | 'userContext'> & {
-      /** Who may talk to whom. Default: nobody. */
+      /** Who may talk to whom. @default [] */
       communicationFlows?: Flows & CheckedFlows<Flows>
-      /** Shared by in-process runs; served requests start from a copy. */
+      /** The user context. In-process runs share it; each served request gets a copy. @default {} */
       userContext?: GivenContext<Entry, Context>
     },
   ): Agency<AgencyContextOf<Entry, Context>, OutputOf<FirstOf<Entry>> | HandoffOutput<Flows>, HandoffOutput<Flows>>
@@ -155,11 +157,11 @@ export interface AgencyConstructor {
 
 /** Agents and who may talk to whom, ready to run and to be served. */
 export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
-  #edge: Models | undefined
-  #hub: Hub | undefined
-  #bounds: Limits | undefined
+  #cachedModels: Models | undefined
+  #cachedHub: Hub | undefined
+  #cachedLimits: Limits | undefined
   readonly #warn = warnOnce((text) => console.warn(text))
-  /** The conversation of in-process runs, for an agency without `loadThreads`. */
+  /** The conversation of in-process runs when the agency has no `loadThreads`. */
   #messages: StoredMessage[] = []
 
   async getResponse(message: string | InputItem[], options: RunOptions = {}): Promise<AgencyResult> {
@@ -216,7 +218,7 @@ export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
     )
     const onAbort = () => run.stop('immediate')
     signal?.addEventListener('abort', onAbort, { once: true })
-    if (signal?.aborted) onAbort() // while the run was prepared
+    if (signal?.aborted) onAbort() // aborted while the run was prepared
     const watch = async ({ done }: Run): Promise<AgencyResult> => {
       const summary = await done
       signal?.removeEventListener('abort', onAbort)
@@ -240,28 +242,28 @@ export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
   }
 
   #models(): Models {
-    this.#edge ??= createModels({
+    this.#cachedModels ??= createModels({
       env: { ...process.env },
       trustedModelOrigins: [],
       limits: this.#limits(),
       log: (text) => console.warn(text),
     })
-    return this.#edge
+    return this.#cachedModels
   }
 
-  /** What the environment says; there are no other limits in process. */
+  /** The limits from the environment; in-process runs have no other source. */
   #limits(): Limits {
-    this.#bounds ??= readLimits()
-    return this.#bounds
+    this.#cachedLimits ??= readLimits()
+    return this.#cachedLimits
   }
 
   #runs(): Hub {
-    this.#hub ??= createHub(this.#limits())
-    return this.#hub
+    this.#cachedHub ??= createHub(this.#limits())
+    return this.#cachedHub
   }
 } as AgencyConstructor
 
-/** The plan with the files of an in-process run; its caller is told what a provider says. */
+/** The plan with the files of an in-process run. Errors include the provider's text, since the caller runs the code. */
 async function withFiles(
   plan: RunPlan,
   options: RunOptions,
@@ -291,41 +293,41 @@ function createHub(limits: Limits): Hub {
 }
 
 /**
- * An agent, which can also run by itself: as an agency of one, with a new conversation for each call. `Context` names the keys of
- * the user context that it uses, `Output` is what it answers.
+ * An agent. It can also run alone, as an agency of one agent with a new conversation for each call. `Context` is the type of
+ * the user context it uses, `Output` the type of its answers.
  */
 export interface Agent<
   // biome-ignore lint/suspicious/noExplicitAny: any agent
   Context extends object = any,
   Output = unknown,
 > extends AgentInGraph {
-  /** Only for the compiler: there is no such value. */
+  /** For the compiler only: never set. */
   readonly '~types'?: { readonly output: Output; readonly context: (context: Context) => void }
 
-  /** As `Agency.getResponse`. */
+  /** Like `Agency.getResponse`, with a new conversation for each call. */
   getResponse(
     message: string | InputItem[],
     options?: Omit<RunOptions<Context>, 'recipientAgent'>,
   ): Promise<AgencyResult<Output>>
 
-  /** As `Agency.getResponseStream`. */
+  /** Like `Agency.getResponseStream`, with a new conversation for each call. */
   getResponseStream(
     message: string | InputItem[],
     options?: Omit<RunOptions<Context>, 'recipientAgent'>,
   ): AgencyStream<Output>
 
-  /** A changed copy of this agent, free to be used in another agency. */
+  /** A copy of this agent with changed options, for use in another agency. */
   clone<Changed>(
     changes: Partial<AgentOptions<Context, Changed>> & { outputType: z.ZodType<Changed> },
   ): Agent<Context, Changed>
   clone(changes?: Partial<AgentOptions<Context, Output>>): this
 }
 
-/** How `Agent` is made, with what the compiler finds out on the way. */
+/** The constructor of `Agent`, with the types the compiler infers from its options. */
 export interface AgentConstructor {
   /**
-   * @throws INVALID_OPTION for a missing name, an unknown option or one that does not fit; INVALID_TOOL for what is no tool;
-   *   DUPLICATE_NAME for two different tools with one name
+   * @throws INVALID_OPTION for a missing name, an unknown option or a wrong value; INVALID_TOOL for an entry of `tools` that is
+   *   not a tool; DUPLICATE_NAME for two different tools with one name
    */
   new <Context extends object = UserContext, Output = string>(
     options: AgentOptions<Context, Output>,

@@ -270,7 +270,7 @@ test('a conversation takes one turn at a time, stays with the agent it addressed
   const agency = createClient({ baseUrl: url }).agency('pair')
   const conversation = agency.conversation({ defaults: { additional_instructions: 'Be brief' } })
   const first = conversation.stream('One')
-  expect(() => conversation.stream('Two')).toThrow(/waiting for an answer/)
+  expect(() => conversation.stream('Two')).toThrow(/has a running turn/)
   expect(await refusalOf(conversation.getResponse('Two'))).toMatchObject({ kind: 'busy' })
   await first.result
   await conversation.getResponse({ message: 'To B', recipient_agent: 'B' })

@@ -47,7 +47,7 @@ test.each<[string, Partial<AgentOptions>, RegExp]>([
   ['a number as the model', { model: 5 as never }, /has no name/],
   ['an empty model over Responses', { model: responses('') }, /has no name/],
   ['an empty model over Chat Completions', { model: chatCompletions('') }, /has no name/],
-  ['one tool in place of a list', { tools: {} as never }, /tools of agent "A" has to be a list/],
+  ['one tool in place of a list', { tools: {} as never }, /tools of agent "A" must be a list/],
   ['a guardrail in place of a list', { inputGuardrails: (() => {}) as never }, /inputGuardrails.*a list/],
   ['a number as instructions', { instructions: 7 as never }, /instructions.*a text, a file URL or a function/],
   ['a list as the description', { description: ['x'] as never }, /description.*a text/],

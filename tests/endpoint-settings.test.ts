@@ -344,7 +344,7 @@ test.for([
   const right = new Agent({ name: 'Solo', model: 'gpt-4.1', modelSettings: { extraBody: { service_tier: 'flex' } } })
   expect(() => {
     right.modelSettings = wrong.modelSettings
-  }).toThrow('belongs to the run')
+  }).toThrow('is set by the run')
   expect(right.modelSettings).toEqual({ extraBody: { service_tier: 'flex' } })
 })
 

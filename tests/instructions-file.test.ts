@@ -185,6 +185,6 @@ test('a folder is no file; what a file says is not taken for a path again by a c
   expect(agent.clone({ name: 'Copy' }).instructions).toBe('other.md')
   expect(() => agent.clone({ instructions: './gone.md' })).toThrow(/no such file/)
   expect(() => new Agent({ name: 'Desk', instructions: 42 as unknown as string })).toThrow(
-    /has to be a text, a file URL or a function/,
+    /must be a text, a file URL or a function/,
   )
 })

@@ -581,7 +581,7 @@ test('a real exporter sends the spans over OTLP', async () => {
 test('options that do not exist or do not fit are refused', async () => {
   expect(() => openTelemetry({ capture_content: true } as never)).toThrow('here it is written "captureContent"')
   expect(() => openTelemetry({ propagateTo: 'all' as never })).toThrow(
-    'propagateTo is one of trusted, everywhere, nobody',
+    'propagateTo must be one of trusted, everywhere, nobody',
   )
   expect(() => openTelemetry({ contentChars: 0 })).toThrow('contentChars')
   const agencies = { solo: new Agency(new Agent({ name: 'Solo', model: 'demo' })) }

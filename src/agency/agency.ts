@@ -1,3 +1,4 @@
+/** The graph of an agency: its agents, their communication flows, and the role of each agent. */
 import { duplicateName, errorText, invalidOption, invalidTool, unknownAgent } from '../errors.ts'
 import type { OutputSchema, ToolSchema } from '../models/model.ts'
 import { refuseUnknown } from '../options.ts'
@@ -23,37 +24,38 @@ import type { RunHooks } from './hooks.ts'
 import { AGENCY_MOVED } from './moved-options.ts'
 import { readText } from './text-file.ts'
 
-/** Gives a conversation: the flat list of all its messages, in the order of storing. */
+/** Returns a conversation: the flat list of all its messages, in stored order. */
 export type LoadThreads = () => StoredMessage[] | Promise<StoredMessage[]>
-/** Keeps a conversation: gets the flat list of all its messages. */
+/** Stores a conversation: receives the flat list of all its messages. */
 export type SaveThreads = (messages: StoredMessage[]) => void | Promise<void>
 
-/** Options of `new Agency(entry, options)`; all may be left out. */
+/** Options of `new Agency(entry, options)`. All are optional. */
 export interface AgencyOptions<
   // biome-ignore lint/suspicious/noExplicitAny: options of any agency
   Context extends object = any,
   Flows = readonly CommunicationFlow[],
 > {
-  /** Shown in the metadata and used as the path when served. */
+  /** Shown in the metadata, and the path under which `agency.serve()` serves it. @default 'agency' as the path */
   name?: string
-  /** Who may talk to whom. Default: nobody. */
+  /** Who may talk to whom. @default [] */
   communicationFlows?: Flows
-  /** Put before every agent's own instructions: a text, or the path of a file as in an agent's `instructions`. */
+  /** Placed before every agent's own instructions: a text, or the path of a file, as in an agent's `instructions`. @default '' */
   sharedInstructions?: string | URL
-  /** Given to every agent. */
+  /** Tools that every agent gets. @default [] */
   sharedTools?: readonly ToolLike<Context>[]
-  /** Shared by in-process runs; served requests start from a copy. */
+  /** The user context. In-process runs share it; each served request gets a copy. @default {} */
   userContext?: Context
-  /** Gives the conversation so far; called when a run starts. When it throws, the run does not start (THREADS_FAILED). */
+  /** Returns the conversation so far. Called when a run starts; when it throws, the run does not start (THREADS_FAILED). */
   loadThreads?: LoadThreads
   /**
-   * Gets the whole flat list after the user's message and at each border of turns, sub-agents' too, and is awaited before
-   * anybody sees the turn's end. One call at a time; what it throws is logged, and the next call brings the whole list again.
+   * Receives the whole flat list after the user's message and at the end of each turn, including those of sub-agents. It is
+   * awaited before the end of the turn is sent. One call runs at a time. When it throws, the error is logged and the run goes
+   * on; the next call receives the whole list again.
    */
   saveThreads?: SaveThreads
-  /** The class of flows that name none. */
+  /** The SendMessage class of flows that name no class. @default SendMessage */
   sendMessageToolClass?: SendMessageClass
-  /** Listeners of every run of this agency. */
+  /** Hooks called in every run of this agency. */
   hooks?: RunHooks<Context>
 }
 
@@ -69,36 +71,36 @@ const OPTIONS = new Set<string>([
   'hooks',
 ] satisfies (keyof AgencyOptions)[])
 
-/** A send_message tool of one sender: every recipient it reaches, by name. */
+/** One send_message tool of a sender, and the recipients it reaches, by name. */
 export interface SendRoute {
   via: SendMessageClass
   recipients: ReadonlyMap<string, Agent>
 }
 
-/** What one agent can do inside its agency, worked out once. */
+/** The tools and flows of one agent inside its agency; computed once. */
 export interface Role {
   agent: Agent
-  /** Own tools, then shared ones. */
+  /** The agent's own tools, then the shared ones. */
   all: readonly Tool[]
-  /** Those of them that run here, by name. */
+  /** The tools of `all` that run in this process, by name. */
   tools: ReadonlyMap<string, FunctionTool>
-  /** Those that the model's provider runs. */
+  /** The tools of `all` that the model's provider runs. */
   hosted: readonly HostedTool[]
-  /** What stands for these on a model that cannot run them, by name. */
+  /** Replacements for hosted tools on a model that cannot run them, by name. */
   stubs: ReadonlyMap<string, FunctionTool>
-  /** What the provider is asked to add to its answers. */
+  /** The `include` values of the request: extra data the provider adds to its answers. */
   include: readonly string[]
   sends: ReadonlyMap<string, SendRoute>
   handoffs: ReadonlyMap<string, { target: Agent; via: HandoffClass }>
-  /** Some tool is not always enabled. */
+  /** True when a tool has `isEnabled`. */
   conditional: boolean
-  /** As sent to the model: tools that run here, send_message tools, handoffs. */
+  /** The schemas sent to the model: local tools, send_message tools, handoffs. */
   schemas: readonly ToolSchema[]
-  /** What the final answer has to fit. */
+  /** The schema of the final answer; undefined for text. */
   outputSchema: OutputSchema | undefined
 }
 
-/** The graph of an agency: who may talk to whom. Built once, never changed by a request. */
+/** The agents of an agency and the flows between them. Built once; requests never change it. */
 export class AgencyGraph {
   readonly name: string | undefined
   readonly sharedInstructions: string
@@ -130,9 +132,7 @@ export class AgencyGraph {
     const agents = new Map<string, Agent>()
     for (const agent of [...this.entryPoints, ...this.edges.flatMap((edge) => [edge.from, edge.to])]) {
       if ((agents.get(agent.name) ?? agent) !== agent)
-        throw duplicateName(
-          `Two different agents are called "${agent.name}". Names have to be unique inside an agency.`,
-        )
+        throw duplicateName(`Two different agents are called "${agent.name}". Names must be unique inside an agency.`)
       agents.set(agent.name, agent)
     }
     this.#roles = new Map([...agents.values()].map((agent) => [agent.name, buildRole(agent, shared, this.edges)]))
@@ -146,9 +146,9 @@ export class AgencyGraph {
   }
 
   /**
-   * What one agent can do here.
+   * The role of one agent in this agency.
    * @internal
-   * @throws UNKNOWN_AGENT (422), naming the known ones
+   * @throws UNKNOWN_AGENT (422); the text lists the agents of this agency
    */
   role(name: string): Role {
     const role = this.#roles.get(name)
@@ -167,9 +167,9 @@ function buildRole(agent: Agent, shared: readonly Tool[], edges: readonly Edge[]
       .filter(({ name }) => !tools.has(name))
       .map((stub) => [stub.name, stub]),
   )
-  const own = edges.filter((edge) => edge.from === agent)
-  const sends = readSends(own.filter((edge) => edge.kind === 'send-message'))
-  const transfers = own.filter((edge) => edge.kind === 'handoff')
+  const outgoing = edges.filter((edge) => edge.from === agent)
+  const sends = readSends(outgoing.filter((edge) => edge.kind === 'send-message'))
+  const transfers = outgoing.filter((edge) => edge.kind === 'handoff')
   const names = handoffToolNames(transfers.map(({ to }) => to))
   const handoffs = new Map(transfers.map(({ to, via }, index) => [names[index] as string, { target: to, via }]))
   for (const name of [...sends.keys(), ...handoffs.keys()])
@@ -181,13 +181,13 @@ function buildRole(agent: Agent, shared: readonly Tool[], edges: readonly Edge[]
     ...[...handoffs].map(([name, { target }]) => handoffSchema(name, target)),
   ]
   const conditional = [...tools.values()].some((tool) => tool.isEnabled !== undefined)
-  const include = includeOf(agent, hosted)
-  const outputSchema = outputSchemaOf(agent)
+  const include = listIncludes(agent, hosted)
+  const outputSchema = toOutputSchema(agent)
   return { agent, all, tools, hosted, stubs, include, sends, handoffs, conditional, schemas, outputSchema }
 }
 
-/** @throws INVALID_OPTION for a schema that is too large to be sent; the agent has checked that it describes an object */
-function outputSchemaOf({ name, outputType }: Agent): OutputSchema | undefined {
+/** The schema of an agent's `outputType`, which the agent has validated. @throws INVALID_OPTION when it is too large to send */
+function toOutputSchema({ name, outputType }: Agent): OutputSchema | undefined {
   if (outputType === undefined) return undefined
   try {
     return { name: 'final_output', ...asStrict(schemaOf(outputType)) }
@@ -211,17 +211,17 @@ function readSends(edges: readonly (Edge & { kind: 'send-message' })[]): Map<str
   return sends
 }
 
-/** A tool as a model is told of it. @throws INVALID_TOOL for a schema that is too large to be sent */
-export function toSchema({ name, description, parameters, strict: wanted }: FunctionTool): ToolSchema {
+/** The schema of a tool as sent to a model. @throws INVALID_TOOL when it is too large to send */
+export function toSchema({ name, description, parameters, strict: wantsStrict }: FunctionTool): ToolSchema {
   try {
-    const { schema, strict } = wanted ? asStrict(parameters) : { schema: toPortable(parameters), strict: false }
+    const { schema, strict } = wantsStrict ? asStrict(parameters) : { schema: toPortable(parameters), strict: false }
     return { type: 'function', name, description, parameters: schema, strict }
   } catch (error) {
-    throw invalidTool(`The parameters of tool "${name}" are too large to be sent: ${errorText(error)}.`)
+    throw invalidTool(`The parameters of tool "${name}" are too large to send: ${errorText(error)}.`)
   }
 }
 
-function includeOf(agent: Agent, hosted: readonly HostedTool[]): string[] {
+function listIncludes(agent: Agent, hosted: readonly HostedTool[]): string[] {
   const has = (name: string) => hosted.some((tool) => tool.name === name)
   return [
     ...hosted.flatMap((tool) => tool.include),

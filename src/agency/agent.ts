@@ -1,3 +1,4 @@
+/** One agent of an agency: its options, validated at construction, and its setters. */
 import { z } from 'zod'
 import { agentFrozen, errorText, invalidOption } from '../errors.ts'
 import type { ModelSettings } from '../models/model.ts'
@@ -22,63 +23,64 @@ import { readReminders, type SystemReminder } from './reminders.ts'
 import { readText } from './text-file.ts'
 import { checkToolUse, type ToolUseBehavior } from './tool-use.ts'
 
-/** A text, the path of a file that holds it, or a function that is called for every model call. */
+/** A text, the path of a file that holds it, or a function that is called before every model call. */
 export type Instructions<Context extends object = UserContext> = string | InstructionsFunction<Context>
-/** Taken from a method, so that the function may name its parameter by any subclass of Agent. */
+/** Declared as a method, because method parameters are bivariant: a function may type its agent as a subclass. */
 type InstructionsFunction<Context extends object> = {
   make(context: AgencyContext<Context>, agent: Agent): string | Promise<string>
 }['make']
 
 /**
- * Options of `new Agent(options)`. `Context` names the keys of the user context that its tools and functions use, `Output` is
- * what its answers are: the value of `outputType`, otherwise text.
+ * Options of `new Agent(options)`. `Context` is the type of the user context that its tools and functions use, `Output` the
+ * type of its answers: that of `outputType`, otherwise text.
  */
 // biome-ignore lint/suspicious/noExplicitAny: options of any agent
 export interface AgentOptions<Context extends object = any, Output = unknown> {
-  /** Unique inside an agency. Required. */
+  /** The agent's name, unique inside an agency. Required. */
   name: string
-  /** What others are told about this agent: in send_message, in handoffs, in the metadata. */
+  /** Describes the agent to other agents (in send_message and handoffs) and in the metadata. @default '' */
   description?: string
   /**
-   * A text, the path of a file (relative to the module that makes the agent, or to the working folder), a `file:` URL, or a
-   * function. Files are UTF-8 or UTF-16. A text that looks like a path and names no file is an error. Default: none.
+   * A text, the path of a file (relative to the module that creates the agent, or to the working directory), a `file:` URL, or
+   * a function. Files must be UTF-8 or UTF-16. A text that looks like a path but names no file throws INVALID_OPTION.
+   * @default no instructions
    */
   instructions?: Instructions<Context> | URL
-  /** A model name (`"gpt-5.4"`, `"demo"`), `chatCompletions(name)`, a Model object, or one of the OpenAI Agents SDK. */
+  /** A model name (`"gpt-5.4"`, `"demo"`), `chatCompletions(name)`, a Model object, or a model of the OpenAI Agents SDK. */
   model?: ModelSpec | SdkModel
-  /** How the model is asked. Default: `{ truncation: 'auto' }`. */
+  /** Parameters of every model call. @default { truncation: 'auto' } */
   modelSettings?: ModelSettings
-  /** Tools made by `tool()`, BaseTool classes, `webSearch()` and its siblings, or tools of the OpenAI Agents SDK. */
+  /** Function tools from `tool()`, BaseTool classes, hosted tools such as `webSearch()`, tools of the OpenAI Agents SDK. @default [] */
   tools?: readonly ToolLike<Context>[]
-  /** MCP servers whose tools this agent gets: objects of the OpenAI Agents SDK. They are connected when they are needed. */
+  /** MCP servers whose tools this agent gets: objects of the OpenAI Agents SDK. Each is connected on first use. @default [] */
   mcpServers?: readonly McpServer[]
-  /** What happens after tools have answered. Default: the model is asked again. */
+  /** What happens after a turn's tool calls. @default 'run_llm_again' */
   toolUseBehavior?: ToolUseBehavior<Context>
-  /** Once the agent has used a tool, its `toolChoice` no longer holds, so that `required` cannot loop. Default true. */
+  /** Drop `toolChoice` once the agent has used a tool, so that `required` cannot loop. @default true */
   resetToolChoice?: boolean
-  /** Ask for the passages that a hosted file search finds, and keep them in the conversation. Default false. */
+  /** Request the passages that a hosted file search finds, and keep them in the conversation. @default false */
   includeSearchResults?: boolean
-  /** Ask for the addresses that a hosted web search has used. Default true. */
+  /** Request the addresses of the sources that a hosted web search used. @default true */
   includeWebSearchSources?: boolean
-  /** Structured output: the final answer has to fit this zod object, and is its value. @throws INVALID_OPTION for a schema of anything but an object */
+  /** Structured output: the final answer is parsed by this zod type, which must describe an object (else INVALID_OPTION). @default text */
   outputType?: z.ZodType<Output>
-  /** Questions a page may offer before the first message; shown in the metadata. */
+  /** Suggested first messages; shown in the metadata. @default [] */
   conversationStarters?: readonly string[]
-  /** Answers a page may offer; shown in the metadata. */
+  /** Suggested replies; shown in the metadata. @default [] */
   quickReplies?: readonly string[]
-  /** Told to this agent when a conversation is handed to it; a default sentence otherwise. */
+  /** The system message this agent gets when a conversation is handed to it. @default a sentence with its name */
   handoffReminder?: string
-  /** Run before the model is asked, in the conversation this agent starts with. */
+  /** Check the user's messages before the first model call, when this agent starts the run. @default [] */
   inputGuardrails?: readonly (InputGuardrail<Context> | SdkGuardrail)[]
-  /** Run on this agent's final answer. A trip gives the agent its guidance and another try. */
+  /** Check this agent's final answer. When one trips, the agent gets its guidance and answers again. @default [] */
   outputGuardrails?: readonly (OutputGuardrail<Context, NoInfer<Output>> | SdkGuardrail)[]
-  /** How often an answer may be tried again after an output guardrail tripped. Default 1. */
+  /** How often the agent may answer again after an output guardrail tripped. @default 1 */
   validationAttempts?: number
-  /** Default false: a tripped input guardrail answers with its guidance. True: the run fails. */
+  /** What a tripped input guardrail does: true fails the run, false answers with its guidance. @default false */
   raiseInputGuardrailError?: boolean
-  /** Notes for the model that are never stored: one, or a list. */
+  /** System messages that the model gets but that are never stored: one, or a list. @default [] */
   systemReminders?: SystemReminder<Context> | readonly SystemReminder<Context>[]
-  /** Listeners of this agent's part of every run. */
+  /** Hooks called for this agent's part of every run. */
   hooks?: RunHooks<Context>
 }
 
@@ -107,10 +109,10 @@ const OPTIONS = new Set<string>([
 ] satisfies (keyof AgentOptions)[])
 
 /**
- * One agent: a name, instructions, a model and tools. Requests never change it; after its first run its setters throw
- * AGENT_FROZEN, since other requests are using it.
- * @throws INVALID_OPTION for a missing name, an unknown option or empty starters; INVALID_TOOL for what is no tool;
- *   DUPLICATE_NAME for two different tools with one name
+ * One agent: a name, instructions, a model and tools. Requests never change it. After its first run its setters throw
+ * AGENT_FROZEN, because other requests may be using it.
+ * @throws INVALID_OPTION for a missing name, an unknown option or a wrong value; INVALID_TOOL for an entry of `tools` that is
+ *   not a tool; DUPLICATE_NAME for two different tools with one name
  */
 export class Agent {
   readonly name: string
@@ -131,13 +133,13 @@ export class Agent {
         list !== undefined &&
         !(Array.isArray(list) && list.every((text) => typeof text === 'string' && text.trim() !== ''))
       )
-        throw invalidOption(`${key} of agent "${options.name}" has to be a list of non-empty strings.`)
+        throw invalidOption(`${key} of agent "${options.name}" must be a list of non-empty strings.`)
     }
     this.name = options.name
     checkShapes(options)
     checkOutputType(options)
     checkToolUse(options.toolUseBehavior, options.name)
-    this.#options = { ...options, ...this.#resolve(options.instructions) }
+    this.#options = { ...options, ...this.#readInstructions(options.instructions) }
     this.#model = readModel(options.model, options.name)
     checkSettings(options.modelSettings, options.name)
     this.#tools = readTools(options.tools ?? [], this.name)
@@ -180,7 +182,7 @@ export class Agent {
     this.#tools = readTools(value, this.name)
   }
   /**
-   * Where further tools come from while it runs.
+   * The MCP servers whose tools are listed before every model call.
    * @internal
    */
   get mcpSources(): readonly McpSource[] {
@@ -230,43 +232,43 @@ export class Agent {
     return this.#options.hooks
   }
 
-  /** Adds one tool; refused after the first run like every other change. */
+  /** Adds one tool. @throws AGENT_FROZEN after the first run; INVALID_TOOL, DUPLICATE_NAME */
   addTool(tool: ToolLike): void {
     this.tools = [...this.#tools, tool]
   }
 
-  /** A changed copy of this agent, free to be used in another agency. */
+  /** A copy of this agent with changed options, for use in another agency. */
   clone(changes: Partial<AgentOptions> = {}): this {
-    const Same = this.constructor as new (options: AgentOptions) => this
+    const Class = this.constructor as new (options: AgentOptions) => this
     const { instructions, ...options } = this.#options
-    const copy = new Same({ ...options, tools: this.#tools, ...changes })
-    if (!('instructions' in changes) && instructions !== undefined) copy.#options = { ...copy.#options, instructions } // read already: no longer a path
+    const copy = new Class({ ...options, tools: this.#tools, ...changes })
+    if (!('instructions' in changes) && instructions !== undefined) copy.#options = { ...copy.#options, instructions } // already read, so it is a text and no longer a path
     return copy
   }
 
-  /** `ceo.to(dev).to(qa)`: a chain for `communicationFlows`. */
+  /** Starts a chain for `communicationFlows`: `ceo.to(dev).to(qa)`. */
   to<Next extends Agent>(agent: Next): Chain<this | Next> {
     return new Chain<this | Next>([this, agent])
   }
 
   /**
-   * From now on the agent is shared by requests and cannot change. Called by the first run.
+   * Makes the setters throw from now on, because requests share the agent. Called by the first run.
    * @internal
    */
   freeze(): void {
     this.#frozen = true
   }
-  /** True once it has run. */
+  /** True after the first run. */
   get frozen(): boolean {
     return this.#frozen
   }
 
-  #resolve(given: Instructions | URL | undefined): { instructions?: Instructions } {
-    if (given === undefined || given === null) return {}
-    if (typeof given === 'function') return { instructions: given }
-    if (typeof given !== 'string' && !(given instanceof URL))
-      throw invalidOption(`instructions of agent "${this.name}" have to be a text, the path of a file, or a function.`)
-    return { instructions: readText(given, `agent "${this.name}"`, 'instructions') }
+  #readInstructions(instructions: Instructions | URL | undefined): { instructions?: Instructions } {
+    if (instructions === undefined || instructions === null) return {}
+    if (typeof instructions === 'function') return { instructions }
+    if (typeof instructions !== 'string' && !(instructions instanceof URL))
+      throw invalidOption(`instructions of agent "${this.name}" must be a text, the path of a file, or a function.`)
+    return { instructions: readText(instructions, `agent "${this.name}"`, 'instructions') }
   }
 
   #change<K extends keyof AgentOptions>(option: K, value: AgentOptions[K]): void {
@@ -274,7 +276,7 @@ export class Agent {
     this.#options = {
       ...this.#options,
       [option]: value,
-      ...(option === 'instructions' ? this.#resolve(value as Instructions | URL) : {}),
+      ...(option === 'instructions' ? this.#readInstructions(value as Instructions | URL) : {}),
     }
   }
 }
@@ -293,7 +295,7 @@ function readGuards({
   systemReminders,
 }: AgentOptions): Guards {
   if (validationAttempts !== undefined && !(Number.isInteger(validationAttempts) && validationAttempts >= 0))
-    throw invalidOption(`validationAttempts of agent "${name}" has to be a whole number, 0 or more.`)
+    throw invalidOption(`validationAttempts of agent "${name}" must be a whole number, 0 or more.`)
   return {
     input: readGuardrails(inputGuardrails, 'input'),
     output: readGuardrails(outputGuardrails, 'output'),
@@ -302,8 +304,8 @@ function readGuards({
 }
 
 const isText = (value: unknown) => typeof value === 'string'
-/** What options look like that nothing else reads at construction. */
-const SHAPES: [names: readonly (keyof AgentOptions)[], fits: (value: unknown) => boolean, words: string][] = [
+/** The expected types of options that nothing else validates at construction. */
+const SHAPES: [names: readonly (keyof AgentOptions)[], fits: (value: unknown) => boolean, expected: string][] = [
   [['description', 'handoffReminder'], isText, 'a text'],
   [
     ['instructions'],
@@ -315,18 +317,17 @@ const SHAPES: [names: readonly (keyof AgentOptions)[], fits: (value: unknown) =>
 ]
 
 function checkShapes(options: AgentOptions): void {
-  for (const [names, fits, words] of SHAPES)
+  for (const [names, fits, expected] of SHAPES)
     for (const name of names)
       if (options[name] !== undefined && !fits(options[name]))
-        throw invalidOption(`${name} of agent "${options.name}" has to be ${words}.`)
+        throw invalidOption(`${name} of agent "${options.name}" must be ${expected}.`)
 }
 
-/** Providers give structured output as an object, so the JSON Schema of `outputType` has to be one's. */
+/** Providers support structured output for objects only, so `outputType` must describe an object. @throws INVALID_OPTION */
 function checkOutputType({ name, outputType }: AgentOptions): void {
   if (outputType === undefined) return
   const owner = `outputType of agent "${name}"`
-  if (!(outputType instanceof z.ZodType))
-    throw invalidOption(`${owner} has to be an object of zod 4: z.object({ ... }).`)
+  if (!(outputType instanceof z.ZodType)) throw invalidOption(`${owner} must be a zod 4 object: z.object({ ... }).`)
   let schema: JsonSchema
   try {
     schema = schemaOf(outputType)
@@ -335,11 +336,11 @@ function checkOutputType({ name, outputType }: AgentOptions): void {
   }
   if (!describesObject(schema, schema))
     throw invalidOption(
-      `${owner} does not describe an object, and models give structured output as objects only. Wrap it: z.object({ answer: ... }).`,
+      `${owner} does not describe an object, and models return structured output as objects only. Wrap it: z.object({ answer: ... }).`,
     )
 }
 
-/** @throws INVALID_OPTION for a name that is blank, as a whole or between its slashes */
+/** The model of an agent, with SDK models adapted. @throws INVALID_OPTION for a name with a blank part between its slashes */
 function readModel(model: ModelSpec | SdkModel | undefined, agent: string): ModelSpec | undefined {
   if (isSdkModel(model)) return fromSdkModel(model)
   const name: unknown = model !== null && isNamed(model) ? describeModel(model) : model
@@ -350,21 +351,21 @@ function readModel(model: ModelSpec | SdkModel | undefined, agent: string): Mode
   return model
 }
 
-/** @throws INVALID_OPTION for fields of `extraBody` that belong to the run */
+/** @throws INVALID_OPTION for fields of `extraBody` that the run sets itself */
 function checkSettings(settings: ModelSettings | undefined, agent: string): void {
   const [owned] = ownedFields(settings?.extraBody)
   if (owned !== undefined)
     throw invalidOption(
-      `modelSettings.extraBody.${owned.join('.')} of agent "${agent}" belongs to the run. Set it with the agent's own options (model, instructions, tools, ...).`,
+      `modelSettings.extraBody.${owned.join('.')} of agent "${agent}" is set by the run. Set it with the agent's own options (model, instructions, tools, ...).`,
     )
 }
 
-function readTools(given: readonly unknown[], agent: string): readonly Tool[] {
-  const tools = onceEach(given.map(asTool), `Agent "${agent}"`)
+function readTools(list: readonly unknown[], agent: string): readonly Tool[] {
+  const tools = onceEach(list.map(asTool), `Agent "${agent}"`)
   for (const tool of tools)
     if (tool.kind === 'function' && tool.origin === 'class' && tool.description === '')
       process.emitWarning(
-        `The tool class ${tool.name} has no description, so a model has to guess what it does: static description = '...'.`,
+        `The tool class ${tool.name} has no description, so a model must guess what it does. Add one: static description = '...'.`,
       )
   return tools
 }

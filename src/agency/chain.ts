@@ -1,4 +1,4 @@
-/** A chain of agents: each may reach the next. Made by `flow(a, b, c)` or `a.to(b).to(c)`. */
+/** A chain of agents in which each may reach the next. Created by `flow(a, b, c)` or `a.to(b).to(c)`. */
 export class Chain<T = unknown> {
   readonly agents: readonly T[]
   constructor(agents: readonly T[]) {

@@ -1,3 +1,4 @@
+/** Schemas of the tools through which agents reach each other: send_message and transfer_to_. */
 import type { ToolSchema } from '../models/model.ts'
 import { zodToJsonSchema } from '../tools/define.ts'
 import { toToolNames } from '../tools/names.ts'
@@ -6,7 +7,7 @@ import { isObject } from '../wire/json.ts'
 import type { Agent } from './agent.ts'
 import type { SendMessageClass } from './flows.ts'
 
-/** One tool covers all recipients of a sender; the three fields and any extra ones are required. */
+/** The schema of a send_message tool. One tool covers all its recipients; its three fields and all extra ones are required. */
 export function sendMessageSchema(
   name: string,
   route: { via: SendMessageClass; recipients: ReadonlyMap<string, Agent> },
@@ -43,13 +44,14 @@ export function sendMessageSchema(
   }
 }
 
-/** The names of the tools that hand a conversation to these agents, all of them different. */
+/** The names of the tools that hand a conversation to these agents, each of them different. */
 export const handoffToolNames = (targets: readonly Agent[]): string[] =>
   toToolNames(
     targets.map(({ name }) => name),
     { prefix: 'transfer_to_' },
   )
 
+/** The schema of a handoff tool. */
 export function handoffSchema(name: string, target: Agent): ToolSchema {
   return {
     type: 'function',

@@ -1,12 +1,13 @@
+/** The user context of a run, and its copy for each served request. */
 import type { ContextAccess, UserContext } from '../tools/user-context.ts'
 
-/** The user context of one run: read and written by tools, shared with sub-agents, never shown to a model. */
+/** The user context of one run. Tools read and write it, sub-agents share it, and models never see it. */
 export interface AgencyContext<Context extends object = UserContext> extends ContextAccess<Context> {
-  /** The agent whose turn it is; null for a tool that is served alone. */
+  /** The agent whose turn is running; null for a standalone tool. */
   readonly currentAgentName: string | null
 }
 
-/** The context that runs make. */
+/** The context object that runs create. */
 export class RunContext implements AgencyContext {
   readonly userContext: { [key: string]: unknown }
   readonly currentAgentName: string | null
@@ -22,45 +23,45 @@ export class RunContext implements AgencyContext {
   }
 }
 
-/** What listeners and guardrails are told about an agent. */
+/** An agent as hooks and guardrails see it. */
 export interface AgentInfo {
   readonly name: string
   readonly description: string
 }
 
 /**
- * A copy of a context for one request: objects, lists, maps and sets are copied to any depth; functions and instances of
- * classes (a database, a client) are shared.
+ * Copies a context for one request. Objects, arrays, maps, sets and dates are copied at every depth; functions and instances
+ * of other classes (a database, a client) are shared.
  */
 export function copyContext<T>(value: T, copies = new Map<unknown, unknown>()): T {
   if (typeof value !== 'object' || value === null) return value
   const known = copies.get(value)
   if (known !== undefined) return known as T
-  const make = <C>(copy: C): C => {
+  const register = <C>(copy: C): C => {
     copies.set(value, copy)
     return copy
   }
-  const each = (item: unknown) => copyContext(item, copies)
+  const copyItem = (item: unknown) => copyContext(item, copies)
   if (Array.isArray(value)) {
-    const copy = make<unknown[]>([])
-    for (const item of value) copy.push(each(item))
+    const copy = register<unknown[]>([])
+    for (const item of value) copy.push(copyItem(item))
     return copy as T
   }
   if (value instanceof Map) {
-    const copy = make(new Map())
-    for (const [key, item] of value) copy.set(each(key), each(item))
+    const copy = register(new Map())
+    for (const [key, item] of value) copy.set(copyItem(key), copyItem(item))
     return copy as T
   }
   if (value instanceof Set) {
-    const copy = make(new Set())
-    for (const item of value) copy.add(each(item))
+    const copy = register(new Set())
+    for (const item of value) copy.add(copyItem(item))
     return copy as T
   }
-  if (value instanceof Date) return make(new Date(value)) as T
+  if (value instanceof Date) return register(new Date(value)) as T
   const prototype = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return value
-  const copy: { [key: string]: unknown } = make(Object.create(prototype))
+  const copy: { [key: string]: unknown } = register(Object.create(prototype))
   for (const [key, item] of Object.entries(value))
-    Object.defineProperty(copy, key, { value: each(item), writable: true, enumerable: true, configurable: true })
+    Object.defineProperty(copy, key, { value: copyItem(item), writable: true, enumerable: true, configurable: true })
   return copy as T
 }

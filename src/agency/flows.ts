@@ -1,3 +1,4 @@
+/** Communication flows: the forms users write, and the edges they become. */
 import type { z } from 'zod'
 import { invalidFlow } from '../errors.ts'
 import { isToolName } from '../tools/names.ts'
@@ -5,8 +6,8 @@ import { Agent } from './agent.ts'
 import { Chain } from './chain.ts'
 
 /**
- * How one agent asks another and gets the answer back. Subclass it to rename the tool or to ask for more fields:
- * `toolName` (must start with `send_message`), `description`, `extraParams` (a zod object the sender has to fill).
+ * A flow in which one agent asks another and gets its answer. Subclass it to rename the tool or to require more fields:
+ * `toolName` (must start with `send_message`), `description`, `extraParams` (a zod object the sender must fill in).
  */
 export class SendMessage {
   declare private readonly kind: 'send-message'
@@ -16,7 +17,10 @@ export class SendMessage {
   static extraParams: z.ZodObject | undefined = undefined
 }
 
-/** How one agent gives the conversation away. With `addReminder` (default) the new agent is told that it took over. */
+/**
+ * A flow in which one agent hands the conversation to another. With `addReminder` (default true) the new agent gets a system
+ * message that says it took over.
+ */
 export class Handoff {
   declare private readonly kind: 'handoff'
   static addReminder = true
@@ -26,7 +30,7 @@ export type SendMessageClass = typeof SendMessage
 export type HandoffClass = typeof Handoff
 export type FlowClass = SendMessageClass | HandoffClass
 
-/** `flow(ceo, dev, qa)`: ceo may reach dev, dev may reach qa. */
+/** Creates a chain: with `flow(ceo, dev, qa)`, ceo may reach dev, and dev may reach qa. */
 export const flow = <const Agents extends readonly Agent[]>(...agents: Agents): Chain<Agents[number]> =>
   new Chain(agents)
 
@@ -37,10 +41,12 @@ export type CommunicationFlow =
   | readonly [Agent, Agent, FlowClass | readonly FlowClass[]]
   | readonly [Chain<Agent>, FlowClass | readonly FlowClass[]]
 
-/** What an agent or agency answers: the type of its `finalOutput`; `unknown` where the compiler does not know. */
-export type OutputOf<Made> = Made extends { readonly '~types'?: { readonly output: infer Output } } ? Output : unknown
+/** The answer type of an agent or agency, that is the type of its `finalOutput`; `unknown` for an untyped one. */
+export type OutputOf<Source> = Source extends { readonly '~types'?: { readonly output: infer Output } }
+  ? Output
+  : unknown
 
-/** What agents answer that a handoff may put in charge. */
+/** The answer types of the agents that a handoff may reach. */
 export type HandoffOutput<Flows> = '~none' extends keyof Flows
   ? never
   : Flows extends readonly (infer Flow)[]
@@ -59,16 +65,16 @@ type OutputOverClass<To, Via> = Via extends readonly (infer Each)[]
     ? OutputOf<To>
     : never
 
-/** A flow in a list that was made by code, such as `agents.map((agent) => [boss, agent])`: its length is checked when it runs. */
+/** A flow built by code, such as `agents.map((agent) => [boss, agent])`; its length is checked at run time. */
 type UnmeasuredFlow = readonly (Agent | FlowClass)[]
 
-/** Where an agency names no flows; a subclass may name any to `super`. */
+/** The flows of an agency that names none; a subclass may pass any to `super`. */
 export type NoFlows = readonly CommunicationFlow[] & { readonly '~none'?: true }
 
-/** A flow, or what somebody may take for one. */
+/** A flow, or a value that may be mistaken for one. */
 export type WrittenFlow = CommunicationFlow | readonly unknown[] | Agent
 
-/** The flows as they are, with a sentence in the place of each that is none, for the compiler to show. */
+/** The flows unchanged, with an error message as the type of each entry that is not a flow, for the compiler to show. */
 export type CheckedFlows<Flows> = '~none' extends keyof Flows
   ? unknown
   : {
@@ -86,12 +92,12 @@ type FlowMistake<Flow> = Flow extends UnmeasuredFlow
         ? 'A communication flow joins agents, not their names: [[a, b]].'
         : 'A communication flow is [a, b], [a, b, Class], flow(a, b, c), a.to(b) or [flow(a, b), Class].'
 
-/** One directed way from an agent to another. */
+/** One directed connection between two agents. */
 export type Edge =
   | { kind: 'send-message'; from: Agent; to: Agent; via: SendMessageClass }
   | { kind: 'handoff'; from: Agent; to: Agent; via: HandoffClass }
 
-/** What a sender fills in every send_message tool. */
+/** The fields of every send_message tool. */
 const SEND_FIELDS = ['recipient_agent', 'message', 'additional_instructions']
 
 const extendsClass = <T>(value: unknown, base: T): value is T =>
@@ -99,7 +105,7 @@ const extendsClass = <T>(value: unknown, base: T): value is T =>
   (value === base || (value as { prototype?: unknown }).prototype instanceof (base as never))
 
 /**
- * Reads flows in all their forms into edges.
+ * Turns flows of every form into edges.
  * @throws INVALID_FLOW for a flow of an agent to itself, a chain of one, a class that is neither SendMessage nor Handoff,
  *   and a pair that is declared twice for the same kind.
  */
@@ -153,7 +159,7 @@ function readEdge(from: Agent, to: Agent, via: FlowClass): Edge {
       `The flow from "${from.name}" to "${to.name}" names a class that extends neither SendMessage nor Handoff.`,
     )
   if (!via.toolName.startsWith('send_message'))
-    throw invalidFlow(`The tool name "${via.toolName}" of a SendMessage class has to start with "send_message".`)
+    throw invalidFlow(`The tool name "${via.toolName}" of a SendMessage class must start with "send_message".`)
   if (!isToolName(via.toolName))
     throw invalidFlow(
       `The tool name "${via.toolName}" of a SendMessage class is not valid: use at most 64 letters, digits, "_" or "-".`,

@@ -1,3 +1,4 @@
+/** Guardrails: their types, adapters for the Agents SDK, and how they run. */
 import { invalidOption } from '../errors.ts'
 import { runContextOf } from '../tools/sdk-tool.ts'
 import type { UserContext } from '../tools/user-context.ts'
@@ -5,39 +6,39 @@ import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { AgencyContext, AgentInfo } from './context.ts'
 
-/** What a guardrail found. `guidance` is said to the user (input) or to the agent, which then tries again (output). */
+/** The result of a guardrail. The user gets the `guidance` of an input guardrail; the agent that of an output guardrail, and answers again. */
 export interface GuardrailResult {
   tripwire: boolean
   guidance?: string
 }
-/** Looks at the user's last messages (one text, or several in a list) before the model sees them. */
+/** Checks the user's latest messages (one text, or a list of several) before the model sees them. */
 export type InputGuardrail<Context extends object = UserContext> = (
   input: string | string[],
   context: AgencyContext<Context>,
   agent: AgentInfo,
 ) => GuardrailResult | Promise<GuardrailResult>
-/** Looks at an agent's final answer: a text, or the parsed value of an agent with `outputType`. */
+/** Checks an agent's final answer: a text, or the parsed value of an agent with `outputType`. */
 export type OutputGuardrail<Context extends object = UserContext, Output = unknown> = (
   output: Output,
   context: AgencyContext<Context>,
   agent: AgentInfo,
 ) => GuardrailResult | Promise<GuardrailResult>
 
-/** A guardrail of the OpenAI Agents SDK, known by its shape; a text in `outputInfo` is its guidance. */
+/** A guardrail of the OpenAI Agents SDK, recognized by its shape. A text in `outputInfo` is its guidance. */
 export interface SdkGuardrail {
   readonly name: string
   readonly execute?: SdkCheck
-  /** Where `defineOutputGuardrail` puts it. */
+  /** The function of guardrails created by `defineOutputGuardrail`. */
   readonly guardrailFunction?: SdkCheck
 }
 type SdkCheck = (args: never) => Promise<{ tripwireTriggered: boolean; outputInfo?: unknown }>
 
 /**
- * Guardrails as functions; objects of the Agents SDK (`{ name, execute }`) are adapted.
+ * Returns guardrails as functions; objects of the Agents SDK (`{ name, execute }`) are adapted.
  * @throws INVALID_OPTION for anything else
  */
-export function readGuardrails(given: readonly unknown[] | undefined, kind: 'input' | 'output') {
-  return (given ?? []).map((value): InputGuardrail & OutputGuardrail => {
+export function readGuardrails(list: readonly unknown[] | undefined, kind: 'input' | 'output') {
+  return (list ?? []).map((value): InputGuardrail & OutputGuardrail => {
     if (typeof value === 'function') return value as InputGuardrail & OutputGuardrail
     const execute = isObject(value) ? (value.execute ?? value.guardrailFunction) : undefined
     if (typeof execute !== 'function')
@@ -46,11 +47,11 @@ export function readGuardrails(given: readonly unknown[] | undefined, kind: 'inp
       )
     return async (subject: unknown, agencyContext, agent) => {
       const context = runContextOf(agencyContext)
-      const found = await execute.call(
+      const result = await execute.call(
         value,
-        kind === 'input' ? { input: asSdkInput(subject), context, agent } : { agentOutput: subject, context, agent },
+        kind === 'input' ? { input: toSdkInput(subject), context, agent } : { agentOutput: subject, context, agent },
       )
-      const { tripwireTriggered, outputInfo } = isObject(found) ? found : {}
+      const { tripwireTriggered, outputInfo } = isObject(result) ? result : {}
       return {
         tripwire: tripwireTriggered === true,
         guidance: typeof outputInfo === 'string' ? outputInfo : JSON.stringify(outputInfo ?? ''),
@@ -59,11 +60,11 @@ export function readGuardrails(given: readonly unknown[] | undefined, kind: 'inp
   })
 }
 
-/** The Agents SDK's guardrails see one text, or a list of messages. */
-const asSdkInput = (texts: unknown) =>
+/** Guardrails of the Agents SDK get one text, or a list of messages. */
+const toSdkInput = (texts: unknown) =>
   Array.isArray(texts) ? texts.map((content) => ({ type: 'message', role: 'user', content })) : texts
 
-/** The guidance of the first guardrail that trips; undefined when none does. All run side by side. */
+/** Runs all guardrails concurrently. Returns the guidance of the first in the list that tripped; undefined when none did. */
 export async function tripped(
   guardrails: readonly ((subject: never, context: AgencyContext, agent: AgentInfo) => unknown)[],
   subject: unknown,
@@ -75,7 +76,7 @@ export async function tripped(
   return isObject(hit) ? String(hit.guidance ?? '') : undefined
 }
 
-/** The texts of the user messages at the end of a conversation; undefined when there are none. */
+/** The texts of the user messages at the end of a conversation: one text, a list of several, or undefined for none. */
 export function latestUserTexts(items: readonly InputItem[]): string | string[] | undefined {
   const texts: string[] = []
   for (const item of items.toReversed()) {

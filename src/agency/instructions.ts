@@ -1,9 +1,11 @@
+/** Composes the instructions of a model call. */
 import type { Agent } from './agent.ts'
 import type { AgencyContext } from './context.ts'
 
 /**
- * What the model is told: shared and own instructions with a blank line between, then this run's additional ones
- * (behind a rule when there are shared ones). Source: docs/wire.md, "Instructions".
+ * The instructions of a model call: shared instructions, a blank line, the agent's own, then the additional instructions of
+ * the run (after a horizontal rule when there are shared ones). Undefined when all are empty. Source: docs/wire.md,
+ * "Instructions".
  */
 export async function composeInstructions(
   shared: string,
@@ -20,7 +22,7 @@ export async function composeInstructions(
   return base === '' ? additional : `${base}${shared === '' ? '\n\n' : '\n\n---\n\n'}${additional}`
 }
 
-/** The system note an agent finds when a conversation was handed to it. */
+/** The system message an agent gets when a conversation is handed to it. */
 export const handoffReminder = (agent: Agent): string =>
   agent.handoffReminder ??
   `The conversation was handed to you. You are now ${agent.name}: go on with the user's request.`

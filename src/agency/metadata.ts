@@ -1,17 +1,19 @@
+/** Describes an agency as a graph for `/get_metadata`. */
 import { describeModel } from '../models/spec.ts'
 import type { Tool } from '../tools/tool.ts'
 import type { AgentNode, Edge, Metadata, ToolNode } from '../wire/responses.ts'
 import type { AgencyGraph } from './agency.ts'
 import type { Agent } from './agent.ts'
 
+/** Sizes and distances of the layout, in pixels. */
 const LAYER_HEIGHT = 180
 const STEP = 240
 const AGENT_WIDTH = 120
 const CANVAS_WIDTH = 800
-/** From an agent to the middle of the tools beside it. */
+/** Distance from an agent to the middle of the tools beside it. */
 const TOOLS_ASIDE = 150
 
-/** The agency as a graph for a page to draw: nodes, edges and totals (docs/wire.md, "Metadata"). */
+/** Describes the agency as a graph: nodes with positions, edges and totals (docs/wire.md, "Metadata"). */
 export function describeAgency(agency: AgencyGraph): Pick<Metadata, 'nodes' | 'edges' | 'metadata'> {
   const positions = layout(agency)
   const nodes = agency.agents.flatMap((agent) => agentNodes(agency, agent, positions.get(agent.name) as Position))
@@ -48,7 +50,7 @@ const edge = (source: string, target: string, rest: Pick<Edge, 'type' | 'data'>)
 
 const toolsOf = (agency: AgencyGraph, agent: Agent) => agency.role(agent.name).all
 
-/** What the original calls the tools that a provider runs (its classes), and what they do. */
+/** Type and description of hosted tools; the types are the class names of the original. */
 const HOSTED: { [name: string]: readonly [type: string, description: string] } = {
   web_search: ['WebSearchTool', 'Searches the web.'],
   file_search: ['FileSearchTool', 'Searches files in vector stores.'],
@@ -57,7 +59,7 @@ const HOSTED: { [name: string]: readonly [type: string, description: string] } =
   hosted_mcp: ['HostedMCPTool', 'Offers the tools of a remote MCP server.'],
 }
 
-/** One tool as pages see it. What a hosted tool is set up with (addresses, keys) stays inside. */
+/** One tool in the metadata. The settings of a hosted tool (addresses, keys) are left out. */
 function describeTool(tool: Tool): AgentNode['data']['tools'][number] {
   if (tool.kind === 'hosted') {
     const [type, description] = HOSTED[tool.name] ?? [tool.name, '']
@@ -66,8 +68,8 @@ function describeTool(tool: Tool): AgentNode['data']['tools'][number] {
   return { name: tool.name, type: 'function', description: tool.description, inputSchema: tool.parameters }
 }
 
-/** In the original's order: own functions, reasoning, then what the provider runs. */
-function capabilitiesOf(agent: Agent, tools: readonly Tool[]): string[] {
+/** The capabilities of an agent, in the original's order: function tools, reasoning, then hosted tools. */
+function listCapabilities(agent: Agent, tools: readonly Tool[]): string[] {
   const hosted = new Set(tools.filter((tool) => tool.kind === 'hosted').map((tool) => tool.name))
   const first = ['code_interpreter', 'web_search', 'file_search', 'hosted_mcp'].filter((name) => hosted.has(name))
   const reasons = agent.modelSettings.reasoning !== undefined || REASONING_NAME.test(nameOf(agent))
@@ -78,7 +80,7 @@ function capabilitiesOf(agent: Agent, tools: readonly Tool[]): string[] {
   ]
 }
 
-/** Told by the whole name, as the original does; a model object has none. */
+/** Names of reasoning models, matched from their start as in the original; a Model object has no name. */
 const REASONING_NAME = /^(gpt-5|o1|o3|o4-mini)/
 const nameOf = ({ model }: Agent) => (typeof model === 'object' ? '' : describeModel(model))
 
@@ -107,20 +109,20 @@ function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): Meta
     instructions: [agency.sharedInstructions, own].filter((text) => text !== '').join('\n\n---\n\n'),
     model: describeModel(agent.model),
     hasSubagents: outgoing.some((flow) => flow.kind === 'send-message'),
-    capabilities: capabilitiesOf(agent, tools),
+    capabilities: listCapabilities(agent, tools),
   }
   if (agent.conversationStarters.length > 0) data.conversationStarters = [...agent.conversationStarters]
   if (agent.quickReplies.length > 0) data.quickReplies = [...agent.quickReplies]
   return [...toolNodes, { id: agent.name, data, type: 'agent', position }]
 }
 
-/** Layers by distance from the entry points, each centred on the canvas when it fits. */
+/** Arranges agents in layers by their distance from the entry points. A layer is centred on the canvas when it fits. */
 function layout(agency: AgencyGraph): Map<string, Position> {
   const layers = new Map<Agent, number>(agency.entryPoints.map((agent) => [agent, 0]))
   for (const [agent, layer] of layers)
     for (const { from, to } of agency.edges) if (from === agent && !layers.has(to)) layers.set(to, layer + 1)
-  const beyond = Math.max(...layers.values()) + 1 // for those whom nobody reaches
-  for (const agent of agency.agents) if (!layers.has(agent)) layers.set(agent, beyond)
+  const unreachableLayer = Math.max(...layers.values()) + 1 // for agents that no flow reaches
+  for (const agent of agency.agents) if (!layers.has(agent)) layers.set(agent, unreachableLayer)
   const rows = Map.groupBy(agency.agents, (agent) => layers.get(agent) as number)
   const positions = new Map<string, Position>()
   for (const [layer, agents] of rows) {

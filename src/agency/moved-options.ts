@@ -1,6 +1,7 @@
+/** Option names of the Python original and of the Agents SDK, and what to use here instead. */
 import type { Moved } from '../options.ts'
 
-/** Options of agents in the Python original, its older versions and the Agents SDK, and what to write here. */
+/** Agent options of the Python original, its older versions and the Agents SDK -> what to use here. */
 export const AGENT_MOVED: Moved = {
   temperature: 'modelSettings: { temperature }',
   topP: 'modelSettings: { topP }',
@@ -23,21 +24,21 @@ export const AGENT_MOVED: Moved = {
   fileIds: 'file parts in the message',
   toolResources: 'tools: [fileSearch({ vectorStoreIds }), codeInterpreter({ container: { type: "auto", fileIds } })]',
   fileSearch: 'tools: [fileSearch({ vectorStoreIds })]',
-  filesFolder: 'tools: [fileSearch({ vectorStoreIds })], with the files in a vector store of yours',
+  filesFolder: 'tools: [fileSearch({ vectorStoreIds })], with the files in a vector store',
   toolsFolder: 'a list: import the tools and name them in tools',
   schemasFolder: 'tools: one tool({ parameters, execute }) for each operation',
   apiHeaders: 'headers that a tool sets inside execute',
   apiParams: 'parameters that a tool sets inside execute',
-  mcpConfig: 'what each of the mcpServers is made with',
+  mcpConfig: 'the constructor options of each of the mcpServers',
   examples: 'the instructions',
   id: 'loadThreads and saveThreads of the agency',
   refreshFromId: 'loadThreads and saveThreads of the agency',
-  cacheConversationStarters: 'conversationStarters, whose answers are not cached in this version',
+  cacheConversationStarters: 'conversationStarters; their answers are not cached in this version',
   supportsOutboundCommunication: 'a flow of the agency: communicationFlows: [[a, b]]',
   supportsFrameworkToolWiring: 'a flow of the agency: communicationFlows: [[a, b]]',
 }
 
-/** The same for agencies. */
+/** Agency options of the same -> what to use here. */
 export const AGENCY_MOVED: Moved = {
   loadThreadsCallback: 'loadThreads',
   saveThreadsCallback: 'saveThreads',
@@ -54,5 +55,5 @@ export const AGENCY_MOVED: Moved = {
   maxCompletionTokens: 'modelSettings: { maxTokens } of each agent',
   truncationStrategy: 'modelSettings: { truncation } of each agent',
   model: 'model of each agent',
-  asyncMode: 'nothing to say: recipients of send_message always run side by side',
+  asyncMode: 'nothing: recipients of send_message always run concurrently',
 }

@@ -1,3 +1,4 @@
+/** System reminders: messages for the model that are never stored. */
 import { invalidOption } from '../errors.ts'
 import type { UserContext } from '../tools/user-context.ts'
 import { isObject } from '../wire/json.ts'
@@ -8,39 +9,41 @@ type ReminderText<Context extends object> =
   | string
   | ((context: AgencyContext<Context>, agent: AgentInfo) => string | Promise<string>)
 /**
- * A note the model gets beside the conversation, never stored: after each message of the user, or, with `everyToolCalls`,
- * on the next model call after that many tool calls.
+ * A system message the model gets but that is never stored: after each user message, or, with `everyToolCalls`, on the next
+ * model call after that many tool calls.
  */
 export type SystemReminder<Context extends object = UserContext> =
   | ReminderText<Context>
   | { everyToolCalls: number; message: ReminderText<Context> }
 
-/** How far a conversation has come since reminders were last looked at. */
+/** What happened in a conversation since its last model call. */
 export interface ReminderProgress {
-  /** A message of the user is new to the model. */
+  /** True when there is a user message the model has not seen. */
   newUserMessage: boolean
+  /** Tool calls before the last model call. */
   toolCallsBefore: number
+  /** Tool calls until now. */
   toolCalls: number
 }
 
-/** One reminder or a list of them, as a list. @throws INVALID_OPTION for what is no reminder */
+/** The `systemReminders` option as a list. @throws INVALID_OPTION for an entry that is not a reminder */
 export function readReminders(
-  given: SystemReminder | readonly SystemReminder[] | undefined,
+  option: SystemReminder | readonly SystemReminder[] | undefined,
   agent: string,
 ): readonly SystemReminder[] {
-  const reminders = (given === undefined ? [] : Array.isArray(given) ? given : [given]) as readonly SystemReminder[]
+  const reminders = (option === undefined ? [] : Array.isArray(option) ? option : [option]) as readonly SystemReminder[]
   for (const reminder of reminders) {
     const message = isObject(reminder) ? reminder.message : reminder
     const every = isObject(reminder) ? reminder.everyToolCalls : 1
     if (!/^(string|function)$/.test(typeof message) || !Number.isInteger(every) || Number(every) < 1)
       throw invalidOption(
-        `systemReminders of agent "${agent}" is a list of texts, functions, or { everyToolCalls: 3, message: ... }.`,
+        `systemReminders of agent "${agent}" must be a list of texts, functions, or { everyToolCalls: 3, message: ... }.`,
       )
   }
   return reminders
 }
 
-/** The reminders that are due before a model call, as items at the front of its input. */
+/** The reminders that are due before a model call, as items for the front of its input. */
 export async function dueReminders(
   reminders: readonly SystemReminder[],
   agent: AgentInfo,
@@ -64,8 +67,8 @@ export async function dueReminders(
 const CONTROL = new Set<unknown>(['handoff_reminder', 'recipient_reminder'])
 
 /**
- * The note for an agent that the user addresses after another agent had been put in charge (docs/wire.md, "Messages");
- * undefined when nothing has changed hands.
+ * The system message for an agent that the user addresses after another agent had taken over (docs/wire.md, "Messages");
+ * undefined when the conversation did not change hands.
  */
 export function recipientReminder(thread: readonly StoredMessage[], agent: AgentInfo): string | undefined {
   let start = thread.findLastIndex((message) => message.role === 'user')

@@ -1,10 +1,11 @@
+/** `toolUseBehavior`: what happens after the tool calls of a turn. */
 import { invalidOption } from '../errors.ts'
 import type { ToolOutput } from '../tools/output.ts'
 import type { UserContext } from '../tools/user-context.ts'
 import { isObject } from '../wire/json.ts'
 import type { AgencyContext } from './context.ts'
 
-/** One tool's answer of a turn. */
+/** The output of one tool call in a turn. */
 export interface ToolResult {
   name: string
   callId: string
@@ -12,8 +13,8 @@ export interface ToolResult {
 }
 
 /**
- * What happens after tools have answered: the model is asked again, or the run ends with a tool's output as its answer -
- * the first one's, that of a tool that is named, or what a function says.
+ * What happens after the tool calls of a turn: `run_llm_again` calls the model again, `stop_on_first_tool` ends the run with
+ * the first tool's output, `stopAtToolNames` ends it with the output of a named tool, and a function decides itself.
  */
 export type ToolUseBehavior<Context extends object = UserContext> =
   | 'run_llm_again'
@@ -21,23 +22,23 @@ export type ToolUseBehavior<Context extends object = UserContext> =
   | { stopAtToolNames: readonly string[] }
   | ((context: AgencyContext<Context>, results: readonly ToolResult[]) => ToolUseVerdict | Promise<ToolUseVerdict>)
 
-/** Whether the run ends after a turn's tools, and with what as its answer. */
+/** Whether the run ends after a turn's tool calls, and with which answer. */
 export interface ToolUseVerdict {
   isFinalOutput: boolean
   finalOutput?: unknown
 }
 
-/** @throws INVALID_OPTION */
+/** @throws INVALID_OPTION for a value that is not a ToolUseBehavior */
 export function checkToolUse(behavior: ToolUseBehavior | undefined, agent: string): void {
   if (behavior === undefined || typeof behavior === 'function') return
   if (behavior === 'run_llm_again' || behavior === 'stop_on_first_tool') return
   if (isObject(behavior) && Array.isArray(behavior.stopAtToolNames)) return
   throw invalidOption(
-    `toolUseBehavior of agent "${agent}" is "run_llm_again", "stop_on_first_tool", { stopAtToolNames: [...] } or a function.`,
+    `toolUseBehavior of agent "${agent}" must be "run_llm_again", "stop_on_first_tool", { stopAtToolNames: [...] } or a function.`,
   )
 }
 
-/** The output that ends the run here; undefined when the model is to be asked again. */
+/** The tool output that ends the run; undefined when the model is called again. */
 export async function finalToolOutput(
   behavior: ToolUseBehavior,
   context: AgencyContext,

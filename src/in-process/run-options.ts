@@ -1,4 +1,4 @@
-/** What a run in this process is asked: its message and options, checked as an HTTP request's are. */
+/** Message and options of an in-process run, validated by the same schemas as an HTTP request. */
 import { Agent } from '../agency/agent.ts'
 import type { RunHooks } from '../agency/hooks.ts'
 import { emptyMessage, invalidOption } from '../errors.ts'
@@ -10,37 +10,37 @@ import { isObject } from '../wire/json.ts'
 import { type ClientConfig, type RequestFields, RequestInvalid, readFields } from '../wire/requests.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
 
-/** Options of `getResponse` and `getResponseStream`; all may be left out. `To` is the type of `recipientAgent`. */
+/** Options of `getResponse` and `getResponseStream`. All are optional. `To` is the type of `recipientAgent`. */
 export interface RunOptions<
   // biome-ignore lint/suspicious/noExplicitAny: options of any run
   Context extends object = any,
   To extends string | Agent = string | Agent,
 > {
-  /** Any agent of the agency, or its name. Default: the first entry point. */
+  /** The agent that answers: any agent of the agency, or its name. @default the first entry agent */
   recipientAgent?: To
-  /** Merged over the agency's `userContext` for this run; without it the run shares the agency's own object. */
+  /** Merged over the agency's `userContext` for this run only. Without it, the run uses the agency's own object. */
   contextOverride?: Partial<Context> & { [key: string]: unknown }
-  /** Added to the recipient's instructions for this run. */
+  /** Added to the recipient's instructions for this run. @default none */
   additionalInstructions?: string
-  /** Model turns over the whole tree of agents; null lifts the limit. Default: `AGENCY_MAX_TURNS`, else 100. */
+  /** Most model turns of the run, sub-agents included; null for no limit. @default `AGENCY_MAX_TURNS`, or 100 */
   maxTurns?: number | null
-  /** Another address, key or model for this run, in the wire's names. */
+  /** Another address, key or model for this run, in the names of the wire. */
   clientConfig?: ClientConfig
-  /** Model name -> what its tokens cost, beside the shipped price table and before it. */
+  /** Model name -> price of its tokens. Overrides the built-in price table. */
   prices?: Prices
-  /** Ask a model for a name of the conversation afterwards. @default false */
+  /** Ask a model to name the conversation after the run. @default false */
   generateChatName?: boolean
   /** Listeners of this run. */
   hooks?: RunHooks<Context>
-  /** Ids of files that the provider has, attached to the message. */
+  /** Ids of files stored with the provider, to attach to the message. */
   fileIds?: readonly string[]
-  /** File name -> http(s) address, or local path in one of `allowedLocalFileDirs`: fetched, stored with the provider and attached. */
+  /** File name -> http(s) address, or local path in one of `allowedLocalFileDirs`. Each file is stored with the provider and attached. */
   fileUrls?: { readonly [name: string]: string }
-  /** Directories whose files `fileUrls` may name. Default none. */
+  /** Directories whose files `fileUrls` may name. @default [] */
   allowedLocalFileDirs?: readonly string[]
-  /** Telemetry listeners of this run: what `openTelemetry()` or `createMetrics()` of `agency-swarm-js/otel` gives, or several. */
+  /** Telemetry listeners of this run: `openTelemetry()` or `createMetrics()` of `agency-swarm-js/otel`, or a list. */
   telemetry?: Telemetry | readonly Telemetry[]
-  /** Aborting it cancels the run at once. */
+  /** Cancels the run at once when it aborts. */
   signal?: AbortSignal
 }
 
@@ -60,7 +60,7 @@ const OPTIONS = new Set<string>([
   'signal',
 ] satisfies (keyof RunOptions)[])
 
-/** Options of a run in the Python original, the Agents SDK and the AI SDK, and what to write here. */
+/** Names that the Python original, the Agents SDK and the AI SDK use for an option -> the option here. */
 const MOVED: Moved = {
   recipient: 'recipientAgent',
   recipientAgentName: 'recipientAgent',
@@ -81,7 +81,7 @@ const MOVED: Moved = {
   abortSignal: 'signal',
   maxSteps: 'maxTurns',
   message: 'the first argument',
-  messages: 'the first argument, with loadThreads of the agency for what was said before',
+  messages: 'the first argument, with loadThreads of the agency for earlier messages',
   history: 'loadThreads of the agency',
   chatHistory: 'loadThreads of the agency',
   session: 'loadThreads and saveThreads of the agency',
@@ -106,7 +106,7 @@ const CONFIG_MOVED: Moved = {
   modelSettingsExtraArgs: 'model_settings_extra_args',
 }
 
-/** The wire's names of what is checked by its schemas -> the option's name. */
+/** Wire name of a field that the request schemas validate -> name of the option. */
 const WIRE_NAMES: { readonly [field: string]: string } = {
   additional_instructions: 'additionalInstructions',
   client_config: 'clientConfig',
@@ -116,36 +116,37 @@ const WIRE_NAMES: { readonly [field: string]: string } = {
   recipient_agent: 'recipientAgent',
 }
 
-/** The options of a run as the wire's fields; `recipient_agent` is the name of the agent. */
+/** The validated options as wire fields; `recipient_agent` is the name of the agent. */
 export type CheckedOptions = Pick<
   RequestFields,
   'recipient_agent' | 'additional_instructions' | 'client_config' | 'generate_chat_name'
 >
 
 /**
- * Checks the message and options of a run.
- * @throws INVALID_OPTION, naming the option; EMPTY_MESSAGE for a blank text
+ * Validates the message and options of a run.
+ * @throws INVALID_OPTION, which names the option; EMPTY_MESSAGE for a blank text
  */
 export function checkRun(message: unknown, options: unknown): CheckedOptions {
   checkMessage(message)
   if (!isObject(options) || options instanceof Agent)
     throw invalidOption(
-      `The options of a run are an object, not ${kindOf(options)}. To choose the agent: { recipientAgent: agent }.`,
+      `The options of a run are an object, not ${describeValue(options)}. To choose the agent: { recipientAgent: agent }.`,
     )
   refuseUnknown('A run', options, OPTIONS, MOVED)
-  const given: RunOptions = options
-  checkValues(given)
-  if (isObject(given.clientConfig)) refuseUnknown('clientConfig of a run', given.clientConfig, CONFIG, CONFIG_MOVED)
-  const { recipientAgent: recipient } = given
+  const runOptions: RunOptions = options
+  checkValues(runOptions)
+  if (isObject(runOptions.clientConfig))
+    refuseUnknown('clientConfig of a run', runOptions.clientConfig, CONFIG, CONFIG_MOVED)
+  const { recipientAgent: recipient } = runOptions
   const { fields, details } = readWireFields({
     recipient_agent: recipient instanceof Agent ? recipient.name : recipient,
-    additional_instructions: given.additionalInstructions,
-    client_config: given.clientConfig,
-    generate_chat_name: given.generateChatName,
-    file_ids: given.fileIds,
-    file_urls: given.fileUrls,
+    additional_instructions: runOptions.additionalInstructions,
+    client_config: runOptions.clientConfig,
+    generate_chat_name: runOptions.generateChatName,
+    file_ids: runOptions.fileIds,
+    file_urls: runOptions.fileUrls,
   })
-  if (details.length > 0) throw invalidOption(`A run has options that do not fit. ${details.join(' ')}`)
+  if (details.length > 0) throw invalidOption(`The options of the run are not valid. ${details.join(' ')}`)
   return fields
 }
 
@@ -156,27 +157,27 @@ function checkMessage(message: unknown): void {
   }
   if (!Array.isArray(message) || message.length === 0 || !message.every(isObject))
     throw invalidOption(
-      `The message of a run is a text, or a list of Responses input items such as [{ role: 'user', content: 'Hi' }], not ${kindOf(message)}.`,
+      `The message of a run is a text, or a list of Responses input items such as [{ role: 'user', content: 'Hi' }], not ${describeValue(message)}.`,
     )
 }
 
 function checkValues({ maxTurns, contextOverride, hooks, signal, allowedLocalFileDirs: dirs }: RunOptions): void {
   if (maxTurns != null && !(Number.isInteger(maxTurns) && maxTurns >= 1))
     throw invalidOption(
-      `maxTurns of a run is a whole number of 1 or more, or null for no limit, not ${kindOf(maxTurns)}.`,
+      `maxTurns of a run is a whole number of 1 or more, or null for no limit, not ${describeValue(maxTurns)}.`,
     )
   for (const [name, value] of Object.entries({ contextOverride, hooks }))
     if (value !== undefined && !isObject(value))
-      throw invalidOption(`${name} of a run is an object, not ${kindOf(value)}.`)
+      throw invalidOption(`${name} of a run is an object, not ${describeValue(value)}.`)
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw invalidOption('signal of a run is an AbortSignal: new AbortController().signal or AbortSignal.timeout(ms).')
   if (dirs !== undefined && !(Array.isArray(dirs) && dirs.every((entry) => typeof entry === 'string' && entry !== '')))
     throw invalidOption('allowedLocalFileDirs of a run is a list of directories such as ["/srv/uploads"].')
 }
 
-/** As the body of an HTTP request is read, with the sentences about what does not fit. */
+/** Validates fields as the body of an HTTP request is validated; `details` has a sentence for each problem. */
 function readWireFields(body: { [field: string]: unknown }): { fields: RequestFields; details: string[] } {
-  const agents = typeof body.recipient_agent === 'string' ? [body.recipient_agent] : [] // the agency knows its agents
+  const agents = typeof body.recipient_agent === 'string' ? [body.recipient_agent] : [] // any name passes here: the agency checks it later
   try {
     const { fields, details } = readFields(body, agents, { historyItems: 0, clientConfig: CLIENT_CONFIG_FIELDS })
     return { fields, details: details.map(toSentence) }
@@ -192,10 +193,10 @@ const toSentence = ({ loc, msg }: ValidationDetail) => `${optionAt(loc)}: ${msg.
 const optionAt = ([, field, ...rest]: readonly (string | number)[]): string =>
   [WIRE_NAMES[String(field)] ?? field, ...rest].join('.')
 
-/** How an error names a value: the value where it is short and harmless, else its kind. */
-function kindOf(value: unknown): string {
+/** A value as an error text names it: itself when it is short and cannot be a secret, else its kind. */
+function describeValue(value: unknown): string {
   if (value === null || ['undefined', 'number', 'boolean'].includes(typeof value)) return String(value)
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'such a list'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'this list'
   if (value instanceof Agent) return 'an Agent'
-  return typeof value === 'string' ? 'a text' : typeof value === 'object' ? 'such an object' : `a ${typeof value}`
+  return typeof value === 'string' ? 'a text' : typeof value === 'object' ? 'this object' : `a ${typeof value}`
 }

@@ -1,17 +1,17 @@
-/** A streamed run of this process as its caller sees it: events, text, result, and the ways to stop it. */
+/** The stream that `getResponseStream()` returns: events, text, result, cancel. */
 import { toData } from '../dialects/native.ts'
 import type { CancelMode, Run } from '../runs/hub.ts'
 import type { StreamEvent } from '../wire/events.ts'
 
-/** A run that was started, and its result once it has ended; `result` rejects when the run failed. */
+/** A started run; `result` settles when it ends and rejects when it failed. */
 export interface StartedRun<Result> {
   run: Pick<Run, 'events' | 'stop'>
   result: Promise<Result>
 }
 
 /**
- * One reader at a time: a run keeps no more than the window of its event log, so an event that was read is gone. Awaiting the
- * result reads too, and drops what it reads; a reader that leaves early stops the run.
+ * A streamed run with one reader: the event log keeps only a window of events, so an event that was read is gone. Awaiting
+ * the result reads, too, and drops the events. Leaving the loop early stops the run.
  */
 export class WatchedRun<Result> implements AsyncIterable<StreamEvent> {
   readonly #started: Promise<StartedRun<Result>>
@@ -22,7 +22,7 @@ export class WatchedRun<Result> implements AsyncIterable<StreamEvent> {
   constructor(started: Promise<StartedRun<Result>>) {
     this.#started = started
     this.#result = started.then(({ result }) => result)
-    this.#result.catch(() => {}) // a caller that only iterates must not get an unhandled rejection
+    this.#result.catch(() => {}) // a caller that only iterates gets no unhandled rejection
   }
 
   get finalResult(): Promise<Result> {
@@ -45,7 +45,7 @@ export class WatchedRun<Result> implements AsyncIterable<StreamEvent> {
         for (;;) {
           const { done, value } = await events.next()
           if (done === true) return { done, value: undefined }
-          const text = textOf(value)
+          const text = readText(value)
           if (text !== undefined) return { done: false, value: text }
         }
       },
@@ -62,7 +62,7 @@ export class WatchedRun<Result> implements AsyncIterable<StreamEvent> {
   [Symbol.asyncIterator](): AsyncIterator<StreamEvent, undefined, undefined> {
     if (this.#taken)
       throw new TypeError(
-        'This stream is being read already: iterate it once, use textStream(), or await finalResult, which reads it too.',
+        'This stream already has a reader: iterate it once, use textStream(), or await finalResult, which reads it too.',
       )
     this.#taken = true
     const events = this.#events()
@@ -84,15 +84,15 @@ export class WatchedRun<Result> implements AsyncIterable<StreamEvent> {
     return undefined
   }
 
-  /** Stops the run and waits for its end, so that the conversation is whole when the next call comes. */
+  /** Stops the run and waits for its end, so that the next call finds the complete conversation. */
   async #leave(): Promise<void> {
     const started = await this.#started.catch(() => undefined)
     started?.run.stop('immediate')
     await started?.run.events?.[Symbol.asyncIterator]().return?.()
-    await this.#result.catch(() => {}) // the caller left; a failure is still in finalResult
+    await this.#result.catch(() => {}) // the caller left the loop; finalResult still reports a failure
   }
 
-  /** Reads to the end for a caller that awaits the result and has not begun to iterate when the run starts. */
+  /** Reads to the end for a caller that awaits the result without iterating. */
   async #drain(): Promise<void> {
     const started = await this.#started.catch(() => undefined)
     if (this.#taken || started === undefined) return
@@ -101,8 +101,8 @@ export class WatchedRun<Result> implements AsyncIterable<StreamEvent> {
   }
 }
 
-/** A piece of the answer of the agent in front of the user; undefined for every other event. */
-function textOf(event: StreamEvent): string | undefined {
+/** A piece of text of the agent in the user's thread; undefined for every other event. */
+function readText(event: StreamEvent): string | undefined {
   if (event.type !== 'raw_response_event' || event.callerAgent !== null) return undefined
   return event.data.type === 'response.output_text.delta' ? String(event.data.delta) : undefined
 }

@@ -1,3 +1,4 @@
+/** Content attributes of spans: messages, instructions and tool data, recorded when `captureContent` is on. */
 import type { Ends, SpanKind, Starts } from '../runs/span.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
@@ -10,13 +11,13 @@ interface Message {
   parts: Part[]
 }
 
-/** Writes what was said in a run, as far as it may be written. */
+/** Writes content as attribute values: shortened, with secrets masked. */
 export interface ContentWriter {
   text(value: unknown): string
   messages(items: readonly InputItem[]): string
 }
 
-/** What had been said when a span started. */
+/** Content attributes known when a span starts. */
 export const startContents: { [Kind in SpanKind]: (start: Starts[Kind], write: ContentWriter) => Attributes } = {
   run: ({ input }, write) => ({ [names.ATTR_GEN_AI_INPUT_MESSAGES]: write.messages(input) }),
   agent: () => ({}),
@@ -28,10 +29,10 @@ export const startContents: { [Kind in SpanKind]: (start: Starts[Kind], write: C
   tool: ({ call }, write) => ({ [names.ATTR_GEN_AI_TOOL_CALL_ARGUMENTS]: write.text(call.argumentsJson) }),
 }
 
-/** What was said by its end. */
+/** Content attributes known when a span ends. */
 export const endContents: { [Kind in SpanKind]: (end: Ends[Kind], write: ContentWriter) => Attributes } = {
-  run: ({ finalOutput }, write) => answer(finalOutput, write),
-  agent: ({ output }, write) => answer(output, write),
+  run: ({ finalOutput }, write) => describeAnswer(finalOutput, write),
+  agent: ({ output }, write) => describeAnswer(output, write),
   model: ({ response }, write) => ({
     [names.ATTR_GEN_AI_OUTPUT_MESSAGES]: response?.output && write.messages(response.output),
   }),
@@ -40,15 +41,15 @@ export const endContents: { [Kind in SpanKind]: (end: Ends[Kind], write: Content
   }),
 }
 
-function answer(output: unknown, write: ContentWriter): Attributes {
+function describeAnswer(output: unknown, write: ContentWriter): Attributes {
   if (output === undefined) return {}
   const content = typeof output === 'string' ? output : JSON.stringify(output)
   return { [names.ATTR_GEN_AI_OUTPUT_MESSAGES]: write.messages([{ role: 'assistant', content }]) }
 }
 
 /**
- * Contents in the shape of the semantic conventions: a JSON list of `{ role, parts }`, secrets masked. Of more than
- * `chars` the newest messages are kept; a text is cut. Files are named, their bytes left out.
+ * Creates a writer for content in the shape of the semantic conventions: a JSON list of `{ role, parts }` with secrets masked.
+ * It keeps the newest messages up to `chars` characters and cuts longer texts. The bytes of files are left out.
  */
 export function createContentWriter(redact: (text: string) => string, chars: number): ContentWriter {
   const cut = (text: string) => (text.length > chars ? `${text.slice(0, chars)}…` : text)
@@ -67,7 +68,7 @@ export function createContentWriter(redact: (text: string) => string, chars: num
   return { text, messages }
 }
 
-/** Bytes of files say nothing to a reader. */
+/** JSON of a value, with the bytes of data URLs left out. */
 const toJson = (value: unknown): string | undefined =>
   JSON.stringify(value, (_, part: unknown) =>
     typeof part === 'string' && part.startsWith('data:') ? `${part.slice(0, part.indexOf(',') + 1)}...` : part,

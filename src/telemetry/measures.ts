@@ -1,25 +1,29 @@
+/** Counters and histograms of runs, model calls and tool calls, on any Meter. */
 import { readTokens } from '../models/usage.ts'
 import type { Ending, Ends, Span, SpanKind, Starts, Telemetry } from '../runs/span.ts'
 import type { Labels, Meter } from './meter.ts'
 import * as names from './semantics.ts'
 import { outcomeName, UNKNOWN_PROVIDER } from './span-attributes.ts'
 
-/** Seconds, from what a demo needs to what a long run of agents takes. */
+/** Bucket bounds for durations in seconds: from a demo model to a long run of several agents. */
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
-/** As the conventions advise for tokens. */
+/** Bucket bounds for tokens, as the semantic conventions advise. */
 const TOKENS = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576]
-/** Different values of one label; what comes after them counts as `other`. */
+/** Most different values of one label. Further values, and values longer than `MAX_VALUE_CHARS`, count as `other`. */
 const MAX_VALUES = 100
 const MAX_VALUE_CHARS = 100
 
 /**
- * Counts and times what runs do on the instruments of a meter. Names that callers can choose (models) are taken up to a
- * number, so that nobody can fill a store of metrics from outside.
+ * Counts and times runs on the instruments of a meter. Callers can choose some label values (model names), so the number of
+ * values per label is bounded: otherwise a caller could create series without end.
  */
 export function createMeasures(meter: Meter): Telemetry {
   const seconds = (name: string, description: string) =>
     meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries: SECONDS } })
-  const started = meter.createCounter('agency_swarm.runs.started', { description: 'Runs that began.', unit: '{run}' })
+  const started = meter.createCounter('agency_swarm.runs.started', {
+    description: 'Runs that startedAt.',
+    unit: '{run}',
+  })
   const finished = meter.createCounter('agency_swarm.runs.finished', {
     description: 'Runs that ended, by outcome: completed, cancelled or failed.',
     unit: '{run}',
@@ -28,10 +32,13 @@ export function createMeasures(meter: Meter): Telemetry {
     description: 'Runs under way; those with stream="true" are open streams.',
     unit: '{run}',
   })
-  const duration = seconds('agency_swarm.run.duration', 'How long runs took.')
+  const duration = seconds('agency_swarm.run.duration', 'How long runs durationSeconds.')
   const firstDelta = seconds('agency_swarm.run.time_to_first_delta', "From a streamed run's start to its first piece.")
-  const toolDuration = seconds('agency_swarm.tool.duration', 'How long tool calls took; send_message with its agent.')
-  const calls = seconds(names.METRIC_GEN_AI_CLIENT_OPERATION_DURATION, 'How long model calls took.')
+  const toolDuration = seconds(
+    'agency_swarm.tool.duration',
+    'How long tool calls durationSeconds; send_message with its agent.',
+  )
+  const calls = seconds(names.METRIC_GEN_AI_CLIENT_OPERATION_DURATION, 'How long model calls durationSeconds.')
   const firstChunk = seconds(
     names.METRIC_GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK,
     'From a streamed model call to the first piece of its answer.',
@@ -51,27 +58,27 @@ export function createMeasures(meter: Meter): Telemetry {
     unit: '{error}',
   })
   const refused = meter.createCounter('agency_swarm.requests.refused', {
-    description: 'Requests that were refused or failed before a run could tell, by code.',
+    description: 'Requests that were refused or failed before a run started, by code.',
     unit: '{request}',
   })
-  const fold = createFold()
+  const limit = createLabelLimiter()
 
   const errorType = ({ failure, cancelled }: Ending): Labels => {
-    if (failure !== undefined) return { [names.ATTR_ERROR_TYPE]: fold(names.ATTR_ERROR_TYPE, failure.type) }
+    if (failure !== undefined) return { [names.ATTR_ERROR_TYPE]: limit(names.ATTR_ERROR_TYPE, failure.type) }
     return cancelled === true ? { [names.ATTR_ERROR_TYPE]: 'cancelled' } : {}
   }
-  const failed = (of: SpanKind, outcome: Ending) => {
+  const countFailure = (of: SpanKind, outcome: Ending) => {
     if (outcome.failure !== undefined) errors.add(1, { of, ...errorType(outcome) })
   }
-  const modelEnded = ({ model }: Starts['model'], end: Ends['model'], took: number): void => {
-    const name = fold('model', model.name)
+  const recordModelCall = ({ model }: Starts['model'], end: Ends['model'], durationSeconds: number): void => {
+    const name = limit('model', model.name)
     const of = {
       [names.ATTR_GEN_AI_OPERATION_NAME]: names.GEN_AI_OPERATION_NAME_VALUE_CHAT,
-      [names.ATTR_GEN_AI_PROVIDER_NAME]: fold('provider', model.provider ?? UNKNOWN_PROVIDER),
+      [names.ATTR_GEN_AI_PROVIDER_NAME]: limit('provider', model.provider ?? UNKNOWN_PROVIDER),
       [names.ATTR_GEN_AI_REQUEST_MODEL]: name,
     }
-    calls.record(took, { ...of, ...errorType(end) })
-    failed('model', end)
+    calls.record(durationSeconds, { ...of, ...errorType(end) })
+    countFailure('model', end)
     if (end.firstDeltaMs !== undefined) firstChunk.record(end.firstDeltaMs / 1000, of)
     if (end.cost > 0) cost.add(end.cost, { model: name })
     if (end.usage === undefined || end.usage === null) return
@@ -85,50 +92,52 @@ export function createMeasures(meter: Meter): Telemetry {
 
   return {
     start(run) {
-      const of = { agency: fold('agency', run.agency), stream: run.streaming }
-      const runBegan = performance.now()
-      let heard = false
+      const of = { agency: limit('agency', run.agency), stream: run.streaming }
+      const runStartedAt = performance.now()
+      let firstDeltaRecorded = false
       started.add(1, of)
       active.add(1, of)
-      return timed('run', run, {
-        run: (_, end, took) => {
+      return startTimer('run', run, {
+        run: (_, end, durationSeconds) => {
           const outcome = outcomeName(end)
           active.add(-1, of)
           finished.add(1, { ...of, outcome })
-          duration.record(took, { ...of, outcome })
-          failed('run', end)
+          duration.record(durationSeconds, { ...of, outcome })
+          countFailure('run', end)
         },
         agent: () => {},
-        model: (start, end, took, began) => {
-          modelEnded(start, end, took)
-          if (heard || end.firstDeltaMs === undefined) return
-          heard = true
-          firstDelta.record((began - runBegan + end.firstDeltaMs) / 1000, { agency: of.agency })
+        model: (start, end, durationSeconds, startedAt) => {
+          recordModelCall(start, end, durationSeconds)
+          if (firstDeltaRecorded || end.firstDeltaMs === undefined) return
+          firstDeltaRecorded = true
+          firstDelta.record((startedAt - runStartedAt + end.firstDeltaMs) / 1000, { agency: of.agency })
         },
-        tool: ({ call }, end, took) => {
-          toolDuration.record(took, { tool: fold('tool', call.name), ...errorType(end) })
-          failed('tool', end)
+        tool: ({ call }, end, durationSeconds) => {
+          toolDuration.record(durationSeconds, { tool: limit('tool', call.name), ...errorType(end) })
+          countFailure('tool', end)
         },
       })
     },
-    refused: (code) => refused.add(1, { code: fold('code', code) }),
+    refused: (code) => refused.add(1, { code: limit('code', code) }),
   }
 }
 
-/** What is noted when a span ends; `took` in seconds, `began` as `performance.now()` says it. */
-type Notes = { [Kind in SpanKind]: (start: Starts[Kind], end: Ends[Kind], took: number, began: number) => void }
+/** Called when a span of the kind ends. `startedAt` is the `performance.now()` at its start. */
+type EndListeners = {
+  [Kind in SpanKind]: (start: Starts[Kind], end: Ends[Kind], durationSeconds: number, startedAt: number) => void
+}
 
-function timed<Kind extends SpanKind>(kind: Kind, start: Starts[Kind], notes: Notes): Span<Kind> {
-  const began = performance.now()
+function startTimer<Kind extends SpanKind>(kind: Kind, start: Starts[Kind], listeners: EndListeners): Span<Kind> {
+  const startedAt = performance.now()
   return {
-    child: (part, details) => timed(part, details, notes),
+    child: (part, details) => startTimer(part, details, listeners),
     inside: (work) => work(),
-    end: (end) => notes[kind](start, end, (performance.now() - began) / 1000, began),
+    end: (end) => listeners[kind](start, end, (performance.now() - startedAt) / 1000, startedAt),
   }
 }
 
-/** A label's value as it is, while it is one of the first of its label. */
-function createFold(): (label: string, value: string) => string {
+/** Returns the first `MAX_VALUES` values of each label unchanged, and `other` for all further ones. */
+function createLabelLimiter(): (label: string, value: string) => string {
   const known = new Map<string, Set<string>>()
   return (label, value) => {
     const values = known.get(label) ?? new Set()

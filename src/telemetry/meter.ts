@@ -1,4 +1,5 @@
-/** The part of OpenTelemetry's `Meter` that is used here: theirs fulfils it, and so does our own for Prometheus. */
+/** The interface of metric instruments. */
+/** The part of OpenTelemetry's `Meter` used here. OpenTelemetry's own meter implements it, and so does PrometheusRegistry. */
 export interface Meter {
   createCounter(name: string, options?: InstrumentOptions): Counter
   createUpDownCounter(name: string, options?: InstrumentOptions): Counter
@@ -7,7 +8,7 @@ export interface Meter {
 
 export interface InstrumentOptions {
   description?: string
-  /** UCUM: `s`, `By`, `{run}`, `USD`. */
+  /** A UCUM unit: `s`, `By`, `{run}`, `USD`. */
   unit?: string
   advice?: { explicitBucketBoundaries?: number[] }
 }

@@ -1,22 +1,23 @@
+/** `createMetrics`: metrics kept in this process, in Prometheus' text format. */
 import type { Telemetry } from '../runs/span.ts'
 import { VERSION } from '../version.ts'
 import { createMeasures } from './measures.ts'
 import { observeProcess } from './process-metrics.ts'
 import { PrometheusRegistry } from './prometheus.ts'
 
-/** Metrics that this process keeps itself, for Prometheus. */
+/** Metrics kept in this process, for Prometheus to scrape. */
 export interface Metrics extends Telemetry {
-  /** All of them in Prometheus' text format. */
+  /** All metrics in Prometheus' text format. */
   text(): string
-  /** Adds what a server's requests and runs hold, in bytes; those of several servers are summed up. */
+  /** Adds a reader of the memory that a server's requests and runs hold, in bytes. Several servers are summed. */
   watchHeld(read: () => number): void
-  /** Ends the measuring of the event loop. */
+  /** Stops measuring the event loop. */
   close(): void
 }
 
 /**
- * Metrics of runs and of this process, without any further package: what `metrics: true` makes. Make them yourself to share
- * them between servers and runs of the same process, or to show them elsewhere.
+ * Creates metrics of runs and of this process, without another package. `metrics: true` does the same. Call it yourself to
+ * share metrics between the servers and runs of one process, or to publish them elsewhere.
  */
 export function createMetrics(): Metrics {
   const registry = new PrometheusRegistry()

@@ -1,12 +1,13 @@
+/** Metrics of the process: memory, CPU time, event loop. */
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import type { PrometheusRegistry } from './prometheus.ts'
 import * as names from './semantics.ts'
 
 /**
- * Memory, processor time and the event loop of this process. Delay and utilization are those since the last time they
- * were asked for.
- * @returns a function that stops the measuring
+ * Registers gauges for memory, CPU time and the event loop of this process. Maximum delay and utilization cover the time since
+ * the last scrape.
+ * @returns a function that stops measuring
  */
 export function observeProcess(registry: PrometheusRegistry): () => void {
   const delay = monitorEventLoopDelay({ resolution: 20 })
@@ -17,7 +18,7 @@ export function observeProcess(registry: PrometheusRegistry): () => void {
 
   registry.observe(
     names.METRIC_PROCESS_CPU_TIME,
-    { kind: 'counter', unit: 's', description: 'Processor time of the process.' },
+    { kind: 'counter', unit: 's', description: 'CPU time of the process.' },
     () => {
       const { user, system } = process.cpuUsage()
       return [
@@ -26,15 +27,10 @@ export function observeProcess(registry: PrometheusRegistry): () => void {
       ]
     },
   )
-  gauge(names.METRIC_PROCESS_UPTIME, 's', 'How long the process runs.', () => process.uptime())
+  gauge(names.METRIC_PROCESS_UPTIME, 's', 'Time since the process started.', () => process.uptime())
   gauge(names.METRIC_PROCESS_MEMORY_USAGE, 'By', 'Resident memory.', () => process.memoryUsage.rss())
   gauge(names.METRIC_V8JS_MEMORY_HEAP_USED, 'By', 'Heap in use.', () => process.memoryUsage().heapUsed)
-  gauge(
-    names.METRIC_V8JS_MEMORY_HEAP_LIMIT,
-    'By',
-    'How far the heap may grow.',
-    () => getHeapStatistics().heap_size_limit,
-  )
+  gauge(names.METRIC_V8JS_MEMORY_HEAP_LIMIT, 'By', 'Heap size limit.', () => getHeapStatistics().heap_size_limit)
   gauge(names.METRIC_NODEJS_EVENTLOOP_DELAY_P50, 's', 'Event loop delay, median.', () => delay.percentile(50) / 1e9)
   gauge(
     names.METRIC_NODEJS_EVENTLOOP_DELAY_P99,

@@ -1,17 +1,19 @@
+/** A Meter that writes Prometheus' text format. */
 import type { Counter, Histogram, InstrumentOptions, Labels, Meter } from './meter.ts'
 
-/** Series of one instrument; what would be one more is counted under `other` in every label. */
+/** Most series of one instrument. Further label values are counted in one series whose labels are all `other`. */
 const MAX_SERIES = 2000
 const DEFAULT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-/** What Prometheus asks for. */
+/** The content type of Prometheus' text format. */
 export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 type Kind = 'counter' | 'gauge' | 'histogram'
 
 /**
- * Keeps the instruments of a meter and writes them as Prometheus reads them. Names become what OpenTelemetry's own rule
- * makes of them, so that dashboards fit both: dots to underlines, the unit at the end, `_total` for counters.
+ * Keeps the instruments of a meter and writes them for Prometheus. Names follow OpenTelemetry's rule for Prometheus, so that
+ * dashboards work with both: dots become underscores, the unit goes to the end, counters end in `_total`.
+ * @see https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/
  */
 export class PrometheusRegistry implements Meter {
   readonly #instruments: { head: string; lines(): string[] }[] = []
@@ -54,14 +56,14 @@ export class PrometheusRegistry implements Meter {
     }
   }
 
-  /** A value that is read when it is asked for. */
+  /** Registers a value that is read at each scrape. */
   observe(name: string, options: InstrumentOptions & { kind?: 'counter' }, read: () => [Labels, number][]): void {
     const kind = options.kind ?? 'gauge'
     const full = fullName(name, options.unit, kind)
     this.#add(full, options, kind, () => read().map(([labels, value]) => line(full, writeLabels(labels), value)))
   }
 
-  /** The text format, version 0.0.4. */
+  /** All instruments in the text format, version 0.0.4. */
   text(): string {
     return this.#instruments.map(({ head, lines }) => `${head}\n${lines().join('\n')}\n`.replace('\n\n', '\n')).join('')
   }
@@ -83,7 +85,7 @@ export class PrometheusRegistry implements Meter {
   }
 }
 
-/** The series of one instrument, by their labels as text. */
+/** The series of one instrument; the key is its labels as text. */
 class Series<T> {
   readonly #make: () => T
   readonly #known = new Map<string, T>()

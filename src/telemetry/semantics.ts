@@ -1,6 +1,7 @@
 /**
- * Names of OpenTelemetry's semantic conventions, under the names that `@opentelemetry/semantic-conventions` 1.45 gives
- * them, so that a test can compare the two. They are written out because nobody should have to install them.
+ * Attribute and metric names of OpenTelemetry's semantic conventions (https://opentelemetry.io/docs/specs/semconv/gen-ai/).
+ * The constants have the names of `@opentelemetry/semantic-conventions` 1.45, and a test compares them with it. They are
+ * written out so that users need not install that package.
  */
 export const ATTR_ERROR_TYPE = 'error.type'
 export const ATTR_SESSION_ID = 'session.id'

@@ -1,3 +1,4 @@
+/** Names and attributes of spans, without content. */
 import type { ResponseUsage } from '../models/model.ts'
 import { readTokens } from '../models/usage.ts'
 import type { Ends, SpanKind, Starts } from '../runs/span.ts'
@@ -6,7 +7,7 @@ import * as names from './semantics.ts'
 
 export type Attributes = { [name: string]: string | number | boolean | string[] | undefined }
 
-/** What no convention has a name for. Langfuse and others read `gen_ai.usage.cost`. */
+/** Attributes without a name in the semantic conventions. Langfuse and others read `gen_ai.usage.cost`. */
 export const OWN = {
   runId: 'agency_swarm.run.id',
   outcome: 'agency_swarm.run.outcome',
@@ -22,11 +23,11 @@ export const OWN = {
   cost: 'gen_ai.usage.cost',
 } as const
 
-/** Callers and models choose some names: no backend has to store a long one. */
+/** Callers and models choose some names, so their length is bounded. */
 const MAX_NAME_CHARS = 256
 const short = (name: string) => (name.length > MAX_NAME_CHARS ? `${name.slice(0, MAX_NAME_CHARS)}…` : name)
 
-/** What a span is called and what is known when it starts, without what anybody said. */
+/** The name of a span and its attributes at the start. */
 export const describeStart: { [Kind in SpanKind]: (start: Starts[Kind]) => [name: string, Attributes] } = {
   run: ({ agency, recipient, streaming }) => [
     `${names.GEN_AI_OPERATION_NAME_VALUE_INVOKE_WORKFLOW} ${agency}`,
@@ -75,7 +76,7 @@ export const describeStart: { [Kind in SpanKind]: (start: Starts[Kind]) => [name
   ],
 }
 
-/** What is known when it ends, beside how it went. */
+/** The attributes of a span at its end, except for its status. */
 export const describeEnd: { [Kind in SpanKind]: (end: Ends[Kind]) => Attributes } = {
   run: (end) => ({
     [OWN.outcome]: outcomeName(end),
@@ -96,7 +97,7 @@ export const describeEnd: { [Kind in SpanKind]: (end: Ends[Kind]) => Attributes 
   tool: () => ({}),
 }
 
-/** The convention wants a name; a Model object of the user's own need not tell one. */
+/** Value of the required provider attribute for a user's Model object, which need not name its provider. */
 export const UNKNOWN_PROVIDER = 'custom'
 
 export const outcomeName = ({ failure, cancelled }: Ends['run']): 'failed' | 'cancelled' | 'completed' =>

@@ -1,3 +1,4 @@
+/** Creates OpenTelemetry spans for runs, agents, model calls and tool calls. */
 import type * as api from '@opentelemetry/api'
 import { dropUnset } from '../models/api.ts'
 import { withTraceHeaders } from '../net/trace-headers.ts'
@@ -7,7 +8,7 @@ import { ATTR_ERROR_TYPE, ATTR_GEN_AI_CONVERSATION_ID, ATTR_SESSION_ID } from '.
 import { type Attributes, describeEnd, describeStart, OWN } from './span-attributes.ts'
 import { readTraceContext, writeTraceContext } from './trace-context.ts'
 
-/** The API as it is installed; the only part of OpenTelemetry that is called. */
+/** The installed `@opentelemetry/api`, the only part of OpenTelemetry this package calls. */
 export type OpenTelemetryApi = typeof api
 
 export interface TracingOptions {
@@ -19,15 +20,15 @@ export interface TracingOptions {
   propagateTo: 'trusted' | 'everywhere' | 'nobody'
 }
 
-/** What all spans of one run share. */
-interface Traced {
+/** Shared by all spans of one run. */
+interface RunTrace {
   options: TracingOptions
-  /** Says whose run it is; on every span, because backends search and group by it. */
+  /** Ids of the run and its conversation; on every span, because backends search and group by them. */
   common: Attributes
   content: ContentWriter | undefined
 }
 
-/** Starts the span of a run: below the active span, else below the caller's, else at the root of a new trace. */
+/** Starts the span of a run. Its parent is the active span, or the caller's span, or none: then it starts a new trace. */
 export function startRunSpan(options: TracingOptions, start: Starts['run']): Span<'run'> {
   const { api, captureContent, contentChars } = options
   const common = {
@@ -36,10 +37,10 @@ export function startRunSpan(options: TracingOptions, start: Starts['run']): Spa
     [ATTR_SESSION_ID]: start.conversationId,
   }
   const content = captureContent ? createContentWriter(start.redact, contentChars) : undefined
-  return open({ options, common, content }, 'run', start, parentOf(start, options, api.context.active()))
+  return open({ options, common, content }, 'run', start, chooseParent(start, options, api.context.active()))
 }
 
-function parentOf(
+function chooseParent(
   { parent }: Starts['run'],
   { api, continueTraces }: TracingOptions,
   active: api.Context,
@@ -49,8 +50,13 @@ function parentOf(
   return remote === undefined ? active : api.trace.setSpanContext(active, remote)
 }
 
-function open<Kind extends SpanKind>(traced: Traced, kind: Kind, start: Starts[Kind], parent: api.Context): Span<Kind> {
-  const { options, common, content } = traced
+function open<Kind extends SpanKind>(
+  trace: RunTrace,
+  kind: Kind,
+  start: Starts[Kind],
+  parent: api.Context,
+): Span<Kind> {
+  const { options, common, content } = trace
   const { api, tracer, propagateTo } = options
   const [name, attributes] = describeStart[kind](start)
   const span = tracer.startSpan(
@@ -63,21 +69,21 @@ function open<Kind extends SpanKind>(traced: Traced, kind: Kind, start: Starts[K
   )
   if (content !== undefined && span.isRecording()) span.setAttributes(onlySet(startContents[kind](start, content)))
   const context = api.trace.setSpan(parent, span)
-  const began = Date.now()
+  const startedAt = Date.now()
   const inside = <T>(work: () => T): T => api.context.with(context, work)
   return {
-    child: (part, details) => open(traced, part, details, context),
+    child: (part, details) => open(trace, part, details, context),
     inside:
       kind === 'model' && propagateTo !== 'nobody'
         ? (work) => {
-            const self = span.spanContext()
-            if (!api.isSpanContextValid(self)) return inside(work) // the API without an SDK
-            const carried = { headers: writeTraceContext(self), everywhere: propagateTo === 'everywhere' }
-            return withTraceHeaders(carried, () => inside(work))
+            const spanContext = span.spanContext()
+            if (!api.isSpanContextValid(spanContext)) return inside(work) // no SDK is installed
+            const trace = { headers: writeTraceContext(spanContext), everywhere: propagateTo === 'everywhere' }
+            return withTraceHeaders(trace, () => inside(work))
           }
         : inside,
     end: (end) => {
-      if (span.isRecording()) finish({ api, span, began, content }, kind, end)
+      if (span.isRecording()) finish({ api, span, startedAt, content }, kind, end)
       span.end()
     },
   }
@@ -85,22 +91,22 @@ function open<Kind extends SpanKind>(traced: Traced, kind: Kind, start: Starts[K
 
 const onlySet = (attributes: Attributes) => dropUnset(attributes) as api.Attributes
 
-/** Providers answer with whole pages now and then. */
+/** Longest status message, in characters: some providers answer an error with a whole page. */
 const MAX_MESSAGE_CHARS = 1000
 
-interface Finished {
+interface OpenSpan {
   api: OpenTelemetryApi
   span: api.Span
-  began: number
+  startedAt: number
   content: ContentWriter | undefined
 }
 
-function finish<Kind extends SpanKind>({ api, span, began, content }: Finished, kind: Kind, end: Ends[Kind]): void {
+function finish<Kind extends SpanKind>({ api, span, startedAt, content }: OpenSpan, kind: Kind, end: Ends[Kind]): void {
   const { failure, cancelled }: Ending = end
   const contents = content === undefined ? {} : endContents[kind](end, content)
   span.setAttributes(onlySet({ ...describeEnd[kind](end), ...contents }))
   const firstDeltaMs = 'firstDeltaMs' in end ? end.firstDeltaMs : undefined
-  if (firstDeltaMs !== undefined) span.addEvent('first_delta', began + firstDeltaMs)
+  if (firstDeltaMs !== undefined) span.addEvent('first_delta', startedAt + firstDeltaMs)
   if (cancelled) span.setAttribute(OWN.cancelled, true)
   if (failure === undefined) return
   span.setAttribute(ATTR_ERROR_TYPE, failure.type)
