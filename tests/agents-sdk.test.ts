@@ -406,7 +406,7 @@ test('what cannot be honoured here is an error at construction that names the to
   expect(make(computerTool({ computer: computer as never }))).toThrow(/computer tool "computer_use_preview".*tool\(/)
   const mcp = hostedMcpTool({ serverLabel: 'docs', serverUrl: 'https://mcp.example', requireApproval: 'always' })
   expect(make(mcp)).toThrow(/"docs" asks for approval.*requireApproval: "never"/)
-  expect(make(webSearchTool)).toThrow(/"webSearchTool" is no tool/)
+  expect(make(webSearchTool)).toThrow(/"webSearchTool" is not a tool/)
 })
 
 test('MCP servers of the Agents SDK bring their tools: connected when needed, filtered, called and failing in words', async () => {
@@ -458,7 +458,7 @@ test('MCP servers of the Agents SDK bring their tools: connected when needed, fi
   ])
   expect(JSON.stringify(logged.mock.calls)).not.toContain('hunter2')
   expect(() => agent({ mcpServers: [{ url } as never] })).toThrow(
-    /mcpServers of agent "Assistant" is a list of server objects/,
+    /mcpServers of agent "Assistant" must be a list of server objects/,
   )
   const filtered = new MCPServerStreamableHttp({ url, toolFilter: async () => true })
   expect(() => agent({ mcpServers: [filtered] })).toThrow(/filter function/)

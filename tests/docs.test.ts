@@ -186,5 +186,5 @@ test('toolFactory.getOpenApiSchema writes a valid document of standalone tools',
     },
   })
   expect(Object.keys(document.paths)).toEqual(['/tool/Address', '/tool/plan_route'])
-  expect(() => toolFactory.getOpenApiSchema([{} as never], { url: '' })).toThrow(/A tool is made by/)
+  expect(() => toolFactory.getOpenApiSchema([{} as never], { url: '' })).toThrow(/A tool must be created by/)
 })

@@ -290,7 +290,7 @@ test('tools are made from zod, JSON Schema and classes; their failures are texts
       ({ name, strict }) => `${name} ${strict}`,
     ),
   ).toEqual(['Address false', 'zodded true', 'raw false', 'broken true'])
-  expect(() => new Agent({ name: 'X', tools: [new Date() as never] })).toThrow(/A tool is made by/)
+  expect(() => new Agent({ name: 'X', tools: [new Date() as never] })).toThrow(/A tool must be created by/)
   expect(() => tool({ name: 'has space', execute: () => '' })).toThrow(/not valid/)
 })
 

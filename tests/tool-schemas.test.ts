@@ -410,14 +410,14 @@ test('outputs and extra fields of messages are sent in the same form', async () 
 })
 
 test.for([
-  ['a text', z.string(), /have to describe an object/],
-  ['a list', z.array(z.string()), /have to describe an object/],
-  ['anything', z.any(), /have to describe an object/],
-  ['an object or a text', z.union([z.object({}), z.string()]), /have to describe an object/],
-  ['data of a text', { type: 'string' }, /have to describe an object/],
-  ['fields without a schema around them', { city: { type: 'string' } }, /have to describe an object/],
+  ['a text', z.string(), /must describe an object/],
+  ['a list', z.array(z.string()), /must describe an object/],
+  ['anything', z.any(), /must describe an object/],
+  ['an object or a text', z.union([z.object({}), z.string()]), /must describe an object/],
+  ['data of a text', { type: 'string' }, /must describe an object/],
+  ['fields without a schema around them', { city: { type: 'string' } }, /must describe an object/],
   ['a number', 5, /zod 4 object/],
-  ['a field that is no type', { city: z.string(), days: 3 }, /"days" of tool "probe" is no zod 4 type/],
+  ['a field that is no type', { city: z.string(), days: 3 }, /"days" of tool "probe" is not a zod 4 type/],
   ['a date', { at: z.date() }, /z\.date\(\) at properties\.at, use z\.iso\.datetime\(\)/],
   ['a bigint', { id: z.bigint().optional() }, /z\.bigint\(\) at/],
   ['a map in a list', { maps: z.array(z.map(z.string(), z.string())) }, /z\.map\(\) at .*z\.record\(\)/],

@@ -104,7 +104,7 @@ test('hosted tools go out in the words of the API, with what the provider is to 
   expect(() => fileSearch({ vectorStoreIds: [] })).toThrow(/needs the vector stores/)
   expect(() => hostedMcp({ serverLabel: 'docs' })).toThrow(/serverUrl/)
   for (const type of ['computer_use_preview', 'shell', 'apply_patch'])
-    expect(() => hostedTool({ type })).toThrow(/leaves the work to your program/)
+    expect(() => hostedTool({ type })).toThrow(/must be run by the application/)
   expect(() => toolFactory.getOpenApiSchema([webSearch()], { url: 'https://x.example' })).toThrow(/cannot be served/)
 })
 
@@ -333,7 +333,7 @@ test('parameters may come from any Standard Schema library that can tell its JSO
   ])
   expect(() => tool({ name: 'x', parameters: standard(z.string()), execute: () => '' })).toThrow(/describe an object/)
   const half = { '~standard': { version: 1, vendor: 'old', validate: () => ({ value: 1 }) } }
-  expect(() => tool({ name: 'x', parameters: half, execute: () => '' })).toThrow(/can tell its JSON Schema/)
+  expect(() => tool({ name: 'x', parameters: half, execute: () => '' })).toThrow(/Standard Schema with JSON Schema support/)
 })
 
 test("a tool class's rules for fields and for all of them go back to the model in their own words", async () => {
@@ -507,7 +507,7 @@ test('options by other names get an error that names theirs, for agents, agencie
     ['on_invoke_tool', 'execute(input, context)'],
   ] as const)
     wrong(() => tool({ name: 'x', execute: () => '', ...option(name) })).toThrow(place)
-  expect(() => agent({ tools: [String as never] })).toThrow(/"String" is no tool/)
+  expect(() => agent({ tools: [String as never] })).toThrow(/"String" is not a tool/)
 })
 
 test('tools that a provider runs, and the keys in them, do not go to an address that a caller names', async () => {

@@ -1,3 +1,4 @@
+/** Tools written as classes (BaseTool), and how every kind of tool becomes a Tool. */
 import { z } from 'zod'
 import { errorText, invalidTool } from '../errors.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
@@ -9,18 +10,20 @@ import { fromSdkTool, type SdkFunctionTool, type SdkHostedTool } from './sdk-too
 import type { FunctionTool, HostedTool, Tool, ToolContext } from './tool.ts'
 import type { UserContext } from './user-context.ts'
 
-/** What every instance of a tool class has beside its fields. */
+/** The members of every instance of a tool class, besides its fields. */
 export interface ToolInstance<Context extends object = UserContext> {
-  /** Only for the compiler: there is no such value. */
+  /** For the compiler only: never set. */
   readonly '~needs'?: (context: Context) => void
   readonly context: object
   readonly toolCallId: string
   run(): unknown
 }
 
-/** Settings of a tool class. `strict` (default false) asks the provider to follow the schema exactly; `oneCallAtATime` lets no other tool of the agent run beside it. */
+/** Settings of a tool class: `static toolConfig = { ... }`. */
 export interface ToolConfig {
+  /** Ask the provider to follow the schema exactly. @default false */
   strict?: boolean
+  /** Run no other tool of the same agent at the same time. @default false */
   oneCallAtATime?: boolean
 }
 
@@ -36,7 +39,7 @@ export interface ToolClass<Context extends object = any> {
   refine?(fields: never): unknown
 }
 
-/** What may stand in a list of tools: ours, tool classes, and tools of the OpenAI Agents SDK as they are. */
+/** An entry of a `tools` list: a function tool, a hosted tool, a tool class, or a tool of the OpenAI Agents SDK. */
 // biome-ignore lint/suspicious/noExplicitAny: any tool, whatever context it needs
 export type ToolLike<Context extends object = any> =
   | FunctionTool<Context>
@@ -46,15 +49,15 @@ export type ToolLike<Context extends object = any> =
   | SdkHostedTool
 
 /**
- * The base of tools written as classes: `class Address extends BaseTool.define({ street: z.string() }) { run() {...} }`.
- * A `static refine(fields)` may check fields against each other: the text it returns, or throws, goes back to the model.
- * `BaseTool.define({ ... })<Shop>` names the user context that `this.context` gives.
+ * Base class of tools written as classes: `class Address extends BaseTool.define({ street: z.string() }) { run() {...} }`.
+ * A `static refine(fields)` may check fields against each other; the text it returns or throws goes back to the model.
+ * `BaseTool.define({ ... })<Shop>` sets the type of the user context in `this.context`.
  */
 export abstract class BaseTool<Context extends object = UserContext> implements ToolInstance<Context> {
   declare readonly '~needs'?: (context: Context) => void
   static readonly fields: z.ZodObject = z.object({})
   static description = ''
-  /** What `run()` returns, as a zod schema or a JSON Schema, for the OpenAPI document; not checked. */
+  /** Schema of the result of `run()`, as a zod type or a JSON Schema. For the OpenAPI document; results are not validated. */
   static returns?: z.ZodType | JsonSchema | undefined
   static toolConfig: ToolConfig = {}
   readonly context: ToolContext<Context>
@@ -67,7 +70,7 @@ export abstract class BaseTool<Context extends object = UserContext> implements 
   }
   abstract run(): unknown
 
-  /** A base class with these fields: their types, and their checks before `run()`. Do not declare them again. */
+  /** Creates a base class with these fields: typed, and validated before `run()`. Do not declare them again in the class. */
   static define<Shape extends z.ZodRawShape>(shape: Shape) {
     abstract class DefinedTool extends BaseTool {
       static override readonly fields: z.ZodObject = z.object(shape)
@@ -92,14 +95,14 @@ const isToolClass = (value: unknown): value is ToolClass =>
   typeof value === 'function' && value.prototype instanceof BaseTool
 
 /**
- * What stands in a list of tools, read: our own as they are, classes and tools of the Agents SDK as the tools they describe.
- * @throws INVALID_TOOL for anything else, with advice
+ * Turns an entry of a `tools` list into a Tool: tool classes and tools of the Agents SDK are adapted.
+ * @throws INVALID_TOOL for anything else; the text says how to create a tool
  */
 export function asTool(value: unknown): Tool {
   if (isToolClass(value)) return toolFromClass(value)
   if (value instanceof BaseTool)
     throw invalidTool(
-      `Give the tool class itself, not an instance: ${value.constructor.name} instead of new ${value.constructor.name}(...).`,
+      `Pass the tool class itself, not an instance: ${value.constructor.name} instead of new ${value.constructor.name}(...).`,
     )
   if (isObject(value) && (value.kind === 'function' || value.kind === 'hosted')) {
     if (value.kind === 'function') requireToolName(value.name)
@@ -109,40 +112,40 @@ export function asTool(value: unknown): Tool {
   if (adapted !== undefined) return adapted
   if (typeof value === 'function' && value.name !== '')
     throw invalidTool(
-      `"${value.name}" is no tool. Make one of it: tool({ name, parameters, execute }), or ${value.name}() where that makes one.`,
+      `"${value.name}" is not a tool. Create one from it with tool({ name, parameters, execute }), or call ${value.name}() if that returns a tool.`,
     )
   throw invalidTool(
-    'A tool is made by tool({ name, execute, ... }), by webSearch() and its siblings, or is a class that extends BaseTool.define({ ... }).',
+    'A tool must be created by tool({ name, execute, ... }), by webSearch() and the other hosted tools, or be a class that extends BaseTool.define({ ... }).',
   )
 }
 
 /**
- * A tool that can run here, without an agent.
- * @throws INVALID_TOOL as asTool, and for hosted tools
+ * Turns an entry of a `tools` list into a tool that can run here, without an agent.
+ * @throws INVALID_TOOL like asTool, and for hosted tools
  */
 export function asFunctionTool(value: unknown): FunctionTool {
-  const read = asTool(value)
-  if (read.kind === 'hosted')
+  const tool = asTool(value)
+  if (tool.kind === 'hosted')
     throw invalidTool(
-      `The tool "${read.name}" is run by the model's provider, so it cannot be served or described by itself. Give it to an agent.`,
+      `The tool "${tool.name}" is run by the model's provider, so it cannot be served or described by itself. Add it to an agent's tools.`,
     )
-  return read
+  return tool
 }
 
-/** One tool for each class, so that a class that is given twice stays one tool. */
-const ofClass = new WeakMap<ToolClass, FunctionTool>()
+/** The tool of each class, so that a class that is listed twice counts as one tool. */
+const toolsByClass = new WeakMap<ToolClass, FunctionTool>()
 
 function toolFromClass(toolClass: ToolClass): FunctionTool {
-  const made = ofClass.get(toolClass) ?? readClass(toolClass)
-  ofClass.set(toolClass, made)
-  return made
+  const tool = toolsByClass.get(toolClass) ?? readClass(toolClass)
+  toolsByClass.set(toolClass, tool)
+  return tool
 }
 
 function readClass(toolClass: ToolClass): FunctionTool {
   const { description, toolName: name = toolClass.name } = toolClass
   if (Object.hasOwn(toolClass, 'ToolConfig'))
     throw invalidTool(
-      `The tool class ${name} has "ToolConfig"; here it is written static toolConfig = { strict, oneCallAtATime }.`,
+      `The tool class ${name} has "ToolConfig"; here it is static toolConfig = { strict, oneCallAtATime }.`,
     )
   requireToolName(name, `Give the class another one: static toolName = '...'.`)
   refuseClashes(name, toolClass)
@@ -162,10 +165,10 @@ function readClass(toolClass: ToolClass): FunctionTool {
   })
 }
 
-/** What an instance has itself; everything else stands on the prototype. */
+/** Members that an instance has itself; all others are on the prototype. */
 const INSTANCE_MEMBERS = ['context', 'toolCallId', 'run']
 
-/** A field becomes a property of the instance, so it would hide a member of the same name. */
+/** A field becomes a property of the instance and would hide a member of the same name. @throws INVALID_TOOL */
 function refuseClashes(name: string, { fields, prototype }: ToolClass & { prototype: object }): void {
   const clashes = Object.keys(fields.shape).filter((field) => INSTANCE_MEMBERS.includes(field) || field in prototype)
   if (clashes.length === 0) return
@@ -175,21 +178,22 @@ function refuseClashes(name: string, { fields, prototype }: ToolClass & { protot
   )
 }
 
-/** The class's own rule comes after the fields' rules. */
+/** Runs the class's `refine` after the checks of its fields. */
 function withRefinement(check: FunctionTool['check'], toolClass: ToolClass): FunctionTool['check'] {
   if (toolClass.refine === undefined) return check
   return (input, loc, from) => {
     const checked = check(input, loc, from)
     if (!checked.ok) return checked
-    const reason = objectionOf(toolClass, checked.value)
+    const reason = runRefine(toolClass, checked.value)
     return reason === undefined ? checked : { ok: false, details: [valueError(loc, reason, input)] }
   }
 }
 
-function objectionOf(toolClass: ToolClass, fields: unknown): string | undefined {
+/** The text that `refine` returns or throws; undefined when it accepts the fields. */
+function runRefine(toolClass: ToolClass, fields: unknown): string | undefined {
   try {
-    const said = toolClass.refine?.(fields as never)
-    return typeof said === 'string' && said !== '' ? said : undefined
+    const reason = toolClass.refine?.(fields as never)
+    return typeof reason === 'string' && reason !== '' ? reason : undefined
   } catch (error) {
     return errorText(error)
   }

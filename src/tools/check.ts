@@ -1,3 +1,4 @@
+/** Checks (and converts) the arguments of a tool call. */
 import { z } from 'zod'
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { detailsFromZod, missing, noObject, type ValidationDetail, valueAt, valueError } from '../wire/validation.ts'
@@ -8,8 +9,8 @@ import { type StandardSchema, validateStandard } from './standard-schema.ts'
 import type { FunctionTool, ToolInput } from './tool.ts'
 
 /**
- * A checker for one tool's arguments: harmless conversions first ("5" -> 5 where an integer is wanted; strings stay
- * strict), then the schema. `extra` says what happens to fields the schema does not know.
+ * Creates the check of one tool's arguments. It converts values first ("5" -> 5 for an integer; a string field accepts strings
+ * only), then validates. `extra` says what happens to fields that the schema does not define.
  */
 export function createCheck(
   schema: JsonSchema,
@@ -27,17 +28,17 @@ export function createCheck(
     if (input === undefined) return { ok: false, details: [missing(loc, null)] }
     if (!isObject(input)) return { ok: false, details: [noObject(loc, input)] }
     const value = convert(input, schema, schema)
-    if (from === 'caller') return judge(exact, value, { input, loc, schema })
-    const result = judge(lenient, value, { input, loc, schema })
+    if (from === 'caller') return validate(exact, value, { input, loc, schema })
+    const result = validate(lenient, value, { input, loc, schema })
     if (result.ok) return result
     const pruned = prune(value, schema, { extras: validator === undefined })
-    return judge(lenient, pruned, { input: pruned, loc, schema })
+    return validate(lenient, pruned, { input: pruned, loc, schema })
   }
 }
 
 /**
- * A checker for a tool of an MCP server: the server checks its arguments itself, so they are only converted, and refused
- * here when a required one is missing. Patterns and alternatives of others are never run.
+ * Creates the check of a tool of an MCP server. The server validates its arguments itself, so they are only converted, and
+ * refused when a required one is missing. Patterns and alternatives from other servers are never evaluated here.
  */
 export function createServerCheck(schema: JsonSchema, requiredFields: unknown): FunctionTool['check'] {
   const required = (Array.isArray(requiredFields) ? requiredFields : []).map(String)
@@ -51,24 +52,24 @@ export function createServerCheck(schema: JsonSchema, requiredFields: unknown): 
   }
 }
 
-/** What a schema says to a value. `input` is repeated in the details. */
-function judge(
-  known: z.ZodType | StandardSchema | undefined,
+/** Validates a value. `input` is repeated in the details. */
+function validate(
+  validator: z.ZodType | StandardSchema | undefined,
   value: unknown,
   { input, loc, schema }: { input: unknown; loc: readonly (string | number)[]; schema: JsonSchema },
 ): ToolInput {
-  if (known === undefined) return { ok: true, value }
-  if (!(known instanceof z.ZodType)) return checkStandard(known, value, loc)
-  const result = known.safeParse(value)
+  if (validator === undefined) return { ok: true, value }
+  if (!(validator instanceof z.ZodType)) return checkStandard(validator, value, loc)
+  const result = validator.safeParse(value)
   if (result.success) return { ok: true, value: result.data }
   const details = detailsFromZod(result.error.issues, input, loc)
   return {
     ok: false,
-    details: details.map((detail) => asInteger(detail, typeAt(schema, detail.loc.slice(loc.length)))),
+    details: details.map((detail) => toIntegerDetail(detail, typeAt(schema, detail.loc.slice(loc.length)))),
   }
 }
 
-/** A zod object that says nothing about other fields would drop them; its schema forbids them. */
+/** Without a catchall, a zod object drops unknown fields; its JSON Schema forbids them, so the check must, too. */
 const closed = (validator: z.ZodType | StandardSchema) =>
   validator instanceof z.ZodObject && validator.def.catchall === undefined ? validator.strict() : validator
 
@@ -80,8 +81,8 @@ function checkStandard(schema: StandardSchema, value: unknown, loc: readonly (st
 }
 
 /**
- * Undefined for a schema that zod cannot express: over HTTP its tool then takes the body unchecked, as the original does, and
- * a model's arguments are held against what the model was told.
+ * A zod type for a JSON Schema; undefined when zod cannot express it. Over HTTP the tool then accepts the body unchecked, as in
+ * the original; the arguments of a model are validated against the schema that was sent to it.
  */
 function fromJsonSchema(make: () => JsonSchema): z.ZodType | undefined {
   try {
@@ -91,6 +92,7 @@ function fromJsonSchema(make: () => JsonSchema): z.ZodType | undefined {
   }
 }
 
+/** Converts texts, numbers and booleans to the type of the schema, where that loses nothing. */
 function convert(value: unknown, schema: unknown, root: JsonSchema, depth = 0): unknown {
   const target = withoutNull(schema, root)
   if (!isObject(target) || depth > 64) return value
@@ -117,20 +119,20 @@ function convertText(text: string, type: unknown): unknown {
   return text
 }
 
-/** What a value that may be null has to be otherwise. */
+/** The schema without its `null` alternative, with references resolved. */
 function withoutNull(schema: unknown, root: JsonSchema): unknown {
   const target = resolveRef(schema, root)
   if (!isObject(target)) return target
   if (Array.isArray(target.type)) {
-    const [type, more] = target.type.filter((one) => one !== 'null')
-    return more === undefined ? { ...target, type } : target
+    const [type, second] = target.type.filter((one) => one !== 'null')
+    return second === undefined ? { ...target, type } : target
   }
   if (!Array.isArray(target.anyOf)) return target
-  const [only, more] = target.anyOf.filter((part) => !isObject(part) || part.type !== 'null')
-  return more === undefined ? resolveRef(only, root) : target
+  const [only, second] = target.anyOf.filter((part) => !isObject(part) || part.type !== 'null')
+  return second === undefined ? resolveRef(only, root) : target
 }
 
-/** The schema's type at a place in the arguments. */
+/** The schema's type at a path in the arguments. */
 function typeAt(schema: JsonSchema, path: readonly (string | number)[]): unknown {
   let target: unknown = schema
   for (const part of path) {
@@ -142,8 +144,8 @@ function typeAt(schema: JsonSchema, path: readonly (string | number)[]): unknown
   return isObject(place) ? place.type : undefined
 }
 
-/** zod reports a wrong integer as a wrong number; the wire has codes of its own for integers. */
-function asInteger(detail: ValidationDetail, type: unknown): ValidationDetail {
+/** zod reports a wrong integer as a wrong number; pydantic, and so the wire, has separate codes for integers. */
+function toIntegerDetail(detail: ValidationDetail, type: unknown): ValidationDetail {
   if (type !== 'integer') return detail
   if (detail.type.endsWith('_type') && typeof detail.input === 'number' && !Number.isInteger(detail.input))
     return {

@@ -1,3 +1,4 @@
+/** `tool()`: defines a function tool from a schema and a function. */
 import { z } from 'zod'
 import { errorText, invalidTool } from '../errors.ts'
 import { type Moved, refuseUnknown } from '../options.ts'
@@ -9,14 +10,14 @@ import { isStandardSchema, type StandardSchema, standardToJsonSchema } from './s
 import type { FunctionTool, ToolContext } from './tool.ts'
 import type { UserContext } from './user-context.ts'
 
-/** Lets the type checker refuse zod types of a text, a number or a list as parameters. */
+/** Makes the compiler refuse parameters that describe a text, a number or a list. */
 type RequireObject<Input> = unknown extends Input
   ? unknown
   : [Input] extends [object & { readonly [Symbol.iterator]?: never }]
     ? unknown
-    : { parameters?: { readonly _zod?: 'parameters have to describe an object' } }
+    : { parameters?: { readonly _zod?: 'parameters must describe an object' } }
 
-/** What `tool()` makes a tool of. */
+/** Options of `tool()`. */
 export interface ToolDefinition<
   Input,
   Output = unknown,
@@ -25,24 +26,25 @@ export interface ToolDefinition<
   Sent = unknown,
   Result = Output,
 > {
-  /** Letters, digits, `_` and `-`, at most 64. */
+  /** 1 to 64 letters, digits, `_` or `-`. */
   name: Name
-  /** What the model reads to decide when to call it. */
+  /** Tells the model when and how to call the tool. @default '' */
   description?: string
   /**
-   * A zod object or its fields (`{ city: z.string() }`), an object of another library that fulfils Standard Schema with JSON
-   * Schema, or a JSON Schema as plain data. Default: no arguments.
+   * A zod object or its fields (`{ city: z.string() }`), an object of another library that implements Standard Schema with JSON
+   * Schema, or a JSON Schema as plain data.
+   * @default no arguments
    */
   parameters?: z.ZodType<Input, Sent> | StandardSchema<Input> | JsonSchema
-  /** What it returns: a zod schema, or a JSON Schema as plain data. It stands in the OpenAPI document and is not checked when the tool runs. Default: anything. */
+  /** Schema of the result: a zod type or a JSON Schema. For the OpenAPI document; results are not validated. @default any value */
   returns?: z.ZodType<Output> | JsonSchema
-  /** Ask the provider to follow the schema exactly; done where the schema lets itself be written in that way. Default true. */
+  /** Ask the provider to follow the schema exactly, when strict mode can express the schema. @default true */
   strict?: boolean
-  /** No other tool of the same agent may run beside it. Default false. */
+  /** Run no other tool of the same agent at the same time. @default false */
   oneCallAtATime?: boolean
-  /** Whether the agent may use it, asked before every model call. Default: always. */
+  /** Decides before every model call whether the agent may use the tool. @default always enabled */
   isEnabled?: FunctionTool['isEnabled']
-  /** Gets checked arguments; what it returns is the answer to the model, what it throws becomes a text for it. */
+  /** Receives the validated arguments. The model gets its result, or a text with the error it threw. */
   execute(input: Input, context: ToolContext<Context>): Result | Promise<Result>
 }
 
@@ -56,6 +58,7 @@ const OPTIONS = new Set<string>([
   'isEnabled',
   'execute',
 ] satisfies (keyof ToolDefinition<unknown>)[])
+/** Names that other libraries use for an option -> what to use here. */
 const MOVED: Moved = {
   nameOverride: 'name',
   descriptionOverride: 'description',
@@ -73,23 +76,23 @@ const MOVED: Moved = {
   timeoutMs: 'AbortSignal.any([context.signal, AbortSignal.timeout(ms)]) inside execute',
 }
 
-const known = new WeakMap<z.ZodType, JsonSchema>()
+const schemas = new WeakMap<z.ZodType, JsonSchema>()
 
 /**
- * The JSON Schema of a zod object: all constraints kept. Made once, since agencies may be made for every request.
- * @throws Error for a schema that no JSON value fits, such as z.date() or z.map()
+ * The JSON Schema of a zod type, with all constraints. Cached, because agencies may be created for every request.
+ * @throws Error for a type that no JSON value fits, such as z.date() or z.map()
  */
 export function schemaOf(parameters: z.ZodType): JsonSchema {
-  const made = known.get(parameters)
-  if (made !== undefined) return made
+  const cached = schemas.get(parameters)
+  if (cached !== undefined) return cached
   const json = toJsonSchema(parameters)
   const plain = json.type === 'object' && !('anyOf' in json || 'oneOf' in json || 'allOf' in json)
   const schema = plain ? { ...json, additionalProperties: json.additionalProperties ?? false } : json
-  known.set(parameters, schema)
+  schemas.set(parameters, schema)
   return schema
 }
 
-/** The JSON Schema of a tool's result, for callers. @throws INVALID_TOOL for types that JSON does not have */
+/** The JSON Schema of a tool's result, for the OpenAPI document. @throws INVALID_TOOL for types that JSON does not have */
 export function resultSchemaOf(tool: string, returns: z.ZodType | JsonSchema | undefined): JsonSchema | undefined {
   if (!(returns instanceof z.ZodType)) return returns
   try {
@@ -105,7 +108,7 @@ function toJsonSchema(schema: z.ZodType): JsonSchema {
   return json
 }
 
-/** zod types whose values JSON does not have, and what to write instead. */
+/** zod types whose values JSON does not have -> what to use instead. */
 const NOT_JSON: { [type: string]: string } = {
   date: 'z.iso.datetime() or z.coerce.date()',
   bigint: 'z.int() or z.coerce.bigint()',
@@ -118,7 +121,7 @@ const NOT_JSON: { [type: string]: string } = {
   function: 'an object of plain values',
   custom: 'a JSON type with .refine()',
 }
-/** zod types that make their value of a JSON value. */
+/** zod types that convert a JSON value -> the schema of that value. */
 const COERCED: { [type: string]: JsonSchema } = {
   date: { type: 'string', format: 'date-time' },
   bigint: { type: 'integer' },
@@ -134,12 +137,12 @@ function override({ zodSchema, jsonSchema, path }: Place): void {
     throw new Error(
       `JSON has no value for z.${def.type}() at ${path.join('.') || 'the top'}, use ${NOT_JSON[def.type]}`,
     )
-  // OpenAI's API knows no `oneOf`; with a discriminator `anyOf` says the same.
+  // OpenAI's API does not support `oneOf`; with a discriminator, `anyOf` means the same.
   if ('discriminator' in def && jsonSchema.oneOf !== undefined) {
     jsonSchema.anyOf = jsonSchema.oneOf
     delete jsonSchema.oneOf
   }
-  // What every number of JavaScript keeps is no rule of a tool's.
+  // zod adds the bounds of safe integers to every integer; they are not a rule of the tool.
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
   if (hasFlags(def)) {
@@ -148,7 +151,7 @@ function override({ zodSchema, jsonSchema, path }: Place): void {
   }
 }
 
-/** JSON Schema has no flags, and a pattern without them would refuse what they allow. */
+/** JSON Schema patterns have no flags, and the pattern without them would refuse texts that the flags allow. */
 function hasFlags(def: z.core.$ZodTypes['_zod']['def']): boolean {
   const checks = def.type === 'string' ? [def, ...(def.checks ?? []).map((check) => check._zod.def)] : []
   return checks.some(
@@ -156,7 +159,7 @@ function hasFlags(def: z.core.$ZodTypes['_zod']['def']): boolean {
   )
 }
 
-/** The same with the fields of a zod object as `parameters`. */
+/** Options of `tool()` with the fields of a zod object as `parameters`. */
 export type ShapedToolDefinition<
   Shape extends z.ZodRawShape,
   Output = unknown,
@@ -169,8 +172,8 @@ export type ShapedToolDefinition<
 
 /**
  * Defines a function tool.
- * @throws INVALID_TOOL for a name a provider would refuse, a missing `execute`, parameters that describe no object or have
- *   types that JSON lacks; INVALID_OPTION for an unknown option
+ * @throws INVALID_TOOL for a name that providers refuse, a missing `execute`, parameters that do not describe an object, or
+ *   types that JSON does not have; INVALID_OPTION for an unknown option
  */
 export function tool<
   Shape extends z.ZodRawShape,
@@ -217,33 +220,33 @@ interface Parameters {
   validator: z.ZodType | StandardSchema | undefined
 }
 
-function readParameters(name: string, given: unknown): Parameters {
-  const read = readSchema(name, given)
-  if (!describesObject(read.parameters, read.parameters))
+function readParameters(name: string, option: unknown): Parameters {
+  const result = readSchema(name, option)
+  if (!describesObject(result.parameters, result.parameters))
     throw invalidTool(
-      `The parameters of tool "${name}" have to describe an object: z.object({ ... }), { city: z.string() }, or a JSON Schema with type "object" and its fields in "properties".`,
+      `The parameters of tool "${name}" must describe an object: z.object({ ... }), { city: z.string() }, or a JSON Schema with type "object" and its fields in "properties".`,
     )
-  return read
+  return result
 }
 
-function readSchema(name: string, given: unknown = {}): Parameters {
-  const shape = asShape(name, given)
-  const schema = shape === undefined ? given : z.object(shape)
+function readSchema(name: string, option: unknown = {}): Parameters {
+  const shape = asShape(name, option)
+  const schema = shape === undefined ? option : z.object(shape)
   if (schema instanceof z.ZodType) return { parameters: zodToJsonSchema(name, schema), validator: schema }
   if (isStandardSchema(schema)) return { parameters: standardToJsonSchema(name, schema), validator: schema }
-  if (isObject(schema) && !('~standard' in schema)) return { parameters: completed(schema), validator: undefined }
+  if (isObject(schema) && !('~standard' in schema)) return { parameters: completeSchema(schema), validator: undefined }
   throw invalidTool(
-    `The parameters of tool "${name}" have to be a zod 4 object, a Standard Schema that can tell its JSON Schema, or a JSON Schema.`,
+    `The parameters of tool "${name}" must be a zod 4 object, a Standard Schema with JSON Schema support, or a JSON Schema.`,
   )
 }
 
-/** A JSON Schema that may leave out that it describes an object; one that says nothing takes no arguments. */
-function completed(schema: JsonSchema): JsonSchema {
+/** Adds `type: 'object'` where a JSON Schema leaves it out; an empty schema accepts no arguments. */
+function completeSchema(schema: JsonSchema): JsonSchema {
   if (Object.keys(schema).length === 0) return { type: 'object', properties: {}, additionalProperties: false }
   return 'properties' in schema && schema.type === undefined ? { type: 'object', ...schema } : schema
 }
 
-/** @throws INVALID_TOOL for types that JSON does not have */
+/** The JSON Schema of a tool's parameters. @throws INVALID_TOOL for types that JSON does not have */
 export function zodToJsonSchema(tool: string, schema: z.ZodType): JsonSchema {
   try {
     return schemaOf(schema)
@@ -252,18 +255,18 @@ export function zodToJsonSchema(tool: string, schema: z.ZodType): JsonSchema {
   }
 }
 
-/** The fields of a zod object, written without z.object(). */
-function asShape(name: string, given: unknown): z.ZodRawShape | undefined {
-  if (!isObject(given) || '_zod' in given || '~standard' in given) return undefined
-  const fields = Object.entries(given)
-  const isZod = ([, value]: [string, unknown]) => typeof value === 'object' && value !== null && '_zod' in value
+/** The fields of a zod object written without z.object(); undefined for anything else. @throws INVALID_TOOL for mixed fields */
+function asShape(name: string, value: unknown): z.ZodRawShape | undefined {
+  if (!isObject(value) || '_zod' in value || '~standard' in value) return undefined
+  const fields = Object.entries(value)
+  const isZod = ([, field]: [string, unknown]) => typeof field === 'object' && field !== null && '_zod' in field
   if (!fields.some(isZod)) return undefined
   const odd = fields.find((field) => !isZod(field))
   if (odd !== undefined)
-    throw invalidTool(`The parameter "${odd[0]}" of tool "${name}" is no zod 4 type, but others of its parameters are.`)
-  return given as z.ZodRawShape
+    throw invalidTool(`The parameter "${odd[0]}" of tool "${name}" is not a zod 4 type, but other parameters are.`)
+  return value as z.ZodRawShape
 }
 
-/** The description of a tool that runs alone, for the model. */
+/** The description of a `oneCallAtATime` tool, as sent to the model. */
 export const sequential = (description: string) =>
   `${description} Call it alone: no other tool can run beside it.`.trim()

@@ -1,47 +1,50 @@
+/** Hosted tools: tools that the model's provider runs itself. */
 import { invalidTool } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { tool } from './define.ts'
 import { toToolNames } from './names.ts'
 import type { FunctionTool, HostedTool } from './tool.ts'
 
-/** What the Responses API adds to its answers when it is asked to. */
+/** `include` values of the Responses API: extra data in its answers. */
 export const FILE_SEARCH_RESULTS = 'file_search_call.results'
 export const WEB_SEARCH_SOURCES = 'web_search_call.action.sources'
 
-/** Options of `webSearch`; what is not listed is sent on as it is. */
+/** Options of `webSearch`; other fields are sent unchanged. */
 export interface WebSearchOptions {
-  /** Where the user is, for results nearby. */
+  /** The user's approximate location, for local results. */
   userLocation?: { city?: string; country?: string; region?: string; timezone?: string }
-  /** How much of what was found the model gets to see. Default: the provider's. */
+  /** How much of the results the model gets. @default the provider's */
   searchContextSize?: 'low' | 'medium' | 'high'
+  /** Restricts the search to these domains. */
   filters?: { allowedDomains?: string[] }
-  /** `false`: only what the provider has in its index. */
+  /** False searches only the provider's index. @default the provider's */
   externalWebAccess?: boolean
-  [more: string]: unknown
+  [option: string]: unknown
 }
 
-/** Options of `fileSearch`; what is not listed is sent on as it is. */
+/** Options of `fileSearch`; other fields are sent unchanged. */
 export interface FileSearchOptions {
-  /** At least one. */
+  /** Id of the vector store to search, or a list of at least one. */
   vectorStoreIds: string | readonly string[]
+  /** Most results of one search. @default the provider's */
   maxNumResults?: number
-  /** Ask for the passages that were found; they are then kept in the conversation. Default: the agent's `includeSearchResults`. */
+  /** Request the passages that were found and keep them in the conversation. @default the agent's `includeSearchResults` */
   includeSearchResults?: boolean
   rankingOptions?: { ranker?: string; scoreThreshold?: number }
   filters?: JsonObject
-  [more: string]: unknown
+  [option: string]: unknown
 }
 
-/** Options of `codeInterpreter`; what is not listed is sent on as it is. */
+/** Options of `codeInterpreter`; other fields are sent unchanged. */
 export interface CodeInterpreterOptions {
-  /** Default: a container of its own for each run, without files. */
+  /** Id of a container, or `{ type: 'auto' }` with its files and memory limit. @default { type: 'auto' } */
   container?: string | { type: 'auto'; fileIds?: string[]; memoryLimit?: string }
-  /** Ask for what the code printed and drew. */
+  /** Request what the code printed and the images it drew. @default false */
   includeOutputs?: boolean
-  [more: string]: unknown
+  [option: string]: unknown
 }
 
-/** Options of `imageGeneration`; what is not listed is sent on as it is. */
+/** Options of `imageGeneration`; other fields are sent unchanged. */
 export interface ImageGenerationOptions {
   model?: string
   size?: string
@@ -49,26 +52,28 @@ export interface ImageGenerationOptions {
   background?: 'transparent' | 'opaque' | 'auto'
   outputFormat?: 'png' | 'webp' | 'jpeg'
   partialImages?: number
-  [more: string]: unknown
+  [option: string]: unknown
 }
 
 /** Options of `hostedMcp`. One of `serverUrl` and `connectorId` is required. */
 export interface HostedMcpOptions {
-  /** What the server is called in calls and in the metadata. */
+  /** The server's name in tool calls and in the metadata. */
   serverLabel: string
+  /** The server's address. */
   serverUrl?: string
-  /** A connector of the provider instead of an address. */
+  /** Id of a connector of the provider, instead of an address. */
   connectorId?: string
   serverDescription?: string
   /** An OAuth token for the server. */
   authorization?: string
-  /** Sent to the server as they are. */
+  /** Headers of every request to the server; their names are sent unchanged. */
   headers?: Record<string, string>
+  /** The tools the model may call. @default all */
   allowedTools?: string[] | { toolNames?: string[]; readOnly?: boolean }
-  [more: string]: unknown
+  [option: string]: unknown
 }
 
-/** The provider searches the web. */
+/** Creates a web search that the provider runs. */
 export const webSearch = ({ userLocation, ...options }: WebSearchOptions = {}): HostedTool =>
   hostedTool({
     type: 'web_search',
@@ -76,25 +81,25 @@ export const webSearch = ({ userLocation, ...options }: WebSearchOptions = {}): 
     ...(userLocation === undefined ? {} : { userLocation: { type: 'approximate', ...userLocation } }),
   })
 
-/** The provider searches vector stores. @throws INVALID_TOOL without `vectorStoreIds` */
+/** Creates a search in vector stores that the provider runs. @throws INVALID_TOOL without `vectorStoreIds` */
 export function fileSearch({ vectorStoreIds, ...options }: FileSearchOptions): HostedTool {
   const ids = typeof vectorStoreIds === 'string' ? [vectorStoreIds] : vectorStoreIds
   if (!Array.isArray(ids) || ids.length === 0)
-    throw invalidTool('fileSearch() needs the vector stores to look in: fileSearch({ vectorStoreIds: ["vs_..."] }).')
+    throw invalidTool('fileSearch() needs the vector stores to search: fileSearch({ vectorStoreIds: ["vs_..."] }).')
   return hostedTool({ type: 'file_search', vectorStoreIds: ids, ...options })
 }
 
-/** The provider runs code in a container of its own. */
+/** Creates a tool with which the model runs code in a container of the provider. */
 export const codeInterpreter = (options: CodeInterpreterOptions = {}): HostedTool =>
   hostedTool({ type: 'code_interpreter', container: { type: 'auto' }, ...options })
 
-/** The provider draws images. */
+/** Creates a tool with which the provider generates images. */
 export const imageGeneration = (options: ImageGenerationOptions = {}): HostedTool =>
   hostedTool({ type: 'image_generation', ...options })
 
 /**
- * The provider calls the tools of an MCP server, without asking for approval.
- * @throws INVALID_TOOL without a label or an address, and for `requireApproval`
+ * Lets the provider call the tools of an MCP server, without approval.
+ * @throws INVALID_TOOL without a label or an address, and for a `requireApproval` other than "never"
  */
 export function hostedMcp(options: HostedMcpOptions): HostedTool {
   if (!options.serverLabel || !(options.serverUrl || options.connectorId))
@@ -102,13 +107,13 @@ export function hostedMcp(options: HostedMcpOptions): HostedTool {
   return hostedTool({ type: 'mcp', requireApproval: 'never', ...options })
 }
 
-/** Types whose calls the application would have to carry out. */
+/** Types of tools whose calls the application would have to run. */
 const LOCAL = /^(function|custom|computer.*|local_shell|apply_patch|tool_search|programmatic_tool_calling)$/
 
 /**
- * Any tool that the provider runs itself, in the Responses API's words; camelCase names become its snake_case ones:
- * `hostedTool({ type: 'web_search_preview', searchContextSize: 'low' })`.
- * @throws INVALID_TOOL without a `type`, and for types that ask the application to act or to approve
+ * Creates any hosted tool of the Responses API: `hostedTool({ type: 'web_search_preview', searchContextSize: 'low' })`. Names
+ * in camelCase become the API's snake_case names.
+ * @throws INVALID_TOOL without a `type`, and for types whose calls the application would have to run or approve
  */
 export function hostedTool(options: { type: string; [option: string]: unknown }): HostedTool {
   const { include_search_results, include_outputs, ...definition } = toSnake(options) as JsonObject
@@ -118,11 +123,11 @@ export function hostedTool(options: { type: string; [option: string]: unknown })
     type === 'shell' && !/^container/.test(String((definition.environment as JsonObject | undefined)?.type))
   if (LOCAL.test(type) || ownShell)
     throw invalidTool(
-      `The tool "${type}" leaves the work to your program, which this version does not do for it. Write it with tool({ ... }).`,
+      `The tool "${type}" must be run by the application, which this version does not support. Write it with tool({ ... }).`,
     )
   if (type === 'mcp' && definition.require_approval !== 'never')
     throw invalidTool(
-      `The hosted MCP server "${server_label}" asks for approval before its tools run, and there is nobody to ask here. Use requireApproval: "never", with allowedTools for the tools you trust.`,
+      `The hosted MCP server "${server_label}" asks for approval before its tools run, which this version does not support. Use requireApproval: "never", with allowedTools for the tools you trust.`,
     )
   const name = type === 'mcp' ? 'hosted_mcp' : (type.split('_preview', 1)[0] as string)
   const wantsImages =
@@ -141,7 +146,7 @@ export function hostedTool(options: { type: string; [option: string]: unknown })
   })
 }
 
-/** camelCase names as the API's; what is not set falls away. The names of `headers` belong to the caller. */
+/** Converts camelCase names to snake_case and drops undefined values. The names inside `headers` stay unchanged. */
 function toSnake(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toSnake)
   if (!isObject(value)) return value
@@ -155,7 +160,7 @@ function toSnake(value: unknown): unknown {
   )
 }
 
-/** What stands for a hosted tool on a model that cannot run it: a function of its name that says so. */
+/** The replacement for a hosted tool on a model that cannot run it: a function of the same name that says so. */
 export const stubFor = ({ name }: HostedTool): FunctionTool =>
   tool({
     name: toToolNames([name])[0] as string,
@@ -163,5 +168,5 @@ export const stubFor = ({ name }: HostedTool): FunctionTool =>
     parameters: { type: 'object', properties: {}, additionalProperties: true },
     strict: false,
     execute: () =>
-      `The tool "${name}" is run by OpenAI's Responses API, which this request does not go to. Go on without the tool, and say so where the answer would need it.`,
+      `The tool "${name}" is run by OpenAI's Responses API, which this model does not use. Continue without the tool, and say so if the answer needs it.`,
   })

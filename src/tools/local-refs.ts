@@ -1,10 +1,10 @@
-/** References inside one JSON Schema (`#`, `#/$defs/name` and other JSON pointers). */
+/** Resolves references inside one JSON Schema (`#`, `#/$defs/name` and other JSON pointers, RFC 6901). */
 import { isObject, type JsonSchema } from '../wire/json.ts'
 
-/** References that lead to references are followed this often. */
+/** Most references that are followed in a row. */
 const MAX_HOPS = 32
 
-/** The schema a reference leads to, or the schema itself when it is no reference. Undefined for a reference that leads nowhere. */
+/** The schema a reference points at; the schema itself when it is not a reference; undefined when the reference cannot be resolved. */
 export function resolveRef(schema: unknown, root: JsonSchema): unknown {
   let target = schema
   for (let hop = 0; hop < MAX_HOPS; hop++) {
@@ -14,7 +14,7 @@ export function resolveRef(schema: unknown, root: JsonSchema): unknown {
   return undefined
 }
 
-/** What a local reference points at; undefined for one that points outside or at nothing. */
+/** The value a local reference points at; undefined when it points outside the schema or at nothing. */
 export function atPointer(ref: string, root: JsonSchema): unknown {
   if (ref === '#') return root
   if (!ref.startsWith('#/')) return undefined
@@ -32,7 +32,7 @@ function decodePart(part: string): string {
   try {
     decoded = decodeURIComponent(part)
   } catch {
-    // A percent sign that encodes nothing stands for itself.
+    // An invalid percent-encoding is taken literally.
   }
   return decoded.replaceAll('~1', '/').replaceAll('~0', '~')
 }

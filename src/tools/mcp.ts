@@ -1,3 +1,4 @@
+/** Tools of MCP servers that are objects of the OpenAI Agents SDK. */
 import { invalidOption, mcpFailed } from '../errors.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { createServerCheck } from './check.ts'
@@ -5,7 +6,7 @@ import { toToolNames } from './names.ts'
 import { toPortable } from './portable-schema.ts'
 import type { FunctionTool } from './tool.ts'
 
-/** An MCP server of the OpenAI Agents SDK (`MCPServerStdio`, `MCPServerStreamableHttp`), or anything of its shape. */
+/** An MCP server of the OpenAI Agents SDK (`MCPServerStdio`, `MCPServerStreamableHttp`), or any object of this shape. */
 export interface McpServer {
   readonly name: string
   connect(): Promise<void>
@@ -13,7 +14,7 @@ export interface McpServer {
   callTool(name: string, args: never, meta?: never, options?: never): Promise<unknown>
 }
 
-/** The same with the types it is called with, and what else is looked at. */
+/** The same object with the types used to call it, and the optional members that are read here. */
 interface CallableServer {
   readonly name: string
   connect(): Promise<void>
@@ -24,33 +25,33 @@ interface CallableServer {
   readonly toolOutputGuardrails?: readonly unknown[]
 }
 
-/** @throws INVALID_OPTION for what is no server, and for filters and guardrails that would not be obeyed */
-export function readMcpServers(given: readonly unknown[] | undefined, agent: string): readonly McpSource[] {
-  return (given ?? []).map((server, index) => {
+/** Wraps the `mcpServers` of an agent. @throws INVALID_OPTION for an entry that is not a server, and for filter functions and guardrails */
+export function readMcpServers(servers: readonly unknown[] | undefined, agent: string): readonly McpSource[] {
+  return (servers ?? []).map((server, index) => {
     const names = ['connect', 'listTools', 'callTool']
     if (!isObject(server) || !names.every((name) => typeof server[name] === 'function'))
       throw invalidOption(
-        `mcpServers of agent "${agent}" is a list of server objects of the Agents SDK, such as new MCPServerStreamableHttp({ url }). For servers that the provider calls, use hostedMcp() in tools.`,
+        `mcpServers of agent "${agent}" must be a list of server objects of the Agents SDK, such as new MCPServerStreamableHttp({ url }). For servers that the provider calls, use hostedMcp() in tools.`,
       )
     const { toolInputGuardrails, toolOutputGuardrails } = server as unknown as CallableServer
     if (typeof server.toolFilter === 'function' || toolInputGuardrails?.length || toolOutputGuardrails?.length)
       throw invalidOption(
-        `The MCP server "${server.name}" of agent "${agent}" has a filter function or guardrails, which this version does not run. Use a filter of names, or the agent's guardrails.`,
+        `The MCP server "${server.name}" of agent "${agent}" has a filter function or guardrails, which this version does not support. Use a filter of names, or the agent's guardrails.`,
       )
-    return new McpSource(server as unknown as CallableServer, agent, labelOf(String(server.name), index))
+    return new McpSource(server as unknown as CallableServer, agent, chooseLabel(String(server.name), index))
   })
 }
 
-/** The server's name where it is a plain one; the SDK's default is its address or command, which may hold a key. */
-const labelOf = (name: string, index: number) => (/^[\w -]{1,32}$/.test(name) ? name : `mcp${index + 1}`)
+/** The server's name when it is a simple one. The SDK's default name is the address or command, which may contain a key. */
+const chooseLabel = (name: string, index: number) => (/^[\w -]{1,32}$/.test(name) ? name : `mcp${index + 1}`)
 
-/** The tools of one MCP server. It is connected at the first use, and again when it was lost; whoever made it closes it. */
+/** The tools of one MCP server. Connects on first use and again after a lost connection. The code that created the server closes it. */
 export class McpSource {
   readonly #server: CallableServer
   readonly #agent: string
   #connecting: Promise<void> | undefined
 
-  /** Goes in front of names that other servers use, too. */
+  /** Prefix for tool names that another server has, too. */
   readonly label: string
 
   constructor(server: CallableServer, agent: string, label: string) {
@@ -60,9 +61,9 @@ export class McpSource {
   }
 
   /**
-   * What the server offers now, under the server's own names; asked before every model call. A server with `cacheToolsList`
-   * answers that itself.
-   * @throws MCP_FAILED
+   * The server's current tools, under the server's own names. Called before every model call; a server with `cacheToolsList`
+   * answers from its cache.
+   * @throws MCP_FAILED when the server cannot be reached or does not answer
    */
   async tools(): Promise<FunctionTool[]> {
     try {
@@ -78,7 +79,7 @@ export class McpSource {
     try {
       return await this.#server.listTools()
     } catch {
-      // Not connected yet, or no longer: what is really wrong shows when connecting.
+      // Not connected (any more). If something else is wrong, connecting or the second call reports it.
     }
     this.#connecting ??= this.#server.connect().finally(() => {
       this.#connecting = undefined
@@ -118,13 +119,13 @@ export class McpSource {
   }
 }
 
-/** What a server says about its arguments; nothing for what is no schema. */
-function toObjectSchema(given: unknown): JsonSchema {
-  const { $schema: _, ...schema } = isObject(given) ? given : {}
+/** The schema of a tool's arguments; an object without fields when the server sent no schema. */
+function toObjectSchema(inputSchema: unknown): JsonSchema {
+  const { $schema: _, ...schema } = isObject(inputSchema) ? inputSchema : {}
   return { type: 'object', properties: {}, ...schema }
 }
 
-/** For a schema that is too large to be sent: any arguments, which the server checks. */
+/** Sent instead of a schema that is too large: any arguments, which the server validates. */
 const ANY_ARGUMENTS: JsonSchema = { type: 'object', properties: {}, additionalProperties: true }
 
 function toSendable(schema: JsonSchema): JsonSchema {
@@ -135,16 +136,16 @@ function toSendable(schema: JsonSchema): JsonSchema {
   }
 }
 
-/** The tools of one server under the names its tools have there. */
+/** The tools of one server, under the server's own names. */
 export interface ServerTools {
-  /** Tells the server apart from the agent's other ones. */
+  /** Distinguishes the server from the agent's other servers. */
   label: string
   tools: readonly FunctionTool[]
 }
 
 /**
- * The tools of all servers under names that a model can call, none of them in `taken`. A tool keeps its name where it can;
- * one that another server offers, too, or whose name the agent uses already, gets its server's label in front.
+ * Gives the tools of all servers names that a model can call, none of them in `taken`. A tool whose name another server or the
+ * agent itself uses gets its server's label as a prefix; all others keep their names.
  */
 export function nameServerTools(servers: readonly ServerTools[], taken: ReadonlySet<string>): FunctionTool[] {
   const once = servers.flatMap(({ label, tools }) =>
@@ -158,15 +159,15 @@ export function nameServerTools(servers: readonly ServerTools[], taken: Readonly
   return once.map(({ tool }, index) => Object.freeze({ ...tool, name: names[index] as string }))
 }
 
-/** A tool's name for people; undefined where the server gives it none. */
+/** A tool's display name; undefined when the server sent none. */
 export function titleOf({ title, annotations }: { [key: string]: unknown }): string | undefined {
   const shown = typeof title === 'string' || !isObject(annotations) ? title : annotations.title
   return typeof shown === 'string' ? shown : undefined
 }
 
 /**
- * The SDK names a server after its address or command, whose path, query and arguments may hold a key: of an address only the
- * origin is told, of a command its first word.
+ * The server's name without what may be a key. The SDK uses the address or command as the name; only the origin of an address
+ * and the first word of a command are kept.
  */
 const withoutSecrets = (name: string): string =>
   name.replace(/^(stdio: \S+).*$/s, '$1').replace(/[a-z][a-z0-9+.-]{0,30}:\/\/\S+/gi, (address) => {

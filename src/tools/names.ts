@@ -1,38 +1,38 @@
-/** Names of tools as every provider takes them: 1 to 64 letters, digits, "_" or "-". */
+/** Tool names that every provider accepts: 1 to 64 letters, digits, "_" or "-". */
 import { createHash } from 'node:crypto'
 import { invalidTool } from '../errors.ts'
 
 const MAX_LENGTH = 64
 const HASH_LENGTH = 8
 
-/** True for a name that every provider takes. */
+/** True for a name that every provider accepts. */
 export const isToolName = (name: unknown): name is string =>
   typeof name === 'string' && /^[a-zA-Z0-9_-]{1,64}$/.test(name)
 
-/** @throws INVALID_TOOL for a name that a provider would refuse; `advice` says how to set another one */
+/** @throws INVALID_TOOL for a name that a provider would refuse; `advice` says how to set another name */
 export function requireToolName(name: unknown, advice = ''): void {
   if (isToolName(name)) return
   const sentence = `The tool name ${JSON.stringify(name)} is not valid: use 1 to 64 letters, digits, "_" or "-".`
   throw invalidTool(`${sentence} ${advice}`.trim())
 }
 
-/** Accents are removed, and every other character that a name cannot have becomes "_". */
+/** Removes accents and replaces every other character that a name cannot have with "_". */
 const clean = (text: string) =>
   text
     .normalize('NFKD')
     .replace(/\p{Mark}/gu, '')
     .replace(/[^a-zA-Z0-9_-]/gu, '_')
 
-/** A name that no other text gets, even where cleaning or cutting makes two texts equal. */
+/** A name with a hash of the text, so that two texts differ even when cleaning or shortening makes them equal. */
 function withHash(name: string, text: string): string {
   const hash = createHash('sha256').update(text).digest('hex').slice(0, HASH_LENGTH)
   return `${name.slice(0, MAX_LENGTH - HASH_LENGTH - 1)}_${hash}`
 }
 
 /**
- * One tool name for each text, in the same order, all of them different and none in `taken`. A text that can be a name as it
- * is stays unchanged. Otherwise the name is the cleaned text; a hash of the text follows where the cleaned text is too long,
- * has no letter or digit left, or is taken.
+ * One tool name for each text, in the same order, each different and none in `taken`. A text that is a valid name stays
+ * unchanged. Otherwise the name is the cleaned text, followed by a hash of the text when the cleaned text is too long, has no
+ * letter or digit, or is taken.
  */
 export function toToolNames(
   texts: readonly string[],
@@ -40,7 +40,7 @@ export function toToolNames(
 ): string[] {
   const used = new Set(taken)
   const names = new Map<number, string>()
-  // Texts that need no change come first, so that no cleaned text takes their name.
+  // Valid names first, so that no cleaned text takes them.
   const order = texts.map((_, index) => index).sort((a, b) => changes(texts[a]) - changes(texts[b]) || a - b)
   for (const index of order) {
     const name = freeName(texts[index] as string, prefix, used)

@@ -1,10 +1,11 @@
+/** Removes duplicates from a list of tools. */
 import { isDeepStrictEqual } from 'node:util'
 import { duplicateName } from '../errors.ts'
 import type { Tool } from './tool.ts'
 
 /**
- * Every tool once, in order. Hosted tools that are set up alike count as one; hosted MCP servers share a name and differ in
- * their label. `owner` begins the sentence of the error.
+ * Returns every tool once, in order. Hosted tools with equal settings count as one; hosted MCP servers share a name and differ
+ * by label. `owner` is the subject of the error text.
  * @throws DUPLICATE_NAME for two different tools with one name
  */
 export function onceEach<T extends Tool>(tools: readonly T[], owner: string): T[] {
@@ -14,10 +15,10 @@ export function onceEach<T extends Tool>(tools: readonly T[], owner: string): T[
     const first = byName.get(key) ?? tool
     if (first !== tool && tool.kind === 'function')
       throw duplicateName(
-        `${owner} has two different tools "${tool.name}". Rename or remove one of them: a model could not tell them apart.`,
+        `${owner} has two different tools "${tool.name}". Rename or remove one of them: a model could not distinguish them.`,
       )
     if (tool.kind === 'hosted' && !isDeepStrictEqual(first, tool))
-      throw duplicateName(`${owner} has two tools "${tool.label}" that are set up differently. Keep one of them.`)
+      throw duplicateName(`${owner} has two tools "${tool.label}" with different settings. Keep one of them.`)
     byName.set(key, first)
   }
   return [...byName.values()]

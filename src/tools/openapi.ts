@@ -1,3 +1,4 @@
+/** OpenAPI: the building blocks of documents, and the operations of standalone tools. */
 import { type Components, reachable, schemaRef, toComponents } from '../wire/components.ts'
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { classFailure, failure, refusal } from '../wire/responses.ts'
@@ -10,22 +11,22 @@ import type { FunctionTool } from './tool.ts'
 export interface ApiParts {
   readonly gate: Gate
   readonly paths: { [path: string]: JsonObject }
-  /** Whether a component gets into the document is decided by what the paths refer to. */
+  /** All components; the document gets those that its paths refer to. */
   readonly schemas: Components
 }
 
-/** What stands before every operation. */
+/** Checks that run before every operation. */
 export interface Gate {
   /**
-   * The bearer token: `required`; `optional` where the server has none set, so that generated clients can send one when it
-   * does; `none` on routes that never ask for one.
+   * The bearer token: `required`; `optional` when the server has no token set, so that generated clients can send one later;
+   * `none` for routes that never require one.
    */
   token: 'required' | 'optional' | 'none'
-  /** It counts requests. */
+  /** True when requests are rate limited. */
   rateLimit: boolean
 }
 
-/** No paths, and the schemas of what every server may answer. */
+/** An empty document with the schemas of errors that every server may answer. */
 export const emptyParts = (gate: Gate): ApiParts => ({
   gate,
   paths: {},
@@ -35,14 +36,14 @@ export const emptyParts = (gate: Gate): ApiParts => ({
 const jsonContent = (schema: JsonSchema) => ({ 'application/json': { schema } })
 const securitySchemes = { HTTPBearer: { type: 'http', scheme: 'bearer' } }
 
-/** A request body that has to be there; `example` is what pages for trying the API begin with. */
+/** A required request body; `example` is the initial content of API explorers. */
 export const bodyOf = (component: string, example?: JsonObject) => ({
   content: {
     'application/json': { schema: schemaRef(component), ...(example === undefined ? {} : { example }) },
   },
   required: true,
 })
-/** An answer whose JSON body is a component, or one of several. */
+/** A response whose JSON body is one of these components. */
 export const answerOf = (description: string, component: string, ...others: readonly string[]) => ({
   description,
   content: jsonContent(
@@ -53,35 +54,35 @@ export const answerOf = (description: string, component: string, ...others: read
 const header = (description: string, type = 'string') => ({ description, schema: { type } })
 const UNAUTHORIZED = {
   ...answerOf('The token is missing or wrong.', 'Detail'),
-  headers: { 'WWW-Authenticate': header('Where no token was sent.') },
+  headers: { 'WWW-Authenticate': header('Present when no token was sent.') },
 }
-const RETRY_AFTER = { 'Retry-After': header('Seconds until it is worth another try.', 'integer') }
+const RETRY_AFTER = { 'Retry-After': header('Seconds to wait before the next try.', 'integer') }
 const TOO_MANY = {
-  ...answerOf('This caller asks too often.', 'Detail'),
+  ...answerOf('This caller sent too many requests.', 'Detail'),
   headers: {
     ...RETRY_AFTER,
     'RateLimit-Limit': header('Requests in one window.', 'integer'),
-    'RateLimit-Remaining': header('What is left of them.', 'integer'),
+    'RateLimit-Remaining': header('Requests left in this window.', 'integer'),
     'RateLimit-Reset': header('Seconds until the next window.', 'integer'),
   },
 }
-const TOO_LONG = answerOf('The address is longer than the server takes.', 'Detail')
-/** What an operation with a body may answer too. */
+const TOO_LONG = answerOf('The URL is longer than the server accepts.', 'Detail')
+/** Errors of every operation with a body. */
 export const BODY_REFUSALS = {
-  413: answerOf('The body is larger than the server takes.', 'Detail'),
-  415: answerOf('The body is compressed, or in another charset than UTF-8.', 'Detail'),
-  422: answerOf('The body does not fit.', 'HTTPValidationError'),
-  503: { ...answerOf('The server is stopping, or has as much to do as it takes.', 'Detail'), headers: RETRY_AFTER },
+  413: answerOf('The body is larger than the server accepts.', 'Detail'),
+  415: answerOf('The body is compressed, or its charset is not UTF-8.', 'Detail'),
+  422: answerOf('The body is not valid.', 'HTTPValidationError'),
+  503: { ...answerOf('The server is stopping, or at one of its limits.', 'Detail'), headers: RETRY_AFTER },
 }
 
-/** An empty requirement beside another makes it optional, an empty list says that there is none (OpenAPI 3.1, 4.8.10). */
+/** An empty requirement in the list makes security optional; an empty list means none (OpenAPI 3.1, section 4.8.10). */
 const SECURITY: { [rule in Gate['token']]: readonly JsonObject[] } = {
   required: [{ HTTPBearer: [] }],
   optional: [{ HTTPBearer: [] }, {}],
   none: [],
 }
 
-/** Adds an operation, and what every operation has. */
+/** Adds an operation with the responses and security that every operation has. */
 export function addOperation(
   { gate, paths }: ApiParts,
   path: string,
@@ -98,7 +99,7 @@ export function addOperation(
   paths[path] = { ...paths[path], [method]: { ...operation, responses, security: SECURITY[token] } }
 }
 
-/** A whole document from its parts. */
+/** The complete document. */
 export const toDocument = (info: JsonObject, url: string, { paths, schemas }: ApiParts): JsonObject => ({
   openapi: '3.1.0',
   info,
@@ -107,17 +108,17 @@ export const toDocument = (info: JsonObject, url: string, { paths, schemas }: Ap
   components: { schemas: reachable(paths, schemas), securitySchemes },
 })
 
-/** Adds `POST /tool/<name>` of every tool, with its arguments and, where it declares one, its result as components. */
+/** Adds `POST /tool/<name>` for every tool, with its arguments and its declared result, if any, as components. */
 export function describeTools(tools: readonly FunctionTool[], parts: ApiParts): ApiParts {
   for (const { name, description, parameters, returns, origin } of tools) {
     const isClass = origin === 'class'
-    // A class ignores fields that it does not know; its model is told not to send any.
+    // A tool class ignores unknown fields over HTTP; only models are told not to send any.
     const { additionalProperties, ...open } = parameters
     const body = addSchema(parts.schemas, toComponentName(isClass ? name : `${name}Request`), {
       ...(description === '' ? {} : { description }),
       ...(isClass && additionalProperties === false ? open : parameters),
     })
-    const response = returns === undefined ? {} : resultOf(name, returns, isClass, parts.schemas)
+    const response = returns === undefined ? {} : describeResult(name, returns, isClass, parts.schemas)
     addOperation(parts, `/tool/${encodeURIComponent(name)}`, 'post', {
       tags: ['Tools'],
       summary: name.replace(/[_-]+/g, ' ').replace(/\b\w/g, (letter) => letter.toUpperCase()),
@@ -126,7 +127,7 @@ export function describeTools(tools: readonly FunctionTool[], parts: ApiParts): 
       requestBody: bodyOf(body),
       responses: {
         200: {
-          description: `What the tool returned${isClass ? '' : '; where it failed, a text that says so'}.`,
+          description: `The result of the tool${isClass ? '' : ', or a text that describes its failure'}.`,
           content: jsonContent({ type: 'object', properties: { response }, required: ['response'] }),
         },
         ...BODY_REFUSALS,
@@ -137,14 +138,14 @@ export function describeTools(tools: readonly FunctionTool[], parts: ApiParts): 
   return parts
 }
 
-function resultOf(name: string, returns: JsonSchema, isClass: boolean, schemas: Components): JsonSchema {
+function describeResult(name: string, returns: JsonSchema, isClass: boolean, schemas: Components): JsonSchema {
   const result = schemaRef(addSchema(schemas, toComponentName(`${name}Result`), returns))
   return isClass ? result : { anyOf: [result, { type: 'string' }] }
 }
 
 /**
- * Adds a schema as a component and tells its name; its `$defs` become components of their own. Where a name is taken by
- * a different schema, a definition gets its owner's name in front and a schema a number behind.
+ * Adds a schema as a component and returns its name; its `$defs` become components, too. When a different schema has the name,
+ * a definition gets its owner's name as a prefix, and a schema gets a number as a suffix.
  */
 export function addSchema(schemas: Components, wanted: string, schema: JsonSchema): string {
   const { $defs, definitions, ...own } = schema
@@ -164,7 +165,7 @@ export function addSchema(schemas: Components, wanted: string, schema: JsonSchem
 
 const asDefs = (value: unknown) => (isObject(value) ? (value as Components) : {})
 const toComponentName = (name: string) => name.replace(/[^\w.-]/g, '_')
-/** References aside: one definition looks different before and after it became a component. */
+/** Compares schemas without their references, which change when a definition becomes a component. */
 const sameSchema = (a: JsonSchema, b: JsonSchema) => withoutRefs(a) === withoutRefs(b)
 const withoutRefs = (schema: JsonSchema) => JSON.stringify(schema, (key, value) => (key === '$ref' ? undefined : value))
 
@@ -184,19 +185,20 @@ function moveRefs(value: unknown, names: ReadonlyMap<string, string>): unknown {
 
 /** Options of `toolFactory.getOpenApiSchema`. */
 export interface OpenApiOptions {
-  /** Where the tools are served, such as `https://tools.example.com`. */
+  /** The address of the server, such as `https://tools.example.com`. */
   url: string
-  /** Default `Agency Tools API`. */
+  /** The document's title. @default 'Agency Tools API' */
   title?: string
+  /** The document's description. @default 'Tools that agents call over HTTP.' */
   description?: string
 }
 
-/** What can be made of tools beside agents. */
+/** Uses of tools without an agent. */
 export const toolFactory = {
   /**
-   * The OpenAPI 3.1 document of standalone tools as a JSON string with two spaces of indent: `POST /tool/<name>` for
-   * each, behind a bearer token.
-   * @throws INVALID_TOOL for what is no tool; DUPLICATE_NAME for two different tools with one name
+   * The OpenAPI 3.1 document of standalone tools as a JSON string, indented by two spaces: `POST /tool/<name>` for each tool,
+   * with a bearer token.
+   * @throws INVALID_TOOL for an entry that is not a function tool; DUPLICATE_NAME for two different tools with one name
    */
   getOpenApiSchema(tools: readonly ToolLike[], options: OpenApiOptions): string {
     const { url, title = 'Agency Tools API', description = 'Tools that agents call over HTTP.' } = options

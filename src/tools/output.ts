@@ -1,34 +1,36 @@
+/** Results of tools: what the model gets, and what readers of a stream get. */
 import { invalidTool } from '../errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ContentPart } from '../wire/message.ts'
 import { toJsonValue } from './json-value.ts'
 
-/** What a model gets back from a call: a text, or content parts. */
+/** The output of a call as sent to the model: a text, or content parts. */
 export type ToolOutput = string | ContentPart[]
 
-/** What a call came to. */
+/** The result of a call. */
 export interface ToolAnswer {
-  /** As the model gets it. */
+  /** The output for the model. */
   output: ToolOutput
-  /** As readers of a stream get it: the value itself as plain JSON, its parts as the original has them. */
+  /** The output in stream events: the value as plain JSON, with content parts in the original's shape. */
   value: unknown
 }
 
-/** Where the content of an image or file is: exactly one of them. */
+/** The content of an image or file: exactly one of `url`, `fileId` and `data`. */
 export interface OutputSource {
   /** An http(s) address that the provider can reach, or a data URL. */
   url?: string
   /** The id of an uploaded file. */
   fileId?: string
-  /** The bytes, or their base64. `mediaType` says what they are, such as `image/png`. */
+  /** The bytes, or their base64 text. */
   data?: Uint8Array | string
+  /** The media type of `data`, such as `image/png`. @default 'image/png' for images, 'text/plain' for files */
   mediaType?: string
 }
 
-/** A text beside images and files. */
+/** Creates a text part, for a result that also has images or files. */
 export const toolOutputText = (text: string): ContentPart => ({ type: 'input_text', text })
 
-/** An image for the model to look at: `return toolOutputImage({ data: await readFile('chart.png'), mediaType: 'image/png' })`. @throws INVALID_TOOL without a source */
+/** Creates an image part for the model: `return toolOutputImage({ data: await readFile('chart.png'), mediaType: 'image/png' })`. @throws INVALID_TOOL without a source */
 export function toolOutputImage({
   detail,
   ...source
@@ -38,7 +40,7 @@ export function toolOutputImage({
   return { type: 'input_image', ...image, ...(detail === undefined ? {} : { detail }) }
 }
 
-/** A file for the model to read. @throws INVALID_TOOL without a source */
+/** Creates a file part for the model. @throws INVALID_TOOL without a source */
 export function toolOutputFile({ filename, ...source }: OutputSource & { filename?: string }): ContentPart {
   const file = toFile(source)
   if (file === undefined) throw noSource('toolOutputFile')
@@ -48,15 +50,15 @@ export function toolOutputFile({ filename, ...source }: OutputSource & { filenam
 const noSource = (helper: string) => invalidTool(`${helper}() needs a url, a fileId, or data with its mediaType.`)
 
 /**
- * What a tool returned, as the model reads it and as readers of a stream do. For the model: a text as it is, content parts (ours or the Agents SDK's, alone or in a list
- * that may hold texts too) as parts, nothing as an empty text, an error as its message, and any other value as JSON
- * (`toJsonValue` says what stands for values that JSON does not have).
+ * Converts the return value of a tool. The model gets a text unchanged, content parts (of this package or of the Agents SDK,
+ * alone or in a list with texts) as parts, null and undefined as an empty text, an error as its message, and any other value as
+ * JSON (see `toJsonValue`).
  */
 export function toAnswer(value: unknown): ToolAnswer {
   if (typeof value === 'string') return { output: value, value }
   if (value === undefined || value === null) return { output: '', value: null }
   const parts = (Array.isArray(value) ? value : [value]).map((item) => toPart(item) ?? item)
-  // Plain data from here on; what cannot be written is the tool's own failure.
+  // Plain data from here on; a value that JSON cannot write throws, and counts as a failure of the tool.
   if (parts.some(isPart) && parts.every((part) => isPart(part) || typeof part === 'string')) {
     const output: ContentPart[] = JSON.parse(
       JSON.stringify(parts.map((part) => (typeof part === 'string' ? toolOutputText(part) : part))),
@@ -69,7 +71,7 @@ export function toAnswer(value: unknown): ToolAnswer {
   return { output: typeof plain === 'string' ? plain : JSON.stringify(plain), value: plain }
 }
 
-/** A part with the names of the original's classes and all of their fields, unset ones too (docs/wire.md, "Stream"). */
+/** A part in the original's shape, with unset fields as null (docs/wire.md, "Stream"). */
 function toOriginalPart({ type, ...part }: ContentPart): JsonObject {
   const all = (names: string[]) => Object.fromEntries(names.map((name) => [name, part[name] ?? null]))
   switch (type) {
@@ -85,36 +87,36 @@ function toOriginalPart({ type, ...part }: ContentPart): JsonObject {
 const isPart = (value: unknown) => isObject(value) && /^input_(text|image|file)$/.test(String(value.type))
 
 /**
- * A part in the wire's words; undefined for what is one already, or none. The Agents SDK has two places for a source: in
- * `image` or `file`, or beside the type under longer names (a plain `url` or `id` there is the tool's own data).
+ * Converts a part of the Agents SDK; undefined for parts that need no conversion and for other values. The Agents SDK puts the
+ * source in `image` or `file`, or next to `type` under longer names (a plain `url` or `id` there is the tool's own data).
  */
 function toPart(value: unknown): ContentPart | undefined {
   if (!isObject(value)) return undefined
   const { type, detail } = value
   if (type === 'text' && typeof value.text === 'string') return toolOutputText(value.text)
   if (type === 'image' || (type === 'input_image' && 'image' in value)) {
-    const image = toImage(value.image === undefined ? besideType(value, 'image') : within(value.image))
+    const image = toImage(value.image === undefined ? readLongNames(value, 'image') : readSource(value.image))
     return image && { type: 'input_image', ...image, ...(typeof detail === 'string' ? { detail } : {}) }
   }
   if (type !== 'file' && !(type === 'input_file' && 'file' in value)) return undefined
-  const file = toFile(value.file === undefined ? besideType(value, 'file') : within(value.file))
+  const file = toFile(value.file === undefined ? readLongNames(value, 'file') : readSource(value.file))
   const filename = (isObject(value.file) ? value.file.filename : undefined) ?? value.filename
   return file && { type: 'input_file', ...file, ...(typeof filename === 'string' ? { filename } : {}) }
 }
 
-function within(value: unknown): OutputSource {
+function readSource(value: unknown): OutputSource {
   if (typeof value === 'string') return /^(https?|data):/.test(value) ? { url: value } : { data: value }
   if (!isObject(value)) return {}
-  return source(value.url, value.data, value.fileId ?? value.id, value.mediaType)
+  return toSource(value.url, value.data, value.fileId ?? value.id, value.mediaType)
 }
 
-function besideType(value: JsonObject, kind: 'image' | 'file'): OutputSource {
+function readLongNames(value: JsonObject, kind: 'image' | 'file'): OutputSource {
   const url = value[`${kind}Url`] ?? value[`${kind}_url`]
   const data = kind === 'image' ? value.data : (value.fileData ?? value.file_data)
-  return source(url, data, value.fileId ?? value.file_id, value.mediaType ?? value.mimeType)
+  return toSource(url, data, value.fileId ?? value.file_id, value.mediaType ?? value.mimeType)
 }
 
-const source = (url: unknown, data: unknown, fileId: unknown, mediaType: unknown): OutputSource => ({
+const toSource = (url: unknown, data: unknown, fileId: unknown, mediaType: unknown): OutputSource => ({
   ...(typeof url === 'string' ? { url } : {}),
   ...(typeof data === 'string' || data instanceof Uint8Array ? { data } : {}),
   ...(typeof fileId === 'string' ? { fileId } : {}),

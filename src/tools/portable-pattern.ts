@@ -1,11 +1,11 @@
-/** Regular expressions that mean the same to every provider. */
+/** Regular expressions that every provider understands in the same way. */
 
 const MAX_LENGTH = 1_000
 const MAX_REPEATS = 1_000
 
 /**
- * True for a pattern of plain parts between "^" and "$": classes, groups without a name, alternatives and repeats. Lookaround,
- * named groups, back-references, `\p{...}`, `\b` and sets inside classes are known to some engines only.
+ * True for a pattern between "^" and "$" of literals, classes, unnamed groups, alternatives and repeats. Only some engines
+ * support lookaround, named groups, back-references, `\p{...}`, `\b` and set operations in classes.
  */
 export function isPortablePattern(pattern: string): boolean {
   if (pattern.length > MAX_LENGTH || !compiles(pattern)) return false
@@ -13,7 +13,7 @@ export function isPortablePattern(pattern: string): boolean {
   if (inner === undefined) return false
   const escapes = inner.match(/\\[\s\S]/g) ?? []
   if (!escapes.every((pair) => /^\\([dDwWsSnrt]|[^a-zA-Z0-9])$/.test(pair))) return false
-  // Every escape stands for one character from here on, and so does every class.
+  // Replace every escape and every class with one character.
   const plain = inner.replace(/\\[\s\S]/g, 'e').replace(/\[\^?[^[\]]+\]/g, (set) => (isPlainClass(set) ? 'c' : '['))
   if (/[[\]^$]/.test(plain) || /\((?!\?:)\?/.test(plain)) return false
   const repeats = [...plain.matchAll(/\{(\d+)(?:,(\d*))?\}/g)]
@@ -21,7 +21,7 @@ export function isPortablePattern(pattern: string): boolean {
   return !/[{}]/.test(plain.replace(/\{\d+(?:,\d*)?\}/g, ''))
 }
 
-/** Some engines read these as operators on sets. */
+/** False for a class with a sequence that some engines read as a set operator. */
 const isPlainClass = (set: string) => !/&&|--|~~|\|\|/.test(set)
 
 function compiles(pattern: string): boolean {

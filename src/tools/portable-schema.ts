@@ -1,7 +1,7 @@
 /**
- * Schemas in the part of JSON Schema that every provider takes. A provider refuses a whole request for one schema it cannot
- * read, so anything else is left out of what is sent. The result accepts everything the schema accepts, and often more:
- * arguments are still checked against the full schema, here or by the MCP server.
+ * Reduces schemas to the part of JSON Schema that every provider accepts. A provider refuses the whole request for one schema
+ * it cannot read, so everything else is left out. The result accepts every value the schema accepts, and often more:
+ * arguments are still validated against the full schema, here or by the MCP server.
  *
  * Sources: OpenAI "Structured outputs, supported schemas"; reports of refused requests: patterns are compiled with Python's
  * `re` even where `strict` is off ("is not a 'regex'"), lookaround is refused in strict mode, no `anyOf`, `oneOf`, `allOf`,
@@ -11,16 +11,16 @@ import { isObject, type JsonSchema } from '../wire/json.ts'
 import { atPointer, resolveRef } from './local-refs.ts'
 import { isPortablePattern } from './portable-pattern.ts'
 
-/** A schema beyond one of these is not sent. */
+/** Limits of a schema that is sent. */
 const BOUNDS = { depth: 64, parts: 10_000, chars: 500_000 }
 
-/** Formats of OpenAI's strict mode. They describe a text well enough to leave its pattern out. */
+/** Formats of OpenAI's strict mode. A schema with one of them is sent without its pattern. */
 const FORMATS = new Set(['date-time', 'time', 'date', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uuid'])
 const TYPES = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null']
 const NUMBERS = ['multipleOf', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'minItems', 'maxItems']
 const LENGTHS = ['minLength', 'maxLength']
 
-/** The schema is larger or nested deeper than a schema that is sent may be. */
+/** Thrown when a schema is larger or nested deeper than `BOUNDS` allow. */
 export class SchemaTooLarge extends Error {
   constructor() {
     super(`more than ${BOUNDS.parts} parts, ${BOUNDS.depth} levels or ${BOUNDS.chars} characters`)
@@ -30,24 +30,24 @@ export class SchemaTooLarge extends Error {
 const portable = new WeakMap<JsonSchema, JsonSchema>()
 
 /**
- * The schema of an object, as it is sent. Alternatives at the top become one object that has the fields of all of them.
+ * The schema of an object, as it is sent. Alternatives at the top become one object with the fields of all of them.
  * @throws SchemaTooLarge
  */
 export function toPortable(schema: JsonSchema): JsonSchema {
-  const made = portable.get(schema) ?? new Translation(schema).translate()
-  portable.set(schema, made)
-  return made
+  const result = portable.get(schema) ?? new Translation(schema).translate()
+  portable.set(schema, result)
+  return result
 }
 
 const OBJECT_WORDS = ['properties', 'required', 'additionalProperties', 'patternProperties']
 
-/** True when a value that fits the schema is always an object, null aside. `known` keeps the work linear where references meet. */
+/** True when every value that fits the schema is an object or null. `known` caches results, so shared references cost linear time. */
 export function describesObject(schema: unknown, root: JsonSchema, known: Map<object, boolean> = new Map()): boolean {
   const target = resolveRef(schema, root)
   if (!isObject(target) || known.size > BOUNDS.parts) return false
   const before = known.get(target)
   if (before !== undefined) return before
-  known.set(target, false) // what leads to itself says nothing
+  known.set(target, false) // a schema that only refers to itself does not decide
   const within = (part: unknown) => describesObject(part, root, known)
   const types = typesOf(target)?.filter((type) => type !== 'null')
   const alternatives = alternativesOf(target).filter((part) => !isNull(part))
@@ -64,7 +64,7 @@ const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []
 const alternativesOf = ({ anyOf, oneOf }: JsonSchema) =>
   [...listOf(anyOf), ...listOf(oneOf)].filter((part) => part !== false)
 
-/** The names of its types; undefined where it names none that exists. */
+/** The types of a schema; undefined when it names no valid one. */
 function typesOf({ type, nullable }: JsonSchema): string[] | undefined {
   const given = (Array.isArray(type) ? type : [type]).map((name) => String(name).toLowerCase())
   const types = TYPES.filter((name) => given.includes(name))
@@ -72,15 +72,15 @@ function typesOf({ type, nullable }: JsonSchema): string[] | undefined {
   return nullable === true && !types.includes('null') ? [...types, 'null'] : types
 }
 
-/** The fields of an object whose alternatives and parts are joined. */
+/** The fields of an object, merged from its alternatives and parts. */
 interface Fields {
   properties: Map<string, unknown[]>
   required: Set<string>
-  /** What it says about further fields; undefined where it says nothing. */
-  more: unknown
+  /** `additionalProperties`; undefined when not set. */
+  additional: unknown
 }
 
-/** One schema on its way into its portable form. */
+/** Translates one schema into its portable form. */
 class Translation {
   readonly #root: JsonSchema
   readonly #definitions = new Map<string, JsonSchema>()
@@ -94,7 +94,7 @@ class Translation {
     try {
       if (JSON.stringify(this.#root).length > BOUNDS.chars) throw new SchemaTooLarge()
     } catch {
-      throw new SchemaTooLarge() // what cannot be written at all is nested too deep, or circular
+      throw new SchemaTooLarge() // JSON.stringify throws for a schema that is circular or nested too deep
     }
     const root = resolveRef(this.#root, this.#root)
     const described = isObject(root) ? { ...notesOf(root), ...notesOf(this.#root) } : {}
@@ -103,7 +103,7 @@ class Translation {
     return { type: 'object', ...described, ...object, ...definitions }
   }
 
-  /** `refs` are the references that were followed to get here. */
+  /** `refs` are the references followed on the way to this node. */
   #node(given: unknown, depth: number, refs: readonly string[]): JsonSchema {
     if (!isObject(given)) return {}
     if (++this.#parts > BOUNDS.parts || depth > BOUNDS.depth) throw new SchemaTooLarge()
@@ -120,7 +120,7 @@ class Translation {
         ...this.#object(this.#fields(given, depth), depth, refs),
       }
     if (parts.length > 0) {
-      // What the first of them says is sent; all of them are checked.
+      // Where parts contradict each other, the first one is sent; all of them are validated.
       const { allOf: _, ...own } = given
       const nodes = [own, ...parts].map((part) => this.#node(part, depth + 1, refs))
       return Object.assign({}, ...nodes.reverse())
@@ -139,8 +139,8 @@ class Translation {
     if (values.length > 0) node.enum = values
     if (types.includes('object')) {
       const fields = this.#fields(given, depth)
-      // An object that says nothing about its fields has any; strict mode would make it an empty one.
-      if (given.properties === undefined) fields.more ??= true
+      // An object without `properties` accepts any fields; strict mode would make it an empty object.
+      if (given.properties === undefined) fields.additional ??= true
       Object.assign(node, this.#object(fields, depth, refs))
     }
     if (types.includes('array')) Object.assign(node, this.#list(given, depth, refs))
@@ -152,11 +152,11 @@ class Translation {
   #list({ items, prefixItems }: JsonSchema, depth: number, refs: readonly string[]): JsonSchema {
     const places = Array.isArray(items) ? items : listOf(prefixItems)
     if (places.length === 0) return { items: this.#node(items, depth + 1, refs) }
-    const more = isObject(items) ? [items] : []
-    return { items: this.#oneOf([...places, ...more], depth, refs) }
+    const rest = isObject(items) ? [items] : []
+    return { items: this.#oneOf([...places, ...rest], depth, refs) }
   }
 
-  /** Each different schema once. */
+  /** One schema for several: each different one once. */
   #oneOf(schemas: readonly unknown[], depth: number, refs: readonly string[]): JsonSchema {
     if (schemas.length === 1) return this.#node(schemas[0], depth + 1, refs)
     const nodes = schemas.map((schema) => this.#node(schema, depth + 1, refs))
@@ -166,29 +166,29 @@ class Translation {
     return joinValues(different) ?? { anyOf: different }
   }
 
-  #object({ properties, required, more }: Fields, depth: number, refs: readonly string[]): JsonSchema {
+  #object({ properties, required, additional }: Fields, depth: number, refs: readonly string[]): JsonSchema {
     const entries = [...properties].map(([name, schemas]) => [name, this.#oneOf(schemas, depth, refs)] as const)
     const names = [...required].filter((name) => properties.has(name))
-    const open = more === true || (isObject(more) && Object.keys(more).length === 0)
+    const open = additional === true || (isObject(additional) && Object.keys(additional).length === 0)
     return {
       properties: Object.fromEntries(entries),
       ...(names.length === 0 ? {} : { required: names }),
-      ...(more === undefined
+      ...(additional === undefined
         ? {}
-        : { additionalProperties: isObject(more) && !open ? this.#node(more, depth + 1, refs) : open }),
+        : { additionalProperties: isObject(additional) && !open ? this.#node(additional, depth + 1, refs) : open }),
     }
   }
 
-  /** The fields of a schema, with those of everything it joins. */
+  /** The fields of a schema, including those of its parts and alternatives. */
   #fields(given: unknown, depth: number): Fields {
     const target = resolveRef(given, this.#root)
-    const fields: Fields = { properties: new Map(), required: new Set(), more: undefined }
+    const fields: Fields = { properties: new Map(), required: new Set(), additional: undefined }
     if (!isObject(target)) return fields
     if (++this.#parts > BOUNDS.parts || depth > BOUNDS.depth) throw new SchemaTooLarge()
     for (const [name, schema] of Object.entries(isObject(target.properties) ? target.properties : {}))
       if (schema !== false) fields.properties.set(name, [schema])
     for (const name of listOf(target.required)) if (typeof name === 'string') fields.required.add(name)
-    fields.more = isObject(target.patternProperties) ? true : target.additionalProperties
+    fields.additional = isObject(target.patternProperties) ? true : target.additionalProperties
     for (const part of listOf(target.allOf)) this.#join(fields, [this.#fields(part, depth + 1)])
     const alternatives = alternativesOf(target).filter((part) => !isNull(part))
     if (alternatives.length > 0)
@@ -199,7 +199,7 @@ class Translation {
     return fields
   }
 
-  /** Adds alternatives of which one holds: a field is required when all of them require it. */
+  /** Merges alternatives of which one applies: a field is required when all of them require it. */
   #join(fields: Fields, alternatives: readonly Fields[]): void {
     const own = new Set(fields.properties.keys())
     for (const { properties } of alternatives)
@@ -207,8 +207,9 @@ class Translation {
         if (!own.has(name)) fields.properties.set(name, [...(fields.properties.get(name) ?? []), ...schemas])
     for (const name of alternatives[0]?.required ?? [])
       if (alternatives.every(({ required }) => required.has(name))) fields.required.add(name)
-    if (alternatives.every(({ more }) => more === false)) fields.more = false
-    else if (alternatives.some(({ more }) => more === true || isObject(more))) fields.more = true
+    if (alternatives.every(({ additional }) => additional === false)) fields.additional = false
+    else if (alternatives.some(({ additional }) => additional === true || isObject(additional)))
+      fields.additional = true
   }
 
   #reference(given: JsonSchema, ref: string, depth: number, refs: readonly string[]): JsonSchema {
@@ -217,7 +218,7 @@ class Translation {
     const { $ref: _, $defs: __, definitions: ___, ...beside } = given
     const name = /^#\/(?:\$defs|definitions)\/([^/]+)$/.exec(ref)?.[1]
     const named = ref === '#' || name !== undefined
-    // Providers take a reference only where nothing stands beside it, and only to definitions.
+    // Providers accept a reference only to a definition, and only without other keywords next to it.
     if (named && (Object.keys(beside).length === 0 || refs.includes(ref))) return this.#link(ref, name, depth)
     return refs.includes(ref) ? {} : this.#node({ ...target, ...beside }, depth + 1, [...refs, ref])
   }
@@ -226,7 +227,7 @@ class Translation {
     if (name === undefined) return { $ref: '#' }
     const plain = name.replace(/[^\w.-]/g, '_')
     if (!this.#definitions.has(plain)) {
-      this.#definitions.set(plain, {}) // so that a definition that leads to itself ends here
+      this.#definitions.set(plain, {}) // ends the recursion for a definition that refers to itself
       const target = resolveRef(atPointer(ref, this.#root), this.#root)
       this.#definitions.set(plain, this.#node(target, depth + 1, []))
     }
@@ -239,7 +240,7 @@ const isNull = (schema: unknown) => isObject(schema) && schema.type === 'null'
 const isUntyped = (schema: JsonSchema) =>
   !['type', '$ref', 'anyOf', 'oneOf', 'allOf', 'enum', 'const'].some((word) => word in schema)
 
-/** What is told to the model beside the rules. */
+/** The annotations of a schema: title, description, default. */
 function notesOf(given: JsonSchema): JsonSchema {
   const texts = ['title', 'description'].filter((word) => typeof given[word] === 'string')
   return {
@@ -251,7 +252,7 @@ function notesOf(given: JsonSchema): JsonSchema {
 const typeWord = (types: readonly string[]): JsonSchema =>
   types.length === 0 ? {} : { type: types.length === 1 ? types[0] : types }
 
-/** The types of a schema that names none. */
+/** The types of a schema without `type`, derived from its values or keywords. */
 function impliedTypes(given: JsonSchema, values: readonly unknown[]): string[] {
   if (values.length > 0) return TYPES.filter((type) => values.some((value) => typeOfValue(value) === type))
   if (isObject(given.properties) || isObject(given.additionalProperties)) return ['object']
@@ -263,7 +264,7 @@ function typeOfValue(value: unknown): string {
   return Array.isArray(value) ? 'array' : typeof value
 }
 
-/** What is said about a text. A format that providers know stands for its pattern. */
+/** Format, pattern and length of a text. A format that providers know replaces the pattern. */
 function textRules(given: JsonSchema): JsonSchema {
   const rules: JsonSchema = {}
   if (FORMATS.has(String(given.format))) rules.format = given.format
@@ -272,7 +273,7 @@ function textRules(given: JsonSchema): JsonSchema {
   return rules
 }
 
-/** Schemas that only list values, as one that lists all of them; undefined for others. */
+/** Merges schemas that all have an `enum` into one; undefined when any has none. */
 function joinValues(nodes: readonly JsonSchema[]): JsonSchema | undefined {
   if (!nodes.every((node) => Array.isArray(node.enum))) return undefined
   const values = [...new Set(nodes.flatMap((node) => node.enum as unknown[]))]

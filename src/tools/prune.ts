@@ -1,12 +1,12 @@
-/** Arguments of a model, without what its tool did not ask for. */
+/** Removes nulls and unknown fields that models add to arguments. */
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { resolveRef } from './local-refs.ts'
 
 const MAX_DEPTH = 64
 
 /**
- * A copy of `value` without the nulls of fields that may be absent but not null, at every depth. `extras`: fields that a
- * closed object does not know are left out, too.
+ * Returns a copy of `value` without nulls in fields that are optional but not nullable, at every depth. With `extras`, fields
+ * that a closed object does not define are removed, too.
  */
 export function prune(value: unknown, schema: JsonSchema, { extras }: { extras: boolean }): unknown {
   const visit = (part: unknown, place: unknown, depth: number): unknown => {
@@ -32,7 +32,7 @@ function itemAt({ items, prefixItems }: JsonSchema, index: number): unknown {
   return places[index] ?? (Array.isArray(items) ? undefined : items)
 }
 
-/** The schema of one value: references followed, all parts joined, and of alternatives the one that the value fits. */
+/** The schema that applies to a value: references resolved, `allOf` merged, and the first alternative that may fit. */
 function shapeFor(value: unknown, schema: unknown, root: JsonSchema): JsonSchema | undefined {
   const target = resolveRef(schema, root)
   if (!isObject(target)) return undefined
@@ -46,7 +46,7 @@ function shapeFor(value: unknown, schema: unknown, root: JsonSchema): JsonSchema
     ...Object.assign({}, ...joined.map(({ items, prefixItems }) => ({ items, prefixItems }))),
     properties: Object.assign({}, ...[...joined, target].map((part) => part.properties)),
     required: [...joined, target].flatMap((part) => listOf(part.required)),
-    // One closed alternative alone says which fields there are; parts that are joined do not.
+    // A single closed alternative decides which fields exist; merged parts do not.
     additionalProperties:
       parts.length === 0 && target.properties === undefined ? joined[0]?.additionalProperties : undefined,
   }
@@ -54,7 +54,7 @@ function shapeFor(value: unknown, schema: unknown, root: JsonSchema): JsonSchema
 
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
 
-/** True unless the type or a fixed value of a field tells that the value is another alternative's. */
+/** False when the type or a constant field shows that the value belongs to another alternative. */
 function mayBe(value: unknown, schema: unknown, root: JsonSchema): boolean {
   if (!isObject(schema)) return false
   const types = Array.isArray(schema.type) ? schema.type : schema.type === undefined ? [] : [schema.type]
@@ -71,21 +71,21 @@ function mayBe(value: unknown, schema: unknown, root: JsonSchema): boolean {
   return fixed && listOf(schema.required).every((name) => Object.hasOwn(value, String(name)))
 }
 
-/** True when null fits a schema, as far as that can be told without checking it. `known` keeps the work linear where references meet. */
+/** True when a schema accepts null, as far as its keywords show. `known` caches results, so shared references cost linear time. */
 function takesNull(schema: unknown, root: JsonSchema, known: Map<object, boolean> = new Map()): boolean {
   const target = resolveRef(schema, root)
   if (!isObject(target)) return target === true
   const before = known.get(target)
   if (before !== undefined) return before
-  known.set(target, false) // what leads to itself says nothing
+  known.set(target, false) // a schema that only refers to itself does not decide
   const within = (part: unknown) => takesNull(part, root, known)
-  const result = ownNull(target) ?? partsTakeNull(target, within)
+  const result = readOwnNull(target) ?? partsTakeNull(target, within)
   known.set(target, result)
   return result
 }
 
-/** What the schema itself says about null; undefined where its parts decide. */
-function ownNull({ nullable, type, enum: values, ...rest }: JsonSchema): boolean | undefined {
+/** Whether the schema's own keywords accept null; undefined when its parts decide. */
+function readOwnNull({ nullable, type, enum: values, ...rest }: JsonSchema): boolean | undefined {
   if (nullable === true) return true
   if (type !== undefined) return [type].flat().includes('null')
   if ('const' in rest) return rest.const === null
@@ -99,6 +99,6 @@ function partsTakeNull(target: JsonSchema, within: (part: unknown) => boolean): 
   return parts.length > 0 ? parts.every(within) : isOpen(target)
 }
 
-/** A schema without a rule about its value. */
+/** True for a schema without a rule for its value. */
 const isOpen = (schema: JsonObject) =>
   !['properties', 'items', 'not', 'pattern', 'minimum'].some((word) => word in schema)

@@ -1,26 +1,27 @@
+/** Runs one tool call of a model. */
 import { errorText } from '../errors.ts'
 import { parseJson } from '../wire/json.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
 import { type ToolAnswer, toAnswer } from './output.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
 
-/** The sentence a model reads when a tool threw. */
+/** The text the model gets when a tool threw. */
 export const toolFailure = (name: string, error: unknown) =>
   `An error occurred in the tool "${name}": ${errorText(error)}. Check the arguments, or find another way.`
 
-/** How large the arguments that a model writes may be in their parts. */
+/** Limits of the arguments that a model writes; larger ones are refused with a text for the model. */
 const BOUNDS = { depth: 64, keys: 10_000, values: 1_000_000 }
-/** What a run lends to its tools. */
+/** What a tool call needs from its run. */
 export interface ToolSurroundings {
-  /** Masks known secrets in what the model is told. */
+  /** Masks known secrets in the text for the model. */
   redact(text: string): string
-  /** Is given what the tool threw. */
+  /** Reports what the tool threw. */
   note(error: unknown): void
 }
 
 /**
- * Runs one call of a model. Bad arguments and a tool that throws become texts for the model, with known secrets masked.
- * @throws the signal's reason when the run was stopped meanwhile; nothing else
+ * Runs one tool call of a model. Invalid arguments and errors of the tool become texts for the model, with known secrets masked.
+ * @throws the signal's reason when the run was cancelled meanwhile; nothing else
  */
 export async function runTool(
   tool: FunctionTool,
@@ -45,14 +46,14 @@ export async function runTool(
   }
 }
 
-/** What is wrong with the arguments. Where only the tool's own rules object, their words stand alone. */
+/** The text for invalid arguments. When only the tool's own rules failed, the text is theirs. */
 export function misfit(tool: string, details: readonly ValidationDetail[]): string {
-  const own = details.every((detail) => detail.type === 'value_error')
+  const onlyOwnRules = details.every((detail) => detail.type === 'value_error')
   const problems = details.map(({ loc, msg }) => {
-    const words = own ? msg.replace(/^Value error, /, '') : msg
-    return loc.length > 0 ? `${loc.join('.')}: ${words}` : own ? words : `arguments: ${words}`
+    const text = onlyOwnRules ? msg.replace(/^Value error, /, '') : msg
+    return loc.length > 0 ? `${loc.join('.')}: ${text}` : onlyOwnRules ? text : `arguments: ${text}`
   })
-  return own
+  return onlyOwnRules
     ? `Error: ${problems.join('; ')}`
     : `Error: the arguments for tool "${tool}" do not fit. ${problems.join('; ')}`
 }

@@ -1,3 +1,4 @@
+/** Adapts tools of the OpenAI Agents SDK. */
 import { inspect } from 'node:util'
 import { invalidTool } from '../errors.ts'
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
@@ -6,7 +7,7 @@ import { hostedTool } from './hosted.ts'
 import { requireToolName } from './names.ts'
 import type { FunctionTool, HostedTool, Tool, ToolContext, ToolOwner } from './tool.ts'
 
-/** A function tool of the OpenAI Agents SDK (`tool({ ... })` of `@openai/agents`), known by its shape. */
+/** A function tool of the OpenAI Agents SDK (`tool({ ... })` of `@openai/agents`), recognized by its shape. */
 export interface SdkFunctionTool {
   readonly type: 'function'
   readonly name: string
@@ -25,32 +26,33 @@ export interface SdkHostedTool {
   readonly providerData?: Record<string, unknown>
 }
 
-/** What the Agents SDK hands to tools and guardrails beside their input. */
+/** The run context that tools and guardrails of the Agents SDK expect. */
 export interface SdkRunContext {
-  /** The run's user context itself. */
+  /** The user context of the run. */
   readonly context: { [key: string]: unknown }
   /** Always zero: usage is counted per run, not per tool. */
   readonly usage: { requests: number; inputTokens: number; outputTokens: number; totalTokens: number; add(): void }
 }
 
+/** The run context of the Agents SDK for a run of this package. */
 export const runContextOf = ({ userContext }: Pick<ToolContext, 'userContext'>): SdkRunContext => ({
   context: userContext,
   usage: { requests: 0, inputTokens: 0, outputTokens: 0, totalTokens: 0, add() {} },
 })
 
 /**
- * A tool of the Agents SDK as one of ours; undefined for anything else. The SDK itself is not needed.
- * @throws INVALID_TOOL for what cannot be honoured here: computer, shell and patch tools, approvals, tool guardrails
+ * Adapts a tool of the Agents SDK; undefined for anything else. The SDK itself need not be installed.
+ * @throws INVALID_TOOL for features this package does not support: computer, shell and patch tools, approvals, tool guardrails
  */
 export function fromSdkTool(value: unknown): Tool | undefined {
   if (!isObject(value) || typeof value.name !== 'string') return undefined
-  const made = ofSdk.get(value) ?? readSdkTool(value)
-  if (made !== undefined) ofSdk.set(value, made)
-  return made
+  const tool = adaptedTools.get(value) ?? readSdkTool(value)
+  if (tool !== undefined) adaptedTools.set(value, tool)
+  return tool
 }
 
-/** One tool for each of the SDK's, so that one that is given twice stays one tool. */
-const ofSdk = new WeakMap<object, Tool>()
+/** The adapted tool of each SDK tool, so that one that is listed twice counts as one tool. */
+const adaptedTools = new WeakMap<object, Tool>()
 
 function readSdkTool(value: JsonObject): Tool | undefined {
   if (value.type === 'function' && typeof value.invoke === 'function')
@@ -58,12 +60,12 @@ function readSdkTool(value: JsonObject): Tool | undefined {
   if (value.type === 'hosted_tool') return fromSdkHosted(value)
   if (/^(computer|shell|apply_patch)$/.test(String(value.type)))
     throw invalidTool(
-      `The ${value.type} tool "${value.name}" of the Agents SDK cannot run here: this version gives models no ${value.type} of yours to use. Write what it is needed for with tool({ ... }).`,
+      `The ${value.type} tool "${value.name}" of the Agents SDK is not supported in this version. Write what you need it for with tool({ ... }).`,
     )
   return undefined
 }
 
-/** The parts of an SDK function tool that are used here, with the types they are called with. */
+/** The members of an SDK function tool used here, with the types used to call them. */
 interface SdkShape {
   name: string
   description: string
@@ -80,16 +82,16 @@ function fromSdkFunction(sdk: SdkShape): FunctionTool {
   const { name, strict = true, isEnabled } = sdk
   if (alwaysNeedsApproval(sdk))
     throw invalidTool(
-      `The tool "${name}" needs approval (needsApproval), and this version has nobody to ask. Leave needsApproval out, and refuse inside execute what must not happen.`,
+      `The tool "${name}" needs approval (needsApproval), which this version does not support. Remove needsApproval, and check inside execute what is allowed.`,
     )
   if ((sdk.inputGuardrails?.length ?? 0) + (sdk.outputGuardrails?.length ?? 0) > 0)
     throw invalidTool(
-      `The tool "${name}" has guardrails of its own, which this version does not run. Check inside execute, or use the agent's inputGuardrails and outputGuardrails.`,
+      `The tool "${name}" has guardrails of its own, which this version does not support. Check inside execute, or use the agent's inputGuardrails and outputGuardrails.`,
     )
   requireToolName(name)
   const { $schema: _, ...parameters } = sdk.parameters
   const exact = createCheck(parameters, undefined, 'as-schema')
-  // The SDK does not check these itself, and they may be an MCP server's: getAllMcpTools() makes such tools.
+  // The SDK does not validate these, and they may come from an MCP server: getAllMcpTools() creates such tools.
   const loose = createServerCheck(parameters, parameters.required)
   return Object.freeze<FunctionTool>({
     kind: 'function',
@@ -105,7 +107,7 @@ function fromSdkFunction(sdk: SdkShape): FunctionTool {
       const runContext = runContextOf(context)
       const { toolCallId: callId, signal } = context
       if ((await sdk.needsApproval?.(runContext, value, callId)) === true)
-        return `The call of "${name}" needs a person's approval, and there is nobody to ask here. It was not carried out.`
+        return `The call of "${name}" needs a person's approval, which is not available here. It was not run.`
       const input = JSON.stringify(value)
       const toolCall = { type: 'function_call', callId, name, arguments: input, status: 'completed' }
       return sdk.invoke(runContext, input, { toolCall, signal })
@@ -114,8 +116,8 @@ function fromSdkFunction(sdk: SdkShape): FunctionTool {
 }
 
 /**
- * True when the answer is fixed: the SDK wraps a boolean into a function without parameters whose promise is settled at
- * once, which only `inspect` can see without waiting. Anything else is asked before each call.
+ * True for `needsApproval: true`. The SDK wraps a boolean in a function without parameters that returns a settled promise; only
+ * `inspect` can read it without waiting. Any other function is called before each call of the tool.
  */
 function alwaysNeedsApproval({ needsApproval }: SdkShape): boolean {
   if (needsApproval === undefined || needsApproval.length > 0) return false
@@ -123,7 +125,7 @@ function alwaysNeedsApproval({ needsApproval }: SdkShape): boolean {
   try {
     answer = (needsApproval as () => unknown)()
   } catch {
-    return false // a policy that fails without input is asked again with some
+    return false // a function that fails without input is called again with it
   }
   if (answer instanceof Promise) answer.catch(() => {})
   return answer === true || inspect(answer) === 'Promise { true }'
@@ -131,7 +133,7 @@ function alwaysNeedsApproval({ needsApproval }: SdkShape): boolean {
 
 function fromSdkHosted({ name, providerData }: JsonObject): HostedTool {
   if (!isObject(providerData) || typeof providerData.type !== 'string')
-    throw invalidTool(`The hosted tool "${name}" of the Agents SDK does not say what it is (providerData.type).`)
+    throw invalidTool(`The hosted tool "${name}" of the Agents SDK has no type (providerData.type).`)
   const { name: _, on_approval: __, ...definition } = providerData
   return hostedTool(definition as { type: string })
 }

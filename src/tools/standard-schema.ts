@@ -1,3 +1,4 @@
+/** Standard Schema (https://standardschema.dev): schemas of other libraries. */
 import { errorText, invalidTool } from '../errors.ts'
 import type { JsonSchema } from '../wire/json.ts'
 
@@ -9,7 +10,7 @@ type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] }
 
-/** A schema of any library that speaks Standard Schema and can tell its JSON Schema (https://standardschema.dev). */
+/** A schema of any library that implements Standard Schema and its JSON Schema extension (https://standardschema.dev). */
 export interface StandardSchema<Output = unknown> {
   readonly '~standard': {
     readonly version: 1
@@ -22,14 +23,14 @@ export interface StandardSchema<Output = unknown> {
   }
 }
 
-/** True for an object or, as some libraries have it, a function with both halves of the interface. */
+/** True for an object (or function, as in some libraries) that implements both interfaces. */
 export function isStandardSchema(value: unknown): value is StandardSchema {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
   const standard = (value as Partial<StandardSchema>)['~standard']
   return typeof standard?.validate === 'function' && typeof standard.jsonSchema?.input === 'function'
 }
 
-/** @throws INVALID_TOOL when the schema cannot be written as JSON Schema */
+/** The JSON Schema of a tool's parameters. @throws INVALID_TOOL when the schema cannot be written as JSON Schema */
 export function standardToJsonSchema(tool: string, schema: StandardSchema): JsonSchema {
   let written: JsonSchema
   try {
@@ -41,17 +42,17 @@ export function standardToJsonSchema(tool: string, schema: StandardSchema): Json
   return plain.type === 'object' ? { ...plain, additionalProperties: false } : plain
 }
 
-/** What a schema says to a value. One that can only answer later is told so: arguments are checked at once. */
+/** Validates a value. An asynchronous schema counts as a failure, because arguments are validated synchronously. */
 export function validateStandard(
   schema: StandardSchema,
   value: unknown,
 ): { ok: true; value: unknown } | { ok: false; issues: { path: (string | number)[]; message: string }[] } {
   const result = schema['~standard'].validate(value)
   if (result instanceof Promise) {
-    result.catch(() => {}) // its answer comes too late to matter
+    result.catch(() => {}) // its result is not used
     return {
       ok: false,
-      issues: [{ path: [], message: 'the schema checks asynchronously, which tools cannot wait for' }],
+      issues: [{ path: [], message: 'the schema validates asynchronously, which tools do not support' }],
     }
   }
   if (result.issues === undefined) return { ok: true, value: result.value }

@@ -1,60 +1,59 @@
-/** Schemas for the strict mode of OpenAI's API. */
+/** Converts schemas for the strict mode of OpenAI's API. */
 import { toStrictJsonSchema } from 'openai/lib/transform'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { toPortable } from './portable-schema.ts'
 
-const known = new WeakMap<JsonSchema, { schema: JsonSchema; strict: boolean }>()
+const strictSchemas = new WeakMap<JsonSchema, { schema: JsonSchema; strict: boolean }>()
 
 /**
- * Limits of strict mode for one schema (OpenAI, "Structured outputs, supported schemas"). `manyValues` and `manyChars` belong
- * together: an enum with more values than that may have that many characters.
+ * Limits of strict mode for one schema (OpenAI, "Structured outputs, supported schemas"). An enum with more than `manyValues`
+ * values may have at most `manyChars` characters.
  */
 const LIMITS = { levels: 10, properties: 5_000, values: 1_000, chars: 120_000, manyValues: 250, manyChars: 15_000 }
 
-/** Words that strict mode does not know, and that narrow nothing a provider has to know: what they say is checked here. */
+/** Keywords that strict mode does not support. They are left out; arguments are still validated against them here. */
 const LEFT_OUT = new Set(['default', 'minLength', 'maxLength'])
 
 /**
- * A schema as it is sent when the provider is asked to follow it exactly: every object closed, every field required (one that
- * may be null counts as such). A schema that would mean something else then, or is beyond the limits of the mode, is sent
- * without `strict`.
+ * The schema as sent in strict mode: every object closed, every field required (a nullable field, too). When that would
+ * change its meaning, or when it is beyond the limits of strict mode, the portable schema is sent without `strict`.
  * @throws SchemaTooLarge
  */
 export function asStrict(schema: JsonSchema): { schema: JsonSchema; strict: boolean } {
-  const made = known.get(schema)
-  if (made !== undefined) return made
+  const cached = strictSchemas.get(schema)
+  if (cached !== undefined) return cached
   const portable = toPortable(schema)
   const strict = transform(portable)
   const result = strict === undefined ? { schema: portable, strict: false } : { schema: strict, strict: true }
-  known.set(schema, result)
+  strictSchemas.set(schema, result)
   return result
 }
 
 function transform(portable: JsonSchema): JsonSchema | undefined {
   try {
-    const strict = toStrictJsonSchema(withoutUnknownWords(portable) as JsonSchema) as JsonSchema
+    const strict = toStrictJsonSchema(removeUnsupported(portable) as JsonSchema) as JsonSchema
     return fits(strict) ? strict : undefined
   } catch {
     return undefined
   }
 }
 
-/** `names`: the keys are names that the tool's author chose. */
-function withoutUnknownWords(node: unknown, names = false): unknown {
-  if (Array.isArray(node)) return node.map((part) => withoutUnknownWords(part))
+/** `names` is true when the keys are names of fields or definitions. */
+function removeUnsupported(node: unknown, names = false): unknown {
+  if (Array.isArray(node)) return node.map((part) => removeUnsupported(part))
   if (!isObject(node)) return node
   const entries = Object.entries(node).filter(([word]) => names || !LEFT_OUT.has(word))
   return Object.fromEntries(
     entries.map(([word, part]) => [
       word,
-      word === 'enum' && !names ? part : withoutUnknownWords(part, !names && isMap(word)),
+      word === 'enum' && !names ? part : removeUnsupported(part, !names && isMap(word)),
     ]),
   )
 }
 
 const isMap = (word: string) => word === 'properties' || word === '$defs'
 
-/** Every part says what it is, and the whole is within the limits. */
+/** True when every part has a type and the schema is within the limits. */
 function fits(strict: JsonSchema): boolean {
   const total = { properties: 0, values: 0, chars: 0 }
   const visit = (node: unknown, level: number): boolean => {

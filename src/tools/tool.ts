@@ -1,27 +1,28 @@
+/** The types of tools, as agents and runs use them. */
 import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
 import type { ContextAccess, UserContext } from './user-context.ts'
 
-/** What a tool sees of the run that calls it. Standalone tools (`/tool/<name>`) get one with an empty `userContext`. */
+/** The run as a tool sees it. Standalone tools (`/tool/<name>`) get one with an empty `userContext`. */
 export interface ToolContext<Context extends object = UserContext> extends ContextAccess<Context> {
-  /** The agent that called; null for a standalone tool. */
+  /** The agent that called the tool; null for a standalone tool. */
   readonly currentAgentName: string | null
-  /** The model's call id; empty for a standalone tool. */
+  /** The id of the call; empty for a standalone tool. */
   readonly toolCallId: string
-  /** Aborted when the run is cancelled or its client leaves. */
+  /** Aborts when the run is cancelled or its client disconnects. */
   readonly signal: AbortSignal
 }
 
-/** The outcome of checking arguments: the parsed value, or FastAPI-shaped details. */
+/** The result of checking arguments: the parsed value, or errors in the shape of FastAPI. */
 export type ToolInput = { ok: true; value: unknown } | { ok: false; details: ValidationDetail[] }
 
-/** The agent that a tool is asked about. */
+/** The agent passed to `isEnabled`. */
 export interface ToolOwner {
   readonly name: string
   readonly description: string
 }
 
-/** What the compiler knows of a tool. */
+/** The types of a tool, for the compiler. */
 export interface ToolTypes<Context, Input, Output> {
   readonly input: Input
   readonly output: Output
@@ -29,8 +30,8 @@ export interface ToolTypes<Context, Input, Output> {
 }
 
 /**
- * A function the model may call. Made by `tool()` or from a `BaseTool` class; never changed afterwards. `Context` is the user
- * context it needs, `Input` what callers send, `Output` what it returns.
+ * A function the model may call. Created by `tool()` or from a `BaseTool` class, and immutable. `Context` is the type of the
+ * user context it needs, `Input` that of the arguments callers send, `Output` that of its result.
  */
 export interface FunctionTool<
   // biome-ignore lint/suspicious/noExplicitAny: any tool, whatever it needs
@@ -39,49 +40,49 @@ export interface FunctionTool<
   Input = unknown,
   Output = unknown,
 > {
-  /** Only for the compiler: there is no such value. */
+  /** For the compiler only: never set. */
   readonly '~types'?: ToolTypes<Context, Input, Output>
   readonly kind: 'function'
-  /** `class`: made from a BaseTool class, whose failures over HTTP answer 500; `function`: failures answer 200 with a text. */
+  /** How failures answer over HTTP: `class` (a BaseTool class) with 500, `function` with 200 and a text. */
   readonly origin: 'function' | 'class'
   readonly name: Name
   readonly description: string
-  /** The short name for people that an MCP server gives its tool. Default: none. */
+  /** The display name of a tool of an MCP server. @default undefined */
   readonly title?: string | undefined
-  /** The MCP server it comes from. Default: none. */
+  /** The MCP server of the tool. @default undefined */
   readonly mcpServer?: string | undefined
-  /** The JSON Schema of the arguments. What a model gets is made of it: the part that every provider takes. */
+  /** The JSON Schema of the arguments. Models get a reduced form that every provider accepts. */
   readonly parameters: JsonSchema
-  /** The JSON Schema of what it returns, for the OpenAPI document; undefined: anything. */
+  /** The JSON Schema of the result, for the OpenAPI document; undefined for any value. */
   readonly returns?: JsonSchema | undefined
-  /** The provider is asked to follow the schema exactly, where the schema can be written in that way. */
+  /** Ask the provider to follow the schema exactly, when strict mode can express the schema. */
   readonly strict: boolean
-  /** While it runs, its agent's other calls are turned away, and it is while others run. */
+  /** While it runs, other calls of its agent are refused; it is refused while others run. */
   readonly oneCallAtATime: boolean
   /**
-   * Checks (and where harmless converts, "5" -> 5) the arguments. `loc` prefixes the details' location. From a model, fields
-   * that the schema does not know are left out, and a null counts as absent where a field may be absent but not null.
-   * @param from who sent them; default: a caller over HTTP
+   * Converts ("5" -> 5, where nothing is lost) and validates the arguments. `loc` is the prefix of the error locations. From a
+   * model, unknown fields are dropped, and null counts as absent in a field that is optional but not nullable.
+   * @param from who sent the arguments; default `caller`, over HTTP
    */
   check(input: unknown, loc: readonly (string | number)[], from?: 'caller' | 'model'): ToolInput
-  /** Whether the agent may use it right now, asked before every model call and every run. Absent: always. */
+  /** Decides before every model call and every run whether the agent may use the tool. @default always enabled */
   readonly isEnabled?: ((context: ToolContext, agent: ToolOwner) => boolean | Promise<boolean>) | undefined
-  /** Runs on a value that `check` accepted. Rejects with whatever the tool threw. */
+  /** Runs the tool with a value that `check` returned. Rejects with the error of the tool. */
   run(value: unknown, context: ToolContext): Promise<unknown>
 }
 
-/** A tool that the model's provider runs itself, such as a web search. Made by `webSearch()` and its siblings. */
+/** A tool that the model's provider runs itself, such as a web search. Created by `webSearch()` and the other hosted tools. */
 export interface HostedTool {
   readonly kind: 'hosted'
-  /** `web_search`, `file_search`, `code_interpreter`, `image_generation`, `hosted_mcp`, or the type of another one. */
+  /** `web_search`, `file_search`, `code_interpreter`, `image_generation`, `hosted_mcp`, or the type of another hosted tool. */
   readonly name: string
-  /** What people see in the metadata; the server's label of a hosted MCP server. */
+  /** The name shown in the metadata; for a hosted MCP server, its label. */
   readonly label: string
-  /** The Responses API's `tools` entry, as sent. */
+  /** The entry of `tools` that is sent to the Responses API. */
   readonly definition: JsonObject
-  /** What it asks the provider to add to its answers (the Responses API's `include`). */
+  /** The `include` values of the Responses API that the tool needs. */
   readonly include: readonly string[]
 }
 
-/** What an agent's list of tools holds once it is read. */
+/** A tool of an agent, after adapting classes and SDK tools. */
 export type Tool = FunctionTool | HostedTool

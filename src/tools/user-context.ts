@@ -1,19 +1,19 @@
-/** The user context as code of the user sees it: with the types of its keys where the compiler knows them. */
+/** Types of the user context in tools, guardrails and hooks. */
 
-/** A context whose keys the compiler does not know. Every object fits it, and it gives `unknown` by `ContextAccess`. */
+/** An untyped user context. Every object is assignable to it; `ContextAccess` reads its values as `unknown`. */
 // biome-ignore lint/suspicious/noExplicitAny: an interface fits an index signature of any alone
 export type UserContext = { [key: string]: any }
 
-/** With keys of its own a context is what its type says; without, its values are unknown. */
+/** The context's own type; an untyped context has `unknown` values. */
 export type KnownContext<Context extends object> = string extends keyof Context ? { [key: string]: unknown } : Context
 
-/** Reads and writes the user context of one run. `Context` names its keys; what a request sends is not checked against it. */
+/** Reads and writes the user context of one run. `Context` is its type; the values of a request are not validated against it. */
 export interface ContextAccess<Context extends object = UserContext> {
-  /** The object itself: the agency's `userContext` merged with the request's `user_context`. It never reaches the model. */
+  /** The object itself: the agency's `userContext` merged with the request's `user_context`. It is never sent to a model. */
   readonly userContext: KnownContext<Context>
-  /** Reads one key; `fallback` (default undefined) when it is absent. */
+  /** Returns the value of a key, or `fallback` (default undefined) when the key is absent. */
   readonly get: ContextGetter<Context>
-  /** Writes one key; later tools and sub-agents of the same run see it. */
+  /** Sets the value of a key. Later tools and sub-agents of the same run see it. */
   readonly set: ContextSetter<Context>
 }
 
