@@ -17,9 +17,9 @@ test.each<[string, unknown, RegExp]>([
   ['an object or a text', z.union([z.object({ a: z.string() }), z.string()]), /does not describe an object/],
   ['anything', z.any(), /does not describe an object/],
   ['an object with a date', z.object({ at: z.date() }), /JSON Schema/i],
-  ['a JSON Schema', { type: 'object', properties: {} }, /object of zod 4/],
-  ['a shape', { title: z.string() }, /object of zod 4/],
-  ['a text in place of a schema', 'string', /object of zod 4/],
+  ['a JSON Schema', { type: 'object', properties: {} }, /zod 4 object/],
+  ['a shape', { title: z.string() }, /zod 4 object/],
+  ['a text in place of a schema', 'string', /zod 4 object/],
 ])('outputType is refused for %s', (_name, outputType, says) => {
   promise('F1')
   refused(() => new Agent({ name: 'A', outputType: outputType as z.ZodType }), 'INVALID_OPTION', says)

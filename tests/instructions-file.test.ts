@@ -120,7 +120,7 @@ const files: [name: string, bytes: Uint8Array, read: string | RegExp][] = [
   ['a broken end', Buffer.from('Grüße').subarray(0, 3), /is not text/],
   ['a picture', Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'), /is not text/],
   ['UTF-32', Buffer.from('fffe00004100000042000000', 'hex'), /is not text/],
-  ['too much', Buffer.alloc(1_048_577, 65), /is larger than the 1048576 bytes/],
+  ['too much', Buffer.alloc(1_048_577, 65), /is larger than the limit of 1048576 bytes/],
 ]
 
 test.for(files)('instructions in a file of %s are read rightly or refused', ([, bytes, read]) => {

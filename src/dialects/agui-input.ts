@@ -1,3 +1,4 @@
+/** Turns AG-UI requests into agency requests. */
 import { randomUUID } from 'node:crypto'
 import { nothingToAnswer } from '../errors.ts'
 import { clean } from '../messages/clean.ts'
@@ -10,10 +11,10 @@ import type { AgencyRequest } from '../wire/requests.ts'
 import { CODE_INTERPRETER, FILE_SEARCH, toContent } from './agui-parts.ts'
 
 /**
- * An AG-UI request as the request that every protocol comes down to: the last message is answered, once; what stands
- * before it, or `chat_history`, is the history.
- * @param entryAgent whose messages are those that do not say it
- * @throws NOTHING_TO_ANSWER
+ * Converts an AG-UI request to the request type that all protocols share. The last message (with its turn) becomes `message`;
+ * the messages before it, or `chat_history`, become the history.
+ * @param entryAgent owner of messages that name no agent
+ * @throws NOTHING_TO_ANSWER when there is no message, or the last one is not addressed to an agent
  */
 export function toAgencyRequest({ messages, fields }: AguiRequest, entryAgent: string): AgencyRequest {
   const { chat_history: sent } = fields
@@ -21,31 +22,30 @@ export function toAgencyRequest({ messages, fields }: AguiRequest, entryAgent: s
     const last = sent.at(-1)
     if (last === undefined && namesFiles({ fileIds: fields.file_ids, fileUrls: fields.file_urls }))
       return { ...fields, message: '' }
-    if (last === undefined) throw nothingToAnswer('messages or chat_history has to hold at least one message')
+    if (last === undefined) throw nothingToAnswer('messages or chat_history must have at least one message')
     if (last.role === undefined || last.role === 'assistant')
-      throw nothingToAnswer('the last entry of chat_history is no message to the agent')
-    return { ...fields, message: asMessage([toModelItem(last)]), chat_history: sent.slice(0, -1) }
+      throw nothingToAnswer('the last entry of chat_history is not a message to the agent')
+    return { ...fields, message: toMessage([toModelItem(last)]), chat_history: sent.slice(0, -1) }
   }
-  const cut = startOfTurn(messages)
-  const reading = new Reading(messages, entryAgent)
-  const history = reading.read(messages.slice(0, cut))
-  const turn = reading.read(messages.slice(cut))
-  const isOwn = ({ callerAgent }: StoredMessage) => callerAgent === null
+  const cut = findTurnStart(messages)
+  const reader = new MessageReader(messages, entryAgent)
+  const history = reader.read(messages.slice(0, cut))
+  const turn = reader.read(messages.slice(cut))
+  const isUserThread = ({ callerAgent }: StoredMessage) => callerAgent === null
   return {
     ...fields,
-    message: asMessage(clean(turn.filter(isOwn)).map(toModelItem)),
-    chat_history: sent.length > 0 ? sent : [...history, ...turn.filter((item) => !isOwn(item))],
+    message: toMessage(clean(turn.filter(isUserThread)).map(toModelItem)),
+    chat_history: sent.length > 0 ? sent : [...history, ...turn.filter((item) => !isUserThread(item))],
   }
 }
 
 /**
- * The request as its conversation goes on: notes that came with its files stand before the last message, so that the
- * client keeps them.
- * @param input what the run was asked: notes, then the request's own items
+ * The request with the notes about its files inserted before the last message, so that the client's snapshots keep them.
+ * @param input the input of the run: notes, then the request's own items
  */
 export function withNotes(request: AguiRequest, { message }: AgencyRequest, input: readonly InputItem[]): AguiRequest {
-  const own = typeof message === 'string' ? 1 : message.length
-  const notes = input.slice(0, Math.max(0, input.length - own)).map(({ content }) => ({
+  const ownItems = typeof message === 'string' ? 1 : message.length
+  const notes = input.slice(0, Math.max(0, input.length - ownItems)).map(({ content }) => ({
     id: `system_file_urls_${randomUUID().replaceAll('-', '')}`,
     role: 'system' as const,
     content: String(content),
@@ -53,18 +53,18 @@ export function withNotes(request: AguiRequest, { message }: AgencyRequest, inpu
   return notes.length === 0 ? request : { ...request, messages: request.messages.toSpliced(-1, 0, ...notes) }
 }
 
-/** A single text of the user travels as a text. */
-function asMessage(items: InputItem[]): string | InputItem[] {
-  const [only, more] = items
-  return more === undefined && only?.role === 'user' && typeof only.content === 'string' ? only.content : items
+/** A single user text as a string; anything else as a list of items. */
+function toMessage(items: InputItem[]): string | InputItem[] {
+  const [only, second] = items
+  return second === undefined && only?.role === 'user' && typeof only.content === 'string' ? only.content : items
 }
 
-/** Where the part to answer begins: at the last message or, when that is a tool's result, after the user's last. */
-function startOfTurn(messages: readonly AguiMessage[]): number {
+/** Index where the turn to answer starts: the last message, or, when that is a tool result, the one after the last user message. */
+function findTurnStart(messages: readonly AguiMessage[]): number {
   const last = messages.findLastIndex(({ role }) => role !== 'reasoning' && role !== 'activity')
   const message = messages[last]
   if (message === undefined || message.role === 'assistant')
-    throw nothingToAnswer('the last message is no message to the agent')
+    throw nothingToAnswer('the last message is not addressed to the agent')
   if (message.role !== 'tool') return last
   const start = messages.findLastIndex(({ role }) => /^(user|system|developer)$/.test(role)) + 1
   const isCall = (other: AguiMessage) =>
@@ -76,20 +76,20 @@ function startOfTurn(messages: readonly AguiMessage[]): number {
 
 type AguiResult = Extract<AguiMessage, { role: 'tool' }>
 
-/** Whose a message is, as stored messages say it. */
+/** The owner of a message, in the fields of stored messages. */
 type Owner = Pick<StoredMessage, 'agent' | 'callerAgent' | 'agent_run_id' | 'parent_run_id'>
 
-/** Reads a conversation into stored messages, piece by piece. */
-class Reading {
+/** Converts AG-UI messages to stored messages. `read` may be called for consecutive parts of the conversation. */
+class MessageReader {
   #read: StoredMessage[] = []
   readonly #all: readonly AguiMessage[]
   readonly #entryAgent: string
   readonly #calls = new Map<string, { call: AguiToolCall; owner: Owner }>()
-  /** Calls whose result was not read yet. */
+  /** Calls whose result has not been read. */
   readonly #unanswered = new Set<string>()
   #results: Map<string, AguiResult> | undefined
-  /** Calls of send_message whose sub-agent has spoken. */
-  readonly #asked = new Set<string>()
+  /** The send_message calls whose question was added to the sub-agent's thread. */
+  readonly #askedCalls = new Set<string>()
 
   constructor(all: readonly AguiMessage[], entryAgent: string) {
     this.#all = all
@@ -103,7 +103,7 @@ class Reading {
   }
 
   #take(message: AguiMessage): void {
-    const owner = this.#ownerOf(message)
+    const owner = this.#readOwner(message)
     switch (message.role) {
       case 'user':
         this.#answerAll()
@@ -128,7 +128,7 @@ class Reading {
       case 'tool':
         this.#answer(message)
         return
-      case 'reasoning': // a provider takes back only its own items, which do not travel in AG-UI
+      case 'reasoning': // providers accept only their own reasoning items, which AG-UI does not transport
       case 'activity':
         return
       default:
@@ -136,24 +136,24 @@ class Reading {
     }
   }
 
-  /** A call is answered once, and only one that was made; a hosted call's own item holds what it gave. */
+  /** Adds a result, once per known call. The result of a hosted call is part of the call's item. */
   #answer({ toolCallId, content, error }: AguiResult): void {
-    const known = this.#calls.get(toolCallId)
-    if (known === undefined || !this.#unanswered.delete(toolCallId)) return
+    const entry = this.#calls.get(toolCallId)
+    if (entry === undefined || !this.#unanswered.delete(toolCallId)) return
     const output = content === '' ? (error ?? '') : toContent(content)
-    this.#add(known.owner, { call_id: toolCallId, output, type: 'function_call_output' })
+    this.#add(entry.owner, { call_id: toolCallId, output, type: 'function_call_output' })
   }
 
-  /** Results that a client lists later still stand before what was said after them. */
+  /** Adds the results of all open calls before the next message, even when the client lists them later. */
   #answerAll(): void {
     for (const id of this.#unanswered) {
-      const result = this.#resultOf(id)
+      const result = this.#findResult(id)
       if (result !== undefined) this.#answer(result)
     }
     this.#unanswered.clear()
   }
 
-  #resultOf(callId: string): AguiResult | undefined {
+  #findResult(callId: string): AguiResult | undefined {
     if (this.#results === undefined) {
       this.#results = new Map()
       for (const message of this.#all) if (message.role === 'tool') this.#results.set(message.toolCallId, message)
@@ -165,7 +165,7 @@ class Reading {
     this.#read.push({ ...item, ...owner, timestamp: Date.now() * 1000 })
   }
 
-  #ownerOf({ role, metadata }: AguiMessage): Owner {
+  #readOwner({ role, metadata }: AguiMessage): Owner {
     const { agent, callerAgent, agent_run_id, parent_run_id } = metadata ?? {}
     if (typeof agent !== 'string' || /^(user|system|developer)$/.test(role))
       return { agent: this.#entryAgent, callerAgent: null }
@@ -177,12 +177,12 @@ class Reading {
     }
   }
 
-  /** What a sub-agent was asked stands in the call of send_message alone; its own thread needs the question before the answer. */
+  /** Adds the question from the send_message call to the sub-agent's thread, where it must precede the answer. */
   #repeatQuestion(owner: Owner): void {
     const id = owner.parent_run_id
-    if (id === undefined || this.#asked.has(id)) return
-    this.#asked.add(id)
-    const question = argumentsOf(this.#calls.get(id)?.call).message
+    if (id === undefined || this.#askedCalls.has(id)) return
+    this.#askedCalls.add(id)
+    const question = parseArguments(this.#calls.get(id)?.call).message
     if (typeof question === 'string') this.#add(owner, { role: 'user', content: question, type: 'message' })
   }
 
@@ -190,9 +190,9 @@ class Reading {
     const { name, arguments: json } = call.function
     if (!isHosted(call))
       return { call_id: call.id, type: 'function_call', arguments: json || '{}', name, status: 'completed' }
-    const args = argumentsOf(call)
-    const given = this.#resultOf(call.id)?.content
-    const parsed = typeof given === 'string' ? parseJson(given) : undefined
+    const args = parseArguments(call)
+    const content = this.#findResult(call.id)?.content
+    const parsed = typeof content === 'string' ? parseJson(content) : undefined
     const results = Array.isArray(parsed) ? parsed : undefined
     const hosted = { id: call.id, status: 'completed' }
     if (name === FILE_SEARCH)
@@ -209,7 +209,7 @@ class Reading {
 
 const isHosted = (call: AguiToolCall) => [FILE_SEARCH, CODE_INTERPRETER].includes(call.function.name)
 
-function argumentsOf(call: AguiToolCall | undefined): JsonObject {
+function parseArguments(call: AguiToolCall | undefined): JsonObject {
   const args = call === undefined ? undefined : parseJson(call.function.arguments)
   return isObject(args) ? args : {}
 }
@@ -218,6 +218,6 @@ function parseJson(json: string): unknown {
   try {
     return JSON.parse(json)
   } catch {
-    return undefined // a model or client wrote it
+    return undefined // a model or client may have written anything
   }
 }

@@ -1,3 +1,4 @@
+/** Converts content between AG-UI parts and Responses items. */
 import { readDataUrl } from '../messages/items.ts'
 import type { AguiPart } from '../wire/agui.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
@@ -7,16 +8,17 @@ import type { ContentPart, InputItem } from '../wire/message.ts'
 export const FILE_SEARCH = 'FileSearchTool'
 export const CODE_INTERPRETER = 'CodeInterpreterTool'
 
-/** The name a call goes by; undefined for items that are no calls, or that AG-UI clients are not told of. */
+/** The tool name of a call in AG-UI; undefined for items that are not calls, and for calls that AG-UI does not show. */
 export function toolNameOf(item: InputItem): string | undefined {
   if (item.type === 'function_call') return String(item.name)
   if (item.type === 'file_search_call') return FILE_SEARCH
   return item.type === 'code_interpreter_call' ? CODE_INTERPRETER : undefined
 }
 
+/** The objects of a list; empty for anything but a list. */
 export const partsOf = (list: unknown): JsonObject[] => (Array.isArray(list) ? list.filter(isObject) : [])
 
-/** What an item says once it is complete: a text, or a call's arguments as JSON. */
+/** The content of a complete item: its text, or a call's arguments as JSON. */
 export function contentOf(item: InputItem): string {
   switch (item.type) {
     case 'function_call':
@@ -34,7 +36,7 @@ export function contentOf(item: InputItem): string {
   }
 }
 
-/** A tool's output. Only clients of protocol 1.0 take parts; the others get their texts and a note of the rest. */
+/** A tool's output. Only clients of protocol 1.0 accept parts; others get the texts, and a name in brackets for each other part. */
 export function toResult(output: unknown, modern: boolean): string | AguiPart[] {
   if (!Array.isArray(output)) return typeof output === 'string' ? output : JSON.stringify(output ?? '')
   const parts = partsOf(output)
@@ -55,7 +57,7 @@ function toPart(part: JsonObject): AguiPart {
   return { type, source: { type: 'data', value: inline.data, mimeType: inline.mediaType }, ...metadata }
 }
 
-/** A message's content as the Responses API takes it. */
+/** A message's content in the form of the Responses API. */
 export const toContent = (content: string | readonly AguiPart[]): string | ContentPart[] =>
   typeof content === 'string' ? content : content.map(toInputPart)
 
@@ -64,14 +66,14 @@ function toInputPart(part: AguiPart): ContentPart {
     case 'text':
       return { type: 'input_text', text: part.text }
     case 'image':
-      return toImage(placeOf(part.source))
+      return toImage(toPlace(part.source))
     case 'document':
     case 'audio':
     case 'video':
-      return toFile(placeOf(part.source), isObject(part.metadata) ? part.metadata.filename : undefined)
+      return toFile(toPlace(part.source), isObject(part.metadata) ? part.metadata.filename : undefined)
     case 'binary': {
       const { mimeType, id, url, data, filename } = part
-      const place = id ? { id } : url ? { url } : { data: asDataUrl(mimeType, data ?? ''), mimeType }
+      const place = id ? { id } : url ? { url } : { data: toDataUrl(mimeType, data ?? ''), mimeType }
       return mimeType.startsWith('image/') ? toImage(place) : toFile(place, filename)
     }
     default:
@@ -79,15 +81,16 @@ function toInputPart(part: AguiPart): ContentPart {
   }
 }
 
+/** Where the bytes of a part are; `data` is a data URL. */
 type Place = { id: string } | { url: string } | { data: string; mimeType: string }
 
-function placeOf(source: Extract<AguiPart, { type: 'image' }>['source']): Place {
+function toPlace(source: Extract<AguiPart, { type: 'image' }>['source']): Place {
   if (source.type === 'file') return { id: source.value }
   if (source.type === 'url') return { url: source.value }
-  return { data: asDataUrl(source.mimeType, source.value), mimeType: source.mimeType }
+  return { data: toDataUrl(source.mimeType, source.value), mimeType: source.mimeType }
 }
 
-const asDataUrl = (mimeType: string, data: string) =>
+const toDataUrl = (mimeType: string, data: string) =>
   data.startsWith('data:') ? data : `data:${mimeType};base64,${data}`
 
 function toImage(place: Place): ContentPart {
@@ -96,7 +99,7 @@ function toImage(place: Place): ContentPart {
   return { ...image, image_url: 'url' in place ? place.url : place.data }
 }
 
-/** The Responses API refuses inline bytes without a name. */
+/** A file part. The Responses API refuses inline bytes without a file name, so one is made from the media type. */
 function toFile(place: Place, filename: unknown): ContentPart {
   const name = typeof filename === 'string' && filename !== '' ? { filename } : {}
   if ('id' in place) return { type: 'input_file', file_id: place.id, ...name }

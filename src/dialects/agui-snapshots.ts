@@ -1,60 +1,63 @@
+/** MESSAGES_SNAPSHOT events of AG-UI. */
 import type { AguiMessage } from '../wire/agui.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { frame, toJson } from '../wire/sse.ts'
 
-/** All snapshots of a run together may have this many times the characters of the conversation, and so many more. */
+/** Limit of all snapshots of a run together: `TIMES` the characters of the conversation plus `FREE_CHARS`. */
 const TIMES = 4
 const FREE_CHARS = 1024 * 1024
 
 /**
- * The conversation as MESSAGES_SNAPSHOT events: what the request brought, then what the run added. Each repeats the whole,
- * so their sum is bounded. Skipping one loses nothing: other events say the same, and the closing snapshot is complete.
+ * The conversation as MESSAGES_SNAPSHOT events: the messages of the request, then those of the run. Each snapshot repeats the
+ * whole conversation, so their total size is bounded. Skipping one loses nothing: other events carry the same content, and the
+ * closing snapshot is complete.
  */
 export class Snapshots {
-  readonly #brought: readonly AguiMessage[]
-  #broughtChars: number | undefined
-  readonly #said: { json: string; late: boolean }[] = []
-  #saidChars = 0
+  readonly #requestMessages: readonly AguiMessage[]
+  #requestChars: number | undefined
+  readonly #runMessages: { json: string; late: boolean }[] = []
+  #runChars = 0
   #sentChars = 0
-  /** Messages that no snapshot has told of. */
-  #untold = 0
+  /** Number of messages that are not in any snapshot yet. */
+  #pending = 0
+  /** Number of messages that only the closing snapshot has. */
   #late = 0
 
-  constructor(brought: readonly AguiMessage[]) {
-    this.#brought = brought
+  constructor(requestMessages: readonly AguiMessage[]) {
+    this.#requestMessages = requestMessages
   }
 
-  /** `late` messages wait for the closing snapshot. */
+  /** Adds a message of the run; `late` ones appear in the closing snapshot only. */
   add(message: JsonObject, late: boolean): void {
     const json = toJson(message)
-    this.#said.push({ json, late })
-    this.#saidChars += json.length
+    this.#runMessages.push({ json, late })
+    this.#runChars += json.length
     if (late) this.#late++
-    else this.#untold++
+    else this.#pending++
   }
 
-  /** The frame of a snapshot; empty when snapshots have cost enough. */
+  /** The frame of a snapshot; empty when the size limit is reached. */
   take(): string {
-    this.#broughtChars ??= this.#broughtJson().join().length
-    const chars = this.#broughtChars + this.#saidChars
+    this.#requestChars ??= this.#requestJson().join().length
+    const chars = this.#requestChars + this.#runChars
     if (this.#sentChars + chars > FREE_CHARS + TIMES * chars) return ''
     this.#sentChars += chars
-    this.#untold = 0
-    return this.#frame(this.#said.filter(({ late }) => !late))
+    this.#pending = 0
+    return this.#frame(this.#runMessages.filter(({ late }) => !late))
   }
 
-  /** The closing snapshot; empty when the one before told everything. */
+  /** The frame of the closing snapshot; empty when the previous one was complete. */
   close(): string {
-    return this.#untold + this.#late === 0 ? '' : this.#frame(this.#said)
+    return this.#pending + this.#late === 0 ? '' : this.#frame(this.#runMessages)
   }
 
-  /** Made anew for each snapshot: a stream that waits should hold no second copy of its request. */
-  #broughtJson(): string[] {
-    return this.#brought.map(toJson)
+  /** Serialized again for each snapshot, so that a waiting stream holds no second copy of its request. */
+  #requestJson(): string[] {
+    return this.#requestMessages.map(toJson)
   }
 
-  #frame(said: readonly { json: string }[]): string {
-    const messages = [...this.#broughtJson(), ...said.map(({ json }) => json)]
+  #frame(runMessages: readonly { json: string }[]): string {
+    const messages = [...this.#requestJson(), ...runMessages.map(({ json }) => json)]
     return frame(`{"type":"MESSAGES_SNAPSHOT","messages":[${messages.join()}]}`)
   }
 }

@@ -1,3 +1,4 @@
+/** The AG-UI dialect: turns run events into the events of the AG-UI protocol (docs/ag-ui.md). */
 import { randomUUID } from 'node:crypto'
 import { AgencyError } from '../errors.ts'
 import type { ResponseEvent } from '../models/model.ts'
@@ -12,50 +13,53 @@ import { contentOf, partsOf, toolNameOf, toResult } from './agui-parts.ts'
 import { Snapshots } from './agui-snapshots.ts'
 import { toData } from './native.ts'
 
-/** AG-UI: run events as the events of the protocol that front ends speak (docs/ag-ui.md). One per response. */
+/** Creates the writer of one AG-UI response. */
 export const createAguiDialect = (request: AguiRequest) => new AguiStream(request)
 
-/** One conversation of the run: the user's, or one agent's with another, which its call tells apart. */
+/** One thread of the run: the user's, or that of a send_message call. */
 interface Branch {
-  /** Key of the call that opened it. */
+  /** Key of the call that opened the thread; `USERS` for the user's thread. */
   readonly key: string
   readonly parent: Branch | undefined
-  /** The sub-agent that has the word; undefined for the entry agent. */
+  /** Run id of the agent that speaks in the thread; undefined for the entry agent. */
   subagentRunId: string | undefined
-  /** How a frame of a piece ends: the attribution, as JSON. */
+  /** End of every delta frame: the attribution as JSON. */
   tail: string
-  /** What is on its way, by its place in the response. */
+  /** Items that are being streamed, by their place in the response. */
   readonly open: Map<unknown, Streamed>
-  /** The provider's id of a text -> the id it was sent under. */
+  /** The provider's id of a text -> the id it was sent with. */
   readonly texts: Map<unknown, string>
-  /** The transfer that was just made. */
+  /** The handoff call that was just made. */
   handoff: Call | undefined
 }
 
-/** A text, call or reasoning that is sent in pieces. */
+/** A text, call or reasoning item that is sent in deltas. */
 interface Streamed {
   readonly kind: 'text' | 'call' | 'code' | 'reasoning'
   readonly id: string
-  /** A frame of a piece up to the piece itself. */
+  /** Start of every delta frame, up to the delta. */
   readonly head: string
-  begun: boolean
-  /** Reasoning: its text so far, which becomes a message of the snapshots. */
+  /** True once a delta was sent. */
+  started: boolean
+  /** For reasoning: the text so far, for the snapshots. */
   text: string
-  /** Whose it is. */
+  /** The agent it belongs to. */
   readonly metadata: JsonObject
 }
 
-/** A call as it was sent, until it is answered. */
+/** A call that was sent and has no result yet. */
 interface Call {
   readonly toolCallId: string
   readonly messageId: string
   readonly branch: Branch
 }
 
+/** Key of the user's thread. */
 const USERS = ''
-const keyOf = (agent: string | null, callId: unknown) => `${agent}\n${callId}`
-const event = (said: AguiEvent) => frame(toJson(said))
+const callKey = (agent: string | null, callId: unknown) => `${agent}\n${callId}`
+const event = (data: AguiEvent) => frame(toJson(data))
 
+/** The frame of one delta. */
 function send({ tail }: Branch, streamed: Streamed, piece: string): string {
   if (streamed.kind === 'reasoning') streamed.text += piece
   return streamed.head + toJson(piece) + tail
@@ -65,8 +69,8 @@ class AguiStream {
   readonly #request: AguiRequest
   readonly #snapshots: Snapshots
   #snapshotDue = false
-  /** Items that are still growing: a snapshot, which cannot hold them yet, would take them from the client. */
-  #onTheWay = 0
+  /** Number of items being streamed. A snapshot cannot contain them yet, and a client would drop them on reading one. */
+  #openItems = 0
   readonly #branches = new Map<string, Branch>()
   readonly #branchOf = new WeakMap<Speaker, Branch>()
   readonly #calls = new Map<string, Call>()
@@ -87,10 +91,10 @@ class AguiStream {
 
   frames(events: readonly RunEvent[]): string {
     let out = ''
-    for (const said of events) {
-      const made = this.#tell(said)
-      out += made === '' && this.#request.rawEvents ? this.#raw(said) : made
-      if (this.#snapshotDue && this.#onTheWay === 0) {
+    for (const runEvent of events) {
+      const frames = this.#convert(runEvent)
+      out += frames === '' && this.#request.rawEvents ? this.#raw(runEvent) : frames
+      if (this.#snapshotDue && this.#openItems === 0) {
         this.#snapshotDue = false
         out += this.#snapshots.take()
       }
@@ -103,7 +107,7 @@ class AguiStream {
     if (failure !== undefined)
       return this.fail(this.#failure ?? failure, error instanceof AgencyError ? error.code : undefined, usage)
     let out = ''
-    for (const branch of [...this.#branches.values()].reverse()) out += this.#close(branch) // the innermost first
+    for (const branch of [...this.#branches.values()].reverse()) out += this.#close(branch) // innermost first
     out += this.#snapshots.close()
     if (cancelled && !this.#request.modern) return out + this.fail('The run was stopped.', 'CANCELLED', usage)
     const { threadId, runId } = this.#request
@@ -117,76 +121,79 @@ class AguiStream {
     return event({ type: 'RUN_ERROR', message, code, usage: toTokenUsage(usage) })
   }
 
-  #tell(said: RunEvent): string {
-    switch (said.kind) {
+  #convert(runEvent: RunEvent): string {
+    switch (runEvent.kind) {
       case 'model':
-        return this.#hear(said.who, said.event)
+        return this.#convertModelEvent(runEvent.who, runEvent.event)
       case 'agent':
-        return this.#enter(said.who)
+        return this.#enter(runEvent.who)
       case 'item':
-        return this.#keep(said)
+        return this.#convertItem(runEvent)
       case 'error': {
-        if (said.nested) return this.#enter(said.who) + this.#close(this.#branch(said.who), said.content)
-        this.#failure = said.content
+        if (runEvent.nested)
+          return this.#enter(runEvent.who) + this.#close(this.#branch(runEvent.who), runEvent.content)
+        this.#failure = runEvent.content
         return ''
       }
-      case 'tripped': // an input guardrail's guidance came before
-        this.#failure = this.#failure === undefined ? said.content : `${said.content}: ${this.#failure}`
+      case 'tripped': // the guardrail's guidance was sent before
+        this.#failure = this.#failure === undefined ? runEvent.content : `${runEvent.content}: ${this.#failure}`
         return ''
       default:
-        return said satisfies never
+        return runEvent satisfies never
     }
   }
 
-  // ---- what models say
+  // ---- model events
 
-  #hear(who: Speaker, said: ResponseEvent): string {
-    switch (said.type) {
+  #convertModelEvent(who: Speaker, runEvent: ResponseEvent): string {
+    switch (runEvent.type) {
       case 'response.output_text.delta':
       case 'response.refusal.delta':
-        return this.#piece(who, said, 'message')
+        return this.#piece(who, runEvent, 'message')
       case 'response.function_call_arguments.delta':
       case 'response.code_interpreter_call_code.delta':
-        return this.#piece(who, said, undefined)
+        return this.#piece(who, runEvent, undefined)
       case 'response.reasoning_summary_text.delta':
       case 'response.reasoning_text.delta':
-        return this.#request.events.reasoning ? this.#piece(who, said, 'reasoning') : ''
+        return this.#request.events.reasoning ? this.#piece(who, runEvent, 'reasoning') : ''
       case 'response.reasoning_summary_part.added': {
         const branch = this.#branch(who)
-        const streamed = branch.open.get(placeOf(said))
+        const streamed = branch.open.get(readPlace(runEvent))
         return streamed === undefined ? '' : send(branch, streamed, '\n\n')
       }
       case 'response.output_item.added':
-        return isObject(said.item) && said.item.type !== 'reasoning' ? this.#start(who, placeOf(said), said.item) : ''
+        return isObject(runEvent.item) && runEvent.item.type !== 'reasoning'
+          ? this.#start(who, readPlace(runEvent), runEvent.item)
+          : ''
       case 'response.output_item.done':
-        return isObject(said.item) ? this.#finish(who, placeOf(said), said.item) : ''
+        return isObject(runEvent.item) ? this.#finish(who, readPlace(runEvent), runEvent.item) : ''
       case 'response.completed':
       case 'response.incomplete':
       case 'response.done':
-        return this.#settle(who, said.response)
+        return this.#endOpenItems(who, runEvent.response)
       default:
         return ''
     }
   }
 
-  /** The hot path: two look-ups, one string. `type` is what the piece belongs to when nothing announced it. */
-  #piece(who: Speaker, said: ResponseEvent, type: 'message' | 'reasoning' | undefined): string {
-    const { delta } = said
+  /** Hot path: two lookups, one string. `type` is the type of the item when no `output_item.added` announced it. */
+  #piece(who: Speaker, runEvent: ResponseEvent, type: 'message' | 'reasoning' | undefined): string {
+    const { delta } = runEvent
     if (typeof delta !== 'string' || delta === '') return ''
     const branch = this.#branch(who)
-    const place = placeOf(said)
+    const place = readPlace(runEvent)
     const streamed = branch.open.get(place)
     if (streamed === undefined)
       return type === undefined
         ? ''
-        : this.#start(who, place, { type, id: said.item_id }) + this.#piece(who, said, type)
-    const first = !streamed.begun
-    streamed.begun = true
+        : this.#start(who, place, { type, id: runEvent.item_id }) + this.#piece(who, runEvent, type)
+    const first = !streamed.started
+    streamed.started = true
     if (streamed.kind !== 'code') return send(branch, streamed, delta)
     return send(branch, streamed, (first ? '{"code":"' : '') + JSON.stringify(delta).slice(1, -1))
   }
 
-  /** Opens an item; nothing for those that AG-UI has no events for. */
+  /** Starts an item; an empty string for items without AG-UI events. */
   #start(who: Speaker, place: unknown, item: InputItem): string {
     const branch = this.#branch(who)
     if (branch.open.has(place)) return ''
@@ -198,11 +205,11 @@ class AguiStream {
         kind,
         id,
         head: `data: {"type":"${type}","${field}":${toJson(id)},"delta":`,
-        begun: false,
+        started: false,
         text: '',
         metadata,
       })
-      this.#onTheWay++
+      this.#openItems++
     }
     if (item.type === 'message') {
       const messageId = this.#newId(item.id)
@@ -221,31 +228,31 @@ class AguiStream {
     if (toolCallName === undefined) return ''
     const callId = item.call_id ?? item.id
     const toolCallId = this.#newId(callId)
-    const messageId = this.#newId(item.id) // not the call's id, which the message of its result has
-    this.#calls.set(keyOf(who.agent, callId), { toolCallId, messageId, branch })
+    const messageId = this.#newId(item.id) // differs from the call's id, which is the id of the result's message
+    this.#calls.set(callKey(who.agent, callId), { toolCallId, messageId, branch })
     open(item.type === 'code_interpreter_call' ? 'code' : 'call', 'TOOL_CALL_ARGS', 'toolCallId', toolCallId)
     return event({ type: 'TOOL_CALL_START', toolCallId, toolCallName, parentMessageId: messageId, ...attribution })
   }
 
-  /** Ends an item; what did not come in pieces is said in one. */
+  /** Ends an item. Content that was not streamed is sent as one delta. */
   #finish(who: Speaker, place: unknown, item: InputItem): string {
     const whole = contentOf(item)
     let out = item.type === 'reasoning' && whole === '' ? '' : this.#start(who, place, item)
     const branch = this.#branch(who)
     const streamed = branch.open.get(place)
     if (streamed === undefined) return out
-    if (!streamed.begun && whole !== '') out += send(branch, streamed, whole)
-    else if (streamed.begun && streamed.kind === 'code')
+    if (!streamed.started && whole !== '') out += send(branch, streamed, whole)
+    else if (streamed.started && streamed.kind === 'code')
       out += send(branch, streamed, `","container_id":${JSON.stringify(item.container_id ?? null)}}`)
     if (streamed.kind === 'text') branch.texts.set(item.id, streamed.id)
-    out += this.#shut(branch, place, streamed)
-    return streamed.kind === 'call' || streamed.kind === 'code' ? out + this.#called(who, item, whole) : out
+    out += this.#endItem(branch, place, streamed)
+    return streamed.kind === 'call' || streamed.kind === 'code' ? out + this.#addCall(who, item, whole) : out
   }
 
-  /** A call is complete; a hosted one brings its result along. */
-  #called(who: Speaker, item: InputItem, args: string): string {
+  /** Adds a complete call to the snapshots. A hosted call has its result with it. */
+  #addCall(who: Speaker, item: InputItem, args: string): string {
     const callId = item.call_id ?? item.id
-    const call = this.#calls.get(keyOf(who.agent, callId))
+    const call = this.#calls.get(callKey(who.agent, callId))
     if (call === undefined) return ''
     const { toolCallId: id, messageId, branch } = call
     const toolCalls = [{ id, type: 'function', function: { name: toolNameOf(item), arguments: args } }]
@@ -256,8 +263,8 @@ class AguiStream {
     return this.#answer(who, callId, JSON.stringify(results ?? []))
   }
 
-  /** A turn is over: what the provider left open is ended with what the response says of it. */
-  #settle(who: Speaker, response: unknown): string {
+  /** Ends the items that the provider left open, with their content from the complete response. */
+  #endOpenItems(who: Speaker, response: unknown): string {
     const branch = this.#branch(who)
     if (branch.open.size === 0) return ''
     const output: unknown[] = isObject(response) && Array.isArray(response.output) ? response.output : []
@@ -266,18 +273,19 @@ class AguiStream {
       const item = output.find((other, index) => isObject(other) && (index === place || other.id === place))
       if (isObject(item)) out += this.#finish(who, place, item)
     }
-    return out + this.#shutAll(branch)
+    return out + this.#endAll(branch)
   }
 
-  #shutAll(branch: Branch): string {
+  /** Ends all open items as they are. */
+  #endAll(branch: Branch): string {
     let out = ''
-    for (const [place, streamed] of branch.open) out += this.#shut(branch, place, streamed)
+    for (const [place, streamed] of branch.open) out += this.#endItem(branch, place, streamed)
     return out
   }
 
-  #shut({ open, subagentRunId }: Branch, place: unknown, { kind, id, text, metadata }: Streamed): string {
+  #endItem({ open, subagentRunId }: Branch, place: unknown, { kind, id, text, metadata }: Streamed): string {
     open.delete(place)
-    this.#onTheWay--
+    this.#openItems--
     if (kind === 'text') return event({ type: 'TEXT_MESSAGE_END', messageId: id, subagentRunId })
     if (kind !== 'reasoning') return event({ type: 'TOOL_CALL_END', toolCallId: id, subagentRunId })
     this.#snapshots.add({ id, role: 'reasoning', content: text, subagentRunId, metadata }, false) // the next snapshot has it
@@ -287,30 +295,30 @@ class AguiStream {
     )
   }
 
-  // ---- what becomes part of the conversation
+  // ---- items of the conversation
 
-  #keep(said: RunEvent & { kind: 'item' }): string {
-    const { who, source, raw } = said
-    switch (said.name) {
+  #convertItem(runEvent: RunEvent & { kind: 'item' }): string {
+    const { who, source, raw } = runEvent
+    switch (runEvent.name) {
       case 'message_output_created':
-        return this.#keepText(who === nobody ? source : who, raw)
+        return this.#convertMessage(who === nobody ? source : who, raw)
       case 'tool_output': {
-        const asked = this.#branches.get(keyOf(who.agent, raw.call_id))
+        const subBranch = this.#branches.get(callKey(who.agent, raw.call_id))
         const result = toResult(raw.output, this.#request.modern)
-        return (asked === undefined ? '' : this.#close(asked)) + this.#answer(who, raw.call_id, result)
+        return (subBranch === undefined ? '' : this.#close(subBranch)) + this.#answer(who, raw.call_id, result)
       }
       case 'handoff_occured':
-        this.#branch(source).handoff = this.#calls.get(keyOf(source.agent, raw.call_id))
-        // The original's snapshots have no results of transfers; ours have them at the end.
+        this.#branch(source).handoff = this.#calls.get(callKey(source.agent, raw.call_id))
+        // The original's snapshots lack the results of handoffs; ours have them in the closing snapshot.
         return this.#answer(source, raw.call_id, String(raw.output), true)
       default:
         return ''
     }
   }
 
-  #keepText(who: Speaker, raw: InputItem): string {
+  #convertMessage(who: Speaker, raw: InputItem): string {
     const branch = this.#branch(who)
-    let out = branch.texts.has(raw.id) ? '' : this.#finish(who, raw, raw) // no model said it: a guardrail's guidance
+    let out = branch.texts.has(raw.id) ? '' : this.#finish(who, raw, raw) // not from a model: the guidance of a guardrail
     const id = branch.texts.get(raw.id)
     branch.texts.delete(raw.id)
     const content = contentOf(raw)
@@ -327,7 +335,7 @@ class AguiStream {
   }
 
   #answer(who: Speaker, callId: unknown, content: string | AguiPart[], late = false): string {
-    const key = keyOf(who.agent, callId)
+    const key = callKey(who.agent, callId)
     const id = this.#calls.get(key)?.toolCallId ?? String(callId)
     this.#calls.delete(key)
     const attribution = { subagentRunId: this.#branch(who).subagentRunId, metadata: metadataOf(who) }
@@ -341,12 +349,12 @@ class AguiStream {
     if (!late) this.#snapshotDue = true
   }
 
-  // ---- who speaks
+  // ---- threads and agents
 
   #branch(who: Speaker): Branch {
-    const known = this.#branchOf.get(who)
-    if (known !== undefined) return known
-    const key = who.parentRunId === undefined ? USERS : keyOf(who.callerAgent, who.parentRunId)
+    const cached = this.#branchOf.get(who)
+    if (cached !== undefined) return cached
+    const key = who.parentRunId === undefined ? USERS : callKey(who.callerAgent, who.parentRunId)
     const branch = this.#branches.get(key) ?? {
       key,
       parent: this.#calls.get(key)?.branch,
@@ -361,11 +369,11 @@ class AguiStream {
     return branch
   }
 
-  /** An agent takes the word: asked by another, or handed the conversation. */
+  /** An agent starts to speak in a thread: as a sub-agent, or after a handoff. */
   #enter(who: Speaker): string {
     const branch = this.#branch(who)
     const { key, handoff, subagentRunId: before } = branch
-    if (handoff === undefined && (key === USERS || before !== undefined)) return '' // the entry agent; another attempt
+    if (handoff === undefined && (key === USERS || before !== undefined)) return '' // the entry agent, or another attempt
     const left = this.#leave(branch)
     const call = handoff ?? this.#calls.get(key)
     const subagentRunId = this.#newId(who.agentRunId)
@@ -391,41 +399,42 @@ class AguiStream {
     return event({ type: 'SUBAGENT_ERROR', subagentRunId, message: failure })
   }
 
-  /** A conversation is over, and with it those it had opened. */
+  /** Closes a thread and the threads it opened. */
   #close(branch: Branch, failure?: string): string {
     this.#branches.delete(branch.key)
     let out = ''
     for (const other of [...this.#branches.values()]) if (other.parent === branch) out += this.#close(other)
-    return out + this.#shutAll(branch) + this.#leave(branch, failure)
+    return out + this.#endAll(branch) + this.#leave(branch, failure)
   }
 
-  // ---- odds of the protocol
+  // ---- ids and raw events
 
-  /** The provider's id, made unique where a provider repeats itself: clients join what has one id. */
+  /** The provider's id, made unique where a provider repeats one: clients merge items with the same id. */
   #newId(id: unknown): string {
     const wanted = typeof id === 'string' && id !== '' ? id : randomUUID()
-    const isTaken = (made: string) => this.#ids.has(made) || this.#request.messages.some((known) => known.id === made)
-    let made = wanted
-    for (let count = 2; isTaken(made); count++) made = `${wanted}_${count}`
-    this.#ids.add(made)
-    return made
+    const isTaken = (candidate: string) =>
+      this.#ids.has(candidate) || this.#request.messages.some((message) => message.id === candidate)
+    let unique = wanted
+    for (let count = 2; isTaken(unique); count++) unique = `${wanted}_${count}`
+    this.#ids.add(unique)
+    return unique
   }
 
-  /** What AG-UI has no event for, as native clients get it, without what the agent was told. */
-  #raw(said: RunEvent): string {
-    if (said.kind === 'item' && said.name === 'message_output_created') return '' // the snapshots tell of it
-    const data: JsonObject = toData(said)
+  /** An event without an AG-UI counterpart, in the native form, without the agent's instructions and tools. */
+  #raw(runEvent: RunEvent): string {
+    if (runEvent.kind === 'item' && runEvent.name === 'message_output_created') return '' // the snapshots contain it
+    const data: JsonObject = toData(runEvent)
     const inner = data.data
     if (isObject(inner) && isObject(inner.response)) {
       const { instructions: _, prompt: __, tools: ___, ...response } = inner.response
       data.data = { ...inner, response }
     }
-    return event({ type: 'RAW', event: data, subagentRunId: this.#branch(said.who).subagentRunId })
+    return event({ type: 'RAW', event: data, subagentRunId: this.#branch(runEvent.who).subagentRunId })
   }
 }
 
-/** Where an event's item stands in its response; ids are no key, some gateways change them on the way. */
-const placeOf = ({ output_index, item_id, item }: ResponseEvent): unknown =>
+/** The place of an event's item in its response. Ids are not reliable: some gateways change them within a stream. */
+const readPlace = ({ output_index, item_id, item }: ResponseEvent): unknown =>
   typeof output_index === 'number' ? output_index : (item_id ?? (isObject(item) ? item.id : undefined))
 
 const metadataOf = ({ agent, callerAgent, agentRunId, parentRunId }: Speaker): JsonObject => ({

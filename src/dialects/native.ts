@@ -1,3 +1,4 @@
+/** The native dialect: turns run events into the frames of the Python original (docs/wire.md, "Stream"). */
 import type { ResponseEvent } from '../models/model.ts'
 import { nobody, type RunEvent, type Speaker, type ToolFacts } from '../runs/events.ts'
 import type { RunSummary } from '../runs/hub.ts'
@@ -7,51 +8,53 @@ import type { InputItem, ModelEvent } from '../wire/message.ts'
 import type { AgencyResponse } from '../wire/responses.ts'
 import { escapeLineEnds, frame, toJson } from '../wire/sse.ts'
 
-/** How scalars below `data` are written: real JSON, or the original's strings ("None", "True", "3"). */
+/** How scalars inside `data` are written: as JSON, or as the original's strings ("None", "True", "3"). */
 export type StreamScalars = 'json' | 'python'
 
 const END = `event: end\n${frame('[DONE]')}`
 
-/** The compatible dialect: run events as the frames of the Python original (docs/wire.md, "Stream"). */
+/** Creates the writer of native streams. */
 export function createNativeDialect(scalars: StreamScalars) {
   const python = scalars === 'python'
   const tails = new WeakMap<Speaker, string>()
-  /** `"agent":...,"callerAgent":...,"agent_run_id":...` without braces, made once per speaker. */
-  const tailOf = (who: Speaker): string => {
-    const known = tails.get(who)
-    if (known !== undefined) return known
-    const made = toJson(python ? asStrings(identity(who)) : identity(who)).slice(1, -1)
-    tails.set(who, made)
-    return made
+  /** `"agent":...,"callerAgent":...,"agent_run_id":...` without braces; built once per speaker. */
+  const buildTail = (who: Speaker): string => {
+    const cached = tails.get(who)
+    if (cached !== undefined) return cached
+    const tail = toJson(python ? toStrings(identity(who)) : identity(who)).slice(1, -1)
+    tails.set(who, tail)
+    return tail
   }
 
   const toFrame = (event: RunEvent): string => {
     if (event.kind === 'tripped') return frame(toJson({ error: event.content }))
-    if (event.kind !== 'model') return frame(`{"data":${toJson(python ? asStrings(toData(event)) : toData(event))}}`)
-    // The hot path: what the provider sent goes out as it came; all else is made once per speaker.
+    if (event.kind !== 'model') return frame(`{"data":${toJson(python ? toStrings(toData(event)) : toData(event))}}`)
+    // Hot path: the provider's text is sent unchanged; the rest is built once per speaker.
     const raw = escapeLineEnds(
-      python ? JSON.stringify(asStrings(event.event)) : (event.text ?? JSON.stringify(event.event)),
+      python ? JSON.stringify(toStrings(event.event)) : (event.text ?? JSON.stringify(event.event)),
     )
-    return frame(`{"data":{"data":${raw},"type":"raw_response_event",${tailOf(event.who)}${references(event.event)}}}`)
+    return frame(
+      `{"data":{"data":${raw},"type":"raw_response_event",${buildTail(event.who)}${references(event.event)}}}`,
+    )
   }
 
   return {
     /** The first frame. */
     open: (runId: string) => `event: meta\n${frame(toJson({ run_id: runId }))}`,
-    /** All frames of one batch as one string: one write. */
+    /** All frames of one batch as one string, for one write. */
     frames(events: readonly RunEvent[]): string {
       let out = ''
       for (const event of events) out += toFrame(event)
       return out
     },
-    /** The whole answer to a request that never became a run. */
+    /** The complete stream for a request whose run could not start. */
     refuse: (error: string) => `${frame(toJson({ error }))}${END}`,
     /** The last two frames. */
-    end: (runId: string, summary: RunSummary) => `event: messages\n${frame(toJson(messagesOf(runId, summary)))}${END}`,
+    end: (runId: string, summary: RunSummary) => `event: messages\n${frame(toJson(toSummary(runId, summary)))}${END}`,
   }
 }
 
-/** What one event says: the content of a frame's outer `data`. */
+/** The content of an event's frame: its outer `data`. */
 export function toData(event: RunEvent): StreamEvent {
   const { kind, who } = event
   switch (kind) {
@@ -82,23 +85,23 @@ export function toData(event: RunEvent): StreamEvent {
   }
 }
 
-const messagesOf = (
+const toSummary = (
   runId: string,
   { newMessages, cut, cancelled, fileIdsMap, chatName, usage }: RunSummary,
 ): StreamSummary => ({
   new_messages: newMessages,
   run_id: runId,
   cancelled,
-  ...incompleteOf(cut),
+  ...toIncomplete(cut),
   ...(fileIdsMap === undefined ? {} : { file_ids_map: fileIdsMap }),
   ...(chatName === undefined ? {} : { chat_name: chatName }),
   ...(usage === undefined ? {} : { usage }),
 })
 
-/** How both endpoints tell of an answer that was cut off. */
-const incompleteOf = (cut: string | undefined) => (cut === undefined ? {} : { incomplete_details: { reason: cut } })
+/** The field for an answer that was cut off, the same in both endpoints. */
+const toIncomplete = (cut: string | undefined) => (cut === undefined ? {} : { incomplete_details: { reason: cut } })
 
-/** What get_response answers. */
+/** The body of a `get_response` answer. */
 export const toResponseBody = ({
   finalOutput,
   newMessages,
@@ -109,7 +112,7 @@ export const toResponseBody = ({
 }: RunSummary): AgencyResponse => ({
   response: finalOutput ?? '',
   new_messages: newMessages,
-  ...incompleteOf(cut),
+  ...toIncomplete(cut),
   ...(usage === undefined ? {} : { usage }),
   ...(fileIdsMap === undefined ? {} : { file_ids_map: fileIdsMap }),
   ...(chatName === undefined ? {} : { chat_name: chatName }),
@@ -129,22 +132,22 @@ function identity(who: Speaker): Partial<SpeakerFields> {
   return agent_run_id === '' ? rest : speakerOf(who)
 }
 
-/** The root keys of a raw event as JSON to append: for most of them an `item_id`. */
+/** The keys `item_id` or `call_id` of a raw event's frame, as JSON to append. */
 function references(event: ResponseEvent): string {
   if (typeof event.item_id === 'string') return `,"item_id":${toJson(event.item_id)}`
   const { call_id } = referencesOf(event)
   return call_id === undefined ? '' : `,"call_id":${toJson(call_id)}`
 }
 
-/** The root keys `item_id` and `call_id` of a raw event. */
+/** The keys `item_id` or `call_id` of a raw event's frame. */
 function referencesOf(event: ResponseEvent): { item_id?: string; call_id?: string } {
   const { item_id, item } = event as { item_id?: unknown; item?: unknown }
   return typeof item_id === 'string' ? { item_id } : isObject(item) ? callIdOf(item) : {}
 }
 
 function callIdOf({ call_id, id }: InputItem): { call_id?: string } {
-  const known = call_id ?? id
-  return typeof known === 'string' ? { call_id: known } : {}
+  const value = call_id ?? id
+  return typeof value === 'string' ? { call_id: value } : {}
 }
 
 function itemOf({ type, raw, source, target, tool, output }: RunEvent & { kind: 'item' }): RunItem {
@@ -160,18 +163,18 @@ function itemOf({ type, raw, source, target, tool, output }: RunEvent & { kind: 
   return item
 }
 
-/** The original writes its kind of tool, an enumeration, as an empty object. */
+/** `type` is empty because the original serializes its enumeration of tool types as an empty object. */
 const toOrigin = (tool: ToolFacts | undefined): RunItem['tool_origin'] =>
   tool?.origin === undefined
     ? null
     : { type: {}, mcp_server_name: tool.origin.mcpServer, agent_name: null, agent_tool_name: null }
 
-/** Every scalar as the original writes it. */
-function asStrings(value: unknown): unknown {
+/** Writes every scalar as the original does. */
+function toStrings(value: unknown): unknown {
   if (typeof value === 'string') return value
   if (value === null || value === undefined) return 'None'
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   if (typeof value !== 'object') return String(value)
-  if (Array.isArray(value)) return value.map(asStrings)
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, asStrings(item)]))
+  if (Array.isArray(value)) return value.map(toStrings)
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toStrings(item)]))
 }

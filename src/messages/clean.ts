@@ -1,70 +1,72 @@
+/** Cleans conversations so that every provider accepts them. */
 import { asText } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import { type CallHalf, callHalf, callKey, isModelMade, typeOf } from './item-kinds.ts'
 import { saidIn, toModelItem } from './items.ts'
 
 /**
- * Cleans a conversation so that every provider accepts it, without losing a text or a completed call:
+ * Cleans a conversation so that every provider accepts it, without losing any text or completed call:
  *
- * - Every call has one output and every output one call, told apart by kind, call id and place. Halves and second outputs are
- *   left out; an output that stands before its call is put behind it.
- * - An item of the history is a copy of an earlier one when id and content are the same. An id alone says nothing: items of
- *   other content with an id that was used before, or with a placeholder, stay and lose the id.
- * - Reasoning stays with the item it led to. When that item is left out, the reasoning is too, and the rest of that answer loses its ids,
- *   because the provider would ask for the reasoning of that id.
+ * - Every call has one output and every output one call, matched by kind, call id and position. Calls without an output, outputs
+ *   without a call and second outputs are removed; an output before its call is moved behind it.
+ * - An item of the history is a duplicate when an earlier one has the same id and content; it is removed. Items that share only
+ *   the id, or have a placeholder as id, stay and lose the id.
+ * - Reasoning stays with the item that follows it. When that item is removed, the reasoning is removed, too, and the rest of that
+ *   answer loses its ids, because the provider would look for the reasoning that belongs to them.
  *
- * Agents that talk with each other have conversations of their own in one list. The order is kept otherwise.
- * @param known how many items at the front are the history: they pair and are compared, but are not part of the result
+ * Each pair of agents has its own thread inside the list. Otherwise the order is kept.
+ * @param historyCount number of items at the front that are the history: they are matched and compared but not returned
  */
-export function clean<T extends InputItem>(items: readonly T[], known = 0): T[] {
-  const slots = tidy(items, known)
-  return emit(slots, slots.slice(known))
+export function clean<T extends InputItem>(items: readonly T[], historyCount = 0): T[] {
+  const slots = markChanges(items, historyCount)
+  return emit(slots, slots.slice(historyCount))
 }
 
 /**
- * The input of a model call: cleaned, without empty messages, and every call with a call id of its own.
- * @param known how many items at the front are the history
+ * Cleans the input of a model call: also removes empty messages and makes every call id unique.
+ * @param historyCount number of items at the front that are the history
  */
-export function cleanForModel(items: readonly InputItem[], known: number): InputItem[] {
-  const slots = tidy(items, known, isEmptyMessage)
+export function cleanForModel(items: readonly InputItem[], historyCount: number): InputItem[] {
+  const slots = markChanges(items, historyCount, isEmptyMessage)
   nameCalls(slots)
   return emit(slots, slots)
 }
 
-/** One item and what becomes of it. */
+/** One item, and the changes to make to it. */
 interface Slot<T extends InputItem = InputItem> {
   item: T
   index: number
   dropped: boolean
-  /** Its id must not stay. */
+  /** True when its id must be removed. */
   unnamed: boolean
   call: CallHalf | undefined
   /** The other half of its call. */
   partner?: Slot<T>
-  /** An output that stood before this call. */
+  /** The output of this call, when it came before the call. */
   early?: Slot<T>
-  /** In place of the call id it came with. */
+  /** Replaces the item's call id. */
   callId?: string
 }
 
-function tidy<T extends InputItem>(
+/** Marks in every thread what to remove or change. */
+function markChanges<T extends InputItem>(
   items: readonly T[],
-  known: number,
+  historyCount: number,
   isEmpty: (item: T) => boolean = () => false,
 ): Slot<T>[] {
   const slots = items.map((item, index): Slot<T> => {
     return { item, index, dropped: isEmpty(item), unnamed: false, call: callHalf(item) }
   })
-  for (const thread of threadsOf(slots)) {
-    pairCalls(thread, known)
-    dropCopies(thread.slice(0, thread.findLastIndex(({ index }) => index < known) + 1))
+  for (const thread of splitThreads(slots)) {
+    pairCalls(thread, historyCount)
+    dropDuplicates(thread.slice(0, thread.findLastIndex(({ index }) => index < historyCount) + 1))
     dropLoneReasoning(thread)
   }
   return slots
 }
 
-/** Each conversation of the list by itself: the user's, and one for each pair of agents. */
-function threadsOf<T extends InputItem>(slots: readonly Slot<T>[]): Iterable<Slot<T>[]> {
+/** Splits the list into threads: the user's, and one for each pair of agents. */
+function splitThreads<T extends InputItem>(slots: readonly Slot<T>[]): Iterable<Slot<T>[]> {
   const threads = new Map<string, Slot<T>[]>()
   for (const slot of slots) {
     const { agent, callerAgent } = slot.item as Partial<StoredMessage>
@@ -76,8 +78,8 @@ function threadsOf<T extends InputItem>(slots: readonly Slot<T>[]): Iterable<Slo
   return threads.values()
 }
 
-/** Links calls and outputs, and drops the halves that stay alone. */
-function pairCalls<T extends InputItem>(thread: readonly Slot<T>[], known: number): void {
+/** Links calls with their outputs, and drops those without a partner. */
+function pairCalls<T extends InputItem>(thread: readonly Slot<T>[], historyCount: number): void {
   const byKey = new Map<string, Slot<T>[]>()
   for (const slot of thread) {
     if (slot.call === undefined) continue
@@ -89,7 +91,7 @@ function pairCalls<T extends InputItem>(thread: readonly Slot<T>[], known: numbe
     const { open, early } = matchHalves(isApproval(halves) ? firstOfEach(halves) : halves)
     for (const [index, call] of open.slice(0, early.length).entries()) {
       const output = early[index] as Slot<T>
-      if (call.index < known !== output.index < known) continue
+      if (call.index < historyCount !== output.index < historyCount) continue
       link(call, output)
       call.early = output
     }
@@ -98,8 +100,8 @@ function pairCalls<T extends InputItem>(thread: readonly Slot<T>[], known: numbe
 }
 
 /**
- * Gives each output to a call of its key that stands before it: outputs in a row to the latest calls, in their order. What an
- * earlier turn left unanswered stays so, and the first of too many outputs counts.
+ * Links each output with an earlier call of its key: consecutive outputs with the latest calls, in order. Calls that an earlier
+ * turn left unanswered stay unanswered, and surplus outputs are ignored.
  */
 function matchHalves<T extends InputItem>(halves: readonly Slot<T>[]): { open: Slot<T>[]; early: Slot<T>[] } {
   const open: Slot<T>[] = []
@@ -114,7 +116,7 @@ function matchHalves<T extends InputItem>(halves: readonly Slot<T>[]): { open: S
     let end = index
     while (halves[end]?.call?.half === 'output') end++
     const answered = open.splice(Math.max(0, open.length - (end - index)))
-    // Without any call in front of it an output came too early; behind an answered call it is one too many.
+    // Before any call, an output is early; after an answered call, it is surplus.
     if (index === early.length) for (; index < end; index++) early.push(halves[index] as Slot<T>)
     for (const call of answered) link(call, halves[index++] as Slot<T>)
     index = end
@@ -122,7 +124,7 @@ function matchHalves<T extends InputItem>(halves: readonly Slot<T>[]): { open: S
   return { open, early }
 }
 
-/** An approval is found by its request's id, so there can be one of an id, and none without. */
+/** An approval is matched by the id of its request, so each id counts once, and one without an id never matches. */
 const isApproval = <T extends InputItem>([first]: readonly Slot<T>[]) => first?.call?.key.startsWith('mcp_') === true
 function firstOfEach<T extends InputItem>(halves: readonly Slot<T>[]): Slot<T>[] {
   if (callKey((halves[0] as Slot<T>).item) === '') return []
@@ -135,21 +137,21 @@ function link<T extends InputItem>(call: Slot<T>, output: Slot<T>): void {
   output.partner = call
 }
 
-/** Drops copies in the history, calls together with their outputs. Messages of the user are never copies. */
-function dropCopies<T extends InputItem>(history: readonly Slot<T>[]): void {
+/** Drops duplicates in the history, calls together with their outputs. User messages are never duplicates. */
+function dropDuplicates<T extends InputItem>(history: readonly Slot<T>[]): void {
   const first = new Map<string, Slot<T> | Set<string>>()
   for (const slot of history) {
     const { item, dropped, call } = slot
-    const id = nameOf(item)
+    const id = readId(item)
     if (id === undefined || dropped || call?.half === 'output' || item.role === 'user') continue
-    const known = first.get(id)
-    if (known === undefined) {
+    const earlier = first.get(id)
+    if (earlier === undefined) {
       first.set(id, slot)
       continue
     }
-    const contents = known instanceof Set ? known : new Set([contentOf(known)])
+    const contents = earlier instanceof Set ? earlier : new Set([contentKey(earlier)])
     first.set(id, contents)
-    const content = contentOf(slot)
+    const content = contentKey(slot)
     if (contents.has(content)) {
       slot.dropped = true
       if (slot.partner !== undefined) slot.partner.dropped = true
@@ -157,11 +159,11 @@ function dropCopies<T extends InputItem>(history: readonly Slot<T>[]): void {
   }
 }
 
-/** What two items with one id have to share to be the same; for a call its output too. */
-function contentOf<T extends InputItem>({ item, partner }: Slot<T>): string {
+/** The content by which items with the same id are compared; for a call, its output, too. */
+function contentKey<T extends InputItem>({ item, partner }: Slot<T>): string {
   const { id: _, status: __, ...fields } = toModelItem(item)
-  const said = item.role === 'assistant' ? saidIn(item.content) : ''
-  const content = said === '' ? fields : said
+  const text = item.role === 'assistant' ? saidIn(item.content) : ''
+  const content = text === '' ? fields : text
   return JSON.stringify([
     item.type ?? 'message',
     item.role,
@@ -170,17 +172,17 @@ function contentOf<T extends InputItem>({ item, partner }: Slot<T>): string {
   ])
 }
 
-/** The id that the older LiteLLM runs of the original gave to every item, and ids that are none. */
+/** Ids that identify nothing: empty ones, and the id that LiteLLM runs of older versions of the original gave to every item. */
 const PLACEHOLDERS = new Set<unknown>(['', '__fake_id__', 'FAKE_ID', null])
 
-/** The name of an item; undefined when it has none, or repeats its call id. */
-function nameOf({ id, call_id }: InputItem): string | undefined {
+/** The id of an item; undefined when it has none, or when it repeats the call id. */
+function readId({ id, call_id }: InputItem): string | undefined {
   return typeof id === 'string' && !PLACEHOLDERS.has(id) && id !== call_id ? id : undefined
 }
 
-/** Drops reasoning whose following item is gone, and the ids of the rest of that answer. */
+/** Drops reasoning whose following item was dropped, and the ids of the rest of that answer. */
 function dropLoneReasoning<T extends InputItem>(thread: readonly Slot<T>[]): void {
-  let led: boolean | undefined // true when the item behind the reasoning stays
+  let led: boolean | undefined // true when the item after the reasoning stays
   for (const slot of thread.toReversed()) {
     if (slot.item.type !== 'reasoning') led = isModelMade(slot.item) && !slot.dropped
     else if (led !== true) slot.dropped = true
@@ -188,7 +190,10 @@ function dropLoneReasoning<T extends InputItem>(thread: readonly Slot<T>[]): voi
   takeIds(thread, (slot) => (slot.item.type === 'reasoning' ? slot.dropped : undefined))
 }
 
-/** Marks the items behind dropped reasoning as unnamed, to the end of that answer. `isLost` gives undefined for other items than reasoning. */
+/**
+ * Marks the items after dropped reasoning as `unnamed`, to the end of that answer.
+ * @param isLost whether reasoning is dropped; undefined for items that are not reasoning
+ */
 export function takeIds<S extends { item: InputItem; unnamed: boolean }>(
   items: readonly S[],
   isLost: (item: S) => boolean | undefined,
@@ -208,28 +213,28 @@ export function takeIds<S extends { item: InputItem; unnamed: boolean }>(
   }
 }
 
-/** True for a message without any content, which providers refuse. */
+/** True for a message without content, which providers refuse. */
 const isEmptyMessage = (item: InputItem) =>
   typeOf(item) === 'message' && (item.content == null || (Array.isArray(item.content) && item.content.length === 0))
 
-/** Gives each call that shares its call id with an earlier one, or has none, a call id of its own. */
+/** Gives a new call id to each call that has none or shares it with an earlier call. */
 function nameCalls(slots: readonly Slot[]): void {
-  const given = new Set<unknown>()
+  const originalIds = new Set<unknown>()
   const taken = new Set<string>()
   const calls = slots.filter(
     ({ call, dropped, item }) => call?.half === 'call' && !dropped && item.type !== 'mcp_approval_request',
   )
-  for (const { item } of calls) given.add(item.call_id)
-  /** The last number given for an id, so that many calls of one id take one pass. */
+  for (const { item } of calls) originalIds.add(item.call_id)
+  /** The last number used for an id, so that many calls with one id take one pass. */
   const counts = new Map<string, number>()
   for (const slot of calls) {
     const { call_id } = slot.item
-    const own = typeof call_id === 'string' ? call_id : ''
-    let name = own
-    let count = counts.get(own) ?? 1
-    while (name === '' || taken.has(name) || (name !== own && given.has(name)))
-      name = own === '' ? `call_${count++}` : `${own}_${++count}`
-    counts.set(own, count)
+    const original = typeof call_id === 'string' ? call_id : ''
+    let name = original
+    let count = counts.get(original) ?? 1
+    while (name === '' || taken.has(name) || (name !== original && originalIds.has(name)))
+      name = original === '' ? `call_${count++}` : `${original}_${++count}`
+    counts.set(original, count)
     taken.add(name)
     if (name === call_id) continue
     slot.callId = name
@@ -237,7 +242,7 @@ function nameCalls(slots: readonly Slot[]): void {
   }
 }
 
-/** The items that stay, each with an id that no other has, or none. */
+/** The remaining items, each with a unique id or none. */
 function emit<T extends InputItem>(all: readonly Slot<T>[], wanted: readonly Slot<T>[]): T[] {
   const ids = new Set<unknown>()
   const moved = new Set<Slot<T>>()
@@ -258,13 +263,13 @@ function emit<T extends InputItem>(all: readonly Slot<T>[], wanted: readonly Slo
   return out
 }
 
-/** The item itself where nothing has to change. */
+/** The item with its new ids; the same object when nothing changes. */
 function withNames<T extends InputItem>({ item, unnamed, callId }: Slot<T>, ids: ReadonlySet<unknown>): T {
   if (callId === undefined && item.id === undefined) return item
   const named =
     callId === undefined ? item : { ...item, [item.type === 'local_shell_call_output' ? 'id' : 'call_id']: callId }
   if (item.type === 'local_shell_call_output') return named
-  // An approval is found by the id of its request.
+  // An approval is matched by the id of its request, so a request keeps it.
   const keepsId = item.type === 'mcp_approval_request' || !Object.hasOwn(item, 'id')
   if (keepsId || !(unnamed || PLACEHOLDERS.has(item.id) || ids.has(item.id))) return named
   const { id: _, ...rest } = named

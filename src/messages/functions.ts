@@ -1,9 +1,10 @@
+/** Converts conversations for APIs that know only function calls. */
 import { isObject } from '../wire/json.ts'
 import type { ContentPart, InputItem } from '../wire/message.ts'
 import { callHalf, isModelMade, typeOf } from './item-kinds.ts'
 import { saidIn } from './items.ts'
 
-/** A conversation for APIs that know only function calls and take system messages only at the top. */
+/** A conversation for APIs that know only function calls and accept system messages only at the top. */
 export interface FunctionConversation {
   /** System messages from the middle of the conversation. */
   notes: string[]
@@ -11,31 +12,32 @@ export interface FunctionConversation {
 }
 
 /**
- * Converts a conversation: calls of other tools become function calls, outputs follow the calls of their turn, and items that only
- * the Responses API knows (hosted calls, approvals, references) are left out.
+ * Converts a conversation: calls of other tools become function calls, outputs follow the calls of their turn, and items that
+ * only the Responses API knows (hosted calls, approvals, references) are removed.
  */
-export function toFunctionConversation(given: readonly InputItem[]): FunctionConversation {
-  const all = given.flatMap(toFunctionItem)
+export function toFunctionConversation(conversation: readonly InputItem[]): FunctionConversation {
+  const all = conversation.flatMap(toFunctionItem)
   const last = all.findLastIndex((item) => !isNote(item))
-  // Moved to the top, a note behind the last answer would leave a conversation that ends with the assistant.
+  // Notes after the last answer become a user message: moved to the top, they would leave a conversation that ends with the
+  // assistant, which these APIs refuse.
   const closing =
     all[last]?.role === 'assistant'
       ? all
           .slice(last + 1)
-          .map(noteOf)
+          .map(readNote)
           .filter(isSaid)
       : []
-  const notes = (closing.length > 0 ? all.slice(0, last) : all).filter(isNote).map(noteOf).filter(isSaid)
-  const items = answersBehindCalls(all.filter((item) => !isNote(item)))
+  const notes = (closing.length > 0 ? all.slice(0, last) : all).filter(isNote).map(readNote).filter(isSaid)
+  const items = moveOutputsBehindCalls(all.filter((item) => !isNote(item)))
   return { notes, items: closing.length === 0 ? items : [...items, { role: 'user', content: closing.join('\n\n') }] }
 }
 
-/** True for messages of the system, the developer and unknown roles. */
+/** True for messages with the role system, developer, or an unknown one. */
 const isNote = ({ role }: InputItem) => typeof role === 'string' && role !== 'user' && role !== 'assistant'
-const noteOf = ({ content }: InputItem) => saidIn(content)
+const readNote = ({ content }: InputItem) => saidIn(content)
 export const isSaid = (text: string): boolean => text.trim() !== ''
 
-/** Function names for calls of other tools. */
+/** Type of a call of another tool -> name of its function. */
 const FUNCTION_NAMES: { readonly [type: string]: string } = {
   computer_call: 'computer',
   local_shell_call: 'local_shell',
@@ -43,7 +45,7 @@ const FUNCTION_NAMES: { readonly [type: string]: string } = {
   apply_patch_call: 'apply_patch',
   tool_search_call: 'tool_search',
 }
-/** The fields that hold their arguments. */
+/** The fields with the arguments of such calls. */
 const ARGUMENT_KEYS = ['input', 'action', 'actions', 'operation', 'arguments']
 
 function toFunctionItem(item: InputItem): InputItem[] {
@@ -75,9 +77,9 @@ function toOutput(item: { [key: string]: unknown }): string | ContentPart[] {
 }
 
 /**
- * Moves outputs right behind the answer that has their calls. Other items stand in between when two runs on one thread overlapped.
+ * Moves outputs right behind the answer with their calls. Other items come in between when two runs on one thread overlapped.
  */
-function answersBehindCalls(items: readonly InputItem[]): InputItem[] {
+function moveOutputsBehindCalls(items: readonly InputItem[]): InputItem[] {
   const outputs = new Map<unknown, InputItem[]>()
   for (const item of items) {
     if (item.type !== 'function_call_output') continue
@@ -93,7 +95,7 @@ function answersBehindCalls(items: readonly InputItem[]): InputItem[] {
       answered = true
       continue
     }
-    // A new answer of the model begins with reasoning, or with the first item after an output.
+    // A new answer of the model starts with reasoning, or with the first item after an output.
     if (answered || item.type === 'reasoning' || !isModelMade(item)) out.push(...waiting.splice(0))
     answered = false
     out.push(item)

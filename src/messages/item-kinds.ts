@@ -1,13 +1,14 @@
+/** The kinds of Responses items: their fields, and which calls and outputs belong together. */
 import type { InputItem } from '../wire/message.ts'
 
 /**
- * What the Responses API takes of each kind of item. Source: the item types of the `openai` package (ResponseInputItem and the
- * interfaces it names), which follow OpenAI's OpenAPI document; a test compares the keys with the installed version.
+ * What the Responses API accepts for one kind of item. Source: the item types of the `openai` package (ResponseInputItem and
+ * the interfaces it names), which follow OpenAI's OpenAPI document; a test compares the keys with the installed version.
  */
 interface ItemKind {
   /** The fields of the item; the API answers any other with "Unknown parameter". */
   keys: readonly string[]
-  /** How its ids begin, where reports or OpenAI's guides show it; the API answers others with "Expected an ID that begins with ...". */
+  /** Prefix of its ids, as far as it is known. The API answers other ids with "Expected an ID that begins with ...". */
   idPrefix?: string
   /** The API refuses the item without an id. */
   needsId?: true
@@ -54,14 +55,14 @@ const ROWS: { readonly [type: string]: ItemKind } = {
 
 const KINDS: ReadonlyMap<string, ItemKind> = new Map(Object.entries(ROWS))
 
-/** An item's kind; undefined for kinds that came later. Messages may leave their type out. */
+/** An item's kind; undefined for unknown ones. Messages may leave out their type. */
 export const kindOf = (item: InputItem): ItemKind | undefined => KINDS.get(typeOf(item))
 
-/** The type of an item, whose values anybody may have written. */
+/** The type of an item; empty when it has no valid one. Items may come from any client. */
 export const typeOf = ({ type, role }: InputItem): string =>
   typeof type === 'string' ? type : type === undefined && typeof role === 'string' ? 'message' : ''
 
-/** Calls that somebody else than the provider answers, and the items that answer them. */
+/** Calls that the application answers, and the items with the answers. */
 const PAIRS: readonly [call: string, output: string][] = [
   ['function_call', 'function_call_output'],
   ['custom_tool_call', 'custom_tool_call_output'],
@@ -72,31 +73,31 @@ const PAIRS: readonly [call: string, output: string][] = [
   ['tool_search_call', 'tool_search_output'],
   ['mcp_approval_request', 'mcp_approval_response'],
 ]
-/** The call of each type that is a half of one. */
-const CALL_OF: ReadonlyMap<string, string> = new Map(
+/** Type of a call or output -> type of its call. */
+const CALL_TYPES: ReadonlyMap<string, string> = new Map(
   PAIRS.flatMap(([call, output]) => [
     [call, call],
     [output, call],
   ]),
 )
 
-/** A half of a call: `key` is what call and output have in common. */
+/** A call or an output: both halves of a call have the same `key`. */
 export interface CallHalf {
   half: 'call' | 'output'
   key: string
 }
 
-/** Which half of which call an item is; undefined for messages, reasoning, and calls that the provider has answered itself. */
+/** Which half of which call an item is; undefined for messages, reasoning, and calls that the provider answers itself. */
 export function callHalf(item: InputItem): CallHalf | undefined {
   const type = typeOf(item)
-  const call = CALL_OF.get(type)
+  const call = CALL_TYPES.get(type)
   if (call === undefined) return undefined
   // A tool search that OpenAI runs itself has no call id on either side.
   if (call === 'tool_search_call' && (item.execution === 'server' || typeof item.call_id !== 'string')) return undefined
   return { half: call === type ? 'call' : 'output', key: `${call} ${callKey(item)}` }
 }
 
-/** What names the call an item belongs to: its call id, or the id of an approval or of what answers a local shell call. */
+/** The id that links an item to its call: the call id; for approvals, the id of the request; for local shell outputs, their id. */
 export function callKey(item: InputItem): string {
   const named =
     item.type === 'mcp_approval_request'
@@ -109,7 +110,7 @@ export function callKey(item: InputItem): string {
   return typeof named === 'string' ? named : ''
 }
 
-/** True for what a model has made: its texts, reasoning and calls of every kind. */
+/** True for items that a model wrote: texts, reasoning and calls of every kind. */
 export function isModelMade(item: InputItem): boolean {
   if (item.role === 'assistant') return true
   const type = typeOf(item)

@@ -1,9 +1,10 @@
+/** Reads stored messages and Responses items. */
 import { asText, isObject } from '../wire/json.ts'
 import type { ContentPart, InputItem, StoredMessage } from '../wire/message.ts'
 import { toResponsesItem, toResponsesPart } from './foreign-items.ts'
 import { kindOf } from './item-kinds.ts'
 
-/** The keys a stored message has beside its Responses item; they never reach a model (docs/wire.md, "Messages"). */
+/** The keys of a stored message that are not part of its Responses item; they are never sent to a model (docs/wire.md, "Messages"). */
 const METADATA = new Set([
   'agent',
   'callerAgent',
@@ -20,8 +21,9 @@ const METADATA = new Set([
 ])
 
 /**
- * A stored message as the model gets it: of a kind that is known, the fields that its API takes and what its provider wants back
- * (`provider_data`); of another kind, everything but the metadata. What the API would refuse in it is put right.
+ * Converts a stored message to the item sent to a model. An item of a known kind keeps the fields that the API accepts and
+ * `provider_data`, which its provider wants back; an item of another kind keeps everything but the metadata. Values that the
+ * API would refuse are corrected.
  */
 export function toModelItem(stored: InputItem): InputItem {
   const message = toResponsesItem(stored)
@@ -44,25 +46,25 @@ export function toModelItem(stored: InputItem): InputItem {
 /** Fields that an API requires and that may be null; it refuses null in others. */
 const NULLABLE = new Set(['code', 'outputs', 'result', 'results'])
 
-/** A value as the text that stands for it: JSON for objects, nothing for what is not there. */
+/** A value as text: JSON for objects, an empty text for null and undefined. */
 const toText = (value: unknown): string =>
   typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value)
 
-/** A list of parts, as an output may be; any other list is data, an empty one too. */
+/** True for a list of content parts; any other list is data, an empty one too. */
 const isParts = (output: unknown): output is ContentPart[] =>
   Array.isArray(output) && output.length > 0 && output.every((part) => isObject(part) && PARTS.has(part.type))
 const PARTS = new Set<unknown>(['input_text', 'input_image', 'input_file', 'output_text', 'text', 'image_url'])
 
-/** Texts have other names in other APIs. */
+/** Renames text parts that come from other APIs. */
 const toInputPart = (part: ContentPart): ContentPart =>
   part.type === 'text' || part.type === 'output_text' ? { type: 'input_text', text: asText(part.text) } : part
 
-/** A call's arguments as a JSON object: what a model wrote that is none goes back to providers as `{}`, since they refuse it. */
-export function argumentsJson({ arguments: given }: InputItem): string {
-  const text = toText(given)
+/** A call's arguments as a JSON object; `{}` when the model wrote anything else, which providers would refuse. */
+export function argumentsJson({ arguments: args }: InputItem): string {
+  const text = toText(args)
   try {
     if (isObject(JSON.parse(text))) return text
-  } catch {} // said below
+  } catch {} // not JSON: `{}`, as for JSON that is not an object
   return '{}'
 }
 
@@ -79,20 +81,20 @@ export function messageText(item: InputItem): string {
   return item.content.map((part) => (isObject(part) && typeof part.text === 'string' ? part.text : '')).join('')
 }
 
-/** What a message's content says, refusals too. */
+/** The text of a message's content, including refusals. */
 export function saidIn(content: unknown): string {
   if (!Array.isArray(content)) return typeof content === 'string' ? content : ''
   return content.map((part) => (isObject(part) ? asText(part.text ?? part.refusal) : '')).join('')
 }
 
-/** Why the model would not answer, in its own words; undefined when it did not refuse. */
+/** The model's explanation when it refused to answer; undefined when it did not refuse. */
 export function refusalOf({ content }: InputItem): string | undefined {
   const part = Array.isArray(content) ? content.find((one) => isObject(one) && one.type === 'refusal') : undefined
   if (!isObject(part)) return undefined
   return typeof part.refusal === 'string' ? part.refusal : ''
 }
 
-/** The newest trace id found in a history, so that a conversation keeps one trace over its turns. */
+/** The newest trace id in a history, so that all turns of a conversation share one trace. */
 export function latestTraceId(history: readonly StoredMessage[]): string | undefined {
   for (let index = history.length - 1; index >= 0; index--) {
     const trace = history[index]?.run_trace_id

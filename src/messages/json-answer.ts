@@ -1,8 +1,8 @@
 /**
- * The JSON of a model's answer: the whole text, or else the first code block with JSON, or what stands in braces. Many models put JSON
- * in a code block although they are asked not to, some write sentences around it, think aloud before it (`<think>`), or encode
- * the object twice.
- * @throws SyntaxError about the text itself when neither is JSON
+ * Parses the JSON of a model's answer: the whole text, or else the first code block with valid JSON, or the text between braces.
+ * Many models put JSON into a code block even when told not to, some write sentences around it, think aloud before it
+ * (`<think>`), or encode the object twice.
+ * @throws SyntaxError for the whole text when nothing in it is valid JSON
  */
 export function readJsonAnswer(text: string): unknown {
   try {
@@ -17,7 +17,7 @@ export function readJsonAnswer(text: string): unknown {
   }
 }
 
-/** The answer behind its thinking. */
+/** The answer without the thinking before it. */
 const afterThought = (text: string) => text.slice(text.lastIndexOf('</think>') + 1)
 
 function parse(json: string): unknown {
@@ -31,20 +31,20 @@ function parse(json: string): unknown {
 }
 
 function* candidatesIn(text: string): Generator<string> {
-  yield* blocksIn(text)
+  yield* findBlocks(text)
   const end = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']'))
   for (const start of [text.search(/[[{]/), text.indexOf('{')])
     if (start !== -1 && end > start) yield text.slice(start, end + 1)
 }
 
-/** How many code blocks of an answer are looked at. */
+/** Most code blocks of an answer that are tried. */
 const MAX_BLOCKS = 8
 
 /**
- * What stands in code blocks: from each fence to the next, to the last one (the JSON may hold fences itself), and to the end of
- * the text (the last fence may be missing).
+ * The possible contents of code blocks: from each fence to the next one, to the last one (the JSON may contain fences), and to the
+ * end of the text (the last fence may be missing).
  */
-function* blocksIn(text: string): Generator<string> {
+function* findBlocks(text: string): Generator<string> {
   const opening = /(`{3,}|~{3,})[ \t]*[\w+.-]*\s*/g
   for (let count = 0; count < MAX_BLOCKS; count++) {
     const match = opening.exec(text)

@@ -1,33 +1,34 @@
+/** Makes ids and names fit the rules of an API. */
 import { createHash } from 'node:crypto'
 import { asText } from '../wire/json.ts'
 
-/** The ids and names that an API takes. */
+/** Which ids or names an API accepts. */
 export interface NameRule {
-  /** Characters. */
+  /** Most characters. */
   maxLength: number
-  /** Characters that it takes, as the inside of a character class. Default: all. */
+  /** The accepted characters, as the inside of a character class. @default all */
   alphabet?: string
-  /** Every name has exactly `maxLength` characters. */
+  /** Names must have exactly `maxLength` characters. */
   exact?: true
 }
 
-/** The names of functions that providers take. */
+/** The function names that providers accept. */
 export const FUNCTION_NAME: NameRule = { maxLength: 64, alphabet: 'a-zA-Z0-9_-' }
 
 /**
- * Makes names fit a rule: equal names stay equal, different ones different, and names that fit stay as they are. One namer serves one
- * request. Its results depend only on the names, so prompt caches keep working.
+ * Creates a function that makes names fit a rule: equal names stay equal, different ones stay different, and names that fit are
+ * unchanged. Use one namer per request. Its results depend only on the names, so prompt caches keep working.
  */
 export function createNamer(rule: NameRule): (name: unknown) => string {
-  const given = new Map<string, string>()
+  const results = new Map<string, string>()
   const taken = new Set<string>()
   return (value) => {
     const name = asText(value)
-    const known = given.get(name)
-    if (known !== undefined) return known
+    const earlier = results.get(name)
+    if (earlier !== undefined) return earlier
     let fitted = name
     for (let round = 0; !fits(fitted, rule) || taken.has(fitted); round++) fitted = shorten(name, rule, round)
-    given.set(name, fitted)
+    results.set(name, fitted)
     taken.add(fitted)
     return fitted
   }
@@ -40,7 +41,7 @@ function fits(name: string, { maxLength, alphabet, exact }: NameRule): boolean {
 
 const HASH_CHARS = 16
 
-/** As much of the name as fits, and a hash of the whole. */
+/** The start of the name, and a hash of the whole. */
 function shorten(name: string, { maxLength, alphabet = '', exact }: NameRule, round: number): string {
   const hash = createHash('sha256').update(`${round} ${name}`).digest('hex')
   if (exact === true) return hash.slice(0, maxLength)

@@ -1,9 +1,9 @@
+/** Tool outputs for APIs whose tool messages are text only. */
 import { isObject } from '../wire/json.ts'
 import type { ContentPart, InputItem } from '../wire/message.ts'
 
 /**
- * Items for an API whose tool messages are text alone: the images and files that tools returned follow the outputs of their
- * turn, as a message of the user.
+ * Moves images and files out of tool outputs: a user message with them follows the outputs of their turn.
  */
 export function withTextOutputs(items: readonly InputItem[]): InputItem[] {
   const out: InputItem[] = []

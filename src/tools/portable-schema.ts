@@ -66,8 +66,8 @@ const alternativesOf = ({ anyOf, oneOf }: JsonSchema) =>
 
 /** The types of a schema; undefined when it names no valid one. */
 function typesOf({ type, nullable }: JsonSchema): string[] | undefined {
-  const given = (Array.isArray(type) ? type : [type]).map((name) => String(name).toLowerCase())
-  const types = TYPES.filter((name) => given.includes(name))
+  const names = (Array.isArray(type) ? type : [type]).map((name) => String(name).toLowerCase())
+  const types = TYPES.filter((name) => names.includes(name))
   if (types.length === 0) return undefined
   return nullable === true && !types.includes('null') ? [...types, 'null'] : types
 }
@@ -104,48 +104,48 @@ class Translation {
   }
 
   /** `refs` are the references followed on the way to this node. */
-  #node(given: unknown, depth: number, refs: readonly string[]): JsonSchema {
-    if (!isObject(given)) return {}
+  #node(schema: unknown, depth: number, refs: readonly string[]): JsonSchema {
+    if (!isObject(schema)) return {}
     if (++this.#parts > BOUNDS.parts || depth > BOUNDS.depth) throw new SchemaTooLarge()
-    if (typeof given.$ref === 'string') return this.#reference(given, given.$ref, depth, refs)
-    const alternatives = alternativesOf(given)
-    const parts = listOf(given.allOf).filter(isObject)
+    if (typeof schema.$ref === 'string') return this.#reference(schema, schema.$ref, depth, refs)
+    const alternatives = alternativesOf(schema)
+    const parts = listOf(schema.allOf).filter(isObject)
     if (
-      (isObject(given.properties) && alternatives.length > 0) ||
-      (parts.length > 0 && describesObject(given, this.#root))
+      (isObject(schema.properties) && alternatives.length > 0) ||
+      (parts.length > 0 && describesObject(schema, this.#root))
     )
       return {
-        ...typeWord(typesOf(given) ?? ['object']),
-        ...notesOf(given),
-        ...this.#object(this.#fields(given, depth), depth, refs),
+        ...typeWord(typesOf(schema) ?? ['object']),
+        ...notesOf(schema),
+        ...this.#object(this.#fields(schema, depth), depth, refs),
       }
     if (parts.length > 0) {
       // Where parts contradict each other, the first one is sent; all of them are validated.
-      const { allOf: _, ...own } = given
+      const { allOf: _, ...own } = schema
       const nodes = [own, ...parts].map((part) => this.#node(part, depth + 1, refs))
       return Object.assign({}, ...nodes.reverse())
     }
-    if (alternatives.length === 0) return this.#plain(given, depth, refs)
-    const { type } = given
+    if (alternatives.length === 0) return this.#plain(schema, depth, refs)
+    const { type } = schema
     const typed = (part: unknown) =>
       isObject(part) && type !== undefined && isUntyped(part) ? { type, ...part } : part
-    return { ...notesOf(given), anyOf: alternatives.map((part) => this.#node(typed(part), depth + 1, refs)) }
+    return { ...notesOf(schema), anyOf: alternatives.map((part) => this.#node(typed(part), depth + 1, refs)) }
   }
 
-  #plain(given: JsonSchema, depth: number, refs: readonly string[]): JsonSchema {
-    const values = 'const' in given ? [given.const] : [...new Set(listOf(given.enum))]
-    const types = typesOf(given) ?? impliedTypes(given, values)
-    const node: JsonSchema = { ...typeWord(types), ...notesOf(given) }
+  #plain(schema: JsonSchema, depth: number, refs: readonly string[]): JsonSchema {
+    const values = 'const' in schema ? [schema.const] : [...new Set(listOf(schema.enum))]
+    const types = typesOf(schema) ?? impliedTypes(schema, values)
+    const node: JsonSchema = { ...typeWord(types), ...notesOf(schema) }
     if (values.length > 0) node.enum = values
     if (types.includes('object')) {
-      const fields = this.#fields(given, depth)
+      const fields = this.#fields(schema, depth)
       // An object without `properties` accepts any fields; strict mode would make it an empty object.
-      if (given.properties === undefined) fields.additional ??= true
+      if (schema.properties === undefined) fields.additional ??= true
       Object.assign(node, this.#object(fields, depth, refs))
     }
-    if (types.includes('array')) Object.assign(node, this.#list(given, depth, refs))
-    if (types.includes('string') || types.length === 0) Object.assign(node, textRules(given))
-    for (const word of NUMBERS) if (Number.isFinite(given[word])) node[word] ??= given[word]
+    if (types.includes('array')) Object.assign(node, this.#list(schema, depth, refs))
+    if (types.includes('string') || types.length === 0) Object.assign(node, textRules(schema))
+    for (const word of NUMBERS) if (Number.isFinite(schema[word])) node[word] ??= schema[word]
     return node
   }
 
@@ -180,8 +180,8 @@ class Translation {
   }
 
   /** The fields of a schema, including those of its parts and alternatives. */
-  #fields(given: unknown, depth: number): Fields {
-    const target = resolveRef(given, this.#root)
+  #fields(schema: unknown, depth: number): Fields {
+    const target = resolveRef(schema, this.#root)
     const fields: Fields = { properties: new Map(), required: new Set(), additional: undefined }
     if (!isObject(target)) return fields
     if (++this.#parts > BOUNDS.parts || depth > BOUNDS.depth) throw new SchemaTooLarge()
@@ -212,10 +212,10 @@ class Translation {
       fields.additional = true
   }
 
-  #reference(given: JsonSchema, ref: string, depth: number, refs: readonly string[]): JsonSchema {
-    const target = resolveRef(given, this.#root)
+  #reference(schema: JsonSchema, ref: string, depth: number, refs: readonly string[]): JsonSchema {
+    const target = resolveRef(schema, this.#root)
     if (!isObject(target)) return {}
-    const { $ref: _, $defs: __, definitions: ___, ...beside } = given
+    const { $ref: _, $defs: __, definitions: ___, ...beside } = schema
     const name = /^#\/(?:\$defs|definitions)\/([^/]+)$/.exec(ref)?.[1]
     const named = ref === '#' || name !== undefined
     // Providers accept a reference only to a definition, and only without other keywords next to it.
@@ -241,11 +241,11 @@ const isUntyped = (schema: JsonSchema) =>
   !['type', '$ref', 'anyOf', 'oneOf', 'allOf', 'enum', 'const'].some((word) => word in schema)
 
 /** The annotations of a schema: title, description, default. */
-function notesOf(given: JsonSchema): JsonSchema {
-  const texts = ['title', 'description'].filter((word) => typeof given[word] === 'string')
+function notesOf(schema: JsonSchema): JsonSchema {
+  const texts = ['title', 'description'].filter((word) => typeof schema[word] === 'string')
   return {
-    ...Object.fromEntries(texts.map((word) => [word, given[word]])),
-    ...('default' in given ? { default: given.default } : {}),
+    ...Object.fromEntries(texts.map((word) => [word, schema[word]])),
+    ...('default' in schema ? { default: schema.default } : {}),
   }
 }
 
@@ -253,10 +253,10 @@ const typeWord = (types: readonly string[]): JsonSchema =>
   types.length === 0 ? {} : { type: types.length === 1 ? types[0] : types }
 
 /** The types of a schema without `type`, derived from its values or keywords. */
-function impliedTypes(given: JsonSchema, values: readonly unknown[]): string[] {
+function impliedTypes(schema: JsonSchema, values: readonly unknown[]): string[] {
   if (values.length > 0) return TYPES.filter((type) => values.some((value) => typeOfValue(value) === type))
-  if (isObject(given.properties) || isObject(given.additionalProperties)) return ['object']
-  return 'items' in given || 'prefixItems' in given ? ['array'] : []
+  if (isObject(schema.properties) || isObject(schema.additionalProperties)) return ['object']
+  return 'items' in schema || 'prefixItems' in schema ? ['array'] : []
 }
 
 function typeOfValue(value: unknown): string {
@@ -265,11 +265,11 @@ function typeOfValue(value: unknown): string {
 }
 
 /** Format, pattern and length of a text. A format that providers know replaces the pattern. */
-function textRules(given: JsonSchema): JsonSchema {
+function textRules(schema: JsonSchema): JsonSchema {
   const rules: JsonSchema = {}
-  if (FORMATS.has(String(given.format))) rules.format = given.format
-  else if (typeof given.pattern === 'string' && isPortablePattern(given.pattern)) rules.pattern = given.pattern
-  for (const word of LENGTHS) if (Number.isFinite(given[word])) rules[word] = given[word]
+  if (FORMATS.has(String(schema.format))) rules.format = schema.format
+  else if (typeof schema.pattern === 'string' && isPortablePattern(schema.pattern)) rules.pattern = schema.pattern
+  for (const word of LENGTHS) if (Number.isFinite(schema[word])) rules[word] = schema[word]
   return rules
 }
 
