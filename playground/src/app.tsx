@@ -1,3 +1,4 @@
+/** The page: server, agencies, conversations and panels. */
 import type { AgencyMetadata, Client } from 'agency-swarm-js/client'
 import { lazy, Suspense, useCallback, useMemo, useState } from 'react'
 import { AgentsProvider } from './agents.tsx'
@@ -20,14 +21,14 @@ import { useRuns } from './use-runs.ts'
 import { useServer } from './use-server.ts'
 import { useWatch } from './use-watch.ts'
 
-/** The graph brings a library of its own, which is not waited for. */
+/** Loaded on demand: the graph needs a large library. */
 const GraphPanel = lazy(() => import('./graph/graph-panel.tsx').then((module) => ({ default: module.GraphPanel })))
 
 const PANELS = ['graph', 'inspector', 'request'] as const
 type Panel = (typeof PANELS)[number]
 const PANEL_TITLES = { graph: 'Graph', inspector: 'Inspector', request: 'Request' }
 
-/** The page: first the server, then its agencies. */
+/** The whole page: loads the server's agencies, then shows one. */
 export function App() {
   const { client, state, load, unlock, lock } = useServer()
   const [known, setKnown] = useState<ReadonlyMap<string, AgencyMetadata>>()
@@ -75,11 +76,11 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
   const [picked, setPicked] = useState<string>()
   const undo = useUndo()
 
-  // One whose agency is not served any more stays in the book, closed.
+  // A conversation whose agency is no longer served stays in the book but cannot be open.
   const opened = book.conversations.find((one) => one.id === book.openId && agencies.has(one.agency))
   const agency = [opened?.agency, picked, names[0]].find((name) => name !== undefined && agencies.has(name)) as string
   const metadata = agencies.get(agency) as AgencyMetadata
-  // A conversation joins the book with its first message.
+  // A conversation is added to the book with its first message.
   const [fresh, setFresh] = useState<Conversation>(() => newConversation(newId(), agency, Date.now()))
   const renew = (name: string) => setFresh(newConversation(newId(), name, Date.now()))
   const conversation = opened ?? { ...fresh, agency }
@@ -165,7 +166,7 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
               let from: Conversation = conversation
               if (opened === undefined) {
                 dispatch({ type: 'add', conversation })
-                renew(agency) // two conversations of one id would be stored as one
+                renew(agency) // two conversations with one id would be stored as one
               }
               if (rewindTo !== undefined) {
                 dispatch({ type: 'talk', id: conversation.id, action: { type: 'rewind', turnId: rewindTo } })

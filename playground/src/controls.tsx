@@ -1,17 +1,18 @@
+/** Small controls: buttons, folding sections, dialogs, scroll boxes. */
 import { type ButtonHTMLAttributes, type ReactNode, type Ref, useEffect, useRef, useState } from 'react'
 import { copyText } from './copy.ts'
 import { Icon, type IconName } from './icons.tsx'
 
 type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement>
 
-/** A button that is only a picture; `label` is its name and its tooltip. */
+/** A button with only an icon; `label` is its accessible name and tooltip. */
 export const IconButton = ({ icon, label, ...rest }: ButtonProps & { icon: IconName; label: string }) => (
   <button type="button" className="icon-button" aria-label={label} title={label} {...rest}>
     <Icon name={icon} />
   </button>
 )
 
-/** Copies a text when asked; the text is made only then. */
+/** A button that copies a text; the text is built on click. */
 export function CopyButton({ label, text, icon = 'copy' }: { label: string; text: () => string; icon?: IconName }) {
   const [state, setState] = useState<'idle' | 'copied' | 'failed'>('idle')
   useEffect(() => {
@@ -35,14 +36,14 @@ export function CopyButton({ label, text, icon = 'copy' }: { label: string; text
 
 interface FoldProps {
   className?: string
-  /** The line that is always seen; clicking it folds and unfolds. */
+  /** The line that is always visible; clicking it opens and closes the section. */
   summary: ReactNode
-  /** Unfolded as long as the reader has not decided. */
+  /** Open until the reader opens or closes the section. */
   open: boolean
   children: ReactNode
 }
 
-/** Something that can be folded away. What the reader did by hand stays; what is folded is not drawn. */
+/** A section that opens and closes. The reader's choice wins over `open`; a closed section is not rendered. */
 export function Fold({ className = '', summary, open: suggested, children }: FoldProps) {
   const [byHand, setByHand] = useState<boolean>()
   const open = byHand ?? suggested
@@ -84,22 +85,22 @@ export function Dialog({ title, onClose, children }: { title: string; onClose?: 
 
 interface ScrollProps {
   className: string
-  /** Its name. */
+  /** Its accessible name. */
   label: string
   children: ReactNode
   box?: Ref<HTMLDivElement>
 }
 
-/** A box that scrolls; people with a keyboard reach it to do so. */
+/** A box that scrolls and can have the focus, so that it also scrolls with the keyboard. */
 export const Scroll = ({ className, label, children, box }: ScrollProps) => (
   // biome-ignore lint/a11y/useSemanticElements: a fieldset belongs to a form
-  // biome-ignore lint/a11y/noNoninteractiveTabindex: arrows scroll what has the focus
+  // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys scroll the focused element
   <div ref={box} className={className} role="group" tabIndex={0} aria-label={label}>
     {children}
   </div>
 )
 
-/** A text as it is. */
+/** Shows a text unchanged. */
 export const Code = ({ text, label }: { text: string; label: string }) => (
   <Scroll className="code" label={label}>
     <pre>

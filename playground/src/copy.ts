@@ -1,6 +1,6 @@
-/** Puts a text into the clipboard. @throws when the browser refuses */
+/** Copies a text to the clipboard. @throws when the browser refuses */
 export async function copyText(text: string): Promise<void> {
-  // Pages that came over plain HTTP from another machine have no clipboard of their own, but the old command.
+  // Pages loaded over plain HTTP from another machine lack the Clipboard API; the old command still works there.
   if (navigator.clipboard !== undefined) return navigator.clipboard.writeText(text)
   const box = document.createElement('textarea')
   box.value = text

@@ -1,3 +1,4 @@
+/** Formats numbers, times and JSON for display. */
 const count = new Intl.NumberFormat('en')
 const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
 const dollars = new Intl.NumberFormat('en', {
@@ -8,12 +9,12 @@ const dollars = new Intl.NumberFormat('en', {
 
 export const formatCount = (value: number) => count.format(value)
 
-/** For where room is scarce: 3.1k. */
+/** Short form of a number: 3.1k. */
 export const formatShort = (value: number) => short.format(value).replace('K', 'k')
 
 export const plural = (value: number, noun: string) => `${formatCount(value)} ${noun}${value === 1 ? '' : 's'}`
 
-/** Milliseconds as people say them. */
+/** Formats a duration in milliseconds for people. */
 export function formatMs(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
@@ -28,7 +29,7 @@ export function formatBytes(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MB`
 }
 
-/** The time of today, the date of other days. */
+/** Formats a moment: its time for today, its date for other days. */
 export function formatWhen(time: number): string {
   const date = new Date(time)
   return date.toDateString() === new Date().toDateString()
@@ -36,7 +37,7 @@ export function formatWhen(time: number): string {
     : date.toLocaleDateString()
 }
 
-/** JSON laid out for reading; what is none stays as it is. */
+/** Indents JSON; any other text stays unchanged. */
 export function prettyJson(text: string): string {
   try {
     return JSON.stringify(JSON.parse(text), null, 2)

@@ -1,3 +1,4 @@
+/** Icons as SVG paths. */
 const PATHS = {
   plus: 'M12 5v14M5 12h14',
   send: 'M12 19V5M6 11l6-6 6 6',
@@ -29,7 +30,7 @@ const PATHS = {
 
 export type IconName = keyof typeof PATHS
 
-/** A picture beside a text, or in a button that has a name of its own: it says nothing by itself. */
+/** An icon next to a text or in a button with a label; hidden from screen readers. */
 export const Icon = ({ name }: { name: IconName }) => (
   <svg className="icon" viewBox="0 0 24 24" aria-hidden="true">
     <path d={PATHS[name]} />

@@ -1,11 +1,11 @@
-/** Small texts that the browser keeps. */
+/** Small texts stored in the browser. */
 export interface Kept {
   read(key: string): string | undefined
-  /** undefined forgets it. */
+  /** Stores a text; undefined removes it. */
   write(key: string, text: string | undefined): void
 }
 
-/** Where the browser allows it, else as long as the page is open. */
+/** Stores texts in the browser, or in memory when the browser refuses. */
 function keptIn(place: () => Storage): Kept {
   const inPage = new Map<string, string>()
   return {
@@ -13,7 +13,7 @@ function keptIn(place: () => Storage): Kept {
       try {
         return place().getItem(key) ?? inPage.get(key)
       } catch {
-        return inPage.get(key) // a browser that keeps nothing throws already when it is asked
+        return inPage.get(key) // some browsers throw even on reading
       }
     },
     write(key, text) {
@@ -23,13 +23,13 @@ function keptIn(place: () => Storage): Kept {
         if (text === undefined) place().removeItem(key)
         else place().setItem(key, text)
       } catch {
-        // then the page alone remembers it
+        // kept in memory only
       }
     },
   }
 }
 
-/** As long as the tab is open; other tabs do not see it. */
+/** Kept while the tab is open; other tabs do not see it. */
 export const tab = keptIn(() => sessionStorage)
-/** For good. */
+/** Kept permanently. */
 export const browser = keptIn(() => localStorage)

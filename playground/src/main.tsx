@@ -1,3 +1,4 @@
+/** Entry point of the playground. */
 import './styles/base.css'
 import './styles/shell.css'
 import './styles/chat.css'

@@ -1,3 +1,4 @@
+/** Starts and stops runs. */
 import { type CancelMode, type Client, ClientError, type RequestBody } from 'agency-swarm-js/client'
 import { type Dispatch, useCallback, useRef } from 'react'
 import type { BookAction } from './conversation/book.ts'
@@ -10,11 +11,11 @@ import { type LiveRun, startRun } from './run/follow.ts'
 interface Running {
   client: Client
   dispatch: Dispatch<BookAction>
-  /** The server does not take the token (any more). */
+  /** Called when the server refuses the token. */
   onLocked: () => void
 }
 
-/** Starts and stops runs. They go on when another conversation is opened. */
+/** Starts and stops runs. Runs continue when another conversation is opened. */
 export function useRuns({ client, dispatch, onLocked }: Running) {
   const live = useRef(new Map<string, LiveRun>())
 

@@ -1,16 +1,17 @@
+/** Loads the server's agencies. */
 import { type AgencyMetadata, ClientError } from 'agency-swarm-js/client'
 import { useCallback, useEffect, useMemo, useState } from 'react'
 import { describeFailure, type Failure } from './run/failure.ts'
 import { connect, keepToken, readToken } from './server.ts'
 
-/** What the page knows of the server it came from. `locked`: it wants a token; `refused` says that the one given was wrong. */
+/** State of the server this page came from. `locked` means that it requires a token; `refused` that the entered one was wrong. */
 export type ServerState =
   | { phase: 'loading' }
   | { phase: 'locked'; refused: boolean }
   | { phase: 'failed'; failure: Failure }
   | { phase: 'ready'; agencies: ReadonlyMap<string, AgencyMetadata> }
 
-/** Finds the agencies in the server's OpenAPI document, and what each is made of. */
+/** Loads the agencies from the server's OpenAPI document, and the metadata of each. */
 export function useServer() {
   const [state, setState] = useState<ServerState>({ phase: 'loading' })
   const client = useMemo(connect, [])
@@ -35,7 +36,7 @@ export function useServer() {
   const unlock = useCallback(
     (token: string) => {
       keepToken(token)
-      setState({ phase: 'locked', refused: false }) // so that a second refusal is told anew
+      setState({ phase: 'locked', refused: false }) // so that a second refusal is announced again
       void load()
     },
     [load],

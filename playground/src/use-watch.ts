@@ -1,16 +1,17 @@
+/** Watches a development server for restarts. */
 import { useEffect, useRef, useState } from 'react'
 import { BASE_URL } from './server.ts'
 
-/** A development server says in its page that it wants to be watched. */
+/** True for a page served by a development server. */
 const WATCHED = document.documentElement.dataset.watch !== undefined
 const PACE_MS = 1_000
-/** A restart takes a moment: only a longer absence is shown. */
+/** How long the server may be away before the page shows it, in milliseconds: a restart takes a moment. */
 const MISSES_SHOWN = 3
 
 /**
- * Asks a development server once a second whether it was started again, and whether that failed.
- * @param onRestart called when another process answers than before
- * @returns what to show: why the server does not start, or that it is away
+ * Asks a development server once a second whether it restarted, and whether the restart failed.
+ * @param onRestart called when a new process answers
+ * @returns the message to show: why the server does not start, or that it is away
  */
 export function useWatch(onRestart: () => void): string | undefined {
   const [notice, setNotice] = useState<string>()
@@ -47,6 +48,6 @@ async function askServer(signal: AbortSignal): Promise<{ id: string; failure?: s
     const answer = await fetch(`${BASE_URL}/playground/server`, { cache: 'no-store', signal })
     return answer.ok ? await answer.json() : undefined
   } catch {
-    return undefined // it is away
+    return undefined // the server is away
   }
 }

@@ -1,3 +1,4 @@
+/** The card of a tool call or of a question to a sub-agent. */
 import type { ReactNode } from 'react'
 import { AgentName, useAgentClass } from '../agents.tsx'
 import { Code, Fold } from '../controls.tsx'
@@ -9,11 +10,11 @@ import type { CallEntry, Entry, RunView } from '../run/run.ts'
 interface CallCardProps {
   call: CallEntry
   run: RunView
-  /** Draws a sub-agent's thread, whose cards are drawn by this component again. */
+  /** Renders a sub-agent's thread. Passed in, because a thread renders call cards itself. */
   drawThread: (id: string) => ReactNode
 }
 
-/** A tool call, or a question to a sub-agent with everything that agent did for it. */
+/** Shows a tool call, or a question to a sub-agent with the sub-agent's whole thread. */
 export function CallCard({ call, run, drawThread }: CallCardProps) {
   const asked = readArguments(call.args)
   const callee = run.speakers.get(call.id) ?? recipientOf(asked)
@@ -107,7 +108,7 @@ const Labelled = ({ title, children }: { title: string; children: ReactNode }) =
   </div>
 )
 
-/** A tool's result: a text, parts with pictures, or JSON. */
+/** Shows a tool's result: a text, parts with images, or JSON. */
 function Output({ value }: { value: unknown }) {
   const pictures = picturesOf(value)
   const text = typeof value === 'string' ? prettyJson(value) : JSON.stringify(value, shorten, 2)
@@ -132,7 +133,7 @@ function picturesOf(value: unknown): string[] {
   })
 }
 
-/** Shortens the bytes of a picture. */
+/** Shortens the bytes of an image. */
 const shorten = (_key: string, value: unknown) =>
   typeof value === 'string' && value.length > 20_000 ? `${value.slice(0, 200)}… (${value.length} characters)` : value
 
@@ -155,7 +156,7 @@ function preview(call: CallEntry, asked: Arguments): string {
     .join(', ')
 }
 
-/** What a sub-agent is at, in a few words; undefined when it is done. */
+/** What a sub-agent is doing, in a few words; undefined when it is done. */
 function live(call: CallEntry, callee: string, entries: readonly Entry[]): string | undefined {
   if (call.state !== 'open') return undefined
   const last = entries.at(-1)
@@ -164,6 +165,6 @@ function live(call: CallEntry, callee: string, entries: readonly Entry[]): strin
   return entries.length > 0 ? `${callee} works, ${plural(entries.length, 'step')} so far…` : undefined
 }
 
-/** The answer of a sub-agent is its last text, seen above already. */
+/** The output repeats the last text of the sub-agent, which is already shown above. */
 const wasSaid = (output: unknown, entries: readonly Entry[]) =>
   entries.some((entry) => entry.kind === 'text' && entry.text.trim() === String(output).trim())

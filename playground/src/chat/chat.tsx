@@ -1,3 +1,4 @@
+/** The conversation with its composer. */
 import type { AgencyMetadata, CancelMode } from 'agency-swarm-js/client'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { AgentName, findAgent } from '../agents.tsx'
@@ -16,7 +17,7 @@ import { usePinned } from './use-pinned.ts'
 export interface ChatProps {
   conversation: Conversation
   metadata: AgencyMetadata
-  /** Why nothing can be sent now; undefined when it can. */
+  /** Why nothing can be sent now; undefined when sending is possible. */
   blocked: string | undefined
   onAsk: (input: Input, rewindTo?: string) => void
   onStop: (turnId: string, mode: CancelMode) => void
@@ -24,7 +25,7 @@ export interface ChatProps {
   onInspect: (turnId: string) => void
 }
 
-/** The conversation and the box to go on with it. */
+/** Shows the conversation and the composer for its next message. */
 export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress, onInspect }: ChatProps) {
   const [draft, setDraft] = useState<Draft>(emptyDraft)
   const [editing, setEditing] = useState<string>()
@@ -68,8 +69,8 @@ export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress
     [edit, onInspect],
   )
 
-  // Another conversation: what was being edited belongs to the one before.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the id is the reason
+  // After a switch to another conversation, the edited turn belongs to the previous one.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs when the id changes
   useEffect(() => {
     setEditing(undefined)
     setDraft(emptyDraft)
@@ -121,7 +122,7 @@ export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress
   )
 }
 
-/** One turn that cannot be drawn leaves the others as they are. */
+/** A turn inside an error boundary: an error in one turn does not hide the others. */
 const BrokenTurn = ({ number, error }: { number: number; error: unknown }) => (
   <article className="turn" aria-label={`Turn ${number}`}>
     <Notice

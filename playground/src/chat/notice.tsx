@@ -1,7 +1,8 @@
+/** Error notices. */
 import type { ReactNode } from 'react'
 import { Icon } from '../icons.tsx'
 
-/** What went wrong, and the way out. */
+/** Shows what went wrong and how to fix it. */
 export const Notice = ({
   sentence,
   wayOut,

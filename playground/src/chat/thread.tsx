@@ -1,3 +1,4 @@
+/** The entries of one thread of a run. */
 import { memo } from 'react'
 import { AgentName, useAgentClass } from '../agents.tsx'
 import { Fold } from '../controls.tsx'
@@ -9,7 +10,7 @@ import type { Entry, RunView } from '../run/run.ts'
 import { CallCard } from './call-card.tsx'
 import { Notice } from './notice.tsx'
 
-/** What was said in one thread of a run, with sub-agents' threads inside the calls that asked them. */
+/** Shows one thread of a run; threads of sub-agents are shown inside the calls that opened them. */
 export function Thread({ run, id }: { run: RunView; id: string }) {
   const entries = run.threads.get(id) ?? []
   return (

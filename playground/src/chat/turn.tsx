@@ -1,3 +1,4 @@
+/** One turn of the conversation. */
 import { memo, type ReactNode } from 'react'
 import { attachmentsOf } from '../composer/draft.ts'
 import { CopyButton, IconButton } from '../controls.tsx'
@@ -14,7 +15,7 @@ export interface TurnActions {
   onInspect: (turn: Turn) => void
 }
 
-/** A message of the user and the run that answers it. */
+/** Shows a user message and the run that answers it. */
 export const TurnView = memo(function TurnView({
   turn,
   number,
@@ -23,7 +24,7 @@ export const TurnView = memo(function TurnView({
 }: {
   turn: Turn
   number: number
-  /** A run is active, so turns cannot be edited. */
+  /** True while a run is active; turns cannot be edited then. */
   busy: boolean
   actions: TurnActions
 }) {
@@ -99,7 +100,7 @@ function UserMessage({ turn, children }: { turn: Turn; children: ReactNode }) {
   )
 }
 
-/** Shows that the run is still going while nothing is being written. */
+/** Shows that the run is still going while no text arrives. */
 function Pulse({ run }: { run: RunView }) {
   const last = run.threads.get(FRONT)?.at(-1)
   if (run.stopping === undefined && (last?.kind === 'text' || last?.kind === 'call') && last.state === 'open')

@@ -1,6 +1,7 @@
+/** Drag and drop of files. */
 import { useEffect, useRef, useState } from 'react'
 
-/** Takes files dropped anywhere on the page, which the browser would leave the page for. Says whether some hover over it. */
+/** Accepts files dropped anywhere on the page; without it, the browser would open them. Returns true while files hover over the page. */
 export function useFileDrop(onFiles: (files: FileList) => void): boolean {
   const [dragging, setDragging] = useState(false)
   const latest = useRef(onFiles)

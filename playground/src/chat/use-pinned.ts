@@ -1,9 +1,10 @@
+/** Keeps a scrolling box at its end. */
 import { useCallback, useEffect, useRef, useState } from 'react'
 
-/** How near to its end a box still counts as being there, in pixels. */
+/** Largest distance from the end, in pixels, at which a box still counts as scrolled to its end. */
 const NEAR = 60
 
-/** A box that stays at its end while it grows, unless its reader has scrolled up. `content` is what makes it grow. */
+/** Keeps a box scrolled to its end while `content` grows, unless the reader has scrolled up. */
 export function usePinned(content: unknown) {
   const box = useRef<HTMLDivElement>(null)
   const pinned = useRef(true)
@@ -20,7 +21,7 @@ export function usePinned(content: unknown) {
     return () => element.removeEventListener('scroll', onScroll)
   }, [])
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the content is the reason to look again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs when the content changes
   useEffect(() => {
     const element = box.current
     if (element !== null && pinned.current) element.scrollTop = element.scrollHeight

@@ -1,6 +1,7 @@
+/** The form that attaches a file by its address. */
 import { type KeyboardEvent, useState } from 'react'
 
-/** An entry of `file_urls`: the server fetches the file and attaches it. */
+/** Asks for an entry of `file_urls`; the server fetches the file. */
 export function AddressForm({ onAdd, onClose }: { onAdd: (name: string, url: string) => void; onClose: () => void }) {
   const [url, setUrl] = useState('')
   const [name, setName] = useState('')
@@ -18,7 +19,7 @@ export function AddressForm({ onAdd, onClose }: { onAdd: (name: string, url: str
       <label>
         <span>URL</span>
         <input
-          // biome-ignore lint/a11y/noAutofocus: it was asked for just now
+          // biome-ignore lint/a11y/noAutofocus: the user opened the form just now
           autoFocus
           value={url}
           placeholder="https://example.com/report.pdf"

@@ -1,3 +1,4 @@
+/** The text box for the next message. */
 import type { CancelMode } from 'agency-swarm-js/client'
 import { type ClipboardEvent, type Dispatch, type KeyboardEvent, type SetStateAction, useRef, useState } from 'react'
 import { IconButton } from '../controls.tsx'
@@ -27,7 +28,7 @@ interface ComposerProps {
   onEditLast: () => void
 }
 
-/** Where the next message is written. Enter sends it, Shift+Enter begins a line. */
+/** The box for the next message. Enter sends it, Shift+Enter starts a new line. */
 export function Composer(props: ComposerProps) {
   const { draft, onDraft, onSend, onFiles, running, onStop, problem } = props
   const [adding, setAdding] = useState(false)

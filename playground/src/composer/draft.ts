@@ -1,23 +1,24 @@
+/** The draft of a message, and the request it becomes. */
 import type { ContentPart, InputItem } from 'agency-swarm-js/client'
 import type { Input } from '../conversation/conversation.ts'
 import { inputText } from '../conversation/conversation.ts'
 
-/** A file or picture that goes along. */
+/** A file or image attached to the message. */
 export interface Attachment {
   name: string
-  /** As it is sent. */
+  /** The content part that is sent. */
   part: ContentPart
-  /** A picture that carries its own bytes, as a data URL. */
+  /** An image with its bytes, as a data URL. */
   picture?: string
-  /** Undefined for what lies elsewhere. */
+  /** Size in bytes; undefined for a file that is only linked. */
   bytes?: number
 }
 
-/** What is being written. */
+/** The message being written. */
 export interface Draft {
   text: string
   attachments: readonly Attachment[]
-  /** Name -> address, fetched by the server. */
+  /** Name -> address; the server fetches these files. */
   fileUrls: { readonly [name: string]: string }
 }
 
@@ -26,10 +27,10 @@ export const emptyDraft: Draft = { text: '', attachments: [], fileUrls: {} }
 export const isEmpty = ({ text, attachments, fileUrls }: Draft) =>
   text.trim() === '' && attachments.length === 0 && Object.keys(fileUrls).length === 0
 
-/** A base64 text is a third longer than its file, and the server's default limit of a body is 32 MiB. */
+/** Limits of attachments: base64 is a third longer than the file, and the server's default body limit is 32 MiB. */
 export const MAX_ATTACHED_BYTES = 20 * 1024 * 1024
 
-/** A draft as the message of a request: a text, or Responses input items when something is attached. */
+/** Converts a draft to the `message` of a request: a text, or Responses input items when something is attached. */
 export function toInput({ text, attachments, fileUrls }: Draft): Input {
   if (attachments.length === 0) return { message: text, fileUrls }
   const parts = attachments.map(({ part }) => part)
@@ -37,14 +38,14 @@ export function toInput({ text, attachments, fileUrls }: Draft): Input {
   return { message: [{ role: 'user', content: [...said, ...parts] }], fileUrls }
 }
 
-/** A message that was sent, to be changed and sent again. */
+/** Converts a sent message back to a draft, for editing. */
 export const toDraft = (input: Input): Draft => ({
   text: inputText(input),
   attachments: attachmentsOf(input.message),
   fileUrls: input.fileUrls,
 })
 
-/** The files and pictures in a message. */
+/** The files and images in a message. */
 export function attachmentsOf(message: Input['message'] | InputItem[]): Attachment[] {
   if (typeof message === 'string') return []
   const parts = message.flatMap(({ content }) => (Array.isArray(content) ? content : []))
@@ -74,7 +75,7 @@ function bytesOf(dataUrl: string): number {
 
 const PICTURES = /^image\/(png|jpeg|gif|webp)$/
 
-/** A file of the user's as an attachment. @throws when it cannot be read */
+/** Reads a file into an attachment. @throws when the file cannot be read */
 export function attach(file: File): Promise<Attachment> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader()

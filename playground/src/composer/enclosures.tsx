@@ -1,9 +1,10 @@
+/** The attachments of a draft. */
 import { IconButton } from '../controls.tsx'
 import { formatBytes } from '../figures.ts'
 import { Icon } from '../icons.tsx'
 import type { Draft } from './draft.ts'
 
-/** What goes along with the message, each with a button to leave it out. */
+/** Lists the attachments, each with a button to remove it. */
 export function Enclosures({ draft, onDraft }: { draft: Draft; onDraft: (draft: Draft) => void }) {
   const { attachments, fileUrls } = draft
   if (attachments.length + Object.keys(fileUrls).length === 0) return null

@@ -1,8 +1,9 @@
+/** Reads files into a draft. */
 import { type Dispatch, type SetStateAction, useCallback, useRef, useState } from 'react'
 import { formatBytes } from '../figures.ts'
 import { type Draft, MAX_ATTACHED_BYTES, attach as readFile } from './draft.ts'
 
-/** Reads files into the draft; `problem` says why some are missing. */
+/** Adds files to the draft; `problem` says why some could not be added. */
 export function useAttachments(draft: Draft, setDraft: Dispatch<SetStateAction<Draft>>) {
   const [problem, setProblem] = useState<string>()
   const latest = useRef(draft)

@@ -1,41 +1,42 @@
+/** All conversations of this page, and the actions that change them. */
 import type { Frame, RequestBody } from 'agency-swarm-js/client'
 import { addFrames, noTrace, type Trace } from '../run/trace.ts'
 import { type Conversation, type ConversationAction, followConversation } from './conversation.ts'
 import { isSame, mergeConversations } from './merge.ts'
 import type { Saved } from './store.ts'
 
-/** A request of this page and the events it was answered with. Kept while the page is open, never stored: it may hold keys. */
+/** A request of this page and the events of its answer. Kept while the page is open and never stored: it may contain keys. */
 export interface Recording {
   agency: string
   request: RequestBody
   trace: Trace
 }
 
-/** All conversations of this page, and which one is open. */
+/** All conversations of this page, and the open one. */
 export interface Book {
   /** Newest first. */
   conversations: readonly Conversation[]
   openId: string | undefined
-  /** Turn -> what crossed the wire for it. */
+  /** Turn -> its request and events. */
   recordings: ReadonlyMap<string, Recording>
-  /** Conversation -> what the store had of it when this tab last read or wrote it. */
+  /** Conversation -> its stored copy when this tab last read or wrote it. */
   saved: ReadonlyMap<string, Saved>
 }
 
 export const emptyBook: Book = { conversations: [], openId: undefined, recordings: new Map(), saved: new Map() }
 
-/** Events are large; those of older runs go. */
+/** Most turns whose events are kept; those of older turns are dropped, because events are large. */
 const MAX_RECORDINGS = 10
 
 export type BookAction =
-  /** What the browser has kept; conversations that began meanwhile stay. */
+  /** The stored conversations were loaded; conversations started meanwhile stay. */
   | { type: 'loaded'; found: readonly Saved[]; openId: string | undefined }
   | { type: 'open'; id: string | undefined }
   | { type: 'add'; conversation: Conversation }
   | { type: 'remove'; id: string }
   /** What the store has now; `base` is what this tab wrote, by default what it read or wrote last. */
   | { type: 'stored'; saved: Saved; base?: Conversation }
-  /** The store has it no longer. */
+  /** The conversation was removed from the store. */
   | { type: 'forgotten'; id: string }
   | { type: 'talk'; id: string; action: ConversationAction }
   | { type: 'record'; turnId: string; agency: string; request: RequestBody }
@@ -70,7 +71,7 @@ export function turnPage(book: Book, action: BookAction): Book {
       const index = conversations.findIndex(({ id }) => id === theirs.id)
       const ours = conversations[index]
       if (ours === undefined)
-        return base === undefined ? { ...known, conversations: [theirs, ...conversations] } : known // removed here meanwhile
+        return base === undefined ? { ...known, conversations: [theirs, ...conversations] } : known // this tab removed it meanwhile
       const merged = mergeConversations(ours, theirs, base)
       return isSame(merged, ours) ? known : { ...known, conversations: conversations.with(index, merged) }
     }

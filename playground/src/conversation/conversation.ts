@@ -1,8 +1,9 @@
+/** A conversation of the page, and the actions that change it. */
 import type { CancelMode, InputItem, StoredMessage, StreamEvent } from 'agency-swarm-js/client'
 import type { Failure } from '../run/failure.ts'
 import { agentInFront, beginRun, endRun, FRONT, followEvent, type RunView, textOf } from '../run/run.ts'
 
-/** What the user said in one turn. */
+/** The user's message in one turn. */
 export interface Input {
   message: string | readonly InputItem[]
   /** Name -> address. */
@@ -13,7 +14,7 @@ export interface Input {
 export interface Turn {
   id: string
   input: Input
-  /** Whom it was addressed to; undefined means the agency's entry agent. */
+  /** The recipient; undefined means the entry agent. */
   addressed: string | undefined
   run: RunView
 }
@@ -25,7 +26,7 @@ export interface Conversation {
   /** Milliseconds since 1970. */
   updatedAt: number
   turns: readonly Turn[]
-  /** Whom the next turn addresses; undefined means the agency's entry agent. */
+  /** The recipient of the next turn; undefined means the entry agent. */
   recipient: string | undefined
 }
 
@@ -33,9 +34,9 @@ export type ConversationAction =
   | { type: 'ask'; turnId: string; input: Input; at: number }
   | { type: 'events'; turnId: string; events: readonly { event: StreamEvent; at: number }[] }
   | { type: 'fail'; turnId: string; failure: Failure; at: number }
-  /** The server was asked to stop the run; undefined: it cannot. */
+  /** The server was asked to stop the run; undefined when it could not. */
   | { type: 'stop'; turnId: string; mode: CancelMode | undefined }
-  /** Takes back this turn and all after it. */
+  /** Removes this turn and all later ones. */
   | { type: 'rewind'; turnId: string }
   | { type: 'address'; recipient: string | undefined }
 
@@ -85,30 +86,30 @@ export function followConversation(conversation: Conversation, action: Conversat
   }
 }
 
-/** Everything said so far: the `chat_history` of the next request. */
+/** All messages so far: the `chat_history` of the next request. */
 export const historyOf = (conversation: Conversation): StoredMessage[] =>
   conversation.turns.flatMap((turn) => turn.run.messages)
 
-/** Whom the next turn addresses; undefined, the entry agent, also where the one it was is not served any more. */
+/** The recipient of the next turn; undefined (the entry agent) when the previous one is no longer served. */
 export const recipientOf = ({ recipient }: Conversation, agents: readonly string[]): string | undefined =>
   recipient !== undefined && agents.includes(recipient) ? recipient : undefined
 
 export const runningTurn = (conversation: Conversation): Turn | undefined =>
   conversation.turns.findLast((turn) => turn.run.phase === 'running')
 
-/** The text that a user wrote, of a message in any form. */
+/** The user's text in a message of any form. */
 export const inputText = ({ message }: Input): string =>
   typeof message === 'string' ? message : message.map((item) => textOf(item.content)).join('\n\n')
 
 function changeRun(conversation: Conversation, turnId: string, change: (run: RunView) => RunView): Conversation {
   const index = conversation.turns.findIndex((turn) => turn.id === turnId)
   const turn = conversation.turns[index]
-  // What comes late for a run that is over, or was taken back, changes nothing.
+  // Late events of a run that is over or was removed change nothing.
   if (turn === undefined || turn.run.phase === 'ended') return conversation
   return { ...conversation, turns: conversation.turns.with(index, { ...turn, run: change(turn.run) }) }
 }
 
-/** Once a run is over its conversation stays with the agent that has it now, and may have got a name. */
+/** After a run, the next turn addresses the agent that spoke last, and the conversation may have a name. */
 function settle(conversation: Conversation, turnId: string): Conversation {
   const turn = conversation.turns.find(({ id }) => id === turnId)
   if (turn?.run.phase !== 'ended') return conversation

@@ -1,9 +1,10 @@
+/** Exports and imports conversations as JSON files. */
 import type { StoredMessage } from 'agency-swarm-js/client'
 import { FRONT } from '../run/run.ts'
 import type { Conversation, Turn } from './conversation.ts'
 import { readHistory } from './history.ts'
 
-/** What an export holds. `chat_history` can be sent as it is. */
+/** The content of an export. `chat_history` can be sent unchanged. */
 interface ConversationFile {
   agency: string
   title: string
@@ -11,7 +12,7 @@ interface ConversationFile {
   chat_history: StoredMessage[]
 }
 
-/** A conversation as the text of a JSON file. */
+/** Writes a conversation as the text of a JSON file. */
 export function writeConversationFile(conversation: Conversation): string {
   const { agency, title, recipient } = conversation
   const file: ConversationFile = {
@@ -25,7 +26,7 @@ export function writeConversationFile(conversation: Conversation): string {
   return `${JSON.stringify(file, null, 2)}\n`
 }
 
-/** What the user said in a turn that failed before the server stored anything. */
+/** The user's message of a turn that failed before the server stored anything. */
 const asMessage = ({ input, addressed, run }: Turn): StoredMessage => ({
   role: 'user',
   type: 'message',
@@ -36,9 +37,9 @@ const asMessage = ({ input, addressed, run }: Turn): StoredMessage => ({
 })
 
 /**
- * A conversation out of an export of this page, or of any JSON that is or has a `chat_history`.
- * @param agency whose conversation it is when the file does not say, or says one that is not served
- * @throws Error whose message tells what is wrong with the file
+ * Reads a conversation from an export of this page, or from any JSON that is or has a `chat_history`.
+ * @param agency the agency to use when the file names none, or one that is not served
+ * @throws Error whose message says what is wrong with the file
  */
 export function readConversationFile(
   text: string,

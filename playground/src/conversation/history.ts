@@ -1,10 +1,11 @@
+/** Rebuilds turns from a stored history. */
 import type { ContentPart, StoredMessage, StreamEvent } from 'agency-swarm-js/client'
 import { beginRun, followEvent, type RunView } from '../run/run.ts'
 import type { Turn } from './conversation.ts'
 
 /**
- * A stored history as turns: each message of the user's begins one, and what follows is told to the same view as a stream's
- * events are. Nothing is timed, because stored messages do not say how long something took.
+ * Converts a stored history to turns. Each user message starts a turn, and the messages after it are applied to a run view as
+ * stream events are. Turns have no times, because stored messages do not contain durations.
  */
 export function readHistory(messages: readonly StoredMessage[], newId: () => string): Turn[] {
   const turns: Turn[] = []
@@ -53,7 +54,7 @@ function eventsOf(message: StoredMessage): StreamEvent[] {
   if (/^transfer_to_/.test(String(message.name))) return [{ kind: 'agent', ...who }, item('handoff_requested')]
   if (/_call$/.test(type)) {
     const called = item('tool_called')
-    // Only functions have their outputs in messages of their own.
+    // Only function calls have their outputs in separate messages.
     return type === 'function_call'
       ? [{ kind: 'agent', ...who }, called]
       : [{ kind: 'agent', ...who }, called, item('tool_output')]
@@ -61,5 +62,5 @@ function eventsOf(message: StoredMessage): StreamEvent[] {
   return []
 }
 
-/** The agent that a handoff's output names; undefined for every other output. */
+/** The agent that the output of a handoff names; undefined for any other output. */
 const handedTo = (message: StoredMessage) => /^\{"assistant": ?"(.+)"\}$/.exec(String(message.output))?.[1]

@@ -1,11 +1,12 @@
+/** Merges two copies of one conversation. */
 import { runsElsewhere } from '../run/failure.ts'
 import { endRun } from '../run/run.ts'
 import type { Conversation, Turn } from './conversation.ts'
 
 /**
- * One conversation out of two copies that went on in two tabs. Every turn that either copy added is kept; a turn that either
- * removed is gone, unless the other copy changed it. Pure.
- * @param base what `ours` was when the copies were last equal
+ * Merges two copies of a conversation that were changed in two tabs. Turns that either copy added are kept; a turn that one copy
+ * removed is removed, unless the other copy changed it. Pure.
+ * @param base the copy from when both were last equal
  */
 export function mergeConversations(
   ours: Conversation,
@@ -27,7 +28,7 @@ export function mergeConversations(
   return { ...newer, turns: [...kept, ...added] }
 }
 
-/** A stored conversation as this tab shows it: a run that is still going runs in another tab, or was lost with it. */
+/** A stored conversation as this tab shows it. An unfinished run belongs to another tab, or was lost when that tab closed. */
 export const endForeignRuns = (stored: Conversation): Conversation => ({
   ...stored,
   turns: stored.turns.map((turn) =>
@@ -35,7 +36,7 @@ export const endForeignRuns = (stored: Conversation): Conversation => ({
   ),
 })
 
-/** True when nothing but the objects around the turns differs. */
+/** True when the conversations have equal fields and the same turn objects. */
 export const isSame = (one: Conversation, other: Conversation): boolean =>
   one.title === other.title &&
   one.recipient === other.recipient &&

@@ -1,41 +1,42 @@
+/** Stores conversations in IndexedDB, shared by all tabs. */
 import { newId } from '../new-id.ts'
 import type { Conversation } from './conversation.ts'
 import { endForeignRuns, mergeConversations } from './merge.ts'
 
-/** A conversation as it was last read or written here. */
+/** A conversation as this tab last read or wrote it. */
 export interface Saved {
   conversation: Conversation
   /** Changes with each write of any tab. */
   revision: string
 }
 
-/** Conversations in this browser, which all tabs share. */
+/** The conversations in this browser, shared by all tabs. */
 export interface ConversationStore {
   /** Newest first. */
   load(): Promise<Saved[]>
   read(id: string): Promise<Saved | undefined>
   /**
-   * Stores it, merged with what other tabs wrote since `base`; beyond the limit the oldest go.
-   * @returns what this tab now has to show: the same conversation, unless another tab added to it
+   * Stores a conversation, merged with changes of other tabs since `base`. Removes the oldest conversations beyond the limit.
+   * @returns the conversation to show now: the same one, unless another tab changed it
    */
   save(conversation: Conversation, base: Saved | undefined): Promise<Saved>
   remove(id: string): Promise<void>
-  /** Calls back when another tab wrote or removed a conversation; gives a function that ends it. */
+  /** Calls back when another tab wrote or removed a conversation. Returns a function that unsubscribes. */
   watch(onChange: (id: string, revision: string | undefined) => void): () => void
 }
 
 export const MAX_CONVERSATIONS = 50
 
 const TABLE = 'conversations'
-/** A change of what is stored needs a new name; the old one is then not read any more. */
+/** Change the name when the stored format changes; the old database is then no longer read. */
 const DATABASE = 'agency-swarm-js-playground-1'
 
-/** What stands in the table. */
+/** A row of the table. */
 type Row = Conversation & { revision?: string }
 
 /**
- * The store for the server at this address, in IndexedDB.
- * @throws when the browser has none, as in some private windows
+ * Opens the store for the server at this address.
+ * @throws when IndexedDB is not available, as in some private windows
  */
 export async function openStore(baseUrl: string): Promise<ConversationStore> {
   const name = `${DATABASE} ${new URL(baseUrl).pathname}`
@@ -55,7 +56,7 @@ export async function openStore(baseUrl: string): Promise<ConversationStore> {
     for (const { conversation } of (await load()).slice(keep))
       if (conversation.id !== but) await settled(table('readwrite').delete(conversation.id))
   }
-  /** Reads and writes in one transaction, which no other tab can come between. */
+  /** Reads and writes in one transaction, so that no other tab writes in between. */
   const put = async (conversation: Conversation, base: Saved | undefined, revision: string): Promise<Conversation> => {
     const rows = table('readwrite')
     const stored = await settled<Row | undefined>(rows.get(conversation.id))
@@ -73,7 +74,7 @@ export async function openStore(baseUrl: string): Promise<ConversationStore> {
     const write = () => put(conversation, base, revision)
     const written = await write().catch(async (error: unknown) => {
       if ((error as DOMException).name !== 'QuotaExceededError') throw error
-      await dropOldest(Math.floor(MAX_CONVERSATIONS / 5), conversation.id) // pictures are large: make room, and try once more
+      await dropOldest(Math.floor(MAX_CONVERSATIONS / 5), conversation.id) // storage is full: make room and try once more
       return write()
     })
     if ((await settled(table('readonly').count())) > MAX_CONVERSATIONS)

@@ -1,3 +1,4 @@
+/** The book as a React hook, stored in this browser. */
 import { type Dispatch, useCallback, useEffect, useReducer, useRef, useState } from 'react'
 import { tab } from '../kept.ts'
 import { BASE_URL } from '../server.ts'
@@ -7,10 +8,10 @@ import { isSame } from './merge.ts'
 import { type ConversationStore, openStore } from './store.ts'
 
 const OPEN = `agency-swarm-js open ${new URL(`${BASE_URL}/`).pathname}`
-/** A run changes its conversation many times a second; it is stored once in so many milliseconds. */
+/** How long changes are collected before a conversation is stored, in milliseconds: a run changes it many times a second. */
 const SAVE_MS = 1000
 
-/** The book, stored in this browser and shared with its other tabs. `problem` says when it is not. */
+/** Returns the book, stored in this browser and shared with other tabs. `problem` says why it cannot be stored. */
 export function useBook() {
   const [book, dispatch] = useReducer(turnPage, emptyBook)
   const [loaded, setLoaded] = useState(false)
@@ -21,7 +22,7 @@ export function useBook() {
   const latest = useRef(book)
   latest.current = book
 
-  /** Reads and writes one after the other: a read that overtook a write would seem to take back what it wrote. */
+  /** Queue of reads and writes: a read that overtook a write would seem to undo it. */
   const enqueue = useCallback((work: () => Promise<void>, name: string) => {
     queue.current = queue.current
       .then(work)
@@ -55,14 +56,14 @@ export function useBook() {
 
   const { conversations, openId } = book
   const step = conversations.map(({ id, turns }) => [id, turns.length, turns.at(-1)?.run.phase]).join()
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a turn that begins or ends is a reason to save at once
+  // biome-ignore lint/correctness/useExhaustiveDependencies: saves at once when a turn starts or ends
   useEffect(save, [step, loaded, save])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: every other change is a reason to save soon
+  // biome-ignore lint/correctness/useExhaustiveDependencies: saves soon after every other change
   useEffect(() => {
     timer.current ??= setTimeout(save, SAVE_MS)
   }, [conversations, save])
   useEffect(() => {
-    // There is no time to wait for what is queued; a save merges, so it may overtake.
+    // The page is closing: save without waiting for the queue. A save merges, so it may overtake others.
     const saveNow = () => {
       if (store.current !== undefined) saveChanges(store.current, latest.current, dispatch).catch(() => {})
     }
@@ -93,7 +94,7 @@ async function saveChanges(
   }
 }
 
-/** Takes over what another tab wrote. A conversation that it removed stays here while it is running here. */
+/** Applies changes of another tab. A conversation removed there stays here while its run is active here. */
 async function readChange(
   store: ConversationStore,
   { id, revision }: { id: string; revision: string | undefined },

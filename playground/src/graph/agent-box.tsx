@@ -1,10 +1,11 @@
+/** The box of an agent in the graph. */
 import { Handle, type NodeProps, Position } from '@xyflow/react'
 import { useAgentClass } from '../agents.tsx'
 import { formatCount, formatMs, formatUsd } from '../figures.ts'
 import { Icon } from '../icons.tsx'
 import type { AgentBoxNode, ToolLine } from './layout.ts'
 
-/** An agent in the graph: who it is, what it is at, what it has used, and its tools. */
+/** Shows an agent in the graph: its name, state, usage and tools. */
 export function AgentBox({ data: { agent, activity, tools, more } }: NodeProps<AgentBoxNode>) {
   const state = activity?.state ?? 'idle'
   const tokens = (activity?.inputTokens ?? 0) + (activity?.outputTokens ?? 0)

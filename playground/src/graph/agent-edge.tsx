@@ -1,8 +1,9 @@
+/** The arrow between two agents in the graph. */
 import { BaseEdge, EdgeLabelRenderer, type EdgeProps } from '@xyflow/react'
 import type { AgentLine } from './layout.ts'
 import { route } from './route.ts'
 
-/** An arrow from who may write to who answers. Its label is drawn above all lines. */
+/** Draws an arrow from the sender to the recipient. Its label is above all lines. */
 export function AgentEdge({ id, sourceX, sourceY, targetX, targetY, data, label, markerEnd }: EdgeProps<AgentLine>) {
   const { way = 'down', place = 0 } = data ?? {}
   const { path, labelX, labelY } = route({ x: sourceX, y: sourceY }, { x: targetX, y: targetY }, way, place)

@@ -1,3 +1,4 @@
+/** The panel with the agency's graph. */
 import { Background, Controls, type FitViewOptions, ReactFlow, useReactFlow } from '@xyflow/react'
 import type { AgencyMetadata } from 'agency-swarm-js/client'
 import '@xyflow/react/dist/base.css'
@@ -15,10 +16,10 @@ import { ARC_ROOM } from './route.ts'
 const BOXES = { agent: AgentBox }
 const LINES = { agent: AgentEdge }
 const FIT: FitViewOptions = { padding: 0.08, maxZoom: 1.1 }
-/** Only boxes are fitted, so arcs above the first row need room of their own. */
+/** Extra space above the first row: fitting considers boxes only, not the arcs above them. */
 const FIT_ARCS: FitViewOptions = { padding: { top: `${ARC_ROOM}px`, x: 0.08, bottom: 0.08 }, maxZoom: 1 }
 
-/** The agency as a graph that shows who works, and what has been used so far. */
+/** Shows the agency as a graph with the state and usage of each agent. */
 export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs: readonly RunView[] }) {
   const [whole, setWhole] = useState(true)
   const [tools, setTools] = useState(true)
@@ -69,7 +70,7 @@ export function GraphPanel({ metadata, runs }: { metadata: AgencyMetadata; runs:
   )
 }
 
-/** Shows the whole graph again when there is more or less room for it, such as after it was hidden. */
+/** Fits the graph again when its size changes, such as after it was hidden. */
 function Refit({ box, fit }: { box: RefObject<HTMLDivElement | null>; fit: FitViewOptions }) {
   const { fitView } = useReactFlow()
   useEffect(() => {
@@ -81,7 +82,7 @@ function Refit({ box, fit }: { box: RefObject<HTMLDivElement | null>; fit: FitVi
   return null
 }
 
-/** The same figures as a table: exact, and for those who do not see the graph. */
+/** The same figures as a table: exact numbers, and readable by screen readers. */
 function AgentTable({ metadata, activity }: { metadata: AgencyMetadata; activity: Activity }) {
   return (
     <table className="figures-table">

@@ -1,3 +1,4 @@
+/** Positions and labels of the graph. */
 import { type Edge, MarkerType, type Node } from '@xyflow/react'
 import type { AgencyMetadata, AgentNode } from 'agency-swarm-js/client'
 import { formatShort, formatUsd } from '../figures.ts'
@@ -15,10 +16,10 @@ export type AgentBoxNode = Node<
   'agent'
 > & { measured: { width: number; height: number } }
 
-/** `place`: of its label among those at the same target. */
+/** `place` is the index of its label among those at the same target. */
 export type AgentLine = Edge<{ way: Way; place: number }, 'agent'>
 
-/** Pixels; the styles have the same. */
+/** Sizes in pixels; the styles use the same values. */
 const WIDTH = 204
 const HEAD = 78
 const TOOLS = 5
@@ -27,8 +28,8 @@ const BETWEEN = 100
 const MAX_TOOLS = 8
 
 /**
- * The metadata's graph with what goes on in it, in the shape that React Flow draws: agents stand where the metadata puts
- * them, row by row, and hold their tools.
+ * Converts the metadata's graph and its activity to nodes and edges of React Flow. Agents keep the rows of the metadata, and
+ * boxes contain their tools.
  */
 export function toFlow(
   metadata: AgencyMetadata,
@@ -82,7 +83,7 @@ function toBox(agent: AgentNode, tools: ToolLine[], { agents }: Activity, withTo
     id: agent.id,
     type: 'agent',
     position: { ...agent.position },
-    // Said beforehand: a box that is changed would be hidden until it is measured again.
+    // Sizes are set here, because React Flow hides a changed box until it is measured again.
     measured: { width: WIDTH, height: heightOf(shown.length + (more > 0 ? 1 : 0)) },
     data: { agent: agent.data, activity: agents.get(agent.id), tools: shown, more },
   }

@@ -1,21 +1,22 @@
+/** The lines of edges in the graph. */
 interface Point {
   x: number
   y: number
 }
 
-/** To a lower row, to a higher one, or over the top to an agent of the same row. */
+/** Direction of an edge: to a lower row, to a higher row, or over the top to an agent of the same row. */
 export type Way = 'down' | 'up' | 'over'
 
-/** Pixels between a target and the middle of a label, by the place that the label has got there. */
+/** Pixels between a target and the middle of a label, by the label's place there. */
 const LABEL_PLACES = [23, 45, 67] as const
-/** How high arcs are, there and back. */
+/** Heights of the arcs, in each direction. */
 const ARC = { right: 44, left: 66 }
-/** An arc with its label. */
+/** A line with its label. */
 export const ARC_ROOM = ARC.left + 12
 
 /**
- * The line of an edge, and where its label stands: near the target, where lines from one agent are apart, or at the top of
- * an arc.
+ * Computes the line of an edge and the position of its label: near the target, where lines from one agent are apart, or at the
+ * top of an arc.
  */
 export function route(
   from: Point,
@@ -23,7 +24,7 @@ export function route(
   way: Way,
   place: number,
 ): { path: string; labelX: number; labelY: number } {
-  // A curve of this kind gets as far as three quarters of the way to where it bends.
+  // A cubic Bezier curve reaches three quarters of the height of its control points.
   const bend = way === 'over' ? from.y - (to.x > from.x ? ARC.right : ARC.left) / 0.75 : (from.y + to.y) / 2
   const at = (t: number): Point => ({
     x: from.x + (to.x - from.x) * t * t * (3 - 2 * t),

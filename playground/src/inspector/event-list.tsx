@@ -1,22 +1,23 @@
+/** The list of a run's events. */
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react'
 import { useAgentClass } from '../agents.tsx'
 import type { TraceEntry } from '../run/trace.ts'
 
-/** The height of a line, in pixels; the styles have the same. */
+/** The height of a line in pixels; the styles use the same value. */
 const LINE = 26
-/** Lines drawn beyond what is seen. */
+/** Lines rendered above and below the visible ones. */
 const SPARE = 10
 
 interface EventListProps {
   entries: readonly TraceEntry[]
-  /** The number of the chosen event. */
+  /** The number of the selected event. */
   chosen: number | undefined
   onChoose: (number: number) => void
-  /** Stay at the end while events come. */
+  /** Stay at the end while events arrive. */
   follow: boolean
 }
 
-/** Thousands of events, of which only the lines in sight are drawn. Arrows, Page Up and Down, Home and End choose. */
+/** Lists events and renders only the visible lines. Arrow keys, Page Up and Down, Home and End select. */
 export function EventList({ entries, chosen, onChoose, follow }: EventListProps) {
   const box = useRef<HTMLDivElement>(null)
   const [view, setView] = useState({ top: 0, height: 300 })
@@ -106,7 +107,7 @@ interface EventLineProps {
 
 function EventLine({ entry, top, position, count, chosen, onChoose }: EventLineProps) {
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the list has the keys
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
     <div
       id={`event-${entry.number}`}
       className="event-line"

@@ -1,3 +1,4 @@
+/** The panel that inspects one run. */
 import { useMemo, useState } from 'react'
 import { Code, CopyButton } from '../controls.tsx'
 import type { Recording } from '../conversation/book.ts'
@@ -13,12 +14,12 @@ import { Timeline } from './timeline.tsx'
 interface InspectorProps {
   conversation: Conversation
   recordings: ReadonlyMap<string, Recording>
-  /** Whose run is shown; undefined for the last one. */
+  /** The turn whose run is shown; undefined for the last one. */
   turnId: string | undefined
   onTurn: (turnId: string) => void
 }
 
-/** One run as it crossed the wire. */
+/** Shows the request and the events of one run. */
 export function InspectorPanel({ conversation, recordings, turnId, onTurn }: InspectorProps) {
   const { turns } = conversation
   const turn = turns.find(({ id }) => id === turnId) ?? turns.at(-1)

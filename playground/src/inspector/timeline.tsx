@@ -1,10 +1,11 @@
+/** The timeline of a run. */
 import { useEffect, useState } from 'react'
 import { AgentName, useAgentClass } from '../agents.tsx'
 import { formatMs } from '../figures.ts'
 import { FRONT, type RunView } from '../run/run.ts'
 import { type Lane, readTimeline } from '../run/timeline.ts'
 
-/** Who worked when: a line per agent and thread, model calls filled, tool calls framed. */
+/** Shows who worked when: a line per agent and thread; model calls are filled, tool calls outlined. */
 export function Timeline({ run }: { run: RunView }) {
   const now = useNow(run.phase === 'running')
   const { lanes, totalMs } = readTimeline(run, now)
@@ -49,7 +50,7 @@ function LaneView({ lane, totalMs }: { lane: Lane; totalMs: number }) {
   )
 }
 
-/** The time, while something grows with it. */
+/** The current time, updated while a run is active. */
 function useNow(live: boolean): number {
   const [now, setNow] = useState(Date.now)
   useEffect(() => {

@@ -1,8 +1,9 @@
+/** Code blocks with syntax highlighting. */
 import { useDeferredValue, useEffect, useState } from 'react'
 import { CopyButton, Scroll } from '../controls.tsx'
 import type { Stretch } from './highlight.ts'
 
-/** Longer code stays in one colour. */
+/** Longest code that is highlighted, in characters. */
 const MAX_CHARS = 20_000
 
 export function CodeBlock({ text, language }: { text: string; language: string }) {
@@ -34,7 +35,7 @@ export function CodeBlock({ text, language }: { text: string; language: string }
   )
 }
 
-/** The code in colours, once the highlighter is loaded. While a text grows, colours come when there is time. */
+/** Highlights code once the highlighter is loaded. While the code grows, highlighting is deferred. */
 function useHighlight(language: string, text: string): readonly Stretch[] | undefined {
   const settled = useDeferredValue(text)
   const [drawn, setDrawn] = useState<{ text: string; stretches: readonly Stretch[] | undefined }>()

@@ -1,8 +1,9 @@
+/** Syntax highlighting. */
 import { common, createLowlight } from 'lowlight'
 
 const lowlight = createLowlight(common)
 
-/** A stretch of code in one colour; `className` is empty for plain code. */
+/** A piece of code in one colour; `className` is empty for plain code. */
 export interface Stretch {
   text: string
   className: string
@@ -10,7 +11,7 @@ export interface Stretch {
 
 type Node = ReturnType<typeof lowlight.highlight>['children'][number]
 
-/** Code -> stretches in order, which together are the code; undefined for a language that is not known. */
+/** Splits code into coloured pieces, in order and without gaps; undefined for an unknown language. */
 export function highlight(language: string, code: string): readonly Stretch[] | undefined {
   if (!lowlight.registered(language)) return undefined
   const stretches: Stretch[] = []

@@ -1,19 +1,19 @@
-// Markdown text -> tokens, with math, and with bounds that no text can break through.
+// Parses Markdown with math into tokens, within bounds that keep parsing fast for any text.
 import { Marked, type Token, type TokenizerAndRendererExtension, type Tokens } from 'marked'
 
 /** A formula in TeX. */
 export interface MathToken extends Tokens.Generic {
   type: 'math'
   text: string
-  /** On a line of its own. */
+  /** True for a formula on its own line. */
   display: boolean
 }
 
-// A text beyond one of these bounds is shown as it is written.
-/** Quotes, lists and emphasis inside each other. */
+// A text beyond one of these bounds is shown as plain text.
+/** Deepest nesting of quotes, lists and emphasis. */
 const MAX_DEPTH = 60
 const MAX_CHARS = 200_000
-/** Marks of emphasis in one paragraph: the parser takes quadratic time to pair them. */
+/** Most emphasis marks in one paragraph: the parser takes quadratic time to pair them. */
 const MAX_MARKS = 800
 const MAX_MATH_CHARS = 5_000
 
@@ -35,7 +35,7 @@ function readMath(source: string): MathToken | undefined {
   return source.startsWith('$') ? readDollars(source) : undefined
 }
 
-/** `$x$` by Pandoc's rule: no blank inside the dollars, no digit behind them. So "$5 and $10" stays a text. */
+/** `$x$` by Pandoc's rule: no space inside the dollar signs, no digit after them. So "$5 and $10" stays text. */
 function readDollars(source: string): MathToken | undefined {
   const end = source.indexOf('$', 1)
   const text = source.slice(1, end)
@@ -44,7 +44,7 @@ function readDollars(source: string): MathToken | undefined {
   return { type: 'math', raw: source.slice(0, end + 1), text, display: false }
 }
 
-/** A formula on lines of its own; inside a paragraph its lines could be taken for lists. */
+/** A formula on its own lines. It is a block: inside a paragraph, its lines could be parsed as lists. */
 const mathBlock: TokenizerAndRendererExtension = {
   name: 'math-block',
   level: 'block',
@@ -65,18 +65,18 @@ const math: TokenizerAndRendererExtension = {
 }
 const marked = new Marked({ extensions: [mathBlock, math] })
 
-/** The blocks of a text; undefined where it has to be shown as it is written. */
+/** Parses a text into blocks; undefined when it must be shown as plain text. */
 export function lexMarkdown(text: string): Token[] | undefined {
   if (text.length > MAX_CHARS || hasTooManyMarks(text)) return undefined
   try {
     const blocks = marked.lexer(text)
     return isTooDeep(blocks) ? undefined : blocks
   } catch {
-    return undefined // nested too deeply for the parser; the text is worth more than its form
+    return undefined // nested too deeply for the parser
   }
 }
 
-/** True when a paragraph has so many marks of emphasis that pairing them would take too long. */
+/** True when a paragraph has too many emphasis marks to pair. */
 function hasTooManyMarks(text: string): boolean {
   let marks = 0
   let last = ''

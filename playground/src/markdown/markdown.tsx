@@ -1,3 +1,4 @@
+/** Renders Markdown as React elements. */
 import type { Token, Tokens } from 'marked'
 import { memo, type ReactNode, useMemo } from 'react'
 import { Scroll } from '../controls.tsx'
@@ -6,13 +7,13 @@ import { lexMarkdown, type MathToken } from './lex.ts'
 import { MathFormula } from './math.tsx'
 
 /**
- * Markdown as React elements. Safe by construction: the parser's tokens become elements named here, texts stay texts, HTML is
- * shown as it is written, and addresses that are neither http(s) nor mail are no links.
+ * Renders Markdown. Safe by construction: only the elements named here are created, text stays text, HTML is shown as text, and
+ * only http(s) and mail addresses become links.
  */
 export const Markdown = memo(function Markdown({ text }: { text: string }) {
   const blocks = useMemo(() => lexMarkdown(text), [text])
   if (blocks === undefined) return <p className="plain-text">{text}</p>
-  // An address that is given at the end makes links of texts far above it.
+  // A link definition at the end turns texts far above it into links.
   const addresses = blocks.filter((token) => token.type === 'def').length
   return (
     <div className="markdown" key={addresses}>
@@ -21,7 +22,7 @@ export const Markdown = memo(function Markdown({ text }: { text: string }) {
   )
 })
 
-/** While a text grows, only its last blocks change. */
+/** One block, memoized: while a text grows, only its last blocks change. */
 const Block = memo(
   ({ token }: { token: Token }) => drawBlock(token),
   (before, after) => before.token.raw === after.token.raw && before.token.type === after.token.type,
@@ -31,7 +32,7 @@ function drawBlock(token: Token): ReactNode {
   switch (token.type) {
     case 'heading': {
       const { depth, tokens } = token as Tokens.Heading
-      // A heading in an answer stands below the page's own two levels.
+      // The page itself uses the first two heading levels.
       const Name = `h${Math.min(depth + 2, 6)}` as 'h3' | 'h4' | 'h5' | 'h6'
       return <Name>{drawInline(tokens)}</Name>
     }
@@ -88,13 +89,13 @@ function Inline({ token }: { token: Token }): ReactNode {
     }
     case 'image': {
       const { href, text } = token as Tokens.Image
-      // Pictures elsewhere are links: this page asks no other host.
+      // Images on other hosts are shown as links: this page sends no requests to other hosts.
       if (/^data:image\/(png|jpeg|gif|webp);base64,/.test(href))
         return <img className="picture" src={href} alt={text} />
       return <Link href={href}>{text || href}</Link>
     }
     case 'checkbox':
-      return null // drawn by its list
+      return null // rendered by its list
     case 'math':
       return <Formula token={token as MathToken} />
     case 'escape':

@@ -1,13 +1,14 @@
+/** Renders formulas. */
 import { useEffect, useRef } from 'react'
 
-/** A formula as MathML, which browsers draw without styles or fonts of ours. KaTeX is loaded by the first formula. */
+/** Renders a formula as MathML, which browsers show without extra styles or fonts. KaTeX is loaded with the first formula. */
 export function MathFormula({ tex, display }: { tex: string; display: boolean }) {
   const box = useRef<HTMLSpanElement>(null)
   useEffect(() => {
     let left = false
     const draw = async () => {
       const { render } = await import('katex')
-      // Elements are made one by one: the page's policy lets no text become markup. Nothing in a formula is trusted.
+      // Elements are created one by one: formulas are untrusted, and the page's policy forbids turning text into markup.
       if (!left && box.current !== null) render(tex, box.current, { output: 'mathml', displayMode: display, ...BOUNDS })
     }
     draw().catch(() => {}) // the formula stays readable as TeX

@@ -1,7 +1,8 @@
+/** The panel with the request settings. */
 import { type ReactNode, useId } from 'react'
 import { type Parsed, parseClientConfig, parseObject, type Settings } from './settings.ts'
 
-/** What goes along with every message. */
+/** Edits the fields that are sent with every message. */
 export function RequestPanel({ settings, onChange }: { settings: Settings; onChange: (settings: Settings) => void }) {
   return (
     <div className="request-panel">

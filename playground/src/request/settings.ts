@@ -1,9 +1,10 @@
+/** Request settings: validates them and converts them to request fields. */
 import type { RequestBody } from 'agency-swarm-js/client'
 
-/** What every request says beside its message, as it stands in the editors. */
+/** The content of the editors: fields that every request sends with its message. */
 export interface Settings {
   additionalInstructions: string
-  /** JSON texts; blank for none. */
+  /** JSON texts; blank when not set. */
   userContext: string
   clientConfig: string
   nameConversations: boolean
@@ -28,7 +29,7 @@ const CLIENT_CONFIG: { [name: string]: 'text' | 'texts' | 'object' } = {
 } satisfies { [name in keyof ClientConfig]: 'text' | 'texts' | 'object' }
 const WANTED = { text: 'a string', texts: 'an object whose values are strings', object: 'an object' }
 
-/** The object in an editor, or what is wrong with it. A blank editor holds nothing. */
+/** Parses the object in an editor, or says what is wrong with it. A blank editor has no object. */
 export type Parsed = { ok: true; value: { [key: string]: unknown } | undefined } | { ok: false; problem: string }
 
 export function parseObject(text: string): Parsed {
@@ -56,7 +57,7 @@ export function parseClientConfig(text: string): Parsed {
   return parsed
 }
 
-/** The part of a request that the settings give; what is not valid is left out. */
+/** The request fields of the settings; invalid ones are left out. */
 export function settingsBody(settings: Settings): Partial<RequestBody> {
   const context = parseObject(settings.userContext)
   const config = parseClientConfig(settings.clientConfig)
@@ -69,7 +70,7 @@ export function settingsBody(settings: Settings): Partial<RequestBody> {
   }
 }
 
-/** True when every editor holds what can be sent. */
+/** True when the content of every editor is valid. */
 export const areValid = (settings: Settings) =>
   parseObject(settings.userContext).ok && parseClientConfig(settings.clientConfig).ok
 

@@ -1,3 +1,4 @@
+/** The request settings as a React hook. */
 import { useEffect, useState } from 'react'
 import { tab } from '../kept.ts'
 import { BASE_URL } from '../server.ts'
@@ -5,7 +6,7 @@ import { noSettings, type Settings } from './settings.ts'
 
 const KEY = `agency-swarm-js request ${new URL(`${BASE_URL}/`).pathname}`
 
-/** The request settings. They may hold keys, so they live as long as the tab. */
+/** Returns the request settings. They may contain keys, so they are kept only while the tab is open. */
 export function useSettings() {
   const [settings, setSettings] = useState<Settings>(read)
   useEffect(() => tab.write(KEY, JSON.stringify(settings)), [settings])

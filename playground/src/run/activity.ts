@@ -1,61 +1,62 @@
+/** Computes who did what in the runs of a conversation. */
 import { type CallEntry, FRONT, type ModelCall, type RunView } from './run.ts'
 
-/** `waiting`: for agents or tools it has called. */
+/** `waiting` means that the agent waits for agents or tools it called. */
 export type AgentState = 'idle' | 'working' | 'waiting'
 
 export interface AgentActivity {
   state: AgentState
-  /** Answers of its model. */
+  /** Number of its model's answers. */
   answers: number
   inputTokens: number
   outputTokens: number
-  /** US dollars so far; undefined while it is not known. */
+  /** Cost so far in US dollars; undefined while unknown. */
   costUsd: number | undefined
-  /** The cost includes an answer that broke off, whose price the server estimated. */
+  /** True when the cost includes an incomplete answer, whose price the server estimated. */
   estimated: boolean
 }
 
 export interface EdgeActivity {
-  /** Questions to a sub-agent, and conversations handed over. */
+  /** Number of questions to a sub-agent, and of handoffs. */
   messages: number
-  /** Questions that ended in an error. */
+  /** Number of questions that ended in an error. */
   failed: number
   active: boolean
-  /** Used by the asked agent while it answered, without agents it asked in turn. */
+  /** Tokens the asked agent used to answer, without the agents it asked itself. */
   tokens: number
-  /** The same in US dollars; undefined while it is not known. */
+  /** The same in US dollars; undefined while unknown. */
   costUsd: number | undefined
 }
 
 export interface ToolActivity {
   calls: number
-  /** Calls that failed. */
+  /** Number of failed calls. */
   failed: number
   active: boolean
-  /** Of the calls that are done, in milliseconds. */
+  /** Total time of the finished calls, in milliseconds. */
   ms: number
 }
 
 export interface Activity {
   agents: ReadonlyMap<string, AgentActivity>
-  /** `from`, `to` as `edgeKey` -> what went over it. */
+  /** `edgeKey(from, to)` -> activity of the edge. */
   edges: ReadonlyMap<string, EdgeActivity>
-  /** `agent`, `tool` as `edgeKey`. */
+  /** `edgeKey(agent, tool)` -> activity of the tool. */
   tools: ReadonlyMap<string, ToolActivity>
 }
 
 export const edgeKey = (from: string, to: string) => JSON.stringify([from, to])
 
-/** What an answer of a model has cost in US dollars; undefined while that is not known. */
+/** The cost of a model's answer in US dollars; undefined while unknown. */
 export type CostOf = (call: ModelCall) => number | undefined
 
-/** Who did what in these runs; states are those of the last one. */
+/** Computes who did what in these runs; states are those of the last run. */
 export function readActivity(runs: readonly RunView[], costOf: CostOf): Activity {
   const agents = new Map<string, AgentActivity>()
   const edges = new Map<string, EdgeActivity>()
   const tools = new Map<string, ToolActivity>()
   for (const run of runs) {
-    const asked = new Map<string, CallEntry>() // a sub-agent's thread -> the call that asked it
+    const asked = new Map<string, CallEntry>() // thread of a sub-agent -> the call that opened it
     for (const entry of [...run.threads.values()].flat()) {
       if (entry.kind === 'handoff' && entry.to !== undefined)
         addTo(edges, edgeKey(entry.from, entry.to), { messages: 1 })
@@ -105,15 +106,15 @@ const idle = (): AgentActivity => ({
   estimated: false,
 })
 
-/** What is not known makes the sum unknown. */
+/** Adds two costs; the sum is unknown when either is. */
 const sum = (a: number | undefined, b: number | undefined) => (a === undefined || b === undefined ? undefined : a + b)
 
-/** US dollars: less is a matter of rounding. */
+/** Smaller differences, in US dollars, are rounding errors. */
 const SAME_COST = 1e-9
 
 /**
- * What each answer of a run has cost. What the server says about the whole run in the end is the last word: what it adds
- * to the answers that were billed belongs to those that broke off, in equal parts.
+ * The cost of each answer of a run. The server's total at the end of the run decides: its difference to the known costs is
+ * divided equally among the incomplete answers.
  */
 function costsOf({ modelCalls, phase, usage }: RunView, costOf: CostOf): (number | undefined)[] {
   if (usage?.total_cost === 0) return modelCalls.map(() => 0)
@@ -145,7 +146,7 @@ function addTo(edges: Map<string, EdgeActivity>, key: string, more: Partial<Edge
   })
 }
 
-/** An agent works when any of its threads does, and waits when all that are open wait for calls. */
+/** The state of an agent: it works when any of its threads does, and waits when all open threads wait for calls. */
 function statesOf(run: RunView): Map<string, AgentState> {
   const states = new Map<string, AgentState>()
   const done = new Set(

@@ -1,13 +1,14 @@
+/** Failures in plain words. */
 import { ClientError } from 'agency-swarm-js/client'
 
-/** A failure in plain words, with the way out. */
+/** A failure in plain words, with advice. */
 export interface Failure {
   kind: string
   sentence: string
   wayOut: string
 }
 
-/** Kind of a client's error -> what to do about it. */
+/** Kind of a ClientError -> advice. */
 const WAYS_OUT: { [kind: string]: string } = {
   unauthorized: 'Enter the token again.',
   not_found: 'The server may have been restarted with other agencies. Reload the page.',
@@ -28,7 +29,7 @@ const SENTENCES: { [kind: string]: string } = {
   aborted: 'Stopped by closing the connection.',
 }
 
-/** What was thrown on the way to an answer. */
+/** Describes an error thrown by a call. */
 export function describeFailure(error: unknown): Failure {
   if (!(error instanceof ClientError))
     return { kind: 'page', sentence: `This page failed: ${String(error)}`, wayOut: 'Reload the page.' }
@@ -38,11 +39,11 @@ export function describeFailure(error: unknown): Failure {
   return { kind: error.kind, sentence: sentence + wait, wayOut: WAYS_OUT[error.kind] ?? 'Run it again.' }
 }
 
-/** What to do about an error that a stream tells; undefined where the text says it all, such as a guardrail's. */
+/** Advice for an error event of a stream; undefined when its text is enough, such as a guardrail's. */
 export const wayOutOf = (text: string): string | undefined =>
   /^The run of agent .+ failed/.test(text) ? WAYS_OUT.failed : undefined
 
-/** Of a run that this page did not start and that had not ended when it was read. */
+/** For an unfinished run that this page did not start. */
 export const runsElsewhere: Failure = {
   kind: 'lost',
   sentence: 'This answer is being written in another tab, or its page was closed and the server stopped it.',

@@ -1,3 +1,4 @@
+/** Starts a run and reports its events in batches. */
 import {
   type AgencyClient,
   type CancelMode,
@@ -7,26 +8,26 @@ import {
   type StreamEvent,
 } from 'agency-swarm-js/client'
 
-/** How long events gather before the page is drawn anew, in milliseconds. */
+/** How long events are collected before the page is rendered again, in milliseconds. */
 const BATCH_MS = 33
 
 export interface RunListener {
   onEvents(events: readonly { event: StreamEvent; at: number }[]): void
   onFrames(frames: readonly { frame: Frame; atMs: number }[]): void
-  /** The stream broke off, or never began. */
+  /** The stream broke off, or never started. */
   onFailure(error: unknown): void
 }
 
-/** A run that goes on. */
+/** A run in progress. */
 export interface LiveRun {
   /**
-   * Asks the server to stop it. When the server cannot, `immediate` closes the connection, which stops it too; `after_turn`
-   * gives false, and the run goes on.
+   * Asks the server to stop the run. When the server cannot, `immediate` closes the connection, which also stops the run;
+   * `after_turn` returns false, and the run continues.
    */
   stop(mode: CancelMode): Promise<boolean>
 }
 
-/** Starts a run and tells the listener about it in batches. */
+/** Starts a run and passes its events to the listener in batches. */
 export function startRun(agency: AgencyClient, request: RequestBody, listener: RunListener): LiveRun {
   const connection = new AbortController()
   const startedAt = Date.now()

@@ -1,8 +1,9 @@
+/** Views of recorded streams, for tests. */
 import { createEventReader } from '../../../src/client/events.ts'
 import { readCase } from '../../../tests/support/recorded.ts'
 import { beginRun, followEvent, type RunView } from './run.ts'
 
-/** The view of a stream that the Python original was recorded with; every event comes 10 ms after the one before. */
+/** The view of a recorded stream of the Python original, with 10 ms between its events. */
 export function followRecorded(name: string): RunView {
   const read = createEventReader()
   const frames = (readCase(name).find(({ response }) => response.events)?.response.events ?? []).filter(

@@ -1,9 +1,10 @@
+/** The view of a run: a fold over its events. */
 import type { CancelMode, InputItem, ModelEvent, StoredMessage, StreamEvent, Usage } from 'agency-swarm-js/client'
 import type { Failure } from './failure.ts'
 
 type JsonObject = { [key: string]: unknown }
 
-/** What one agent, the server or a tool said, in the order in which it began. Times are milliseconds since 1970. */
+/** One entry of a thread: a text, call or error, in the order of their start. Times are milliseconds since 1970. */
 export type Entry =
   | { kind: 'text'; id: string; agent: string; text: string; state: EntryState }
   | {
@@ -19,25 +20,25 @@ export type Entry =
   | { kind: 'handoff'; id: string; from: string; to: string | undefined }
   | { kind: 'error'; id: string; agent: string | null; text: string }
 
-/** `cut`: the run was over before this was complete. */
+/** `cut` means that the run ended before the entry was complete. */
 export type EntryState = 'open' | 'complete' | 'cut'
 
 export interface CallEntry {
   kind: 'call'
-  /** The call's id; a sub-agent's thread has it as its key. */
+  /** The call's id; it is also the key of the sub-agent's thread. */
   id: string
   itemId: string
   agent: string
   name: string
-  /** The item's type: `function_call`, or that of a tool which the provider runs. */
+  /** The item's type: `function_call`, or that of a hosted tool. */
   type: string
-  /** JSON as the model wrote it. */
+  /** The arguments as JSON, as the model wrote them. */
   args: string
   output?: unknown
-  /** Why the call failed; it is then `complete` too, since the model was told. */
+  /** Why the call failed; its state is `complete`, because the model got an output. */
   failure?: string
   state: EntryState
-  /** When the call was complete and its tool began, and when its output came; as this page saw it. */
+  /** When the call was complete and its tool started, and when its output arrived, as observed by this page. */
   startedAt?: number
   endedAt?: number
 }
@@ -50,14 +51,14 @@ export interface ModelCall {
   endedAt?: number
   inputTokens?: number
   outputTokens?: number
-  /** Who answered, and what the provider counted, in its own words. */
+  /** The model that answered, and the usage as the provider reported it. */
   billed?: { model: string; usage: JsonObject }
 }
 
-/** The key of the thread between the user and the agents in front. Sub-agents' threads are keyed by the call that asked them. */
+/** The key of the user's thread. Threads of sub-agents have the id of the call that opened them as key. */
 export const FRONT = ''
 
-/** A run as the page knows it: a fold of the stream's events, so the same events give the same view. */
+/** A run as the page shows it: a pure fold of the stream's events. */
 export interface RunView {
   phase: 'running' | 'ended'
   runId?: string
@@ -65,10 +66,10 @@ export interface RunView {
   startedAt?: number
   endedAt?: number
   threads: ReadonlyMap<string, readonly Entry[]>
-  /** Thread -> who speaks in it now. */
+  /** Thread -> the agent that speaks in it now. */
   speakers: ReadonlyMap<string, string>
   modelCalls: readonly ModelCall[]
-  /** What belongs into the history. */
+  /** The messages to append to the history. */
   messages: readonly StoredMessage[]
   cancelled: boolean
   usage?: Usage & { estimated?: boolean }
@@ -86,7 +87,7 @@ export const beginRun = (startedAt?: number): RunView => ({
   cancelled: false,
 })
 
-/** The view after one more event. `at` is when it came; without it nothing is timed. */
+/** Returns the view after one more event. `at` is the time of the event; without it, nothing is timed. */
 export function followEvent(run: RunView, event: StreamEvent, at?: number): RunView {
   switch (event.kind) {
     case 'meta':
@@ -127,7 +128,7 @@ export function followEvent(run: RunView, event: StreamEvent, at?: number): RunV
   }
 }
 
-/** The view of a run that will say no more. */
+/** Returns the view of a run after its last event. */
 export function endRun(run: RunView, at?: number, failure?: Failure): RunView {
   const threads = new Map([...run.threads].map(([key, entries]) => [key, entries.map((entry) => cut(entry, at))]))
   const { stopping: _, ...rest } = run
@@ -140,11 +141,11 @@ export function endRun(run: RunView, at?: number, failure?: Failure): RunView {
   }
 }
 
-/** What ended the run in an error: the connection's failure, or the error that its stream told; undefined for other ends. */
+/** The error that ended the run: of the connection, or from the stream; undefined when it did not fail. */
 export const failureOf = (run: RunView): string | undefined =>
   run.failure?.sentence ?? (run.threads.get(FRONT) ?? []).findLast((entry) => entry.kind === 'error')?.text
 
-/** Who has the conversation now: the last agent that spoke in front of the user. */
+/** The agent that has the conversation now: the last speaker of the user's thread. */
 export const agentInFront = (run: RunView): string | undefined => run.speakers.get(FRONT)
 
 function followModel(run: RunView, said: StreamEvent & { kind: 'model' }, at: number | undefined): RunView {
@@ -166,7 +167,7 @@ function followModel(run: RunView, said: StreamEvent & { kind: 'model' }, at: nu
       return changeThread(run, thread, (entries) =>
         append(entries, 'reasoning', id, agent, String(event.delta ?? ''), at),
       )
-    case 'response.reasoning_summary_part.added': // parts of a summary are paragraphs
+    case 'response.reasoning_summary_part.added': // each part of a summary is a paragraph
       return changeThread(run, thread, (entries) =>
         entries.some((entry) => entry.kind === 'reasoning' && entry.id === id && entry.text !== '')
           ? append(entries, 'reasoning', id, agent, '\n\n', at)
@@ -200,7 +201,7 @@ function finishItem(run: RunView, thread: string, { item = {} }: ModelEvent, at:
     return changeThread(run, thread, (entries) =>
       entries.map((entry) => (isOpenItem(entry, String(item.id)) ? complete(entry, at) : entry)),
     )
-  // A tool that the provider ran is done when its item is; a function only begins.
+  // The call of a hosted tool is done with its item; a function call only starts then.
   if (!isCall(item) || item.type === 'function_call') return run
   return changeCall(
     run,
@@ -217,13 +218,13 @@ function finishItem(run: RunView, thread: string, { item = {} }: ModelEvent, at:
 }
 
 /**
- * The failure that a tool's output tells the model; undefined for a result. The wire has no field for it: every text that
- * this server and the Python original write for a failed call begins with one of these words.
+ * The failure described by a tool's output; undefined for a result. The wire has no field for it, but every text that this
+ * server and the Python original write for a failed call starts with one of these words.
  */
 const failureIn = (output: unknown): string | undefined =>
   typeof output === 'string' && /^(Error: |An error occurred )/.test(output) ? output : undefined
 
-/** The failure of a tool that the provider ran. */
+/** The failure of a hosted tool. */
 function hostedFailure({ status, error }: InputItem): string | undefined {
   if (error != null) return typeof error === 'string' ? error : JSON.stringify(error)
   return status === 'failed' ? 'The provider reports that this tool failed.' : undefined
@@ -276,7 +277,7 @@ function followItem(run: RunView, said: StreamEvent & { kind: 'item' }, at: numb
   }
 }
 
-/** A message that came whole (a guardrail's, or a model that does not stream) is shown too. */
+/** Adds a message that arrived whole: from a guardrail, or from a model that does not stream. */
 function settleText(
   entries: readonly Entry[],
   item: InputItem,
@@ -305,7 +306,7 @@ function settleReasoning(
   return text === '' ? entries : [...entries, { kind: 'reasoning', id, agent, text, state: 'complete' }]
 }
 
-/** A piece more of the open entry of that item, or a new entry. */
+/** Appends a delta to the open entry of its item, or adds a new entry. */
 function append(
   entries: readonly Entry[],
   kind: 'text' | 'reasoning',

@@ -1,18 +1,19 @@
+/** Code for the request that was sent. */
 import type { RequestBody } from 'agency-swarm-js/client'
 
 export interface Snippet {
-  /** The server's address with its prefix, without a slash at the end. */
+  /** The server's address with its prefix, without a trailing slash. */
   baseUrl: string
   agency: string
   request: RequestBody
-  /** The server wants a token. */
+  /** True when the server requires a token. */
   token: boolean
 }
 
-/** Linux takes no more than 128 KiB as one argument. */
+/** Longest argument on Linux: 128 KiB. */
 const MAX_ARGUMENT_BYTES = 100_000
 
-/** The request as a command for a terminal. Secrets are left out: the token is a variable, keys are named places. */
+/** The request as a curl command. Secrets are left out: the token is a variable, keys are placeholders. */
 export function asCurl({ baseUrl, agency, request, token }: Snippet): string {
   const body = JSON.stringify(maskKeys(request))
   const long = new TextEncoder().encode(quote(body)).length > MAX_ARGUMENT_BYTES
@@ -24,7 +25,7 @@ export function asCurl({ baseUrl, agency, request, token }: Snippet): string {
   ].join(' \\\n  ')
 }
 
-/** The request as a program with the package's client. */
+/** The request as a program that uses this package's client. */
 export function asClientCode({ baseUrl, agency, request, token }: Snippet): string {
   const options = `{ baseUrl: ${JSON.stringify(baseUrl)}${token ? ', token: process.env.APP_TOKEN' : ''} }`
   return `import { createClient } from 'agency-swarm-js/client'
@@ -54,5 +55,5 @@ function maskKeys(request: RequestBody): RequestBody {
   }
 }
 
-/** For a POSIX shell. */
+/** Quotes a text for a POSIX shell. */
 const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`

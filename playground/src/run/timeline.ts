@@ -1,6 +1,7 @@
+/** Lanes and spans of a run's timeline. */
 import { FRONT, type RunView } from './run.ts'
 
-/** One stretch of work. Times are milliseconds since the run began; `endMs` is now for what goes on. */
+/** One span of work. Times are milliseconds since the start of the run; `endMs` is the current time for unfinished work. */
 export interface Span {
   kind: 'model' | 'call'
   label: string
@@ -9,14 +10,14 @@ export interface Span {
   endMs: number
 }
 
-/** The work of one thread: an agent in front, or a sub-agent under a call. */
+/** The work of one agent in one thread. */
 export interface Lane {
   thread: string
   agent: string
   spans: readonly Span[]
 }
 
-/** The run as lanes of spans, in the order in which they began. Empty where nothing was timed. */
+/** Converts a run to lanes of spans, in the order of their start. Empty when nothing was timed. */
 export function readTimeline(run: RunView, now: number): { lanes: readonly Lane[]; totalMs: number } {
   const zero = run.startedAt
   if (zero === undefined) return { lanes: [], totalMs: 0 }

@@ -1,22 +1,23 @@
+/** The events of a run as they were received. */
 import type { Frame } from 'agency-swarm-js/client'
 
-/** One server-sent event as it came. */
+/** One server-sent event as received. */
 export interface TraceEntry {
   /** Counted from 1. */
   number: number
   /** Milliseconds after the request. */
   atMs: number
-  /** The event's name on the wire; undefined for those without. */
+  /** The event's name on the wire; undefined when it has none. */
   event: string | undefined
   data: string
   agent: string | undefined
-  /** The most telling type in it: a model's event, an item's name, or the frame's own name. */
+  /** Its most specific type: that of the model event, the name of the item, or the name of the frame. */
   type: string
-  /** The telling part of the data, shortened. */
+  /** The main part of the data, shortened. */
   gist: string
 }
 
-/** The events of one run. Bounded: beyond the limits the oldest go, and `dropped` counts them. */
+/** The events of one run. Beyond the limits, the oldest are dropped; `dropped` counts them. */
 export interface Trace {
   entries: readonly TraceEntry[]
   dropped: number
@@ -28,7 +29,7 @@ export const noTrace: Trace = { entries: [], dropped: 0, chars: 0 }
 const MAX_ENTRIES = 5000
 const MAX_CHARS = 16 * 1024 * 1024
 
-/** The trace with more events at its end. */
+/** Appends events to a trace. */
 export function addFrames(trace: Trace, frames: readonly { frame: Frame; atMs: number }[]): Trace {
   const entries = [...trace.entries]
   let { dropped, chars } = trace
@@ -43,7 +44,7 @@ export function addFrames(trace: Trace, frames: readonly { frame: Frame; atMs: n
   return { entries: entries.slice(drop), dropped, chars }
 }
 
-/** Only the events of an agent, a type, and with a text in them. */
+/** Filters events by agent, type and text. */
 export function filterTrace(
   { entries }: Trace,
   { agent, type, text }: { agent: string; type: string; text: string },
@@ -57,7 +58,7 @@ export function filterTrace(
   )
 }
 
-/** The bytes of the stream again. */
+/** Writes the events as the text of an event stream. */
 export const traceText = ({ entries }: Trace): string =>
   entries.map(({ event, data }) => `${event === undefined ? '' : `event: ${event}\n`}data: ${data}\n\n`).join('')
 
@@ -76,7 +77,7 @@ function readFrame({ event, data }: Frame): Pick<TraceEntry, 'agent' | 'type' | 
 
 const GIST_CHARS = 160
 
-/** What one reads first: the piece of text, the call, the result, the figures. */
+/** The main part of an event: text, call, result, or usage. */
 function gistOf(said: Json, data: string): string {
   const item = (said?.raw_item ?? (said?.item as Json)?.raw_item ?? said?.item) as Json
   const usage = (said?.response as Json)?.usage

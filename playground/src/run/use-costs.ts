@@ -1,3 +1,4 @@
+/** Asks the server for the cost of model answers. */
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { askCosts } from '../server.ts'
 import type { CostOf } from './activity.ts'
@@ -5,12 +6,12 @@ import type { ModelCall, RunView } from './run.ts'
 
 type Billed = NonNullable<ModelCall['billed']>
 
-/** As many as the server takes at once. */
+/** Most answers per request, the limit of the server. */
 const MOST = 1000
 
 const keyOf = ({ model, usage }: Billed) => JSON.stringify([model, usage])
 
-/** What answers of models cost: the server is asked once about each, as soon as it is complete. */
+/** Returns the costs of model answers. Asks the server once for each answer, as soon as it is complete. */
 export function useCosts(runs: readonly RunView[]): CostOf {
   const [known, setKnown] = useState<ReadonlyMap<string, number>>(new Map())
   const asked = useRef(new Set<string>())
@@ -25,7 +26,7 @@ export function useCosts(runs: readonly RunView[]): CostOf {
     askCosts(keys.map((key) => wanted.get(key) as Billed)).then(
       (costs) =>
         setKnown((before) => new Map([...before, ...keys.map((key, index) => [key, costs[index] ?? 0] as const)])),
-      () => undefined, // figures that are missing are no reason to disturb anybody
+      () => undefined, // without costs the page still works, so no error is shown
     )
   }, [runs])
 

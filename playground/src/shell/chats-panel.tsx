@@ -1,3 +1,4 @@
+/** The panel with the stored conversations. */
 import { useRef, useState } from 'react'
 import { IconButton } from '../controls.tsx'
 import type { Conversation } from '../conversation/conversation.ts'
@@ -13,11 +14,11 @@ interface ChatsPanelProps {
   onNew: () => void
   onOpen: (id: string) => void
   onRemove: (id: string) => void
-  /** @throws Error whose message is for the reader */
+  /** @throws Error with a message to show */
   onImport: (text: string) => void
 }
 
-/** The conversations that this browser keeps. */
+/** Lists the conversations stored in this browser. */
 export function ChatsPanel({ conversations, openId, problem, onNew, onOpen, onRemove, onImport }: ChatsPanelProps) {
   const [importProblem, setImportProblem] = useState<string>()
   const picker = useRef<HTMLInputElement>(null)

@@ -1,13 +1,14 @@
+/** Error boundaries of the page. */
 import { Component, type ReactNode } from 'react'
 import { Notice } from '../chat/notice.tsx'
 
 interface ErrorBoundaryProps {
-  /** What to show in place of the children once one of them failed to draw. */
+  /** Shown instead of the children after one of them failed to render. */
   fallback: (error: unknown) => ReactNode
   children: ReactNode
 }
 
-/** Keeps an error in one part of the page from taking the rest with it. */
+/** Keeps an error in one part of the page from breaking the rest. */
 export class ErrorBoundary extends Component<ErrorBoundaryProps, { error?: unknown }> {
   override state: { error?: unknown } = {}
 
@@ -20,7 +21,7 @@ export class ErrorBoundary extends Component<ErrorBoundaryProps, { error?: unkno
   }
 }
 
-/** Shown instead of an empty page when the page itself has an error. Stored conversations are not touched. */
+/** Shown instead of an empty page when the page itself has an error. Stored conversations are unchanged. */
 export const PageError = ({ error }: { error: unknown }) => (
   <main className="unreachable">
     <Notice sentence={`This page failed: ${String(error)}`} wayOut="Your conversations are saved. Reload to continue.">

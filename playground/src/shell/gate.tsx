@@ -1,3 +1,4 @@
+/** Screens before the page: token form and loading errors. */
 import { type FormEvent, useState } from 'react'
 import { Notice } from '../chat/notice.tsx'
 import { Dialog } from '../controls.tsx'

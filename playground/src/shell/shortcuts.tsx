@@ -1,7 +1,8 @@
+/** Keyboard shortcuts and their help. */
 import { useEffect, useRef } from 'react'
 import { Dialog } from '../controls.tsx'
 
-/** What keys do, by the physical key pressed together with Alt. */
+/** Actions by the physical key pressed with Alt. */
 export interface Shortcuts {
   newConversation: () => void
   message: () => void
@@ -38,7 +39,7 @@ export function useShortcuts(shortcuts: Shortcuts): void {
   }, [])
 }
 
-/** Not one that closes a window or ends the composition of a character. */
+/** True for an Escape that neither closes a dialog nor ends the composition of a character. */
 const isPlainEscape = (event: KeyboardEvent) =>
   event.key === 'Escape' &&
   !event.isComposing &&

@@ -1,3 +1,4 @@
+/** A tab list. */
 import type { KeyboardEvent } from 'react'
 
 interface TabsProps<Name extends string> {
@@ -6,11 +7,11 @@ interface TabsProps<Name extends string> {
   titles: { [name in Name]: string }
   chosen: Name
   onChoose: (name: Name) => void
-  /** The id of what a tab shows. */
+  /** The id of the panel that the tab shows. */
   panelId: (name: Name) => string
 }
 
-/** Tabs as people with a keyboard expect them: one stop, arrows to choose. */
+/** Tabs with the usual keyboard behaviour: one tab stop, arrow keys select. */
 export function Tabs<Name extends string>({ label, names, titles, chosen, onChoose, panelId }: TabsProps<Name>) {
   const onKeyDown = (event: KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]

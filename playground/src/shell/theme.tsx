@@ -1,3 +1,4 @@
+/** The colour theme. */
 import { useEffect, useState } from 'react'
 import { IconButton } from '../controls.tsx'
 import { browser } from '../kept.ts'
@@ -7,7 +8,7 @@ type Theme = (typeof THEMES)[number]
 const KEY = 'agency-swarm-js theme'
 const ICONS = { system: 'screen', light: 'sun', dark: 'moon' } as const
 
-/** Light, dark, or as the system says; kept in this browser. */
+/** Switches between light, dark and the system's theme; stored in this browser. */
 export function ThemeButton() {
   const [theme, setTheme] = useState<Theme>(() => THEMES.find((name) => name === browser.read(KEY)) ?? 'system')
   useEffect(() => {

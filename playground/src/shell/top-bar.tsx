@@ -1,7 +1,8 @@
+/** The bar at the top of the page. */
 import { IconButton } from '../controls.tsx'
 import { ThemeButton } from './theme.tsx'
 
-/** The part that a narrow screen shows. */
+/** The part of the page shown on a narrow screen. */
 export type View = 'chats' | 'chat' | 'side'
 
 const VIEWS: readonly [view: View, title: string][] = [

@@ -1,10 +1,11 @@
+/** Undo for deleted conversations. */
 import { useCallback, useEffect, useState } from 'react'
 import type { Conversation } from '../conversation/conversation.ts'
 
-/** How long a deleted conversation can be brought back. */
+/** How long a deletion can be undone, in milliseconds. */
 const UNDO_MS = 15_000
 
-/** The conversation that was deleted last, until it is brought back or `UNDO_MS` have passed. */
+/** Holds the last deleted conversation until it is restored or `UNDO_MS` have passed. */
 export function useUndo() {
   const [removed, setRemoved] = useState<Conversation>()
   useEffect(() => {
