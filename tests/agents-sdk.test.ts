@@ -388,7 +388,7 @@ test('what cannot be honoured here is an error at construction that names the to
   promise('F1')
   const make = (tool: unknown) => () => agent({ tools: [tool as never] })
   const asking = { name: 'pay', description: 'Pays.', parameters: z.object({}), execute: async () => '' }
-  expect(make(sdkTool({ ...asking, needsApproval: true }))).toThrow(/"pay" needs approval.*Leave needsApproval out/)
+  expect(make(sdkTool({ ...asking, needsApproval: true }))).toThrow(/"pay" needs approval.*Remove needsApproval/)
   expect(make(sdkTool({ ...asking, needsApproval: false }))).not.toThrow()
   const guard = { name: 'g', run: async () => ({ behavior: { type: 'allow' as const } }) }
   expect(make(sdkTool({ ...asking, inputGuardrails: [guard] }))).toThrow(/"pay" has guardrails of its own/)

@@ -387,9 +387,9 @@ test('without anything to answer the stream says so, and a blank text is refused
   const result = { id: 't1', role: 'tool', toolCallId: 'call_x', content: 'x' }
   for (const [body, reason] of [
     [inputOf([]), /at least one message/],
-    [inputOf([user('Hi'), said]), /no message to the agent/],
+    [inputOf([user('Hi'), said]), /not addressed to the agent/],
     [inputOf([user('Hi'), result]), /"call_x"/],
-    [inputOf([], { chat_history: [{ role: 'assistant', content: 'x' }] }), /no message to the agent/],
+    [inputOf([], { chat_history: [{ role: 'assistant', content: 'x' }] }), /not addressed to the agent/],
     [inputOf([user(' ')]), /cannot be empty/],
   ] as const) {
     const events = await ask(stream, body)

@@ -24,7 +24,7 @@ export function toAgencyRequest({ messages, fields }: AguiRequest, entryAgent: s
       return { ...fields, message: '' }
     if (last === undefined) throw nothingToAnswer('messages or chat_history must have at least one message')
     if (last.role === undefined || last.role === 'assistant')
-      throw nothingToAnswer('the last entry of chat_history is not a message to the agent')
+      throw nothingToAnswer('the last entry of chat_history is not addressed to the agent')
     return { ...fields, message: toMessage([toModelItem(last)]), chat_history: sent.slice(0, -1) }
   }
   const cut = findTurnStart(messages)
