@@ -333,7 +333,9 @@ test('parameters may come from any Standard Schema library that can tell its JSO
   ])
   expect(() => tool({ name: 'x', parameters: standard(z.string()), execute: () => '' })).toThrow(/describe an object/)
   const half = { '~standard': { version: 1, vendor: 'old', validate: () => ({ value: 1 }) } }
-  expect(() => tool({ name: 'x', parameters: half, execute: () => '' })).toThrow(/Standard Schema with JSON Schema support/)
+  expect(() => tool({ name: 'x', parameters: half, execute: () => '' })).toThrow(
+    /Standard Schema with JSON Schema support/,
+  )
 })
 
 test("a tool class's rules for fields and for all of them go back to the model in their own words", async () => {
