@@ -38,7 +38,7 @@ interface FoldProps {
   className?: string
   /** The line that is always visible; clicking it opens and closes the section. */
   summary: ReactNode
-  /** Open until the reader opens or closes the section. */
+  /** Whether the section is open, until the reader opens or closes it. */
   open: boolean
   children: ReactNode
 }

@@ -5,7 +5,7 @@ import { BASE_URL } from './server.ts'
 /** True for a page served by a development server. */
 const WATCHED = document.documentElement.dataset.watch !== undefined
 const PACE_MS = 1_000
-/** How long the server may be away before the page shows it, in milliseconds: a restart takes a moment. */
+/** Unanswered checks in a row before the page says that the server is away: a restart takes a moment. */
 const MISSES_SHOWN = 3
 
 /**

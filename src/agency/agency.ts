@@ -35,7 +35,7 @@ export interface AgencyOptions<
   Context extends object = any,
   Flows = readonly CommunicationFlow[],
 > {
-  /** Shown in the metadata, and the path under which `agency.serve()` serves it. @default 'agency' as the path */
+  /** Shown in the metadata, and the path that `agency.serve()` uses. @default no name; `agency.serve()` then uses `/agency` */
   name?: string
   /** Who may talk to whom. @default [] */
   communicationFlows?: Flows

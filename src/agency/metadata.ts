@@ -18,7 +18,7 @@ export function describeAgency(agency: AgencyGraph): Pick<Metadata, 'nodes' | 'e
   const positions = layout(agency)
   const nodes = agency.agents.flatMap((agent) => agentNodes(agency, agent, positions.get(agent.name) as Position))
   const owns = agency.agents.flatMap((agent) =>
-    toolsOf(agency, agent).map((_, index) => edge(agent.name, `${agent.name}_tool_${index}`, { type: 'owns' })),
+    listTools(agency, agent).map((_, index) => edge(agent.name, `${agent.name}_tool_${index}`, { type: 'owns' })),
   )
   const flows = new Map(agency.edges.map(({ from, to }) => [JSON.stringify([from.name, to.name]), { from, to }]))
   const communication = [...flows.values()].map(({ from, to }) =>
@@ -48,7 +48,7 @@ const edge = (source: string, target: string, rest: Pick<Edge, 'type' | 'data'>)
   ...rest,
 })
 
-const toolsOf = (agency: AgencyGraph, agent: Agent) => agency.role(agent.name).all
+const listTools = (agency: AgencyGraph, agent: Agent) => agency.role(agent.name).all
 
 /** Type and description of hosted tools; the types are the class names of the original. */
 const HOSTED: { [name: string]: readonly [type: string, description: string] } = {
@@ -72,7 +72,7 @@ function describeTool(tool: Tool): AgentNode['data']['tools'][number] {
 function listCapabilities(agent: Agent, tools: readonly Tool[]): string[] {
   const hosted = new Set(tools.filter((tool) => tool.kind === 'hosted').map((tool) => tool.name))
   const first = ['code_interpreter', 'web_search', 'file_search', 'hosted_mcp'].filter((name) => hosted.has(name))
-  const reasons = agent.modelSettings.reasoning !== undefined || REASONING_NAME.test(nameOf(agent))
+  const reasons = agent.modelSettings.reasoning !== undefined || REASONING_NAME.test(readModelName(agent))
   return [
     ...(agent.mcpSources.length > 0 || tools.some((tool) => tool.kind === 'function') ? ['tools'] : []),
     ...(reasons ? ['reasoning'] : []),
@@ -82,10 +82,10 @@ function listCapabilities(agent: Agent, tools: readonly Tool[]): string[] {
 
 /** Names of reasoning models, matched from their start as in the original; a Model object has no name. */
 const REASONING_NAME = /^(gpt-5|o1|o3|o4-mini)/
-const nameOf = ({ model }: Agent) => (typeof model === 'object' ? '' : describeModel(model))
+const readModelName = ({ model }: Agent) => (typeof model === 'object' ? '' : describeModel(model))
 
 function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): Metadata['nodes'] {
-  const tools = toolsOf(agency, agent)
+  const tools = listTools(agency, agent)
   const described = tools.map(describeTool)
   const outgoing = agency.edges.filter((flow) => flow.from === agent)
   const besideIt = new Set(outgoing.map((flow) => flow.to)).size > 1

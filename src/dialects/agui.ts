@@ -72,7 +72,7 @@ class AguiStream {
   /** Number of items being streamed. A snapshot cannot contain them yet, and a client would drop them on reading one. */
   #openItems = 0
   readonly #branches = new Map<string, Branch>()
-  readonly #branchOf = new WeakMap<Speaker, Branch>()
+  readonly #branchBySpeaker = new WeakMap<Speaker, Branch>()
   readonly #calls = new Map<string, Call>()
   readonly #ids = new Set<string>()
   #failure: string | undefined
@@ -102,7 +102,7 @@ class AguiStream {
     return out
   }
 
-  /** Exactly one final event, and nothing after it. */
+  /** The last frames of a run, which end with exactly one final event. */
   end(_runId: string, { failure, error, cancelled, usage }: RunSummary): string {
     if (failure !== undefined)
       return this.fail(this.#failure ?? failure, error instanceof AgencyError ? error.code : undefined, usage)
@@ -145,48 +145,48 @@ class AguiStream {
 
   // ---- model events
 
-  #convertModelEvent(who: Speaker, runEvent: ResponseEvent): string {
-    switch (runEvent.type) {
+  #convertModelEvent(who: Speaker, modelEvent: ResponseEvent): string {
+    switch (modelEvent.type) {
       case 'response.output_text.delta':
       case 'response.refusal.delta':
-        return this.#piece(who, runEvent, 'message')
+        return this.#piece(who, modelEvent, 'message')
       case 'response.function_call_arguments.delta':
       case 'response.code_interpreter_call_code.delta':
-        return this.#piece(who, runEvent, undefined)
+        return this.#piece(who, modelEvent, undefined)
       case 'response.reasoning_summary_text.delta':
       case 'response.reasoning_text.delta':
-        return this.#request.events.reasoning ? this.#piece(who, runEvent, 'reasoning') : ''
+        return this.#request.events.reasoning ? this.#piece(who, modelEvent, 'reasoning') : ''
       case 'response.reasoning_summary_part.added': {
         const branch = this.#branch(who)
-        const streamed = branch.open.get(readPlace(runEvent))
+        const streamed = branch.open.get(readPlace(modelEvent))
         return streamed === undefined ? '' : send(branch, streamed, '\n\n')
       }
       case 'response.output_item.added':
-        return isObject(runEvent.item) && runEvent.item.type !== 'reasoning'
-          ? this.#start(who, readPlace(runEvent), runEvent.item)
+        return isObject(modelEvent.item) && modelEvent.item.type !== 'reasoning'
+          ? this.#start(who, readPlace(modelEvent), modelEvent.item)
           : ''
       case 'response.output_item.done':
-        return isObject(runEvent.item) ? this.#finish(who, readPlace(runEvent), runEvent.item) : ''
+        return isObject(modelEvent.item) ? this.#finish(who, readPlace(modelEvent), modelEvent.item) : ''
       case 'response.completed':
       case 'response.incomplete':
       case 'response.done':
-        return this.#endOpenItems(who, runEvent.response)
+        return this.#endOpenItems(who, modelEvent.response)
       default:
         return ''
     }
   }
 
   /** Hot path: two lookups, one string. `type` is the type of the item when no `output_item.added` announced it. */
-  #piece(who: Speaker, runEvent: ResponseEvent, type: 'message' | 'reasoning' | undefined): string {
-    const { delta } = runEvent
+  #piece(who: Speaker, modelEvent: ResponseEvent, type: 'message' | 'reasoning' | undefined): string {
+    const { delta } = modelEvent
     if (typeof delta !== 'string' || delta === '') return ''
     const branch = this.#branch(who)
-    const place = readPlace(runEvent)
+    const place = readPlace(modelEvent)
     const streamed = branch.open.get(place)
     if (streamed === undefined)
       return type === undefined
         ? ''
-        : this.#start(who, place, { type, id: runEvent.item_id }) + this.#piece(who, runEvent, type)
+        : this.#start(who, place, { type, id: modelEvent.item_id }) + this.#piece(who, modelEvent, type)
     const first = !streamed.started
     streamed.started = true
     if (streamed.kind !== 'code') return send(branch, streamed, delta)
@@ -198,7 +198,7 @@ class AguiStream {
     const branch = this.#branch(who)
     if (branch.open.has(place)) return ''
     const { subagentRunId } = branch
-    const metadata = metadataOf(who)
+    const metadata = toMetadata(who)
     const attribution = { subagentRunId, metadata }
     const open = (kind: Streamed['kind'], type: string, field: string, id: string) => {
       branch.open.set(place, {
@@ -257,7 +257,7 @@ class AguiStream {
     const { toolCallId: id, messageId, branch } = call
     const toolCalls = [{ id, type: 'function', function: { name: toolNameOf(item), arguments: args } }]
     const { subagentRunId } = branch
-    this.#add({ id: messageId, role: 'assistant', toolCalls, subagentRunId, metadata: metadataOf(who) })
+    this.#add({ id: messageId, role: 'assistant', toolCalls, subagentRunId, metadata: toMetadata(who) })
     if (item.type === 'function_call') return ''
     const results = item.type === 'file_search_call' ? item.results : item.outputs
     return this.#answer(who, callId, JSON.stringify(results ?? []))
@@ -330,7 +330,7 @@ class AguiStream {
       const value = { id, role: 'assistant', content, annotations }
       out += event({ type: 'CUSTOM', name: 'annotated_output', value, subagentRunId })
     }
-    this.#add({ id, role: 'assistant', name: who.agent, content, subagentRunId, metadata: metadataOf(who) })
+    this.#add({ id, role: 'assistant', name: who.agent, content, subagentRunId, metadata: toMetadata(who) })
     return out
   }
 
@@ -338,7 +338,7 @@ class AguiStream {
     const key = callKey(who.agent, callId)
     const id = this.#calls.get(key)?.toolCallId ?? String(callId)
     this.#calls.delete(key)
-    const attribution = { subagentRunId: this.#branch(who).subagentRunId, metadata: metadataOf(who) }
+    const attribution = { subagentRunId: this.#branch(who).subagentRunId, metadata: toMetadata(who) }
     this.#add({ id, role: 'tool', content, toolCallId: id, ...attribution }, late)
     if (!this.#request.events.toolResults) return ''
     return event({ type: 'TOOL_CALL_RESULT', messageId: id, toolCallId: id, content, role: 'tool', ...attribution })
@@ -352,7 +352,7 @@ class AguiStream {
   // ---- threads and agents
 
   #branch(who: Speaker): Branch {
-    const cached = this.#branchOf.get(who)
+    const cached = this.#branchBySpeaker.get(who)
     if (cached !== undefined) return cached
     const key = who.parentRunId === undefined ? USERS : callKey(who.callerAgent, who.parentRunId)
     const branch = this.#branches.get(key) ?? {
@@ -365,7 +365,7 @@ class AguiStream {
       handoff: undefined,
     }
     this.#branches.set(key, branch)
-    this.#branchOf.set(who, branch)
+    this.#branchBySpeaker.set(who, branch)
     return branch
   }
 
@@ -437,7 +437,7 @@ class AguiStream {
 const readPlace = ({ output_index, item_id, item }: ResponseEvent): unknown =>
   typeof output_index === 'number' ? output_index : (item_id ?? (isObject(item) ? item.id : undefined))
 
-const metadataOf = ({ agent, callerAgent, agentRunId, parentRunId }: Speaker): JsonObject => ({
+const toMetadata = ({ agent, callerAgent, agentRunId, parentRunId }: Speaker): JsonObject => ({
   agent,
   callerAgent,
   agent_run_id: agentRunId,

@@ -34,7 +34,7 @@ export function createNativeDialect(scalars: StreamScalars) {
       python ? JSON.stringify(toStrings(event.event)) : (event.text ?? JSON.stringify(event.event)),
     )
     return frame(
-      `{"data":{"data":${raw},"type":"raw_response_event",${buildTail(event.who)}${references(event.event)}}}`,
+      `{"data":{"data":${raw},"type":"raw_response_event",${buildTail(event.who)}${writeReferences(event.event)}}}`,
     )
   }
 
@@ -62,18 +62,18 @@ export function toData(event: RunEvent): StreamEvent {
       return {
         data: event.event as ModelEvent,
         type: 'raw_response_event',
-        ...speakerOf(who),
-        ...referencesOf(event.event),
+        ...toSpeakerFields(who),
+        ...readReferences(event.event),
       }
     case 'agent':
-      return { new_agent: view(who), type: 'agent_updated_stream_event', ...speakerOf(who) }
+      return { new_agent: view(who), type: 'agent_updated_stream_event', ...toSpeakerFields(who) }
     case 'item':
       return {
         name: event.name,
-        item: itemOf(event),
+        item: toRunItem(event),
         type: 'run_item_stream_event',
         ...identity(who),
-        ...(event.name === 'tool_called' || event.name === 'tool_output' ? callIdOf(event.raw) : {}),
+        ...(event.name === 'tool_called' || event.name === 'tool_output' ? readCallId(event.raw) : {}),
       }
     case 'error': {
       return { type: 'error', content: event.content, ...(event.nested ? identity(who) : {}) }
@@ -120,7 +120,7 @@ export const toResponseBody = ({
 
 const view = (who: Speaker) => ({ name: who.agent, description: who.description })
 
-const speakerOf = (who: Speaker): SpeakerFields => ({
+const toSpeakerFields = (who: Speaker): SpeakerFields => ({
   agent: who.agent,
   callerAgent: who.callerAgent,
   agent_run_id: who.agentRunId,
@@ -128,29 +128,29 @@ const speakerOf = (who: Speaker): SpeakerFields => ({
 })
 function identity(who: Speaker): Partial<SpeakerFields> {
   if (who === nobody) return {}
-  const { agent_run_id, ...rest } = speakerOf(who)
-  return agent_run_id === '' ? rest : speakerOf(who)
+  const { agent_run_id, ...rest } = toSpeakerFields(who)
+  return agent_run_id === '' ? rest : toSpeakerFields(who)
 }
 
 /** The keys `item_id` or `call_id` of a raw event's frame, as JSON to append. */
-function references(event: ResponseEvent): string {
+function writeReferences(event: ResponseEvent): string {
   if (typeof event.item_id === 'string') return `,"item_id":${toJson(event.item_id)}`
-  const { call_id } = referencesOf(event)
+  const { call_id } = readReferences(event)
   return call_id === undefined ? '' : `,"call_id":${toJson(call_id)}`
 }
 
 /** The keys `item_id` or `call_id` of a raw event's frame. */
-function referencesOf(event: ResponseEvent): { item_id?: string; call_id?: string } {
+function readReferences(event: ResponseEvent): { item_id?: string; call_id?: string } {
   const { item_id, item } = event as { item_id?: unknown; item?: unknown }
-  return typeof item_id === 'string' ? { item_id } : isObject(item) ? callIdOf(item) : {}
+  return typeof item_id === 'string' ? { item_id } : isObject(item) ? readCallId(item) : {}
 }
 
-function callIdOf({ call_id, id }: InputItem): { call_id?: string } {
+function readCallId({ call_id, id }: InputItem): { call_id?: string } {
   const value = call_id ?? id
   return typeof value === 'string' ? { call_id: value } : {}
 }
 
-function itemOf({ type, raw, source, target, tool, output }: RunEvent & { kind: 'item' }): RunItem {
+function toRunItem({ type, raw, source, target, tool, output }: RunEvent & { kind: 'item' }): RunItem {
   const item: RunItem = { agent: view(source), raw_item: raw, type }
   if (type === 'tool_call_item')
     Object.assign(item, {

@@ -50,10 +50,10 @@ function createNote(call: StoredMessage, tool: string, tag: string, found: strin
 }
 
 const textOr = (value: unknown, fallback: string) => (typeof value === 'string' ? value : fallback)
-const listOf = (value: unknown): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : [])
+const toList = (value: unknown): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : [])
 
 const listPassages = ({ results }: InputItem): string =>
-  listOf(results)
+  toList(results)
     .map(
       ({ file_id, text }, index) =>
         `File ${index + 1}: ${textOr(file_id, 'unknown')}\nContent: ${textOr(text, '')}\n\n`,
@@ -61,7 +61,7 @@ const listPassages = ({ results }: InputItem): string =>
     .join('')
 
 function listSources({ action }: InputItem): string {
-  const urls = listOf(isObject(action) ? action.sources : []).flatMap(({ url }) =>
+  const urls = toList(isObject(action) ? action.sources : []).flatMap(({ url }) =>
     typeof url === 'string' ? [url] : [],
   )
   return urls.length === 0 ? '' : `Sources:\n${[...new Set(urls)].join('\n')}\n`
@@ -71,7 +71,7 @@ function listSources({ action }: InputItem): string {
 export function citationsOf({ role, content }: InputItem): { citations?: JsonObject[] } {
   if (role !== 'assistant' || !Array.isArray(content)) return {}
   const citations = content
-    .flatMap((part) => listOf(isObject(part) ? part.annotations : []))
+    .flatMap((part) => toList(isObject(part) ? part.annotations : []))
     .filter(({ type }) => type === 'file_citation')
     .map(({ file_id, filename, index, type }) => ({ file_id, filename, index, type, method: 'direct_file' }))
   return citations.length === 0 ? {} : { citations }

@@ -28,7 +28,7 @@ export function createMetrics(): Metrics {
   const held: (() => number)[] = []
   registry.observe(
     'agency_swarm.memory.held',
-    { unit: 'By', description: 'What requests and runs hold, as counted towards limits.heldBytes.' },
+    { unit: 'By', description: 'Memory held by requests and runs, as counted against limits.heldBytes.' },
     () => [[{}, held.reduce((sum, read) => sum + read(), 0)]],
   )
   const watchHeld = (read: () => number) => void held.push(read)

@@ -86,10 +86,10 @@ export const describeEnd: { [Kind in SpanKind]: (end: Ends[Kind]) => Attributes 
   }),
   agent: (end) => ({ [OWN.handedOverTo]: end.handedOverTo }),
   model: (end) => ({
-    [names.ATTR_GEN_AI_RESPONSE_ID]: textOf(end.response?.id),
-    [names.ATTR_GEN_AI_RESPONSE_MODEL]: textOf(end.response?.model),
+    [names.ATTR_GEN_AI_RESPONSE_ID]: toText(end.response?.id),
+    [names.ATTR_GEN_AI_RESPONSE_MODEL]: toText(end.response?.model),
     [names.ATTR_GEN_AI_RESPONSE_FINISH_REASONS]: end.response && [finishReason(end.response)],
-    [names.ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK]: secondsOf(end.firstDeltaMs),
+    [names.ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK]: toSeconds(end.firstDeltaMs),
     [OWN.cost]: end.cost,
     [OWN.estimated]: end.estimated || undefined,
     ...describeUsage(end.usage),
@@ -103,9 +103,9 @@ export const UNKNOWN_PROVIDER = 'custom'
 export const outcomeName = ({ failure, cancelled }: Ends['run']): 'failed' | 'cancelled' | 'completed' =>
   failure !== undefined ? 'failed' : cancelled === true ? 'cancelled' : 'completed'
 
-const textOf = (value: unknown) => (typeof value === 'string' ? short(value) : undefined)
+const toText = (value: unknown) => (typeof value === 'string' ? short(value) : undefined)
 
-const secondsOf = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000)
+const toSeconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000)
 
 function describeUsage(usage: ResponseUsage | null | undefined): Attributes {
   if (usage === null || usage === undefined) return {}

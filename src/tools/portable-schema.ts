@@ -49,23 +49,23 @@ export function describesObject(schema: unknown, root: JsonSchema, known: Map<ob
   if (before !== undefined) return before
   known.set(target, false) // a schema that only refers to itself does not decide
   const within = (part: unknown) => describesObject(part, root, known)
-  const types = typesOf(target)?.filter((type) => type !== 'null')
-  const alternatives = alternativesOf(target).filter((part) => !isNull(part))
+  const types = readTypes(target)?.filter((type) => type !== 'null')
+  const alternatives = listAlternatives(target).filter((part) => !isNull(part))
   const result =
     types !== undefined
       ? types.length === 1 && types[0] === 'object'
-      : listOf(target.allOf).some(within) ||
+      : toList(target.allOf).some(within) ||
         (alternatives.length > 0 ? alternatives.every(within) : OBJECT_WORDS.some((word) => word in target))
   known.set(target, result)
   return result
 }
 
-const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
-const alternativesOf = ({ anyOf, oneOf }: JsonSchema) =>
-  [...listOf(anyOf), ...listOf(oneOf)].filter((part) => part !== false)
+const toList = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+const listAlternatives = ({ anyOf, oneOf }: JsonSchema) =>
+  [...toList(anyOf), ...toList(oneOf)].filter((part) => part !== false)
 
 /** The types of a schema; undefined when it names no valid one. */
-function typesOf({ type, nullable }: JsonSchema): string[] | undefined {
+function readTypes({ type, nullable }: JsonSchema): string[] | undefined {
   const names = (Array.isArray(type) ? type : [type]).map((name) => String(name).toLowerCase())
   const types = TYPES.filter((name) => names.includes(name))
   if (types.length === 0) return undefined
@@ -97,7 +97,7 @@ class Translation {
       throw new SchemaTooLarge() // JSON.stringify throws for a schema that is circular or nested too deep
     }
     const root = resolveRef(this.#root, this.#root)
-    const described = isObject(root) ? { ...notesOf(root), ...notesOf(this.#root) } : {}
+    const described = isObject(root) ? { ...readNotes(root), ...readNotes(this.#root) } : {}
     const object = this.#object(this.#fields(root, 0), 0, [])
     const definitions = this.#definitions.size === 0 ? {} : { $defs: Object.fromEntries(this.#definitions) }
     return { type: 'object', ...described, ...object, ...definitions }
@@ -108,15 +108,15 @@ class Translation {
     if (!isObject(schema)) return {}
     if (++this.#parts > BOUNDS.parts || depth > BOUNDS.depth) throw new SchemaTooLarge()
     if (typeof schema.$ref === 'string') return this.#reference(schema, schema.$ref, depth, refs)
-    const alternatives = alternativesOf(schema)
-    const parts = listOf(schema.allOf).filter(isObject)
+    const alternatives = listAlternatives(schema)
+    const parts = toList(schema.allOf).filter(isObject)
     if (
       (isObject(schema.properties) && alternatives.length > 0) ||
       (parts.length > 0 && describesObject(schema, this.#root))
     )
       return {
-        ...typeWord(typesOf(schema) ?? ['object']),
-        ...notesOf(schema),
+        ...typeWord(readTypes(schema) ?? ['object']),
+        ...readNotes(schema),
         ...this.#object(this.#fields(schema, depth), depth, refs),
       }
     if (parts.length > 0) {
@@ -129,13 +129,13 @@ class Translation {
     const { type } = schema
     const typed = (part: unknown) =>
       isObject(part) && type !== undefined && isUntyped(part) ? { type, ...part } : part
-    return { ...notesOf(schema), anyOf: alternatives.map((part) => this.#node(typed(part), depth + 1, refs)) }
+    return { ...readNotes(schema), anyOf: alternatives.map((part) => this.#node(typed(part), depth + 1, refs)) }
   }
 
   #plain(schema: JsonSchema, depth: number, refs: readonly string[]): JsonSchema {
-    const values = 'const' in schema ? [schema.const] : [...new Set(listOf(schema.enum))]
-    const types = typesOf(schema) ?? impliedTypes(schema, values)
-    const node: JsonSchema = { ...typeWord(types), ...notesOf(schema) }
+    const values = 'const' in schema ? [schema.const] : [...new Set(toList(schema.enum))]
+    const types = readTypes(schema) ?? impliedTypes(schema, values)
+    const node: JsonSchema = { ...typeWord(types), ...readNotes(schema) }
     if (values.length > 0) node.enum = values
     if (types.includes('object')) {
       const fields = this.#fields(schema, depth)
@@ -150,7 +150,7 @@ class Translation {
   }
 
   #list({ items, prefixItems }: JsonSchema, depth: number, refs: readonly string[]): JsonSchema {
-    const places = Array.isArray(items) ? items : listOf(prefixItems)
+    const places = Array.isArray(items) ? items : toList(prefixItems)
     if (places.length === 0) return { items: this.#node(items, depth + 1, refs) }
     const rest = isObject(items) ? [items] : []
     return { items: this.#oneOf([...places, ...rest], depth, refs) }
@@ -187,10 +187,10 @@ class Translation {
     if (++this.#parts > BOUNDS.parts || depth > BOUNDS.depth) throw new SchemaTooLarge()
     for (const [name, schema] of Object.entries(isObject(target.properties) ? target.properties : {}))
       if (schema !== false) fields.properties.set(name, [schema])
-    for (const name of listOf(target.required)) if (typeof name === 'string') fields.required.add(name)
+    for (const name of toList(target.required)) if (typeof name === 'string') fields.required.add(name)
     fields.additional = isObject(target.patternProperties) ? true : target.additionalProperties
-    for (const part of listOf(target.allOf)) this.#join(fields, [this.#fields(part, depth + 1)])
-    const alternatives = alternativesOf(target).filter((part) => !isNull(part))
+    for (const part of toList(target.allOf)) this.#join(fields, [this.#fields(part, depth + 1)])
+    const alternatives = listAlternatives(target).filter((part) => !isNull(part))
     if (alternatives.length > 0)
       this.#join(
         fields,
@@ -241,7 +241,7 @@ const isUntyped = (schema: JsonSchema) =>
   !['type', '$ref', 'anyOf', 'oneOf', 'allOf', 'enum', 'const'].some((word) => word in schema)
 
 /** The annotations of a schema: title, description, default. */
-function notesOf(schema: JsonSchema): JsonSchema {
+function readNotes(schema: JsonSchema): JsonSchema {
   const texts = ['title', 'description'].filter((word) => typeof schema[word] === 'string')
   return {
     ...Object.fromEntries(texts.map((word) => [word, schema[word]])),
@@ -254,12 +254,12 @@ const typeWord = (types: readonly string[]): JsonSchema =>
 
 /** The types of a schema without `type`, derived from its values or keywords. */
 function impliedTypes(schema: JsonSchema, values: readonly unknown[]): string[] {
-  if (values.length > 0) return TYPES.filter((type) => values.some((value) => typeOfValue(value) === type))
+  if (values.length > 0) return TYPES.filter((type) => values.some((value) => readValueType(value) === type))
   if (isObject(schema.properties) || isObject(schema.additionalProperties)) return ['object']
   return 'items' in schema || 'prefixItems' in schema ? ['array'] : []
 }
 
-function typeOfValue(value: unknown): string {
+function readValueType(value: unknown): string {
   if (value === null) return 'null'
   return Array.isArray(value) ? 'array' : typeof value
 }
@@ -279,7 +279,7 @@ function joinValues(nodes: readonly JsonSchema[]): JsonSchema | undefined {
   const values = [...new Set(nodes.flatMap((node) => node.enum as unknown[]))]
   return {
     ...nodes[0],
-    ...typeWord(TYPES.filter((type) => values.some((value) => typeOfValue(value) === type))),
+    ...typeWord(TYPES.filter((type) => values.some((value) => readValueType(value) === type))),
     enum: values,
   }
 }

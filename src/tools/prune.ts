@@ -36,8 +36,8 @@ function itemAt({ items, prefixItems }: JsonSchema, index: number): unknown {
 function shapeFor(value: unknown, schema: unknown, root: JsonSchema): JsonSchema | undefined {
   const target = resolveRef(schema, root)
   if (!isObject(target)) return undefined
-  const parts = listOf(target.allOf)
-  const alternatives = [...listOf(target.anyOf), ...listOf(target.oneOf)]
+  const parts = toList(target.allOf)
+  const alternatives = [...toList(target.anyOf), ...toList(target.oneOf)]
   if (parts.length + alternatives.length === 0) return target
   const chosen = alternatives.find((part) => mayBe(value, resolveRef(part, root), root))
   const joined = [...parts, chosen].map((part) => resolveRef(part, root)).filter(isObject)
@@ -45,14 +45,14 @@ function shapeFor(value: unknown, schema: unknown, root: JsonSchema): JsonSchema
     ...target,
     ...Object.assign({}, ...joined.map(({ items, prefixItems }) => ({ items, prefixItems }))),
     properties: Object.assign({}, ...[...joined, target].map((part) => part.properties)),
-    required: [...joined, target].flatMap((part) => listOf(part.required)),
+    required: [...joined, target].flatMap((part) => toList(part.required)),
     // A single closed alternative decides which fields exist; merged parts do not.
     additionalProperties:
       parts.length === 0 && target.properties === undefined ? joined[0]?.additionalProperties : undefined,
   }
 }
 
-const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+const toList = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
 
 /** False when the type or a constant field shows that the value belongs to another alternative. */
 function mayBe(value: unknown, schema: unknown, root: JsonSchema): boolean {
@@ -68,7 +68,7 @@ function mayBe(value: unknown, schema: unknown, root: JsonSchema): boolean {
     if ('const' in place) return value[name] === place.const
     return !Array.isArray(place.enum) || !Object.hasOwn(value, name) || place.enum.includes(value[name])
   })
-  return fixed && listOf(schema.required).every((name) => Object.hasOwn(value, String(name)))
+  return fixed && toList(schema.required).every((name) => Object.hasOwn(value, String(name)))
 }
 
 /** True when a schema accepts null, as far as its keywords show. `known` caches results, so shared references cost linear time. */
@@ -93,9 +93,9 @@ function readOwnNull({ nullable, type, enum: values, ...rest }: JsonSchema): boo
 }
 
 function partsTakeNull(target: JsonSchema, within: (part: unknown) => boolean): boolean {
-  const alternatives = [...listOf(target.anyOf), ...listOf(target.oneOf)]
+  const alternatives = [...toList(target.anyOf), ...toList(target.oneOf)]
   if (alternatives.length > 0) return alternatives.some(within)
-  const parts = listOf(target.allOf)
+  const parts = toList(target.allOf)
   return parts.length > 0 ? parts.every(within) : isOpen(target)
 }
 

@@ -27,7 +27,7 @@ export const emptyDraft: Draft = { text: '', attachments: [], fileUrls: {} }
 export const isEmpty = ({ text, attachments, fileUrls }: Draft) =>
   text.trim() === '' && attachments.length === 0 && Object.keys(fileUrls).length === 0
 
-/** Limits of attachments: base64 is a third longer than the file, and the server's default body limit is 32 MiB. */
+/** Most bytes of all attachments together: base64 is a third longer than the files, and the server's default body limit is 32 MiB. */
 export const MAX_ATTACHED_BYTES = 20 * 1024 * 1024
 
 /** Converts a draft to the `message` of a request: a text, or Responses input items when something is attached. */

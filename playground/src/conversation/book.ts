@@ -34,7 +34,7 @@ export type BookAction =
   | { type: 'open'; id: string | undefined }
   | { type: 'add'; conversation: Conversation }
   | { type: 'remove'; id: string }
-  /** What the store has now; `base` is what this tab wrote, by default what it read or wrote last. */
+  /** The store's current copy. `base` is the copy this tab wrote; default: the one it last read or wrote. */
   | { type: 'stored'; saved: Saved; base?: Conversation }
   /** The conversation was removed from the store. */
   | { type: 'forgotten'; id: string }

@@ -34,7 +34,7 @@ export type ConversationAction =
   | { type: 'ask'; turnId: string; input: Input; at: number }
   | { type: 'events'; turnId: string; events: readonly { event: StreamEvent; at: number }[] }
   | { type: 'fail'; turnId: string; failure: Failure; at: number }
-  /** The server was asked to stop the run; undefined when it could not. */
+  /** The server was asked to stop the run. `mode` is undefined when the server could not stop it. */
   | { type: 'stop'; turnId: string; mode: CancelMode | undefined }
   /** Removes this turn and all later ones. */
   | { type: 'rewind'; turnId: string }

@@ -9,9 +9,9 @@ export type Way = 'down' | 'up' | 'over'
 
 /** Pixels between a target and the middle of a label, by the label's place there. */
 const LABEL_PLACES = [23, 45, 67] as const
-/** Heights of the arcs, in each direction. */
+/** Heights of the arcs in pixels, by direction. */
 const ARC = { right: 44, left: 66 }
-/** A line with its label. */
+/** Height of an arc with its label, in pixels. */
 export const ARC_ROOM = ARC.left + 12
 
 /**

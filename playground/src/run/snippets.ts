@@ -10,7 +10,7 @@ export interface Snippet {
   token: boolean
 }
 
-/** Longest argument on Linux: 128 KiB. */
+/** Longest body that a command contains as an argument; Linux accepts at most 128 KiB. */
 const MAX_ARGUMENT_BYTES = 100_000
 
 /** The request as a curl command. Secrets are left out: the token is a variable, keys are placeholders. */
