@@ -147,9 +147,9 @@ export interface AgencyConstructor {
     entry: Entry,
     options?: Omit<AgencyOptions<AgencyContextOf<Entry, Context>>, 'communicationFlows' | 'userContext'> & {
       /** Who may talk to whom. @default [] */
-      communicationFlows?: Flows & CheckedFlows<Flows>
+      communicationFlows?: (Flows & CheckedFlows<Flows>) | undefined
       /** The user context. In-process runs share it; each served request gets a copy. @default {} */
-      userContext?: GivenContext<Entry, Context>
+      userContext?: GivenContext<Entry, Context> | undefined
     },
   ): Agency<AgencyContextOf<Entry, Context>, OutputOf<FirstOf<Entry>> | HandoffOutput<Flows>, HandoffOutput<Flows>>
   readonly prototype: Agency
@@ -323,6 +323,9 @@ export interface Agent<
   clone(changes?: Partial<AgentOptions<Context, Output>>): this
 }
 
+/** The answer type of an agent. Options of type `AgentOptions` leave it unknown. */
+type KnownOutput<Output> = 0 extends 1 & Output ? unknown : Output
+
 /** The constructor of `Agent`, with the types the compiler infers from its options. */
 export interface AgentConstructor {
   /**
@@ -331,7 +334,7 @@ export interface AgentConstructor {
    */
   new <Context extends object = UserContext, Output = string>(
     options: AgentOptions<Context, Output>,
-  ): Agent<Context, Output>
+  ): Agent<Context, KnownOutput<Output>>
   readonly prototype: Agent
 }
 

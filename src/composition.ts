@@ -46,83 +46,83 @@ export interface WrapTheAgent extends Agent {
 /** What is served and how; the part of the options that a guest in another Fastify app takes too. */
 export interface BuildOptions {
   /** Path segment -> agency, or a factory that makes one per request. */
-  agencies?: { [name: string]: AgencyGraph | AgencyFactory | WrapTheAgent }
+  agencies?: { [name: string]: AgencyGraph | AgencyFactory | WrapTheAgent } | undefined
   /** Standalone tools, served at `/tool/<name>`. */
-  tools?: readonly ToolLike[]
+  tools?: readonly ToolLike[] | undefined
   /** The environment variable that holds the bearer token. Default `APP_TOKEN`; unset or empty means no authentication. */
-  appTokenEnv?: string
+  appTokenEnv?: string | undefined
   /**
    * Origins whose pages may use the server; `"*"` for all, which turns credentials off. A server without a token that listens on
    * this machine alone takes only pages of this machine unless the option is given. @default ["*"]
    */
-  corsOrigins?: readonly string[]
+  corsOrigins?: readonly string[] | undefined
   /** Origins, or addresses with a path, that a request's `client_config.base_url` may name although they are not on the public internet, and which may get the server's own key. Default none. */
-  trustedModelOrigins?: readonly string[]
+  trustedModelOrigins?: readonly string[] | undefined
   /**
    * Send tools that OpenAI runs (`webSearch()`, `hostedMcp()`, ...) to the addresses that requests name, with the keys they
    * carry. Otherwise functions that say they cannot run stand for them there.
    * @default false
    */
-  gatewayHostedTools?: boolean
+  gatewayHostedTools?: boolean | undefined
   /**
    * What callers may set in `client_config`: all of it, nothing (`false`), or these fields. A caller's `base_url` sees the
    * instructions, the conversation and the tools of a run, and decides which tools are called with which arguments. Anything else
    * is refused with 422. @default true
    */
-  clientConfig?: boolean | readonly ClientConfigField[]
+  clientConfig?: boolean | readonly ClientConfigField[] | undefined
   /** Directories whose files `file_urls` may name by path; `~` is the home folder. Default none: local files are refused. */
-  allowedLocalFileDirs?: readonly string[]
+  allowedLocalFileDirs?: readonly string[] | undefined
   /** Origins that `file_urls` may name although they are not on the public internet. Default none. */
-  trustedFileOrigins?: readonly string[]
+  trustedFileOrigins?: readonly string[] | undefined
   /** Keep a log of every request that carries `x-agency-log-id`, read once at `/get_logs`. Default false. */
-  enableLogging?: boolean
+  enableLogging?: boolean | undefined
   /** Where those logs are kept. Default `activity-logs`. */
-  logsDir?: string
+  logsDir?: string | undefined
   /** Start without the keys that agents need: every request then has to bring `client_config.api_key` or `litellm_keys`. Default false. */
-  keyPerRequest?: boolean
+  keyPerRequest?: boolean | undefined
   /**
    * The stream endpoint speaks AG-UI; `get_response` and `cancel_response_stream` are then absent. An object chooses which
    * optional events are sent, for example `{ subagents: true, reasoning: true, toolResults: true }`; by default only
    * clients that name protocol 1.0 or later get them, since older ones fail at events they do not know.
    * @default false
    */
-  enableAgui?: boolean | Partial<AguiEvents>
+  enableAgui?: boolean | Partial<AguiEvents> | undefined
   /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
-  streamScalars?: 'json' | 'python'
+  streamScalars?: 'json' | 'python' | undefined
   /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
-  heartbeatMs?: number
+  heartbeatMs?: number | undefined
   /** Another way to write `limits.maxTurns`. */
-  maxTurns?: number | null
+  maxTurns?: number | null | undefined
   /** Model name -> what its tokens cost, beside the shipped price table and before it. */
-  prices?: Prices
+  prices?: Prices | undefined
   /** Let callers see the provider's own error texts. For development. Default false. */
-  exposeErrors?: boolean
+  exposeErrors?: boolean | undefined
   /** Called with every event of every run, for your own logging. What it throws is logged and changes nothing. */
-  onEvent?: (event: RunEvent, run: { runId: string; agency: string | undefined }) => void
+  onEvent?: ((event: RunEvent, run: { runId: string; agency: string | undefined }) => void) | undefined
   /** Who is told of every run, model call and tool call: what `openTelemetry()` of `agency-swarm-js/otel` gives, or several. Default: nobody. */
-  telemetry?: Telemetry | readonly Telemetry[]
+  telemetry?: Telemetry | readonly Telemetry[] | undefined
   /** Serve metrics for Prometheus at `/metrics`: true, or what `createMetrics()` of `agency-swarm-js/otel` gives. Default false. */
-  metrics?: boolean | Metrics
+  metrics?: boolean | Metrics | undefined
   /** `/metrics` needs no token although one is set. Default false. */
-  metricsOpen?: boolean
+  metricsOpen?: boolean | undefined
   /** A pino logger, or one of its shape, for requests, failures, start and stop; true for pino on stdout. Default: failures and warnings on the console. */
-  logger?: boolean | Logger
+  logger?: boolean | Logger | undefined
   /** The docs pages and the OpenAPI document need the token too. Default false. */
-  protectDocs?: boolean
+  protectDocs?: boolean | undefined
   /** The server's address in the OpenAPI document. Default: the address the document was asked for at. */
-  serverUrl?: string
+  serverUrl?: string | undefined
   /**
    * A page at `/` to try the agencies. It asks for the token when there is one. With `'development'` the page also notices that
    * the server was started again, and reads the agencies anew.
    * @default false
    */
-  playground?: boolean | 'development'
+  playground?: boolean | 'development' | undefined
   /** Bounds of everything; their defaults stand in docs/security.md. Each has an environment variable too; the option wins. */
-  limits?: Partial<Limits>
+  limits?: Partial<Limits> | undefined
   /** Refuse to start without a token. Default false. */
-  requireAuth?: boolean
+  requireAuth?: boolean | undefined
   /** Refuse callers that ask too often with 429. Default: none is refused. */
-  rateLimit?: RateLimitOptions
+  rateLimit?: RateLimitOptions | undefined
 }
 
 const OPTIONS = new Set<string>([

@@ -59,11 +59,17 @@ export class AgencyError extends Error {
 /** The text of anything that was thrown, also of what has none. */
 export function errorText(error: unknown): string {
   try {
-    return String(error instanceof Error ? error.message : error)
+    if (error instanceof Error)
+      return String(error.message || (error instanceof AggregateError ? textOfAll(error) : error.name))
+    const text = String(error)
+    if (typeof error !== 'object' || error === null || text !== '[object Object]') return text
+    return 'message' in error ? String(error.message) : JSON.stringify(error)
   } catch {
     return 'an error without a text'
   }
 }
+
+const textOfAll = ({ errors, name }: AggregateError): string => errors.map(errorText).join('; ') || name
 
 // ---- construction
 export const invalidOption = (message: string) => new AgencyError('INVALID_OPTION', 500, message)

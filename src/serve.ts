@@ -9,16 +9,16 @@ import type { ShellOptions } from './server/shell.ts'
 /** Options of `serve()`. Every option is checked at start. */
 export interface ServeOptions extends BuildOptions {
   /** Default `0.0.0.0`. */
-  host?: string
+  host?: string | undefined
   /** Default 8000; 0 picks a free one. */
-  port?: number
+  port?: number | undefined
   /** Print the start banner. Default true, and false with a `logger`, whose lines it would disturb. */
-  banner?: boolean
+  banner?: boolean | undefined
   /**
    * Stop gracefully on SIGTERM and SIGINT, then end the process; a second signal ends it at once. Also log a rejected promise
    * that nobody handles, such as a tool may leave behind, and keep it from ending the process. Default true.
    */
-  handleSignals?: boolean
+  handleSignals?: boolean | undefined
 }
 
 /** A server that listens. */

@@ -1,10 +1,12 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { Agency, Agent, type AgentOptions, buildApp, chatCompletions, flow, Handoff, responses } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { useUpstream } from './support/client.ts'
 
 const agent = (name = 'A') => new Agent({ name, model: 'demo' })
+const settings = (modelSettings: object) => new Agent({ name: 'A', modelSettings })
+const agencyOf = (options: object) => new Agency(agent(), options)
 const refused = (make: () => unknown, code: string, says: RegExp) => {
   expect(make).toThrow(expect.objectContaining({ code, message: expect.stringMatching(says) }))
 }
@@ -96,4 +98,103 @@ test.each<[string, unknown, RegExp]>([
     code: 'INVALID_OPTION',
     message: expect.stringMatching(says),
   })
+})
+
+test.each<[string, () => unknown, RegExp]>([
+  ['a setting in snake case', () => settings({ max_tokens: 5 }), /"max_tokens"; here it is written "maxTokens"/],
+  ['a setting with a slip', () => settings({ temprature: 1 }), /no option "temprature".*Known options: temperature/],
+  ['a setting of a provider', () => settings({ frequency_penalty: 1 }), /extraBody: \{ frequency_penalty \}/],
+  [
+    'a setting that is set later',
+    () => Object.assign(agent(), { modelSettings: { seed: 1 } }),
+    /extraBody: \{ seed \}/,
+  ],
+  [
+    'a second entry agent',
+    () => new Agency(agent(), agent('B') as object),
+    /entry agents are a list: new Agency\(\[a, b\]/,
+  ],
+  [
+    'shared instructions that are a function',
+    () => agencyOf({ sharedInstructions: () => 'x' }),
+    /a text or a file URL/,
+  ],
+  ['shared instructions that are a list', () => agencyOf({ sharedInstructions: ['x'] }), /a text or a file URL/],
+  ['a context of a class', () => agencyOf({ userContext: new (class Session {})() }), /plain object.*\{ session:/],
+  ['a context in a Map', () => agencyOf({ name: 'shop', userContext: new Map() }), /agency "shop" .* plain object/],
+  ['threads that are no function', () => agencyOf({ loadThreads: [] }), /loadThreads of an agency .* a function/],
+])('%s is an option error', (_name, make, says) => {
+  promise('F1')
+  refused(make, 'INVALID_OPTION', says)
+})
+
+test.each<[string, object]>([
+  ['a Map', new Map([['user', 'ann']])],
+  ['an instance', new (class Session {})()],
+  ['a list', ['ann']],
+])('a contextOverride that is %s is an option error', async (_name, contextOverride) => {
+  promise('F1')
+  await expect(
+    agent().getResponse('Hi', { contextOverride: contextOverride as object & { [key: string]: unknown } }),
+  ).rejects.toMatchObject({
+    code: 'INVALID_OPTION',
+    message: expect.stringMatching(/contextOverride .* plain object/),
+  })
+})
+
+test.each<[string, unknown, boolean]>([
+  ['nothing', undefined, true],
+  ['null', null, true],
+  ['a list', [], true],
+  ['JSON text', '[{"role":"user","content":"before"}]', false],
+  ['a record', { messages: [] }, false],
+  ['a Map', new Map(), false],
+])('loadThreads gives %s', async (_name, loaded, fits) => {
+  promise('F1')
+  let saved = 0
+  const agency = new Agency(agent(), { loadThreads: () => loaded as never, saveThreads: () => void saved++ })
+  if (fits) expect(await agency.getResponse('Hi')).toMatchObject({ cancelled: false })
+  else await expect(agency.getResponse('Hi')).rejects.toMatchObject({ code: 'THREADS_FAILED' })
+  expect(saved > 0, 'what cannot be read is not saved over').toBe(fits)
+})
+
+test('options that are undefined count as left out', async () => {
+  promise('F1')
+  await useUpstream(() => ({ text: 'ok' }))
+  vi.stubEnv('OPENAI_API_KEY', 'sk-any')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const unset = (...names: string[]): object => Object.fromEntries(names.map((name) => [name, undefined]))
+  const solo = new Agent({
+    name: 'A',
+    ...unset('description', 'instructions', 'model', 'modelSettings', 'tools', 'mcpServers', 'toolUseBehavior'),
+    ...unset(
+      'resetToolChoice',
+      'includeSearchResults',
+      'includeWebSearchSources',
+      'outputType',
+      'conversationStarters',
+    ),
+    ...unset('quickReplies', 'handoffReminder', 'inputGuardrails', 'outputGuardrails', 'validationAttempts'),
+    ...unset('raiseInputGuardrailError', 'systemReminders', 'hooks'),
+  })
+  const agency = new Agency(solo, {
+    ...unset('name', 'communicationFlows', 'sharedInstructions', 'sharedTools', 'userContext', 'loadThreads'),
+    ...unset('saveThreads', 'sendMessageToolClass', 'hooks'),
+  })
+  const options = unset(
+    'recipientAgent',
+    'contextOverride',
+    'additionalInstructions',
+    'maxTurns',
+    'clientConfig',
+    'prices',
+  )
+  const more = unset('generateChatName', 'hooks', 'fileIds', 'fileUrls', 'allowedLocalFileDirs', 'telemetry', 'signal')
+  expect(await agency.getResponse('Hi', { ...options, ...more })).toMatchObject({ finalOutput: 'ok', cancelled: false })
+  const app = await buildApp({
+    agencies: { a: agency },
+    ...unset('host', 'port', 'tools', 'appTokenEnv', 'corsOrigins', 'limits'),
+  })
+  expect((await app.inject('/a/get_metadata')).statusCode).toBe(200)
+  await app.close()
 })

@@ -146,6 +146,11 @@ test.for([
   'file:desk%zz',
   ' ./desk.md\t',
   'agents/日本/desk.md',
+  'desk.html',
+  'desk.toml',
+  'desk.docx',
+  'https://prompts.example/desk.md',
+  'https://prompts.example/desk',
 ])('the path %j with no file behind it is an error when the agent is made', (instructions) => {
   for (const make of [
     () => new Agent({ name: 'Desk', instructions }),

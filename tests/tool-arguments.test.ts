@@ -234,3 +234,60 @@ test.for<[name: string, inputSchema: Json, given: Json]>([
   await callProbe({ mcpServers: [server] }, given)
   expect(calls).toHaveLength(1)
 })
+
+const isOslo = async (city: string) => city === 'Oslo'
+class Patient extends BaseTool.define(z.object({ city: z.string() })) {
+  static readonly toolName = 'probe'
+  static override description = 'Probes.'
+  static override refine = async ({ city }: { city: string }) => ((await isOslo(city)) ? undefined : 'only Oslo')
+  run() {
+    return JSON.stringify({ city: this.city })
+  }
+}
+const broken = (city: string): boolean => {
+  if (city !== 'Oslo') throw new Error('only Oslo')
+  return true
+}
+const measured = z.object({ city: z.string() }).refine(({ city }) => isOslo(city), 'only Oslo')
+
+test.for<[name: string, tool: ToolLike, used: Json]>([
+  ['an asynchronous rule of a field', probe({ city: z.string().refine(isOslo, 'only Oslo') }), { city: 'Oslo' }],
+  ['an asynchronous rule of the whole', probe(measured), { city: 'Oslo' }],
+  [
+    'an asynchronous conversion',
+    probe({
+      city: z
+        .string()
+        .refine(isOslo, 'only Oslo')
+        .transform(async (city) => city.length),
+    }),
+    { city: 4 },
+  ],
+  ['a rule that throws', probe({ city: z.string().refine(broken) }), { city: 'Oslo' }],
+  ['a conversion that throws', probe({ city: z.string().transform((city) => broken(city) && city) }), { city: 'Oslo' }],
+  ['an asynchronous rule of a class', Patient, { city: 'Oslo' }],
+])('%s is waited for and tells the model what is wrong', async ([, probed, used]) => {
+  promise('F5')
+  const outputs = await callProbe({ tools: [probed] }, { city: 'Oslo' }, { city: 'Rome' })
+  expect(JSON.parse(String(outputs[0]))).toEqual(used)
+  expect(outputs[1]).toMatch(/^Error: (city: )?only Oslo$/)
+  const { url } = await startServer({ tools: [probed] })
+  expect(await postAndRead(`${url}/tool/probe`, { city: 'Rome' })).toMatchObject({
+    status: 422,
+    body: { detail: [{ msg: 'Value error, only Oslo' }] },
+  })
+})
+
+test('a class that declares its fields again keeps their values', async () => {
+  promise('F5')
+  class Again extends BaseTool.define({ city: z.string(), days: z.int().optional() }) {
+    static readonly toolName = 'probe'
+    static override description = 'Probes.'
+    override city!: string
+    run() {
+      return JSON.stringify({ city: this.city, days: this.days })
+    }
+  }
+  const outputs = await callProbe({ tools: [Again] }, { city: 'Oslo', days: 2 }, { city: 'Rome' })
+  expect(outputs).toEqual(['{"city":"Oslo","days":2}', '{"city":"Rome"}'])
+})

@@ -104,8 +104,8 @@ test.for(TEXTS)('zod text %s is sent in words of strict mode, and checked here',
     additionalProperties: false,
   })
   expect(offences(told?.parameters, true)).toEqual([])
-  expect(probe.check({ value: good }, [], 'model')).toEqual({ ok: true, value: { value: good } })
-  expect(probe.check({ value: bad }, [], 'model').ok).toBe(false)
+  expect(await probe.check({ value: good }, [], 'model')).toEqual({ ok: true, value: { value: good } })
+  expect((await probe.check({ value: bad }, [], 'model')).ok).toBe(false)
 })
 
 const tree = z.object({
@@ -196,8 +196,8 @@ test.for(SHAPES)(
     const [told] = await sentBy({ tools: [probe] })
     expect(told?.strict).toBe(strict)
     expect(offences(told?.parameters, strict)).toEqual([])
-    expect(probe.check(good, [], 'model').ok).toBe(true)
-    expect(probe.check(bad, [], 'model').ok).toBe(false)
+    expect((await probe.check(good, [], 'model')).ok).toBe(true)
+    expect((await probe.check(bad, [], 'model')).ok).toBe(false)
   },
 )
 
@@ -422,6 +422,7 @@ test.for([
   ['a bigint', { id: z.bigint().optional() }, /z\.bigint\(\) at/],
   ['a map in a list', { maps: z.array(z.map(z.string(), z.string())) }, /z\.map\(\) at .*z\.record\(\)/],
   ['an instance', { at: z.instanceof(Date) }, /z\.custom\(\)/],
+  ['a file', { scan: z.file() }, /z\.file\(\) at properties\.scan, use z\.base64\(\)/],
 ] as const)('parameters that are %s are refused at construction', ([, parameters, words]) => {
   promise('F5')
   expect(() => define(parameters)).toThrow(
@@ -498,4 +499,45 @@ test.for([
   [`^${'a'.repeat(1_000)}$`, false],
 ] as const)('the pattern %s is sent: %s', ([pattern, sent]) => {
   expect(isPortablePattern(pattern)).toBe(sent)
+})
+
+const NAMES: [name: string, first: string, second: string][] = [
+  ['of another script', '用户', '订单'],
+  ['with a space', 'Line Item', 'Line_Item'],
+  ['with a slash', 'a/b', 'a b'],
+]
+
+test.for(NAMES)('definitions whose names are %s stay apart', async ([, first, second]) => {
+  promise('F5')
+  const one = z.object({ city: z.string() }).meta({ id: first })
+  const two = z.object({ amount: z.number() }).meta({ id: second })
+  const [told] = await sentBy({ tools: [define({ one, two, again: one })] })
+  const { properties = {}, $defs = {} } = (told?.parameters ?? {}) as { [part: string]: { [name: string]: Json } }
+  const fieldsOf = (field: string) => {
+    const ref = String(properties[field]?.$ref).replace('#/$defs/', '')
+    expect(ref).toMatch(/^[\w.-]+$/)
+    return Object.keys($defs[ref]?.properties ?? {})
+  }
+  expect([fieldsOf('one'), fieldsOf('two'), fieldsOf('again')]).toEqual([['city'], ['amount'], ['city']])
+})
+
+test('a tool class takes its fields in a zod object, and names a field that is no type', async () => {
+  promise('F5')
+  class Book extends BaseTool.define(z.strictObject({ city: z.string() })) {
+    static override description = 'Books.'
+    run() {
+      return this.city.length
+    }
+  }
+  const [told] = await sentBy({ tools: [Book] })
+  expect(told?.parameters).toEqual({
+    type: 'object',
+    properties: { city: { type: 'string' } },
+    required: ['city'],
+    additionalProperties: false,
+  })
+  for (const odd of ['string', null, { type: 'string' }, String])
+    expect(() => BaseTool.define({ city: odd as never })).toThrow(
+      expect.objectContaining({ code: 'INVALID_TOOL', message: expect.stringContaining('"city"') }),
+    )
 })

@@ -9,6 +9,7 @@ import { onceEach } from '../tools/once-each.ts'
 import { toPortable } from '../tools/portable-schema.ts'
 import { asStrict } from '../tools/strict.ts'
 import type { FunctionTool, HostedTool, Tool } from '../tools/tool.ts'
+import { isPlainObject } from '../wire/json.ts'
 import type { StoredMessage } from '../wire/message.ts'
 import { Agent } from './agent.ts'
 import { handoffSchema, handoffToolNames, sendMessageSchema } from './communication-tools.ts'
@@ -36,27 +37,27 @@ export interface AgencyOptions<
   Flows = readonly CommunicationFlow[],
 > {
   /** Shown in the metadata, and the path that `agency.serve()` uses. @default no name; `agency.serve()` then uses `/agency` */
-  name?: string
+  name?: string | undefined
   /** Who may talk to whom. @default [] */
-  communicationFlows?: Flows
+  communicationFlows?: Flows | undefined
   /** Placed before every agent's own instructions: a text, or the path of a file, as in an agent's `instructions`. @default '' */
-  sharedInstructions?: string | URL
+  sharedInstructions?: string | URL | undefined
   /** Tools that every agent gets. @default [] */
-  sharedTools?: readonly ToolLike<Context>[]
+  sharedTools?: readonly ToolLike<Context>[] | undefined
   /** The user context. In-process runs share it; each served request gets a copy. @default {} */
-  userContext?: Context
+  userContext?: Context | undefined
   /** Returns the conversation so far. Called when a run starts; when it throws, the run does not start (THREADS_FAILED). */
-  loadThreads?: LoadThreads
+  loadThreads?: LoadThreads | undefined
   /**
    * Receives the whole flat list after the user's message and at the end of each turn, including those of sub-agents. It is
    * awaited before the end of the turn is sent. One call runs at a time. When it throws, the error is logged and the run goes
    * on; the next call receives the whole list again.
    */
-  saveThreads?: SaveThreads
+  saveThreads?: SaveThreads | undefined
   /** The SendMessage class of flows that name no class. @default SendMessage */
-  sendMessageToolClass?: SendMessageClass
+  sendMessageToolClass?: SendMessageClass | undefined
   /** Hooks called in every run of this agency. */
-  hooks?: RunHooks<Context>
+  hooks?: RunHooks<Context> | undefined
 }
 
 const OPTIONS = new Set<string>([
@@ -100,6 +101,24 @@ export interface Role {
   outputSchema: OutputSchema | undefined
 }
 
+/** @throws INVALID_OPTION */
+function checkOptions(options: AgencyOptions): void {
+  if (options instanceof Agent)
+    throw invalidOption(
+      'Several entry agents are a list: new Agency([a, b], options). The second argument is an object.',
+    )
+  refuseUnknown('Agency', options, OPTIONS, AGENCY_MOVED)
+  const { name, sharedInstructions: shared, userContext, loadThreads, saveThreads } = options
+  const wrong = (option: string, words: string) =>
+    invalidOption(`${option} of ${name === undefined ? 'an agency' : `agency "${name}"`} must be ${words}.`)
+  if (shared !== undefined && typeof shared !== 'string' && !(shared instanceof URL))
+    throw wrong('sharedInstructions', 'a text or a file URL')
+  if (userContext !== undefined && !isPlainObject(userContext))
+    throw wrong('userContext', 'a plain object. Put an instance under a key: { session: new Session() }')
+  for (const [option, value] of Object.entries({ loadThreads, saveThreads }))
+    if (value !== undefined && typeof value !== 'function') throw wrong(option, 'a function')
+}
+
 /** The agents of an agency and the flows between them. Built once; requests never change it. */
 export class AgencyGraph {
   readonly name: string | undefined
@@ -113,7 +132,7 @@ export class AgencyGraph {
   readonly #roles: ReadonlyMap<string, Role>
 
   constructor(entry: Agent | readonly Agent[], options: AgencyOptions = {}) {
-    refuseUnknown('Agency', options, OPTIONS, AGENCY_MOVED)
+    checkOptions(options)
     this.entryPoints = (Array.isArray(entry) ? entry : [entry]) as readonly Agent[]
     if (this.entryPoints.length === 0 || !this.entryPoints.every((agent) => agent instanceof Agent))
       throw invalidOption('An Agency needs an entry agent: new Agency(agent, options) or new Agency([a, b], options).')

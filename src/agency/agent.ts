@@ -18,7 +18,7 @@ import { Chain } from './chain.ts'
 import type { AgencyContext } from './context.ts'
 import { type InputGuardrail, type OutputGuardrail, readGuardrails, type SdkGuardrail } from './guardrails.ts'
 import type { RunHooks } from './hooks.ts'
-import { AGENT_MOVED } from './moved-options.ts'
+import { AGENT_MOVED, SETTINGS_MOVED } from './moved-options.ts'
 import { readReminders, type SystemReminder } from './reminders.ts'
 import { readText } from './text-file.ts'
 import { checkToolUse, type ToolUseBehavior } from './tool-use.ts'
@@ -34,54 +34,54 @@ type InstructionsFunction<Context extends object> = {
  * Options of `new Agent(options)`. `Context` is the type of the user context that its tools and functions use, `Output` the
  * type of its answers: that of `outputType`, otherwise text.
  */
-// biome-ignore lint/suspicious/noExplicitAny: options of any agent
-export interface AgentOptions<Context extends object = any, Output = unknown> {
+// biome-ignore lint/suspicious/noExplicitAny: options of any agent, which a subclass can pass to super()
+export interface AgentOptions<Context extends object = any, Output = any> {
   /** The agent's name, unique inside an agency. Required. */
   name: string
   /** Describes the agent to other agents (in send_message and handoffs) and in the metadata. @default '' */
-  description?: string
+  description?: string | undefined
   /**
    * A text, the path of a file (relative to the module that creates the agent, or to the working directory), a `file:` URL, or
    * a function. Files must be UTF-8 or UTF-16. A text that looks like a path but names no file throws INVALID_OPTION.
    * @default no instructions
    */
-  instructions?: Instructions<Context> | URL
+  instructions?: Instructions<Context> | URL | undefined
   /** A model name (`"gpt-5.4"`, `"demo"`), `chatCompletions(name)`, a Model object, or a model of the OpenAI Agents SDK. */
-  model?: ModelSpec | SdkModel
+  model?: ModelSpec | SdkModel | undefined
   /** Parameters of every model call. @default { truncation: 'auto' } */
-  modelSettings?: ModelSettings
+  modelSettings?: ModelSettings | undefined
   /** Function tools from `tool()`, BaseTool classes, hosted tools such as `webSearch()`, tools of the OpenAI Agents SDK. @default [] */
-  tools?: readonly ToolLike<Context>[]
+  tools?: readonly ToolLike<Context>[] | undefined
   /** MCP servers whose tools this agent gets: objects of the OpenAI Agents SDK. Each is connected on first use. @default [] */
-  mcpServers?: readonly McpServer[]
+  mcpServers?: readonly McpServer[] | undefined
   /** What happens after a turn's tool calls. @default 'run_llm_again' */
-  toolUseBehavior?: ToolUseBehavior<Context>
+  toolUseBehavior?: ToolUseBehavior<Context> | undefined
   /** Drop `toolChoice` once the agent has used a tool, so that `required` cannot loop. @default true */
-  resetToolChoice?: boolean
+  resetToolChoice?: boolean | undefined
   /** Request the passages that a hosted file search finds, and keep them in the conversation. @default false */
-  includeSearchResults?: boolean
+  includeSearchResults?: boolean | undefined
   /** Request the addresses of the sources that a hosted web search used. @default true */
-  includeWebSearchSources?: boolean
+  includeWebSearchSources?: boolean | undefined
   /** Structured output: the final answer is parsed by this zod type, which must describe an object (else INVALID_OPTION). @default text */
-  outputType?: z.ZodType<Output>
+  outputType?: z.ZodType<Output> | undefined
   /** Suggested first messages; shown in the metadata. @default [] */
-  conversationStarters?: readonly string[]
+  conversationStarters?: readonly string[] | undefined
   /** Suggested replies; shown in the metadata. @default [] */
-  quickReplies?: readonly string[]
+  quickReplies?: readonly string[] | undefined
   /** The system message this agent gets when a conversation is handed to it. @default a sentence with its name */
-  handoffReminder?: string
+  handoffReminder?: string | undefined
   /** Check the user's messages before the first model call, when this agent starts the run. @default [] */
-  inputGuardrails?: readonly (InputGuardrail<Context> | SdkGuardrail)[]
+  inputGuardrails?: readonly (InputGuardrail<Context> | SdkGuardrail)[] | undefined
   /** Check this agent's final answer. When one trips, the agent gets its guidance and answers again. @default [] */
-  outputGuardrails?: readonly (OutputGuardrail<Context, NoInfer<Output>> | SdkGuardrail)[]
+  outputGuardrails?: readonly (OutputGuardrail<Context, NoInfer<Output>> | SdkGuardrail)[] | undefined
   /** How often the agent may answer again after an output guardrail tripped. @default 1 */
-  validationAttempts?: number
+  validationAttempts?: number | undefined
   /** What a tripped input guardrail does: true fails the run, false answers with its guidance. @default false */
-  raiseInputGuardrailError?: boolean
+  raiseInputGuardrailError?: boolean | undefined
   /** System messages that the model gets but that are never stored: one, or a list. @default [] */
-  systemReminders?: SystemReminder<Context> | readonly SystemReminder<Context>[]
+  systemReminders?: SystemReminder<Context> | readonly SystemReminder<Context>[] | undefined
   /** Hooks called for this agent's part of every run. */
-  hooks?: RunHooks<Context>
+  hooks?: RunHooks<Context> | undefined
 }
 
 const OPTIONS = new Set<string>([
@@ -351,8 +351,26 @@ function readModel(model: ModelSpec | SdkModel | undefined, agent: string): Mode
   return model
 }
 
-/** @throws INVALID_OPTION for fields of `extraBody` that the run sets itself */
+const SETTINGS = new Set<string>([
+  'temperature',
+  'topP',
+  'maxTokens',
+  'toolChoice',
+  'parallelToolCalls',
+  'truncation',
+  'reasoning',
+  'verbosity',
+  'store',
+  'metadata',
+  'include',
+  'includeUsage',
+  'extraHeaders',
+  'extraBody',
+] satisfies (keyof ModelSettings)[])
+
+/** @throws INVALID_OPTION for unknown settings, and for fields of `extraBody` that belong to the run */
 function checkSettings(settings: ModelSettings | undefined, agent: string): void {
+  refuseUnknown(`modelSettings of agent "${agent}"`, settings ?? {}, SETTINGS, SETTINGS_MOVED)
   const [owned] = ownedFields(settings?.extraBody)
   if (owned !== undefined)
     throw invalidOption(

@@ -38,6 +38,28 @@ export const AGENT_MOVED: Moved = {
   supportsFrameworkToolWiring: 'a flow of the agency: communicationFlows: [[a, b]]',
 }
 
+/** Settings of a model of the Agents SDK and the AI SDK -> what to use here. Anything else a provider takes goes into `extraBody`. */
+export const SETTINGS_MOVED: Moved = {
+  reasoningEffort: 'reasoning: { effort }',
+  maxOutputTokens: 'maxTokens',
+  maxCompletionTokens: 'maxTokens',
+  text: 'verbosity',
+  responseInclude: 'include',
+  headers: 'extraHeaders',
+  body: 'extraBody',
+  extraArgs: 'extraBody',
+  extraQuery: 'a query in the address of the model',
+  providerData: 'extraBody',
+  frequencyPenalty: 'extraBody: { frequency_penalty }',
+  presencePenalty: 'extraBody: { presence_penalty }',
+  topLogprobs: 'extraBody: { top_logprobs }',
+  seed: 'extraBody: { seed }',
+  stop: 'extraBody: { stop }',
+  topK: 'extraBody: { top_k }',
+  promptCacheRetention: 'extraBody: { prompt_cache_retention }',
+  serviceTier: 'extraBody: { service_tier }',
+}
+
 /** Agency options of the same -> what to use here. */
 export const AGENCY_MOVED: Moved = {
   loadThreadsCallback: 'loadThreads',

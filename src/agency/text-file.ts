@@ -16,7 +16,8 @@ const MAX_FRAMES = 50
 
 const ROOTED = /^(\.{1,2}[\\/]|~[\\/]|[\\/]|[a-z]:[\\/]|file:)/i
 const EXTENSION = /\.[a-z][a-z0-9]{0,9}$/i
-const TEXT_EXTENSION = /\.(md|mdx|markdown|txt|text|prompt|rst|adoc|xml|ya?ml|json|j2|jinja2?|hbs|mustache)$/i
+const TEXT_EXTENSION =
+  /\.(md|mdx|markdown|txt|text|prompty?|rst|adoc|xml|html?|ya?ml|toml|json|j2|jinja2?|njk|liquid|te?mpl|hbs|mustache|docx?|pdf)$/i
 const PLAIN_PATH = /^[\w.@-]+([\\/][\w.@-]+)+$/
 const SENTENCE = /[.,;:!?]\s/
 
@@ -36,6 +37,8 @@ export function readText(value: string | URL, owner: string, option: string): st
   const candidate = ROOTED.test(path) || /[\\/]|\.\w+$/.test(path)
   if (!candidate) return text
   const refuse = (reason: string) => invalidOption(`${option} of ${owner}: ${reason}`)
+  if (/^https?:\/\/\S+$/i.test(path))
+    throw refuse(`"${path}" is a web address, which is not fetched. Fetch it yourself, and pass the text.`)
   const places = listPlaces(path, refuse)
   const found = places.find(isFile)
   if (found !== undefined) return readTextFile(found, refuse)

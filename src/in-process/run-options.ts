@@ -6,7 +6,7 @@ import type { Prices } from '../models/prices.ts'
 import { type Moved, refuseUnknown } from '../options.ts'
 import type { Telemetry } from '../runs/span.ts'
 import { CLIENT_CONFIG_FIELDS } from '../wire/client-config.ts'
-import { isObject } from '../wire/json.ts'
+import { isObject, isPlainObject } from '../wire/json.ts'
 import { type ClientConfig, type RequestFields, RequestInvalid, readFields } from '../wire/requests.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
 
@@ -17,31 +17,31 @@ export interface RunOptions<
   To extends string | Agent = string | Agent,
 > {
   /** The agent that answers: any agent of the agency, or its name. @default the first entry agent */
-  recipientAgent?: To
+  recipientAgent?: To | undefined
   /** Merged over the agency's `userContext` for this run only. Without it, the run uses the agency's own object. */
-  contextOverride?: Partial<Context> & { [key: string]: unknown }
+  contextOverride?: (Partial<Context> & { [key: string]: unknown }) | undefined
   /** Added to the recipient's instructions for this run. @default none */
-  additionalInstructions?: string
+  additionalInstructions?: string | undefined
   /** Most model turns of the run, sub-agents included; null for no limit. @default `AGENCY_MAX_TURNS`, or 100 */
-  maxTurns?: number | null
+  maxTurns?: number | null | undefined
   /** Another address, key or model for this run, in the names of the wire. */
-  clientConfig?: ClientConfig
+  clientConfig?: ClientConfig | undefined
   /** Model name -> price of its tokens. Overrides the built-in price table. */
-  prices?: Prices
+  prices?: Prices | undefined
   /** Ask a model to name the conversation after the run. @default false */
-  generateChatName?: boolean
+  generateChatName?: boolean | undefined
   /** Listeners of this run. */
-  hooks?: RunHooks<Context>
+  hooks?: RunHooks<Context> | undefined
   /** Ids of files stored with the provider, to attach to the message. */
-  fileIds?: readonly string[]
+  fileIds?: readonly string[] | undefined
   /** File name -> http(s) address, or local path in one of `allowedLocalFileDirs`. Each file is stored with the provider and attached. */
-  fileUrls?: { readonly [name: string]: string }
+  fileUrls?: { readonly [name: string]: string } | undefined
   /** Directories whose files `fileUrls` may name. @default [] */
-  allowedLocalFileDirs?: readonly string[]
+  allowedLocalFileDirs?: readonly string[] | undefined
   /** Telemetry listeners of this run: `openTelemetry()` or `createMetrics()` of `agency-swarm-js/otel`, or a list. */
-  telemetry?: Telemetry | readonly Telemetry[]
+  telemetry?: Telemetry | readonly Telemetry[] | undefined
   /** Cancels the run at once when it aborts. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 const OPTIONS = new Set<string>([
@@ -166,9 +166,12 @@ function checkValues({ maxTurns, contextOverride, hooks, signal, allowedLocalFil
     throw invalidOption(
       `maxTurns of a run is a whole number of 1 or more, or null for no limit, not ${describeValue(maxTurns)}.`,
     )
-  for (const [name, value] of Object.entries({ contextOverride, hooks }))
-    if (value !== undefined && !isObject(value))
-      throw invalidOption(`${name} of a run is an object, not ${describeValue(value)}.`)
+  if (contextOverride !== undefined && !isPlainObject(contextOverride))
+    throw invalidOption(
+      `contextOverride of a run is a plain object, not ${describeValue(contextOverride)}. Put an instance under a key: { session }.`,
+    )
+  if (hooks !== undefined && !isObject(hooks))
+    throw invalidOption(`hooks of a run is an object, not ${describeValue(hooks)}.`)
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw invalidOption('signal of a run is an AbortSignal: new AbortController().signal or AbortSignal.timeout(ms).')
   if (dirs !== undefined && !(Array.isArray(dirs) && dirs.every((entry) => typeof entry === 'string' && entry !== '')))

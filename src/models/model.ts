@@ -40,24 +40,24 @@ export interface ModelResponse {
 
 /** Settings of a model call; camelCase twins of the Responses API's fields. Unset means the provider's default. */
 export interface ModelSettings {
-  temperature?: number
-  topP?: number
-  maxTokens?: number
-  toolChoice?: 'auto' | 'required' | 'none' | (string & {}) | { [key: string]: unknown }
-  parallelToolCalls?: boolean
+  temperature?: number | undefined
+  topP?: number | undefined
+  maxTokens?: number | undefined
+  toolChoice?: 'auto' | 'required' | 'none' | (string & {}) | { [key: string]: unknown } | undefined
+  parallelToolCalls?: boolean | undefined
   /** Default `"auto"`. */
-  truncation?: 'auto' | 'disabled'
-  reasoning?: { effort?: string | null; summary?: string | null; [key: string]: unknown }
-  verbosity?: 'low' | 'medium' | 'high'
+  truncation?: 'auto' | 'disabled' | undefined
+  reasoning?: { effort?: string | null; summary?: string | null; [key: string]: unknown } | undefined
+  verbosity?: 'low' | 'medium' | 'high' | undefined
   /** `false`: the provider keeps nothing; reasoning then travels encrypted and earlier ids are left out. */
-  store?: boolean
-  metadata?: Record<string, string>
-  include?: string[]
+  store?: boolean | undefined
+  metadata?: Record<string, string> | undefined
+  include?: string[] | undefined
   /** `false` leaves this agent's calls out of `usage`. Default true. */
-  includeUsage?: boolean
-  extraHeaders?: Record<string, string>
+  includeUsage?: boolean | undefined
+  extraHeaders?: Record<string, string> | undefined
   /** Merged into the request body as it is. */
-  extraBody?: Record<string, unknown>
+  extraBody?: Record<string, unknown> | undefined
 }
 
 /** A JSON Schema that an answer has to fit. */

@@ -131,7 +131,7 @@ async function answer(call: Call): Promise<ToolAnswer> {
 async function askAgent({ run, conversation, seen, converse, span, note }: Call, route: SendRoute): Promise<string> {
   const { who, ask } = conversation
   const { callId } = seen
-  const request = readAsk(route, seen.argumentsJson)
+  const request = await readAsk(route, seen.argumentsJson)
   if (typeof request === 'string') return request
   const { recipient, message, additional } = request
   if (ask.depth + 1 > run.plan.maxDepth) throw depthLimit(run.plan.maxDepth)
@@ -173,10 +173,10 @@ async function askAgent({ run, conversation, seen, converse, span, note }: Call,
 }
 
 /** The fields of a send_message call, or the text that tells the sender what is wrong with them. */
-function readAsk(
+async function readAsk(
   route: SendRoute,
   argumentsJson: string,
-): string | { recipient: string; message: string; additional: string } {
+): Promise<string | { recipient: string; message: string; additional: string }> {
   const tool = route.via.toolName
   let args: unknown
   try {
@@ -191,7 +191,7 @@ function readAsk(
   const known = [...route.recipients.values()].map((agent) => agent.name).join(', ')
   if (recipient === undefined)
     return `Error: there is no recipient agent '${args.recipient_agent}'. You can reach: ${known}`
-  const objection = objectionToExtras(route, args)
+  const objection = await objectionToExtras(route, args)
   if (objection !== undefined) return objection
   return {
     recipient: recipient.name,
@@ -207,8 +207,11 @@ function findRecipient({ recipients }: SendRoute, name: string): Agent | undefin
 }
 
 /** What is wrong with the extra fields of a send_message class, for the sender. */
-function objectionToExtras({ via: { extraParams, toolName } }: SendRoute, args: JsonObject): string | undefined {
+async function objectionToExtras(
+  { via: { extraParams, toolName } }: SendRoute,
+  args: JsonObject,
+): Promise<string | undefined> {
   if (extraParams === undefined) return undefined
-  const checked = createCheck(schemaOf(extraParams), extraParams, 'ignore')(args, [], 'model')
+  const checked = await createCheck(schemaOf(extraParams), extraParams, 'ignore')(args, [], 'model')
   return checked.ok ? undefined : misfit(toolName, checked.details)
 }

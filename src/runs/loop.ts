@@ -173,7 +173,7 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   if (calls.length > MAX_CALLS) throw tooManyCalls()
   const stray = calls.find((call) => !knows(conversation, String(call.name)))
   if (stray !== undefined) throw unknownTool(String(stray.name), who.agent)
-  if (calls.length === 0) return { kind: 'final', output: finalOutput(output, role, cut), items: output, cut }
+  if (calls.length === 0) return { kind: 'final', output: await finalOutput(output, role, cut), items: output, cut }
   const transfers = calls.filter((call) => role.handoffs.has(String(call.name)) && problems.get(call)?.half !== true)
   own.push(...output.map((item) => stored(run, who, item)))
   announce(run, [
@@ -203,7 +203,9 @@ async function step(run: RunState, conversation: Conversation): Promise<Outcome>
   })
   const verdict = finalToolOutput(role.agent.toolUseBehavior, conversation.context, results)
   const final = await orAbort(verdict, run.signal)
-  return final === undefined ? { kind: 'next' } : { kind: 'final', output: parseOutput(final.output, role), items: [] }
+  return final === undefined
+    ? { kind: 'next' }
+    : { kind: 'final', output: await parseOutput(final.output, role), items: [] }
 }
 
 /** Runs calls side by side and gives their output items with what the tools returned, in the order of the calls. */
@@ -271,7 +273,7 @@ const knows = (conversation: Conversation, name: string) =>
   conversation.role.sends.has(name) ||
   conversation.role.handoffs.has(name)
 
-function finalOutput(output: readonly InputItem[], role: Role, cut: string | undefined): unknown {
+async function finalOutput(output: readonly InputItem[], role: Role, cut: string | undefined): Promise<unknown> {
   const last = output.findLast((item) => item.type === 'message') ?? {}
   const text = messageText(last)
   const refusal = text === '' ? refusalOf(last) : undefined
@@ -279,10 +281,10 @@ function finalOutput(output: readonly InputItem[], role: Role, cut: string | und
   return parseOutput(text, role, cut)
 }
 
-function parseOutput(output: unknown, { agent }: Role, cut?: string): unknown {
+async function parseOutput(output: unknown, { agent }: Role, cut?: string): Promise<unknown> {
   if (agent.outputType === undefined) return output
   try {
-    return agent.outputType.parse(typeof output === 'string' ? readJsonAnswer(output) : output)
+    return await agent.outputType.parseAsync(typeof output === 'string' ? readJsonAnswer(output) : output)
   } catch (error) {
     throw cut === undefined ? invalidOutput(agent.name, errorText(error)) : answerCut(agent.name, cut)
   }

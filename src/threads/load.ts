@@ -5,9 +5,9 @@ import { isObject } from '../wire/json.ts'
 import type { StoredMessage } from '../wire/message.ts'
 
 /**
- * Loads the conversation so far: the result of `load`, or `sent` when there is no `load` or it returns something other than a
- * list. A failing store fails the request: a run without its history would overwrite it.
- * @throws THREADS_FAILED when `load` fails, takes longer than `callbackMs`, or returns a list with anything but messages
+ * Loads the conversation so far: the result of `load`, or `sent` when there is no `load` or it returns nothing. A failing store
+ * fails the request: a run without its history would overwrite it.
+ * @throws THREADS_FAILED when `load` fails, takes longer than `callbackMs`, or returns anything but a list of messages
  */
 export async function loadConversation(
   load: (() => unknown) | undefined,
@@ -16,8 +16,9 @@ export async function loadConversation(
   if (load === undefined) return sent
   try {
     const loaded = await within(callbackMs, 'loadThreads', load())
-    if (!Array.isArray(loaded)) return sent
-    if (!loaded.every(isObject)) throw new Error('loadThreads returned a list with an entry that is not a message.')
+    if (loaded === undefined || loaded === null) return sent
+    if (!Array.isArray(loaded) || !loaded.every(isObject))
+      throw new Error('loadThreads returned something that is not a list of messages. Parse what is stored as JSON.')
     return loaded as StoredMessage[]
   } catch (error) {
     throw threadsFailed(error)

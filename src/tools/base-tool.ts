@@ -70,10 +70,18 @@ export abstract class BaseTool<Context extends object = UserContext> implements 
   }
   abstract run(): unknown
 
-  /** Creates a base class with these fields: typed, and validated before `run()`. Do not declare them again in the class. */
-  static define<Shape extends z.ZodRawShape>(shape: Shape) {
+  /**
+   * Creates a base class with these fields, or with those of a zod object: typed, and validated before `run()`. Do not declare
+   * them again in the class.
+   * @throws INVALID_TOOL for a field that is not a zod 4 type
+   */
+  static define<Shape extends z.ZodRawShape>(shape: Shape | z.ZodObject<Shape>) {
+    const object = shape instanceof z.ZodObject ? shape : z.object(shape)
+    const odd = Object.entries(object.shape).find(([, type]) => !isObject(type) || !('_zod' in type))
+    if (odd !== undefined)
+      throw invalidTool(`The field "${odd[0]}" of BaseTool.define() is not a zod 4 type, such as z.string().`)
     abstract class DefinedTool extends BaseTool {
-      static override readonly fields: z.ZodObject = z.object(shape)
+      static override readonly fields: z.ZodObject = object
     }
     return DefinedTool as unknown as DefinedToolClass<Shape>
   }
@@ -161,8 +169,15 @@ function readClass(toolClass: ToolClass): FunctionTool {
     strict,
     oneCallAtATime,
     check: withRefinement(createCheck(parameters, toolClass.fields, 'ignore'), toolClass),
-    run: async (value, context) => new toolClass(value as never, context as never).run(),
+    run: async (value, context) => withFields(new toolClass(value as never, context as never), value as object).run(),
   })
+}
+
+/** Sets fields that the class cleared by declaring them again (`city!: string`). */
+function withFields(tool: ToolInstance, fields: object): ToolInstance {
+  const instance = tool as ToolInstance & { [field: string]: unknown }
+  for (const [key, value] of Object.entries(fields)) if (instance[key] === undefined) instance[key] = value
+  return tool
 }
 
 /** Members that an instance has itself; all others are on the prototype. */
@@ -181,18 +196,18 @@ function refuseClashes(name: string, { fields, prototype }: ToolClass & { protot
 /** Runs the class's `refine` after the checks of its fields. */
 function withRefinement(check: FunctionTool['check'], toolClass: ToolClass): FunctionTool['check'] {
   if (toolClass.refine === undefined) return check
-  return (input, loc, from) => {
-    const checked = check(input, loc, from)
+  return async (input, loc, from) => {
+    const checked = await check(input, loc, from)
     if (!checked.ok) return checked
-    const reason = runRefine(toolClass, checked.value)
+    const reason = await runRefine(toolClass, checked.value)
     return reason === undefined ? checked : { ok: false, details: [valueError(loc, reason, input)] }
   }
 }
 
 /** The text that `refine` returns or throws; undefined when it accepts the fields. */
-function runRefine(toolClass: ToolClass, fields: unknown): string | undefined {
+async function runRefine(toolClass: ToolClass, fields: unknown): Promise<string | undefined> {
   try {
-    const reason = toolClass.refine?.(fields as never)
+    const reason = await toolClass.refine?.(fields as never)
     return typeof reason === 'string' && reason !== '' ? reason : undefined
   } catch (error) {
     return errorText(error)

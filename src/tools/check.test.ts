@@ -32,12 +32,12 @@ const valid = fc.record(
 
 test.for(Object.entries(checks))(
   '%s: valid arguments pass as they are, and written as texts where that is harmless',
-  ([, check]) => {
-    fc.assert(
-      fc.property(valid, (value) => {
-        expect(check(value, [])).toEqual({ ok: true, value: { ...value } })
+  async ([, check]) => {
+    await fc.assert(
+      fc.asyncProperty(valid, async (value) => {
+        expect(await check(value, [])).toEqual({ ok: true, value: { ...value } })
         const texts = { ...value, on: String(value.on), list: value.list.map(String) }
-        expect(check(texts, [])).toEqual({ ok: true, value: { ...value } })
+        expect(await check(texts, [])).toEqual({ ok: true, value: { ...value } })
       }),
     )
   },
@@ -45,10 +45,10 @@ test.for(Object.entries(checks))(
 
 test.for(Object.entries(checks))(
   '%s: anything else is refused with details that point at the place, never thrown',
-  ([, check]) => {
-    fc.assert(
-      fc.property(fc.jsonValue(), (value) => {
-        const result = check(value, ['body'])
+  async ([, check]) => {
+    await fc.assert(
+      fc.asyncProperty(fc.jsonValue(), async (value) => {
+        const result = await check(value, ['body'])
         if (!result.ok)
           for (const detail of result.details) {
             expect(detail.loc[0]).toBe('body')
@@ -56,9 +56,9 @@ test.for(Object.entries(checks))(
           }
       }),
     )
-    fc.assert(
-      fc.property(valid, fc.constantFrom('name', 'ratio', 'on', 'list'), (value, field) => {
-        const result = check({ ...value, [field]: { wrong: true } }, ['body'])
+    await fc.assert(
+      fc.asyncProperty(valid, fc.constantFrom('name', 'ratio', 'on', 'list'), async (value, field) => {
+        const result = await check({ ...value, [field]: { wrong: true } }, ['body'])
         expect(result.ok).toBe(false)
         expect(result.ok ? [] : result.details.map((detail) => detail.loc.slice(0, 2))).toEqual([['body', field]])
       }),
@@ -66,29 +66,29 @@ test.for(Object.entries(checks))(
   },
 )
 
-test('strings stay strict, and numbers are not cut to fit', () => {
+test('strings stay strict, and numbers are not cut to fit', async () => {
   const check = createCheck(schemaOf(z.object({ text: z.string(), count: z.int() })), undefined, 'as-schema')
-  expect(check({ text: 5, count: 1 }, [])).toMatchObject({
+  expect(await check({ text: 5, count: 1 }, [])).toMatchObject({
     ok: false,
     details: [{ type: 'string_type', loc: ['text'] }],
   })
-  expect(check({ text: 'x', count: '1.5' }, [])).toMatchObject({ ok: false, details: [{ loc: ['count'] }] })
-  expect(check({ text: 'x', count: '99999999999999999999' }, [])).toMatchObject({ ok: false })
+  expect(await check({ text: 'x', count: '1.5' }, [])).toMatchObject({ ok: false, details: [{ loc: ['count'] }] })
+  expect(await check({ text: 'x', count: '99999999999999999999' }, [])).toMatchObject({ ok: false })
 })
 
-test('a hostile key neither passes nor pollutes', () => {
+test('a hostile key neither passes nor pollutes', async () => {
   const check = createCheck(schema, undefined, 'as-schema')
   const hostile = JSON.parse('{"__proto__": {"polluted": true}, "constructor": {"x": 1}}')
-  expect(check(hostile, []).ok).toBe(false)
+  expect((await check(hostile, [])).ok).toBe(false)
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
 })
 
 test.for(Object.entries(checks))(
   '%s: a truth value is a number where one is wanted, a fraction is no integer',
-  ([, check]) => {
+  async ([, check]) => {
     const rest = { name: 'n', ratio: 1, on: true, list: [], inner: null }
-    expect(check({ ...rest, count: true }, [])).toMatchObject({ ok: true, value: { count: 1 } })
-    expect(check({ ...rest, count: 1.5 }, ['body'])).toMatchObject({
+    expect(await check({ ...rest, count: true }, [])).toMatchObject({ ok: true, value: { count: 1 } })
+    expect(await check({ ...rest, count: 1.5 }, ['body'])).toMatchObject({
       ok: false,
       details: [{ type: 'int_from_float', loc: ['body', 'count'], input: 1.5 }],
     })

@@ -1,5 +1,6 @@
 /** Checks (and converts) the arguments of a tool call. */
 import { z } from 'zod'
+import { errorText } from '../errors.ts'
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { detailsFromZod, missing, noObject, type ValidationDetail, valueAt, valueError } from '../wire/validation.ts'
 import { resolveRef } from './local-refs.ts'
@@ -24,12 +25,12 @@ export function createCheck(
         ? closed(validator)
         : validator
   const lenient = validator ?? exact ?? fromJsonSchema(() => toPortable(schema))
-  return (input, loc, from = 'caller') => {
+  return async (input, loc, from = 'caller') => {
     if (input === undefined) return { ok: false, details: [missing(loc, null)] }
     if (!isObject(input)) return { ok: false, details: [noObject(loc, input)] }
     const value = convert(input, schema, schema)
     if (from === 'caller') return validate(exact, value, { input, loc, schema })
-    const result = validate(lenient, value, { input, loc, schema })
+    const result = await validate(lenient, value, { input, loc, schema })
     if (result.ok) return result
     const pruned = prune(value, schema, { extras: validator === undefined })
     return validate(lenient, pruned, { input: pruned, loc, schema })
@@ -42,7 +43,7 @@ export function createCheck(
  */
 export function createServerCheck(schema: JsonSchema, requiredFields: unknown): FunctionTool['check'] {
   const required = (Array.isArray(requiredFields) ? requiredFields : []).map(String)
-  return (input, loc) => {
+  return async (input, loc) => {
     if (!isObject(input)) return { ok: false, details: [noObject(loc, input)] }
     const value = prune(convert(input, schema, schema), schema, { extras: false }) as JsonObject
     const absent = required.filter((name) => !Object.hasOwn(value, name))
@@ -52,15 +53,26 @@ export function createServerCheck(schema: JsonSchema, requiredFields: unknown): 
   }
 }
 
-/** Validates a value. `input` is repeated in the details. */
-function validate(
+/** Validates a value. `input` is repeated in the details. A rule that throws counts as a failure. */
+async function validate(
   validator: z.ZodType | StandardSchema | undefined,
   value: unknown,
   { input, loc, schema }: { input: unknown; loc: readonly (string | number)[]; schema: JsonSchema },
-): ToolInput {
+): Promise<ToolInput> {
   if (validator === undefined) return { ok: true, value }
-  if (!(validator instanceof z.ZodType)) return checkStandard(validator, value, loc)
-  const result = validator.safeParse(value)
+  try {
+    return validator instanceof z.ZodType
+      ? checkZod(await validator.safeParseAsync(value), { input, loc, schema })
+      : await checkStandard(validator, value, loc)
+  } catch (error) {
+    return { ok: false, details: [valueError(loc, errorText(error), input)] }
+  }
+}
+
+function checkZod(
+  result: z.ZodSafeParseResult<unknown>,
+  { input, loc, schema }: { input: unknown; loc: readonly (string | number)[]; schema: JsonSchema },
+): ToolInput {
   if (result.success) return { ok: true, value: result.data }
   const details = detailsFromZod(result.error.issues, input, loc)
   return {
@@ -73,8 +85,12 @@ function validate(
 const closed = (validator: z.ZodType | StandardSchema) =>
   validator instanceof z.ZodObject && validator.def.catchall === undefined ? validator.strict() : validator
 
-function checkStandard(schema: StandardSchema, value: unknown, loc: readonly (string | number)[]): ToolInput {
-  const result = validateStandard(schema, value)
+async function checkStandard(
+  schema: StandardSchema,
+  value: unknown,
+  loc: readonly (string | number)[],
+): Promise<ToolInput> {
+  const result = await validateStandard(schema, value)
   if (result.ok) return result
   const details = result.issues.map(({ path, message }) => valueError([...loc, ...path], message, valueAt(value, path)))
   return { ok: false, details }

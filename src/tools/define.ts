@@ -11,9 +11,9 @@ import type { FunctionTool, ToolContext } from './tool.ts'
 import type { UserContext } from './user-context.ts'
 
 /** Makes the compiler refuse parameters that describe a text, a number or a list. */
-type RequireObject<Input> = unknown extends Input
+type RequireObject<Sent> = unknown extends Sent
   ? unknown
-  : [Input] extends [object & { readonly [Symbol.iterator]?: never }]
+  : [Sent] extends [object & { readonly [Symbol.iterator]?: never }]
     ? unknown
     : { parameters?: { readonly _zod?: 'parameters must describe an object' } }
 
@@ -29,21 +29,21 @@ export interface ToolDefinition<
   /** 1 to 64 letters, digits, `_` or `-`. */
   name: Name
   /** Tells the model when and how to call the tool. @default '' */
-  description?: string
+  description?: string | undefined
   /**
    * A zod object or its fields (`{ city: z.string() }`), an object of another library that implements Standard Schema with JSON
    * Schema, or a JSON Schema as plain data.
    * @default no arguments
    */
-  parameters?: z.ZodType<Input, Sent> | StandardSchema<Input> | JsonSchema
+  parameters?: z.ZodType<Input, Sent> | StandardSchema<Input> | JsonSchema | undefined
   /** Schema of the result: a zod type or a JSON Schema. For the OpenAPI document; results are not validated. @default any value */
-  returns?: z.ZodType<Output> | JsonSchema
+  returns?: z.ZodType<Output> | JsonSchema | undefined
   /** Ask the provider to follow the schema exactly, when strict mode can express the schema. @default true */
-  strict?: boolean
+  strict?: boolean | undefined
   /** Run no other tool of the same agent at the same time. @default false */
-  oneCallAtATime?: boolean
+  oneCallAtATime?: boolean | undefined
   /** Decides before every model call whether the agent may use the tool. @default always enabled */
-  isEnabled?: FunctionTool['isEnabled']
+  isEnabled?: FunctionTool['isEnabled'] | undefined
   /** Receives the validated arguments. The model gets its result, or a text with the error it threw. */
   execute(input: Input, context: ToolContext<Context>): Result | Promise<Result>
 }
@@ -120,6 +120,7 @@ const NOT_JSON: { [type: string]: string } = {
   symbol: 'z.string()',
   function: 'an object of plain values',
   custom: 'a JSON type with .refine()',
+  file: 'z.base64() or z.url()',
 }
 /** zod types that convert a JSON value -> the schema of that value. */
 const COERCED: { [type: string]: JsonSchema } = {
@@ -133,7 +134,7 @@ function override({ zodSchema, jsonSchema, path }: Place): void {
   const { def } = zodSchema._zod
   if ('coerce' in def && def.coerce === true && COERCED[def.type] !== undefined)
     Object.assign(jsonSchema, COERCED[def.type])
-  else if (NOT_JSON[def.type] !== undefined && jsonSchema.type === undefined)
+  else if (NOT_JSON[def.type] !== undefined && (jsonSchema.type === undefined || def.type === 'file'))
     throw new Error(
       `JSON has no value for z.${def.type}() at ${path.join('.') || 'the top'}, use ${NOT_JSON[def.type]}`,
     )
@@ -192,7 +193,7 @@ export function tool<
   Sent = Input,
   Result extends Output = Output,
 >(
-  definition: ToolDefinition<Input, Output, Context, Name, Sent, Result> & RequireObject<Input>,
+  definition: ToolDefinition<Input, Output, Context, Name, Sent, Result> & RequireObject<Sent>,
 ): FunctionTool<Context, Name, Sent, Awaited<Result>>
 export function tool(definition: Omit<ToolDefinition<unknown>, 'parameters'> & { parameters?: unknown }): FunctionTool {
   const { name, description = '', strict = true, execute } = definition

@@ -1,4 +1,5 @@
 /** Converts the result of a tool to a JSON value, so that a Map or an Error does not become `{}`. */
+import { errorText } from '../errors.ts'
 
 /** Deepest nesting that is written; deeper values become a placeholder. */
 const MAX_DEPTH = 200
@@ -9,9 +10,17 @@ const MAX_DEPTH = 200
  * (else base64), typed arrays lists of numbers, a bigint its digits, a symbol or regular expression its text, NaN and the
  * infinities their names. A function becomes its name; inside an object it is left out, like undefined. A value that contains
  * itself becomes "[circular]" there.
+ * What cannot be read becomes the name of its kind, such as "[Promise]".
+ * @throws TypeError for a whole value that cannot be read, such as a Response, a Blob, a stream or a generator
  */
 export function toJsonValue(value: unknown): unknown {
-  return typeof value === 'function' ? `[function ${value.name || 'without a name'}]` : convert(value, [])
+  if (typeof value === 'function') return `[function ${value.name || 'without a name'}]`
+  const json = convert(value, [])
+  if (typeof value === 'object' && value !== null && isUnreadable(value) && json === `[${kindOf(value)}]`)
+    throw new TypeError(
+      `the tool returned a ${kindOf(value)}, whose content cannot be read here. Return the content itself, such as await response.text()`,
+    )
+  return json
 }
 
 /** `within` are the objects that contain the value. */
@@ -36,7 +45,7 @@ function convertObject(value: object, within: readonly object[]): unknown {
   if (within.length > MAX_DEPTH) return '[nested too deep]'
   const next = (part: unknown) => convert(part, [...within, value])
   const toList = (parts: Iterable<unknown>) => Array.from(parts, (part) => next(part) ?? null)
-  if (value instanceof Error) return value.message || value.name
+  if (value instanceof Error) return errorText(value)
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer)
     return isBytes(value) ? toText(value) : toList(value as unknown as Iterable<unknown>)
   const own = 'toJSON' in value && typeof value.toJSON === 'function' ? value.toJSON('') : value
@@ -45,6 +54,7 @@ function convertObject(value: object, within: readonly object[]): unknown {
   if (value instanceof RegExp) return String(value)
   if (value instanceof Map) return convertMap(value, next)
   if (isCollection(value)) return toList(value)
+  if (isUnreadable(value)) return textOf(value)
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, next(part)]))
 }
 
@@ -54,6 +64,22 @@ function convertMap(map: ReadonlyMap<unknown, unknown>, next: (part: unknown) =>
     ? Object.fromEntries([...map].map(([key, part]) => [String(key), next(part)]))
     : [...map].map(([key, part]) => [next(key) ?? null, next(part) ?? null])
 }
+
+/** An instance of a class whose content is not in its own properties, such as a Response, a Promise or a generator. */
+function isUnreadable(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype === null || prototype === Object.prototype) return false
+  return Symbol.asyncIterator in value || Object.keys(value).length === 0
+}
+
+/** The kind of an object, such as `Response`, `Promise` or `Generator`. */
+function kindOf(value: object): string {
+  const tag = Object.prototype.toString.call(value).slice('[object '.length, -1)
+  return tag === 'Object' ? value.constructor.name : tag
+}
+
+/** The object's own text if its class has one, else its kind. */
+const textOf = (value: object) => (value.toString === Object.prototype.toString ? `[${kindOf(value)}]` : String(value))
 
 /** Lists, sets and other iterables, but no iterators: an iterator may never end. */
 const isCollection = (value: object): value is Iterable<unknown> =>

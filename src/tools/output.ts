@@ -55,7 +55,7 @@ const noSource = (helper: string) => invalidTool(`${helper}() needs a url, a fil
  * JSON (see `toJsonValue`).
  */
 export function toAnswer(value: unknown): ToolAnswer {
-  if (typeof value === 'string') return { output: value, value }
+  if (typeof value === 'string') return ofText(value)
   if (value === undefined || value === null) return { output: '', value: null }
   const parts = (Array.isArray(value) ? value : [value]).map((item) => toPart(item) ?? item)
   // Plain data from here on; a value that JSON cannot write throws, and counts as a failure of the tool.
@@ -68,7 +68,13 @@ export function toAnswer(value: unknown): ToolAnswer {
   }
   const plain = toJsonValue(value) ?? null
   if (plain === null) return { output: '', value: null }
-  return { output: typeof plain === 'string' ? plain : JSON.stringify(plain), value: plain }
+  return typeof plain === 'string' ? ofText(plain) : { output: JSON.stringify(plain), value: plain }
+}
+
+/** Half of a pair of surrogates, which a text that was cut may end in, becomes U+FFFD: providers refuse a request that has one. */
+function ofText(given: string): ToolAnswer {
+  const text = given.toWellFormed()
+  return { output: text, value: text }
 }
 
 /** A part in the original's shape, with unset fields as null (docs/wire.md, "Stream"). */

@@ -84,6 +84,8 @@ interface Fields {
 class Translation {
   readonly #root: JsonSchema
   readonly #definitions = new Map<string, JsonSchema>()
+  /** Reference -> the name of its definition, as it is sent. */
+  readonly #names = new Map<string, string>()
   #parts = 0
 
   constructor(root: JsonSchema) {
@@ -225,14 +227,22 @@ class Translation {
 
   #link(ref: string, name: string | undefined, depth: number): JsonSchema {
     if (name === undefined) return { $ref: '#' }
-    const plain = name.replace(/[^\w.-]/g, '_')
-    if (!this.#definitions.has(plain)) {
+    const plain = this.#names.get(ref) ?? freeName(name.replace(/[^\w.-]/g, '_'), this.#definitions)
+    if (!this.#names.has(ref)) {
+      this.#names.set(ref, plain)
       this.#definitions.set(plain, {}) // ends the recursion for a definition that refers to itself
       const target = resolveRef(atPointer(ref, this.#root), this.#root)
       this.#definitions.set(plain, this.#node(target, depth + 1, []))
     }
     return { $ref: `#/$defs/${plain}` }
   }
+}
+
+/** The name, with a number behind it where it is taken. */
+function freeName(name: string, taken: ReadonlyMap<string, unknown>): string {
+  let free = name
+  for (let count = 2; taken.has(free); count++) free = `${name}_${count}`
+  return free
 }
 
 const isNull = (schema: unknown) => isObject(schema) && schema.type === 'null'

@@ -35,7 +35,7 @@ export async function runTool(
   } catch (error) {
     return toAnswer(`Error: the arguments for tool "${tool.name}" are not valid JSON (${errorText(error)}).`)
   }
-  const checked = tool.check(input, [], 'model')
+  const checked = await tool.check(input, [], 'model')
   if (!checked.ok) return toAnswer(misfit(tool.name, checked.details))
   try {
     return toAnswer(await tool.run(checked.value, context))

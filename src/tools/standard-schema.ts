@@ -42,19 +42,12 @@ export function standardToJsonSchema(tool: string, schema: StandardSchema): Json
   return plain.type === 'object' ? { ...plain, additionalProperties: false } : plain
 }
 
-/** Validates a value. An asynchronous schema counts as a failure, because arguments are validated synchronously. */
-export function validateStandard(
+/** Validates a value. */
+export async function validateStandard(
   schema: StandardSchema,
   value: unknown,
-): { ok: true; value: unknown } | { ok: false; issues: { path: (string | number)[]; message: string }[] } {
-  const result = schema['~standard'].validate(value)
-  if (result instanceof Promise) {
-    result.catch(() => {}) // its result is not used
-    return {
-      ok: false,
-      issues: [{ path: [], message: 'the schema validates asynchronously, which tools do not support' }],
-    }
-  }
+): Promise<{ ok: true; value: unknown } | { ok: false; issues: { path: (string | number)[]; message: string }[] }> {
+  const result = await schema['~standard'].validate(value)
   if (result.issues === undefined) return { ok: true, value: result.value }
   const issues = result.issues.map(({ message, path = [] }) => ({ message, path: path.map(toPart) }))
   return { ok: false, issues }

@@ -64,7 +64,7 @@ export interface FunctionTool<
    * model, unknown fields are dropped, and null counts as absent in a field that is optional but not nullable.
    * @param from who sent the arguments; default `caller`, over HTTP
    */
-  check(input: unknown, loc: readonly (string | number)[], from?: 'caller' | 'model'): ToolInput
+  check(input: unknown, loc: readonly (string | number)[], from?: 'caller' | 'model'): Promise<ToolInput>
   /** Decides before every model call and every run whether the agent may use the tool. @default always enabled */
   readonly isEnabled?: ((context: ToolContext, agent: ToolOwner) => boolean | Promise<boolean>) | undefined
   /** Runs the tool with a value that `check` returned. Rejects with the error of the tool. */

@@ -11,6 +11,13 @@ export type JsonSchema = { [key: string]: unknown }
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** True for an object that is no instance of a class. */
+export function isPlainObject(value: unknown): value is JsonObject {
+  if (!isObject(value)) return false
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
 /** A value of a foreign JSON as a text: empty for an object, which may not even let itself be written. */
 export const asText = (value: unknown): string => (typeof value === 'object' ? '' : String(value ?? ''))
 

@@ -4,9 +4,11 @@ import { createClient } from '../../src/client/index.ts'
 import {
   Agency,
   type AgencyContext,
+  type AgencyOptions,
   type AgencyResult,
   type AgencyStream,
   Agent,
+  type AgentOptions,
   BaseTool,
   flow,
   Handoff,
@@ -188,6 +190,40 @@ class Wrong extends Agent {
   }
 }
 
+// ---- options that may be undefined, such as those that an environment variable gives
+const maybe: string | undefined = process.env.MODEL
+const unset = new Agent({ name: 'Unset', model: maybe, description: maybe, tools: undefined, outputType: undefined })
+is<OutputOf<typeof unset>, string>(true)
+new Agency(unset, { name: maybe, sharedInstructions: maybe, communicationFlows: undefined, userContext: undefined })
+void unset.getResponse('Hi', { additionalInstructions: maybe, signal: undefined })
+tool({ name: 'unset', description: maybe, parameters: undefined, execute: () => 1 })
+void serve({ agencies: { shop }, appTokenEnv: maybe, port: undefined })
+
+// ---- options that go through code of one's own
+class Preset extends Agent {
+  constructor(options: Partial<AgentOptions>) {
+    super({ name: 'Preset', model: 'gpt-5.4', ...options })
+  }
+}
+const forwarded = (options: AgentOptions) => new Agent(options)
+is<OutputOf<ReturnType<typeof forwarded>>, unknown>(true)
+const agencyOptions: AgencyOptions = { communicationFlows: [[clerk, guide]] }
+void new Agency(new Preset({ tools: [] }), agencyOptions)
+
+// ---- parameters that become another value
+tool({
+  name: 'length',
+  parameters: z.object({ city: z.string() }).transform(({ city }) => city.length),
+  execute: (length) => is<typeof length, number>(true),
+})
+// @ts-expect-error a text is not an object, whatever is made of it
+tool({ name: 'text', parameters: z.string().transform((city) => ({ city })), execute: () => 1 })
+class Booking extends BaseTool.define(z.object({ city: z.string() })) {
+  run() {
+    return is<typeof this.city, string>(true)
+  }
+}
+
 // ---- what runs tell
 const stream = shop.getResponseStream('Hi')
 is<typeof stream extends AsyncIterable<infer Event> ? Event : never, StreamEvent>(true)
@@ -274,6 +310,7 @@ whole.tool('seek')
 const anyTool: unknown = await client.tool('anything').run({ any: 1 })
 
 export const used = [
+  Booking,
   shaped,
   team,
   Wrong,

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { RunContext } from '../../agency/context.ts'
 import { errorText, shuttingDown } from '../../errors.ts'
 import type { Services } from '../../services.ts'
+import { toJsonValue } from '../../tools/json-value.ts'
 import { toolFailure } from '../../tools/run.ts'
 import type { ToolContext } from '../../tools/tool.ts'
 import { RequestInvalid } from '../../wire/requests.ts'
@@ -18,9 +19,9 @@ export function registerTools(app: FastifyInstance, { tools, redact, requestLog,
       abandonWhenGone(reply, () => gone.abort())
       const context: ToolContext = Object.assign(new RunContext({}), { toolCallId: '', signal: gone.signal })
       try {
-        const checked = tool.check(request.body, ['body'])
+        const checked = await tool.check(request.body, ['body'])
         if (!checked.ok) throw new RequestInvalid(checked.details)
-        return sendJson(reply, 200, { response: (await tool.run(checked.value, context)) ?? null })
+        return sendJson(reply, 200, { response: toJsonValue(await tool.run(checked.value, context)) ?? null })
       } catch (error) {
         if (error instanceof RequestInvalid) throw error
         if (tool.origin === 'class') return sendJson(reply, 500, { Error: redact(errorText(error)) })
