@@ -294,15 +294,27 @@ test.for([
   [{ model: 'anthropic/' }, ['model']],
   [{ model: '/' }, ['model']],
   [{ model: 'groq//llama', api_key: 'k' }, ['model']],
+  [{ model: 'gemini/../../other/models/x' }, ['model']],
+  [{ model: 'litellm/gemini/models/../x' }, ['model']],
+  [{ model: 'azure/..' }, ['model']],
+  [{ model: './gpt-4.1', base_url: 'https://gateway.example/v1' }, ['model']],
   ...[
     ...['model', 'models', 'instructions', 'tools', 'input', 'messages', 'prompt', 'system', 'contents', 'functions'],
     ...['previous_response_id', 'conversation', 'background', 'stream', 'n', 'mcp_servers', 'system_instruction'],
     ...['systemInstruction', 'toolConfig', 'cachedContent', 'api_key', 'api_base', 'base_url', 'extra_headers'],
+    'extra_query',
   ].map((name) => [{ model_settings_extra_args: { [name]: 1 } }, ['model_settings_extra_args', name]] as const),
   [
     { model_settings_extra_args: { extra_body: { model: 'gpt-4o' } } },
     ['model_settings_extra_args', 'extra_body', 'model'],
   ],
+  ...['extra_body', 'extraBody', 'Extra-Body'].map(
+    (name) =>
+      [
+        { model_settings_extra_args: { extra_body: { [name]: { model: 'gpt-4o' } } } },
+        ['model_settings_extra_args', 'extra_body', name],
+      ] as const,
+  ),
 ] as const)('%j is refused at %j, and no model is asked', async ([config, place]) => {
   promise('C14', 'C18')
   const { run } = await start()

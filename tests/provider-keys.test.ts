@@ -109,6 +109,27 @@ test('a base_url replaces the address of every provider, and gets no key of the 
   expect(refused.status).toBe(422)
 })
 
+test.for([
+  ['gemini-2.5-flash', 'models/gemini-2.5-flash'],
+  ['tunedModels/mine', 'tunedModels/mine'],
+  ['%2e%2e/%2e%2e/other/models/x', '%252e%252e/%252e%252e/other/models/x'],
+  ['..\\..\\other', 'models/..%5C..%5Cother'],
+  ['x?key=other', 'models/x%3Fkey%3Dother'],
+  ['x#', 'models/x%23'],
+  ['.\t./.\n./other', '.%09./.%0A./other'],
+  ['\ud800x', 'models/%EF%BF%BDx'],
+])('a model of a request cannot lead the key of Gemini away from its address: %j', async ([name, path]) => {
+  promise('C13')
+  const gateway = await startMock([hello])
+  everyProviderAt(gateway.url)
+  setEnv({ GEMINI_API_BASE: `${gateway.url}/team/v1beta` })
+  const ask = await serveAt(gateway.url, 'gpt-4.1')
+  await ask({ model: `gemini/${name}` })
+  expect(gateway.seen.map((call) => [keyOf(call), call.path])).toEqual([
+    ['sk-server-gemini', `/team/v1beta/${path}:generateContent`],
+  ])
+})
+
 test("headers that the client library takes from the server's environment stay with OpenAI", async () => {
   promise('C13')
   const mock = await startMock([hello])

@@ -235,6 +235,15 @@ function openLanguageModel(kind: AiSdkKind, endpoint: AddressEndpoint, connectio
     const web = toWebFetch(connections.fetch(endpoint), budget)
     const connect = await loadConnect(kind, label, agentName)
     const fetch = dressFetch(web, { kind, hasKey: apiKey !== undefined, extraBody })
-    return connect({ baseURL: baseURL as string, apiKey: apiKey ?? 'none', fetch })(name)
+    const shown = kind === 'google' ? toPath(name) : name
+    return connect({ baseURL: baseURL as string, apiKey: apiKey ?? 'none', fetch })(shown)
   }
 }
+
+/** Google's package puts the name into the path as it is: there it can be nothing but segments, so that a key stays below its address. */
+const toPath = (name: string): string =>
+  name
+    .toWellFormed()
+    .split('/')
+    .map((part) => encodeURIComponent(part).replaceAll('%3A', ':').replaceAll('%40', '@'))
+    .join('/')

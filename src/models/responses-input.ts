@@ -32,6 +32,7 @@ export function toResponsesInput(items: readonly InputItem[], target: ResponsesT
     if (left.has(item)) return []
     const { provider_data, id, ...rest } = item
     const sent: InputItem = fitContent(rest)
+    if (Array.isArray(item.tools) && item.type !== 'mcp_list_tools') sent.tools = functionsOf(item.tools)
     if (typeof sent.call_id === 'string') sent.call_id = nameCall(sent.call_id)
     if (item.type === 'function_call') sent.arguments = argumentsJson(item)
     if (item.type === 'function_call' || item.type === 'custom_tool_call') sent.name = nameFunction(item.name)
@@ -40,6 +41,17 @@ export function toResponsesInput(items: readonly InputItem[], target: ResponsesT
     if (item.type === 'local_shell_call_output') delete sent.call_id
     if (own !== undefined) return [{ ...sent, id: own }]
     return kindOf(item)?.needsId === true ? [{ ...sent, id: makeId(item, index) }] : [sent]
+  })
+}
+
+/**
+ * The definitions of functions among the tools that an item brings (`tool_search_output`, `additional_tools`). Which tools a
+ * provider runs is the agents' to say: a history may come from a caller.
+ */
+function functionsOf(tools: readonly unknown[]): JsonObject[] {
+  return tools.filter(isObject).flatMap((tool) => {
+    if (tool.type === 'function' || tool.type === 'custom') return [tool]
+    return tool.type === 'namespace' && Array.isArray(tool.tools) ? [{ ...tool, tools: functionsOf(tool.tools) }] : []
   })
 }
 

@@ -98,9 +98,12 @@ const isHeader = (name: string, value: string): boolean =>
   !FORBIDDEN_HEADER.test(name) &&
   name.length + value.length <= MAX_HEADER_CHARS
 
-/** True for a name of which every part between slashes says something: not `""`, `"litellm/"` or `"openrouter//x"`. */
+/**
+ * True for a name of which every part between slashes names something: not `""`, `"litellm/"` or `"openrouter//x"`, and not
+ * `"gemini/../x"`, since some APIs take the name as a part of their path.
+ */
 export const isModelName = (name: string): boolean =>
-  name === name.trim() && name.split('/').every((part) => part.trim() !== '')
+  name === name.trim() && name.split('/').every((part) => part.trim() !== '' && part !== '.' && part !== '..')
 
 /**
  * Fields of a model call that the run fills, or that would lead it to another model, address or key, in the words of every
@@ -117,14 +120,19 @@ const OWNED = new Set([
   // how the answer comes
   ...['stream', 'n', 'candidatecount'],
   // address and key
-  ...['apikey', 'apibase', 'baseurl', 'headers', 'extraheaders', 'defaultheaders', 'customllmprovider'],
+  ...['apikey', 'apibase', 'baseurl', 'headers', 'extraheaders', 'extraquery', 'defaultheaders', 'customllmprovider'],
 ])
 
-/** The places of fields in `extraBody` or `model_settings_extra_args` that belong to the run, one level deep in `extra_body` too. */
+/**
+ * The places of fields in `extraBody` or `model_settings_extra_args` that belong to the run, also inside `extra_body`. An
+ * `extra_body` inside that one would be unpacked by a gateway, so it is one of them.
+ */
 export function ownedFields(args: JsonObject | null | undefined): string[][] {
   const found = Object.keys(args ?? {}).filter(isOwned)
-  const inner = isObject(args?.extra_body) ? Object.keys(args.extra_body).filter(isOwned) : []
+  const inner = isObject(args?.extra_body) ? Object.keys(args.extra_body).filter(isOwnedInside) : []
   return [...found.map((name) => [name]), ...inner.map((name) => ['extra_body', name])]
 }
 
-const isOwned = (name: string): boolean => OWNED.has(name.replaceAll(/[_-]/g, '').toLowerCase())
+const bareName = (name: string): string => name.replaceAll(/[_-]/g, '').toLowerCase()
+const isOwned = (name: string): boolean => OWNED.has(bareName(name))
+const isOwnedInside = (name: string): boolean => isOwned(name) || bareName(name) === 'extrabody'
