@@ -4,6 +4,7 @@ import { allFrames, post } from './support/client.ts'
 import { ATTACKS, startHostileGateway } from './support/hostile-gateway.ts'
 import { startProcess } from './support/process.ts'
 import { open, toRequest } from './support/raw.ts'
+import { startEvents } from './support/upstream.ts'
 
 const SERVER = join(import.meta.dirname, 'support/budget-server.ts')
 const MIB = 1024 * 1024
@@ -97,6 +98,54 @@ test.each(makers)(
     expect(frames.slice(-2).map((frame) => frame.event)).toEqual(['messages', 'end'])
     const plain = await post(`${url}/${maker}/get_response`, { message: 'call:4' })
     expect([plain.status, await plain.json()]).toEqual([500, { error: expect.stringContaining('limits.runBytes') }])
+    await expectWell()
+  },
+  120_000,
+)
+
+/** Small texts that would become a gigabyte of objects. */
+const INNER = {
+  lists: `{"a":[${'[],'.repeat(7e6)}0]}`,
+  objects: `{"a":[${'{},'.repeat(7e6)}0]}`,
+  nested: '{"a":'.repeat(3e6) + '0' + '}'.repeat(3e6),
+  'a text in a text': JSON.stringify(`[${'[],'.repeat(7e6)}0]`),
+}
+
+test.each(['responses', 'chat', 'anthropic', 'demo'])(
+  'JSON within the texts of a history is bounded: %s',
+  async (maker) => {
+    const { url, child, expectWell } = await startSmall(256)
+    for (const [kind, args] of Object.entries(INNER)) {
+      const call = { type: 'function_call', call_id: 'c', name: 'echo', arguments: args }
+      const chat_history = [call, { type: 'function_call_output', call_id: 'c', output: 'seen' }]
+      const answer = await post(`${url}/${maker}/get_response`, { message: 'Hi', chat_history })
+      expect([maker === 'demo' ? 200 : 500, 413, 503], kind).toContain(answer.status)
+      await answer.text()
+      expect(child.exitCode, kind).toBe(null)
+    }
+    await expectWell()
+  },
+  120_000,
+)
+
+test.each([
+  ['one call', 1, 13e6],
+  ['many calls that a tool keeps', 200, 98_000],
+])(
+  'JSON within the arguments that a model writes is bounded: %s',
+  async (_name, calls, values) => {
+    const args = `{"a":[${'[],'.repeat(values)}0]}`
+    const events = Array.from({ length: calls }, (_, output_index) => {
+      const call_id = `c${output_index}`
+      const item = { id: `f${call_id}`, type: 'function_call', call_id, name: 'hold', arguments: args }
+      return JSON.stringify({ type: 'response.output_item.done', output_index, item })
+    })
+    const completed = JSON.stringify({ type: 'response.completed', response: { id: 'r', output: [] } })
+    const gateway = await startEvents([[...events, completed]])
+    onTestFinished(() => gateway.close())
+    const { url, expectWell } = await startSmall(256, { GATEWAY: gateway.baseURL })
+    const frames = await allFrames(`${url}/responses/get_response_stream`, { message: 'Hi' })
+    expect(frames.slice(-2).map((frame) => frame.event)).toEqual(['messages', 'end'])
     await expectWell()
   },
   120_000,

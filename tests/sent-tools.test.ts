@@ -19,7 +19,7 @@ test.for([
     [],
   ],
 ] as [unknown[], Item[]][])('a history cannot bring tools that the provider runs: %j', async ([tools, sent]) => {
-  promise('S3')
+  promise('C16')
   const found: Item[] = [
     { type: 'additional_tools', tools },
     { type: 'tool_search_call', call_id: 'c', execution: 'client', arguments: {} },

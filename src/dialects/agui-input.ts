@@ -5,7 +5,7 @@ import { clean } from '../messages/clean.ts'
 import { toModelItem } from '../messages/items.ts'
 import { namesFiles } from '../runs/attach-files.ts'
 import type { AguiMessage, AguiRequest, AguiToolCall } from '../wire/agui.ts'
-import { isObject, type JsonObject } from '../wire/json.ts'
+import { isObject, type JsonObject, parseInnerJson } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import type { AgencyRequest } from '../wire/requests.ts'
 import { CODE_INTERPRETER, FILE_SEARCH, toContent } from './agui-parts.ts'
@@ -216,7 +216,7 @@ function parseArguments(call: AguiToolCall | undefined): JsonObject {
 
 function parseJson(json: string): unknown {
   try {
-    return JSON.parse(json)
+    return parseInnerJson(json)
   } catch {
     return undefined // a model or client may have written anything
   }

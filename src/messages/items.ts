@@ -1,5 +1,5 @@
 /** Reads stored messages and Responses items. */
-import { asText, isObject } from '../wire/json.ts'
+import { asText, isObject, parseInnerJson } from '../wire/json.ts'
 import type { ContentPart, InputItem, StoredMessage } from '../wire/message.ts'
 import { toResponsesItem, toResponsesPart } from './foreign-items.ts'
 import { kindOf } from './item-kinds.ts'
@@ -63,7 +63,7 @@ const toInputPart = (part: ContentPart): ContentPart =>
 export function argumentsJson({ arguments: args }: InputItem): string {
   const text = toText(args)
   try {
-    if (isObject(JSON.parse(text))) return text
+    if (isObject(parseInnerJson(text))) return text
   } catch {} // not JSON: `{}`, as for JSON that is not an object
   return '{}'
 }

@@ -1,8 +1,10 @@
+import { parseInnerJson } from '../wire/json.ts'
+
 /**
  * Parses the JSON of a model's answer: the whole text, or else the first code block with valid JSON, or the text between braces.
  * Many models put JSON into a code block even when told not to, some write sentences around it, think aloud before it
  * (`<think>`), or encode the object twice.
- * @throws SyntaxError for the whole text when nothing in it is valid JSON
+ * @throws SyntaxError for the whole text when nothing in it is valid JSON, JsonRefused when it has too many values
  */
 export function readJsonAnswer(text: string): unknown {
   try {
@@ -21,10 +23,10 @@ export function readJsonAnswer(text: string): unknown {
 const afterThought = (text: string) => text.slice(text.lastIndexOf('</think>') + 1)
 
 function parse(json: string): unknown {
-  const value: unknown = JSON.parse(json)
+  const value: unknown = parseInnerJson(json)
   if (typeof value !== 'string' || !value.trimStart().startsWith('{')) return value
   try {
-    return JSON.parse(value)
+    return parseInnerJson(value)
   } catch {
     return value
   }

@@ -1,7 +1,7 @@
 import { isSaid, toFunctionConversation } from '../messages/functions.ts'
 import { readDataUrl, saidIn } from '../messages/items.ts'
 import { createNamer, FUNCTION_NAME, type NameRule } from '../messages/names.ts'
-import { asText, isObject, type JsonObject } from '../wire/json.ts'
+import { asText, isObject, type JsonObject, parseInnerJson } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import { quirksOf, takesPrefill } from './families.ts'
 import type { TurnRequest } from './model.ts'
@@ -138,7 +138,7 @@ function toText(item: InputItem, provider: string): AssistantPart[] {
 function readArguments(value: unknown): unknown {
   if (typeof value !== 'string' || value.trim() === '') return {}
   try {
-    const read: unknown = JSON.parse(value)
+    const read = parseInnerJson(value)
     if (isObject(read)) return read
     if (read === null) return {}
   } catch {} // shown below

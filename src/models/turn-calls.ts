@@ -1,6 +1,6 @@
 import { errorText } from '../errors.ts'
 import { withoutEmptyStart } from '../messages/items.ts'
-import { isObject } from '../wire/json.ts'
+import { isObject, parseInnerJson } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import { CallIds } from './ids.ts'
 
@@ -72,10 +72,10 @@ function readArguments(value: unknown): { json: string; blank: boolean; error?: 
   const text = typeof value === 'string' ? withoutEmptyStart(value) : isObject(value) ? JSON.stringify(value) : ''
   if (text.trim() === '') return { json: '{}', blank: true }
   try {
-    const args: unknown = JSON.parse(text)
+    const args = parseInnerJson(text)
     if (args === null) return { json: '{}', blank: false }
     // Some models encode the object twice.
-    return { json: typeof args === 'string' && isObject(JSON.parse(args)) ? args : text, blank: false }
+    return { json: typeof args === 'string' && isObject(parseInnerJson(args)) ? args : text, blank: false }
   } catch (error) {
     return { json: '{}', blank: false, error: errorText(error) }
   }

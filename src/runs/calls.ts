@@ -1,13 +1,14 @@
 import type { SendRoute } from '../agency/agency.ts'
 import type { Agent } from '../agency/agent.ts'
 import type { ToolCall } from '../agency/hooks.ts'
+import { VALUE_BYTES } from '../budget.ts'
 import { AgencyError, depthLimit, guidanceOf } from '../errors.ts'
 import { createCheck } from '../tools/check.ts'
 import { schemaOf } from '../tools/define.ts'
 import { type ToolAnswer, toAnswer } from '../tools/output.ts'
 import { misfit, runTool } from '../tools/run.ts'
 import { orAbort } from '../waits.ts'
-import { isObject, type JsonObject } from '../wire/json.ts'
+import { countInnerValues, isObject, type JsonObject, parseInnerJson } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import {
   type Answer,
@@ -124,8 +125,14 @@ async function answer(call: Call): Promise<ToolAnswer> {
   const enabled = tool.isEnabled?.(context, role.agent) ?? true
   if (enabled !== true && !(await orAbort(Promise.resolve(enabled), run.signal)))
     return toAnswer(`Error: the tool "${name}" is not available now.`)
-  // A tool that ignores its signal is abandoned: the run does not wait for it.
-  return orAbort(runTool(tool, argumentsJson, context, { redact: run.redact, note }), run.signal)
+  const held = run.budget.part()
+  try {
+    run.hold(argumentsJson.length + VALUE_BYTES * countInnerValues(argumentsJson), held)
+    // A tool that ignores its signal is abandoned: the run does not wait for it.
+    return await orAbort(runTool(tool, argumentsJson, context, { redact: run.redact, note }), run.signal)
+  } finally {
+    held.close()
+  }
 }
 
 async function askAgent({ run, conversation, seen, converse, span, note }: Call, route: SendRoute): Promise<string> {
@@ -180,7 +187,7 @@ async function readAsk(
   const tool = route.via.toolName
   let args: unknown
   try {
-    args = JSON.parse(argumentsJson)
+    args = parseInnerJson(argumentsJson)
   } catch {
     return `Error: the arguments for tool ${tool} are not valid JSON.`
   }

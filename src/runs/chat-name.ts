@@ -2,7 +2,7 @@ import type { Charges } from '../budget.ts'
 import { modelFailed } from '../errors.ts'
 import { messageText, toModelItem } from '../messages/items.ts'
 import { DEFAULT_MODEL } from '../models/spec.ts'
-import { isObject } from '../wire/json.ts'
+import { isObject, parseInnerJson } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import type { RunPlan } from './plan.ts'
 
@@ -76,7 +76,7 @@ function readName(output: readonly InputItem[]): string {
   const text = messageText(output.findLast((item) => item.type === 'message') ?? {})
   try {
     // Models that take no schema may put the object into a block of code.
-    const answer: unknown = JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1))
+    const answer = parseInnerJson(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1))
     if (isObject(answer) && typeof answer.chat_name === 'string') return answer.chat_name.trim().replace(/\s+/g, ' ')
   } catch {} // said below
   throw modelFailed('The model answered the question for a name with something else.')

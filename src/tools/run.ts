@@ -10,7 +10,7 @@ export const toolFailure = (name: string, error: unknown) =>
   `An error occurred in the tool "${name}": ${errorText(error)}. Check the arguments, or find another way.`
 
 /** Limits of the arguments that a model writes; larger ones are refused with a text for the model. */
-const BOUNDS = { depth: 64, keys: 10_000, values: 1_000_000 }
+const BOUNDS = { depth: 64, keys: 10_000, values: 100_000 }
 /** What a tool call needs from its run. */
 export interface ToolSurroundings {
   /** Masks known secrets in the text for the model. */

@@ -33,6 +33,30 @@ export function parseJson(text: string, bounds: JsonBounds): unknown {
   return JSON.parse(text)
 }
 
+/** How large the JSON within a text may become: the arguments of a call, a structured answer. */
+const INNER_BOUNDS: JsonBounds = { depth: 300, keys: 100_000, values: 100_000 }
+
+/**
+ * `JSON.parse` for a text that is itself a value of a request or of a model's answer. Whoever counted the values around it saw
+ * one text, and a text of 30 MB can become a gigabyte of objects.
+ * @throws SyntaxError for what is not JSON, JsonRefused for what would become more than 100,000 values
+ */
+export function parseInnerJson(text: string): unknown {
+  new JsonMeter(INNER_BOUNDS).feed(text)
+  return JSON.parse(text)
+}
+
+/** How many values a JSON text holds, counted only as far as `parseInnerJson` takes them; 0 for a text that it refuses. */
+export function countInnerValues(text: string): number {
+  const meter = new JsonMeter(INNER_BOUNDS)
+  try {
+    meter.feed(text)
+    return meter.values
+  } catch {
+    return 0
+  }
+}
+
 /**
  * Checks a JSON text before any object is made of it.
  * @throws JsonRefused

@@ -13,8 +13,17 @@ const echo = tool({
   parameters: z.object({ a: z.string() }),
   execute: () => 'echoed '.repeat(Number(process.env.ECHOES ?? '1')),
 })
+/** Takes anything, and keeps it for a while. */
+const hold = tool({
+  name: 'hold',
+  parameters: { type: 'object', properties: {}, additionalProperties: true },
+  execute: async (given) => {
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    return `kept ${Object.keys(given as object)}`
+  },
+})
 const solo = (model: NonNullable<AgentOptions['model']>) =>
-  new Agency(new Agent({ name: 'Assistant', model, tools: [echo] }))
+  new Agency(new Agent({ name: 'Assistant', model, tools: [echo, hold] }))
 
 await serve({
   agencies: {
