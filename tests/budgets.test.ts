@@ -128,6 +128,45 @@ test.each(['responses', 'chat', 'anthropic', 'demo'])(
   120_000,
 )
 
+const words = 'x '.repeat(15e6)
+const called = { type: 'function_call', call_id: 'c', name: 'echo', arguments: '{}' }
+test.each([
+  ['instructions', { additional_instructions: words }],
+  ['a message', { message: words }],
+  [
+    'guidance',
+    {
+      message: [
+        { role: 'user', content: 'Hi' },
+        { role: 'system', content: words },
+      ],
+    },
+  ],
+  [
+    'the output of a tool',
+    {
+      message: [{ role: 'user', content: 'Hi' }, called, { type: 'function_call_output', call_id: 'c', output: words }],
+    },
+  ],
+])(
+  'the demo model, which any caller may choose, begins its answer to 15 million words: %s',
+  async (_name, fields) => {
+    const { url, child, expectWell } = await startSmall(256)
+    const answer = await post(`${url}/demo/get_response_stream`, { message: 'Hi', ...fields })
+    const reader = (answer.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
+    let begun = ''
+    while (!begun.includes('output_text.delta')) {
+      const { value, done } = await reader.read()
+      if (done) break
+      begun = begun.slice(-100) + value
+    }
+    expect([child.exitCode, begun.includes('output_text.delta')]).toEqual([null, true])
+    await reader.cancel()
+    await expectWell()
+  },
+  60_000,
+)
+
 test.each([
   ['one call', 1, 13e6],
   ['many calls that a tool keeps', 200, 98_000],

@@ -33,7 +33,7 @@ export function chooseAnswer(
   const after = input.slice(lastUser + 1)
   const outputs = after.filter((item) => item.type === 'function_call_output')
   const handedOver = outputs.findLast((item) => /^\{"assistant":/.test(String(item.output)))
-  const guidance = after.at(-1)?.role === 'system' ? textOf(after.at(-1)) : ''
+  const guidance = after.at(-1)?.role === 'system' ? textOf(after.at(-1)).slice(0, MAX_READ_CHARS) : ''
   if (outputs.length === 0) {
     const calls = chooseCalls(message, tools(request))
     if (calls.length > 0) return calls
@@ -210,7 +210,7 @@ function toolSentence(output: JsonObject, items: JsonObject[]): string {
   const call = items.find((item) => item.type === 'function_call' && item.call_id === output.call_id)
   const args = typeof call?.arguments === 'string' ? call.arguments : '{}'
   const recipient = /"recipient_agent":"([^"]+)"/.exec(args)?.[1]
-  const said = String(output.output).replaceAll(`${MARK} `, '').trim()
+  const said = String(output.output).slice(0, MAX_READ_CHARS).replaceAll(`${MARK} `, '').trim()
   return recipient === undefined
     ? `The tool ${call?.name} answered: ${said}.`.replace(/([.!?])\.$/, '$1')
     : `${recipient} answered: ${said}`
@@ -228,7 +228,11 @@ function nameFor(items: string): string {
 
 /** What the instructions begin with, as the agent would say it: "You are the Guide." becomes "I am the Guide." */
 function roleSentence(instructions: string): string {
-  const first = instructions.trim().match(/^[^.!?\n]*[.!?]?/)?.[0] ?? ''
+  const first =
+    instructions
+      .slice(0, MAX_READ_CHARS)
+      .trim()
+      .match(/^[^.!?\n]*[.!?]?/)?.[0] ?? ''
   if (first === '') return ''
   return /^you are\b/i.test(first) ? `I am${first.slice('you are'.length)}` : `My instructions begin: "${first}"`
 }

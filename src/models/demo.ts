@@ -119,5 +119,7 @@ function* eventsOf(response: JsonObject): Generator<JsonObject> {
   yield event('response.completed', { response })
 }
 
-/** A word or two at a time. */
-const pieces = (text: string): string[] => text.match(/\s*\S+(\s+\S{1,3}(?=\s|$))?|\s+$/g) ?? []
+/** A word or two at a time, each found when it is asked for: a text may have millions. */
+function* pieces(text: string): Generator<string> {
+  for (const [piece] of text.matchAll(/\s*\S+(\s+\S{1,3}(?=\s|$))?|\s+$/g)) yield piece
+}
