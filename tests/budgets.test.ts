@@ -190,6 +190,22 @@ test.each([
   120_000,
 )
 
+test.each(makers)(
+  'a failure that quotes 30 MB of escapes is masked in little memory: %s',
+  async (maker) => {
+    const gateway = await startEvents(['{"type":"error","error":{"message":"\\"%41'.padEnd(30e6, '\\"%41')])
+    onTestFinished(() => gateway.close())
+    const { url, expectWell } = await startSmall(256, { GATEWAY: gateway.baseURL, ANTHROPIC_API_BASE: gateway.baseURL })
+    for (const endpoint of ['get_response', 'get_response_stream']) {
+      const answer = await post(`${url}/${maker}/${endpoint}`, { message: 'Hi' })
+      expect(endpoint === 'get_response' ? [500, 503] : [200]).toContain(answer.status)
+      expect((await answer.text()).length).toBeLessThan(1_000_000)
+    }
+    await expectWell()
+  },
+  60_000,
+)
+
 test('outputs of tools count towards their run', async () => {
   const { url, expectWell } = await startSmall(256, { AGENCY_RUN_BYTES: String(32 * MIB), ECHOES: String(MIB) })
   const answer = await post(`${url}/responses/get_response`, { message: 'call:0' })

@@ -107,3 +107,13 @@ test('a line of a log stays one line of bounded length', () => {
   expect(toLogLine('a\nb\r\u001b[31mc\u2028d\u202ee\u009bf')).toBe('a b  [31mc d e f')
   expect(toLogLine('x'.repeat(10_000)).length).toBeLessThan(4_100)
 })
+
+test.each([
+  ['words', 'a b '.repeat(100_000), 262_144],
+  ['escapes', `failed: ${'\\"%41'.repeat(5e6)}`, 8],
+  ['one word', 'x'.repeat(30e6), 0],
+  ['a secret at the end', `${'a '.repeat(131_060)}sk-secret-${'0'.repeat(100)} more`, 262_120],
+])('a long text is cut at a space, and no part of a secret is left: %s', (_name, text, length) => {
+  const masked = createRedactor(() => [`sk-secret-${'0'.repeat(100)}`])(text)
+  expect([masked.length, masked.slice(-5), masked.includes('sk-')]).toEqual([length + 5, '[cut]', false])
+})

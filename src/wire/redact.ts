@@ -11,11 +11,22 @@ export type Redact = (text: string) => string
  */
 export function createRedactor(secrets: () => readonly (string | null | undefined)[]): Redact {
   let forms: string[] | undefined
-  return (text) => {
+  return (given) => {
+    const text = given.length > MAX_CHARS ? cutAtSpace(given) : given
     forms ??= [...new Set(secrets().flatMap(formsOf))].sort((a, b) => b.length - a.length) // the longest first
     const masked = forms.reduce((left, form) => (left.includes(form) ? left.replaceAll(form, MASK) : left), text)
     return /[%\\]/.test(masked) ? maskEscaped(masked, forms) : masked
   }
+}
+
+/** The longest text that is masked: masking takes some 20 bytes of memory for each character. */
+const MAX_CHARS = 256 * 1024
+
+/** The beginning of a text, up to a space: no secret is cut in two, of which a half would not be found. */
+function cutAtSpace(text: string): string {
+  let end = MAX_CHARS
+  while (end > 0 && !/\s/.test(text[end - 1] as string)) end--
+  return `${text.slice(0, end)}[cut]`
 }
 
 function formsOf(secret: string | null | undefined): string[] {
