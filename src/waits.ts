@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
-
 /** Timeouts and aborts for work of others, which is abandoned and not stopped; values that are made once. */
 
 /** The work's outcome, or the signal's reason when that comes first. */
@@ -57,6 +55,24 @@ export function once<T>(make: () => Promise<T>): (() => Promise<T>) & { made(): 
 /** How long work goes on before others get their turn, in milliseconds. */
 const TURN_MS = 10
 
+/** Long pieces of work that wait for their turn, of all requests: the event loop that they share is one, too. */
+const waiting: (() => void)[] = []
+
+/**
+ * Waits for a round of the event loop, of which each waiting piece of work gets one of its own: however many large requests
+ * there are, a small one waits for one piece of one of them in each round.
+ */
+export function takeTurn(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (waiting.push(resolve) === 1) setImmediate(giveTurn)
+  return promise
+}
+
+function giveTurn(): void {
+  waiting.shift()?.()
+  if (waiting.length > 0) setImmediate(giveTurn)
+}
+
 /** `values.map(work)`, which gives way to other work every few milliseconds when there is much to do. */
 export async function inTurns<T, R>(values: readonly T[], work: (value: T) => R): Promise<R[]> {
   const results: R[] = []
@@ -64,7 +80,7 @@ export async function inTurns<T, R>(values: readonly T[], work: (value: T) => R)
   for (let index = 0; index < values.length; index++) {
     results.push(work(values[index] as T))
     if (index % 64 !== 63 || performance.now() - began < TURN_MS) continue
-    await setImmediate()
+    await takeTurn()
     began = performance.now()
   }
   return results

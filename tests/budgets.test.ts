@@ -107,7 +107,7 @@ test.each(makers)(
 const INNER = {
   lists: `{"a":[${'[],'.repeat(7e6)}0]}`,
   objects: `{"a":[${'{},'.repeat(7e6)}0]}`,
-  nested: '{"a":'.repeat(3e6) + '0' + '}'.repeat(3e6),
+  nested: `${'{"a":'.repeat(3e6)}0${'}'.repeat(3e6)}`,
   'a text in a text': JSON.stringify(`[${'[],'.repeat(7e6)}0]`),
 }
 

@@ -336,7 +336,13 @@ test.for([
 test('settings that a provider has words for pass, beside names that only look like those of the run', async () => {
   promise('C16')
   const { run } = await start()
-  const args = { prompt_cache_key: 'a', service_tier: 'flex', tool_choice: 'auto', stream_options: {}, top_logprobs: 2 }
+  const args = {
+    prompt_cache_key: 'a',
+    service_tier: 'flex',
+    safety_identifier: 'u',
+    stream_options: {},
+    top_logprobs: 2,
+  }
   const { status, turn } = await run({ model: 'gpt-4.1' }, { model_settings_extra_args: args })
   expect([status, turn.body]).toEqual([200, expect.objectContaining(args)])
 })

@@ -1,5 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
+import { takeTurn } from '../waits.ts'
 import { isObject, type JsonObject } from './json.ts'
 import {
   agencyRequestSchema,
@@ -192,7 +192,7 @@ async function parseInput(given: JsonObject): Promise<{ data: unknown; issues: z
   if (!long) return { data: parsed.data, issues }
   const checked: AguiMessage[] = []
   for (let from = 0; from < messages.length && issues.length < MAX_DETAILS; from += STEP) {
-    await setImmediate()
+    await takeTurn()
     const step = z.array(aguiMessage).safeParse(messages.slice(from, from + STEP))
     checked.push(...(step.data ?? []))
     for (const { path, ...issue } of step.error?.issues ?? [])

@@ -1,6 +1,6 @@
 /** Parses large JSON in small pieces, so that whoever parses can take turns with other work. */
 import { randomUUID } from 'node:crypto'
-import { setImmediate } from 'node:timers/promises'
+import { takeTurn } from '../waits.ts'
 import { type JsonBounds, type JsonCut, JsonMeter, refuseProtoKey } from './json-meter.ts'
 
 /** Parsing this much takes some milliseconds at most, whatever it is; only a single string is not split. */
@@ -44,10 +44,10 @@ export class JsonText {
       const after = cuts[index]
       const start = before === undefined ? textStart(whole) : before.at + 1
       const piece = whole.toString('utf8', start, after?.at)
-      if (piece.length > LONG_CHARS) await setImmediate()
+      if (piece.length > LONG_CHARS) await takeTurn()
       tree.add(piece, before, after)
       if (index === cuts.length || performance.now() - began < TURN_MS) continue
-      await setImmediate()
+      await takeTurn()
       began = performance.now()
     }
     return tree.root
