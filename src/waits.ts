@@ -73,13 +73,13 @@ function giveTurn(): void {
   if (waiting.length > 0) setImmediate(giveTurn)
 }
 
-/** `values.map(work)`, which gives way to other work every few milliseconds when there is much to do. */
+/** `values.map(work)`, which gives way to other work every few milliseconds when there is much to do, and at its end. */
 export async function inTurns<T, R>(values: readonly T[], work: (value: T) => R): Promise<R[]> {
   const results: R[] = []
   let began = performance.now()
   for (let index = 0; index < values.length; index++) {
     results.push(work(values[index] as T))
-    if (index % 64 !== 63 || performance.now() - began < TURN_MS) continue
+    if (performance.now() - began < TURN_MS) continue
     await takeTurn()
     began = performance.now()
   }
