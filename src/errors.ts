@@ -216,7 +216,7 @@ export const providerNotInstalled = (model: string, agent: string, packageName: 
   )
 /** How much of a provider's words is kept, in characters. */
 const MAX_MODEL_WORDS = 10_000
-/** The model that a request chose is not to be had: the caller's mistake, in words about what a caller can do. */
+/** The model named by client_config.model is unavailable: a 422 whose text tells the caller how to fix the request. */
 export const choiceRefused = (
   code: 'MISSING_API_KEY' | 'MODEL_NOT_SUPPORTED' | 'PROVIDER_NOT_INSTALLED',
   model: string,

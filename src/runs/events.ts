@@ -22,7 +22,7 @@ export type ItemName =
 export interface ToolFacts {
   readonly description: string | null
   readonly title: string | null
-  /** Undefined for what is no function of the agent; `mcpServer` names the server whose tool it is. */
+  /** Undefined for a name that is not a function of the agent; `mcpServer` names the server whose tool it is. */
   readonly origin: { readonly mcpServer: string | null } | undefined
 }
 
