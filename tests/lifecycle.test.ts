@@ -209,7 +209,7 @@ test('thread callbacks, listeners and hooks that fail, hang or give garbage stay
     'load throws': { options: { loadThreads: fail }, status: 500 },
     'load rejects': { options: { loadThreads: reject }, status: 500 },
     'load hangs': { options: { loadThreads: never }, status: 500 },
-    'load gives a text': { options: { loadThreads: () => 'garbage' as never }, status: 200 },
+    'load gives a text': { options: { loadThreads: () => 'garbage' as never }, status: 500 },
     'load gives nothing': { options: { loadThreads: () => undefined as never }, status: 200 },
     'load gives a list of garbage': { options: { loadThreads: () => [null, 5] as never }, status: 500 },
     'save throws': { options: { saveThreads: fail }, status: 200 },
