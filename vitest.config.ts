@@ -11,6 +11,8 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'playground/src/**/*.test.{ts,tsx}'],
     exclude: [...configDefaults.exclude, 'tests/browser/**'],
     setupFiles: ['tests/support/contract-setup.ts'],
+    // Most tests wait for sockets and timers: one worker a core, where Vitest leaves one core free.
+    maxWorkers: '100%',
     testTimeout: 20_000,
     expect: { requireAssertions: true, poll: { timeout: 10_000 } },
     reporters:
