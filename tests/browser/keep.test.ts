@@ -190,7 +190,7 @@ test('request settings go along, what is no JSON is said and blocks, and keys ar
 })
 
 test('over plain HTTP from another machine it works the same, copying included', async () => {
-  const { url } = await startServer({ agencies: { starter }, playground: true })
+  const { url } = await startServer({ agencies: { starter }, playground: true, corsOrigins: ['*'] })
   const page = await openPage(browser, url.replace('127.0.0.1', 'plain.test'))
   await ask(page, 'What is 17 plus 25?')
   expect(await page.evaluate(() => [isSecureContext, navigator.clipboard])).toEqual([false, undefined])
