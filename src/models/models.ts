@@ -128,14 +128,20 @@ function createRequestModels(shared: Shared, config: ClientConfig | undefined, a
       throw choiceRefused('PROVIDER_NOT_INSTALLED', config?.model ?? '', 'its provider is not installed here.')
     return made.model(endpoint, agentName)
   }
+  /** Models by name: every turn asks for its own. Objects are left out, since a factory may make them anew per request. */
+  const byName = new Map<string | undefined, Model>()
   return {
     model(spec, agentName) {
+      const known = typeof spec === 'object' ? undefined : byName.get(spec)
+      if (known !== undefined) return known
       const endpoint = resolveModel(requestOf(spec, agentName))
       if (endpoint.kind === 'object' && config !== undefined && !leftAlone.has(agentName)) {
         leftAlone.add(agentName)
         options.log(`client_config leaves the custom model of agent "${agentName}" alone.`)
       }
-      return modelAt(endpoint, agentName)
+      const model = modelAt(endpoint, agentName)
+      if (typeof spec !== 'object') byName.set(spec, model)
+      return model
     },
     namer: (spec, agentName) => modelAt(resolveNamer(resolveModel(requestOf(spec, agentName))), agentName),
     files(spec, agentName) {
