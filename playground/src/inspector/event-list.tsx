@@ -69,6 +69,8 @@ export function EventList({ entries, chosen, onChoose, follow }: EventListProps)
   }
   const first = Math.max(0, Math.floor(view.top / LINE) - SPARE)
   const seen = entries.slice(first, first + Math.ceil(view.height / LINE) + 2 * SPARE)
+  // The attribute may name an element that exists only; a line that was scrolled to is rendered a moment later.
+  const isRendered = at >= first && at < first + seen.length
   return (
     <div
       className="event-list"
@@ -76,7 +78,7 @@ export function EventList({ entries, chosen, onChoose, follow }: EventListProps)
       role="listbox"
       tabIndex={0}
       aria-label="Events"
-      aria-activedescendant={at === -1 ? undefined : `event-${chosen}`}
+      aria-activedescendant={isRendered ? `event-${chosen}` : undefined}
       onKeyDown={onKeyDown}
     >
       <div className="event-lines" role="presentation" style={{ height: count * LINE }}>
