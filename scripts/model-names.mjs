@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const target = fileURLToPath(new URL('../src/models/names.data.ts', import.meta.url))
-const table = readFileSync(new URL('../src/models/prices.data.ts', import.meta.url), 'utf8')
+const table = readFileSync(new URL('../src/models/pricing/prices.data.ts', import.meta.url), 'utf8')
 
 /** Families whose models take a text, tools and a history; a list is to be read, so it has few of each. */
 const FAMILIES = [

@@ -1,4 +1,4 @@
-// Writes src/models/prices.data.ts from LiteLLM's price table (MIT), which its Python package carries:
+// Writes src/models/pricing/prices.data.ts from LiteLLM's price table (MIT), which its Python package carries:
 //   pip download --no-deps --dest DIR litellm
 //   unzip -p DIR/litellm-*.whl litellm/model_prices_and_context_window_backup.json > prices.json
 //   node scripts/update-prices.mjs prices.json --version VERSION_OF_THE_WHEEL [--date YYYY-MM-DD] [--out FILE]
@@ -51,7 +51,7 @@ const { values, positionals } = parseArgs({
   options: {
     version: { type: 'string' },
     date: { type: 'string', default: new Date().toISOString().slice(0, 10) },
-    out: { type: 'string', default: fileURLToPath(new URL('../src/models/prices.data.ts', import.meta.url)) },
+    out: { type: 'string', default: fileURLToPath(new URL('../src/models/pricing/prices.data.ts', import.meta.url)) },
   },
 })
 if (positionals.length !== 1 || values.version === undefined)

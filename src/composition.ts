@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { AgencyGraph } from './agency/agency.ts'
 import { Agent } from './agency/agent.ts'
+import { within } from './base/async.ts'
 import {
   AgencyError,
   duplicateName,
@@ -10,25 +11,24 @@ import {
   missingToken,
   nothingToServe,
   shuttingDown,
-} from './errors.ts'
-import { createFileDesk } from './files/desk.ts'
-import { type Limits, MAX_MS, readLimits } from './limits.ts'
+} from './base/errors.ts'
+import { type Limits, MAX_MS, readLimits } from './base/limits.ts'
+import { type Moved, refuseUnknown } from './base/options.ts'
+import { createFileDesk } from './files/attachments.ts'
 import { createModels } from './models/models.ts'
-import { createPricer, type Prices, warnOnce } from './models/prices.ts'
+import { createPricer, type Prices, warnOnce } from './models/pricing/prices.ts'
 import { keysIn } from './models/providers.ts'
-import { type Moved, refuseUnknown } from './options.ts'
 import type { RunEvent } from './runs/events.ts'
 import { Hub } from './runs/hub.ts'
 import { keepNothing } from './runs/saver.ts'
 import { joinTelemetry, type Telemetry } from './runs/span.ts'
+import type { ShellOptions } from './server/plugin.ts'
 import { checkRateLimit, type RateLimitOptions } from './server/rate-limit.ts'
 import { RequestLines } from './server/request-lines.ts'
 import { RequestLog } from './server/request-log.ts'
-import type { ShellOptions } from './server/shell.ts'
 import type { AgencyCallbacks, Logger, ServedAgency, Services } from './services.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { asFunctionTool, type ToolLike } from './tools/base-tool.ts'
-import { within } from './waits.ts'
 import type { AguiEvents } from './wire/agui.ts'
 import { CLIENT_CONFIG_FIELDS, type ClientConfigField } from './wire/client-config.ts'
 import { createPlaceMask, createRedactor, type Redact, toLogLine } from './wire/redact.ts'
@@ -284,7 +284,7 @@ const loadModules = () =>
     import('undici'),
     import('file-type'),
     import('./files/download.ts'),
-    import('./models/demo.ts'),
+    import('./models/demo/demo.ts'),
     import('./net/guard.ts'),
   ])
 

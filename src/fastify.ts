@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { type BuildOptions, createServices } from './composition.ts'
-import { registerShell } from './server/shell.ts'
+import { registerShell } from './server/plugin.ts'
 
 /** Options of the plugin: those of `serve()` that do not concern a server of its own. */
 export type AgencySwarmPluginOptions = BuildOptions & { prefix?: string }

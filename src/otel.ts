@@ -1,12 +1,12 @@
 /** Public entry point `agency-swarm-js/otel`: traces and metrics through OpenTelemetry, and metrics for Prometheus. */
 import { createRequire } from 'node:module'
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api'
-import { invalidOption, packageMissing } from './errors.ts'
-import { refuseUnknown } from './options.ts'
+import { invalidOption, packageMissing } from './base/errors.ts'
+import { refuseUnknown } from './base/options.ts'
+import { VERSION } from './base/version.ts'
 import { joinTelemetry, type Telemetry } from './runs/span.ts'
 import { createMeasures } from './telemetry/measures.ts'
 import { type OpenTelemetryApi, startRunSpan } from './telemetry/spans.ts'
-import { VERSION } from './version.ts'
 
 export type { Telemetry } from './runs/span.ts'
 export { createMetrics, type Metrics } from './telemetry/metrics.ts'

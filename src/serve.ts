@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
+import { invalidOption, listenFailed } from './base/errors.ts'
 import { type BuildOptions, createServices } from './composition.ts'
-import { invalidOption, listenFailed } from './errors.ts'
 import { createApp } from './server/app.ts'
 import { banner, isOpen, openWarning } from './server/banner.ts'
 import { closingOf } from './server/closing.ts'
-import type { ShellOptions } from './server/shell.ts'
+import type { ShellOptions } from './server/plugin.ts'
 
 /** Options of `serve()`. Every option is checked at start. */
 export interface ServeOptions extends BuildOptions {

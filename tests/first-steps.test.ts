@@ -226,10 +226,10 @@ test.for(dotenv)('a .env in %s is read rightly or refused', { timeout: 60_000 },
     })
 })
 
-test('docs/errors.md is what its script writes from the catalogue, which has every code of src/errors.ts', () => {
+test('docs/errors.md is what its script writes from the catalogue, which has every code of src/base/errors.ts', () => {
   const page = execFileSync(process.execPath, ['scripts/errors-doc.mjs'], { cwd: ROOT, encoding: 'utf8' })
   expect(readFileSync(join(ROOT, 'docs/errors.md'), 'utf8'), 'run: node scripts/errors-doc.mjs --write').toBe(page)
-  const source = readFileSync(join(ROOT, 'src/errors.ts'), 'utf8')
+  const source = readFileSync(join(ROOT, 'src/base/errors.ts'), 'utf8')
   const made = new Set([...source.matchAll(/new AgencyError\(\s*'([A-Z_]+)'/g)].map(([, code]) => code as string))
   expect([...made].filter((code) => !page.includes(`### ${code}\n`))).toEqual([])
   for (const [code, { example }] of Object.entries(ERROR_CATALOGUE)) expect(example.code, code).toBe(code)

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { Agency, Agent, tool } from '../src/index.ts'
-import { MessageStore } from '../src/runs/store.ts'
+import { MessageStore } from '../src/runs/loop/transcript.ts'
 import { promise } from './promises.ts'
 
 import { post, refuseRejections, startServer, startWithHub, useUpstream } from './support/client.ts'

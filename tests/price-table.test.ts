@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { promise } from './promises.ts'
 
 const root = join(import.meta.dirname, '..')
-const shipped = readFileSync(join(root, 'src/models/prices.data.ts'), 'utf8')
+const shipped = readFileSync(join(root, 'src/models/pricing/prices.data.ts'), 'utf8')
 const linesOf = (module: string) => module.slice(module.indexOf('`\n') + 2, -3).split('\n')
 
 test('the shipped prices are what the script makes of their source', () => {

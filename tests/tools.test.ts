@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
+import { readLimits } from '../src/base/limits.ts'
 import {
   Agency,
   Agent,
@@ -20,7 +21,6 @@ import {
   toolOutputText,
   webSearch,
 } from '../src/index.ts'
-import { readLimits } from '../src/limits.ts'
 import { createModels } from '../src/models/models.ts'
 import { promise } from './promises.ts'
 import { allFrames, final, post, startServer, useUpstream } from './support/client.ts'

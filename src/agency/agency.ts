@@ -1,7 +1,7 @@
 /** The graph of an agency: its agents, their communication flows, and the role of each agent. */
-import { duplicateName, errorText, invalidOption, invalidTool, unknownAgent } from '../errors.ts'
+import { duplicateName, errorText, invalidOption, invalidTool, unknownAgent } from '../base/errors.ts'
+import { refuseUnknown } from '../base/options.ts'
 import type { OutputSchema, ToolSchema } from '../models/model.ts'
-import { refuseUnknown } from '../options.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { schemaOf } from '../tools/define.ts'
 import { FILE_SEARCH_RESULTS, stubFor, WEB_SEARCH_SOURCES } from '../tools/hosted.ts'

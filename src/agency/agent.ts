@@ -1,10 +1,10 @@
 /** One agent of an agency: its options, validated at construction, and its setters. */
 import { z } from 'zod'
-import { agentFrozen, errorText, invalidOption } from '../errors.ts'
+import { agentFrozen, errorText, invalidOption } from '../base/errors.ts'
+import { refuseUnknown } from '../base/options.ts'
+import { fromSdkModel, isSdkModel, type SdkModel } from '../models/agents-sdk/model.ts'
 import type { ModelSettings } from '../models/model.ts'
-import { fromSdkModel, isSdkModel, type SdkModel } from '../models/sdk-model.ts'
 import { describeModel, isNamed, type ModelSpec } from '../models/spec.ts'
-import { refuseUnknown } from '../options.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { schemaOf } from '../tools/define.ts'
 import { type McpServer, type McpSource, readMcpServers } from '../tools/mcp.ts'

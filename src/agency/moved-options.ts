@@ -1,5 +1,5 @@
 /** Option names of the Python original and of the Agents SDK, and what to use here instead. */
-import type { Moved } from '../options.ts'
+import type { Moved } from '../base/options.ts'
 
 /** Agent options of the Python original, its older versions and the Agents SDK -> what to use here. */
 export const AGENT_MOVED: Moved = {

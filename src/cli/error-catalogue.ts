@@ -41,7 +41,7 @@ import {
   unknownAgent,
   unknownTool,
   unsupportedBody,
-} from '../errors.ts'
+} from '../base/errors.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 
 export interface CatalogueEntry {

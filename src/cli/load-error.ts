@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { errorText } from '../errors.ts'
+import { errorText } from '../base/errors.ts'
 import { type CommandError, cannotLoad, notInstalled } from './errors.ts'
 
 const ENDINGS = ['.ts', '.mts', '.js', '.mjs', '/index.ts', '/index.js']

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { VERSION } from '../version.ts'
+import { VERSION } from '../base/version.ts'
 import { type Command, columns } from './command.ts'
 import { CommandError, nodeTooOld, sentenceOf, unknownCommand } from './errors.ts'
 import { isNodeFit, OLDEST_NODE } from './manifest.ts'

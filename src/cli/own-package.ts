@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { VERSION } from '../version.ts'
+import { VERSION } from '../base/version.ts'
 import { npm } from './npm.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))

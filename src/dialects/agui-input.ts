@@ -1,6 +1,6 @@
 /** Turns AG-UI requests into agency requests. */
 import { randomUUID } from 'node:crypto'
-import { nothingToAnswer } from '../errors.ts'
+import { nothingToAnswer } from '../base/errors.ts'
 import { clean } from '../messages/clean.ts'
 import { toModelItem } from '../messages/items.ts'
 import { namesFiles } from '../runs/attach-files.ts'

@@ -1,6 +1,6 @@
 /** The AG-UI dialect: turns run events into the events of the AG-UI protocol (docs/ag-ui.md). */
 import { randomUUID } from 'node:crypto'
-import { AgencyError } from '../errors.ts'
+import { AgencyError } from '../base/errors.ts'
 import type { ResponseEvent } from '../models/model.ts'
 import { nobody, type RunEvent, type Speaker } from '../runs/events.ts'
 import type { RunSummary } from '../runs/hub.ts'

@@ -2,7 +2,7 @@ import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, lstat, open, readlink, realpath, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path'
-import { fileUrlFailed } from '../errors.ts'
+import { fileUrlFailed } from '../base/errors.ts'
 import { type LocalSource, shown } from './sources.ts'
 import type { LoadedFile } from './store.ts'
 

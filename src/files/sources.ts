@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { fileUrlFailed } from '../errors.ts'
+import { fileUrlFailed } from '../base/errors.ts'
 import { extensionOf, kindOf } from './kinds.ts'
 
 /** One entry of `file_urls`, read and checked as far as that goes without looking anywhere. */
@@ -40,7 +40,7 @@ export const isLocal = (source: FileSource): source is LocalSource => source.fro
 
 /**
  * The entries of `file_urls` in their order: http and https addresses, absolute paths and `file:` URIs.
- * The extension of a local path is judged once it is known what lies there (files/desk.ts).
+ * The extension of a local path is judged once it is known what lies there (files/attachments.ts).
  * @throws FILE_FAILED for the first that is none of them, or whose address has an extension that is not supported
  */
 export const readSources = (fileUrls: { readonly [key: string]: string }): FileSource[] =>

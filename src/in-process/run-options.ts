@@ -1,9 +1,9 @@
 /** Message and options of an in-process run, validated by the same schemas as an HTTP request. */
 import { Agent } from '../agency/agent.ts'
 import type { RunHooks } from '../agency/hooks.ts'
-import { emptyMessage, invalidOption } from '../errors.ts'
-import type { Prices } from '../models/prices.ts'
-import { type Moved, refuseUnknown } from '../options.ts'
+import { emptyMessage, invalidOption } from '../base/errors.ts'
+import { type Moved, refuseUnknown } from '../base/options.ts'
+import type { Prices } from '../models/pricing/prices.ts'
 import type { Telemetry } from '../runs/span.ts'
 import { CLIENT_CONFIG_FIELDS } from '../wire/client-config.ts'
 import { isObject, isPlainObject } from '../wire/json.ts'

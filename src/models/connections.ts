@@ -1,8 +1,8 @@
 /** Connections to the providers: pools, and clients of the `openai` package over them. Each is made at first use. */
 import type OpenAI from 'openai'
-import { MAX_MS, type UpstreamLimits } from '../limits.ts'
+import { once } from '../base/async.ts'
+import { MAX_MS, type UpstreamLimits } from '../base/limits.ts'
 import { createFetch } from '../net/http.ts'
-import { once } from '../waits.ts'
 import type { AddressEndpoint, ServerSettings } from './resolve.ts'
 
 type Fetch = ReturnType<typeof createFetch>
@@ -46,7 +46,7 @@ export function createConnections({
     },
     demo: once(async () => {
       const { default: OpenAI } = await import('openai')
-      const { createDemoFetch } = await import('./demo.ts')
+      const { createDemoFetch } = await import('./demo/demo.ts')
       return new OpenAI({ apiKey: 'demo', baseURL: 'http://demo.invalid/v1', fetch: createDemoFetch() })
     }),
     async close() {

@@ -1,4 +1,4 @@
-import { orAbort } from '../waits.ts'
+import { orAbort } from '../base/async.ts'
 import { defaultSettings, overDefaults } from './defaults.ts'
 import type { Model, TurnRequest } from './model.ts'
 

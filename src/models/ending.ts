@@ -1,4 +1,4 @@
-import { modelFailed } from '../errors.ts'
+import { modelFailed } from '../base/errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ModelResponse, ResponseEvent } from './model.ts'
 

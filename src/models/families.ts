@@ -1,4 +1,4 @@
-import type { ChatQuirks } from './chat-messages.ts'
+import type { ChatQuirks } from './openai/chat-messages.ts'
 
 /** A model's name without whose it is: `openai/gpt-4.1` and `ft:gpt-4.1:acme` are both `gpt-4.1`. */
 const bareName = (model: string): string => model.slice(model.lastIndexOf('/') + 1).replace(/^ft:/, '')

@@ -1,4 +1,4 @@
-import type { Charges } from '../budget.ts'
+import type { Charges } from '../base/budget.ts'
 import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 

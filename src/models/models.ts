@@ -1,21 +1,22 @@
 /** The models of a server, and of one request: endpoints become Models and stores of files here. */
 
 import type OpenAI from 'openai'
-import type { Charges } from '../budget.ts'
-import { choiceRefused, invalidOption, languageModelVersion } from '../errors.ts'
+import { once } from '../base/async.ts'
+import type { Charges } from '../base/budget.ts'
+import { choiceRefused, invalidOption, languageModelVersion } from '../base/errors.ts'
+import type { UpstreamLimits } from '../base/limits.ts'
 import { openaiFileStore } from '../files/openai-store.ts'
 import type { FileStore } from '../files/store.ts'
-import type { UpstreamLimits } from '../limits.ts'
 import { toWebFetch } from '../net/http.ts'
-import { once } from '../waits.ts'
 import type { ClientConfig } from '../wire/requests.ts'
-import { aiSdkModel, isLanguageModel, type LanguageModel } from './ai-sdk.ts'
-import { type AiSdkKind, dressFetch, isInstalled, loadConnect } from './ai-sdk-providers.ts'
-import { chatModel } from './chat.ts'
+import { aiSdkModel, isLanguageModel, type LanguageModel } from './ai-sdk/ai-sdk.ts'
+import { type AiSdkKind, dressFetch, isInstalled, loadConnect } from './ai-sdk/providers.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { customModel } from './custom.ts'
 import type { Model } from './model.ts'
-import { postLike, postOver } from './post.ts'
+import { chatModel } from './openai/chat.ts'
+import { postLike, postOver } from './openai/post.ts'
+import { responsesModel } from './openai/responses.ts'
 import { canonicalName, PROVIDERS, readProviderModel } from './providers.ts'
 import {
   type AddressEndpoint,
@@ -28,7 +29,6 @@ import {
   resolveNamer,
   type ServerSettings,
 } from './resolve.ts'
-import { responsesModel } from './responses.ts'
 import { withSettings } from './settings.ts'
 import { describeModel, type ModelSpec } from './spec.ts'
 import { telemetryName, telemetryNameOfClient, telemetryNameOfSdk } from './telemetry-names.ts'

@@ -1,5 +1,5 @@
-import type { ChatQuirks } from './chat-messages.ts'
 import { MISTRAL_QUIRKS, OPENAI_QUIRKS, TEMPLATE_QUIRKS } from './families.ts'
+import type { ChatQuirks } from './openai/chat-messages.ts'
 
 /** How one provider of models is reached. */
 export interface ProviderSpec {

@@ -7,15 +7,15 @@ import {
   missingApiKey,
   providerAddressMissing,
   providerNotSupported,
-} from '../errors.ts'
+} from '../base/errors.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import { hasOrigin, isBelow, isOpenAi, isOpenAiOnly } from './addresses.ts'
-import type { LanguageModel } from './ai-sdk.ts'
-import type { ChatQuirks } from './chat-messages.ts'
+import type { LanguageModel } from './ai-sdk/ai-sdk.ts'
 import { defaultSettings } from './defaults.ts'
-import { familyOf, type ModelFamily, translateArgs } from './extra-args.ts'
 import type { Model, ModelSettings } from './model.ts'
+import type { ChatQuirks } from './openai/chat-messages.ts'
+import { familyOf, type ModelFamily, translateArgs } from './openai/extra-args.ts'
 import { addressVariable, PROVIDERS, type ProviderModel, type ProviderSpec, readProviderModel } from './providers.ts'
 import { DEFAULT_MODEL, describeModel, isNamed, type ModelSpec } from './spec.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { gatewayRefused, modelFailed } from '../errors.ts'
+import { gatewayRefused, modelFailed } from '../base/errors.ts'
 import { waitBefore, withRetries } from './retry.ts'
 
 /** An error as the clients make them: with a status, headers or a cause. */

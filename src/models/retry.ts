@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AgencyError } from '../errors.ts'
+import { AgencyError } from '../base/errors.ts'
 import { isObject } from '../wire/json.ts'
 
 /** How often one model call is tried again, whatever the reasons were. */

@@ -1,8 +1,8 @@
 /** An agent's settings as they are right for one endpoint. */
 import { isObject } from '../wire/json.ts'
 import { overDefaults } from './defaults.ts'
-import { genericIncludes, takesEffort } from './extra-args.ts'
 import type { Model, ModelSettings, TurnRequest } from './model.ts'
+import { genericIncludes, takesEffort } from './openai/extra-args.ts'
 import type { AddressEndpoint, ClientEndpoint } from './resolve.ts'
 
 /** The model, asked with the settings that its endpoint takes. */

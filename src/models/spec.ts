@@ -1,6 +1,6 @@
 /** What an agent's `model` may be, and how it is named. */
 import type OpenAI from 'openai'
-import { isLanguageModel, type LanguageModel, namespaceOf } from './ai-sdk.ts'
+import { isLanguageModel, type LanguageModel, namespaceOf } from './ai-sdk/ai-sdk.ts'
 import type { Model } from './model.ts'
 import type { KnownModel } from './names.data.ts'
 

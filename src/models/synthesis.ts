@@ -1,4 +1,4 @@
-import { MAX_CALLS, tooManyCalls } from '../errors.ts'
+import { MAX_CALLS, tooManyCalls } from '../base/errors.ts'
 import { saidIn } from '../messages/items.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'

@@ -1,4 +1,4 @@
-import { errorText } from '../errors.ts'
+import { errorText } from '../base/errors.ts'
 import { withoutEmptyStart } from '../messages/items.ts'
 import { isObject, parseInnerJson } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'

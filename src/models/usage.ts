@@ -1,6 +1,6 @@
 import type { Usage } from '../wire/message.ts'
 import type { ResponseUsage, TurnRequest } from './model.ts'
-import type { Pricer, TokenCounts } from './prices.ts'
+import type { Pricer, TokenCounts } from './pricing/prices.ts'
 
 /** A provider's count of tokens as a number, also one written as a text; 0 for anything that cannot be a count. */
 export function countOf(value: unknown): number {

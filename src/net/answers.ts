@@ -1,6 +1,6 @@
 /** Bounds what other hosts answer, on the bytes as they come: beneath every parser, and before anything is made of them. */
-import type { Charges } from '../budget.ts'
-import { ANSWER_LIMITS } from '../limits.ts'
+import type { Charges } from '../base/budget.ts'
+import { ANSWER_LIMITS } from '../base/limits.ts'
 import { JsonMeter } from '../wire/json-meter.ts'
 import { JsonText } from '../wire/json-pieces.ts'
 import { Pieces } from './pieces.ts'

@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js'
 import { Agent, buildConnector } from 'undici'
-import { AgencyError, gatewayRefused } from '../errors.ts'
-import { within } from '../waits.ts'
+import { within } from '../base/async.ts'
+import { AgencyError, gatewayRefused } from '../base/errors.ts'
 import { isPublicAddress } from './addresses.ts'
 import { createLookup, LOOKUP_MS, type Lookup } from './lookup.ts'
 

@@ -1,6 +1,6 @@
 import type { Agent, Dispatcher } from 'undici'
-import type { Charges } from '../budget.ts'
-import { ANSWER_LIMITS, UPSTREAM_LIMITS, type UpstreamLimits } from '../limits.ts'
+import type { Charges } from '../base/budget.ts'
+import { ANSWER_LIMITS, UPSTREAM_LIMITS, type UpstreamLimits } from '../base/limits.ts'
 import { AnswerGuard, EventGuard, forEachChunk, WEB_COPIES } from './answers.ts'
 import { Pieces } from './pieces.ts'
 import { traceHeaders } from './trace-headers.ts'

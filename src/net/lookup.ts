@@ -1,5 +1,5 @@
 import { Resolver } from 'node:dns/promises'
-import { overloaded } from '../errors.ts'
+import { overloaded } from '../base/errors.ts'
 
 /** All addresses of a host name. */
 export type Lookup = (host: string) => Promise<readonly string[]>

@@ -1,5 +1,5 @@
 import { attachCode, attachParts, sourceNote } from '../files/attach.ts'
-import type { FileDesk } from '../files/desk.ts'
+import type { FileDesk } from '../files/attachments.ts'
 import type { InputItem } from '../wire/message.ts'
 import { createRedactor } from '../wire/redact.ts'
 import type { RunPlan } from './plan.ts'

@@ -1,5 +1,5 @@
-import type { Charges } from '../budget.ts'
-import { modelFailed } from '../errors.ts'
+import type { Charges } from '../base/budget.ts'
+import { modelFailed } from '../base/errors.ts'
 import { messageText, toModelItem } from '../messages/items.ts'
 import { DEFAULT_MODEL } from '../models/spec.ts'
 import { isObject, parseInnerJson } from '../wire/json.ts'

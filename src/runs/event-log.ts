@@ -1,4 +1,4 @@
-import { type Charges, weigh } from '../budget.ts'
+import { type Charges, weigh } from '../base/budget.ts'
 import type { RunEvent } from './events.ts'
 
 interface Entry {

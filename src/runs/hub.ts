@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { Budget, RUN_BYTES } from '../budget.ts'
+import { orAbort, within } from '../base/async.ts'
+import { Budget, RUN_BYTES } from '../base/budget.ts'
 import {
   AgencyError,
   errorText,
@@ -10,21 +11,20 @@ import {
   runTooLarge,
   shuttingDown,
   timeLimit,
-} from '../errors.ts'
-import type { Limits } from '../limits.ts'
+} from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
 import { emptyUsage } from '../models/usage.ts'
-import { orAbort, within } from '../waits.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import { createRedactor, textsOf } from '../wire/redact.ts'
 import { nameChat } from './chat-name.ts'
-import { type Answer, type Conversation, endingOf, type RunState } from './conversation.ts'
 import { EventLog } from './event-log.ts'
 import { nobody, type RunEvent } from './events.ts'
-import { runLoop } from './loop.ts'
+import { type Answer, type Conversation, endingOf, type RunState } from './loop/agent-thread.ts'
+import { runLoop } from './loop/loop.ts'
+import { MessageStore } from './loop/transcript.ts'
 import type { RunPlan } from './plan.ts'
 import { createSaver } from './saver.ts'
 import { type Ending, inside, type Span } from './span.ts'
-import { MessageStore } from './store.ts'
 
 export type CancelMode = 'immediate' | 'after_turn'
 

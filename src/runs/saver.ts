@@ -1,5 +1,5 @@
 import type { SaveThreads } from '../agency/agency.ts'
-import { within } from '../waits.ts'
+import { within } from '../base/async.ts'
 import type { StoredMessage } from '../wire/message.ts'
 
 export interface SaverOptions {

@@ -4,8 +4,8 @@ import { limitConnections } from './connections.ts'
 import { sendJson } from './error-handler.ts'
 import { continueWhenLetIn } from './expect.ts'
 import { refuseOtherSites } from './hosts.ts'
+import { registerShell, type ShellOptions } from './plugin.ts'
 import { routesOf } from './routes/agency.ts'
-import { registerShell, type ShellOptions } from './shell.ts'
 
 /** A server of our own: every limit is set on purpose. */
 export async function createApp(options: ShellOptions): Promise<FastifyInstance> {

@@ -1,7 +1,8 @@
 /** What a server prints when it listens. */
+
+import { VERSION } from '../base/version.ts'
 import { describeModel } from '../models/spec.ts'
-import { VERSION } from '../version.ts'
-import type { ShellOptions } from './shell.ts'
+import type { ShellOptions } from './plugin.ts'
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/i
 

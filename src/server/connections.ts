@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import ipaddr from 'ipaddr.js'
-import type { Limits } from '../limits.ts'
+import type { Limits } from '../base/limits.ts'
 
 /** The part of the file descriptors that callers may take; runs need the rest for models and files. */
 const SHARE_OF_DESCRIPTORS = 1 / 2

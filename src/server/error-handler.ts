@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { AgencyError, errorText } from '../errors.ts'
+import { AgencyError, errorText } from '../base/errors.ts'
 import type { Services } from '../services.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { valueError } from '../wire/validation.ts'

@@ -1,11 +1,11 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
-import { clientGone } from '../errors.ts'
+import { forEach } from '../base/async.ts'
+import { clientGone } from '../base/errors.ts'
 import type { RunEvent } from '../runs/events.ts'
 import type { Run, RunSummary } from '../runs/hub.ts'
 import type { Services } from '../services.ts'
-import { forEach } from '../waits.ts'
 
 const SSE_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { tooLarge } from '../errors.ts'
+import { tooLarge } from '../base/errors.ts'
 
 /**
  * Asks a client that waits for it (`Expect: 100-continue`) for its body only once the request has been let in: by then it has

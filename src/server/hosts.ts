@@ -1,5 +1,5 @@
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
-import { invalidHost, otherSite } from '../errors.ts'
+import { invalidHost, otherSite } from '../base/errors.ts'
 import { isLoopback } from '../net/addresses.ts'
 
 /** `uri-host [ ":" port ]` (RFC 9110, 7.2; RFC 3986, 3.2.2), which is never empty in http. */

@@ -1,3 +1,4 @@
+import { VERSION } from '../base/version.ts'
 import type { Services } from '../services.ts'
 import {
   addOperation,
@@ -9,7 +10,6 @@ import {
   type Gate,
   toDocument,
 } from '../tools/openapi.ts'
-import { VERSION } from '../version.ts'
 import { aguiRequestSchema } from '../wire/agui.ts'
 import { aguiStreamSchemas } from '../wire/agui-events.ts'
 import type { ClientConfigField } from '../wire/client-config.ts'

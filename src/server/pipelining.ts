@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import type { Limits } from '../limits.ts'
+import type { Limits } from '../base/limits.ts'
 import { peerOf } from './connections.ts'
 
 /**

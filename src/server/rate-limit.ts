@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { invalidOption, tooManyRequests } from '../errors.ts'
-import { MAX_MS } from '../limits.ts'
+import { invalidOption, tooManyRequests } from '../base/errors.ts'
+import { MAX_MS } from '../base/limits.ts'
 
 /** How many requests one caller may make. */
 export interface RateLimitOptions {

@@ -1,6 +1,7 @@
 /** `createMetrics`: metrics kept in this process, in Prometheus' text format. */
+
+import { VERSION } from '../base/version.ts'
 import type { Telemetry } from '../runs/span.ts'
-import { VERSION } from '../version.ts'
 import { createMeasures } from './measures.ts'
 import { observeProcess } from './process-metrics.ts'
 import { PrometheusRegistry } from './prometheus.ts'

@@ -1,6 +1,6 @@
 /** Creates OpenTelemetry spans for runs, agents, model calls and tool calls. */
 import type * as api from '@opentelemetry/api'
-import { dropUnset } from '../models/api.ts'
+import { dropUnset } from '../models/openai/api.ts'
 import { withTraceHeaders } from '../net/trace-headers.ts'
 import type { Ending, Ends, Span, SpanKind, Starts } from '../runs/span.ts'
 import { type ContentWriter, createContentWriter, endContents, startContents } from './content.ts'

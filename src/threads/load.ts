@@ -1,6 +1,7 @@
 /** Loads the history of a run through the agency's `loadThreads`. */
-import { threadsFailed } from '../errors.ts'
-import { within } from '../waits.ts'
+
+import { within } from '../base/async.ts'
+import { threadsFailed } from '../base/errors.ts'
 import { isObject } from '../wire/json.ts'
 import type { StoredMessage } from '../wire/message.ts'
 

@@ -1,6 +1,6 @@
 /** Checks (and converts) the arguments of a tool call. */
 import { z } from 'zod'
-import { errorText } from '../errors.ts'
+import { errorText } from '../base/errors.ts'
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { detailsFromZod, missing, noObject, type ValidationDetail, valueAt, valueError } from '../wire/validation.ts'
 import { resolveRef } from './local-refs.ts'

@@ -1,7 +1,7 @@
 /** `tool()`: defines a function tool from a schema and a function. */
 import { z } from 'zod'
-import { errorText, invalidTool } from '../errors.ts'
-import { type Moved, refuseUnknown } from '../options.ts'
+import { errorText, invalidTool } from '../base/errors.ts'
+import { type Moved, refuseUnknown } from '../base/options.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { createCheck } from './check.ts'
 import { requireToolName } from './names.ts'

@@ -1,5 +1,5 @@
 /** Converts the result of a tool to a JSON value, so that a Map or an Error does not become `{}`. */
-import { errorText } from '../errors.ts'
+import { errorText } from '../base/errors.ts'
 
 /** Deepest nesting that is written; deeper values become a placeholder. */
 const MAX_DEPTH = 200

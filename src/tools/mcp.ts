@@ -1,5 +1,5 @@
 /** Tools of MCP servers that are objects of the OpenAI Agents SDK. */
-import { invalidOption, mcpFailed } from '../errors.ts'
+import { invalidOption, mcpFailed } from '../base/errors.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { createServerCheck } from './check.ts'
 import { toToolNames } from './names.ts'

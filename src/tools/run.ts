@@ -1,5 +1,5 @@
 /** Runs one tool call of a model. */
-import { errorText } from '../errors.ts'
+import { errorText } from '../base/errors.ts'
 import { parseJson } from '../wire/json.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
 import { type ToolAnswer, toAnswer } from './output.ts'

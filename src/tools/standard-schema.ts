@@ -1,5 +1,5 @@
 /** Standard Schema (https://standardschema.dev): schemas of other libraries. */
-import { errorText, invalidTool } from '../errors.ts'
+import { errorText, invalidTool } from '../base/errors.ts'
 import type { JsonSchema } from '../wire/json.ts'
 
 interface StandardIssue {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { takeTurn } from '../waits.ts'
+import { takeTurn } from '../base/async.ts'
 import { isObject, type JsonObject } from './json.ts'
 import {
   agencyRequestSchema,

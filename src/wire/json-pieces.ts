@@ -1,6 +1,6 @@
 /** Parses large JSON in small pieces, so that whoever parses can take turns with other work. */
 import { randomUUID } from 'node:crypto'
-import { takeTurn } from '../waits.ts'
+import { takeTurn } from '../base/async.ts'
 import { type JsonBounds, type JsonCut, JsonMeter, refuseProtoKey } from './json-meter.ts'
 
 /** Parsing this much takes some milliseconds at most, whatever it is; only a single string is not split. */

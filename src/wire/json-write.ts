@@ -1,4 +1,4 @@
-import { inTurns, takeTurn } from '../waits.ts'
+import { inTurns, takeTurn } from '../base/async.ts'
 
 /** Lists from here on are written in turns with other work. */
 const LONG_LIST = 512

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { AgencyError } from '../errors.ts'
+import { AgencyError } from '../base/errors.ts'
 import { API_KEY, type ClientConfigField, checkAllowed, checkClientConfig } from './client-config.ts'
 import { isObject, type JsonObject } from './json.ts'
 import type { InputItem, StoredMessage } from './message.ts'

@@ -6,7 +6,8 @@ const ROOT = resolve(import.meta.dirname, '../..')
 
 /** Lowest first; a file may import its own floor and those below. */
 const FLOORS = [
-  ['errors.ts', 'options.ts', 'version.ts', 'limits.ts', 'waits.ts', 'budget.ts', 'wire'],
+  ['base'],
+  ['wire'],
   ['net', 'tools', 'messages', 'client'],
   ['files'],
   ['models', 'threads'],
@@ -22,11 +23,9 @@ const FLOORS = [
 ]
 /** Rooms on one floor that must not know each other. */
 const APART: readonly (readonly [string, string])[] = [
-  ['errors.ts', 'wire'],
-  ['errors.ts', 'options.ts'],
   ['models', 'threads'],
   ['tools', 'messages'],
-  ['client', 'errors.ts'],
+  ['client', 'base'],
   ['client', 'net'],
   ['client', 'tools'],
   ['client', 'messages'],

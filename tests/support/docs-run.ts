@@ -5,7 +5,7 @@ import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDemoFetch } from '../../src/models/demo.ts'
+import { createDemoFetch } from '../../src/models/demo/demo.ts'
 import { type Page, ROOT, readDoors, toModule } from './docs.ts'
 
 /** The port that pages name; a free one takes its place. */

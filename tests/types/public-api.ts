@@ -24,7 +24,7 @@ import {
   type Usage,
   webSearch,
 } from '../../src/index.ts'
-import type { toPrompt } from '../../src/models/ai-sdk-prompt.ts'
+import type { toPrompt } from '../../src/models/ai-sdk/prompt.ts'
 import { createMetrics, openTelemetry } from '../../src/otel.ts'
 import type { storedMessage, usage } from '../../src/wire/message.ts'
 import type { AgencyResponse, CancelResponse, Metadata } from '../../src/wire/responses.ts'

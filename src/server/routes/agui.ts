@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { AgencyError, shuttingDown } from '../../base/errors.ts'
 import { createAguiDialect } from '../../dialects/agui.ts'
 import { toAgencyRequest, withNotes } from '../../dialects/agui-input.ts'
-import { AgencyError, shuttingDown } from '../../errors.ts'
 import type { ServedAgency, Services } from '../../services.ts'
 import { parseAguiRequest } from '../../wire/agui.ts'
 import { writeFrames, writeStream } from '../event-stream.ts'

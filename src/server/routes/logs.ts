@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { crossSiteRead } from '../../errors.ts'
+import { crossSiteRead } from '../../base/errors.ts'
 import type { RequestLogs } from '../../services.ts'
 import { isObject } from '../../wire/json.ts'
 import { parseLogRequest } from '../../wire/requests.ts'

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { RunContext } from '../../agency/context.ts'
-import { errorText, shuttingDown } from '../../errors.ts'
+import { errorText, shuttingDown } from '../../base/errors.ts'
 import type { Services } from '../../services.ts'
 import { toJsonValue } from '../../tools/json-value.ts'
 import { toolFailure } from '../../tools/run.ts'

@@ -1,0 +1,65 @@
+import { providerNotInstalled } from '../../base/errors.ts'
+import { isObject, type JsonObject } from '../../wire/json.ts'
+import type { LanguageModel } from './ai-sdk.ts'
+
+/** Makes the models of one provider over one connection. */
+type Connect = (settings: { baseURL: string; apiKey: string; fetch: typeof fetch }) => (model: string) => LanguageModel
+
+/** The optional packages, each loaded by the first model that needs it. */
+const PACKAGES = {
+  anthropic: {
+    name: '@ai-sdk/anthropic',
+    keyHeader: 'x-api-key',
+    load: async (): Promise<Connect> => (await import('@ai-sdk/anthropic')).createAnthropic,
+  },
+  google: {
+    name: '@ai-sdk/google',
+    keyHeader: 'x-goog-api-key',
+    load: async (): Promise<Connect> => (await import('@ai-sdk/google')).createGoogle,
+  },
+}
+export type AiSdkKind = keyof typeof PACKAGES
+
+/**
+ * Loads what a model needs.
+ * @throws PROVIDER_NOT_INSTALLED, naming the package and the command
+ */
+export async function loadConnect(kind: AiSdkKind, model: string, agent: string): Promise<Connect> {
+  const { name, load } = PACKAGES[kind]
+  try {
+    return await load()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw providerNotInstalled(model, agent, name)
+  }
+}
+
+/** True when the package of these models can be loaded. */
+export const isInstalled = (kind: AiSdkKind): Promise<boolean> =>
+  PACKAGES[kind].load().then(
+    () => true,
+    () => false,
+  )
+
+/** A fetch that sends no key where there is none, and adds to the body what the package has no words for. */
+export function dressFetch(
+  fetch: typeof globalThis.fetch,
+  { kind, hasKey, extraBody }: { kind: AiSdkKind; hasKey: boolean; extraBody: JsonObject },
+): typeof globalThis.fetch {
+  return (url, init = {}) => {
+    const headers = new Headers(init.headers)
+    if (!hasKey) headers.delete(PACKAGES[kind].keyHeader)
+    const plain = Object.keys(extraBody).length === 0 || typeof init.body !== 'string'
+    const body = plain ? init.body : JSON.stringify(addFields(JSON.parse(init.body as string), extraBody))
+    return fetch(url, { ...init, headers, ...(body === undefined ? {} : { body }) })
+  }
+}
+
+/** A body with more fields; of an object that both have (`generationConfig`) the fields are joined. */
+function addFields(body: JsonObject, more: JsonObject): JsonObject {
+  const joined = Object.entries(more).map(([name, value]) => {
+    const own = body[name]
+    return [name, isObject(own) && isObject(value) ? { ...own, ...value } : value]
+  })
+  return { ...body, ...Object.fromEntries(joined) }
+}

@@ -1,0 +1,154 @@
+import { isObject, type JsonObject } from '../../wire/json.ts'
+import type { TurnRequest } from '../model.ts'
+import { dropUnset } from '../openai/api.ts'
+import { choiceOf } from '../openai/tool-choice.ts'
+import type { Prompt } from './prompt.ts'
+
+/** What stands beside the prompt in a call of an AI SDK model. `extraBody` is what only the provider itself understands. */
+export type CallSettings = JsonObject & { extraBody: JsonObject }
+
+/**
+ * The settings of a turn in the AI SDK's words. `model_settings_extra_args` speaks the original's names, and those that its
+ * clients use for Anthropic and Gemini; what is none of them goes into the provider's body as it is.
+ */
+export function toCallSettings(request: TurnRequest, extraArgs: JsonObject | undefined): CallSettings {
+  const { settings, outputSchema } = request
+  const {
+    reasoning_effort,
+    reasoning_summary,
+    reasoning,
+    effort,
+    thinking,
+    thinkingConfig,
+    thinkingBudget,
+    thinkingLevel,
+    max_tokens,
+    temperature,
+    top_p,
+    top_k,
+    stop,
+    seed,
+    tool_choice,
+    parallel_tool_calls,
+    include: _,
+    verbosity: __,
+    extra_body,
+    ...rest
+  } = extraArgs ?? {}
+  const config = isObject(thinkingConfig) ? thinkingConfig : {}
+  const asked = isObject(reasoning) ? reasoning : {}
+  const given = [
+    reasoning_effort,
+    effort,
+    asked.effort,
+    thinkingLevel,
+    config.thinkingLevel,
+    settings.reasoning?.effort,
+  ]
+  const wanted = given.map((value) => (isObject(value) ? value.effort : value)).find(isEffort)
+  const budget = budgetOf(thinking) ?? numberOf(thinkingBudget) ?? numberOf(config.thinkingBudget)
+  const summary = reasoning_summary ?? asked.summary ?? settings.reasoning?.summary
+  const thinks = wanted !== undefined || budget !== undefined || summary != null
+  const parallel = parallel_tool_calls ?? settings.parallelToolCalls
+  const anthropic = dropUnset({
+    thinking:
+      budget === undefined ? (isObject(thinking) ? thinking : undefined) : { type: 'enabled', budgetTokens: budget },
+    disableParallelToolUse: parallel === false ? true : undefined,
+  })
+  const google = dropUnset({
+    thinkingConfig: thinks ? dropUnset({ includeThoughts: true, thinkingBudget: budget }) : undefined,
+  })
+  const openai = dropUnset({ parallelToolCalls: parallel })
+  const tools = request.tools.map(({ name, description, parameters, strict }) => ({
+    type: 'function',
+    name,
+    description,
+    inputSchema: parameters,
+    // Only OpenAI's strict mode knows bounds and lengths; others refuse the request for them.
+    ...(strict && !hasBounds(parameters) ? { strict } : {}),
+  }))
+  return {
+    ...dropUnset({
+      maxOutputTokens: max_tokens ?? settings.maxTokens,
+      temperature: temperature ?? settings.temperature,
+      topP: top_p ?? settings.topP,
+      topK: top_k,
+      stopSequences: typeof stop === 'string' ? [stop] : stop,
+      seed,
+      reasoning: budget === undefined ? wanted : undefined,
+      tools: tools.length > 0 ? tools : undefined,
+      toolChoice: tools.length > 0 ? toToolChoice(tool_choice ?? choiceOf(request)) : undefined,
+      responseFormat: outputSchema && { type: 'json', schema: outputSchema.schema, name: outputSchema.name },
+      providerOptions: withoutEmpty({ anthropic, google, openai }),
+    }),
+    extraBody: { ...settings.extraBody, ...rest, ...(isObject(extra_body) ? extra_body : {}) },
+  }
+}
+
+/** The settings of a call that Claude is not to think in. */
+export function withoutThinking({ reasoning: _, ...settings }: JsonObject): JsonObject {
+  const { providerOptions } = settings
+  if (!isObject(providerOptions) || !isObject(providerOptions.anthropic)) return settings
+  const { thinking: __, ...anthropic } = providerOptions.anthropic
+  return { ...settings, providerOptions: withoutEmpty({ ...(providerOptions as JsonOptions), anthropic }) }
+}
+
+/**
+ * The settings with tools for the calls in the conversation, none of which may be called, where the agent has no tools: Bedrock and
+ * others refuse calls of tools that are not there ("The toolConfig field must be defined when using toolUse").
+ */
+export function withCalledTools(settings: JsonObject, prompt: Prompt): JsonObject {
+  if (settings.tools !== undefined) return settings
+  const names = new Set(
+    prompt.flatMap(({ role, content }) =>
+      role === 'assistant' ? content.flatMap((part) => (part.type === 'tool-call' ? [part.toolName] : [])) : [],
+    ),
+  )
+  if (names.size === 0) return settings
+  const inputSchema = { type: 'object', properties: {} }
+  const description = 'Was called earlier in this conversation; not available now.'
+  const tools = [...names].map((name) => ({ type: 'function', name, description, inputSchema }))
+  return { ...settings, tools, toolChoice: { type: 'none' } }
+}
+
+const EFFORTS = new Set(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])
+const isEffort = (value: unknown): value is string => typeof value === 'string' && EFFORTS.has(value)
+const numberOf = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
+const budgetOf = (thinking: unknown) =>
+  isObject(thinking) ? numberOf(thinking.budget_tokens ?? thinking.budgetTokens) : undefined
+
+type JsonOptions = { [provider: string]: JsonObject }
+const withoutEmpty = (options: JsonOptions) =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => Object.keys(value).length > 0))
+
+function toToolChoice(choice: unknown): JsonObject | undefined {
+  if (choice === undefined || choice === null) return undefined
+  if (typeof choice === 'string')
+    return ['auto', 'required', 'none'].includes(choice) ? { type: choice } : { type: 'tool', toolName: choice }
+  const named = isObject(choice) ? (isObject(choice.function) ? choice.function.name : choice.name) : undefined
+  return typeof named === 'string' ? { type: 'tool', toolName: named } : undefined
+}
+
+const BOUNDS = new Set([
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'multipleOf',
+  'minLength',
+  'maxLength',
+  'minItems',
+  'maxItems',
+  'uniqueItems',
+  'pattern',
+])
+
+function hasBounds(schema: unknown, names = false): boolean {
+  if (Array.isArray(schema)) return schema.some((part) => hasBounds(part))
+  if (!isObject(schema)) return false
+  // Below `properties` stand names that the user chose.
+  return Object.entries(schema).some(
+    ([key, value]) => (!names && BOUNDS.has(key)) || hasBounds(value, !names && PROPERTIES.has(key)),
+  )
+}
+const PROPERTIES = new Set(['properties', '$defs', 'definitions'])

@@ -1,0 +1,210 @@
+import { StringDecoder } from 'node:string_decoder'
+import { createParser } from 'eventsource-parser'
+import type { Charges } from '../../base/budget.ts'
+import { AgencyError, errorText, modelFailed } from '../../base/errors.ts'
+import { ANSWER_LIMITS, UPSTREAM_LIMITS, type UpstreamLimits } from '../../base/limits.ts'
+import { EventGuard, readJson, toBuffer } from '../../net/answers.ts'
+import { isObject, type JsonObject } from '../../wire/json.ts'
+import { JsonMeter } from '../../wire/json-meter.ts'
+import { failureIn } from '../ending.ts'
+import type { EventBatch, Model, ModelResponse, TurnRequest } from '../model.ts'
+import { withRetries } from '../retry.ts'
+import { EventWatch, inTime, type Patience } from '../timeouts.ts'
+import type { Post } from './post.ts'
+
+/** Longer events are metered before they are parsed. */
+const LONG_CHARS = 16_384
+
+/**
+ * Reads a provider's event stream: `onData` gets the data of each event, then the size of the network chunk they came in
+ * is given. Whoever stops pulling stops the network read. Plain functions, not a generator: one would cost every chunk some
+ * turns of the microtask queue, and keep the last chunk alive while the stream is silent.
+ * @throws MODEL_FAILED when the stream breaks or `onData` cannot read it; the signal's reason after an abort
+ */
+export function readSse(
+  response: Response,
+  { signal, patience, budget }: StreamWait,
+  onData: (data: string) => void,
+): AsyncIterableIterator<number> {
+  const onEvent = ({ data }: { data: string }) => {
+    if (data.trim() === '') return // keeps the connection open
+    begun = true
+    watch.hear()
+    if (data.length > LONG_CHARS) new JsonMeter(ANSWER_LIMITS.json).feed(data)
+    onData(data)
+  }
+  const parser = createParser({ onEvent, maxBufferSize: ANSWER_LIMITS.eventBytes })
+  const decoder = new StringDecoder('utf8')
+  const chunks = (response.body as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
+  const guard = new EventGuard(budget)
+  let begun = false
+  /** The text before the first event: some gateways answer a streamed call with one JSON document. */
+  let head = ''
+  let failure: unknown
+  const watch = new EventWatch(patience, (error) => {
+    failure = error
+    chunks.return?.().catch(() => {}) // wakes whoever waits for the next one
+  })
+  const feed = (given: Uint8Array) => {
+    const chunk = toBuffer(given)
+    try {
+      guard.read(chunk)
+      const text = decoder.write(chunk)
+      parser.feed(text)
+      head = begun ? '' : head + text
+      if (!begun) budget?.charge(text.length)
+      if (head.length > ANSWER_LIMITS.eventBytes)
+        failure = new Error(`it has no event within ${ANSWER_LIMITS.eventBytes} characters`)
+    } catch (error) {
+      failure = error
+    }
+    return chunk.byteLength
+  }
+  const close = async () => {
+    watch.stop()
+    guard.release()
+    await chunks.return?.()
+    return { done: true as const, value: undefined }
+  }
+  const sizes: AsyncIterableIterator<number> = {
+    async next() {
+      try {
+        if (failure !== undefined) throw failure // after what stood before it was given
+        watch.wait()
+        const { done, value } = await chunks.next()
+        if (failure !== undefined) throw failure
+        if (done !== true) return { done: false, value: feed(value) }
+        watch.stop()
+        if (!begun && /^\s*[[{]/.test(head)) {
+          onEvent({ data: head })
+          return { done: false, value: 0 }
+        }
+      } catch (cause) {
+        const error = failure ?? cause
+        await close()
+        signal.throwIfAborted()
+        if (error instanceof AgencyError) throw error // it has the provider's words already
+        throw modelFailed(`The model's stream broke: ${errorText(error)}`, error)
+      }
+      signal.throwIfAborted()
+      return { done: true, value: undefined }
+    },
+    return: close,
+    [Symbol.asyncIterator]: () => sizes,
+  }
+  return sizes
+}
+
+/** How a stream is waited for. */
+export interface StreamWait {
+  signal: AbortSignal
+  patience: Patience
+  /** Charged with what is not parsed yet. */
+  budget?: Charges | undefined
+}
+
+export interface ApiOptions {
+  post: Post
+  name: string
+  /** What the response is said to come from and priced as. Default: `name`. */
+  label?: string | undefined
+  /** What telemetry calls the provider. Default `openai`, as its conventions have it for everything that speaks this API. */
+  provider?: string
+  /** `client_config.model_settings_extra_args`: merged into every body. */
+  extraArgs?: JsonObject | undefined
+  /** Sent with every call. */
+  headers?: { readonly [name: string]: string } | undefined
+  /** How long it is waited for. Default: the server's defaults. */
+  limits?: UpstreamLimits | undefined
+  /** False: tools that the provider runs do not go to this address. Default true. */
+  hostedTools?: boolean | undefined
+}
+
+/** What one of a provider's APIs has of its own. */
+export interface Api {
+  runsHostedTools: boolean
+  path: '/responses' | '/chat/completions'
+  buildBody(request: TurnRequest, stream: boolean): JsonObject
+  readStream(response: Response, request: TurnRequest, wait: StreamWait): AsyncGenerator<EventBatch, void, undefined>
+  /** Undefined for an answer of another kind. */
+  readAnswer(answer: JsonObject, request: TurnRequest): ModelResponse | undefined
+}
+
+/** A Model over one of OpenAI's APIs: the way there is `post`'s, bodies and parsing the API's, retries are ours. */
+export function apiModel(options: ApiOptions, api: Api): Model {
+  const { post, name, label = name, provider = 'openai', headers: ownHeaders, hostedTools = true } = options
+  const { upstreamFirstByteMs: firstMs, upstreamIdleMs: idleMs } = options.limits ?? UPSTREAM_LIMITS
+  const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
+    try {
+      const { extraHeaders } = request.settings
+      const headers = ownHeaders === undefined ? extraHeaders : { ...extraHeaders, ...ownHeaders }
+      return await post(api.path, api.buildBody(request, stream), { signal, headers })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw modelFailed(errorText(error), error)
+    }
+  }
+  const answer = async (request: TurnRequest, signal: AbortSignal): Promise<ModelResponse> => {
+    const { body } = await call(request, false, signal)
+    const chunks = (body ?? []) as unknown as AsyncIterable<Uint8Array>
+    const json = await readJson(chunks, request.budget).catch((error: unknown) => {
+      signal.throwIfAborted()
+      throw modelFailed(`The model's answer could not be read: ${errorText(error)}`, error)
+    })
+    const response = isObject(json) ? api.readAnswer(json, request) : undefined
+    if (response !== undefined) return response
+    const failure = failureIn(json, true)
+    throw modelFailed(
+      failure?.message ?? 'The model answered with something that is not an answer of its API.',
+      failure,
+    )
+  }
+  return {
+    name: label,
+    provider,
+    runsHostedTools: api.runsHostedTools && hostedTools,
+    streamTurn: (request, signal) =>
+      beginning(() =>
+        withRetries(
+          async () => {
+            const began = performance.now()
+            const response = await call(request, true, signal)
+            const rest = api.readStream(response, request, {
+              signal,
+              patience: { began, firstMs, idleMs },
+              budget: request.budget,
+            })
+            return { first: await rest.next(), rest }
+          },
+          { signal, withinMs: firstMs },
+        ),
+      ),
+    completeTurn: (request, signal) =>
+      withRetries(() => inTime(firstMs, signal, (inner) => answer(request, inner)), { signal, withinMs: firstMs }),
+  }
+}
+
+/** A stream that is started when it is first asked for; its first batch is there before anybody sees it. */
+function beginning(
+  start: () => Promise<{ first: IteratorResult<EventBatch>; rest: AsyncIterator<EventBatch> }>,
+): AsyncIterableIterator<EventBatch> {
+  let rest: AsyncIterator<EventBatch> | undefined
+  const begin = async () => {
+    const started = await start()
+    rest = started.rest
+    return started.first
+  }
+  const stream: AsyncIterableIterator<EventBatch> = {
+    next: () => rest?.next() ?? begin(),
+    async return() {
+      await rest?.return?.()
+      return { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator]: () => stream,
+  }
+  return stream
+}
+
+/** A body without the fields that are not set: they are left to the provider. */
+export const dropUnset = (body: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))

@@ -1,0 +1,105 @@
+import { modelFailed } from '../../base/errors.ts'
+import { isObject, type JsonObject } from '../../wire/json.ts'
+import { quirksOf } from '../families.ts'
+import type { EventBatch, Model, ResponseEvent, TurnRequest } from '../model.ts'
+import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
+import { type ChatQuirks, toMessages } from './chat-messages.ts'
+import { ChunkReader } from './chat-reader.ts'
+import { choiceOf, isMode, withoutIdleToolSettings } from './tool-choice.ts'
+
+export interface ChatOptions extends ApiOptions {
+  /** Kept in the `provider_data` of what the model says. Default: `label`. */
+  origin?: string | undefined
+  quirks?: ChatQuirks | undefined
+}
+
+/** A Model over Chat Completions: it speaks Responses events, synthesised from the chunks in the original's order. */
+export function chatModel(options: ChatOptions): Model {
+  const model = options.origin ?? options.label ?? options.name
+  return apiModel(options, {
+    runsHostedTools: false,
+    path: '/chat/completions',
+    buildBody: (request, stream) => buildBody({ ...options, origin: model }, request, stream),
+    readStream: (response, request, wait) => synthesise(new ChunkReader(model, request), response, wait),
+    readAnswer(answer, request) {
+      const [choice] = Array.isArray(answer.choices) ? answer.choices : []
+      if (!isObject(choice) || !(isObject(choice.message) || choice.finish_reason)) return undefined
+      const reader = new ChunkReader(model, request)
+      reader.read(answer)
+      return reader.finish()
+    },
+  })
+}
+
+async function* synthesise(
+  reader: ChunkReader,
+  response: Response,
+  wait: StreamWait,
+): AsyncGenerator<EventBatch, void, undefined> {
+  let events: ResponseEvent[] = []
+  let ended = false
+  const onData = (data: string) => {
+    if (data.startsWith('[DONE]')) ended = true
+    else events.push(...reader.read(JSON.parse(data)))
+  }
+  for await (const bytes of readSse(response, wait, onData)) {
+    if (events.length > 0) yield { events, bytes }
+    events = []
+    if (ended) break
+  }
+  if (!ended && !reader.finished) throw modelFailed("The model's stream ended before the answer was complete.")
+  reader.finish()
+  yield { events: reader.take(), bytes: 0 }
+}
+
+function buildBody(options: ChatOptions & { origin: string }, request: TurnRequest, stream: boolean): JsonObject {
+  const { name: model, extraArgs } = options
+  const quirks = { ...quirksOf(model), ...options.quirks }
+  const { settings, outputSchema } = request
+  const choice = choiceOf(request)
+  const named = typeof choice === 'string' && !isMode(choice)
+  const tools = request.tools.map(({ name, description, parameters, strict }) => ({
+    type: 'function',
+    function: { name, description, parameters, ...(strict ? { strict } : {}) },
+  }))
+  const { max_tokens = settings.maxTokens, ...rest } = toChatArgs(extraArgs, quirks)
+  const body = dropUnset({
+    model,
+    messages: toMessages(request, { origin: options.origin, quirks }),
+    tools: tools.length > 0 ? tools : undefined,
+    temperature: settings.temperature,
+    top_p: settings.topP,
+    [REASONING_MODEL.test(model) ? 'max_completion_tokens' : 'max_tokens']: max_tokens,
+    tool_choice: named ? { type: 'function', function: { name: choice } } : choice,
+    parallel_tool_calls: settings.parallelToolCalls,
+    reasoning_effort: settings.reasoning?.effort,
+    verbosity: settings.verbosity,
+    store: settings.store,
+    metadata: settings.metadata,
+    ...settings.extraBody,
+    ...rest,
+    // The answer has to fit the agent's outputType, whatever a request adds.
+    ...(outputSchema === undefined ? {} : { response_format: toFormat(outputSchema, quirks) }),
+    stream: stream || undefined,
+    stream_options: stream && quirks.noStreamOptions !== true ? { include_usage: true } : undefined,
+  })
+  return withoutIdleToolSettings(body)
+}
+
+/** OpenAI's reasoning models refuse `max_tokens`. */
+const REASONING_MODEL = /^(o\d|gpt-([5-9]|\d{2}))/
+
+const toFormat = (schema: NonNullable<TurnRequest['outputSchema']>, { noJsonSchema }: ChatQuirks): JsonObject =>
+  noJsonSchema === true ? { type: 'json_object' } : { type: 'json_schema', json_schema: schema }
+
+/** `model_settings_extra_args` speaks the original's names; these are Chat Completions'. */
+function toChatArgs(args: JsonObject | undefined, quirks: ChatQuirks): JsonObject {
+  if (args === undefined) return {}
+  const { reasoning, reasoning_effort, reasoning_summary: _, effort, include: __, ...rest } = args
+  const given = [reasoning_effort, effort, reasoning].map((value) => (isObject(value) ? value.effort : value))
+  return dropUnset({
+    ...rest,
+    reasoning: quirks.reasoning === 'reasoning_details' ? reasoning : undefined,
+    reasoning_effort: given.find((value) => typeof value === 'string'),
+  })
+}

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto'
+import { takeIds } from '../../messages/clean.ts'
+import { callHalf, isModelMade, kindOf, typeOf } from '../../messages/item-kinds.ts'
+import { argumentsJson } from '../../messages/items.ts'
+import { createNamer, FUNCTION_NAME } from '../../messages/names.ts'
+import { isObject, type JsonObject } from '../../wire/json.ts'
+import type { InputItem } from '../../wire/message.ts'
+import { takesReasoning } from '../families.ts'
+
+export interface ResponsesTarget {
+  model: string
+  /** The provider stores nothing (`store: false`): it knows none of its earlier ids. */
+  unstored: boolean
+}
+
+/** Longest id of an item or a call. Source: "string too long. Expected a string with maximum length 64". */
+const MAX_ID_CHARS = 64
+const VALID_ID = /^[A-Za-z0-9_-]+$/
+
+/**
+ * A conversation as the Responses API takes it: ids that begin as their kind wants it, call ids of at most 64 characters, arguments
+ * that are JSON. Items of other providers are sent without those providers' data. Reasoning goes to models that reason, and with
+ * `store: false` only when it is encrypted; what came of reasoning that stays behind loses its id, which would call for it.
+ */
+export function toResponsesInput(items: readonly InputItem[], target: ResponsesTarget): InputItem[] {
+  const left = leftBehind(items, target)
+  const slots = items.map((item) => ({ item, unnamed: false }))
+  takeIds(slots, ({ item }) => (item.type === 'reasoning' ? left.has(item) : undefined))
+  const nameCall = createNamer({ maxLength: MAX_ID_CHARS })
+  const nameFunction = createNamer(FUNCTION_NAME)
+  return slots.flatMap(({ item, unnamed }, index) => {
+    if (left.has(item)) return []
+    const { provider_data, id, ...rest } = item
+    const sent: InputItem = fitContent(rest)
+    if (Array.isArray(item.tools) && item.type !== 'mcp_list_tools') sent.tools = functionsOf(item.tools)
+    if (typeof sent.call_id === 'string') sent.call_id = nameCall(sent.call_id)
+    if (item.type === 'function_call') sent.arguments = argumentsJson(item)
+    if (item.type === 'function_call' || item.type === 'custom_tool_call') sent.name = nameFunction(item.name)
+    if (item.type === 'reasoning' && !Array.isArray(item.summary)) sent.summary = []
+    const own = item.type === 'local_shell_call_output' ? nameCall(id ?? item.call_id) : idOf(item, unnamed, target)
+    if (item.type === 'local_shell_call_output') delete sent.call_id
+    if (own !== undefined) return [{ ...sent, id: own }]
+    return kindOf(item)?.needsId === true ? [{ ...sent, id: makeId(item, index) }] : [sent]
+  })
+}
+
+/**
+ * The definitions of functions among the tools that an item brings (`tool_search_output`, `additional_tools`). Which tools a
+ * provider runs is the agents' to say: a history may come from a caller.
+ */
+function functionsOf(tools: readonly unknown[]): JsonObject[] {
+  return tools.filter(isObject).flatMap((tool) => {
+    if (tool.type === 'function' || tool.type === 'custom') return [tool]
+    return tool.type === 'namespace' && Array.isArray(tool.tools) ? [{ ...tool, tools: functionsOf(tool.tools) }] : []
+  })
+}
+
+/** The items that are not sent: hosted calls of other providers, references to items that are not stored, reasoning that may not go or leads to these. */
+function leftBehind(items: readonly InputItem[], target: ResponsesTarget): ReadonlySet<InputItem> {
+  const left = new Set<InputItem>()
+  let led = false // true when the item behind the reasoning is sent
+  for (const item of items.toReversed()) {
+    const isReasoning = item.type === 'reasoning'
+    const stays: boolean = isReasoning
+      ? led && isWanted(item, target)
+      : !isForeignHosted(item) && !(target.unstored && item.type === 'item_reference')
+    if (!stays) left.add(item)
+    if (!isReasoning) led = stays && isModelMade(item)
+  }
+  return left
+}
+
+/** A hosted call of another provider, which OpenAI does not know. */
+const isForeignHosted = (item: InputItem) =>
+  item.provider_data !== undefined && typeOf(item).endsWith('_call') && callHalf(item) === undefined
+
+function isWanted(item: InputItem, { model, unstored }: ResponsesTarget): boolean {
+  if (item.provider_data !== undefined || !takesReasoning(model)) return false
+  return Boolean(item.encrypted_content) || (!unstored && isValidId(item))
+}
+
+function isValidId(item: InputItem): boolean {
+  const { id } = item
+  if (typeof id !== 'string' || id.length > MAX_ID_CHARS || !VALID_ID.test(id)) return false
+  return id.startsWith(kindOf(item)?.idPrefix ?? '')
+}
+
+/** The id that goes along, if any: an approval is found by it, and hosted calls are refused without one. */
+function idOf(item: InputItem, unnamed: boolean, { unstored }: ResponsesTarget): unknown {
+  if (item.type === 'mcp_approval_request' || item.type === 'item_reference') return item.id
+  if (item.provider_data !== undefined || !isValidId(item)) return undefined
+  if (item.type === 'reasoning') return item.id
+  if (unstored) return kindOf(item)?.needsId === true ? item.id : undefined
+  return unnamed ? undefined : item.id
+}
+
+/** An id that no provider knows, the same each time. */
+function makeId(item: InputItem, index: number): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([index, item.type, item.id, item.call_id]))
+    .digest('hex')
+  return `${kindOf(item)?.idPrefix ?? 'item'}_${hash.slice(0, 48)}`
+}
+
+/** Texts of an assistant are outputs, those of everybody else inputs, whatever they are called in a history. */
+function fitContent(item: InputItem): InputItem {
+  const { role, content } = item
+  if (typeof role !== 'string' || !Array.isArray(content)) return { ...item }
+  const type = role === 'assistant' ? 'output_text' : 'input_text'
+  const isMisnamed = (part: unknown): part is JsonObject =>
+    isObject(part) && part.type !== type && TEXT_TYPES.has(part.type)
+  if (!content.some(isMisnamed)) return { ...item }
+  return { ...item, content: content.map((part) => (isMisnamed(part) ? { ...part, type } : part)) }
+}
+const TEXT_TYPES = new Set<unknown>(['text', 'input_text', 'output_text'])

@@ -1,0 +1,148 @@
+import { modelFailed } from '../../base/errors.ts'
+import { isObject, isShallow, type JsonObject } from '../../wire/json.ts'
+import { failureIn, failureOf, isTerminal } from '../ending.ts'
+import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from '../model.ts'
+import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
+import { toResponsesInput } from './responses-input.ts'
+import { choiceOf, isMode, withoutIdleToolSettings } from './tool-choice.ts'
+
+/** How deep an event may be nested: deeper ones could not be written out again. */
+const MAX_DEPTH = 200
+/** No shorter text is nested deeper than that, and most deltas are shorter. */
+const DEEP_CHARS = 2 * MAX_DEPTH
+
+/** A Model over the Responses API; each event is parsed once. */
+export const responsesModel = (options: ApiOptions): Model =>
+  apiModel(options, {
+    runsHostedTools: true,
+    path: '/responses',
+    buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
+    readStream: (response, _request, wait) => parse(response, wait),
+    readAnswer(answer) {
+      const failure = failureIn(answer)
+      // An answer with usage is passed on, so that it is counted. Otherwise its code decides about a retry.
+      if (failure !== undefined && answer.usage == null) throw modelFailed(failure.message, failure)
+      return Array.isArray(answer.output) ? (answer as ModelResponse) : undefined
+    },
+  })
+
+/** One array of parsed events per network chunk. */
+async function* parse(response: Response, wait: StreamWait): AsyncGenerator<EventBatch, void, undefined> {
+  let events: ResponseEvent[] = []
+  let texts: string[] = []
+  let begun = false
+  let ended = false
+  const onData = (data: string) => {
+    if (data.startsWith('[DONE]')) return
+    const parsed: unknown = JSON.parse(data)
+    const event = toEvent(parsed)
+    if (event === undefined) return
+    if (data.length > DEEP_CHARS && !isShallow(event, MAX_DEPTH)) throw new Error('an event nested too deep')
+    if (isTerminal(event.type)) {
+      const failure = begun ? undefined : failureOf(event)
+      // Nothing was passed on yet, so its code decides about a retry.
+      if (failure !== undefined && !isObject(event.response)) throw modelFailed(failure.message, failure)
+      ended = true
+    }
+    begun = true
+    events.push(event)
+    texts.push(event === parsed && isCompact(data) ? data : JSON.stringify(event))
+  }
+  const takeBatch = (bytes: number): EventBatch => {
+    const batch = { events, texts, bytes }
+    events = []
+    texts = []
+    return batch
+  }
+  for await (const bytes of readSse(response, wait, onData)) {
+    if (events.length > 0) yield takeBatch(bytes)
+    if (ended) return
+  }
+  if (!ended) throw modelFailed("The model's stream ended before the response was complete.")
+}
+
+/**
+ * One event; undefined for one that says nothing. A whole answer in place of events becomes `response.completed`.
+ * @throws MODEL_FAILED for a failure without a type
+ */
+function toEvent(data: unknown): ResponseEvent | undefined {
+  if (isObject(data) && typeof data.type === 'string') return data as ResponseEvent
+  const failure = failureIn(data, true)
+  if (failure !== undefined) throw modelFailed(failure.message, failure)
+  if (!isObject(data)) throw new Error('an event without a type')
+  return Array.isArray(data.output) ? { type: 'response.completed', response: data } : undefined
+}
+
+/**
+ * False for JSON with blanks after its colons and commas, as some gateways write it; now and then for a text that looks so.
+ * And for JSON over several lines, which would end a line of ours.
+ */
+const isCompact = (json: string) => !json.includes('": ') && !json.includes(', "') && !json.includes('\n')
+
+/** The request body; what is not set is left to the provider. Never `previous_response_id` or a conversation. */
+function buildBody(
+  model: string,
+  request: TurnRequest,
+  stream: boolean,
+  extraArgs: JsonObject | undefined,
+): JsonObject {
+  const { settings, tools, hostedTools = [], outputSchema } = request
+  const { reasoning, text: moreText, include, ...args } = { ...settings.extraBody, ...toBodyFields(extraArgs) }
+  const text: JsonObject = isObject(moreText) ? { ...moreText } : {}
+  if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
+  if (settings.verbosity !== undefined) text.verbosity ??= settings.verbosity
+  const store = args.store ?? settings.store
+  const body = dropUnset({
+    model,
+    instructions: request.instructions,
+    input: toResponsesInput(request.input, { model, unstored: store === false }),
+    tools: [...tools, ...hostedTools],
+    include: includesOf(request, include),
+    truncation: settings.truncation ?? 'auto',
+    temperature: settings.temperature,
+    top_p: settings.topP,
+    max_output_tokens: settings.maxTokens,
+    tool_choice: toToolChoice(request),
+    parallel_tool_calls: settings.parallelToolCalls,
+    reasoning: isObject(reasoning) ? { ...settings.reasoning, ...reasoning } : settings.reasoning,
+    text: Object.keys(text).length > 0 ? text : undefined,
+    store: settings.store,
+    metadata: settings.metadata,
+    ...args,
+    stream: stream || undefined,
+  })
+  return withoutIdleToolSettings(body)
+}
+
+/** Everything that a request asks the provider to add to its answer, each once. */
+export const includesOf = ({ settings, include = [] }: TurnRequest, more?: unknown): string[] => [
+  ...new Set<string>([
+    ...(settings.include ?? []),
+    ...include,
+    ...(Array.isArray(more) ? more : []),
+    ...(settings.store === false ? ['reasoning.encrypted_content'] : []),
+  ]),
+]
+
+/** A tool's name as the API wants it: hosted tools are chosen by their type. */
+function toToolChoice(request: TurnRequest): unknown {
+  const { hostedTools = [] } = request
+  const toolChoice = choiceOf(request)
+  if (typeof toolChoice !== 'string' || isMode(toolChoice)) return toolChoice
+  return hostedTools.some(({ type }) => type === toolChoice)
+    ? { type: toolChoice }
+    : { type: 'function', name: toolChoice }
+}
+
+/** `model_settings_extra_args` speaks the original's names; these are the Responses API's. */
+function toBodyFields(args: JsonObject | undefined): JsonObject {
+  if (args === undefined) return {}
+  const { reasoning_effort, reasoning_summary, max_tokens, verbosity, ...fields } = args
+  const reasoning = dropUnset({ effort: reasoning_effort, summary: reasoning_summary })
+  if (Object.keys(reasoning).length > 0) fields.reasoning = joined(fields.reasoning, reasoning)
+  if (max_tokens !== undefined) fields.max_output_tokens = max_tokens
+  if (verbosity !== undefined) fields.text = joined(fields.text, { verbosity })
+  return fields
+}
+
+const joined = (given: unknown, more: JsonObject): JsonObject => (isObject(given) ? { ...given, ...more } : more)

@@ -1,0 +1,187 @@
+import { invalidOption } from '../../base/errors.ts'
+import { isObject } from '../../wire/json.ts'
+import { PRICES } from './prices.data.ts'
+
+/** What tokens cost, in US dollars per million. */
+export interface TokenRates {
+  inputUsdPerMillion: number
+  outputUsdPerMillion: number
+  /** Input read from the provider's cache. Default: as input. */
+  cacheReadUsdPerMillion?: number
+  /** Input written to the provider's cache. Default: as input. */
+  cacheWriteUsdPerMillion?: number
+  /** Output spent on reasoning. Default: as output. */
+  reasoningUsdPerMillion?: number
+  /** Default: as input. */
+  audioInputUsdPerMillion?: number
+  /** Default: as output. */
+  audioOutputUsdPerMillion?: number
+}
+
+/** The price of one model. */
+export interface ModelPrice extends TokenRates {
+  /** What changes for a request with more input tokens than this; of several the highest that is passed counts. */
+  tiers?: readonly (Partial<TokenRates> & { aboveInputTokens: number })[]
+}
+
+/** Model name -> its price: the `prices` option. */
+export type Prices = { readonly [model: string]: ModelPrice }
+
+/** The tokens of one response. Cached, cache-writing and audio input is part of `input`; reasoning and audio output of `output`. */
+export interface TokenCounts {
+  input: number
+  output: number
+  cached: number
+  cacheWrite: number
+  reasoning: number
+  audioInput: number
+  audioOutput: number
+}
+
+/** The price of one response in US dollars: finite, never negative, 0 for a model without a price. */
+export type Pricer = (model: string, tokens: TokenCounts) => number
+
+/** In the order of the shipped table's columns. */
+const RATES = [
+  'inputUsdPerMillion',
+  'outputUsdPerMillion',
+  'cacheReadUsdPerMillion',
+  'cacheWriteUsdPerMillion',
+  'reasoningUsdPerMillion',
+  'audioInputUsdPerMillion',
+  'audioOutputUsdPerMillion',
+] as const satisfies readonly (keyof TokenRates)[]
+
+/** Callers may name models: what is remembered of their names is bounded. */
+const KNOWN_NAMES = 1000
+const NAME_CHARS = 200
+const SAID_WARNINGS = 100
+/** One US dollar per token. */
+const MAX_RATE = 1_000_000
+const FREE: ModelPrice = { inputUsdPerMillion: 0, outputUsdPerMillion: 0 }
+
+/** Says each warning once, the first 100 of them. */
+export function warnOnce(say: (message: string) => void): (message: string) => void {
+  const said = new Set<string>()
+  return (message) => {
+    if (said.has(message) || said.size >= SAID_WARNINGS) return
+    said.add(message)
+    say(message)
+  }
+}
+
+/**
+ * Prices responses from the shipped table and the prices given, which win under the same name.
+ * @param warn hears of names without a price, more than once: see `warnOnce`
+ * @throws INVALID_OPTION for a price that is none
+ */
+export function createPricer(given: Prices | undefined, warn: (message: string) => void): Pricer {
+  const own = checkPrices(given)
+  const known = new Map<string, ModelPrice | undefined>([['demo', FREE]])
+  const find = (model: string) => {
+    const price = findPrice(model, own)
+    if (known.size < KNOWN_NAMES && model.length <= NAME_CHARS) known.set(model, price)
+    if (price === undefined) warn(unpriced(model))
+    return price
+  }
+  return (model, tokens) => {
+    const price = known.has(model) ? known.get(model) : find(model)
+    return price === undefined ? 0 : costUsd(price, tokens)
+  }
+}
+
+const unpriced = (model: string) =>
+  `There is no price for the model "${model.replace(/\p{Cc}/gu, ' ').slice(0, 100)}": its calls count 0 US dollars. Give one with the prices option.`
+
+/** By exact name, by what follows the last `/`, by that without a date, by that without its last `-part`. */
+function findPrice(model: string, own: ReadonlyMap<string, ModelPrice>): ModelPrice | undefined {
+  const short = model.slice(model.lastIndexOf('/') + 1)
+  const names = [model, short, short.replace(/-\d{4}-\d{2}-\d{2}$/, ''), short.replace(/-[^-]*$/, '')]
+  for (const name of new Set(names)) {
+    const price = own.get(name) ?? shippedPrice(name)
+    if (price !== undefined) return price
+  }
+  return undefined
+}
+
+/** The table stays a text: only the line that is asked for is ever parsed. */
+function shippedPrice(name: string): ModelPrice | undefined {
+  const start = /^[!-~]+$/.test(name) ? PRICES.indexOf(`\n${name} `) : -1
+  if (start === -1) return undefined
+  const line = PRICES.slice(start + 1, PRICES.indexOf('\n', start + 1))
+  const [, base = '', ...tiers] = line.split(' ')
+  return {
+    ...FREE,
+    ...readRates(base),
+    tiers: tiers.map((tier) => {
+      const [thousands, cells = ''] = tier.split(':')
+      return { ...readRates(cells), aboveInputTokens: Number(thousands) * 1000 }
+    }),
+  }
+}
+
+function readRates(cells: string): Partial<TokenRates> {
+  const rates: Partial<TokenRates> = {}
+  for (const [index, cell] of cells.split(',').entries())
+    if (cell !== '') rates[RATES[index] as keyof TokenRates] = Number(cell)
+  return rates
+}
+
+/** Every rate is looked up in the tier of the request's own input size. */
+function costUsd(price: ModelPrice, tokens: TokenCounts): number {
+  const rate = (name: keyof TokenRates, fallback = 0): number => {
+    let found = price[name]
+    for (const tier of price.tiers ?? []) if (tokens.input > tier.aboveInputTokens) found = tier[name] ?? found
+    return found ?? fallback
+  }
+  const { input, output, cached, cacheWrite, reasoning, audioInput, audioOutput } = tokens
+  const inputRate = rate('inputUsdPerMillion')
+  const outputRate = rate('outputUsdPerMillion')
+  const millionths =
+    Math.max(0, input - cached - cacheWrite - audioInput) * inputRate +
+    cached * rate('cacheReadUsdPerMillion', inputRate) +
+    cacheWrite * rate('cacheWriteUsdPerMillion', inputRate) +
+    audioInput * rate('audioInputUsdPerMillion', inputRate) +
+    Math.max(0, output - reasoning - audioOutput) * outputRate +
+    reasoning * rate('reasoningUsdPerMillion', outputRate) +
+    audioOutput * rate('audioOutputUsdPerMillion', outputRate)
+  return millionths / 1_000_000
+}
+
+function checkPrices(given: Prices | undefined): ReadonlyMap<string, ModelPrice> {
+  if (given === undefined) return new Map()
+  if (!isObject(given)) throw invalidOption('prices is an object: { "my-model": { inputUsdPerMillion: 1, ... } }.')
+  return new Map(Object.entries(given).map(([model, price]) => [model, checkPrice(model, price)]))
+}
+
+function checkPrice(model: string, price: unknown): ModelPrice {
+  const at = `prices["${model}"]`
+  const rates = checkRates(at, price, ['tiers'])
+  if (rates.inputUsdPerMillion === undefined || rates.outputUsdPerMillion === undefined)
+    throw invalidOption(`${at} needs inputUsdPerMillion and outputUsdPerMillion.`)
+  const { tiers = [] } = price as { tiers?: unknown }
+  if (!Array.isArray(tiers)) throw invalidOption(`${at}.tiers is a list of { aboveInputTokens, ... }.`)
+  const checked = tiers.map((tier: unknown, index) => {
+    const rates = checkRates(`${at}.tiers[${index}]`, tier, ['aboveInputTokens'])
+    const { aboveInputTokens } = tier as { aboveInputTokens: unknown }
+    if (!(typeof aboveInputTokens === 'number' && aboveInputTokens > 0))
+      throw invalidOption(`${at}.tiers[${index}] needs aboveInputTokens, a number above 0.`)
+    return { ...rates, aboveInputTokens }
+  })
+  return { ...FREE, ...rates, tiers: checked.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens) }
+}
+
+function checkRates(at: string, given: unknown, more: readonly string[]): Partial<TokenRates> {
+  if (!isObject(given)) throw invalidOption(`${at} has to be an object of prices.`)
+  const rates: Partial<TokenRates> = {}
+  for (const [key, value] of Object.entries(given)) {
+    if (more.includes(key) || value === undefined) continue
+    const name = RATES.find((rate) => rate === key)
+    if (name === undefined)
+      throw invalidOption(`${at} has the unknown price "${key}". Known: ${[...RATES, ...more].join(', ')}.`)
+    if (!(typeof value === 'number' && value >= 0 && value <= MAX_RATE))
+      throw invalidOption(`${at}.${key} has to be a number of US dollars per million tokens, not ${value}.`)
+    rates[name] = value
+  }
+  return rates
+}

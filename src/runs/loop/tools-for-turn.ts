@@ -1,0 +1,81 @@
+import { type Role, toSchema } from '../../agency/agency.ts'
+import { orAbort } from '../../base/async.ts'
+import type { Model, ModelSettings, ToolSchema, TurnRequest } from '../../models/model.ts'
+import { stubFor } from '../../tools/hosted.ts'
+import { nameServerTools } from '../../tools/mcp.ts'
+import type { FunctionTool, HostedTool } from '../../tools/tool.ts'
+import { isObject, type JsonObject } from '../../wire/json.ts'
+import { type Conversation, progressOf, type RunState, toolContextOf } from './agent-thread.ts'
+
+/**
+ * What a model call is equipped with: the tools that are enabled, those of MCP servers, the provider's own where the model
+ * reaches them, and the settings with or without a choice among them.
+ * @throws MCP_FAILED; what an `isEnabled` threw; the signal's reason when the run was aborted
+ */
+export async function equip(
+  run: RunState,
+  conversation: Conversation,
+  model: Model,
+): Promise<Pick<TurnRequest, 'tools' | 'hostedTools' | 'include' | 'settings'>> {
+  const { role, ask } = conversation
+  // What the request brings goes with the conversation with the user.
+  const added = ask.depth === 0 ? run.plan.hostedTools : []
+  const runsHosted = model.runsHostedTools === true
+  conversation.found = await discover(run, role, runsHosted ? [] : added)
+  const own = role.conditional ? await enabledSchemas(run, conversation) : role.schemas
+  const tools = conversation.found.size === 0 ? own : [...own, ...[...conversation.found.values()].map(toSchema)]
+  const hosted = added.length === 0 ? role.hosted.map((tool) => tool.definition) : joinHosted(role.hosted, added)
+  const settings = settingsOf(conversation)
+  if (hosted.length === 0) return { tools, settings }
+  if (runsHosted) return { tools, settings, hostedTools: hosted, include: role.include }
+  return { tools: [...tools, ...[...role.stubs.values()].map(toSchema)], settings }
+}
+
+const NOTHING_FOUND: ReadonlyMap<string, FunctionTool> = new Map()
+
+/** The agent's hosted tools and the request's. Of one kind there can be one only: an agent's code interpreter gets the request's files too. */
+function joinHosted(own: readonly HostedTool[], added: readonly HostedTool[]): JsonObject[] {
+  const ownNames = new Set(own.map(({ name }) => name))
+  const rest = added.filter(({ name }) => !ownNames.has(name)).map(({ definition }) => definition)
+  const joined = own.map(({ name, definition }) => {
+    const { container } = added.find((tool) => tool.name === name)?.definition ?? {}
+    if (!isObject(container) || !isObject(definition.container)) return definition // a container with an id has its own files
+    const ids = [definition.container, container].flatMap(({ file_ids }) => (Array.isArray(file_ids) ? file_ids : []))
+    return { ...definition, container: { ...definition.container, file_ids: [...new Set(ids)] } }
+  })
+  return [...joined, ...rest]
+}
+
+/**
+ * The tools of the agent's MCP servers, and what stands for hosted tools of the request that cannot run. A stand-in whose name
+ * the agent uses already is left out.
+ */
+async function discover(
+  run: RunState,
+  { agent, schemas, stubs }: Role,
+  unavailable: readonly HostedTool[],
+): Promise<ReadonlyMap<string, FunctionTool>> {
+  if (agent.mcpSources.length + unavailable.length === 0) return NOTHING_FOUND
+  const listing = agent.mcpSources.map(async (source) => ({ label: source.label, tools: await source.tools() }))
+  const servers = await orAbort(Promise.all(listing), run.signal)
+  const taken = new Set([...schemas.map(({ name }) => name), ...stubs.keys()])
+  const found = new Map(unavailable.map(stubFor).flatMap((stub) => (taken.has(stub.name) ? [] : [[stub.name, stub]])))
+  for (const tool of nameServerTools(servers, new Set([...taken, ...found.keys()]))) found.set(tool.name, tool)
+  return found
+}
+
+async function enabledSchemas(run: RunState, conversation: Conversation): Promise<ToolSchema[]> {
+  const { schemas, tools, agent } = conversation.role
+  const context = toolContextOf(run, conversation)
+  const asked = schemas.map(({ name }) => tools.get(name)?.isEnabled?.(context, agent) ?? true)
+  const enabled = await orAbort(Promise.all(asked), run.signal)
+  return schemas.filter((_, index) => enabled[index])
+}
+
+/** A tool choice that was obeyed no longer holds: `required` would never end. */
+function settingsOf(conversation: Conversation): ModelSettings {
+  const { modelSettings, resetToolChoice } = conversation.role.agent
+  if (!resetToolChoice || !progressOf(conversation).usedTools) return modelSettings
+  const { toolChoice: _, ...settings } = modelSettings
+  return settings
+}

@@ -1,0 +1,100 @@
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
+import { tooLarge } from '../base/errors.ts'
+import type { Services } from '../services.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { Gate } from '../tools/openapi.ts'
+import { createAuth } from './auth.ts'
+import { readBodies } from './body.ts'
+import { createCors } from './cors.ts'
+import { registerDocs } from './docs.ts'
+import { createErrorHandler } from './error-handler.ts'
+import { limitIdle } from './event-stream.ts'
+import { checkHost } from './hosts.ts'
+import { describeApi } from './openapi.ts'
+import { answerInTurn } from './pipelining.ts'
+import { registerCosts, registerPlayground } from './playground.ts'
+import { limitRate, type RateLimitOptions } from './rate-limit.ts'
+import type { RequestLines } from './request-lines.ts'
+import { registerAgencies } from './routes/agency.ts'
+import { registerHealth } from './routes/health.ts'
+import { registerLogs } from './routes/logs.ts'
+import { registerMetrics } from './routes/metrics.ts'
+import { registerTools } from './routes/tools.ts'
+
+export interface ShellOptions {
+  services: Services
+  token: string | undefined
+  /** The environment variable that it is read from. */
+  tokenVariable: string
+  /** Undefined: pages of any origin, except where only this machine is answered. */
+  corsOrigins: readonly string[] | undefined
+  /** The docs pages ask for the token too. */
+  protectDocs: boolean
+  /** The address in the OpenAPI document; undefined: the one the reader used. */
+  serverUrl: string | undefined
+  /** Serve the page to try the agencies. */
+  playground: boolean | 'development'
+  /** Undefined: callers may ask as often as they like. */
+  rateLimit: RateLimitOptions | undefined
+  /** Served at `/metrics`. */
+  metrics: Metrics | undefined
+  /** They need no token. */
+  metricsOpen: boolean
+  /** Set where requests are logged. */
+  lines: RequestLines | undefined
+}
+
+/**
+ * Everything that is the same in a server of our own and as a guest in somebody else's: hooks, parsing, errors, routes.
+ * All of it stays inside `scope`. `refuseFirst` sees every request before it is answered in any way.
+ */
+export async function registerShell(
+  scope: FastifyInstance,
+  options: ShellOptions,
+  refuseFirst?: onRequestHookHandler,
+): Promise<void> {
+  const { metrics, lines, services, rateLimit } = options
+  const { limits } = services
+  const gate: Gate = {
+    token: options.token === undefined ? 'optional' : 'required',
+    rateLimit: rateLimit !== undefined,
+  }
+  const openGate: Gate = { ...gate, token: 'none' }
+  const metricsGate = options.metricsOpen ? openGate : gate
+  const document = describeApi(services, { gate, metricsGate: metrics === undefined ? undefined : metricsGate })
+  const cors = createCors(options.corsOrigins ?? ['*'])
+  answerInTurn(scope, limits)
+  lines?.watch(scope)
+  scope.addHook('onRequest', cors.addHeaders)
+  scope.addHook('onRequest', checkHost)
+  if (refuseFirst !== undefined) scope.addHook('onRequest', refuseFirst)
+  if (rateLimit !== undefined) await limitRate(scope, rateLimit, services.logError)
+  scope.addHook('onRequest', cors.answerPreflight)
+  scope.addHook('onRequest', ({ raw }, _reply, done) =>
+    done((raw.url ?? '').length > limits.urlBytes ? tooLarge(414, 'address', limits.urlBytes) : undefined),
+  )
+  scope.addHook('onSend', (request, reply, payload, done) => {
+    if (hasUnreadBody(request)) reply.header('connection', 'close') // what is left of it is not waited for
+    limitIdle(reply, limits.idleTimeoutMs)
+    done(null, payload)
+  })
+  scope.setErrorHandler(createErrorHandler(services))
+  readBodies(scope, limits, services.hub.budget)
+  registerHealth(scope, services)
+  scope.register(async (api) => {
+    const auth = createAuth(options.token)
+    if (auth !== undefined) api.addHook('onRequest', auth)
+    registerAgencies(api, services)
+    registerTools(api, services)
+    if (services.requestLog !== undefined) registerLogs(api, services.requestLog)
+    if (metrics !== undefined && !options.metricsOpen) registerMetrics(api, metrics)
+    if (options.playground) registerCosts(api, services.price)
+    if (options.protectDocs) registerDocs(api, document, options.serverUrl)
+  })
+  if (metrics !== undefined && options.metricsOpen) registerMetrics(scope, metrics)
+  if (!options.protectDocs) registerDocs(scope, document, options.serverUrl)
+  if (options.playground) registerPlayground(scope, { watch: options.playground === 'development' })
+}
+
+const hasUnreadBody = ({ raw, headers }: FastifyRequest) =>
+  !raw.complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
