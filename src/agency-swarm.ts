@@ -5,27 +5,22 @@ import { AgencyGraph, type AgencyOptions } from './agency/agency.ts'
 import { Agent as AgentInGraph, type AgentOptions } from './agency/agent.ts'
 import type { CheckedFlows, HandoffOutput, NoFlows, OutputOf, WrittenFlow } from './agency/flows.ts'
 import { describeAgency } from './agency/metadata.ts'
-import type { Budget } from './base/budget.ts'
-import { errorText, unknownAgent } from './base/errors.ts'
-import { type Limits, readLimits } from './base/limits.ts'
+import { unknownAgent } from './base/errors.ts'
+import { readLimits } from './base/limits.ts'
 import { WIRE_VERSION } from './base/version.ts'
-import { createFileDesk } from './files/attachments.ts'
+import { createConsoleLog } from './composition/log.ts'
+import { createRuns } from './composition/runs.ts'
 import { checkRun, type RunOptions } from './in-process/run-options.ts'
 import { WatchedRun } from './in-process/watched-run.ts'
-import { createModels, type Models } from './models/models.ts'
-import { createPricer, warnOnce } from './models/pricing/prices.ts'
 import { keysIn } from './models/providers.ts'
-import { attachFiles, namesFiles } from './runs/attach-files.ts'
-import { type CancelMode, Hub, type Run, type RunSummary } from './runs/hub.ts'
-import { planRun, type RunPlan } from './runs/plan.ts'
-import { joinTelemetry } from './runs/span.ts'
+import type { RunSummary } from './runs/events.ts'
+import type { CancelMode } from './runs/execute.ts'
+import { startRun } from './runs/start.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
-import { loadConversation } from './threads/load.ts'
 import type { KnownContext, UserContext } from './tools/user-context.ts'
 import type { StreamEvent } from './wire/events.ts'
 import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
 import { createRedactor } from './wire/redact.ts'
-import { secretsOf } from './wire/requests.ts'
 import type { Metadata } from './wire/responses.ts'
 
 /** The result of a run in this process. */
@@ -157,20 +152,16 @@ export interface AgencyConstructor {
 
 /** Agents and who may talk to whom, ready to run and to be served. */
 export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
-  #cachedModels: Models | undefined
-  #cachedHub: Hub | undefined
-  #cachedLimits: Limits | undefined
-  readonly #warn = warnOnce((text) => console.warn(text))
+  #cachedRuns: ReturnType<typeof createRuns> | undefined
   /** The conversation of in-process runs when the agency has no `loadThreads`. */
   #messages: StoredMessage[] = []
 
   async getResponse(message: string | InputItem[], options: RunOptions = {}): Promise<AgencyResult> {
-    const { run, watch } = await this.#start(message, options, false)
-    return watch(run)
+    return (await this.#start(message, options, false)).result
   }
 
   getResponseStream(message: string | InputItem[], options: RunOptions = {}): AgencyStream {
-    return new WatchedRun(this.#start(message, options, true).then(({ run, watch }) => ({ run, result: watch(run) })))
+    return new WatchedRun(this.#start(message, options, true))
   }
 
   getMetadata(): Metadata {
@@ -188,43 +179,24 @@ export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
   }
 
   async #start(message: string | InputItem[], options: RunOptions, streaming: boolean) {
-    const { recipient_agent, additional_instructions, client_config, generate_chat_name } = checkRun(message, options)
-    const { recipientAgent, contextOverride, signal } = options
+    const request = checkRun(message, options)
+    const { recipientAgent, contextOverride, signal, hooks, prices, telemetry, allowedLocalFileDirs } = options
     signal?.throwIfAborted()
     if (recipientAgent instanceof AgentInGraph && !this.agents.includes(recipientAgent))
       throw unknownAgent(recipientAgent.name, this.agentNames)
-    const plan = planRun(this, await this.#models().of(client_config), {
-      message,
-      history: await loadConversation(this.loadThreads, {
-        sent: this.#messages,
-        callbackMs: this.#limits().callbackMs,
-      }),
-      recipient: recipient_agent,
-      additionalInstructions: additional_instructions,
+    const runs = this.#runs()
+    const shared = runs.with({ prices, telemetry: [telemetry ?? []].flat(), allowedLocalFileDirs })
+    const order = {
+      agency: this,
+      request: { ...request, message, chat_history: this.#messages },
       userContext: contextOverride === undefined ? this.userContext : { ...this.userContext, ...contextOverride },
-      secrets: secretsOf(client_config),
-      hooks: options.hooks,
-      price: createPricer(options.prices, this.#warn),
-      namesChat: generate_chat_name === true,
-      streaming,
-      telemetry: joinTelemetry([options.telemetry ?? []].flat(), (error) =>
-        this.#warn(`Telemetry failed; runs go on. (${errorText(error)})`),
-      ),
-      maxTurns: options.maxTurns === undefined ? this.#limits().maxTurns : options.maxTurns,
-    })
-    const run = this.#runs().start(
-      await withFiles(plan, options, { limits: this.#limits(), budget: this.#runs().budget }),
-      this,
-    )
-    const onAbort = () => run.stop('immediate')
-    signal?.addEventListener('abort', onAbort, { once: true })
-    if (signal?.aborted) onAbort() // aborted while the run was prepared
-    const watch = async ({ done }: Run): Promise<AgencyResult> => {
-      const summary = await done
-      signal?.removeEventListener('abort', onAbort)
-      return this.#finish(summary)
+      owner: '',
+      save: this.saveThreads,
+      hooks,
+      maxTurns: options.maxTurns === undefined ? runs.limits.maxTurns : options.maxTurns,
     }
-    return { run, watch }
+    const run = await startRun(shared, order, { streaming, signal })
+    return { run, result: run.done.then((summary) => this.#finish(summary)) }
   }
 
   #finish({ error, finalOutput, cut, newMessages, usage, fileIdsMap, chatName, cancelled }: RunSummary): AgencyResult {
@@ -241,55 +213,18 @@ export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
     }
   }
 
-  #models(): Models {
-    this.#cachedModels ??= createModels({
-      env: { ...process.env },
-      trustedModelOrigins: [],
-      limits: this.#limits(),
-      log: (text) => console.warn(text),
-    })
-    return this.#cachedModels
-  }
-
-  /** The limits from the environment; in-process runs have no other source. */
-  #limits(): Limits {
-    this.#cachedLimits ??= readLimits()
-    return this.#cachedLimits
-  }
-
-  #runs(): Hub {
-    this.#cachedHub ??= createHub(this.#limits())
-    return this.#cachedHub
+  /** Made at the first run. */
+  #runs(): ReturnType<typeof createRuns> {
+    this.#cachedRuns ??= createRunsInProcess()
+    return this.#cachedRuns
   }
 } as AgencyConstructor
 
-/** The plan with the files of an in-process run. Errors include the provider's text, since the caller runs the code. */
-async function withFiles(
-  plan: RunPlan,
-  options: RunOptions,
-  bounds: { limits: Limits; budget: Budget },
-): Promise<RunPlan> {
-  if (!namesFiles(options)) return plan
-  const desk = createFileDesk({
-    ...bounds,
-    allowedLocalFileDirs: options.allowedLocalFileDirs,
-    trustedFileOrigins: [],
-    explain: (error) => `(${errorText(error)})`,
-    log: () => {}, // the caller gets the error itself
-    warn: (text) => console.warn(text),
-  })
-  return attachFiles(plan, options, desk, options.signal ?? new AbortController().signal)
-}
-
-function createHub(limits: Limits): Hub {
+/** Limits come from the environment. Errors have the provider's texts, since the caller runs the code, and are not logged. */
+function createRunsInProcess() {
+  const limits = { ...readLimits(), concurrentRuns: Number.POSITIVE_INFINITY }
   const redact = createRedactor(() => keysIn(process.env))
-  return new Hub({
-    limits: { ...limits, concurrentRuns: Number.POSITIVE_INFINITY },
-    exposeErrors: true,
-    redact,
-    log: (message, error, mask = (text) => text) => console.warn(`${message} ${redact(mask(errorText(error)))}`),
-    logFailure: () => {}, // the caller gets the error itself
-  })
+  return createRuns({ limits, redact, log: createConsoleLog(redact), logFailures: false, exposeErrors: true })
 }
 
 /**

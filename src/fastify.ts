@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { type BuildOptions, createServices } from './composition.ts'
+import type { BuildOptions } from './composition/options.ts'
+import { createServices } from './composition/services.ts'
 import { registerShell } from './server/plugin.ts'
 
 /** Options of the plugin: those of `serve()` that do not concern a server of its own. */

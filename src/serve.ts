@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { invalidOption, listenFailed } from './base/errors.ts'
-import { type BuildOptions, createServices } from './composition.ts'
+import type { BuildOptions } from './composition/options.ts'
+import { createServices } from './composition/services.ts'
 import { createApp } from './server/app.ts'
 import { banner, isOpen, openWarning } from './server/banner.ts'
 import { closingOf } from './server/closing.ts'
@@ -77,13 +78,13 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
   return { url, host, port: bound, app, close: () => app.close() }
 }
 
-function stopOnSignals(app: FastifyInstance, { services: { hub, limits } }: ShellOptions, speaks: boolean): void {
+function stopOnSignals(app: FastifyInstance, { services: { runner, limits } }: ShellOptions, speaks: boolean): void {
   const signals = ['SIGTERM', 'SIGINT'] as const
   const stop = (signal: NodeJS.Signals) => {
     ignore() // the next signal meets Node's own handling
-    if (speaks && hub.size > 0)
+    if (speaks && runner.size > 0)
       console.error(
-        `Finishing ${hub.size} ${hub.size === 1 ? 'run' : 'runs'}, for ${limits.drainMs / 1000} s at most. ${signal === 'SIGINT' ? 'Ctrl-C again to quit' : 'A second signal ends the process'} at once.`,
+        `Finishing ${runner.size} ${runner.size === 1 ? 'run' : 'runs'}, for ${limits.drainMs / 1000} s at most. ${signal === 'SIGINT' ? 'Ctrl-C again to quit' : 'A second signal ends the process'} at once.`,
       )
     void app.close().finally(() => process.kill(process.pid, signal))
   }
@@ -97,7 +98,7 @@ function stopOnSignals(app: FastifyInstance, { services: { hub, limits } }: Shel
 /** A promise that a tool left behind costs nobody their answer; what is thrown and not caught still ends the process. */
 function outliveRejections(app: FastifyInstance, { services }: ShellOptions): void {
   const note = (reason: unknown) =>
-    services.logError(new Error('A promise was rejected and nobody handled it; the server goes on.', { cause: reason }))
+    services.log.error('A promise was rejected and nobody handled it; the server goes on.', reason)
   process.on('unhandledRejection', note)
   app.addHook('onClose', async () => void process.off('unhandledRejection', note))
 }

@@ -44,6 +44,9 @@ export type ErrorCode =
   | 'PORT_TAKEN'
   | 'LISTEN_FAILED'
 
+/** Marks these errors, so that those of another copy of this package are recognized too. */
+const BRAND = Symbol.for('agency-swarm-js.AgencyError')
+
 /** An error with a stable `code`, the HTTP status it answers with, and a sentence for a person. The `cause` stays inside. */
 export class AgencyError extends Error {
   override readonly name = 'AgencyError'
@@ -53,6 +56,35 @@ export class AgencyError extends Error {
     super(message, options)
     this.code = code
     this.statusCode = statusCode
+  }
+
+  /** True for an error of this kind. Unlike `instanceof`, also for one that another copy of this package made. */
+  static isInstance(error: unknown): error is AgencyError {
+    return typeof error === 'object' && error !== null && BRAND in error
+  }
+}
+Object.defineProperty(AgencyError.prototype, BRAND, { value: true })
+
+/** The error of a run that a guardrail ended. */
+export class GuardrailTripped extends AgencyError {
+  readonly kind: 'InputGuardrail' | 'OutputGuardrail'
+  /** What the guardrail says to the agent, or to the caller. */
+  readonly guidance: string
+  constructor(kind: GuardrailTripped['kind'], guidance: string) {
+    super('GUARDRAIL_TRIPPED', 500, `Guardrail ${kind} triggered tripwire`, { cause: new Error(guidance) })
+    this.kind = kind
+    this.guidance = guidance
+  }
+}
+
+/** One of our own limits on a model's answer has passed: a further attempt would only double the wait. */
+export class ModelTimeout extends Error {
+  override readonly name = 'ModelTimeout'
+  /** What did not arrive in time. */
+  readonly kind: 'headers' | 'event'
+  constructor(kind: ModelTimeout['kind'], message: string) {
+    super(message)
+    this.kind = kind
   }
 }
 
@@ -68,6 +100,9 @@ export function errorText(error: unknown): string {
     return 'an error without a text'
   }
 }
+
+/** The cause of an error; undefined for none. */
+export const causeOf = (error: unknown): unknown => (error instanceof Error ? error.cause : undefined)
 
 const textOfAll = ({ errors, name }: AggregateError): string => errors.map(errorText).join('; ') || name
 
@@ -157,9 +192,9 @@ export const crossSiteRead = () =>
 export const threadsFailed = (cause: unknown) =>
   new AgencyError('THREADS_FAILED', 500, 'The conversation so far could not be loaded.', { cause })
 
-// ---- files: answered with 200 and `{ error }`, as the original does (docs/wire.md, "Files")
+// ---- files: the native endpoints answer 200 and `{ error }`, as the original does (docs/wire.md, "Files")
 const fileFailed = (sentence: string, cause: unknown) =>
-  new AgencyError('FILE_FAILED', 200, sentence, cause === undefined ? undefined : { cause })
+  new AgencyError('FILE_FAILED', 422, sentence, cause === undefined ? undefined : { cause })
 export const fileUrlFailed = (reason: string, cause?: unknown) =>
   fileFailed(`Error downloading file from provided urls: ${reason}`, cause)
 export const fileIdFailed = (reason: string, cause?: unknown) =>
@@ -249,16 +284,15 @@ export const gatewayRefused = (host: string) =>
   )
 
 // ---- runs
-/** What a tripped guardrail has to say; undefined for any other error. */
-export const guidanceOf = (error: unknown): string | undefined =>
-  error instanceof AgencyError && error.code === 'GUARDRAIL_TRIPPED' ? errorText(error.cause) : undefined
-/** Told in the stream that was asked for. */
+/** The error as that of a guardrail; undefined for any other error. */
+export const guardrailError = (error: unknown): GuardrailTripped | undefined =>
+  AgencyError.isInstance(error) && error.code === 'GUARDRAIL_TRIPPED' ? (error as GuardrailTripped) : undefined
 export const nothingToAnswer = (reason: string) =>
-  new AgencyError('NOTHING_TO_ANSWER', 200, `There is nothing to answer: ${reason}.`)
+  new AgencyError('NOTHING_TO_ANSWER', 422, `There is nothing to answer: ${reason}.`)
 export const emptyMessage = () => new AgencyError('EMPTY_MESSAGE', 422, 'message cannot be empty')
 /** The `cause` carries the guidance. */
-export const guardrailTripped = (kind: 'InputGuardrail' | 'OutputGuardrail', guidance: string) =>
-  new AgencyError('GUARDRAIL_TRIPPED', 500, `Guardrail ${kind} triggered tripwire`, { cause: new Error(guidance) })
+export const guardrailTripped = (kind: GuardrailTripped['kind'], guidance: string) =>
+  new GuardrailTripped(kind, guidance)
 export const unknownTool = (tool: string, agent: string) =>
   new AgencyError('UNKNOWN_TOOL', 500, `Tool ${tool} not found in agent ${agent}`)
 export const invalidOutput = (agent: string, reason: string) =>

@@ -74,7 +74,7 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
 
   /** An error of the store as one of ours; what it says stays in the log. */
   const translated = (error: unknown, made: (why: string, cause: unknown) => Error, mask: FileOrder['mask']): Error => {
-    if (error instanceof AgencyError) return error
+    if (AgencyError.isInstance(error)) return error
     const failure = made(mask(options.explain(error)), error)
     log('The file store failed.', failure, mask)
     return failure

@@ -144,8 +144,8 @@ function kindOf(status: number): string {
 }
 
 function refusal(error: unknown, url: URL): AgencyError {
-  if (error instanceof AgencyError && error.code !== 'GATEWAY_REFUSED') return error
-  if (error instanceof AgencyError)
+  if (AgencyError.isInstance(error) && error.code !== 'GATEWAY_REFUSED') return error
+  if (AgencyError.isInstance(error))
     return fileUrlFailed(
       `The server does not fetch files from ${shown(url.host)}. Its operator can allow the address with trustedFileOrigins.`,
     )

@@ -117,10 +117,7 @@ const WIRE_NAMES: { readonly [field: string]: string } = {
 }
 
 /** The validated options as wire fields; `recipient_agent` is the name of the agent. */
-export type CheckedOptions = Pick<
-  RequestFields,
-  'recipient_agent' | 'additional_instructions' | 'client_config' | 'generate_chat_name'
->
+export type CheckedOptions = Omit<RequestFields, 'chat_history' | 'user_context'>
 
 /**
  * Validates the message and options of a run.

@@ -1,6 +1,7 @@
 /** The stream that `getResponseStream()` returns: events, text, result, cancel. */
-import { toData } from '../dialects/native.ts'
-import type { CancelMode, Run } from '../runs/hub.ts'
+import { toData } from '../dialects/native/writer.ts'
+import type { CancelMode } from '../runs/execute.ts'
+import type { Run } from '../runs/runner.ts'
 import type { StreamEvent } from '../wire/events.ts'
 
 /** A started run; `result` settles when it ends and rejects when it failed. */
@@ -79,7 +80,8 @@ export class WatchedRun<Result> implements AsyncIterable<StreamEvent> {
 
   async *#events(): AsyncGenerator<StreamEvent, undefined, undefined> {
     const { run } = await this.#started
-    for await (const batch of run.events ?? []) for (const event of batch) yield toData(event)
+    for await (const { events } of run.events ?? [])
+      for (const event of events) if (event.kind !== 'started' && event.kind !== 'ended') yield toData(event)
     await this.#result
     return undefined
   }

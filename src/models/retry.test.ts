@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { gatewayRefused, modelFailed } from '../base/errors.ts'
+import { gatewayRefused, ModelTimeout, modelFailed } from '../base/errors.ts'
 import { waitBefore, withRetries } from './retry.ts'
 
 /** An error as the clients make them: with a status, headers or a cause. */
@@ -26,6 +26,8 @@ test('what will pass is tried again, what will not and what ran into a limit of 
     ),
     failure({}, failure({ code: 'UND_ERR_HEADERS_TIMEOUT' })),
     failure({ code: 'UND_ERR_BODY_TIMEOUT' }),
+    modelFailed('failed', new ModelTimeout('headers', 'late')),
+    modelFailed('failed', new ModelTimeout('event', 'silent')),
     failure({}, gatewayRefused('inner')),
     modelFailed('an empty answer'),
     new SyntaxError('no JSON'),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AgencyError } from '../base/errors.ts'
+import { AgencyError, ModelTimeout } from '../base/errors.ts'
 import { isObject } from '../wire/json.ts'
 
 /** How often one model call is tried again, whatever the reasons were. */
@@ -38,15 +38,18 @@ export async function withRetries<T>(attempt: () => Promise<T>, { signal, within
 /** How long to wait before the next attempt, in milliseconds; undefined when there is none. */
 export function waitBefore(retry: number, error: unknown): number | undefined {
   const causes = causesOf(error)
-  if (causes.some(({ code }) => LASTING.test(code))) return undefined
+  if (causes.some(({ lasting }) => lasting)) return undefined
   const refusal = causes.find(({ status }) => status !== undefined)
   if (refusal?.status === undefined) return causes.some(isBroken) ? backoff(retry) : undefined
   if (refusal.status < 500 && ![408, 409, 429].includes(refusal.status)) return undefined
   return Math.min(MAX_RETRY_AFTER_MS, askedFor(refusal.headers) ?? backoff(retry))
 }
 
+/** Limits of a fetch that users brought. Ours throw a ModelTimeout. */
+const FOREIGN_TIMEOUT = /^UND_ERR_(HEADERS|BODY)_TIMEOUT$/
 /** Our own limits and rules: trying again would only double them. */
-const LASTING = /^(UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT|GATEWAY_REFUSED)$/
+const isLasting = (cause: Error, code: unknown) =>
+  cause instanceof ModelTimeout || FOREIGN_TIMEOUT.test(String(code)) || code === 'GATEWAY_REFUSED'
 const BROKEN =
   /^(ECONNRESET|ECONNREFUSED|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|UND_ERR_SOCKET|UND_ERR_CONNECT_TIMEOUT|HPE_\w+)$/
 /** A connection that a new one may do better than. */
@@ -55,6 +58,8 @@ const isBroken = ({ code, kind }: Failure) => BROKEN.test(code) || kind === 'API
 /** What the clients' errors have in common. */
 interface Failure {
   kind: string
+  /** A further attempt would fail in the same way. */
+  lasting: boolean
   code: string
   status: number | undefined
   headers: unknown
@@ -65,9 +70,10 @@ function causesOf(error: unknown): Failure[] {
   const found: Failure[] = []
   for (let cause = error; cause instanceof Error && found.length < 8; cause = cause.cause) {
     const { code, status, statusCode, headers, responseHeaders } = cause as Error & { [key: string]: unknown }
-    const answered = cause instanceof AgencyError ? undefined : (status ?? statusCode)
+    const answered = AgencyError.isInstance(cause) ? undefined : (status ?? statusCode)
     found.push({
       kind: cause.constructor.name,
+      lasting: isLasting(cause, code),
       code: String(code),
       status: typeof answered === 'number' ? answered : undefined,
       headers: headers ?? responseHeaders,

@@ -1,8 +1,5 @@
-import { modelFailed } from '../base/errors.ts'
-
-/** Limits of ours that ran out carry the codes by which models/retry.ts knows them. */
-const ranOut = (what: string, ms: number, code: 'UND_ERR_HEADERS_TIMEOUT' | 'UND_ERR_BODY_TIMEOUT') =>
-  Object.assign(new Error(`The model ${what} within ${ms} ms.`), { code })
+/** Bounds how long a model may take to answer, and to send each further event. */
+import { ModelTimeout, modelFailed } from '../base/errors.ts'
 
 /** An attempt that has to be done in time. Its signal follows the given one too. @throws MODEL_FAILED when it is over */
 export async function inTime<T>(
@@ -15,7 +12,7 @@ export async function inTime<T>(
   if (signal.aborted) follow()
   signal.addEventListener('abort', follow, { once: true })
   const timer = setTimeout(() => {
-    const cause = ranOut('did not answer', ms, 'UND_ERR_HEADERS_TIMEOUT')
+    const cause = new ModelTimeout('headers', `The model did not answer within ${ms} ms.`)
     own.abort(modelFailed(cause.message, cause))
   }, ms)
   try {
@@ -55,7 +52,7 @@ export class EventWatch {
   #start(ms: number, gone = 0): NodeJS.Timeout {
     return setTimeout(
       () => {
-        if (!this.#heard) this.#onSilence(ranOut('sent no event', ms, 'UND_ERR_BODY_TIMEOUT'))
+        if (!this.#heard) this.#onSilence(new ModelTimeout('event', `The model sent no event within ${ms} ms.`))
       },
       Math.max(1, ms - gone),
     )

@@ -25,7 +25,7 @@ export async function checkAddress(url: string, lookup: Lookup = lookupAll): Pro
   try {
     await publicAddresses(hostname, lookup)
   } catch (error) {
-    if (error instanceof AgencyError && error.code === 'OVERLOADED') throw error
+    if (AgencyError.isInstance(error) && error.code === 'OVERLOADED') throw error
     throw gatewayRefused(hostname) // the same answer whether it is inside or does not exist
   }
 }

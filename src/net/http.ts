@@ -1,5 +1,6 @@
 import type { Agent, Dispatcher } from 'undici'
 import type { Charges } from '../base/budget.ts'
+import { ModelTimeout } from '../base/errors.ts'
 import { ANSWER_LIMITS, UPSTREAM_LIMITS, type UpstreamLimits } from '../base/limits.ts'
 import { AnswerGuard, EventGuard, forEachChunk, WEB_COPIES } from './answers.ts'
 import { Pieces } from './pieces.ts'
@@ -107,7 +108,10 @@ function send(
     onResponseStart(controller, status, fields) {
       if (status < 200) {
         // No answer yet. Each one sets the dispatcher's own limit back, so one of ours goes on.
-        tooLate ??= setTimeout(() => giveUp(noHeaders()), began + limits.upstreamFirstByteMs - performance.now())
+        tooLate ??= setTimeout(
+          () => giveUp(new ModelTimeout('headers', 'Headers Timeout Error')),
+          began + limits.upstreamFirstByteMs - performance.now(),
+        )
         return
       }
       clearTimeout(tooLate)
@@ -122,15 +126,17 @@ function send(
     },
     onResponseError(_controller, error) {
       settle()
-      body.fail(error)
-      reject(error)
+      giveUp(asTimeout(error))
     },
   })
   return promise
 }
 
-/** As undici says it. */
-const noHeaders = () => Object.assign(new Error('Headers Timeout Error'), { code: 'UND_ERR_HEADERS_TIMEOUT' })
+/** The dispatcher's own limits are ours: it got them from us. */
+function asTimeout(error: Error & { code?: string }): Error {
+  if (error.code === 'UND_ERR_HEADERS_TIMEOUT') return new ModelTimeout('headers', error.message)
+  return error.code === 'UND_ERR_BODY_TIMEOUT' ? new ModelTimeout('event', error.message) : error
+}
 
 type Fields = { [name: string]: string | string[] | undefined }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { EventLog } from './event-log.ts'
 import type { RunEvent } from './events.ts'
+import type { Batch } from './feed.ts'
 
 const who = { agent: 'A', description: '', callerAgent: null, agentRunId: 'r', parentRunId: undefined }
 const event = (index: number): RunEvent => ({ kind: 'model', who, event: { type: 'x', index } })
@@ -20,11 +21,11 @@ async function write(log: EventLog, count: number, bytes: number, stalled = () =
   log.seal()
   return most
 }
-async function readAll(reader: AsyncIterable<readonly RunEvent[]>, pauseMs = 0) {
+async function readAll(reader: AsyncIterable<Batch>, pauseMs = 0) {
   const seen: unknown[] = []
-  for await (const batch of reader) {
+  for await (const { events } of reader) {
     if (pauseMs > 0 && seen.length % 500 === 0) await sleep(pauseMs)
-    seen.push(...batch.map(indexOf))
+    seen.push(...events.map(indexOf))
   }
   return seen
 }

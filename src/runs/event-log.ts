@@ -1,11 +1,12 @@
+/** The feed of a run that nobody stores: a window of its events in memory. */
 import { type Charges, weigh } from '../base/budget.ts'
 import type { RunEvent } from './events.ts'
+import type { Batch, Feed } from './feed.ts'
 
-interface Entry {
-  events: readonly RunEvent[]
-  bytes: number
-  /** What is charged for it. */
-  charged: number
+interface Entry extends Batch {
+  readonly bytes: number
+  /** Bytes that are charged for it. */
+  readonly charged: number
 }
 
 /** Unread bytes up to here are part of what every run is charged; beyond it each batch is weighed. */
@@ -14,20 +15,25 @@ const FREE_BYTES = 16_384
 /** An event is held as it is, and as the frame that is on its way. */
 const COPIES = 2
 
-const isLast = ({ kind }: RunEvent) => kind === 'error' || kind === 'tripped'
+/** Events that say how the run ended. */
+const isFinal = ({ kind }: RunEvent) => kind === 'error' || kind === 'tripped' || kind === 'ended'
 
 const UNBOUNDED: Charges = { charge: () => {}, release: () => {} }
 
 /**
- * What a run said, held until every reader has read it. The writer asks for `room()` between batches and waits while the
- * slowest reader is more than `windowBytes` behind: a reader that sleeps stops the model's stream instead of growing memory.
+ * Keeps each batch until every reader has taken it, and nothing without a reader. The writer asks for `room()` between batches
+ * and waits while the slowest reader is more than `windowBytes` behind: a slow reader pauses the model's stream instead of
+ * filling the memory.
  */
-export class EventLog {
+export class EventLog implements Feed {
   readonly #windowBytes: number
   readonly #budget: Charges
   readonly #onFull: (error: unknown) => void
   readonly #entries: Entry[] = []
+  /** Place of the oldest entry among all entries of the run. */
   #first = 0
+  /** Number of the next event. */
+  #next = 1
   #bytes = 0
   #sealed = false
   readonly #cursors = new Set<{ next: number }>()
@@ -35,8 +41,8 @@ export class EventLog {
   #changed: PromiseWithResolvers<void> | undefined
 
   /**
-   * @param budget charged with what is unread
-   * @param onFull gets the error of a refused charge; the batch is dropped, unless it tells how the run ended
+   * @param budget charged for unread events
+   * @param onFull gets the error of a refused charge; the batch is dropped, unless it says how the run ended
    */
   constructor(windowBytes: number, budget = UNBOUNDED, onFull: (error: unknown) => void = () => {}) {
     this.#windowBytes = windowBytes
@@ -44,17 +50,20 @@ export class EventLog {
     this.#onFull = onFull
   }
 
-  /** What readers have not taken yet. */
+  /** Bytes of the events that readers have not taken yet. */
   get heldBytes(): number {
     return this.#bytes
   }
 
   append(events: readonly RunEvent[], bytes: number): void {
-    if (this.#sealed || this.#cursors.size === 0) return
+    if (this.#sealed) return
+    const first = this.#next
+    this.#next += events.length
+    if (this.#cursors.size === 0) return
     const charged = this.#bytes + bytes > FREE_BYTES ? this.#charge(events) : 0
     if (charged === undefined) return
     this.#bytes += bytes
-    this.#entries.push({ events, bytes, charged })
+    this.#entries.push({ first, events, bytes, charged })
     this.#signal()
   }
 
@@ -66,14 +75,10 @@ export class EventLog {
       return held
     } catch (error) {
       this.#onFull(error)
-      return events.every(isLast) ? 0 : undefined
+      return events.every(isFinal) ? 0 : undefined
     }
   }
 
-  /**
-   * Resolves when there is room for another batch, or the signal fires; undefined when there is room already.
-   * `stalled` is called when no reader took anything for `idleMs`.
-   */
   room(signal: AbortSignal, idleMs: number, stalled: () => void): Promise<void> | undefined {
     return this.#bytes <= this.#windowBytes || signal.aborted ? undefined : this.#waitForRoom(signal, idleMs, stalled)
   }
@@ -93,37 +98,43 @@ export class EventLog {
     }
   }
 
-  /** No more will come: readers end after what is there. */
   seal(): void {
     this.#sealed = true
     this.#signal()
   }
 
-  /** One reader, from now on. Register it before the writer starts; each batch is given once, in order. */
-  read(): AsyncIterableIterator<readonly RunEvent[]> {
-    const cursor = { next: this.#first + this.#entries.length }
+  read(from = this.#next): AsyncIterableIterator<Batch> {
+    const cursor = { next: this.#placeOf(from) }
     this.#cursors.add(cursor)
     const close = async () => {
       this.#cursors.delete(cursor)
       this.#trim()
       return { done: true as const, value: undefined }
     }
-    const next = async (): Promise<IteratorResult<readonly RunEvent[]>> => {
-      this.#trim() // coming back for more says that the batch before was dealt with
+    const next = async (): Promise<IteratorResult<Batch>> => {
+      this.#trim() // a reader that asks for more has dealt with the batch before
       while (cursor.next >= this.#first + this.#entries.length) {
         if (this.#sealed || !this.#cursors.has(cursor)) return close()
         await this.#change()
       }
       const entry = this.#entries[cursor.next - this.#first] as Entry
       cursor.next++
-      return { done: false, value: entry.events }
+      return { done: false, value: entry }
     }
-    const reader: AsyncIterableIterator<readonly RunEvent[]> = {
+    const reader: AsyncIterableIterator<Batch> = {
       next,
       return: close,
       [Symbol.asyncIterator]: () => reader,
     }
     return reader
+  }
+
+  /** The place of the entry that has the event of this number. */
+  #placeOf(from: number): number {
+    if (from === this.#next) return this.#first + this.#entries.length
+    const index = this.#entries.findIndex(({ first, events }) => first <= from && from < first + events.length)
+    if (index < 0) throw new RangeError(`Event ${from} is not kept.`)
+    return this.#first + index
   }
 
   #trim(): void {
@@ -152,7 +163,7 @@ export class EventLog {
   }
 }
 
-/** Without the speaker, whom events share. */
+/** Without the speaker, which events share, and the summary, which the run has charged. */
 function weighEvent(event: RunEvent): number {
   switch (event.kind) {
     case 'model':
@@ -162,7 +173,10 @@ function weighEvent(event: RunEvent): number {
     case 'error':
     case 'tripped':
       return weigh(event.content)
+    case 'started':
+      return weigh(event.notes)
     case 'agent':
+    case 'ended':
       return weigh(undefined)
     default:
       return event satisfies never

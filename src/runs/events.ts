@@ -1,11 +1,13 @@
+/** The events of a run: its start, what happens in it, and its end. */
 import type { ResponseEvent } from '../models/model.ts'
-import type { InputItem } from '../wire/message.ts'
+import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 
-/** Whose event it is. One object per `agent_run_id`, so that readers can cache what they derive from it. */
+/** The agent that an event belongs to. One object per `agent_run_id`, so that readers can cache what they derive from it. */
 export interface Speaker {
   readonly agent: string
   readonly description: string
   readonly callerAgent: string | null
+  /** Empty for an agent that did not start to work. */
   readonly agentRunId: string
   readonly parentRunId: string | undefined
 }
@@ -26,14 +28,31 @@ export interface ToolFacts {
   readonly origin: { readonly mcpServer: string | null } | undefined
 }
 
-/** What a run tells while it goes on. */
-export type RunEvent =
+/** The first event of every run. */
+export interface RunStarted {
+  kind: 'started'
+  runId: string
+  /** System items that were added before the request's own input, such as the list of its files. */
+  notes: readonly InputItem[]
+}
+
+/** The last event of every run. */
+export interface RunEnded {
+  kind: 'ended'
+  runId: string
+  summary: RunSummary
+}
+
+/** The events between the first and the last one. */
+export type RunProgress =
   | { kind: 'agent'; who: Speaker }
   /** `text` is the event's compact JSON, where it is known. */
   | { kind: 'model'; who: Speaker; event: ResponseEvent; text?: string | undefined }
   | {
       kind: 'item'
       who: Speaker
+      /** True for the guidance of an input guardrail: the item is shown without the agent that it stands in for. */
+      anonymous?: true
       name: ItemName
       type: string
       raw: InputItem
@@ -44,9 +63,28 @@ export type RunEvent =
       /** What a tool returned, as plain JSON. */
       output?: unknown
     }
-  | { kind: 'error'; who: Speaker; nested: boolean; content: string }
+  /** An error of the whole run, or of the sub-agent `who`. */
+  | { kind: 'error'; who: Speaker | undefined; content: string }
   /** A guardrail ended the run. */
-  | { kind: 'tripped'; who: Speaker; content: string }
+  | { kind: 'tripped'; content: string }
 
-/** The speaker of what is nobody's: it has no name and no id. */
-export const nobody: Speaker = { agent: '', description: '', callerAgent: null, agentRunId: '', parentRunId: undefined }
+export type RunEvent = RunStarted | RunProgress | RunEnded
+
+/** The result of a run. */
+export interface RunSummary {
+  newMessages: StoredMessage[]
+  finalOutput: unknown
+  /** Why the final answer was cut off, such as `max_output_tokens`; undefined for a whole one. */
+  cut: string | undefined
+  cancelled: boolean
+  /** Undefined when no model call counts towards usage. */
+  usage: Usage | undefined
+  /** Name -> stored id of the files in `file_urls`; undefined when they were not given. */
+  fileIdsMap: { readonly [name: string]: string } | undefined
+  /** Undefined when no name was asked for, or none could be made. */
+  chatName: string | undefined
+  /** Why the run failed, as far as a caller may know. */
+  failure: string | undefined
+  /** The error itself, for callers in the same process. */
+  error: unknown
+}

@@ -43,6 +43,8 @@ export interface RunPlan {
   models: RequestModels
   recipient: string
   input: InputItem[]
+  /** System items at the start of `input` that the request did not send, such as the list of its files. */
+  notes: readonly InputItem[]
   history: StoredMessage[]
   additionalInstructions: string
   userContext: { [key: string]: unknown }
@@ -79,6 +81,7 @@ export function planRun(agency: AgencyGraph, models: RequestModels, request: Run
     models,
     recipient,
     input: inputOf(request),
+    notes: [],
     history: request.history,
     additionalInstructions: request.additionalInstructions ?? '',
     userContext: request.userContext,

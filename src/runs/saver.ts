@@ -1,27 +1,22 @@
+/** Gives the conversation of a run to `saveThreads`. */
 import type { SaveThreads } from '../agency/agency.ts'
 import { within } from '../base/async.ts'
 import type { StoredMessage } from '../wire/message.ts'
 
 export interface SaverOptions {
-  /** Undefined: nothing is saved. */
-  save: SaveThreads | undefined
-  /** The conversation as it is now. */
+  save: SaveThreads
+  /** The whole conversation so far. */
   messages: () => StoredMessage[]
   /** How long one call may take. */
   callbackMs: number
   onError: (error: unknown) => void
 }
 
-/** The `saveThreads` that a served agency's factory is given: the caller keeps the conversation, so none is put together here. */
-export const keepNothing = (): void => {}
-
 /**
- * Gives a run's conversation to `saveThreads`: one call at a time, so that no older list can overtake a newer one, and none
- * when nothing has come since the last. The promise settles when what was there at the call has been saved, or could not be.
- * Undefined where nothing is to be saved.
+ * Saves one list at a time, so that an older one cannot overtake a newer one, and none that is the same as the last. The
+ * promise settles when the messages at the time of the call are saved, or could not be saved.
  */
-export function createSaver({ save, messages, callbackMs, onError }: SaverOptions): (() => Promise<void>) | undefined {
-  if (save === undefined || save === keepNothing) return undefined
+export function createSaver({ save, messages, callbackMs, onError }: SaverOptions): () => Promise<void> {
   let saved: StoredMessage[] = []
   let running: Promise<void> | undefined
   let next: Promise<void> | undefined
@@ -32,7 +27,7 @@ export function createSaver({ save, messages, callbackMs, onError }: SaverOption
       await within(callbackMs, 'saveThreads', save([...now]))
       saved = now
     } catch (error) {
-      onError(error) // the run goes on; the next call brings the whole list again
+      onError(error) // the run continues; the next call saves the whole list again
     }
   }
   const start = () => {

@@ -74,7 +74,10 @@ const AGUI_INPUT = {
 
 /** Commands that work when they are pasted into a shell. */
 function curlLines(url: string, { services, token, tokenVariable }: ShellOptions): string[] {
-  const { agencies, agui } = services
+  const {
+    agencies,
+    dialects: { agui },
+  } = services
   const [first] = agencies
   if (first === undefined) return []
   const windows = process.platform === 'win32'

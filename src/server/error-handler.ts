@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { AgencyError, errorText } from '../base/errors.ts'
+import { AgencyError, causeOf, errorText } from '../base/errors.ts'
 import type { Services } from '../services.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { valueError } from '../wire/validation.ts'
@@ -14,28 +14,26 @@ export function sendJson(reply: FastifyReply, status: number, body: unknown, ind
 }
 
 /** The one place where an error becomes an answer. Secrets are masked; stacks and unexpected texts stay in the log. */
-export function createErrorHandler({
-  redact,
-  logError,
-  telemetry,
-}: Pick<Services, 'redact' | 'logError' | 'telemetry'>) {
+export function createErrorHandler({ redact, log, telemetry }: Pick<Services, 'redact' | 'log' | 'telemetry'>) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-    const log = () => logError(error, undefined, { method: request.method, route: request.routeOptions.url })
+    const fields = { method: request.method, route: request.routeOptions.url }
+    const logError = () => log.error(errorText(error), causeOf(error), undefined, fields)
     telemetry?.refused(codeOf(error))
     if (error instanceof RequestInvalid) return sendJson(reply, 422, { detail: error.details })
-    if (error instanceof AgencyError) {
+    if (AgencyError.isInstance(error)) {
       const text = redact(error.message)
       if (error.statusCode === 422) return sendJson(reply, 422, { detail: [valueError(['body'], text, null)] })
       if (error.statusCode === 503)
         return sendJson(reply.header('retry-after', RETRY_AFTER_SECONDS), 503, { detail: text }) // expected: not logged
-      if (error.statusCode >= 500) log()
       const { statusCode } = error
-      return sendJson(reply, statusCode, statusCode >= 400 && statusCode < 500 ? { detail: text } : { error: text })
+      if (statusCode < 500) return sendJson(reply, statusCode, { detail: text })
+      logError()
+      return sendJson(reply, statusCode, { error: text })
     }
     const status = (error as { statusCode?: number }).statusCode
     if (status !== undefined && status >= 400 && status < 500)
       return sendJson(reply, status, { detail: redact(errorText(error)) })
-    log()
+    logError()
     return sendJson(reply, 500, { error: 'The server failed to answer this request. Its log has the reason.' })
   }
 }

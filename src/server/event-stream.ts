@@ -1,10 +1,11 @@
+/** Writes a run as an event stream, and notices when its client leaves. */
 import type { OutgoingHttpHeaders } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
 import { forEach } from '../base/async.ts'
-import { clientGone } from '../base/errors.ts'
-import type { RunEvent } from '../runs/events.ts'
-import type { Run, RunSummary } from '../runs/hub.ts'
+import { causeOf, clientGone, errorText } from '../base/errors.ts'
+import type { FrameWriter } from '../dialects/dialect.ts'
+import type { Run } from '../runs/runner.ts'
 import type { Services } from '../services.ts'
 
 const SSE_HEADERS = {
@@ -14,23 +15,17 @@ const SSE_HEADERS = {
 }
 
 /**
- * Calls back when the client hangs up before the answer is out, or at once when it has already; watched on the response,
- * which also sees it after the body was read.
+ * Aborts when the client leaves before the answer is complete, or at once when it has left already. The response is watched,
+ * not the request, because it also notices a client that leaves after its body was read.
  */
-export function abandonWhenGone(reply: FastifyReply, abandon: () => void): () => void {
-  const onClose = () => {
-    if (!reply.raw.writableFinished) abandon()
-  }
-  if (reply.raw.destroyed) abandon() // it left while the run was being made ready
-  reply.raw.on('close', onClose)
-  return () => reply.raw.off('close', onClose)
-}
-
-/** Work for a client, aborted when it hangs up. @throws CLIENT_GONE when the work lets the abort through */
-export async function whileHere<T>(reply: FastifyReply, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export function signalOf({ raw }: FastifyReply): AbortSignal {
   const gone = new AbortController()
-  const release = abandonWhenGone(reply, () => gone.abort(clientGone()))
-  return work(gone.signal).finally(release)
+  const onClose = () => {
+    if (!raw.writableFinished) gone.abort(clientGone())
+  }
+  if (raw.destroyed) onClose()
+  else raw.once('close', onClose)
+  return gone.signal
 }
 
 /**
@@ -41,38 +36,25 @@ export function limitIdle({ raw: { socket } }: FastifyReply, ms: number): void {
   if (socket instanceof Socket) socket.setTimeout(ms)
 }
 
-/** A protocol spoken over a run: its events as the frames of an event stream. */
-export interface StreamDialect {
-  /** The first frames. */
-  open(runId: string): string
-  /** All frames of one batch as one string. */
-  frames(events: readonly RunEvent[]): string
-  /** The last frames. */
-  end(runId: string, summary: RunSummary): string
-}
-
-/** Answers with frames that are all there: an event stream without a run. */
+/** Answers with a complete event stream, for a request without a run. */
 export function writeFrames(reply: FastifyReply, frames: string): void {
   reply.hijack()
   reply.raw.writeHead(200, headersOf(reply))
   reply.raw.end(frames)
 }
 
-/** Answers with a run as an event stream; a client that leaves, or takes nothing for `idleTimeoutMs`, ends the run. */
+/**
+ * Answers with a run as an event stream. The run was started with the signal of this client; one that takes nothing for
+ * `idleTimeoutMs` is cut, which ends the run, too.
+ */
 export async function writeStream(
-  {
-    hub,
-    heartbeatMs,
-    limits: { idleTimeoutMs },
-    logError,
-  }: Pick<Services, 'hub' | 'heartbeatMs' | 'limits' | 'logError'>,
+  { heartbeatMs, limits: { idleTimeoutMs }, log }: Pick<Services, 'heartbeatMs' | 'limits' | 'log'>,
   reply: FastifyReply,
   run: Run,
-  dialect: StreamDialect,
+  dialect: FrameWriter,
 ): Promise<void> {
   const out = reply.raw
   reply.hijack()
-  const release = abandonWhenGone(reply, () => hub.abandon(run.id))
   out.writeHead(200, headersOf(reply))
   const writer = new TurnWriter(out)
   const heartbeat = setInterval(() => {
@@ -80,38 +62,34 @@ export async function writeStream(
     writer.wrote = false
   }, heartbeatMs)
   try {
-    writer.push(dialect.open(run.id))
-    const { events } = run
-    if (events !== undefined)
-      await forEach(events, (batch) => {
+    if (run.events !== undefined)
+      await forEach(run.events, (batch) => {
         writer.push(dialect.frames(batch))
         return !out.writableNeedDrain || drained(reply, idleTimeoutMs)
       })
-    const last = dialect.end(run.id, await run.done)
+    await run.done
     limitIdle(reply, idleTimeoutMs)
-    writer.end(last)
+    writer.end()
   } catch (error) {
-    hub.abandon(run.id)
-    logError(error)
+    run.stop('immediate')
+    log.error(errorText(error), causeOf(error))
     out.destroy()
   } finally {
     clearInterval(heartbeat)
-    if (out.writableEnded) out.once('finish', release)
-    else release()
   }
 }
 
-/** What the hooks have set, which a hijacked answer would go without, and what makes it a stream. */
+/** The headers that hooks have set, which a hijacked answer would lack, and those of a stream. */
 const headersOf = (reply: FastifyReply) => ({
   ...(reply.getHeaders() as OutgoingHttpHeaders),
   ...SSE_HEADERS,
   connection: reply.raw.shouldKeepAlive ? 'keep-alive' : 'close', // as the client asked
 })
 
-/** How much may gather for one write. */
+/** Most characters that are gathered for one write. */
 const WRITE_CHARS = 65_536
 
-/** Gathers what is said within one turn of the event loop into one write: a chunk of the model's is a chunk of ours. */
+/** Gathers the frames of one turn of the event loop into one write, so that a chunk of the model's becomes one chunk of ours. */
 class TurnWriter {
   wrote = false
   #pending = ''
@@ -126,8 +104,8 @@ class TurnWriter {
     this.#pending += text
     if (this.#pending.length > WRITE_CHARS) this.#flush()
   }
-  end(text: string): void {
-    this.#out.end(this.#pending + text)
+  end(): void {
+    this.#out.end(this.#pending)
     this.#pending = ''
   }
   #flush(): void {

@@ -22,7 +22,7 @@ import { agencyResponse, cancelResponse, health, logLine, metadata } from '../wi
 
 /** The OpenAPI 3.1 document of a server, without its address; `metricsGate` undefined: there are no metrics. */
 export function describeApi(
-  { agencies, tools, requestLog, agui, requestRules }: Services,
+  { agencies, tools, requestLog, dialects: { agui }, requestRules }: Services,
   { gate, metricsGate }: { gate: Gate; metricsGate: Gate | undefined },
 ): JsonObject {
   const parts = emptyParts(gate)

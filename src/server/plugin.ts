@@ -68,7 +68,7 @@ export async function registerShell(
   scope.addHook('onRequest', cors.addHeaders)
   scope.addHook('onRequest', checkHost)
   if (refuseFirst !== undefined) scope.addHook('onRequest', refuseFirst)
-  if (rateLimit !== undefined) await limitRate(scope, rateLimit, services.logError)
+  if (rateLimit !== undefined) await limitRate(scope, rateLimit, services.log)
   scope.addHook('onRequest', cors.answerPreflight)
   scope.addHook('onRequest', ({ raw }, _reply, done) =>
     done((raw.url ?? '').length > limits.urlBytes ? tooLarge(414, 'address', limits.urlBytes) : undefined),
@@ -79,7 +79,7 @@ export async function registerShell(
     done(null, payload)
   })
   scope.setErrorHandler(createErrorHandler(services))
-  readBodies(scope, limits, services.hub.budget)
+  readBodies(scope, limits, services.runner.budget)
   registerHealth(scope, services)
   scope.register(async (api) => {
     const auth = createAuth(options.token)

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { invalidOption, tooManyRequests } from '../base/errors.ts'
 import { MAX_MS } from '../base/limits.ts'
+import type { ServerLog } from '../base/log.ts'
 
 /** How many requests one caller may make. */
 export interface RateLimitOptions {
@@ -50,10 +51,10 @@ export function checkRateLimit(options: RateLimitOptions | undefined): void {
 export async function limitRate(
   scope: FastifyInstance,
   { requests, windowMs = 60_000, by = 'address', redisUrl }: RateLimitOptions,
-  logError: (error: unknown) => void,
+  log: ServerLog,
 ): Promise<void> {
   const { default: rateLimit } = await import('@fastify/rate-limit')
-  const redis = redisUrl === undefined ? undefined : await connect(redisUrl, logError)
+  const redis = redisUrl === undefined ? undefined : await connect(redisUrl, log)
   if (redis !== undefined) scope.addHook('onClose', () => redis.disconnect())
   const nameOf = typeof by === 'function' ? by : by === 'token' ? tokenOf : () => undefined
   await scope.register(rateLimit, {
@@ -73,7 +74,7 @@ export async function limitRate(
 const tokenOf = ({ headers: { authorization } }: Caller) =>
   authorization === undefined ? undefined : createHash('sha256').update(authorization).digest('base64url')
 
-async function connect(url: string, logError: (error: unknown) => void) {
+async function connect(url: string, log: ServerLog) {
   const { Redis } = await import('ioredis').catch(() => {
     throw invalidOption('rateLimit.redisUrl needs the package ioredis: npm install ioredis')
   })
@@ -83,13 +84,13 @@ async function connect(url: string, logError: (error: unknown) => void) {
     enableOfflineQueue: false,
     commandTimeout: 1_000,
   })
-  let told = false
+  let isLogged = false
   redis.on('ready', () => {
-    told = false
+    isLogged = false
   })
   redis.on('error', (error: Error) => {
-    if (!told) logError(new Error('The rate limit does not reach its Redis and lets everybody in.', { cause: error }))
-    told = true // once per outage
+    if (!isLogged) log.error('The rate limit does not reach its Redis and lets everybody in.', error)
+    isLogged = true // once per outage
   })
   try {
     await redis.connect()

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Logger, RunNote } from '../services.ts'
+import type { ServerLog } from '../base/log.ts'
+import type { RunNote } from '../services.ts'
 
 /** Asked for every few seconds by machines. */
 const PROBE = /\/(metrics|healthz|readyz|playground\/server)$/
@@ -7,12 +8,12 @@ const MAX_PATH_CHARS = 200
 
 /** One line for every request, when its answer is out or its client gone; and one for start and stop. */
 export class RequestLines {
-  readonly #logger: Logger
+  readonly #log: ServerLog
   readonly #redact: (text: string) => string
   readonly #notes = new WeakMap<object, RunNote>()
 
-  constructor(logger: Logger, redact: (text: string) => string) {
-    this.#logger = logger
+  constructor(log: ServerLog, redact: (text: string) => string) {
+    this.#log = log
     this.#redact = redact
   }
 
@@ -28,9 +29,9 @@ export class RequestLines {
       }
       done()
     })
-    scope.addHook('onListen', async () => this.#logger.info({ address: scope.server.address() }, 'listening'))
-    scope.addHook('preClose', async () => this.#logger.info({}, 'stopping'))
-    scope.addHook('onClose', async () => this.#logger.info({}, 'stopped'))
+    scope.addHook('onListen', async () => this.#log.info('listening', { address: scope.server.address() }))
+    scope.addHook('preClose', async () => this.#log.info('stopping'))
+    scope.addHook('onClose', async () => this.#log.info('stopped'))
   }
 
   async #write(request: FastifyRequest, { raw }: FastifyReply, durationMs: number): Promise<void> {
@@ -43,7 +44,8 @@ export class RequestLines {
       ...(raw.writableFinished ? {} : { aborted: true }),
       ...(await this.#runOf(request)),
     }
-    this.#logger[status >= 500 ? 'error' : 'info'](fields, 'request')
+    if (status >= 500) this.#log.error('request', undefined, undefined, fields)
+    else this.#log.info('request', fields)
   }
 
   async #runOf(request: FastifyRequest): Promise<object> {

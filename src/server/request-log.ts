@@ -2,10 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { RunHooks } from '../agency/hooks.ts'
-import type { RunSummary } from '../runs/hub.ts'
+import type { WriteRunLog } from '../runs/run-log.ts'
 import type { RequestLogs } from '../services.ts'
-import { isObject } from '../wire/json.ts'
 import { toLogLine } from '../wire/redact.ts'
 import type { LogLine } from '../wire/responses.ts'
 
@@ -14,8 +12,6 @@ export const LOG_HEADER = 'x-agency-log-id'
 const SAFE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/
 const PRUNE_EVERY = 100
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
-
-type WriteLine = NonNullable<ReturnType<RequestLogs['writer']>>
 
 export interface RequestLogOptions {
   folder: string
@@ -39,7 +35,7 @@ export class RequestLog implements RequestLogs {
   }
 
   /** A writer for the log a header names; undefined for no id or one that is not safe as a file name. */
-  writer(id: unknown): WriteLine | undefined {
+  writer(id: unknown): WriteRunLog | undefined {
     if (typeof id !== 'string' || !SAFE_ID.test(id)) return undefined
     if (this.#opened++ % PRUNE_EVERY === 0) void this.#prune().catch(this.#options.onError)
     return (level, message, where) => {
@@ -130,24 +126,4 @@ async function readOwn(path: string): Promise<string | undefined> {
 function localTime(): string {
   const now = new Date()
   return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, -1)
-}
-
-/** What a run tells its log. Texts of users, tools and models stay out of it. */
-export const runListener = (write: WriteLine): RunHooks => ({
-  onAgentStart: (_, agent) => write('INFO', `Agent ${agent.name} starts`, 'agent'),
-  onAgentEnd: (_, agent) => write('INFO', `Agent ${agent.name} has answered`, 'agent'),
-  onHandoff: (_, from, to) => write('INFO', `Agent ${from.name} hands over to ${to.name}`, 'handoff'),
-  onToolStart: (_, agent, call) => write('INFO', `Agent ${agent.name} calls tool ${call.name}`, 'tool'),
-  onToolEnd: (_, agent, call) => write('INFO', `Tool ${call.name} has answered ${agent.name}`, 'tool'),
-  onLlmStart: (_, agent, request) =>
-    write('INFO', `Agent ${agent.name} asks its model (${request.input.length} items)`, 'model'),
-  onLlmEnd: (_, agent, response) =>
-    write('INFO', `The model of ${agent.name} has answered (${response.output.length} items)`, 'model'),
-})
-
-/** How a run ended. */
-export function writeEnd(write: WriteLine, { failure, cancelled, usage }: RunSummary): void {
-  if (failure !== undefined) write('ERROR', `The run failed: ${failure}`, 'run')
-  else if (cancelled) write('WARNING', 'The run was cancelled', 'run')
-  else write('INFO', `The run is done${isObject(usage) ? ` (${usage.total_tokens} tokens)` : ''}`, 'run')
 }

@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser'
 import { expect, onTestFinished } from 'vitest'
-import { createServices } from '../../src/composition.ts'
+import { createServices } from '../../src/composition/services.ts'
 import { type ServeOptions, serve } from '../../src/index.ts'
 import { createApp } from '../../src/server/app.ts'
 import { startUpstream } from './upstream.ts'
@@ -24,7 +24,7 @@ export async function startWithHub(options: ServeOptions) {
     await app.close()
     await close()
   })
-  return { url, app, drain, hub: shell.services.hub }
+  return { url, app, drain, hub: shell.services.runner }
 }
 
 /** A scripted model whose address and key stand in the environment until the test is over. */

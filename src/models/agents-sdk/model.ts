@@ -64,7 +64,7 @@ export function fromSdkModel(given: SdkModel): Model {
         }
       } catch (error) {
         signal.throwIfAborted()
-        throw error instanceof AgencyError ? error : modelFailed(errorText(error), error)
+        throw AgencyError.isInstance(error) ? error : modelFailed(errorText(error), error)
       }
       signal.throwIfAborted()
       if (!answer.finished) throw modelFailed("The model's stream ended before the response was complete.")

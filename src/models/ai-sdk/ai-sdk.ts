@@ -303,7 +303,7 @@ const asked = async <T>(call: PromiseLike<T>, signal: AbortSignal): Promise<T> =
 /** @throws the signal's reason after an abort */
 function failureOf(error: unknown, signal: AbortSignal): AgencyError {
   signal.throwIfAborted()
-  return error instanceof AgencyError ? error : failed(error)
+  return AgencyError.isInstance(error) ? error : failed(error)
 }
 
 const failed = (error: unknown) => {

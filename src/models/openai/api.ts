@@ -83,7 +83,7 @@ export function readSse(
         const error = failure ?? cause
         await close()
         signal.throwIfAborted()
-        if (error instanceof AgencyError) throw error // it has the provider's words already
+        if (AgencyError.isInstance(error)) throw error // it has the provider's words already
         throw modelFailed(`The model's stream broke: ${errorText(error)}`, error)
       }
       signal.throwIfAborted()

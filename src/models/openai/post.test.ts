@@ -1,5 +1,6 @@
 import OpenAI from 'openai'
 import { expect, test, vi } from 'vitest'
+import { ModelTimeout } from '../../base/errors.ts'
 import { postLike } from './post.ts'
 
 type Asked = { url: string; init: RequestInit }
@@ -50,7 +51,7 @@ test("a request's headers win in any spelling, say nothing when undefined, take 
 
 test("refusals and broken connections are the client's own errors; what could not be worked out is worked out anew", async () => {
   const refused = Response.json({ error: { message: 'slow down' } }, { status: 429, headers: { 'retry-after': '3' } })
-  const late = Object.assign(new Error('late'), { code: 'UND_ERR_HEADERS_TIMEOUT' })
+  const late = new ModelTimeout('headers', 'late')
   const { post, build } = way(refused, new Response('<html>', { status: 502 }), new Error('reset'), late)
   build.mockRejectedValueOnce(new Error('not yet'))
   await expect(post('/responses', {}, { signal })).rejects.toThrow('not yet')

@@ -1,5 +1,6 @@
 import type OpenAI from 'openai'
 import { once } from '../../base/async.ts'
+import { ModelTimeout } from '../../base/errors.ts'
 import type { createFetch } from '../../net/http.ts'
 import type { JsonObject } from '../../wire/json.ts'
 import { writeJson } from '../../wire/json-write.ts'
@@ -36,7 +37,7 @@ export function postLike(client: () => Promise<OpenAI>, fetch: ReturnType<typeof
     const init = { method: 'POST', headers: withHeaders(own, headers), body: await writeJson(body), signal }
     const response = await fetch(url, init).catch(async (cause) => {
       const { APIConnectionError, APIConnectionTimeoutError } = await import('openai')
-      throw cause?.code === 'UND_ERR_HEADERS_TIMEOUT'
+      throw cause instanceof ModelTimeout
         ? Object.assign(new APIConnectionTimeoutError(), { cause })
         : new APIConnectionError({ cause })
     })

@@ -171,9 +171,9 @@ export const itemEvent = (
 
 /** How listeners are told of an error. Whoever was told to stop has not failed, unless the server itself goes down. */
 export function endingOf({ signal, redact }: Pick<RunState, 'signal' | 'redact'>, error: unknown): Ending {
-  if (signal.aborted && !(signal.reason instanceof AgencyError)) return { cancelled: true }
+  if (signal.aborted && !AgencyError.isInstance(signal.reason)) return { cancelled: true }
   const cause: unknown = signal.aborted ? signal.reason : error
-  const type = cause instanceof AgencyError ? cause.code : cause instanceof Error ? cause.name : 'Error'
+  const type = AgencyError.isInstance(cause) ? cause.code : cause instanceof Error ? cause.name : 'Error'
   return { failure: { type, message: redact(errorText(cause)) } }
 }
 

@@ -3,7 +3,7 @@ import type { Agent } from '../../agency/agent.ts'
 import type { ToolCall } from '../../agency/hooks.ts'
 import { orAbort } from '../../base/async.ts'
 import { VALUE_BYTES } from '../../base/budget.ts'
-import { AgencyError, depthLimit, guidanceOf } from '../../base/errors.ts'
+import { AgencyError, depthLimit, guardrailError } from '../../base/errors.ts'
 import { createCheck } from '../../tools/check.ts'
 import { schemaOf } from '../../tools/define.ts'
 import { type ToolAnswer, toAnswer } from '../../tools/output.ts'
@@ -162,9 +162,9 @@ async function askAgent({ run, conversation, seen, converse, span, note }: Call,
     return answer?.cut === undefined ? text : `${text}\n\n(The answer was cut off here: ${answer.cut}.)`
   } catch (error) {
     run.signal.throwIfAborted()
-    if (error instanceof AgencyError && /^(TURN|DEPTH)_LIMIT$/.test(error.code)) throw error
+    if (AgencyError.isInstance(error) && /^(TURN|DEPTH)_LIMIT$/.test(error.code)) throw error
     note(error)
-    const reason = guidanceOf(error) ?? run.explain(error, recipient)
+    const reason = guardrailError(error)?.guidance ?? run.explain(error, recipient)
     const child: Speaker = {
       agent: recipient,
       description: '',
@@ -172,7 +172,7 @@ async function askAgent({ run, conversation, seen, converse, span, note }: Call,
       agentRunId: '',
       parentRunId: callId,
     }
-    run.emit([{ kind: 'error', who: child, nested: true, content: reason }], BYTES_PER_EVENT)
+    run.emit([{ kind: 'error', who: child, content: reason }], BYTES_PER_EVENT)
     return `Error: the agent "${recipient}" could not answer. ${reason}`
   } finally {
     run.busy.delete(pair)

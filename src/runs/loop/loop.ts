@@ -22,7 +22,7 @@ import { readJsonAnswer } from '../../messages/json-answer.ts'
 import { isHostedCall, searchNotes } from '../../messages/search-notes.ts'
 import type { ToolAnswer } from '../../tools/output.ts'
 import type { InputItem, StoredMessage } from '../../wire/message.ts'
-import { nobody, type RunEvent } from '../events.ts'
+import type { RunEvent } from '../events.ts'
 import { newAgentRunId } from '../plan.ts'
 import { inside } from '../span.ts'
 import {
@@ -139,15 +139,15 @@ async function guardInput(run: RunState, conversation: Conversation): Promise<st
   const asked = conversation.lastDirect.agent_run_id // guidance belongs to the message, as in the original
   if (agent.raiseInputGuardrailError) {
     own.push(stored(run, who, note('system', guidance, 'input_guardrail_error'), asked))
-    if (ask.depth === 0) run.emit([{ kind: 'error', who: nobody, nested: false, content: guidance }], guidance.length)
+    if (ask.depth === 0) run.emit([{ kind: 'error', who: undefined, content: guidance }], guidance.length)
     throw guardrailTripped('InputGuardrail', guidance)
   }
   own.push(stored(run, who, note('assistant', guidance, 'input_guardrail_message'), asked))
   const content = [{ type: 'output_text', text: guidance, annotations: [] }]
   const raw = { id: 'msg_input_guardrail_guidance', type: 'message', role: 'assistant', status: 'completed', content }
-  const from = ask.depth === 0 ? nobody : { ...who, agentRunId: '' } // no agent has run
-  const said = { ...itemEvent(from, 'message_output_created', 'message_output_item', raw), source: who } as RunEvent
-  run.emit([said], guidance.length)
+  const shown = ask.depth === 0 ? { who, anonymous: true as const } : { who: { ...who, agentRunId: '' } } // no agent has run
+  const item = { ...itemEvent(who, 'message_output_created', 'message_output_item', raw), ...shown }
+  run.emit([item], guidance.length)
   return guidance
 }
 

@@ -1,17 +1,18 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+/** The endpoints of agencies: metadata, answers, streams, cancel. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { describeAgency } from '../../agency/metadata.ts'
+import type { ServedAgency } from '../../agency/served.ts'
 import { AgencyError, shuttingDown } from '../../base/errors.ts'
 import { WIRE_VERSION } from '../../base/version.ts'
-import { createNativeDialect, toResponseBody } from '../../dialects/native.ts'
-import type { Run } from '../../runs/hub.ts'
-import type { ServedAgency, Services } from '../../services.ts'
-import { parseAgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
+import type { Dialect } from '../../dialects/dialect.ts'
+import { toResponseBody } from '../../dialects/native/writer.ts'
+import type { Run } from '../../runs/runner.ts'
+import type { Services } from '../../services.ts'
+import { type AgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
 import type { CancelResponse, Metadata } from '../../wire/responses.ts'
 import { sendJson } from '../error-handler.ts'
-import { abandonWhenGone, writeFrames, writeStream } from '../event-stream.ts'
-import { LOG_HEADER } from '../request-log.ts'
+import { writeFrames, writeStream } from '../event-stream.ts'
 import { startRun } from '../start-run.ts'
-import { registerAgui } from './agui.ts'
 
 const CANCEL_WAIT_MS = 60_000
 
@@ -45,16 +46,7 @@ const escapeForRegExp = (text: string) =>
   text.replace(/[^\p{L}\d_ -]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 function registerAgency(app: FastifyInstance, services: Services, base: string, agencyOf: AgencyOf): void {
-  const { hub } = services
-  const dialect = createNativeDialect(services.streamScalars)
-
-  const start = async (request: FastifyRequest, reply: FastifyReply, streaming: boolean): Promise<Run> => {
-    const served = agencyOf(request)
-    if (services.stopping()) throw shuttingDown()
-    const asked = parseAgencyRequest(request.body, served.preview.agentNames, services.requestRules)
-    return startRun(services, served, asked, { streaming, logId: request.headers[LOG_HEADER], reply })
-  }
-
+  const { native, agui } = services.dialects
   app.get(`${base}/get_metadata`, async (request, reply) => {
     const answer: Metadata = {
       ...describeAgency(agencyOf(request).preview),
@@ -63,32 +55,17 @@ function registerAgency(app: FastifyInstance, services: Services, base: string, 
     }
     return sendJson(reply, 200, answer)
   })
-
-  if (services.agui !== undefined) {
-    registerAgui(app, { path: `${base}/get_response_stream`, services, agencyOf })
+  const path = `${base}/get_response_stream`
+  if (agui !== undefined) {
+    registerStream(app, services, { path, agencyOf, dialect: agui })
     return
   }
-
-  app.post(`${base}/get_response`, async (request, reply) => {
-    const run = await start(request, reply, false)
-    const release = abandonWhenGone(reply, () => hub.abandon(run.id))
-    const summary = await run.done.finally(release)
-    const { failure, error } = summary
-    if (error instanceof AgencyError && error.statusCode === 503) throw error // another server may take it
-    if (failure !== undefined) return sendJson(reply, 500, { error: failure })
-    return sendJson(reply, 200, toResponseBody(summary))
-  })
-
-  app.post(`${base}/get_response_stream`, async (request, reply) => {
-    const run = await start(request, reply, true).catch(fileFailure)
-    if (run instanceof AgencyError) writeFrames(reply, dialect.refuse(services.redact(run.message)))
-    else await writeStream(services, reply, run, dialect)
-  })
-
+  registerStream(app, services, { path, agencyOf, dialect: native })
+  registerAnswer(app, services, { path: `${base}/get_response`, agencyOf, dialect: native })
   app.post(`${base}/cancel_response_stream`, async (request, reply) => {
     const { run_id, cancel_mode } = parseCancelRequest(request.body)
     const mode = cancel_mode ?? 'immediate'
-    const summary = await hub.cancel(run_id, agencyOf(request), mode, CANCEL_WAIT_MS)
+    const summary = await services.runner.cancel(run_id, agencyOf(request).path, mode, CANCEL_WAIT_MS)
     const ended = summary !== undefined
     const new_messages = summary?.newMessages ?? []
     const answer: CancelResponse = {
@@ -103,8 +80,50 @@ function registerAgency(app: FastifyInstance, services: Services, base: string, 
   })
 }
 
-/** A stream tells of files that cannot be had in a frame; everything else is an answer of its own. */
-function fileFailure(error: unknown): AgencyError {
-  if (error instanceof AgencyError && error.code === 'FILE_FAILED') return error
-  throw error
+interface RunRoute<Body> {
+  path: string
+  agencyOf: AgencyOf
+  dialect: Dialect<Body>
+}
+
+/** An endpoint that streams the events of a run in one protocol. */
+function registerStream<Body>(app: FastifyInstance, services: Services, route: RunRoute<Body>): void {
+  const { path, agencyOf, dialect } = route
+  app.post(path, async (request, reply) => {
+    const served = agencyOf(request)
+    if (services.stopping()) throw shuttingDown()
+    const body = await dialect.read(request.body, served)
+    let run: Run
+    try {
+      run = await startRun(services, { served, request: dialect.toRunRequest(body, served), reply, streaming: true })
+    } catch (error) {
+      if (!AgencyError.isInstance(error)) throw error
+      const frames = dialect.refuse({ code: error.code, message: services.redact(error.message) }, body)
+      if (frames === undefined) throw error
+      return writeFrames(reply, frames)
+    }
+    await writeStream(services, reply, run, dialect.writer(body))
+  })
+}
+
+/** The endpoint that answers with the result of a run. */
+function registerAnswer(app: FastifyInstance, services: Services, route: RunRoute<AgencyRequest>): void {
+  const { path, agencyOf, dialect } = route
+  app.post(path, async (request, reply) => {
+    const served = agencyOf(request)
+    if (services.stopping()) throw shuttingDown()
+    const body = await dialect.read(request.body, served)
+    try {
+      const run = await startRun(services, { served, request: body, reply, streaming: false })
+      const summary = await run.done
+      const { failure, error } = summary
+      if (AgencyError.isInstance(error) && error.statusCode === 503) throw error // another server may take it
+      if (failure !== undefined) return sendJson(reply, 500, { error: failure })
+      return sendJson(reply, 200, toResponseBody(summary))
+    } catch (error) {
+      if (!AgencyError.isInstance(error) || error.code !== 'FILE_FAILED') throw error
+      services.telemetry?.refused(error.code)
+      return sendJson(reply, 200, { error: services.redact(error.message) }) // with this status in the original
+    }
+  })
 }

@@ -7,7 +7,7 @@ import { toolFailure } from '../../tools/run.ts'
 import type { ToolContext } from '../../tools/tool.ts'
 import { RequestInvalid } from '../../wire/requests.ts'
 import { sendJson } from '../error-handler.ts'
-import { abandonWhenGone } from '../event-stream.ts'
+import { signalOf } from '../event-stream.ts'
 import { LOG_HEADER } from '../request-log.ts'
 
 /** `POST /tool/<name>` for every standalone tool. */
@@ -15,9 +15,7 @@ export function registerTools(app: FastifyInstance, { tools, redact, requestLog,
   for (const tool of tools) {
     app.post(`/tool/${encodeURIComponent(tool.name)}`, async (request, reply) => {
       if (stopping()) throw shuttingDown()
-      const gone = new AbortController()
-      abandonWhenGone(reply, () => gone.abort())
-      const context: ToolContext = Object.assign(new RunContext({}), { toolCallId: '', signal: gone.signal })
+      const context: ToolContext = Object.assign(new RunContext({}), { toolCallId: '', signal: signalOf(reply) })
       try {
         const checked = await tool.check(request.body, ['body'])
         if (!checked.ok) throw new RequestInvalid(checked.details)

@@ -1,8 +1,8 @@
 /** Converts content between AG-UI parts and Responses items. */
-import { readDataUrl } from '../messages/items.ts'
-import type { AguiPart } from '../wire/agui.ts'
-import { isObject, type JsonObject } from '../wire/json.ts'
-import type { ContentPart, InputItem } from '../wire/message.ts'
+import { readDataUrl } from '../../messages/items.ts'
+import type { AguiPart } from '../../wire/agui.ts'
+import { isObject, type JsonObject } from '../../wire/json.ts'
+import type { ContentPart, InputItem } from '../../wire/message.ts'
 
 /** The names under which hosted tools appear in AG-UI. */
 export const FILE_SEARCH = 'FileSearchTool'

@@ -1,7 +1,7 @@
 /** MESSAGES_SNAPSHOT events of AG-UI. */
-import type { AguiMessage } from '../wire/agui.ts'
-import type { JsonObject } from '../wire/json.ts'
-import { frame, toJson } from '../wire/sse.ts'
+import type { AguiMessage } from '../../wire/agui.ts'
+import type { JsonObject } from '../../wire/json.ts'
+import { frame, toJson } from '../../wire/sse.ts'
 
 /** Limit of all snapshots of a run together: `TIMES` the characters of the conversation plus `FREE_CHARS`. */
 const TIMES = 4

@@ -1,20 +1,21 @@
-/** The native dialect: turns run events into the frames of the Python original (docs/wire.md, "Stream"). */
-import type { ResponseEvent } from '../models/model.ts'
-import { nobody, type RunEvent, type Speaker, type ToolFacts } from '../runs/events.ts'
-import type { RunSummary } from '../runs/hub.ts'
-import type { RunItem, SpeakerFields, StreamEvent, StreamSummary } from '../wire/events.ts'
-import { isObject } from '../wire/json.ts'
-import type { InputItem, ModelEvent } from '../wire/message.ts'
-import type { AgencyResponse } from '../wire/responses.ts'
-import { escapeLineEnds, frame, toJson } from '../wire/sse.ts'
+/** Writes run events as the frames of the Python original (docs/wire.md, "Stream"). */
+import type { ResponseEvent } from '../../models/model.ts'
+import type { RunEvent, RunProgress, RunSummary, Speaker, ToolFacts } from '../../runs/events.ts'
+import type { RunItem, SpeakerFields, StreamEvent, StreamSummary } from '../../wire/events.ts'
+import { isObject } from '../../wire/json.ts'
+import type { InputItem, ModelEvent } from '../../wire/message.ts'
+import type { AgencyResponse } from '../../wire/responses.ts'
+import { escapeLineEnds, frame, toJson } from '../../wire/sse.ts'
+import type { FrameWriter } from '../dialect.ts'
 
 /** How scalars inside `data` are written: as JSON, or as the original's strings ("None", "True", "3"). */
 export type StreamScalars = 'json' | 'python'
 
-const END = `event: end\n${frame('[DONE]')}`
+/** The last frame of every stream. */
+export const END = `event: end\n${frame('[DONE]')}`
 
-/** Creates the writer of native streams. */
-export function createNativeDialect(scalars: StreamScalars) {
+/** Creates a writer. It has no state of a single stream, so one writer serves all of them. */
+export function createNativeWriter(scalars: StreamScalars): FrameWriter {
   const python = scalars === 'python'
   const tails = new WeakMap<Speaker, string>()
   /** `"agent":...,"callerAgent":...,"agent_run_id":...` without braces; built once per speaker. */
@@ -27,61 +28,62 @@ export function createNativeDialect(scalars: StreamScalars) {
   }
 
   const toFrame = (event: RunEvent): string => {
-    if (event.kind === 'tripped') return frame(toJson({ error: event.content }))
-    if (event.kind !== 'model') return frame(`{"data":${toJson(python ? toStrings(toData(event)) : toData(event))}}`)
-    // Hot path: the provider's text is sent unchanged; the rest is built once per speaker.
-    const raw = escapeLineEnds(
-      python ? JSON.stringify(toStrings(event.event)) : (event.text ?? JSON.stringify(event.event)),
-    )
-    return frame(
-      `{"data":{"data":${raw},"type":"raw_response_event",${buildTail(event.who)}${writeReferences(event.event)}}}`,
-    )
+    switch (event.kind) {
+      case 'model': {
+        // Hot path: the provider's text is sent unchanged; the rest is built once per speaker.
+        const raw = escapeLineEnds(
+          python ? JSON.stringify(toStrings(event.event)) : (event.text ?? JSON.stringify(event.event)),
+        )
+        return frame(
+          `{"data":{"data":${raw},"type":"raw_response_event",${buildTail(event.who)}${writeReferences(event.event)}}}`,
+        )
+      }
+      case 'started':
+        return `event: meta\n${frame(toJson({ run_id: event.runId }))}`
+      case 'ended':
+        return `event: messages\n${frame(toJson(toSummary(event.runId, event.summary)))}${END}`
+      case 'tripped':
+        return frame(toJson({ error: event.content }))
+      default:
+        return frame(`{"data":${toJson(python ? toStrings(toData(event)) : toData(event))}}`)
+    }
   }
 
   return {
-    /** The first frame. */
-    open: (runId: string) => `event: meta\n${frame(toJson({ run_id: runId }))}`,
-    /** All frames of one batch as one string, for one write. */
-    frames(events: readonly RunEvent[]): string {
+    frames({ events }) {
       let out = ''
       for (const event of events) out += toFrame(event)
       return out
     },
-    /** The complete stream for a request whose run could not start. */
-    refuse: (error: string) => `${frame(toJson({ error }))}${END}`,
-    /** The last two frames. */
-    end: (runId: string, summary: RunSummary) => `event: messages\n${frame(toJson(toSummary(runId, summary)))}${END}`,
   }
 }
 
 /** The content of an event's frame: its outer `data`. */
-export function toData(event: RunEvent): StreamEvent {
-  const { kind, who } = event
-  switch (kind) {
+export function toData(event: RunProgress): StreamEvent {
+  switch (event.kind) {
     case 'model':
       return {
         data: event.event as ModelEvent,
         type: 'raw_response_event',
-        ...toSpeakerFields(who),
+        ...toSpeakerFields(event.who),
         ...readReferences(event.event),
       }
     case 'agent':
-      return { new_agent: view(who), type: 'agent_updated_stream_event', ...toSpeakerFields(who) }
+      return { new_agent: view(event.who), type: 'agent_updated_stream_event', ...toSpeakerFields(event.who) }
     case 'item':
       return {
         name: event.name,
         item: toRunItem(event),
         type: 'run_item_stream_event',
-        ...identity(who),
+        ...(event.anonymous ? {} : identity(event.who)),
         ...(event.name === 'tool_called' || event.name === 'tool_output' ? readCallId(event.raw) : {}),
       }
-    case 'error': {
-      return { type: 'error', content: event.content, ...(event.nested ? identity(who) : {}) }
-    }
+    case 'error':
+      return { type: 'error', content: event.content, ...(event.who === undefined ? {} : identity(event.who)) }
     case 'tripped':
       return { type: 'error', content: event.content }
     default:
-      return kind satisfies never
+      return event satisfies never
   }
 }
 
@@ -126,8 +128,9 @@ const toSpeakerFields = (who: Speaker): SpeakerFields => ({
   agent_run_id: who.agentRunId,
   ...(who.parentRunId === undefined ? {} : { parent_run_id: who.parentRunId }),
 })
+
+/** Without the run id of an agent that did not start to work. */
 function identity(who: Speaker): Partial<SpeakerFields> {
-  if (who === nobody) return {}
   const { agent_run_id, ...rest } = toSpeakerFields(who)
   return agent_run_id === '' ? rest : toSpeakerFields(who)
 }
@@ -150,7 +153,7 @@ function readCallId({ call_id, id }: InputItem): { call_id?: string } {
   return typeof value === 'string' ? { call_id: value } : {}
 }
 
-function toRunItem({ type, raw, source, target, tool, output }: RunEvent & { kind: 'item' }): RunItem {
+function toRunItem({ type, raw, source, target, tool, output }: RunProgress & { kind: 'item' }): RunItem {
   const item: RunItem = { agent: view(source), raw_item: raw, type }
   if (type === 'tool_call_item')
     Object.assign(item, {

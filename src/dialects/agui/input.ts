@@ -1,14 +1,13 @@
 /** Turns AG-UI requests into agency requests. */
-import { randomUUID } from 'node:crypto'
-import { nothingToAnswer } from '../base/errors.ts'
-import { clean } from '../messages/clean.ts'
-import { toModelItem } from '../messages/items.ts'
-import { namesFiles } from '../runs/attach-files.ts'
-import type { AguiMessage, AguiRequest, AguiToolCall } from '../wire/agui.ts'
-import { isObject, type JsonObject, parseInnerJson } from '../wire/json.ts'
-import type { InputItem, StoredMessage } from '../wire/message.ts'
-import type { AgencyRequest } from '../wire/requests.ts'
-import { CODE_INTERPRETER, FILE_SEARCH, toContent } from './agui-parts.ts'
+import { nothingToAnswer } from '../../base/errors.ts'
+import { clean } from '../../messages/clean.ts'
+import { toModelItem } from '../../messages/items.ts'
+import { namesFiles } from '../../runs/attach-files.ts'
+import type { AguiMessage, AguiRequest, AguiToolCall } from '../../wire/agui.ts'
+import { isObject, type JsonObject, parseInnerJson } from '../../wire/json.ts'
+import type { InputItem, StoredMessage } from '../../wire/message.ts'
+import type { AgencyRequest } from '../../wire/requests.ts'
+import { CODE_INTERPRETER, FILE_SEARCH, toContent } from './parts.ts'
 
 /**
  * Converts an AG-UI request to the request type that all protocols share. The last message (with its turn) becomes `message`;
@@ -37,20 +36,6 @@ export function toAgencyRequest({ messages, fields }: AguiRequest, entryAgent: s
     message: toMessage(clean(turn.filter(isUserThread)).map(toModelItem)),
     chat_history: sent.length > 0 ? sent : [...history, ...turn.filter((item) => !isUserThread(item))],
   }
-}
-
-/**
- * The request with the notes about its files inserted before the last message, so that the client's snapshots keep them.
- * @param input the input of the run: notes, then the request's own items
- */
-export function withNotes(request: AguiRequest, { message }: AgencyRequest, input: readonly InputItem[]): AguiRequest {
-  const ownItems = typeof message === 'string' ? 1 : message.length
-  const notes = input.slice(0, Math.max(0, input.length - ownItems)).map(({ content }) => ({
-    id: `system_file_urls_${randomUUID().replaceAll('-', '')}`,
-    role: 'system' as const,
-    content: String(content),
-  }))
-  return notes.length === 0 ? request : { ...request, messages: request.messages.toSpliced(-1, 0, ...notes) }
 }
 
 /** A single user text as a string; anything else as a list of items. */

@@ -1,0 +1,215 @@
+/** The options of a server: their types, and the checks that all of them pass at start. */
+import type { AgencyGraph } from '../agency/agency.ts'
+import type { AgencyFactory, WrapTheAgent } from '../agency/served.ts'
+import { invalidOption, missingToken } from '../base/errors.ts'
+import { type Limits, MAX_MS, readLimits } from '../base/limits.ts'
+import { type Moved, refuseUnknown } from '../base/options.ts'
+import type { Prices } from '../models/pricing/prices.ts'
+import type { RunEvent } from '../runs/events.ts'
+import type { Telemetry } from '../runs/span.ts'
+import { checkRateLimit, type RateLimitOptions } from '../server/rate-limit.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { ToolLike } from '../tools/base-tool.ts'
+import type { AguiEvents } from '../wire/agui.ts'
+import { CLIENT_CONFIG_FIELDS, type ClientConfigField } from '../wire/client-config.ts'
+import type { Logger } from './log.ts'
+
+/** What is served and how; the part of the options that a guest in another Fastify app takes too. */
+export interface BuildOptions {
+  /** Path segment -> agency, or a factory that makes one per request. */
+  agencies?: { [name: string]: AgencyGraph | AgencyFactory | WrapTheAgent } | undefined
+  /** Standalone tools, served at `/tool/<name>`. */
+  tools?: readonly ToolLike[] | undefined
+  /** The environment variable that holds the bearer token. Default `APP_TOKEN`; unset or empty means no authentication. */
+  appTokenEnv?: string | undefined
+  /**
+   * Origins whose pages may use the server; `"*"` for all, which turns credentials off. A server without a token that listens on
+   * this machine alone takes only pages of this machine unless the option is given. @default ["*"]
+   */
+  corsOrigins?: readonly string[] | undefined
+  /** Origins, or addresses with a path, that a request's `client_config.base_url` may name although they are not on the public internet, and which may get the server's own key. Default none. */
+  trustedModelOrigins?: readonly string[] | undefined
+  /**
+   * Send tools that OpenAI runs (`webSearch()`, `hostedMcp()`, ...) to the addresses that requests name, with the keys they
+   * carry. Otherwise functions that say they cannot run stand for them there.
+   * @default false
+   */
+  gatewayHostedTools?: boolean | undefined
+  /**
+   * What callers may set in `client_config`: all of it, nothing (`false`), or these fields. A caller's `base_url` sees the
+   * instructions, the conversation and the tools of a run, and decides which tools are called with which arguments. Anything else
+   * is refused with 422. @default true
+   */
+  clientConfig?: boolean | readonly ClientConfigField[] | undefined
+  /** Directories whose files `file_urls` may name by path; `~` is the home folder. Default none: local files are refused. */
+  allowedLocalFileDirs?: readonly string[] | undefined
+  /** Origins that `file_urls` may name although they are not on the public internet. Default none. */
+  trustedFileOrigins?: readonly string[] | undefined
+  /** Keep a log of every request that carries `x-agency-log-id`, read once at `/get_logs`. Default false. */
+  enableLogging?: boolean | undefined
+  /** Where those logs are kept. Default `activity-logs`. */
+  logsDir?: string | undefined
+  /** Start without the keys that agents need: every request then has to bring `client_config.api_key` or `litellm_keys`. Default false. */
+  keyPerRequest?: boolean | undefined
+  /**
+   * The stream endpoint speaks AG-UI; `get_response` and `cancel_response_stream` are then absent. An object chooses which
+   * optional events are sent, for example `{ subagents: true, reasoning: true, toolResults: true }`; by default only
+   * clients that name protocol 1.0 or later get them, since older ones fail at events they do not know.
+   * @default false
+   */
+  enableAgui?: boolean | Partial<AguiEvents> | undefined
+  /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
+  streamScalars?: 'json' | 'python' | undefined
+  /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
+  heartbeatMs?: number | undefined
+  /** Another way to write `limits.maxTurns`. */
+  maxTurns?: number | null | undefined
+  /** Model name -> what its tokens cost, beside the shipped price table and before it. */
+  prices?: Prices | undefined
+  /** Let callers see the provider's own error texts. For development. Default false. */
+  exposeErrors?: boolean | undefined
+  /** Called with every event of every run, for your own logging. What it throws is logged and changes nothing. */
+  onEvent?: ((event: RunEvent, run: { runId: string; agency: string | undefined }) => void) | undefined
+  /** Who is told of every run, model call and tool call: what `openTelemetry()` of `agency-swarm-js/otel` gives, or several. Default: nobody. */
+  telemetry?: Telemetry | readonly Telemetry[] | undefined
+  /** Serve metrics for Prometheus at `/metrics`: true, or what `createMetrics()` of `agency-swarm-js/otel` gives. Default false. */
+  metrics?: boolean | Metrics | undefined
+  /** `/metrics` needs no token although one is set. Default false. */
+  metricsOpen?: boolean | undefined
+  /** A pino logger, or one of its shape, for requests, failures, start and stop; true for pino on stdout. Default: failures and warnings on the console. */
+  logger?: boolean | Logger | undefined
+  /** The docs pages and the OpenAPI document need the token too. Default false. */
+  protectDocs?: boolean | undefined
+  /** The server's address in the OpenAPI document. Default: the address the document was asked for at. */
+  serverUrl?: string | undefined
+  /**
+   * A page at `/` to try the agencies. It asks for the token when there is one. With `'development'` the page also notices that
+   * the server was started again, and reads the agencies anew.
+   * @default false
+   */
+  playground?: boolean | 'development' | undefined
+  /** Bounds of everything; their defaults stand in docs/security.md. Each has an environment variable too; the option wins. */
+  limits?: Partial<Limits> | undefined
+  /** Refuse to start without a token. Default false. */
+  requireAuth?: boolean | undefined
+  /** Refuse callers that ask too often with 429. Default: none is refused. */
+  rateLimit?: RateLimitOptions | undefined
+}
+
+const OPTIONS = new Set<string>([
+  'agencies',
+  'tools',
+  'appTokenEnv',
+  'corsOrigins',
+  'trustedModelOrigins',
+  'gatewayHostedTools',
+  'clientConfig',
+  'allowedLocalFileDirs',
+  'trustedFileOrigins',
+  'keyPerRequest',
+  'enableAgui',
+  'streamScalars',
+  'heartbeatMs',
+  'maxTurns',
+  'prices',
+  'exposeErrors',
+  'onEvent',
+  'telemetry',
+  'metrics',
+  'metricsOpen',
+  'logger',
+  'enableLogging',
+  'logsDir',
+  'protectDocs',
+  'serverUrl',
+  'playground',
+  'limits',
+  'requireAuth',
+  'rateLimit',
+] satisfies (keyof BuildOptions)[])
+const MOVED: Moved = { returnApp: 'buildApp(options), or listen: false' }
+
+export function checkOptions(options: BuildOptions, more: readonly string[]): void {
+  refuseUnknown('serve()', options, new Set([...OPTIONS, ...more]), MOVED)
+  checkRateLimit(options.rateLimit)
+  const { heartbeatMs = 1 } = options
+  if (!(Number.isInteger(heartbeatMs) && heartbeatMs >= 1 && heartbeatMs <= MAX_MS))
+    throw invalidOption(`heartbeatMs has to be a whole number of milliseconds from 1 to ${MAX_MS}, not ${heartbeatMs}.`)
+  for (const listener of [options.telemetry ?? []].flat())
+    if (typeof listener?.start !== 'function' || typeof listener.refused !== 'function')
+      throw invalidOption(
+        "telemetry has to be what openTelemetry() of 'agency-swarm-js/otel' gives, or a list of such.",
+      )
+  if (options.serverUrl !== undefined && URL.parse(options.serverUrl) === null)
+    throw invalidOption(
+      `serverUrl is "${options.serverUrl}", which is no address such as "https://agents.example.com".`,
+    )
+  for (const name of ['trustedModelOrigins', 'trustedFileOrigins'] as const)
+    for (const origin of options[name] ?? [])
+      if (URL.parse(origin) === null)
+        throw invalidOption(`${name} has "${origin}", which is no address such as "https://gateway.example.com".`)
+  if (options.playground && options.enableAgui)
+    throw invalidOption('The playground does not speak AG-UI: leave out playground or enableAgui.')
+  const dirs: unknown = options.allowedLocalFileDirs ?? []
+  if (!Array.isArray(dirs) || dirs.some((entry) => typeof entry !== 'string' || entry === ''))
+    throw invalidOption('allowedLocalFileDirs is a list of directories such as ["/srv/uploads", "~/shared"].')
+}
+
+export function readAllLimits({ limits, maxTurns }: BuildOptions): Limits {
+  if (maxTurns === undefined) return readLimits(limits)
+  if (limits?.maxTurns !== undefined)
+    throw invalidOption('maxTurns and limits.maxTurns are the same limit. Give one of them.')
+  return readLimits({ ...limits, maxTurns })
+}
+
+/** The fields of `client_config` that callers may set. */
+export function readClientConfig({
+  clientConfig = true,
+  keyPerRequest = false,
+}: BuildOptions): readonly ClientConfigField[] {
+  const isField = (name: unknown) => CLIENT_CONFIG_FIELDS.some((field) => field === name)
+  if (typeof clientConfig !== 'boolean' && !(Array.isArray(clientConfig) && clientConfig.every(isField)))
+    throw invalidOption(
+      `clientConfig has to be true, false, or a list of fields that callers may set: ${CLIENT_CONFIG_FIELDS.join(', ')}.`,
+    )
+  const fields = clientConfig === true ? CLIENT_CONFIG_FIELDS : clientConfig === false ? [] : clientConfig
+  if (keyPerRequest && !fields.includes('api_key') && !fields.includes('litellm_keys'))
+    throw invalidOption('keyPerRequest needs callers to send a key: let clientConfig have "api_key" or "litellm_keys".')
+  return fields
+}
+
+/** The bearer token; undefined when none is set. */
+export function readToken({ appTokenEnv = 'APP_TOKEN', requireAuth = false }: BuildOptions): string | undefined {
+  const token = process.env[appTokenEnv] || undefined
+  if (token === undefined && requireAuth) throw missingToken(appTokenEnv)
+  if (token !== undefined && (token.trim() !== token || /\p{Cc}/u.test(token)))
+    throw invalidOption(
+      `${appTokenEnv} begins or ends with a blank or has a control character in it, so no caller could send it.`,
+    )
+  return token
+}
+
+const AGUI_EVENTS = { subagents: true, reasoning: true, toolResults: true } satisfies Record<keyof AguiEvents, true>
+
+export function readAgui(given: BuildOptions['enableAgui']): Partial<AguiEvents> | undefined {
+  if (given === undefined || typeof given === 'boolean') return given === true ? {} : undefined
+  const fits =
+    typeof given === 'object' &&
+    given !== null &&
+    Object.entries(given).every(
+      ([name, value]) => Object.hasOwn(AGUI_EVENTS, name) && (value === undefined || typeof value === 'boolean'),
+    )
+  if (!fits)
+    throw invalidOption(
+      `enableAgui has to be true, false, or an object of booleans: ${Object.keys(AGUI_EVENTS).join(', ')}.`,
+    )
+  return given
+}
+
+export async function readMetrics(given: boolean | Metrics | undefined): Promise<Metrics | undefined> {
+  if (given === undefined || given === false) return undefined
+  if (given === true) return (await import('../telemetry/metrics.ts')).createMetrics()
+  if (typeof given.text !== 'function' || typeof given.start !== 'function')
+    throw invalidOption("metrics has to be true, or what createMetrics() of 'agency-swarm-js/otel' gives.")
+  return given
+}

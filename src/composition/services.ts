@@ -1,0 +1,163 @@
+/** Makes everything behind the routes of a server, from its options and the environment. */
+import { homedir } from 'node:os'
+import { readAgency } from '../agency/served.ts'
+import { causeOf, duplicateName, errorText, nothingToServe, shuttingDown } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { ServerLog } from '../base/log.ts'
+import { createAguiDialect } from '../dialects/agui/dialect.ts'
+import { createNativeDialect } from '../dialects/native/dialect.ts'
+import { keysIn } from '../models/providers.ts'
+import type { ShellOptions } from '../server/plugin.ts'
+import { RequestLines } from '../server/request-lines.ts'
+import { RequestLog } from '../server/request-log.ts'
+import type { Services } from '../services.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { asFunctionTool } from '../tools/base-tool.ts'
+import { createPlaceMask, createRedactor, type Redact } from '../wire/redact.ts'
+import type { RequestRules } from '../wire/requests.ts'
+import { createServerLog } from './log.ts'
+import {
+  type BuildOptions,
+  checkOptions,
+  readAgui,
+  readAllLimits,
+  readClientConfig,
+  readMetrics,
+  readToken,
+} from './options.ts'
+import { createRuns } from './runs.ts'
+
+/**
+ * @param more names of options that the caller handles itself
+ * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, MISSING_TOKEN, MODEL_NOT_SUPPORTED,
+ *   PROVIDER_NOT_INSTALLED, FACTORY_FAILED
+ */
+export async function createServices(options: BuildOptions, more: readonly string[] = []) {
+  checkOptions(options, more)
+  await loadModules()
+  const limits = readAllLimits(options)
+  const token = readToken(options)
+  const mask = createRedactor(() => [token, ...keysIn(process.env)])
+  const log = await createServerLog(options.logger, mask)
+  const lines = options.logger ? new RequestLines(log, mask) : undefined
+  const metrics = await readMetrics(options.metrics)
+  const services = await bundle(options, { limits, mask, log, lines, metrics })
+  const { runner, models, files, requestLog } = services
+  metrics?.watchHeld(() => runner.budget.heldBytes)
+  const shell: ShellOptions = {
+    services,
+    token,
+    tokenVariable: options.appTokenEnv ?? 'APP_TOKEN',
+    corsOrigins: options.corsOrigins,
+    protectDocs: options.protectDocs ?? false,
+    serverUrl: options.serverUrl,
+    playground: options.playground ?? false,
+    rateLimit: options.rateLimit,
+    metrics,
+    metricsOpen: options.metricsOpen ?? false,
+    lines,
+  }
+  /** Refuses new work, waits for running work, then ends the rest. */
+  const drain = async () => {
+    await Promise.all([runner.drain(limits.drainMs), files.stop(shuttingDown())])
+    await requestLog?.flush()
+  }
+  const close = async () => {
+    if (options.metrics === true) metrics?.close()
+    await models.close()
+  }
+  return { shell, drain, close }
+}
+
+interface Foundations {
+  limits: Limits
+  /** Masks the token and the keys of the environment. */
+  mask: Redact
+  log: ServerLog
+  /** Set where requests are logged. */
+  lines: RequestLines | undefined
+  metrics: Metrics | undefined
+}
+
+async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics }: Foundations): Promise<Services> {
+  const { exposeErrors = false, onEvent, trustedModelOrigins, gatewayHostedTools, telemetry } = options
+  const withoutPlaces = createPlaceMask([process.cwd(), homedir()])
+  const redact = (text: string) => withoutPlaces(mask(text))
+  const served = await readServed(options, limits.callbackMs)
+  const operator = { exposeErrors, onEvent, trustedModelOrigins, gatewayHostedTools }
+  const runs = createRuns({ limits, redact, log, logFailures: true, ...operator })
+  for (const { preview } of served.agencies)
+    for (const { name, model } of preview.agents) await runs.models.check(model, name, options.keyPerRequest === true)
+  const requestRules = { historyItems: limits.historyItems, clientConfig: readClientConfig(options) }
+  const { allowedLocalFileDirs, trustedFileOrigins, prices } = options
+  const listeners = [...[telemetry ?? []].flat(), ...(metrics === undefined ? [] : [metrics])]
+  return {
+    ...runs.with({ prices, telemetry: listeners, allowedLocalFileDirs, trustedFileOrigins }),
+    ...served,
+    limits,
+    requestRules,
+    dialects: createDialects(options, requestRules),
+    heartbeatMs: options.heartbeatMs ?? 15_000,
+    requestLog: createRequestLog(options, { limits, redact, log }),
+    redact,
+    noteRun: lines && ((request, note) => lines.noteRun(request, note)),
+    log,
+    stopping: () => runs.runner.draining,
+  }
+}
+
+function createDialects(
+  { enableAgui, streamScalars: scalars = 'json' }: BuildOptions,
+  rules: RequestRules,
+): Services['dialects'] {
+  const events = readAgui(enableAgui)
+  return {
+    native: createNativeDialect({ scalars, rules }),
+    agui: events && createAguiDialect({ rules, events }),
+  }
+}
+
+function createRequestLog(
+  { enableLogging, logsDir: folder = 'activity-logs' }: BuildOptions,
+  { limits, redact, log }: { limits: Limits; redact: Redact; log: ServerLog },
+): RequestLog | undefined {
+  if (!enableLogging) return undefined
+  const onError = (error: unknown) => log.error(errorText(error), causeOf(error))
+  return new RequestLog({ folder, fileBytes: limits.logBytes, files: limits.logFiles, redact, onError })
+}
+
+/** @throws NOTHING_TO_SERVE, DUPLICATE_NAME, and what `readAgency` throws */
+async function readServed(options: BuildOptions, callbackMs: number) {
+  const tools = (options.tools ?? []).map(asFunctionTool)
+  const entries = Object.entries(options.agencies ?? {})
+  const agencies = await Promise.all(entries.map(([name, value]) => readAgency(name, value, callbackMs)))
+  if (agencies.length + tools.length === 0) throw nothingToServe()
+  refuseTwins(
+    'agencies are',
+    agencies.map((served) => served.path),
+  )
+  refuseTwins(
+    'tools are',
+    tools.map((tool) => tool.name),
+  )
+  return { agencies, tools }
+}
+
+function refuseTwins(kind: string, names: readonly string[]): void {
+  const twin = names.find((name, index) => names.indexOf(name) !== index)
+  if (twin !== undefined) throw duplicateName(`Two ${kind} served under the name "${twin}". Rename one of them.`)
+}
+
+/**
+ * Loads the modules that requests need before the first request comes: Node never loads a module again whose first load
+ * failed, as it does while no file descriptor is free.
+ */
+const loadModules = () =>
+  Promise.all([
+    import('openai'),
+    import('undici'),
+    import('file-type'),
+    import('../files/download.ts'),
+    import('../models/demo/demo.ts'),
+    import('../net/guard.ts'),
+  ])

@@ -1,0 +1,170 @@
+/** Writes run events as the events of the AG-UI protocol (docs/ag-ui.md). */
+import { AgencyError } from '../../base/errors.ts'
+import type { RunEvent, RunProgress, RunStarted, RunSummary, Speaker } from '../../runs/events.ts'
+import type { Batch } from '../../runs/feed.ts'
+import { AGUI_VERSION, type AguiRequest } from '../../wire/agui.ts'
+import type { AguiTokenUsage } from '../../wire/agui-events.ts'
+import { isObject, type JsonObject } from '../../wire/json.ts'
+import type { InputItem, Usage } from '../../wire/message.ts'
+import type { FrameWriter } from '../dialect.ts'
+import { toData } from '../native/writer.ts'
+import { contentOf, partsOf, toResult } from './parts.ts'
+import { StreamedItems } from './streamed-items.ts'
+import { Subagents } from './subagents.ts'
+import { AguiThread, callKey, event, toMetadata } from './thread.ts'
+
+/** The first frame of every stream. */
+export const runStarted = ({ threadId, runId, parentRunId }: AguiRequest): string =>
+  event({ type: 'RUN_STARTED', threadId, runId, parentRunId, protocolVersion: AGUI_VERSION })
+
+/** The last frame of a run that failed or did not start. */
+export const runError = (message: string, code?: string, usage?: Usage): string =>
+  event({ type: 'RUN_ERROR', message, code, usage: toTokenUsage(usage) })
+
+/** The writer of one stream. */
+export class AguiWriter implements FrameWriter {
+  readonly #request: AguiRequest
+  #run: RunWriter | undefined
+
+  constructor(request: AguiRequest) {
+    this.#request = request
+  }
+
+  frames({ events }: Batch): string {
+    let out = ''
+    for (const runEvent of events)
+      if (runEvent.kind === 'started') out += this.#start(runEvent)
+      else out += this.#run?.write(runEvent) ?? ''
+    return out
+  }
+
+  #start({ runId, notes }: RunStarted): string {
+    this.#run = new RunWriter(new AguiThread(this.#request, runId, notes))
+    return runStarted(this.#request)
+  }
+}
+
+/** Everything after RUN_STARTED. */
+class RunWriter {
+  readonly #thread: AguiThread
+  readonly #items: StreamedItems
+  readonly #subagents: Subagents
+  #failure: string | undefined
+
+  constructor(thread: AguiThread) {
+    this.#thread = thread
+    this.#items = new StreamedItems(thread)
+    this.#subagents = new Subagents(thread, this.#items)
+  }
+
+  write(runEvent: Exclude<RunEvent, RunStarted>): string {
+    if (runEvent.kind === 'ended') return this.#end(runEvent.summary)
+    const frames = this.#convert(runEvent)
+    const shown = frames === '' && this.#thread.request.rawEvents ? this.#raw(runEvent) : frames
+    return shown + this.#thread.takeSnapshot()
+  }
+
+  /** The last frames of a run, which end with exactly one final event. */
+  #end({ failure, error, cancelled, usage }: RunSummary): string {
+    const thread = this.#thread
+    if (failure !== undefined)
+      return runError(this.#failure ?? failure, AgencyError.isInstance(error) ? error.code : undefined, usage)
+    let out = ''
+    for (const branch of [...thread.branches.values()].reverse()) out += this.#subagents.close(branch) // innermost first
+    out += thread.closingSnapshot()
+    const { threadId, runId, modern } = thread.request
+    if (cancelled && !modern) return out + runError('The run was stopped.', 'CANCELLED', usage)
+    const outcome = { type: cancelled ? ('cancelled' as const) : ('success' as const) }
+    const metadata = usage === undefined ? undefined : { usage }
+    return out + event({ type: 'RUN_FINISHED', threadId, runId, outcome, usage: toTokenUsage(usage), metadata })
+  }
+
+  #convert(runEvent: RunProgress): string {
+    switch (runEvent.kind) {
+      case 'model':
+        return this.#items.convert(runEvent.who, runEvent.event)
+      case 'agent':
+        return this.#subagents.enter(runEvent.who)
+      case 'item':
+        return this.#convertItem(runEvent)
+      case 'error': {
+        const { who, content } = runEvent
+        if (who !== undefined)
+          return this.#subagents.enter(who) + this.#subagents.close(this.#thread.branch(who), content)
+        this.#failure = content
+        return ''
+      }
+      case 'tripped': // the guardrail's guidance was sent before
+        this.#failure = this.#failure === undefined ? runEvent.content : `${runEvent.content}: ${this.#failure}`
+        return ''
+      default:
+        return runEvent satisfies never
+    }
+  }
+
+  #convertItem(runEvent: RunProgress & { kind: 'item' }): string {
+    const { who, source, raw } = runEvent
+    const thread = this.#thread
+    switch (runEvent.name) {
+      case 'message_output_created':
+        return this.#convertMessage(who, raw)
+      case 'tool_output': {
+        const subBranch = thread.branches.get(callKey(who.agent, raw.call_id))
+        const result = toResult(raw.output, thread.request.modern)
+        const closed = subBranch === undefined ? '' : this.#subagents.close(subBranch)
+        return closed + thread.answer(who, raw.call_id, result)
+      }
+      case 'handoff_occured':
+        thread.branch(source).handoff = thread.calls.get(callKey(source.agent, raw.call_id))
+        // The original's snapshots lack the results of handoffs; ours have them in the closing snapshot.
+        return thread.answer(source, raw.call_id, String(raw.output), true)
+      default:
+        return ''
+    }
+  }
+
+  #convertMessage(who: Speaker, raw: InputItem): string {
+    const branch = this.#thread.branch(who)
+    let out = branch.texts.has(raw.id) ? '' : this.#items.finish(who, raw, raw) // not from a model: the guidance of a guardrail
+    const id = branch.texts.get(raw.id)
+    branch.texts.delete(raw.id)
+    const content = contentOf(raw)
+    const { subagentRunId } = branch
+    const annotations = partsOf(raw.content).flatMap((part) =>
+      Array.isArray(part.annotations) ? part.annotations : [],
+    )
+    if (annotations.length > 0) {
+      const value = { id, role: 'assistant', content, annotations }
+      out += event({ type: 'CUSTOM', name: 'annotated_output', value, subagentRunId })
+    }
+    this.#thread.add({ id, role: 'assistant', name: who.agent, content, subagentRunId, metadata: toMetadata(who) })
+    return out
+  }
+
+  /** An event without an AG-UI counterpart, in the native form, without the agent's instructions and tools. */
+  #raw(runEvent: RunProgress): string {
+    if (runEvent.kind === 'item' && runEvent.name === 'message_output_created') return '' // the snapshots contain it
+    const data: JsonObject = toData(runEvent)
+    const inner = data.data
+    if (isObject(inner) && isObject(inner.response)) {
+      const { instructions: _, prompt: __, tools: ___, ...response } = inner.response
+      data.data = { ...inner, response }
+    }
+    const who = runEvent.kind === 'tripped' ? undefined : runEvent.who
+    return event({ type: 'RAW', event: data, subagentRunId: this.#thread.branch(who).subagentRunId })
+  }
+}
+
+function toTokenUsage(usage: Usage | undefined): AguiTokenUsage[] | undefined {
+  if (usage === undefined) return undefined
+  return [
+    {
+      inputTokens: usage.input_tokens,
+      outputTokens: usage.output_tokens,
+      totalTokens: usage.total_tokens,
+      cachedInputTokens: usage.cached_tokens,
+      cacheWriteInputTokens: usage.cache_write_tokens,
+      reasoningTokens: usage.reasoning_tokens,
+    },
+  ]
+}

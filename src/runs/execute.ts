@@ -1,0 +1,228 @@
+/** Executes a plan: appends the events of the run to its feed, and sums the run up at its end. */
+import type { SaveThreads } from '../agency/agency.ts'
+import { orAbort, within } from '../base/async.ts'
+import type { Budget } from '../base/budget.ts'
+import { AgencyError } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { ServerLog } from '../base/log.ts'
+import { emptyUsage } from '../models/usage.ts'
+import { nameChat } from './chat-name.ts'
+import type { RunEvent, RunSummary } from './events.ts'
+import { explain, failureEvent, requestRedactor, runFields, unexpectedFailure } from './failure.ts'
+import type { Feed } from './feed.ts'
+import { type Answer, type Conversation, endingOf, type RunState } from './loop/agent-thread.ts'
+import { runLoop } from './loop/loop.ts'
+import { MessageStore } from './loop/transcript.ts'
+import type { RunPlan } from './plan.ts'
+import { createSaver } from './saver.ts'
+import { type Ending, inside, type Span } from './span.ts'
+
+/** `immediate` aborts everything that runs; `after_turn` lets the current turn finish. */
+export type CancelMode = 'immediate' | 'after_turn'
+
+/** One run, as its runner has set it up. */
+export interface Execution {
+  readonly id: string
+  readonly plan: RunPlan
+  readonly feed: Feed
+  /** Aborted when the run has to end at once. An AgencyError as its reason is a failure of the run, any other a cancel. */
+  readonly abort: AbortController
+  /** The stop that was asked for. */
+  stopMode(): CancelMode | undefined
+  readonly span: Span<'run'> | undefined
+  /** Charged for what the run holds. */
+  readonly budget: Budget
+  /** Saves the conversation; undefined where its caller keeps it. */
+  readonly save: SaveThreads | undefined
+}
+
+export interface ExecuteOptions {
+  limits: Pick<Limits, 'idleTimeoutMs' | 'callbackMs'>
+  /** Give callers the texts of providers and of users' code. For development. */
+  exposeErrors: boolean
+  /** Masks the secrets that this server knows. */
+  redact: (text: string) => string
+  log: ServerLog
+  /** Write a line for each failed run. False where the caller gets the error itself. */
+  logFailures: boolean
+  onEvent?: ((event: RunEvent, run: { runId: string; agency: string | undefined }) => void) | undefined
+}
+
+/** How long the end of an aborted run waits for its last save: less than a cancel and a stop can wait. */
+const LAST_SAVE_MS = 1_000
+
+/** Runs the plan to its end. The first event is `started`, the last one `ended`. Never rejects. */
+export async function execute(run: Execution, options: ExecuteOptions): Promise<RunSummary> {
+  const { id: runId, plan, feed, span } = run
+  const emit = createEmit(run, options)
+  emit([{ kind: 'started', runId, notes: plan.notes }], 0)
+  const work = async () => inside(span, () => runPlan(run, options, emit))
+  const summary = await work().catch((error) => breakOff(error, run, options, emit))
+  emit([{ kind: 'ended', runId, summary }], 0)
+  feed.seal()
+  return summary
+}
+
+type Emit = RunState['emit']
+
+/** Appends events to the feed, after the listener of the server has seen them. */
+function createEmit({ id: runId, plan, feed }: Execution, { onEvent, log }: ExecuteOptions): Emit {
+  if (onEvent === undefined) return (events, bytes) => feed.append(events, bytes)
+  const run = { runId, agency: plan.agency.name }
+  const onError = (error: unknown) =>
+    log.error('onEvent failed; the run goes on.', error, undefined, runFields(runId, plan))
+  const listen = (event: RunEvent) => {
+    const result: unknown = onEvent(event, run)
+    if (result instanceof Promise) result.catch(onError)
+  }
+  return (events, bytes) => {
+    try {
+      events.forEach(listen)
+    } catch (error) {
+      onError(error) // a listener must not end a run
+    }
+    feed.append(events, bytes)
+  }
+}
+
+async function runPlan(run: Execution, options: ExecuteOptions, emit: Emit): Promise<RunSummary> {
+  const { plan, abort, span, stopMode } = run
+  const { signal } = abort
+  const { state, save } = createState(run, options, emit)
+  const { answer, error, failure, ending } = await runToEnd(run, options, state)
+  if (save !== undefined) await lastSave(save(), signal)
+  const newMessages = state.store.newMessages()
+  const aborted = signal.aborted
+  const isWhole = failure === undefined && !aborted && stopMode() === undefined
+  const chatName = plan.namesChat && isWhole ? await tryNameChat(run, options, newMessages) : undefined
+  const cancelled = failure === undefined && (aborted || stopMode() !== undefined)
+  const finalOutput = answer?.output
+  span?.end({ ...ending, cancelled, usage: state.usage, finalOutput })
+  return {
+    newMessages,
+    finalOutput,
+    cut: answer?.cut,
+    cancelled,
+    usage: state.uncounted && state.usage.request_count === 0 ? undefined : state.usage,
+    fileIdsMap: plan.fileIdsMap,
+    chatName,
+    failure,
+    error,
+  }
+}
+
+/** How the loop ended. `failure` is the sentence for callers; undefined for an answer and for a cancelled run. */
+interface Outcome {
+  answer?: Answer | undefined
+  error?: unknown
+  failure?: string
+  ending: Ending
+}
+
+async function runToEnd(run: Execution, options: ExecuteOptions, state: RunState): Promise<Outcome> {
+  const { id, plan, abort } = run
+  const { signal } = abort
+  try {
+    return { answer: await runLoop(state), ending: {} }
+  } catch (error) {
+    const ending = endingOf(state, error)
+    const limited = AgencyError.isInstance(signal.reason)
+    if (signal.aborted && !limited) return { ending }
+    const cause = limited ? signal.reason : error
+    const failure = state.explain(cause, plan.recipient)
+    state.emit([failureEvent(cause, failure)], failure.length)
+    if (options.logFailures) {
+      const code = AgencyError.isInstance(cause) ? { code: cause.code } : {}
+      options.log.error('A run failed.', cause, requestRedactor(plan), { ...runFields(id, plan), ...code })
+    }
+    return { error: cause, failure, ending }
+  }
+}
+
+/** The state that the turns of the run share, and the function that saves its conversation where one is given. */
+function createState(run: Execution, options: ExecuteOptions, emit: Emit) {
+  const { id, plan, feed, abort, stopMode, span, budget } = run
+  const { signal } = abort
+  const { idleTimeoutMs, callbackMs } = options.limits
+  const store = new MessageStore(plan.history)
+  const open = new Set<Conversation>()
+  const mask = requestRedactor(plan)
+  const redact = (text: string) => options.redact(mask(text))
+  const onError = (error: unknown) =>
+    options.log.error('saveThreads failed; the run goes on.', error, mask, runFields(id, plan))
+  const messages = () => store.all([...open].reverse().flatMap((conversation) => conversation.own))
+  const save = run.save && createSaver({ save: run.save, messages, callbackMs, onError })
+  const state: RunState = {
+    plan,
+    signal,
+    store,
+    open,
+    span,
+    usage: emptyUsage(),
+    uncounted: plan.agency.agents.every((agent) => agent.modelSettings.includeUsage === false),
+    turns: 0,
+    busy: new Set(),
+    lanes: new Map(),
+    budget,
+    hold: (bytes, part = budget) => charge(part, bytes, abort),
+    emit,
+    room: () => feed.room(signal, idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),
+    stopAfterTurn: () => stopMode() === 'after_turn',
+    save: save === undefined ? async () => {} : () => orAbort(save(), signal),
+    redact,
+    explain: (error, agent) => redact(explain(error, agent, options.exposeErrors)),
+  }
+  return { state, save }
+}
+
+/** A run without a name is better than none: a failure is logged. */
+const tryNameChat = (
+  { id, plan, abort, budget }: Execution,
+  { log }: ExecuteOptions,
+  newMessages: RunSummary['newMessages'],
+): Promise<string | undefined> =>
+  nameChat(plan, newMessages, abort.signal, budget).catch((error: unknown) => {
+    log.error('The chat got no name.', error, requestRedactor(plan), runFields(id, plan))
+    return undefined
+  })
+
+/** Last resort: an error of our own fails only this run. */
+function breakOff(
+  error: unknown,
+  { id, plan, abort, span }: Execution,
+  { log }: ExecuteOptions,
+  emit: Emit,
+): RunSummary {
+  const failure = unexpectedFailure(plan.recipient)
+  abort.abort(new Error('The run broke off.'))
+  emit([failureEvent(undefined, failure)], failure.length)
+  span?.end({ failure: { type: 'Error', message: failure }, usage: emptyUsage(), finalOutput: undefined })
+  log.error('A run broke off.', error, requestRedactor(plan), runFields(id, plan))
+  return {
+    newMessages: [],
+    finalOutput: undefined,
+    cut: undefined,
+    cancelled: false,
+    usage: undefined,
+    fileIdsMap: plan.fileIdsMap,
+    chatName: undefined,
+    failure,
+    error,
+  }
+}
+
+/** Waits for a save; after an abort only for a moment longer, while the save continues in the background. */
+const lastSave = (saving: Promise<void>, signal: AbortSignal) =>
+  orAbort(saving, signal)
+    .catch(() => within(LAST_SAVE_MS, 'saveThreads', saving))
+    .catch(() => {})
+
+/** Charges a run, and ends it when there is no room. @throws MEMORY_LIMIT, OVERLOADED */
+function charge(budget: Budget, bytes: number, abort: AbortController): void {
+  try {
+    budget.charge(bytes)
+  } catch (error) {
+    abort.abort(error)
+    throw error
+  }
+}
