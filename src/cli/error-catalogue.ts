@@ -161,7 +161,7 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
   },
   NOTHING_TO_ANSWER: {
     when: 'request',
-    means: 'An AG-UI request has no message that an agent could answer. It is told in the stream.',
+    means: 'An AG-UI request has no message that an agent could answer. The stream then consists of RUN_STARTED and RUN_ERROR.',
     remedy: 'End the messages with one of the user, or with the result of a tool call.',
     example: nothingToAnswer('the last message is not one of the user'),
   },
@@ -250,7 +250,7 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
   FILE_FAILED: {
     when: 'request',
     means:
-      'A file of file_urls or file_ids could not be fetched, read or stored. Answered with 200 and {"error"}, as the original does.',
+      'A file of file_urls or file_ids could not be fetched, read or stored. The native endpoints answer it with 200 and {"error"}, as the original does; AG-UI streams end with RUN_ERROR.',
     remedy:
       'The sentence names the file. Local files need allowedLocalFileDirs, private addresses trustedFileOrigins, and storing needs OPENAI_API_KEY.',
     example: fileUrlFailed('Local file not in allowed directories: notes.txt'),

@@ -68,9 +68,9 @@ export interface BuildOptions {
   prices?: Prices | undefined
   /** Let callers see the provider's own error texts. For development. Default false. */
   exposeErrors?: boolean | undefined
-  /** Called with every event of every run, for your own logging. What it throws is logged and changes nothing. */
+  /** Called with every event of every run, from `started` to `ended`, for your own logging. Errors that it throws are logged and change nothing. */
   onEvent?: ((event: RunEvent, run: { runId: string; agency: string | undefined }) => void) | undefined
-  /** Who is told of every run, model call and tool call: what `openTelemetry()` of `agency-swarm-js/otel` gives, or several. Default: nobody. */
+  /** Listeners to every run, model call and tool call: `openTelemetry()` of `agency-swarm-js/otel`, or several. @default none */
   telemetry?: Telemetry | readonly Telemetry[] | undefined
   /** Serve metrics for Prometheus at `/metrics`: true, or what `createMetrics()` of `agency-swarm-js/otel` gives. Default false. */
   metrics?: boolean | Metrics | undefined

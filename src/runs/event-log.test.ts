@@ -21,6 +21,11 @@ async function write(log: EventLog, count: number, bytes: number, stalled = () =
   log.seal()
   return most
 }
+async function collect(reader: AsyncIterable<Batch>) {
+  const batches: Batch[] = []
+  for await (const batch of reader) batches.push(batch)
+  return batches
+}
 async function readAll(reader: AsyncIterable<Batch>, pauseMs = 0) {
   const seen: unknown[] = []
   for await (const { events } of reader) {
@@ -71,4 +76,52 @@ test('a reader that takes nothing is reported after the idle time; an abort ends
   await stalled.promise
   abort.abort()
   await expect(room).resolves.toBeUndefined()
+})
+
+test('batches carry the number of their first event, with readers or not', async () => {
+  const log = new EventLog(10_000)
+  log.append([event(1), event(2)], 1)
+  const late = log.read()
+  log.append([event(3)], 1)
+  log.append([event(4), event(5)], 1)
+  log.seal()
+  const batches = await collect(late)
+  expect(batches.map(({ first, events }) => [first, events.length])).toEqual([
+    [3, 1],
+    [4, 2],
+  ])
+})
+
+test('a reader may begin with an event that is still kept', async () => {
+  const log = new EventLog(10_000)
+  const slow = log.read()
+  log.append([event(1), event(2)], 1)
+  log.append([event(3)], 1)
+  const second = log.read(2)
+  expect((await second.next()).value).toMatchObject({ first: 1 })
+  await slow.next()
+  await slow.next()
+  await second.next() // both have dealt with the first batch
+  expect(() => log.read(1)).toThrow(RangeError)
+  expect(() => log.read(5)).toThrow(RangeError)
+  expect((await log.read(3).next()).value).toMatchObject({ first: 3 })
+})
+
+test('the last events are kept where others find no room', async () => {
+  const refused: unknown[] = []
+  const budget = {
+    charge: () => {
+      throw new Error('full')
+    },
+    release: () => {},
+  }
+  const log = new EventLog(10, budget, (error) => refused.push(error))
+  const reader = log.read()
+  log.append([event(1)], 100_000)
+  const summary = { failure: 'full' } as never
+  log.append([{ kind: 'ended', runId: 'r', summary }], 100_000)
+  log.seal()
+  const batches = await collect(reader)
+  expect(batches.map(({ first, events }) => [first, events[0]?.kind])).toEqual([[2, 'ended']])
+  expect(refused).toHaveLength(2)
 })

@@ -68,6 +68,7 @@ export type RunProgress =
   /** A guardrail ended the run. */
   | { kind: 'tripped'; content: string }
 
+/** One event of a run: `started` first, `ended` last, and what happens between them. */
 export type RunEvent = RunStarted | RunProgress | RunEnded
 
 /** The result of a run. */

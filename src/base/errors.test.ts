@@ -1,0 +1,31 @@
+import { expect, test, vi } from 'vitest'
+import { AgencyError, fileUrlFailed, guardrailTripped, invalidOption, ModelTimeout, nothingToAnswer } from './errors.ts'
+
+test('errors of another copy of the package are recognized, others are not', async () => {
+  vi.resetModules()
+  const copy = await import('./errors.ts')
+  const foreign = copy.invalidOption('x')
+  expect(foreign).not.toBeInstanceOf(AgencyError)
+  expect(AgencyError.isInstance(foreign)).toBe(true)
+  expect(copy.AgencyError.isInstance(invalidOption('x'))).toBe(true)
+  for (const other of [
+    new Error('x'),
+    new ModelTimeout('event', 'x'),
+    { code: 'INVALID_OPTION' },
+    'x',
+    null,
+    undefined,
+  ])
+    expect(AgencyError.isInstance(other)).toBe(false)
+})
+
+test('a tripped guardrail carries its kind and its guidance', () => {
+  const error = guardrailTripped('OutputGuardrail', 'Be short.')
+  expect(error).toMatchObject({ code: 'GUARDRAIL_TRIPPED', kind: 'OutputGuardrail', guidance: 'Be short.' })
+  expect(error.cause).toMatchObject({ message: 'Be short.' })
+  expect(AgencyError.isInstance(error)).toBe(true)
+})
+
+test('no error has a status of success', () => {
+  expect([fileUrlFailed('x').statusCode, nothingToAnswer('x').statusCode]).toEqual([422, 422])
+})
