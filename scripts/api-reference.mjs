@@ -13,9 +13,9 @@ const target = join(root, 'docs/api.md')
 /** Where a name lives decides where it stands; the first that fits wins. */
 const GROUPS = [
   ['Agents and agencies', /^(agency-swarm\.|agency\/(agency|agent|flows|chain|context|tool-use)\.)/],
-  ['Guardrails, reminders, hooks', /^agency\//],
+  ['Guardrails, reminders, hooks', /^agency\/(?!served)/],
   ['Tools', /^tools\//],
-  ['Serving', /^(serve|composition|services|limits|fastify|server\/.*|files\/.*)/],
+  ['Serving', /^(serve|agency\/served|composition|services|limits|fastify|server\/.*|files\/.*)/],
   ['Models and prices', /^models\//],
   ['Events, messages, usage', /^(runs|wire)\//],
 ]
