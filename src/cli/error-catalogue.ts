@@ -161,7 +161,8 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
   },
   NOTHING_TO_ANSWER: {
     when: 'request',
-    means: 'An AG-UI request has no message that an agent could answer. The stream then consists of RUN_STARTED and RUN_ERROR.',
+    means:
+      'An AG-UI request has no message that an agent could answer. The stream then consists of RUN_STARTED and RUN_ERROR.',
     remedy: 'End the messages with one of the user, or with the result of a tool call.',
     example: nothingToAnswer('the last message is not one of the user'),
   },

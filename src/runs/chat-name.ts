@@ -1,3 +1,4 @@
+/** Asks a model for the name of a conversation. */
 import type { Charges } from '../base/budget.ts'
 import { modelFailed } from '../base/errors.ts'
 import { messageText, toModelItem } from '../messages/items.ts'
@@ -78,6 +79,6 @@ function readName(output: readonly InputItem[]): string {
     // Models that take no schema may put the object into a block of code.
     const answer = parseInnerJson(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1))
     if (isObject(answer) && typeof answer.chat_name === 'string') return answer.chat_name.trim().replace(/\s+/g, ' ')
-  } catch {} // said below
+  } catch {} // reported below
   throw modelFailed('The model answered the question for a name with something else.')
 }

@@ -1,3 +1,4 @@
+/** Spans: what takes time in a run, as telemetry listeners get it. */
 import type { ToolCall } from '../agency/hooks.ts'
 import type { Model, ModelResponse, ResponseUsage, TurnRequest } from '../models/model.ts'
 import type { ToolOutput } from '../tools/output.ts'
@@ -5,7 +6,7 @@ import type { FunctionTool } from '../tools/tool.ts'
 import type { InputItem, Usage } from '../wire/message.ts'
 import type { Speaker } from './events.ts'
 
-/** Where a request comes from in a caller's own trace, as its W3C headers say. */
+/** The place of a request in its caller's own trace: the W3C headers. */
 export interface TraceContext {
   readonly traceparent: string | undefined
   readonly tracestate: string | undefined
@@ -21,7 +22,7 @@ export interface Starts {
     /** The conversation's `run_trace_id`. */
     conversationId: string
     input: readonly InputItem[]
-    /** What the request said of its caller's trace. */
+    /** The caller's own trace, from the headers of the request. */
     parent: TraceContext | undefined
     /** Masks the secrets that the server and this request know. */
     redact(text: string): string
@@ -33,7 +34,7 @@ export interface Starts {
   tool: { call: ToolCall; tool: FunctionTool | undefined; agent: string }
 }
 
-/** How a span ended: neither of both where all went well. */
+/** How a span ended. Both fields are unset when all went well. */
 export interface Ending {
   /** `type` is a code of this library or the name of an error's class; secrets in the message are masked. */
   failure?: { type: string; message: string } | undefined
@@ -71,10 +72,10 @@ export interface Span<Kind extends SpanKind = SpanKind> {
   end(end: Ends[Kind]): void
 }
 
-/** Who is told what goes on. Made by `openTelemetry()` and `createMetrics()` of `agency-swarm-js/otel`. */
+/** A listener to runs, made by `openTelemetry()` and `createMetrics()` of `agency-swarm-js/otel`. */
 export interface Telemetry {
   start(run: Starts['run']): Span<'run'>
-  /** A request was refused, or failed, before a run could tell. */
+  /** A request was refused, or failed, before a run began. */
   refused(code: string): void
 }
 
@@ -82,8 +83,8 @@ export interface Telemetry {
 export const inside = <T>(span: Span | undefined, work: () => T): T => (span === undefined ? work() : span.inside(work))
 
 /**
- * Several listeners as one; undefined for none, and nothing is ever asked then.
- * @param complain is given what a listener throws, which changes nothing for the run
+ * Several listeners as one; undefined for none.
+ * @param complain gets the errors that listeners throw; they change nothing for the run
  */
 export function joinTelemetry(
   listeners: readonly Telemetry[],
