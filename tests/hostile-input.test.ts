@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { Agency, Agent, tool } from '../src/index.ts'
-import { MessageStore } from '../src/runs/loop/transcript.ts'
+import { Transcript } from '../src/runs/loop/transcript.ts'
 import { promise } from './promises.ts'
 
 import { post, refuseRejections, startServer, startWithHub, useUpstream } from './support/client.ts'
@@ -551,7 +551,7 @@ test('a fault that no run should have ends that run alone, with an answer and a 
     agencies: { solo: new Agency(new Agent({ name: 'Assistant', model: 'demo' })) },
     logger: { info: () => {}, warn: note, error: note },
   })
-  const fault = vi.spyOn(MessageStore.prototype, 'newMessages').mockImplementation(() => {
+  const fault = vi.spyOn(Transcript.prototype, 'newMessages').mockImplementation(() => {
     throw new Error('an inner fault')
   })
   onTestFinished(() => fault.mockRestore())

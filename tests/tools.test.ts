@@ -500,7 +500,7 @@ test('options by other names get an error that names theirs, for agents, agencie
     ['name_override', 'here that is name'],
     ['strict_mode', 'here that is strict'],
     ['one_call_at_a_time', 'here it is written "oneCallAtATime"'],
-    ['needsApproval', 'a check inside execute'],
+    ['timeout', 'here that is timeoutMs'],
     ['on_invoke_tool', 'execute(input, context)'],
   ] as const)
     wrong(() => tool({ name: 'x', execute: () => '', ...option(name) })).toThrow(place)

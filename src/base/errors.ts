@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'ANSWER_CUT'
   | 'MCP_FAILED'
   | 'UNKNOWN_TOOL'
+  | 'AGENCY_CHANGED'
   | 'INVALID_OUTPUT'
   | 'TURN_LIMIT'
   | 'DEPTH_LIMIT'
@@ -295,6 +296,13 @@ export const guardrailTripped = (kind: GuardrailTripped['kind'], guidance: strin
   new GuardrailTripped(kind, guidance)
 export const unknownTool = (tool: string, agent: string) =>
   new AgencyError('UNKNOWN_TOOL', 500, `Tool ${tool} not found in agent ${agent}`)
+/** @param what is gone, such as `agent "Billing"` */
+export const agencyChanged = (what: string) =>
+  new AgencyError(
+    'AGENCY_CHANGED',
+    500,
+    `The run cannot go on: the agency has changed since it was stored, and its ${what} is gone. Start a new run.`,
+  )
 export const invalidOutput = (agent: string, reason: string) =>
   new AgencyError('INVALID_OUTPUT', 500, `The answer of agent ${agent} does not fit its outputType: ${reason}`)
 export const turnLimit = (maxTurns: number) =>

@@ -1,6 +1,7 @@
 /** What each error code means and what to do about it: read by `doctor --explain` and written to docs/errors.md. */
 import {
   type AgencyError,
+  agencyChanged,
   agentFrozen,
   answerCut,
   clientGone,
@@ -287,6 +288,13 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means: 'The model called a tool that the agent does not have.',
     remedy: 'Name tools in the instructions as they are called, or leave their names out.',
     example: unknownTool('search', 'Guide'),
+  },
+  AGENCY_CHANGED: {
+    when: 'run',
+    means:
+      'A stored run was taken up by a version of the agency in which an agent or tool that the run is using is gone.',
+    remedy: 'Start a new run. Let stored runs end before you remove or rename agents and tools that they use.',
+    example: agencyChanged('agent "Billing"'),
   },
   INVALID_OUTPUT: {
     when: 'run',

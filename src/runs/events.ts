@@ -1,6 +1,7 @@
 /** The events of a run: its start, what happens in it, and its end. */
 import type { ResponseEvent } from '../models/model.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
+import type { AgentReceipt } from './loop/receipt.ts'
 
 /** The agent that an event belongs to. One object per `agent_run_id`, so that readers can cache what they derive from it. */
 export interface Speaker {
@@ -88,4 +89,8 @@ export interface RunSummary {
   failure: string | undefined
   /** The error itself, for callers in the same process. */
   error: unknown
+  /** True for a stored run that waits for decisions, or leaves this process. */
+  paused?: boolean
+  /** Of a stored run that was cancelled: what the cancel stopped. */
+  receipt?: AgentReceipt
 }

@@ -10,9 +10,11 @@ import { nameChat } from './chat-name.ts'
 import type { RunEvent, RunSummary } from './events.ts'
 import { explain, failureEvent, requestRedactor, runFields, unexpectedFailure } from './failure.ts'
 import type { Feed } from './feed.ts'
-import { type Answer, type Conversation, endingOf, type RunState } from './loop/agent-thread.ts'
-import { runLoop } from './loop/loop.ts'
-import { MessageStore } from './loop/transcript.ts'
+import { type AgentThread, describeEnding, type RunState, type ThreadResult } from './loop/agent-thread.ts'
+import type { Journal, RunSnapshot } from './loop/journal.ts'
+import { resumeLoop, runLoop } from './loop/loop.ts'
+import { type AgentReceipt, receiptOf } from './loop/receipt.ts'
+import { Transcript } from './loop/transcript.ts'
 import type { RunPlan } from './plan.ts'
 import { createSaver } from './saver.ts'
 import { type Ending, inside, type Span } from './span.ts'
@@ -34,6 +36,19 @@ export interface Execution {
   readonly budget: Budget
   /** Saves the conversation; undefined where its caller keeps it. */
   readonly save: SaveThreads | undefined
+  /** Set for a stored run; its events `started` and `ended` are written by whoever stores it. */
+  readonly durable?: Durable | undefined
+}
+
+/** What makes a run survive its process. */
+export interface Durable {
+  readonly journal: Journal
+  /** What earlier attempts recorded; undefined at the start of the run. */
+  readonly snapshot: RunSnapshot | undefined
+  /** True when the attempt before was lost: model calls that were under way count as estimates. */
+  readonly lost: boolean
+  /** True once the run shall leave this process at its next turn boundary. */
+  leaving(): boolean
 }
 
 export interface ExecuteOptions {
@@ -55,19 +70,21 @@ const LAST_SAVE_MS = 1_000
 export async function execute(run: Execution, options: ExecuteOptions): Promise<RunSummary> {
   const { id: runId, plan, feed, span } = run
   const emit = createEmit(run, options)
-  emit([{ kind: 'started', runId, notes: plan.notes }], 0)
+  const ephemeral = run.durable === undefined
+  if (ephemeral) emit([{ kind: 'started', runId, notes: plan.notes }], 0)
   const work = async () => inside(span, () => runPlan(run, options, emit))
   const summary = await work().catch((error) => breakOff(error, run, options, emit))
+  if (!ephemeral) return summary
   emit([{ kind: 'ended', runId, summary }], 0)
   feed.seal()
   return summary
 }
 
-type Emit = RunState['emit']
+type Emit = (events: readonly RunEvent[], bytes: number, scope?: string) => void
 
 /** Appends events to the feed, after the listener of the server has seen them. */
 function createEmit({ id: runId, plan, feed }: Execution, { onEvent, log }: ExecuteOptions): Emit {
-  if (onEvent === undefined) return (events, bytes) => feed.append(events, bytes)
+  if (onEvent === undefined) return (events, bytes, scope) => feed.append(events, bytes, scope)
   const run = { runId, agency: plan.agency.name }
   const onError = (error: unknown) =>
     log.error('onEvent failed; the run goes on.', error, undefined, runFields(runId, plan))
@@ -75,13 +92,13 @@ function createEmit({ id: runId, plan, feed }: Execution, { onEvent, log }: Exec
     const result: unknown = onEvent(event, run)
     if (result instanceof Promise) result.catch(onError)
   }
-  return (events, bytes) => {
+  return (events, bytes, scope) => {
     try {
       events.forEach(listen)
     } catch (error) {
       onError(error) // a listener must not end a run
     }
-    feed.append(events, bytes)
+    feed.append(events, bytes, scope)
   }
 }
 
@@ -89,13 +106,15 @@ async function runPlan(run: Execution, options: ExecuteOptions, emit: Emit): Pro
   const { plan, abort, span, stopMode } = run
   const { signal } = abort
   const { state, save } = createState(run, options, emit)
-  const { answer, error, failure, ending } = await runToEnd(run, options, state)
+  const { result, error, failure, ending } = await runToEnd(run, options, state)
   if (save !== undefined) await lastSave(save(), signal)
-  const newMessages = state.store.newMessages()
+  const newMessages = state.transcript.newMessages()
   const aborted = signal.aborted
   const isWhole = failure === undefined && !aborted && stopMode() === undefined
   const chatName = plan.namesChat && isWhole ? await tryNameChat(run, options, newMessages) : undefined
   const cancelled = failure === undefined && (aborted || stopMode() !== undefined)
+  const answer = result?.kind === 'answered' ? result : undefined
+  const paused = result?.kind === 'paused' && !cancelled
   const finalOutput = answer?.output
   span?.end({ ...ending, cancelled, usage: state.usage, finalOutput })
   return {
@@ -108,29 +127,39 @@ async function runPlan(run: Execution, options: ExecuteOptions, emit: Emit): Pro
     chatName,
     failure,
     error,
+    ...(paused ? { paused } : {}),
+    ...(cancelled && run.durable !== undefined ? { receipt: await readReceipt(state) } : {}),
   }
+}
+
+/** Tools that obey their signal get a moment to end first. */
+async function readReceipt(state: RunState): Promise<AgentReceipt> {
+  await new Promise((resolve) => setImmediate(resolve))
+  return receiptOf(state, state.plan.recipient)
 }
 
 /** How the loop ended. `failure` is the sentence for callers; undefined for an answer and for a cancelled run. */
 interface Outcome {
-  answer?: Answer | undefined
+  result?: ThreadResult | undefined
   error?: unknown
   failure?: string
   ending: Ending
 }
 
 async function runToEnd(run: Execution, options: ExecuteOptions, state: RunState): Promise<Outcome> {
-  const { id, plan, abort } = run
+  const { id, plan, abort, durable } = run
   const { signal } = abort
   try {
-    return { answer: await runLoop(state), ending: {} }
+    const snapshot = durable?.snapshot
+    const result = await (snapshot === undefined ? runLoop(state) : resumeLoop(state, snapshot, durable?.lost))
+    return { result, ending: {} }
   } catch (error) {
-    const ending = endingOf(state, error)
+    const ending = describeEnding(state, error)
     const limited = AgencyError.isInstance(signal.reason)
     if (signal.aborted && !limited) return { ending }
     const cause = limited ? signal.reason : error
     const failure = state.explain(cause, plan.recipient)
-    state.emit([failureEvent(cause, failure)], failure.length)
+    state.emit([failureEvent(cause, failure)], failure.length, 'main')
     if (options.logFailures) {
       const code = AgencyError.isInstance(cause) ? { code: cause.code } : {}
       options.log.error('A run failed.', cause, requestRedactor(plan), { ...runFields(id, plan), ...code })
@@ -141,21 +170,22 @@ async function runToEnd(run: Execution, options: ExecuteOptions, state: RunState
 
 /** The state that the turns of the run share, and the function that saves its conversation where one is given. */
 function createState(run: Execution, options: ExecuteOptions, emit: Emit) {
-  const { id, plan, feed, abort, stopMode, span, budget } = run
+  const { id, plan, feed, abort, stopMode, span, budget, durable } = run
   const { signal } = abort
   const { idleTimeoutMs, callbackMs } = options.limits
-  const store = new MessageStore(plan.history)
-  const open = new Set<Conversation>()
+  const transcript = new Transcript(plan.history)
+  const open = new Set<AgentThread>()
   const mask = requestRedactor(plan)
   const redact = (text: string) => options.redact(mask(text))
   const onError = (error: unknown) =>
     options.log.error('saveThreads failed; the run goes on.', error, mask, runFields(id, plan))
-  const messages = () => store.all([...open].reverse().flatMap((conversation) => conversation.own))
+  const messages = () => transcript.all([...open].reverse().flatMap((thread) => thread.items))
   const save = run.save && createSaver({ save: run.save, messages, callbackMs, onError })
   const state: RunState = {
+    id,
     plan,
     signal,
-    store,
+    transcript,
     open,
     span,
     usage: emptyUsage(),
@@ -167,6 +197,8 @@ function createState(run: Execution, options: ExecuteOptions, emit: Emit) {
     hold: (bytes, part = budget) => charge(part, bytes, abort),
     emit,
     room: () => feed.room(signal, idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),
+    ...(durable === undefined ? {} : { journal: durable.journal, leaving: () => durable.leaving() }),
+    warn: (message) => options.log.warn(mask(message), runFields(id, plan)),
     stopAfterTurn: () => stopMode() === 'after_turn',
     save: save === undefined ? async () => {} : () => orAbort(save(), signal),
     redact,

@@ -13,8 +13,11 @@ export interface Batch {
  * brings a feed that writes them to its store.
  */
 export interface Feed {
-  /** Adds a batch of events at once. `bytes` is their size, for the bound on unread events. */
-  append(events: readonly RunEvent[], bytes: number): void
+  /**
+   * Adds a batch of events at once. `bytes` is their size, for the bound on unread events. `scope` says which agent thread
+   * they belong to (see `RunState.emit`).
+   */
+  append(events: readonly RunEvent[], bytes: number, scope?: string): void
   /**
    * Undefined while there is room for another batch. Otherwise a promise that resolves when there is room, or when the signal
    * aborts. `stalled` is called when no reader takes anything for `idleMs`.

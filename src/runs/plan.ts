@@ -1,3 +1,4 @@
+/** Turns a request into a plan: everything one run needs, as a value. */
 import { randomUUID } from 'node:crypto'
 import type { AgencyGraph } from '../agency/agency.ts'
 import type { RunHooks } from '../agency/hooks.ts'
@@ -10,9 +11,7 @@ import type { InputItem, StoredMessage } from '../wire/message.ts'
 import type { Telemetry, TraceContext } from './span.ts'
 
 /** 32 hexadecimal digits. */
-const newHex = () => randomUUID().replaceAll('-', '')
-export const newAgentRunId = () => `agent_run_${newHex()}`
-export const newTraceId = () => `trace_${newHex()}`
+const randomHex = () => randomUUID().replaceAll('-', '')
 
 export interface RunRequest {
   message: string | InputItem[]
@@ -35,6 +34,10 @@ export interface RunRequest {
   /** How telemetry names the agency. Default: its own name. */
   servedAs?: string | undefined
   traceContext?: TraceContext | undefined
+  /** The time in milliseconds since 1970. Default: the system's clock. */
+  now?: (() => number) | undefined
+  /** Makes 32 hexadecimal digits that occur once. Default: random ones. */
+  newHex?: (() => string) | undefined
 }
 
 /** Everything one run needs, as a value. Nothing in it is shared with another run but the frozen agency. */
@@ -66,6 +69,10 @@ export interface RunPlan {
   telemetry: Telemetry | undefined
   servedAs: string
   traceContext: TraceContext | undefined
+  /** The time in milliseconds since 1970. */
+  now: () => number
+  /** Makes 32 hexadecimal digits that occur once, for the ids of the run. */
+  newHex: () => string
 }
 
 /**
@@ -76,6 +83,7 @@ export function planRun(agency: AgencyGraph, models: RequestModels, request: Run
   const recipient = request.recipient ?? (agency.entryPoints[0] as { name: string }).name
   models.model(agency.role(recipient).agent.model, recipient)
   for (const agent of agency.agents) agent.freeze()
+  const { now = Date.now, newHex = randomHex } = request
   return {
     agency,
     models,
@@ -90,7 +98,7 @@ export function planRun(agency: AgencyGraph, models: RequestModels, request: Run
     hooks: request.hooks,
     price: request.price,
     namesChat: request.namesChat ?? false,
-    traceId: latestTraceId(request.history) ?? newTraceId(),
+    traceId: latestTraceId(request.history) ?? `trace_${newHex()}`,
     streaming: request.streaming,
     maxTurns: request.maxTurns,
     maxDepth: 20,
@@ -100,6 +108,8 @@ export function planRun(agency: AgencyGraph, models: RequestModels, request: Run
     telemetry: request.telemetry,
     servedAs: request.servedAs ?? agency.name ?? 'agency',
     traceContext: request.traceContext,
+    now,
+    newHex,
   }
 }
 

@@ -4,10 +4,10 @@ import { errorText, invalidTool } from '../base/errors.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { valueError } from '../wire/validation.ts'
 import { createCheck } from './check.ts'
-import { resultSchemaOf, sequential, zodToJsonSchema } from './define.ts'
+import { readCallOptions, resultSchemaOf, sequential, zodToJsonSchema } from './define.ts'
 import { requireToolName } from './names.ts'
 import { fromSdkTool, type SdkFunctionTool, type SdkHostedTool } from './sdk-tool.ts'
-import type { FunctionTool, HostedTool, Tool, ToolContext } from './tool.ts'
+import type { CallOptions, FunctionTool, HostedTool, Tool, ToolContext } from './tool.ts'
 import type { UserContext } from './user-context.ts'
 
 /** The members of every instance of a tool class, besides its fields. */
@@ -20,7 +20,7 @@ export interface ToolInstance<Context extends object = UserContext> {
 }
 
 /** Settings of a tool class: `static toolConfig = { ... }`. */
-export interface ToolConfig {
+export interface ToolConfig extends CallOptions {
   /** Ask the provider to follow the schema exactly. @default false */
   strict?: boolean
   /** Run no other tool of the same agent at the same time. @default false */
@@ -168,6 +168,7 @@ function readClass(toolClass: ToolClass): FunctionTool {
     returns: resultSchemaOf(name, toolClass.returns),
     strict,
     oneCallAtATime,
+    ...readCallOptions(name, toolClass.toolConfig),
     check: withRefinement(createCheck(parameters, toolClass.fields, 'ignore'), toolClass),
     run: async (value, context) => withFields(new toolClass(value as never, context as never), value as object).run(),
   })

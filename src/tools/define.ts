@@ -7,7 +7,7 @@ import { createCheck } from './check.ts'
 import { requireToolName } from './names.ts'
 import { describesObject } from './portable-schema.ts'
 import { isStandardSchema, type StandardSchema, standardToJsonSchema } from './standard-schema.ts'
-import type { FunctionTool, ToolContext } from './tool.ts'
+import type { CallOptions, FunctionTool, ToolContext } from './tool.ts'
 import type { UserContext } from './user-context.ts'
 
 /** Makes the compiler refuse parameters that describe a text, a number or a list. */
@@ -25,7 +25,7 @@ export interface ToolDefinition<
   Name extends string = string,
   Sent = unknown,
   Result = Output,
-> {
+> extends CallOptions<Input, Output, Context> {
   /** 1 to 64 letters, digits, `_` or `-`. */
   name: Name
   /** Tells the model when and how to call the tool. @default '' */
@@ -56,6 +56,11 @@ const OPTIONS = new Set<string>([
   'strict',
   'oneCallAtATime',
   'isEnabled',
+  'safeToRetry',
+  'needsApproval',
+  'timeoutMs',
+  'inputGuardrails',
+  'outputGuardrails',
   'execute',
 ] satisfies (keyof ToolDefinition<unknown>)[])
 /** Names that other libraries use for an option -> what to use here. */
@@ -71,9 +76,9 @@ const MOVED: Moved = {
   run: 'execute(input, context)',
   failureErrorFunction: 'a try and catch inside execute',
   errorFunction: 'a try and catch inside execute',
-  needsApproval: 'a check inside execute, which may refuse with a text for the model',
-  timeout: 'AbortSignal.any([context.signal, AbortSignal.timeout(ms)]) inside execute',
-  timeoutMs: 'AbortSignal.any([context.signal, AbortSignal.timeout(ms)]) inside execute',
+  timeout: 'timeoutMs',
+  toolInputGuardrails: 'inputGuardrails',
+  toolOutputGuardrails: 'outputGuardrails',
 }
 
 const schemas = new WeakMap<z.ZodType, JsonSchema>()
@@ -211,9 +216,29 @@ export function tool(definition: Omit<ToolDefinition<unknown>, 'parameters'> & {
     strict,
     oneCallAtATime: definition.oneCallAtATime ?? false,
     isEnabled: definition.isEnabled,
+    ...readCallOptions(name, definition),
     check: createCheck(parameters, validator, 'as-schema'),
     run: async (value, context) => execute(value, context),
   })
+}
+
+/** The longest time that a timer can wait, in milliseconds. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
+
+/** The options for calls of models, as far as they are set. @throws INVALID_TOOL for a wrong value */
+export function readCallOptions(name: string, options: CallOptions): CallOptions {
+  const { safeToRetry, needsApproval, timeoutMs, inputGuardrails, outputGuardrails } = options
+  const wrong = (option: string, words: string) => invalidTool(`${option} of tool "${name}" must be ${words}.`)
+  if (safeToRetry !== undefined && typeof safeToRetry !== 'boolean') throw wrong('safeToRetry', 'true or false')
+  if (needsApproval !== undefined && !/^(boolean|function)$/.test(typeof needsApproval))
+    throw wrong('needsApproval', 'true, false, or a function (args, context) => boolean')
+  if (timeoutMs !== undefined && !(Number.isInteger(timeoutMs) && timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS))
+    throw wrong('timeoutMs', `a number of milliseconds from 1 to ${MAX_TIMEOUT_MS}`)
+  for (const [option, list] of Object.entries({ inputGuardrails, outputGuardrails }))
+    if (list !== undefined && !(Array.isArray(list) && list.every((guardrail) => typeof guardrail === 'function')))
+      throw wrong(option, 'a list of functions')
+  const all = { safeToRetry, needsApproval, timeoutMs, inputGuardrails, outputGuardrails }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
 
 interface Parameters {

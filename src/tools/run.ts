@@ -1,6 +1,6 @@
 /** Runs one tool call of a model. */
 import { errorText } from '../base/errors.ts'
-import { parseJson } from '../wire/json.ts'
+import { isObject, parseJson } from '../wire/json.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
 import { type ToolAnswer, toAnswer } from './output.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
@@ -20,8 +20,9 @@ export interface ToolSurroundings {
 }
 
 /**
- * Runs one tool call of a model. Invalid arguments and errors of the tool become texts for the model, with known secrets masked.
- * @throws the signal's reason when the run was cancelled meanwhile; nothing else
+ * Runs one tool call of a model. Invalid arguments, objections of guardrails, a call that takes too long and errors of the tool
+ * become texts for the model, with known secrets masked.
+ * @throws the signal's reason when the run was cancelled meanwhile; what a guardrail threw; nothing else
  */
 export async function runTool(
   tool: FunctionTool,
@@ -29,20 +30,73 @@ export async function runTool(
   context: ToolContext,
   { redact, note }: ToolSurroundings,
 ): Promise<ToolAnswer> {
+  const input = await readCallArguments(tool, argumentsJson)
+  if (typeof input === 'string') return toAnswer(input)
+  const objection = await findObjection(tool.inputGuardrails, input.value, context)
+  if (objection !== undefined) return toAnswer(objection)
+  let output: unknown
+  let answer: ToolAnswer
+  try {
+    output = await runInTime(tool, input.value, context)
+    answer = toAnswer(output)
+  } catch (error) {
+    context.signal.throwIfAborted()
+    note(error)
+    return toAnswer(error instanceof ToolTimeout ? error.message : redact(toolFailure(tool.name, error)))
+  }
+  const complaint = await findObjection(tool.outputGuardrails, output, context)
+  return complaint === undefined ? answer : toAnswer(complaint)
+}
+
+/** The checked arguments of a call, or the text for the model that says what is wrong with them. */
+export async function readCallArguments(
+  tool: FunctionTool,
+  argumentsJson: string,
+): Promise<{ value: unknown } | string> {
   let input: unknown
   try {
     input = argumentsJson.trim() === '' ? {} : (parseJson(argumentsJson, BOUNDS) ?? {})
   } catch (error) {
-    return toAnswer(`Error: the arguments for tool "${tool.name}" are not valid JSON (${errorText(error)}).`)
+    return `Error: the arguments for tool "${tool.name}" are not valid JSON (${errorText(error)}).`
   }
   const checked = await tool.check(input, [], 'model')
-  if (!checked.ok) return toAnswer(misfit(tool.name, checked.details))
+  return checked.ok ? { value: checked.value } : misfit(tool.name, checked.details)
+}
+
+/** What the first guardrail that objects has to say; undefined when none does. */
+async function findObjection(
+  guardrails: readonly ((subject: unknown, context: ToolContext) => unknown)[] = [],
+  subject: unknown,
+  context: ToolContext,
+): Promise<string | undefined> {
+  if (guardrails.length === 0) return undefined
+  const results = await Promise.all(guardrails.map((guardrail) => guardrail(subject, context)))
+  const hit = results.find((result) => isObject(result) && result.tripwire === true)
+  return isObject(hit) ? String(hit.guidance ?? '') : undefined
+}
+
+class ToolTimeout extends Error {
+  override readonly name = 'ToolTimeout'
+}
+
+/** @throws ToolTimeout when the tool's time is over: its signal is aborted, and what it does further is not waited for */
+async function runInTime(tool: FunctionTool, value: unknown, context: ToolContext): Promise<unknown> {
+  const { timeoutMs, name } = tool
+  if (timeoutMs === undefined) return tool.run(value, context)
+  const { promise, reject } = Promise.withResolvers<never>()
+  const abort = new AbortController()
+  const timer = setTimeout(() => {
+    const late = new ToolTimeout(
+      `Error: the tool "${name}" took longer than its limit of ${timeoutMs} ms. It may have taken effect; check before you call it again.`,
+    )
+    reject(late)
+    abort.abort(late)
+  }, timeoutMs)
+  const signal = AbortSignal.any([context.signal, abort.signal])
   try {
-    return toAnswer(await tool.run(checked.value, context))
-  } catch (error) {
-    context.signal.throwIfAborted()
-    note(error)
-    return toAnswer(redact(toolFailure(tool.name, error)))
+    return await Promise.race([tool.run(value, Object.assign(Object.create(context), { signal })), promise])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -9,9 +9,66 @@ export interface ToolContext<Context extends object = UserContext> extends Conte
   readonly currentAgentName: string | null
   /** The id of the call; empty for a standalone tool. */
   readonly toolCallId: string
-  /** Aborts when the run is cancelled or its client disconnects. */
+  /**
+   * A key for the services that the tool calls: the same each time this call is run, also after a restart, and different for
+   * every other call. Empty for a standalone tool.
+   */
+  readonly idempotencyKey: string
+  /** Aborts when the run is cancelled, its client disconnects, or the tool's `timeoutMs` is over. */
   readonly signal: AbortSignal
 }
+
+/** What a guardrail of a tool found. Nothing counts as no objection. */
+export interface ToolGuardrailResult {
+  tripwire: boolean
+  /** What the model reads instead of the output. */
+  guidance?: string
+}
+/** Checks the validated arguments of a call before the tool runs. When it throws, the run fails. */
+export type ToolInputGuardrail<Input = unknown, Context extends object = UserContext> = {
+  check(
+    input: Input,
+    context: ToolContext<Context>,
+  ): ToolGuardrailResult | undefined | Promise<ToolGuardrailResult | undefined>
+}['check']
+/** Checks what a tool returned before the model reads it. When it throws, the run fails. */
+export type ToolOutputGuardrail<Output = unknown, Context extends object = UserContext> = {
+  check(
+    output: Output,
+    context: ToolContext<Context>,
+  ): ToolGuardrailResult | undefined | Promise<ToolGuardrailResult | undefined>
+}['check']
+
+/** Options of a tool for the calls that models make. Calls of a standalone tool (`/tool/<name>`) do not read them. */
+export interface CallOptions<
+  // biome-ignore lint/suspicious/noExplicitAny: any tool, whatever it takes and needs
+  Input = any,
+  Output = unknown,
+  // biome-ignore lint/suspicious/noExplicitAny: any tool, whatever it takes and needs
+  Context extends object = any,
+> {
+  /**
+   * A call that a restart of the server interrupted is run again, with the same `context.idempotencyKey`. Otherwise the model
+   * reads that the call may have taken effect. @default false
+   */
+  readonly safeToRetry?: boolean | undefined
+  /**
+   * A call waits until a person has approved it: every call, or those for which a function of the arguments returns true. Only
+   * stored runs can wait; in any other run the call is refused with a text for the model. @default false
+   */
+  readonly needsApproval?: boolean | ApprovalCheck<Input, Context> | undefined
+  /** How long a call may take, in milliseconds. Then its signal aborts, and the model reads that it took too long. @default no limit */
+  readonly timeoutMs?: number | undefined
+  /** Check the arguments of each call. @default [] */
+  readonly inputGuardrails?: readonly ToolInputGuardrail<Input, Context>[] | undefined
+  /** Check the output of each call. @default [] */
+  readonly outputGuardrails?: readonly ToolOutputGuardrail<Output, Context>[] | undefined
+}
+
+/** Decides whether a call needs a person's approval. */
+export type ApprovalCheck<Input = unknown, Context extends object = UserContext> = {
+  check(input: Input, context: ToolContext<Context>): boolean | Promise<boolean>
+}['check']
 
 /** The result of checking arguments: the parsed value, or errors in the shape of FastAPI. */
 export type ToolInput = { ok: true; value: unknown } | { ok: false; details: ValidationDetail[] }
@@ -39,7 +96,7 @@ export interface FunctionTool<
   Name extends string = string,
   Input = unknown,
   Output = unknown,
-> {
+> extends CallOptions {
   /** For the compiler only: never set. */
   readonly '~types'?: ToolTypes<Context, Input, Output>
   readonly kind: 'function'

@@ -1,224 +1,166 @@
-import type { SendRoute } from '../../agency/agency.ts'
-import type { Agent } from '../../agency/agent.ts'
-import type { ToolCall } from '../../agency/hooks.ts'
+/** Answers the calls of one turn: runs tools, asks other agents, waits for approvals. */
 import { orAbort } from '../../base/async.ts'
 import { VALUE_BYTES } from '../../base/budget.ts'
-import { AgencyError, depthLimit, guardrailError } from '../../base/errors.ts'
-import { createCheck } from '../../tools/check.ts'
-import { schemaOf } from '../../tools/define.ts'
 import { type ToolAnswer, toAnswer } from '../../tools/output.ts'
-import { misfit, runTool } from '../../tools/run.ts'
-import { countInnerValues, isObject, type JsonObject, parseInnerJson } from '../../wire/json.ts'
-import type { InputItem } from '../../wire/message.ts'
-import type { Speaker } from '../events.ts'
-import { type Ending, inside, type Span } from '../span.ts'
-import {
-  type Answer,
-  type Ask,
-  BYTES_PER_EVENT,
-  type Conversation,
-  endingOf,
-  notify,
-  progressOf,
-  type RunState,
-  toolContextOf,
-  toolNamed,
-} from './agent-thread.ts'
-
-/** Holds one more conversation of the same run and gives its answer. */
-export type Converse = (ask: Ask) => Promise<Answer | undefined>
-
-/** One call of a tool, under way. */
-interface Call {
-  run: RunState
-  conversation: Conversation
-  seen: ToolCall
-  /** What the model reads of a call that must not run. */
-  problem: string | undefined
-  converse: Converse
-  span: Span<'tool'> | undefined
-  /** Notes for listeners what went wrong, although the run goes on: the model is told in words. */
-  note: (error: unknown) => void
-}
+import { runTool } from '../../tools/run.ts'
+import { countInnerValues } from '../../wire/json.ts'
+import { type Ending, inside } from '../span.ts'
+import { type AgentThread, describeEnding, findTool, notify, type RunState } from './agent-thread.ts'
+import { describeRejection } from './approvals.ts'
+import { askAgent, type Call, type Converse } from './ask-agent.ts'
+import { toolOf } from './call-kinds.ts'
+import { settleWork, startWork, type Work } from './receipt.ts'
+import { recordAnswer, recordBegun } from './record.ts'
+import { createToolContext } from './tool-context.ts'
+import type { CallOutcome, TurnCall } from './turn-state.ts'
 
 /**
- * One call -> what the model reads. Rejects only when the whole run has to end.
- *
- * @param problem why the call must not run: that is what the model reads then
+ * Answers calls side by side, in the order of the calls; `paused` when one of them waits for a person, here or in a sub-agent.
+ * The others have finished then.
+ * @throws what ends the whole run
  */
-export async function answerCall(
+export async function answerCalls(
   run: RunState,
-  conversation: Conversation,
-  { item, problem }: { item: InputItem; problem: string | undefined },
+  thread: AgentThread,
+  calls: readonly TurnCall[],
   converse: Converse,
-): Promise<ToolAnswer> {
-  const seen = { name: String(item.name), callId: String(item.call_id), argumentsJson: textOf(item.arguments) }
-  const agent = conversation.who.agent
-  const span = conversation.span?.child('tool', { call: seen, tool: toolNamed(conversation, seen.name), agent })
+): Promise<CallOutcome[] | 'paused'> {
+  const works = calls.map((call) => startCallWork(thread, call))
+  thread.work.calls = works
+  const answers = calls.map((call, index) => settleCall({ run, thread, call, work: works[index] as Work, converse }))
+  const settled = await Promise.allSettled(answers)
+  run.signal.throwIfAborted()
+  const outcomes: CallOutcome[] = []
+  let paused = false
+  for (const [index, result] of settled.entries()) {
+    if (result.status === 'rejected') throw result.reason
+    if (result.value === 'paused') paused = true
+    else outcomes.push({ call: calls[index] as TurnCall, answer: result.value })
+  }
+  return paused ? 'paused' : outcomes
+}
+
+function startCallWork(thread: AgentThread, { name, callId }: TurnCall): Work {
+  const isAgent = thread.role.sends.has(name)
+  const work = thread.restored?.threads.get(callId)?.work ?? startWork(isAgent ? 'agent' : 'tool', name, callId)
+  work.waits = work.calls.length === 0 // until it starts
+  return work
+}
+
+type Unsettled = Pick<Call, 'run' | 'thread' | 'call' | 'work' | 'converse'>
+
+/** Answers a call, or takes its answer from before a restart. */
+async function settleCall(given: Unsettled): Promise<ToolAnswer | 'paused'> {
+  const { run, thread, call } = given
+  const { callId, name } = call
+  const restored = thread.restored?.calls.get(callId)
+  if (restored?.state === 'done') return { output: restored.output ?? '', value: restored.value }
+  const tool = toolOf(thread, call)
+  if (tool !== undefined && restored?.state === 'begun' && tool.safeToRetry !== true) {
+    const text = `Error: the tool "${name}" was interrupted by a restart. It may have taken effect; check before you call it again.`
+    return reply(given, toAnswer(text))
+  }
+  if (tool !== undefined && call.needsApproval && restored?.state !== 'begun') {
+    const decision = restored?.decision ?? { kind: 'pending' }
+    if (decision.kind === 'pending') return 'paused'
+    if (decision.kind !== 'approve') return reply(given, toAnswer(describeRejection(name, decision)))
+    await recordBegun(run, thread, [callId])
+  }
+  return answerCall(given)
+}
+
+/** Records an answer that no restart shall ask for again. */
+async function reply({ run, thread, call }: Unsettled, { output, value }: ToolAnswer): Promise<ToolAnswer> {
+  await recordAnswer(run, thread, { callId: call.callId, output, value })
+  return { output, value }
+}
+
+/** One call -> what the model reads. Rejects only when the whole run has to end. */
+async function answerCall(given: Unsettled): Promise<ToolAnswer | 'paused'> {
+  const { run, thread, call, work } = given
+  const { name, callId, argumentsJson } = call
+  const seen = { name, callId, argumentsJson }
+  const span = thread.span?.child('tool', { call: seen, tool: findTool(thread, name), agent: thread.who.agent })
   let ending: Ending = {}
   const note = (error: unknown) => {
-    ending = endingOf(run, error)
+    ending = describeEnding(run, error)
   }
   try {
-    const answer = await inside(span, () => admit({ run, conversation, seen, problem, converse, span, note }))
-    span?.end({ ...ending, output: answer.output })
+    const answer = await inside(span, () => admit({ ...given, seen, span, note }))
+    span?.end(answer === 'paused' ? {} : { ...ending, output: answer.output })
+    if (!run.signal.aborted && answer !== 'paused') settleWork(work, run.plan.now, undefined)
     return answer
   } catch (error) {
-    span?.end(endingOf(run, error))
+    span?.end(describeEnding(run, error))
     throw error
   }
 }
 
-/** Arguments that are no text are none. */
-const textOf = (value: unknown) => (typeof value === 'string' ? value : '')
-
 /** A tool that has to be called alone lets no other call of its agent run beside it. */
-async function admit(call: Call): Promise<ToolAnswer> {
-  const { run, conversation, seen } = call
-  const progress = progressOf(conversation)
-  progress.toolCalls++
-  progress.usedTools = true
+async function admit(given: Call): Promise<ToolAnswer | 'paused'> {
+  const { run, thread, call } = given
   if (call.problem !== undefined) {
-    call.note(new Error(call.problem))
+    given.note(new Error(call.problem))
     return toAnswer(call.problem)
   }
-  const { role } = conversation
-  const { name } = seen
+  const { role } = thread
+  const { name } = call
   const lane = run.lanes.get(role.agent.name) ?? { running: 0, alone: undefined }
   if (lane.alone !== undefined)
-    return toAnswer(
-      `Error: the tool "${lane.alone}" is running and lets no other call run beside it. Call again when it has answered.`,
+    return reply(
+      given,
+      toAnswer(
+        `Error: the tool "${lane.alone}" is running and lets no other call run beside it. Call again when it has answered.`,
+      ),
     )
-  const alone = toolNamed(conversation, name)?.oneCallAtATime === true
+  const alone = findTool(thread, name)?.oneCallAtATime === true
   if (alone && lane.running > 0)
-    return toAnswer(
-      `Error: the tool "${name}" has to be called alone, and another call is running. Call it again by itself.`,
+    return reply(
+      given,
+      toAnswer(
+        `Error: the tool "${name}" has to be called alone, and another call is running. Call it again by itself.`,
+      ),
     )
   run.lanes.set(role.agent.name, lane)
   lane.running++
   if (alone) lane.alone = name
   try {
-    return await perform(call)
+    return await perform(given)
   } finally {
     lane.running--
     if (alone) lane.alone = undefined
   }
 }
 
-async function perform(call: Call): Promise<ToolAnswer> {
-  const { run, conversation, seen } = call
-  await notify(run, conversation, 'onToolStart', seen)
-  const given = await answer(call)
-  await notify(run, conversation, 'onToolEnd', seen, given.output)
-  return given
+async function perform(given: Call): Promise<ToolAnswer | 'paused'> {
+  const { run, thread, call, seen } = given
+  if (thread.restored?.threads.get(call.callId) === undefined) await notify(run, thread, 'onToolStart', seen)
+  const route = thread.role.sends.get(call.name)
+  const answer = route === undefined ? await callTool(given) : await askAgent(given, route)
+  if (answer === 'paused') return answer
+  await reply(given, answer)
+  await notify(run, thread, 'onToolEnd', seen, answer.output)
+  return answer
 }
 
-async function answer(call: Call): Promise<ToolAnswer> {
-  const { run, conversation, seen, note } = call
-  const { role } = conversation
-  const { name, callId, argumentsJson } = seen
-  const route = role.sends.get(name)
-  if (route !== undefined) return toAnswer(await askAgent(call, route))
-  const tool = toolNamed(conversation, name)
+async function callTool({ run, thread, call, work, note }: Call): Promise<ToolAnswer> {
+  const { name, callId, argumentsJson, key } = call
+  const tool = findTool(thread, name)
   if (tool === undefined) return toAnswer('Error: only the first transfer of a turn counts; this one was ignored.')
-  const context = toolContextOf(run, conversation, callId)
-  const enabled = tool.isEnabled?.(context, role.agent) ?? true
+  const context = createToolContext(run, thread, { toolCallId: callId, idempotencyKey: key })
+  const enabled = tool.isEnabled?.(context, thread.role.agent) ?? true
   if (enabled !== true && !(await orAbort(Promise.resolve(enabled), run.signal)))
     return toAnswer(`Error: the tool "${name}" is not available now.`)
   const held = run.budget.part()
   try {
     run.hold(argumentsJson.length + VALUE_BYTES * countInnerValues(argumentsJson), held)
+    work.waits = false
+    const running = runTool(tool, argumentsJson, context, { redact: run.redact, note })
+    const settle = () => settleWork(work, run.plan.now, run.abortedAt)
+    running.then(settle, settle)
     // A tool that ignores its signal is abandoned: the run does not wait for it.
-    return await orAbort(runTool(tool, argumentsJson, context, { redact: run.redact, note }), run.signal)
+    return await orAbort(running, run.signal)
   } finally {
     held.close()
   }
-}
-
-async function askAgent({ run, conversation, seen, converse, span, note }: Call, route: SendRoute): Promise<string> {
-  const { who, ask } = conversation
-  const { callId } = seen
-  const request = await readAsk(route, seen.argumentsJson)
-  if (typeof request === 'string') return request
-  const { recipient, message, additional } = request
-  if (ask.depth + 1 > run.plan.maxDepth) throw depthLimit(run.plan.maxDepth)
-  const pair = JSON.stringify([who.agent, recipient])
-  if (run.busy.has(pair))
-    return `Error: "${recipient}" is still working on your previous message. Wait for that answer before you send another.`
-  run.busy.add(pair)
-  try {
-    const input = [{ role: 'user', content: message }]
-    const answer = await converse({
-      agent: recipient,
-      caller: who.agent,
-      parentRunId: callId,
-      input,
-      additionalInstructions: additional,
-      depth: ask.depth + 1,
-      span,
-    })
-    const output = answer?.output ?? ''
-    const text = typeof output === 'string' ? output : JSON.stringify(output)
-    return answer?.cut === undefined ? text : `${text}\n\n(The answer was cut off here: ${answer.cut}.)`
-  } catch (error) {
-    run.signal.throwIfAborted()
-    if (AgencyError.isInstance(error) && /^(TURN|DEPTH)_LIMIT$/.test(error.code)) throw error
-    note(error)
-    const reason = guardrailError(error)?.guidance ?? run.explain(error, recipient)
-    const child: Speaker = {
-      agent: recipient,
-      description: '',
-      callerAgent: who.agent,
-      agentRunId: '',
-      parentRunId: callId,
-    }
-    run.emit([{ kind: 'error', who: child, content: reason }], BYTES_PER_EVENT)
-    return `Error: the agent "${recipient}" could not answer. ${reason}`
-  } finally {
-    run.busy.delete(pair)
-  }
-}
-
-/** The fields of a send_message call, or the text that tells the sender what is wrong with them. */
-async function readAsk(
-  route: SendRoute,
-  argumentsJson: string,
-): Promise<string | { recipient: string; message: string; additional: string }> {
-  const tool = route.via.toolName
-  let args: unknown
-  try {
-    args = parseInnerJson(argumentsJson)
-  } catch {
-    return `Error: the arguments for tool ${tool} are not valid JSON.`
-  }
-  if (!isObject(args)) return `Error: the arguments for tool ${tool} have to be an object.`
-  for (const name of ['recipient_agent', 'message'])
-    if (typeof args[name] !== 'string' || args[name] === '') return `Error: tool ${tool} needs the parameter '${name}'.`
-  const recipient = findRecipient(route, String(args.recipient_agent))
-  const known = [...route.recipients.values()].map((agent) => agent.name).join(', ')
-  if (recipient === undefined)
-    return `Error: there is no recipient agent '${args.recipient_agent}'. You can reach: ${known}`
-  const objection = await objectionToExtras(route, args)
-  if (objection !== undefined) return objection
-  return {
-    recipient: recipient.name,
-    message: String(args.message),
-    additional: String(args.additional_instructions ?? ''),
-  }
-}
-
-/** The recipient of that name; a model may write it in another case. */
-function findRecipient({ recipients }: SendRoute, name: string): Agent | undefined {
-  const wanted = name.toLowerCase()
-  return recipients.get(name) ?? [...recipients.values()].find((agent) => agent.name.toLowerCase() === wanted)
-}
-
-/** What is wrong with the extra fields of a send_message class, for the sender. */
-async function objectionToExtras(
-  { via: { extraParams, toolName } }: SendRoute,
-  args: JsonObject,
-): Promise<string | undefined> {
-  if (extraParams === undefined) return undefined
-  const checked = await createCheck(schemaOf(extraParams), extraParams, 'ignore')(args, [], 'model')
-  return checked.ok ? undefined : misfit(toolName, checked.details)
 }

@@ -1,332 +1,211 @@
-import type { Role } from '../../agency/agency.ts'
+/** Runs agent threads from their opening to their answer: guardrails, turns, hooks, and the way back after a restart. */
 import { latestUserTexts, tripped } from '../../agency/guardrails.ts'
-import { handoffReminder } from '../../agency/instructions.ts'
 import { recipientReminder } from '../../agency/reminders.ts'
-import { finalToolOutput } from '../../agency/tool-use.ts'
 import { inTurns, orAbort } from '../../base/async.ts'
 import { weigh } from '../../base/budget.ts'
-import {
-  answerCut,
-  emptyMessage,
-  errorText,
-  guardrailTripped,
-  invalidOutput,
-  MAX_CALLS,
-  modelRefused,
-  tooManyCalls,
-  turnLimit,
-  unknownTool,
-} from '../../base/errors.ts'
-import { messageText, refusalOf, toModelItem } from '../../messages/items.ts'
-import { readJsonAnswer } from '../../messages/json-answer.ts'
-import { isHostedCall, searchNotes } from '../../messages/search-notes.ts'
-import type { ToolAnswer } from '../../tools/output.ts'
+import { emptyMessage, guardrailTripped } from '../../base/errors.ts'
+import { toModelItem } from '../../messages/items.ts'
+import { searchNotes } from '../../messages/search-notes.ts'
 import type { InputItem, StoredMessage } from '../../wire/message.ts'
-import type { RunEvent } from '../events.ts'
-import { newAgentRunId } from '../plan.ts'
 import { inside } from '../span.ts'
 import {
-  type Answer,
+  type AgentThread,
   type Ask,
   BYTES_PER_EVENT,
-  type Conversation,
-  contextOf,
-  endingOf,
-  itemEvent,
-  keep,
+  createContext,
+  createItemEvent,
+  createNote,
+  describeEnding,
+  nextSpeaker,
   notify,
-  progressOf,
   type RunState,
-  speaker,
-  stored,
-  toolNamed,
+  type ThreadResult,
+  toStored,
 } from './agent-thread.ts'
-import { answerCall } from './calls.ts'
-import { askModel, type ModelAnswer } from './model-turn.ts'
-import { type CallAnswer, toolOutputEvent } from './tool-facts.ts'
+import { applyContext, watchContext } from './context-watch.ts'
+import type { RunSnapshot } from './journal.ts'
+import { settleWork, startWork } from './receipt.ts'
+import { recordThread } from './record.ts'
+import { restoreThreads } from './restore.ts'
+import { step } from './turn.ts'
 
-type Outcome = { kind: 'next' } | { kind: 'final'; output: unknown; items: InputItem[]; cut?: string | undefined }
+/** The id of the user's thread. */
+const MAIN = 'main'
 
 /**
- * Runs the plan's conversation to its end and gives its answer; undefined when a stop after the turn came first.
+ * Runs the plan's thread with the user to its end. The result is `paused` only for a run with a journal.
  * @throws EMPTY_MESSAGE, MODEL_FAILED, UNKNOWN_TOOL, INVALID_OUTPUT, TURN_LIMIT, GUARDRAIL_TRIPPED; what a hook threw; the
- *   signal's reason when the run was aborted. What was finished until then is in the store in every case.
+ *   signal's reason when the run was aborted; what the journal threw. What was finished until then is in the transcript in
+ *   every case.
  */
-export async function runLoop(run: RunState): Promise<Answer | undefined> {
+export async function runLoop(run: RunState): Promise<ThreadResult> {
   const { recipient, input, additionalInstructions } = run.plan
   if (input.length === 0) {
     run.uncounted = true
     throw emptyMessage()
   }
-  const ask = { agent: recipient, caller: null, parentRunId: undefined, input, additionalInstructions, depth: 0 }
-  return converse(run, { ...ask, span: run.span })
+  if (run.journal !== undefined) run.contextWatch = watchContext(run.plan.userContext)
+  const ask = { id: MAIN, parent: null, agent: recipient, caller: null, input, additionalInstructions, depth: 0 }
+  return watchAbort(run, async () => converse(run, await open(run, { ...ask, span: run.span })))
 }
 
-async function converse(run: RunState, ask: Ask): Promise<Answer | undefined> {
-  const conversation = await open(run, ask)
-  run.open.add(conversation)
+/**
+ * Goes on with a run from what its journal recorded, in this process or another. Calls that are `done` keep their answers;
+ * sub-agents go on in their own threads; any other call that had begun runs again when its tool is `safeToRetry`, and is
+ * otherwise reported to the model as interrupted. A turn that was cut off is asked again as a whole.
+ *
+ * @param run new and empty, with the plan of the first attempt
+ * @param lost true when the attempt before died: model calls that were under way are then counted as estimates
+ * @throws AGENCY_CHANGED when an agent or tool of the snapshot is gone; what `runLoop` throws
+ */
+export async function resumeLoop(run: RunState, snapshot: RunSnapshot, lost = false): Promise<ThreadResult> {
+  const { turns, usage, uncounted, context } = snapshot.progress
+  if (run.journal !== undefined) run.contextWatch = watchContext(run.plan.userContext)
+  applyContext(run.plan.userContext, context)
+  Object.assign(run, { turns, usage: { ...usage }, uncounted })
+  const main = await restoreThreads(run, snapshot, lost)
+  if (main === undefined) return runLoop(run)
+  return watchAbort(run, () => converse(run, main))
+}
+
+/** Notes when the run is aborted, for the receipt. */
+async function watchAbort(run: RunState, work: () => Promise<ThreadResult>): Promise<ThreadResult> {
+  const note = () => {
+    run.abortedAt ??= run.plan.now()
+  }
+  if (run.signal.aborted) note()
+  run.signal.addEventListener('abort', note, { once: true })
   try {
-    const answer = await inside(conversation.span, () => hold(run, conversation))
-    conversation.span?.end({ output: answer?.output })
-    return answer
+    return await work()
+  } finally {
+    run.signal.removeEventListener('abort', note)
+  }
+}
+
+/** Opens a thread, or goes on with one after a restart, and runs it. */
+const openAndConverse = async (run: RunState, ask: Ask | AgentThread): Promise<ThreadResult> =>
+  converse(run, 'ask' in ask ? ask : await open(run, ask))
+
+async function converse(run: RunState, thread: AgentThread): Promise<ThreadResult> {
+  run.open.add(thread)
+  try {
+    const result = await inside(thread.span, () => hold(run, thread))
+    thread.span?.end({ output: result.kind === 'answered' ? result.output : undefined })
+    return result
   } catch (error) {
-    conversation.span?.end(endingOf(run, error))
+    thread.span?.end(describeEnding(run, error))
     throw error
   }
 }
 
-async function hold(run: RunState, conversation: Conversation): Promise<Answer | undefined> {
-  const { ask } = conversation
-  if (ask.depth === 0) await run.save()
+async function hold(run: RunState, thread: AgentThread): Promise<ThreadResult> {
+  let paused = false
+  if (thread.ask.depth === 0) await run.save()
   try {
-    await notify(run, conversation, 'onAgentStart')
-    const refusal = await guardInput(run, conversation)
-    if (refusal !== undefined) return { output: refusal, cut: undefined }
-    for (;;) {
-      const outcome = await inside(conversation.span, () => step(run, conversation)) // a handoff changes the span
-      if (outcome.kind === 'final' && (await accept(run, conversation, outcome)))
-        return { output: outcome.output, cut: outcome.cut }
-      if (ask.depth === 0 && run.stopAfterTurn()) return undefined
-    }
+    const result = await takeTurns(run, thread)
+    paused = result.kind === 'paused'
+    return result
   } finally {
-    run.open.delete(conversation)
-    run.store.add(...conversation.own, ...searchNotes(conversation.own))
+    if (!paused) close(run, thread)
   }
 }
 
-async function open(run: RunState, ask: Ask): Promise<Conversation> {
+function close(run: RunState, thread: AgentThread): void {
+  const { items, ask, work } = thread
+  if (thread.answer !== undefined || !run.signal.aborted) settleWork(work, run.plan.now, run.abortedAt)
+  run.open.delete(thread)
+  const entry = run.transcript.add([...items, ...searchNotes(items)], ask.id)
+  if (run.journal === undefined) return
+  thread.recorded.entries.push(entry)
+  run.ended ??= new Map()
+  run.ended.set(ask.id, thread)
+}
+
+async function takeTurns(run: RunState, thread: AgentThread): Promise<ThreadResult> {
+  if (thread.answer === undefined && !thread.started) {
+    await notify(run, thread, 'onAgentStart')
+    const refusal = await guardInput(run, thread)
+    if (refusal !== undefined) return refusal
+    thread.started = true
+  }
+  for (;;) {
+    if (thread.answer !== undefined) {
+      await notify(run, thread, 'onAgentEnd', thread.answer.output)
+      return thread.answer
+    }
+    if (run.leaving?.() === true && run.journal !== undefined) return { kind: 'paused' }
+    const going = await inside(thread.span, () => step(run, thread, openAndConverse)) // a handoff changes the span
+    if (going === 'paused') return { kind: 'paused' }
+    if (thread.answer === undefined && thread.ask.depth === 0 && run.stopAfterTurn()) return { kind: 'stopped' }
+  }
+}
+
+async function open(run: RunState, ask: Ask): Promise<AgentThread> {
   const role = run.plan.agency.role(ask.agent)
-  const first = speaker(role, ask, newAgentRunId())
-  const thread = run.store.thread(ask.agent, ask.caller)
-  const reminder = ask.depth === 0 ? recipientReminder(thread, role.agent) : undefined
+  const { transcript } = run
+  const first = nextSpeaker(run, role, ask)
+  const openedAt = transcript.next
+  const before = transcript.thread(ask.agent, ask.caller)
+  const reminder = ask.depth === 0 ? recipientReminder(before, role.agent) : undefined
   const notes: InputItem[] =
     reminder === undefined ? [] : [{ role: 'system', content: reminder, message_origin: 'recipient_reminder' }]
-  const incoming = [...notes, ...ask.input].map((item) => stored(run, first, { ...item, type: typeOf(item) }))
-  run.store.add(...incoming)
-  const who = run.plan.streaming ? speaker(role, ask, newAgentRunId()) : first
-  run.emit([{ kind: 'agent', who }], BYTES_PER_EVENT)
-  const base = await inTurns([...thread, ...incoming], toModelItem)
+  const incoming = [...notes, ...ask.input].map((item) => toStored(run, first, { ...item, type: readType(item) }))
+  const entry = transcript.add(incoming)
+  const who = nextSpeaker(run, role, ask, first)
+  run.emit([{ kind: 'agent', who }], BYTES_PER_EVENT, ask.id)
+  const base = await inTurns([...before, ...incoming], toModelItem)
   const weights = await inTurns(base, weigh)
-  return {
+  const work = ask.work ?? startWork('agent', ask.agent)
+  if (ask.depth === 0) run.work = work
+  const thread: AgentThread = {
     role,
     who,
     span: ask.span?.child('agent', { who }),
-    context: contextOf(run, role),
+    context: createContext(run, role),
     ask,
     base,
     baseBytes: weights.reduce((sum, bytes) => sum + bytes, 0),
-    own: [],
-    ownBytes: 0,
+    items: [],
+    itemBytes: 0,
     lastDirect: incoming.at(-1) as StoredMessage,
+    openedAt,
+    direct: [entry.n],
     newUserMessage: ask.depth === 0,
     progress: new Map(),
     found: new Map(),
     rejected: 0,
+    started: false,
+    turn: undefined,
+    answer: undefined,
+    work,
+    recorded: { items: 0, entries: [entry] },
   }
+  await recordThread(run, thread)
+  return thread
 }
 
-/** Its type; a request may name none, or what is no name. */
-const typeOf = ({ type }: InputItem) => (typeof type === 'string' ? type : 'message')
+/** The item's type; 'message' when absent or not a string. */
+const readType = ({ type }: InputItem) => (typeof type === 'string' ? type : 'message')
 
-/** Gives the guidance that answers for the agent when an input guardrail trips; undefined when none does. */
-async function guardInput(run: RunState, conversation: Conversation): Promise<string | undefined> {
-  const { role, who, base, own, context, ask } = conversation
+/** The guidance that answers for the agent when an input guardrail trips; undefined when none does. */
+async function guardInput(run: RunState, thread: AgentThread): Promise<ThreadResult | undefined> {
+  const { role, who, base, items, context, ask } = thread
   const { agent } = role
   const texts = agent.inputGuardrails.length === 0 ? undefined : latestUserTexts(base)
   if (texts === undefined) return undefined
   const guidance = await orAbort(tripped(agent.inputGuardrails, texts, context, agent), run.signal)
   if (guidance === undefined) return undefined
-  const asked = conversation.lastDirect.agent_run_id // guidance belongs to the message, as in the original
+  const runId = thread.lastDirect.agent_run_id // guidance belongs to the message, as in the original
   if (agent.raiseInputGuardrailError) {
-    own.push(stored(run, who, note('system', guidance, 'input_guardrail_error'), asked))
-    if (ask.depth === 0) run.emit([{ kind: 'error', who: undefined, content: guidance }], guidance.length)
+    items.push(toStored(run, who, createNote('system', guidance, 'input_guardrail_error'), runId))
+    if (ask.depth === 0) run.emit([{ kind: 'error', who: undefined, content: guidance }], guidance.length, ask.id)
     throw guardrailTripped('InputGuardrail', guidance)
   }
-  own.push(stored(run, who, note('assistant', guidance, 'input_guardrail_message'), asked))
+  items.push(toStored(run, who, createNote('assistant', guidance, 'input_guardrail_message'), runId))
   const content = [{ type: 'output_text', text: guidance, annotations: [] }]
   const raw = { id: 'msg_input_guardrail_guidance', type: 'message', role: 'assistant', status: 'completed', content }
   const shown = ask.depth === 0 ? { who, anonymous: true as const } : { who: { ...who, agentRunId: '' } } // no agent has run
-  const item = { ...itemEvent(who, 'message_output_created', 'message_output_item', raw), ...shown }
-  run.emit([item], guidance.length)
-  return guidance
-}
-
-const note = (role: string, content: string, message_origin: string): InputItem => ({
-  role,
-  content,
-  message_origin,
-  type: 'message',
-})
-
-/** One turn: ask the model, then either the final answer or the outputs of its calls. */
-async function step(run: RunState, conversation: Conversation): Promise<Outcome> {
-  const { maxTurns } = run.plan
-  if (maxTurns !== null && run.turns >= maxTurns) throw turnLimit(maxTurns)
-  run.turns++
-  const { who, role, own } = conversation
-  const { items, problems, cut } = await askModel(run, conversation)
-  // A name can be cut too: such a call cannot be answered.
-  const output = items.filter((item) => problems.get(item)?.half !== true || knows(conversation, String(item.name)))
-  if (output.length < items.length && output.length === 0) throw answerCut(who.agent, cut ?? 'unknown')
-  const calls = output.filter((item) => item.type === 'function_call')
-  progressOf(conversation).toolCalls += output.filter(isHostedCall).length
-  if (calls.length > MAX_CALLS) throw tooManyCalls()
-  const stray = calls.find((call) => !knows(conversation, String(call.name)))
-  if (stray !== undefined) throw unknownTool(String(stray.name), who.agent)
-  if (calls.length === 0) return { kind: 'final', output: await finalOutput(output, role, cut), items: output, cut }
-  const transfers = calls.filter((call) => role.handoffs.has(String(call.name)) && problems.get(call)?.half !== true)
-  own.push(...output.map((item) => stored(run, who, item)))
-  announce(run, [
-    ...transfers.map((raw) => itemEvent(who, 'handoff_requested', 'handoff_call_item', raw)),
-    ...messages(conversation, output),
-  ])
-  const winner = transfers[0]
-  const running = calls.filter((call) => call !== winner)
-  const answers = await answerCalls(run, conversation, running, problems)
-  const outputs = answers.map(({ raw }) => raw)
-  keep(run, conversation, outputs)
-  own.push(...outputs.map((item) => stored(run, who, item)))
-  const told = answers.map((answer) => toolOutputEvent(conversation, answer)) // before a transfer changes who speaks
-  if (winner !== undefined) progressOf(conversation).usedTools = true
-  const handedOver = winner === undefined ? [] : await transfer(run, conversation, winner)
-  await run.save() // before the turn's end is seen
-  if (told.length > 0) run.emit(told, 2 * JSON.stringify(outputs).length + told.length * BYTES_PER_EVENT)
-  announce(run, handedOver)
-  if (winner !== undefined) {
-    await notify(run, conversation, 'onAgentStart')
-    return { kind: 'next' }
-  }
-  // A call that did not run has no result that could be the answer.
-  const results = running.flatMap((call, index) => {
-    if (problems.has(call)) return []
-    return [{ name: String(call.name), callId: String(call.call_id), output: answers[index]?.raw.output ?? '' }]
-  })
-  const verdict = finalToolOutput(role.agent.toolUseBehavior, conversation.context, results)
-  const final = await orAbort(verdict, run.signal)
-  return final === undefined
-    ? { kind: 'next' }
-    : { kind: 'final', output: await parseOutput(final.output, role), items: [] }
-}
-
-/** Runs calls side by side and gives their output items with what the tools returned, in the order of the calls. */
-async function answerCalls(
-  run: RunState,
-  conversation: Conversation,
-  calls: readonly InputItem[],
-  problems: ModelAnswer['problems'],
-): Promise<CallAnswer[]> {
-  const answers = calls.map((item) =>
-    answerCall(run, conversation, { item, problem: problems.get(item)?.told }, (ask) => converse(run, ask)),
-  )
-  const settled = await Promise.allSettled(answers)
-  run.signal.throwIfAborted()
-  const failed = settled.find((result) => result.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
-  return settled.map((result, index) => {
-    const { output, value } = (result as PromiseFulfilledResult<ToolAnswer>).value
-    const { name, call_id } = calls[index] as InputItem
-    return { name, raw: { call_id: call_id as string, output, type: 'function_call_output' }, value }
-  })
-}
-
-/** Takes the final answer, or turns it back to the agent with an output guardrail's guidance. */
-async function accept(
-  run: RunState,
-  conversation: Conversation,
-  { output, items }: Outcome & { kind: 'final' },
-): Promise<boolean> {
-  const { who, role, own, context, ask } = conversation
-  const { agent } = role
-  const answer = items.map((item) => stored(run, who, item))
-  const guidance =
-    agent.outputGuardrails.length === 0
-      ? undefined
-      : await orAbort(tripped(agent.outputGuardrails, output, context, agent), run.signal)
-  if (guidance === undefined) {
-    own.push(...answer)
-    await run.save()
-    announce(run, messages(conversation, items))
-    await notify(run, conversation, 'onAgentEnd', output)
-    return true
-  }
-  if (conversation.rejected >= agent.validationAttempts) throw guardrailTripped('OutputGuardrail', guidance)
-  conversation.rejected++
-  // A stream's reader has seen only parts of the draft; the original keeps it in plain runs alone.
-  if (!run.plan.streaming) own.push(...answer)
-  own.push(stored(run, who, note('system', guidance, 'output_guardrail_error')))
-  if (run.plan.streaming) conversation.who = speaker(role, ask, newAgentRunId())
-  announce(run, [{ kind: 'agent', who: conversation.who }])
-  return false
-}
-
-const messages = ({ who }: Conversation, items: readonly InputItem[]): RunEvent[] =>
-  items
-    .filter((item) => item.type === 'message')
-    .map((raw) => itemEvent(who, 'message_output_created', 'message_output_item', raw))
-
-function announce(run: RunState, events: readonly RunEvent[]): void {
-  if (events.length > 0) run.emit(events, events.length * BYTES_PER_EVENT)
-}
-
-const knows = (conversation: Conversation, name: string) =>
-  toolNamed(conversation, name) !== undefined ||
-  conversation.role.sends.has(name) ||
-  conversation.role.handoffs.has(name)
-
-async function finalOutput(output: readonly InputItem[], role: Role, cut: string | undefined): Promise<unknown> {
-  const last = output.findLast((item) => item.type === 'message') ?? {}
-  const text = messageText(last)
-  const refusal = text === '' ? refusalOf(last) : undefined
-  if (refusal !== undefined) throw modelRefused(refusal)
-  return parseOutput(text, role, cut)
-}
-
-async function parseOutput(output: unknown, { agent }: Role, cut?: string): Promise<unknown> {
-  if (agent.outputType === undefined) return output
-  try {
-    return await agent.outputType.parseAsync(typeof output === 'string' ? readJsonAnswer(output) : output)
-  } catch (error) {
-    throw cut === undefined ? invalidOutput(agent.name, errorText(error)) : answerCut(agent.name, cut)
-  }
-}
-
-/** Hands the conversation to another agent of the agency: reminder, output of the call, new speaker; gives what is to be told of it. */
-async function transfer(run: RunState, conversation: Conversation, call: InputItem): Promise<RunEvent[]> {
-  const { who: source, role, ask } = conversation
-  const handoff = role.handoffs.get(String(call.name))
-  if (handoff === undefined) return []
-  const { target, via } = handoff
-  await notify(run, conversation, 'onHandoff', target)
-  if (via.addReminder) {
-    const { agent, callerAgent, agent_run_id, parent_run_id, run_trace_id, history_protocol, timestamp } =
-      conversation.lastDirect
-    const reminder = { role: 'system', content: handoffReminder(target), message_origin: 'handoff_reminder' }
-    const metadata = { agent, callerAgent, agent_run_id, run_trace_id, history_protocol, timestamp: timestamp + 1 }
-    conversation.lastDirect = {
-      ...reminder,
-      ...metadata,
-      ...(parent_run_id === undefined ? {} : { parent_run_id }),
-    } as StoredMessage
-    run.store.add(conversation.lastDirect)
-    conversation.base.push(toModelItem(conversation.lastDirect))
-  }
-  const next = run.plan.agency.role(target.name)
-  const mint = () => (run.plan.streaming ? newAgentRunId() : source.agentRunId)
-  const between = speaker(next, ask, mint())
-  const raw = {
-    call_id: call.call_id as string,
-    output: `{"assistant": ${JSON.stringify(target.name)}}`,
-    type: 'function_call_output',
-  }
-  conversation.own.push(stored(run, source, raw, between.agentRunId))
-  conversation.role = next
-  conversation.who = speaker(next, ask, mint())
-  conversation.span?.end({ handedOverTo: target.name })
-  conversation.span = ask.span?.child('agent', { who: conversation.who })
-  conversation.context = contextOf(run, next)
-  conversation.rejected = 0
-  return [
-    { kind: 'item', who: between, name: 'handoff_occured', type: 'handoff_output_item', raw, source, target: between },
-    { kind: 'agent', who: conversation.who },
-  ]
+  const event = { ...createItemEvent(who, 'message_output_created', 'message_output_item', raw), ...shown }
+  run.emit([event], guidance.length, ask.id)
+  return { kind: 'answered', output: guidance, cut: undefined }
 }

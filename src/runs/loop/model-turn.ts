@@ -1,3 +1,4 @@
+/** One model call of a turn: its request, its stream, its usage. */
 import { composeInstructions } from '../../agency/instructions.ts'
 import { dueReminders } from '../../agency/reminders.ts'
 import { forEach, inTurns, orAbort } from '../../base/async.ts'
@@ -9,74 +10,98 @@ import { messageText, refusalOf, toModelItem } from '../../messages/items.ts'
 import { cutReason, failureOf, isTerminal, reasonName } from '../../models/ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from '../../models/model.ts'
 import { StreamedItems } from '../../models/streamed-items.ts'
-import { type CallProblem, TurnCalls } from '../../models/turn-calls.ts'
-import { addResponse, estimateUsage } from '../../models/usage.ts'
+import { TurnCalls } from '../../models/turn-calls.ts'
+import { addResponse, countOf, estimateUsage } from '../../models/usage.ts'
 import { isObject, isShallow } from '../../wire/json.ts'
 import type { InputItem } from '../../wire/message.ts'
 import type { RunEvent } from '../events.ts'
 import type { Ends } from '../span.ts'
 import {
-  type Conversation,
-  endingOf,
-  itemEvent,
+  type AgentThread,
+  createItemEvent,
+  describeEnding,
   keep,
   notify,
-  progressOf,
   type RunState,
-  stored,
+  readProgress,
+  toStored,
 } from './agent-thread.ts'
+import { settleWork, startWork, type Work } from './receipt.ts'
 import { toolCalledEvent } from './tool-facts.ts'
-import { equip } from './tools-for-turn.ts'
+import { collectTools } from './tools-for-turn.ts'
+import type { FunctionCall } from './turn-state.ts'
 
-/** One call of a model, under way. */
+/** One model call that is under way. */
 interface ModelCall {
   run: RunState
-  conversation: Conversation
+  thread: AgentThread
   model: Model
   request: TurnRequest
   calls: TurnCalls
   /** What the run holds only while the call goes on. */
   held: Budget
-  /** What it came to, for listeners. */
+  /** What it came to, for telemetry. */
   spent: Pick<Ends['model'], 'usage' | 'estimated' | 'cost' | 'firstDeltaMs'>
+  /** What it came to, for the receipt of a cancel. */
+  work: Work
 }
 
 /** The answer of one model call. */
 export interface ModelAnswer {
   /** The output items, verbatim but for calls: each has an id of its own and arguments that are JSON. */
   items: InputItem[]
-  /** Calls that must not run. */
-  problems: ReadonlyMap<InputItem, CallProblem>
+  /** The function calls among the items. */
+  calls: FunctionCall[]
   /** Why the answer was cut off, such as `max_output_tokens`; undefined for a whole one. */
   cut: string | undefined
 }
 
 /**
- * One model call; the only place that knows whether the run streams.
+ * One model call, streamed when the run is.
  * @throws MODEL_FAILED, and MODEL_REFUSED or ANSWER_CUT for an answer that was cut before it said anything; the signal's reason
  *   when the run was aborted. Items that were finished until then are kept, and what the call has used is counted.
  */
-export async function askModel(run: RunState, conversation: Conversation): Promise<ModelAnswer> {
-  const { agent } = conversation.role
+export async function askModel(run: RunState, thread: AgentThread): Promise<ModelAnswer> {
+  const { agent } = thread.role
   const model = run.plan.models.model(agent.model, agent.name)
   const held = run.budget.part()
   try {
-    run.hold(requestBytes(run, conversation), held)
-    const request = await compose(run, conversation, model)
-    await notify(run, conversation, 'onLlmStart', request)
+    run.hold(requestBytes(run, thread), held)
+    const request = await compose(run, thread, model)
+    await notify(run, thread, 'onLlmStart', request)
     run.signal.throwIfAborted()
     const calls = new TurnCalls(request.input)
     const spent = { estimated: false, cost: 0, firstDeltaMs: undefined }
-    const response = await observed({ run, conversation, model, request, calls, held, spent })
-    await notify(run, conversation, 'onLlmEnd', response)
+    const work = startWork('model', model.name)
+    thread.work.calls = [work]
+    const call = { run, thread, model, request, calls, held, spent, work }
+    countLostCall(call)
+    const response = await observed(call).finally(() => settleWork(work, run.plan.now, run.abortedAt))
+    await notify(run, thread, 'onLlmEnd', response)
     const { status, incomplete_details: details, output: items } = response
     if (items.length > MAX_ITEMS) throw tooManyItems()
-    keep(run, conversation, items)
+    keep(run, thread, items)
     const cut = status === 'incomplete' ? reasonName(isObject(details) ? details.reason : undefined) : undefined
-    return { items, problems: calls.problems, cut }
+    return { items, calls: items.flatMap((item) => readCall(item, calls)), cut }
   } finally {
     held.close()
   }
+}
+
+/** The item as a call; an empty list for any other item. */
+function readCall(item: InputItem, { problems }: TurnCalls): FunctionCall[] {
+  if (item.type !== 'function_call') return []
+  const { told: problem, half = false } = problems.get(item) ?? {}
+  const { name, call_id, arguments: argumentsJson } = item
+  return [{ item, name: String(name), callId: String(call_id), argumentsJson: String(argumentsJson), problem, half }]
+}
+
+/** A model call that a lost process had made was paid for; what it has used can only be guessed. */
+function countLostCall(call: ModelCall): void {
+  const { restored } = call.thread
+  if (restored?.lostModelCall !== true) return
+  restored.lostModelCall = false
+  account(call, estimateUsage(call.request, 0), true)
 }
 
 /** Output items of one answer that are taken. */
@@ -86,69 +111,74 @@ const tooManyItems = () => modelFailed(`The model answered with more than the ${
 /** A request is held as the text that is sent, and as its bytes. */
 const COPIES = 2
 
-function requestBytes({ plan }: RunState, { baseBytes, ownBytes, ask }: Conversation): number {
-  return COPIES * (baseBytes + ownBytes + ask.additionalInstructions.length + plan.configBytes)
+function requestBytes({ plan }: RunState, { baseBytes, itemBytes, ask }: AgentThread): number {
+  return COPIES * (baseBytes + itemBytes + ask.additionalInstructions.length + plan.configBytes)
 }
 
 /** How deep an item may be nested: deeper ones could not be written out again. */
 const MAX_ITEM_DEPTH = 200
 const isItem = (item: unknown): item is InputItem => isObject(item) && isShallow(item, MAX_ITEM_DEPTH)
 
-/** Makes the call inside a span of its own, where somebody listens. */
+/** Makes the call inside a span of its own, where telemetry listens. */
 async function observed(call: ModelCall): Promise<ModelResponse> {
-  const { run, conversation, model, request, spent } = call
+  const { run, thread, model, request, spent } = call
   const { streaming } = run.plan
   const make = () => (streaming ? streamed(call) : plain(call))
-  const span = conversation.span?.child('model', { model, request, streaming, agent: conversation.who.agent })
+  const span = thread.span?.child('model', { model, request, streaming, agent: thread.who.agent })
   if (span === undefined) return make()
   try {
     const response = await span.inside(make)
     span.end({ response, ...spent })
     return response
   } catch (error) {
-    span.end({ ...spent, ...endingOf(run, error) })
+    span.end({ ...spent, ...describeEnding(run, error) })
     throw error
   }
 }
 
 /** The next model call as a value; also notes that the model has now heard the user and the tools. */
-async function compose(run: RunState, conversation: Conversation, model: Model): Promise<TurnRequest> {
-  const { role, base, own, ask, context, newUserMessage } = conversation
+async function compose(run: RunState, thread: AgentThread, model: Model): Promise<TurnRequest> {
+  const { role, base, items, ask, context, newUserMessage } = thread
   const { agent } = role
   const { agency, unstoredParts } = run.plan
   const said = ask.depth === 0 ? addUnstored(base, unstoredParts) : base
   const { systemReminders } = agent
-  const progress = progressOf(conversation)
+  const progress = readProgress(thread)
   const reminders =
     systemReminders.length === 0
       ? []
       : await orAbort(dueReminders(systemReminders, agent, context, { newUserMessage, ...progress }), run.signal)
   const instructions = composeInstructions(agency.sharedInstructions, agent, ask.additionalInstructions, context)
-  conversation.newUserMessage = false
+  thread.newUserMessage = false
   progress.toolCallsBefore = progress.toolCalls
   return {
     instructions:
       typeof agent.instructions === 'function' ? await orAbort(instructions, run.signal) : await instructions,
-    input: cleanForModel([...reminders, ...said, ...(await inTurns(own, toModelItem))], reminders.length + said.length),
-    ...(await equip(run, conversation, model)),
-    itemIds: itemIdsOf(conversation),
+    input: cleanForModel(
+      [...reminders, ...said, ...(await inTurns(items, toModelItem))],
+      reminders.length + said.length,
+    ),
+    ...(await collectTools(run, thread, model)),
+    itemIds: createItemIds(thread),
     ...(role.outputSchema === undefined ? {} : { outputSchema: role.outputSchema }),
   }
 }
 
 /** The original's names for what a provider does not name (docs/wire.md, "Messages"), counted within one `agent_run_id`. */
-function itemIdsOf({ who, own }: Conversation): NonNullable<TurnRequest['itemIds']> {
+function createItemIds({ who, items }: AgentThread): NonNullable<TurnRequest['itemIds']> {
   const prefix = `msg_${who.agentRunId}_`
-  return { prefix, from: own.filter(({ id }) => typeof id === 'string' && id.startsWith(prefix)).length }
+  return { prefix, from: items.filter(({ id }) => typeof id === 'string' && id.startsWith(prefix)).length }
 }
 
 /** Counts what a call has used, at the price of its own model. */
 function account(call: ModelCall, usage: ModelResponse['usage'], estimated = false): void {
-  const { run, conversation, model, spent } = call
+  const { run, thread, model, spent } = call
   const before = run.usage.total_cost
   spent.usage = usage
   spent.estimated = estimated
-  if (conversation.role.agent.modelSettings.includeUsage === false) run.uncounted = true
+  call.work.outputTokens = countOf(usage?.output_tokens)
+  call.work.estimated = estimated
+  if (thread.role.agent.modelSettings.includeUsage === false) run.uncounted = true
   else {
     run.usage = addResponse(run.usage, { model: model.name, usage, price: run.plan.price })
     if (estimated) run.usage.estimated = true
@@ -182,12 +212,11 @@ function outputOf({ output }: Partial<ModelResponse>): InputItem[] {
 }
 
 /** The response as both endpoints go on with it. @throws MODEL_FAILED, MODEL_REFUSED, ANSWER_CUT */
-function settle({ conversation, calls }: ModelCall, response: ModelResponse, output: InputItem[]): ModelResponse {
+function settle({ thread, calls }: ModelCall, response: ModelResponse, output: InputItem[]): ModelResponse {
   const cut = cutReason({ ...response, output })
   const items = calls.settleAll(output, cut)
   if (cut === undefined) return { ...response, output: items }
-  if (items.every(saysNothing))
-    throw cut === 'content_filter' ? modelRefused(cut) : answerCut(conversation.who.agent, cut)
+  if (items.every(saysNothing)) throw cut === 'content_filter' ? modelRefused(cut) : answerCut(thread.who.agent, cut)
   const last = items.findLastIndex((item) => item.type === 'message')
   if (last >= 0) items[last] = { ...items[last], status: 'incomplete' }
   return { ...response, status: 'incomplete', incomplete_details: { reason: cut }, output: items }
@@ -208,7 +237,7 @@ interface Heard {
 }
 
 async function streamed(call: ModelCall): Promise<ModelResponse> {
-  const { run, conversation, model, request, spent } = call
+  const { run, thread, model, request, spent } = call
   const began = performance.now()
   const heard: Heard = {
     events: 0,
@@ -227,8 +256,8 @@ async function streamed(call: ModelCall): Promise<ModelResponse> {
     if (heard.completed === undefined) throw modelFailed("The model's stream ended before the response was complete.")
   } catch (error) {
     // What the model had finished stays; the clean-up drops calls that were never answered.
-    const { who } = conversation
-    conversation.own.push(...call.calls.settleAll(heard.items.done(), undefined).map((item) => stored(run, who, item)))
+    const { who } = thread
+    thread.items.push(...call.calls.settleAll(heard.items.done(), undefined).map((item) => toStored(run, who, item)))
     // A provider that refused before its first event is owed nothing; after a cancel nobody knows.
     if (heard.usage) account(call, heard.usage)
     else if (heard.events > 0 || run.signal.aborted) account(call, estimateUsage(request, heard.chars), true)
@@ -240,8 +269,8 @@ async function streamed(call: ModelCall): Promise<ModelResponse> {
 
 /** Notes what one batch says and passes it on. @throws MODEL_FAILED when the provider says that it failed */
 function hear(call: ModelCall, heard: Heard, { events, texts, bytes }: EventBatch): void {
-  const { run, held, conversation } = call
-  const { who } = conversation
+  const { run, held, thread } = call
+  const { who } = thread
   const out: RunEvent[] = []
   const chars = heard.chars
   for (let index = 0; index < events.length; index++) {
@@ -266,16 +295,16 @@ function hear(call: ModelCall, heard: Heard, { events, texts, bytes }: EventBatc
   }
   if (heard.items.size > MAX_ITEMS) throw tooManyItems()
   if (heard.chars > chars) run.hold(heard.chars - chars, held) // the maker may be putting them together
-  run.emit(out, bytes)
+  run.emit(out, bytes, thread.ask.id)
 }
 
-function announce({ conversation, calls }: ModelCall, heard: Heard, item: InputItem): RunEvent[] {
-  const { who } = conversation
+function announce({ thread, calls }: ModelCall, heard: Heard, item: InputItem): RunEvent[] {
+  const { who } = thread
   const { type } = item
-  if (type === 'reasoning') return [itemEvent(who, 'reasoning_item_created', 'reasoning_item', item)]
+  if (type === 'reasoning') return [createItemEvent(who, 'reasoning_item_created', 'reasoning_item', item)]
   if (!String(type).endsWith('_call')) return []
   const settled = type === 'function_call' ? calls.settle(item, heard.announced++) : item
-  return [toolCalledEvent(conversation, settled, () => heard.items.done())]
+  return [toolCalledEvent(thread, settled, () => heard.items.done())]
 }
 
 /** The last event, which stands at the end of `out`. */
@@ -292,7 +321,7 @@ function hearEnd(
   if (failure !== undefined) {
     heard.events-- // a refusal is no part of an answer
     out.pop() // the provider's own words; ours follow
-    run.emit(out, bytes)
+    run.emit(out, bytes, call.thread.ask.id)
     if (response !== undefined) heard.usage = response.usage
     throw modelFailed(failure.message, failure)
   }

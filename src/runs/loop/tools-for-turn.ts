@@ -1,3 +1,4 @@
+/** The tools and settings of one model call. */
 import { type Role, toSchema } from '../../agency/agency.ts'
 import { orAbort } from '../../base/async.ts'
 import type { Model, ModelSettings, ToolSchema, TurnRequest } from '../../models/model.ts'
@@ -5,31 +6,35 @@ import { stubFor } from '../../tools/hosted.ts'
 import { nameServerTools } from '../../tools/mcp.ts'
 import type { FunctionTool, HostedTool } from '../../tools/tool.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
-import { type Conversation, progressOf, type RunState, toolContextOf } from './agent-thread.ts'
+import { type AgentThread, type RunState, readProgress } from './agent-thread.ts'
+import { createToolContext } from './tool-context.ts'
 
 /**
- * What a model call is equipped with: the tools that are enabled, those of MCP servers, the provider's own where the model
+ * The tools and settings of a model call: the tools that are enabled, those of MCP servers, the provider's own where the model
  * reaches them, and the settings with or without a choice among them.
  * @throws MCP_FAILED; what an `isEnabled` threw; the signal's reason when the run was aborted
  */
-export async function equip(
+export async function collectTools(
   run: RunState,
-  conversation: Conversation,
+  thread: AgentThread,
   model: Model,
 ): Promise<Pick<TurnRequest, 'tools' | 'hostedTools' | 'include' | 'settings'>> {
-  const { role, ask } = conversation
-  // What the request brings goes with the conversation with the user.
+  const { role, ask } = thread
+  // What the request brings belongs to the thread with the user.
   const added = ask.depth === 0 ? run.plan.hostedTools : []
   const runsHosted = model.runsHostedTools === true
-  conversation.found = await discover(run, role, runsHosted ? [] : added)
-  const own = role.conditional ? await enabledSchemas(run, conversation) : role.schemas
-  const tools = conversation.found.size === 0 ? own : [...own, ...[...conversation.found.values()].map(toSchema)]
+  thread.found = await discover(run, role, runsHosted ? [] : added)
+  const own = role.conditional ? await enabledSchemas(run, thread) : role.schemas
+  const tools = thread.found.size === 0 ? own : [...own, ...[...thread.found.values()].map(toSchema)]
   const hosted = added.length === 0 ? role.hosted.map((tool) => tool.definition) : joinHosted(role.hosted, added)
-  const settings = settingsOf(conversation)
+  const settings = readSettings(thread)
   if (hosted.length === 0) return { tools, settings }
   if (runsHosted) return { tools, settings, hostedTools: hosted, include: role.include }
   return { tools: [...tools, ...[...role.stubs.values()].map(toSchema)], settings }
 }
+
+/** The tools of the agent's MCP servers as they are now. @throws MCP_FAILED; the signal's reason */
+export const findServerTools = (run: RunState, { role }: AgentThread) => discover(run, role, [])
 
 const NOTHING_FOUND: ReadonlyMap<string, FunctionTool> = new Map()
 
@@ -64,18 +69,18 @@ async function discover(
   return found
 }
 
-async function enabledSchemas(run: RunState, conversation: Conversation): Promise<ToolSchema[]> {
-  const { schemas, tools, agent } = conversation.role
-  const context = toolContextOf(run, conversation)
+async function enabledSchemas(run: RunState, thread: AgentThread): Promise<ToolSchema[]> {
+  const { schemas, tools, agent } = thread.role
+  const context = createToolContext(run, thread)
   const asked = schemas.map(({ name }) => tools.get(name)?.isEnabled?.(context, agent) ?? true)
   const enabled = await orAbort(Promise.all(asked), run.signal)
   return schemas.filter((_, index) => enabled[index])
 }
 
 /** A tool choice that was obeyed no longer holds: `required` would never end. */
-function settingsOf(conversation: Conversation): ModelSettings {
-  const { modelSettings, resetToolChoice } = conversation.role.agent
-  if (!resetToolChoice || !progressOf(conversation).usedTools) return modelSettings
+function readSettings(thread: AgentThread): ModelSettings {
+  const { modelSettings, resetToolChoice } = thread.role.agent
+  if (!resetToolChoice || !readProgress(thread).usedTools) return modelSettings
   const { toolChoice: _, ...settings } = modelSettings
   return settings
 }

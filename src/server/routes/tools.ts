@@ -15,7 +15,11 @@ export function registerTools(app: FastifyInstance, { tools, redact, requestLog,
   for (const tool of tools) {
     app.post(`/tool/${encodeURIComponent(tool.name)}`, async (request, reply) => {
       if (stopping()) throw shuttingDown()
-      const context: ToolContext = Object.assign(new RunContext({}), { toolCallId: '', signal: signalOf(reply) })
+      const context: ToolContext = Object.assign(new RunContext({}), {
+        toolCallId: '',
+        idempotencyKey: '',
+        signal: signalOf(reply),
+      })
       try {
         const checked = await tool.check(request.body, ['body'])
         if (!checked.ok) throw new RequestInvalid(checked.details)

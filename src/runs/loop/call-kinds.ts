@@ -1,0 +1,37 @@
+/** What a call of a turn is: a tool's, a message to another agent, or a handoff. */
+import type { Agent } from '../../agency/agent.ts'
+import type { HandoffClass } from '../../agency/flows.ts'
+import type { FunctionTool } from '../../tools/tool.ts'
+import { type AgentThread, findTool, type RunState } from './agent-thread.ts'
+import type { FunctionCall, Turn, TurnCall } from './turn-state.ts'
+
+/** True when the agent has a tool, a recipient or a handoff of this name. */
+export const isKnown = (thread: AgentThread, name: string): boolean =>
+  findTool(thread, name) !== undefined || thread.role.sends.has(name) || thread.role.handoffs.has(name)
+
+/** What runs in this process for a call; undefined for send_message, for handoffs, and for calls that must not run. */
+export const toolOf = (thread: AgentThread, { name, problem }: FunctionCall): FunctionTool | undefined =>
+  problem === undefined && !thread.role.sends.has(name) ? findTool(thread, name) : undefined
+
+/** The call that hands the thread over: the first of the turn. */
+export function handoffOf(
+  { role }: AgentThread,
+  { calls }: Turn,
+): { call: TurnCall; handoff: { target: Agent; via: HandoffClass } } | undefined {
+  for (const call of calls) {
+    const handoff = call.half ? undefined : role.handoffs.get(call.name)
+    if (handoff !== undefined) return { call, handoff }
+  }
+  return undefined
+}
+
+/**
+ * The key under which a call may be repeated without a second effect: `<run id>:<call id>`. Models that number their calls use
+ * an id in several threads; then the later ones get the thread's id too.
+ */
+export function createKey(run: RunState, { ask }: AgentThread, callId: string): string {
+  run.callIds ??= new Map()
+  const owner = run.callIds.get(callId) ?? ask.id
+  run.callIds.set(callId, owner)
+  return owner === ask.id ? `${run.id}:${callId}` : `${run.id}:${ask.id}/${callId}`
+}

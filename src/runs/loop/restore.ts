@@ -1,0 +1,148 @@
+/** Rebuilds the agent threads of a run from its snapshot. */
+import { inTurns } from '../../base/async.ts'
+import { weigh } from '../../base/budget.ts'
+import { agencyChanged } from '../../base/errors.ts'
+import { toModelItem } from '../../messages/items.ts'
+import { searchNotes } from '../../messages/search-notes.ts'
+import type { StoredMessage } from '../../wire/message.ts'
+import { type AgentThread, createContext, createSpeaker, type RestoredCall, type RunState } from './agent-thread.ts'
+import { isKnown } from './call-kinds.ts'
+import type { RunSnapshot, ThreadState } from './journal.ts'
+import { startWork } from './receipt.ts'
+import { findServerTools } from './tools-for-turn.ts'
+import { toTurnCall } from './turn-state.ts'
+
+/**
+ * Restores the transcript and gives the user's thread, to which the threads of sub-agents hang; undefined when nothing was
+ * recorded yet.
+ * @throws AGENCY_CHANGED, MCP_FAILED
+ */
+export async function restoreThreads(
+  run: RunState,
+  snapshot: RunSnapshot,
+  lost: boolean,
+): Promise<AgentThread | undefined> {
+  const edited = { ...snapshot, items: applyEdits(snapshot) }
+  for (const { thread, callId } of snapshot.calls) {
+    run.callIds ??= new Map()
+    if (!run.callIds.has(callId)) run.callIds.set(callId, thread)
+  }
+  const ended = new Set<string>()
+  for (const record of snapshot.transcript) {
+    if ('thread' in record) ended.add(record.thread)
+    const messages = 'thread' in record ? withNotes(edited.items[record.thread] ?? []) : record.messages
+    run.transcript.restore({ n: record.n, messages, thread: 'thread' in record ? record.thread : undefined })
+  }
+  const main = snapshot.threads.find(({ parent }) => parent === null)
+  if (main === undefined) return undefined
+  return restoreThread(run, { snapshot: edited, ended, lost }, main)
+}
+
+const withNotes = (items: readonly StoredMessage[]) => [...items, ...searchNotes(items)]
+
+/** The items with the arguments that persons edited: what ran is what the model reads. */
+function applyEdits({ items, approvals }: RunSnapshot): RunSnapshot['items'] {
+  const edited = { ...items }
+  for (const { thread, callId, decision } of approvals) {
+    if (decision.kind !== 'approve' || decision.arguments === undefined) continue
+    const json = JSON.stringify(decision.arguments)
+    edited[thread] = (edited[thread] ?? []).map((item) =>
+      item.type === 'function_call' && item.call_id === callId ? { ...item, arguments: json } : item,
+    )
+  }
+  return edited
+}
+
+interface Source {
+  snapshot: RunSnapshot
+  /** Threads that are over. */
+  ended: ReadonlySet<string>
+  lost: boolean
+}
+
+async function restoreThread(run: RunState, source: Source, state: ThreadState): Promise<AgentThread> {
+  const { snapshot, ended, lost } = source
+  const { agency } = run.plan
+  for (const name of [state.recipient, state.agent])
+    if (!agency.agentNames.includes(name)) throw agencyChanged(`agent "${name}"`)
+  const role = agency.role(state.agent)
+  const { transcript } = run
+  const direct = transcript.messagesOf(state.direct)
+  const base = await inTurns(
+    [...transcript.thread(state.recipient, state.caller, state.openedAt), ...direct],
+    toModelItem,
+  )
+  const weights = await inTurns(base, weigh)
+  const items = [...(snapshot.items[state.id] ?? [])]
+  const itemBytes = weigh(items)
+  run.hold(itemBytes)
+  const { id, parent, recipient, caller, additionalInstructions, depth } = state
+  const ask = { id, parent, agent: recipient, caller, input: [], additionalInstructions, depth, span: run.span }
+  const who = createSpeaker(role, ask, state.agentRunId)
+  const work = startWork('agent', recipient, parent?.callId)
+  if (parent === null) run.work = work
+  const thread: AgentThread = {
+    role,
+    who,
+    span: run.span?.child('agent', { who }),
+    context: createContext(run, role),
+    ask,
+    base,
+    baseBytes: weights.reduce((sum, bytes) => sum + bytes, 0),
+    items,
+    itemBytes,
+    lastDirect: direct.at(-1) as StoredMessage,
+    openedAt: state.openedAt,
+    direct: [...state.direct],
+    newUserMessage: state.newUserMessage,
+    progress: new Map(Object.entries(state.progress).map(([agent, done]) => [agent, { ...done }])),
+    found: new Map(),
+    rejected: state.rejected,
+    started: state.started,
+    turn: undefined,
+    answer:
+      state.answer === null
+        ? undefined
+        : { kind: 'answered', output: state.answer.output, cut: state.answer.cut ?? undefined },
+    work,
+    recorded: { items: items.length, entries: [] },
+    restored: {
+      calls: readCalls(snapshot, id),
+      threads: new Map(),
+      lostModelCall: lost && state.turn === null && state.answer === null,
+    },
+  }
+  if (state.turn === null) return thread
+  const children = snapshot.threads.filter((child) => child.parent?.thread === id && !ended.has(child.id))
+  const open = await Promise.all(children.map((child) => restoreThread(run, source, child)))
+  const threads = new Map(open.map((child) => [child.ask.parent?.callId ?? '', child]))
+  await restoreTurn(run, thread, state)
+  return { ...thread, restored: { calls: thread.restored?.calls ?? new Map(), threads, lostModelCall: false } }
+}
+
+function readCalls({ calls, approvals }: RunSnapshot, id: string): Map<string, RestoredCall> {
+  const known = new Map<string, RestoredCall>()
+  for (const { thread, callId, state, output, value } of calls)
+    if (thread === id) known.set(callId, { state, output, value, decision: undefined })
+  for (const { thread, callId, decision } of approvals)
+    if (thread === id) {
+      const call = known.get(callId) ?? { state: undefined, output: undefined, value: undefined }
+      known.set(callId, { ...call, decision })
+    }
+  return known
+}
+
+/** @throws AGENCY_CHANGED when a tool, a recipient or a handoff of a call without an answer is gone */
+async function restoreTurn(run: RunState, thread: AgentThread, { turn }: ThreadState): Promise<void> {
+  if (turn === null) return
+  const states = new Map(turn.calls.map((call) => [call.callId, call]))
+  const calls = thread.items.slice(turn.from).flatMap((item) => {
+    const state = item.type === 'function_call' ? states.get(String(item.call_id)) : undefined
+    return state === undefined ? [] : [toTurnCall(item, state)]
+  })
+  thread.turn = { from: turn.from, calls }
+  const open = calls.filter(({ callId }) => thread.restored?.calls.get(callId)?.state !== 'done')
+  if (open.some(({ name }) => !isKnown(thread, name))) thread.found = await findServerTools(run, thread)
+  const gone = open.find(({ name }) => !isKnown(thread, name))
+  if (gone !== undefined) throw agencyChanged(`tool "${gone.name}" of agent "${thread.who.agent}"`)
+}
