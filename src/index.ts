@@ -51,7 +51,17 @@ export { type OpenApiOptions, toolFactory } from './tools/openapi.ts'
 export { type OutputSource, toolOutputFile, toolOutputImage, toolOutputText } from './tools/output.ts'
 export type { SdkFunctionTool, SdkHostedTool } from './tools/sdk-tool.ts'
 export type { StandardSchema } from './tools/standard-schema.ts'
-export type { FunctionTool, HostedTool, Tool, ToolContext } from './tools/tool.ts'
+export type {
+  ApprovalCheck,
+  CallOptions,
+  FunctionTool,
+  HostedTool,
+  Tool,
+  ToolContext,
+  ToolGuardrailResult,
+  ToolInputGuardrail,
+  ToolOutputGuardrail,
+} from './tools/tool.ts'
 export type { ContextAccess, UserContext } from './tools/user-context.ts'
 export type { ClientConfigField } from './wire/client-config.ts'
 export type { StreamEvent } from './wire/events.ts'

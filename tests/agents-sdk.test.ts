@@ -387,9 +387,10 @@ test('hosted tools of the Agents SDK reach the provider in its words', async () 
 test('what cannot be honoured here is an error at construction that names the tool and the way out', () => {
   promise('F1')
   const make = (tool: unknown) => () => agent({ tools: [tool as never] })
+  const readTools = (create: () => Agent) => create().tools
   const asking = { name: 'pay', description: 'Pays.', parameters: z.object({}), execute: async () => '' }
-  expect(make(sdkTool({ ...asking, needsApproval: true }))).toThrow(/"pay" needs approval.*Remove needsApproval/)
-  expect(make(sdkTool({ ...asking, needsApproval: false }))).not.toThrow()
+  expect(readTools(make(sdkTool({ ...asking, needsApproval: true })))).toMatchObject([{ needsApproval: true }])
+  expect(readTools(make(sdkTool({ ...asking, needsApproval: false })))).toMatchObject([{ needsApproval: false }])
   const guard = { name: 'g', run: async () => ({ behavior: { type: 'allow' as const } }) }
   expect(make(sdkTool({ ...asking, inputGuardrails: [guard] }))).toThrow(/"pay" has guardrails of its own/)
   const computer = {

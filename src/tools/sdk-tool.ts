@@ -42,7 +42,7 @@ export const runContextOf = ({ userContext }: Pick<ToolContext, 'userContext'>):
 
 /**
  * Adapts a tool of the Agents SDK; undefined for anything else. The SDK itself need not be installed.
- * @throws INVALID_TOOL for features this package does not support: computer, shell and patch tools, approvals, tool guardrails
+ * @throws INVALID_TOOL for features this package does not support: computer, shell and patch tools, tool guardrails
  */
 export function fromSdkTool(value: unknown): Tool | undefined {
   if (!isObject(value) || typeof value.name !== 'string') return undefined
@@ -80,10 +80,6 @@ interface SdkShape {
 
 function fromSdkFunction(sdk: SdkShape): FunctionTool {
   const { name, strict = true, isEnabled } = sdk
-  if (alwaysNeedsApproval(sdk))
-    throw invalidTool(
-      `The tool "${name}" needs approval (needsApproval), which this version does not support. Remove needsApproval, and check inside execute what is allowed.`,
-    )
   if ((sdk.inputGuardrails?.length ?? 0) + (sdk.outputGuardrails?.length ?? 0) > 0)
     throw invalidTool(
       `The tool "${name}" has guardrails of its own, which this version does not support. Check inside execute, or use the agent's inputGuardrails and outputGuardrails.`,
@@ -102,11 +98,13 @@ function fromSdkFunction(sdk: SdkShape): FunctionTool {
     strict,
     oneCallAtATime: false,
     isEnabled: isEnabled && ((context, agent) => isEnabled(runContextOf(context), agent)),
+    needsApproval: readNeedsApproval(sdk),
     check: (input, loc, from) => (strict || from !== 'model' ? exact : loose)(input, loc, from),
     async run(value, context) {
       const runContext = runContextOf(context)
       const { toolCallId: callId, signal } = context
-      if ((await sdk.needsApproval?.(runContext, value, callId)) === true)
+      const isStandalone = context.currentAgentName === null // a call of an agent was approved before
+      if (isStandalone && (await sdk.needsApproval?.(runContext, value, callId)) === true)
         return `The call of "${name}" needs a person's approval, which is not available here. It was not run.`
       const input = JSON.stringify(value)
       const toolCall = { type: 'function_call', callId, name, arguments: input, status: 'completed' }
@@ -116,19 +114,26 @@ function fromSdkFunction(sdk: SdkShape): FunctionTool {
 }
 
 /**
- * True for `needsApproval: true`. The SDK wraps a boolean in a function without parameters that returns a settled promise; only
- * `inspect` can read it without waiting. Any other function is called before each call of the tool.
+ * The `needsApproval` of an SDK tool. The SDK wraps a boolean in a function without parameters that returns a settled promise;
+ * only `inspect` can read it without waiting. Any other function is called before each call of the tool.
  */
-function alwaysNeedsApproval({ needsApproval }: SdkShape): boolean {
-  if (needsApproval === undefined || needsApproval.length > 0) return false
+function readNeedsApproval({ needsApproval }: SdkShape): FunctionTool['needsApproval'] {
+  if (needsApproval === undefined) return undefined
+  const wrapped = needsApproval.length > 0 ? undefined : readSettled(needsApproval as () => unknown)
+  return wrapped ?? ((value, context) => needsApproval(runContextOf(context), value, context.toolCallId))
+}
+
+/** The boolean that a function returns or has settled on; undefined for anything else. */
+function readSettled(ask: () => unknown): boolean | undefined {
   let answer: unknown
   try {
-    answer = (needsApproval as () => unknown)()
+    answer = ask()
   } catch {
-    return false // a function that fails without input is called again with it
+    return undefined // a function that fails without input is called again with it
   }
   if (answer instanceof Promise) answer.catch(() => {})
-  return answer === true || inspect(answer) === 'Promise { true }'
+  const text = inspect(answer)
+  return /^(Promise \{ )?true( \})?$/.test(text) ? true : /^(Promise \{ )?false( \})?$/.test(text) ? false : undefined
 }
 
 function fromSdkHosted({ name, providerData }: JsonObject): HostedTool {

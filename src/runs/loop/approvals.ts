@@ -21,7 +21,7 @@ export async function needsApproval(
   thread: AgentThread,
   calls: readonly FunctionCall[],
 ): Promise<ReadonlyMap<FunctionCall, { problem: string | undefined }>> {
-  if (calls.every((call) => toolOf(thread, call)?.needsApproval === undefined)) return NONE
+  if (calls.every((call) => !toolOf(thread, call)?.needsApproval)) return NONE
   const checked = await Promise.all(calls.map(async (call) => ({ call, approval: await check(run, thread, call) })))
   return new Map(checked.flatMap(({ call, approval }) => (approval === undefined ? [] : [[call, approval]])))
 }
@@ -32,7 +32,7 @@ async function check(
   call: FunctionCall,
 ): Promise<{ problem: string | undefined } | undefined> {
   const tool = toolOf(thread, call)
-  if (tool?.needsApproval === undefined || tool.needsApproval === false) return undefined
+  if (!tool?.needsApproval) return undefined
   const input = await readCallArguments(tool, call.argumentsJson)
   if (typeof input === 'string') return undefined // the call will say what is wrong
   const { needsApproval: ask } = tool

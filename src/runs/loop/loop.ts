@@ -99,20 +99,21 @@ async function converse(run: RunState, thread: AgentThread): Promise<ThreadResul
 }
 
 async function hold(run: RunState, thread: AgentThread): Promise<ThreadResult> {
-  let paused = false
+  let ending: ThreadResult['kind'] | 'failed' = 'failed'
   if (thread.ask.depth === 0) await run.save()
   try {
     const result = await takeTurns(run, thread)
-    paused = result.kind === 'paused'
+    ending = result.kind
     return result
   } finally {
-    if (!paused) close(run, thread)
+    if (ending === 'answered' || (ending === 'failed' && !run.signal.aborted))
+      settleWork(thread.work, run.plan.now, run.abortedAt)
+    if (ending !== 'paused') close(run, thread)
   }
 }
 
 function close(run: RunState, thread: AgentThread): void {
-  const { items, ask, work } = thread
-  if (thread.answer !== undefined || !run.signal.aborted) settleWork(work, run.plan.now, run.abortedAt)
+  const { items, ask } = thread
   run.open.delete(thread)
   const entry = run.transcript.add([...items, ...searchNotes(items)], ask.id)
   if (run.journal === undefined) return
