@@ -105,11 +105,7 @@ const byThread = (messages: readonly StoredMessage[]) =>
   )
 
 /** Runs the company's run, dying where told, until an attempt lives. */
-async function runUntilDone(
-  company: ReturnType<typeof createCompany>,
-  deaths: readonly (Death | undefined)[],
-  streaming = true,
-) {
+async function runUntilDone(company: { agency: Agency }, deaths: readonly (Death | undefined)[], streaming = true) {
   const durable = new Durable()
   for (const death of [...deaths, undefined]) {
     const attempt = startAttempt(durable, death)
@@ -184,6 +180,49 @@ test('a run that dies again and again ends as the uncut one', async () => {
       uncut,
       [1, 2, 3].map((round) => ({ write, when: round % 2 === 0 ? 'before' : 'after' }) as const),
     )
+})
+
+/** A boss who asks the same agent twice, which says how much it sees, and then one that fails. */
+function createOffice() {
+  const look = tool({ name: 'look', safeToRetry: true, execute: () => 'looked' })
+  const worker = createAgent(
+    'Worker',
+    ({ input }) => {
+      const { call_id, type } = input.at(-1) ?? {}
+      const sees = `sees ${brief(input).join()}`
+      return type === 'function_call_output'
+        ? { text: sees }
+        : { calls: [{ name: 'look', id: `${call_id ?? 'w'}${input.length}` }] }
+    },
+    { tools: [look] },
+  )
+  const broken = createAgent('Broken', () => {
+    throw new Error('down')
+  })
+  const boss = createAgent(
+    'Boss',
+    inOrder({ calls: [ask('b1', 'Worker')] }, { calls: [ask('b2', 'Worker'), ask('b3', 'Broken')] }, { text: 'Done' }),
+  )
+  return {
+    agency: new Agency(boss, {
+      communicationFlows: [
+        [boss, worker],
+        [boss, broken],
+      ],
+    }),
+  }
+}
+
+test('a resumed thread sees what it saw, and failures of sub-agents stay final', async () => {
+  const uncut = await runUntilDone(createOffice(), [])
+  const expected = brief(uncut.run.transcript.newMessages())
+  expect(expected.join('\n')).toMatch(/Boss reads b2: sees .*b1, please.*b2, please/)
+  for (const when of ['before', 'after'] as const)
+    for (let write = 2; write <= uncut.writes; write++) {
+      const { run, durable } = await runUntilDone(createOffice(), [{ write, when }])
+      expect(new Set(brief(run.transcript.newMessages()))).toEqual(new Set(expected))
+      expect(framesByScope(durable)).toEqual(framesByScope(uncut.durable))
+    }
 })
 
 /** A boss whose worker wants to pay, beside a tool that needs nobody. */
