@@ -60,28 +60,40 @@ interface Source {
   lost: boolean
 }
 
+/** One thread with the threads that its open calls had asked for. */
 async function restoreThread(run: RunState, source: Source, state: ThreadState): Promise<AgentThread> {
   const { snapshot, ended, lost } = source
+  const between = state.turn === null && state.answer === null
+  const threads = new Map<string, AgentThread>()
+  const restored = { calls: readCalls(snapshot, state.id), threads, lostModelCall: lost && between }
+  const thread: AgentThread = { ...(await rebuildThread(run, snapshot, state)), restored }
+  if (state.turn === null) return thread
+  const children = snapshot.threads.filter(({ id, parent }) => parent?.thread === state.id && !ended.has(id))
+  for (const child of await Promise.all(children.map((child) => restoreThread(run, source, child))))
+    threads.set(child.ask.parent?.callId ?? '', child)
+  await restoreTurn(run, thread, state)
+  return thread
+}
+
+/** A thread as it was between two turns. */
+async function rebuildThread(run: RunState, snapshot: RunSnapshot, state: ThreadState): Promise<AgentThread> {
+  const { id, parent, recipient, caller, additionalInstructions, depth, openedAt, newUserMessage, rejected, started } =
+    state
   const { agency } = run.plan
-  for (const name of [state.recipient, state.agent])
+  for (const name of [recipient, state.agent])
     if (!agency.agentNames.includes(name)) throw agencyChanged(`agent "${name}"`)
   const role = agency.role(state.agent)
-  const { transcript } = run
-  const direct = transcript.messagesOf(state.direct)
-  const base = await inTurns(
-    [...transcript.thread(state.recipient, state.caller, state.openedAt), ...direct],
-    toModelItem,
-  )
+  const direct = run.transcript.messagesOf(state.direct)
+  const base = await inTurns([...run.transcript.thread(recipient, caller, openedAt), ...direct], toModelItem)
   const weights = await inTurns(base, weigh)
-  const items = [...(snapshot.items[state.id] ?? [])]
+  const items = [...(snapshot.items[id] ?? [])]
   const itemBytes = weigh(items)
   run.hold(itemBytes)
-  const { id, parent, recipient, caller, additionalInstructions, depth } = state
   const ask = { id, parent, agent: recipient, caller, input: [], additionalInstructions, depth, span: run.span }
   const who = createSpeaker(role, ask, state.agentRunId)
   const work = startWork('agent', recipient, parent?.callId)
   if (parent === null) run.work = work
-  const thread: AgentThread = {
+  return {
     role,
     who,
     span: run.span?.child('agent', { who }),
@@ -92,13 +104,13 @@ async function restoreThread(run: RunState, source: Source, state: ThreadState):
     items,
     itemBytes,
     lastDirect: direct.at(-1) as StoredMessage,
-    openedAt: state.openedAt,
+    openedAt,
     direct: [...state.direct],
-    newUserMessage: state.newUserMessage,
+    newUserMessage,
     progress: new Map(Object.entries(state.progress).map(([agent, done]) => [agent, { ...done }])),
     found: new Map(),
-    rejected: state.rejected,
-    started: state.started,
+    rejected,
+    started,
     turn: undefined,
     answer:
       state.answer === null
@@ -106,18 +118,7 @@ async function restoreThread(run: RunState, source: Source, state: ThreadState):
         : { kind: 'answered', output: state.answer.output, cut: state.answer.cut ?? undefined },
     work,
     recorded: { items: items.length, entries: [] },
-    restored: {
-      calls: readCalls(snapshot, id),
-      threads: new Map(),
-      lostModelCall: lost && state.turn === null && state.answer === null,
-    },
   }
-  if (state.turn === null) return thread
-  const children = snapshot.threads.filter((child) => child.parent?.thread === id && !ended.has(child.id))
-  const open = await Promise.all(children.map((child) => restoreThread(run, source, child)))
-  const threads = new Map(open.map((child) => [child.ask.parent?.callId ?? '', child]))
-  await restoreTurn(run, thread, state)
-  return { ...thread, restored: { calls: thread.restored?.calls ?? new Map(), threads, lostModelCall: false } }
 }
 
 function readCalls({ calls, approvals }: RunSnapshot, id: string): Map<string, RestoredCall> {
