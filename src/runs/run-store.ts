@@ -1,0 +1,451 @@
+/** The durable store of runs, threads, approvals and costs: one interface, which every store implements. */
+import type { JsonObject } from '../wire/json.ts'
+import type { StoredMessage } from '../wire/message.ts'
+
+/**
+ * Keeps runs as resources. Every call is one transaction: all of it happens, or nothing.
+ *
+ * Whoever asks names the agency and the owner; what belongs to another owner does not exist (NOT_FOUND). Values are plain
+ * JSON, times are epoch milliseconds given by the caller. `claim`, `write` of a run, and every `write` with an id of its own
+ * may be repeated after a failure: the second call finds what the first one did.
+ *
+ * @throws STORE_UNAVAILABLE from every method, with the database's own error as `cause`
+ */
+export interface RunStore {
+  /**
+   * Accepts a run: idempotency key, thread, place in the thread and the run itself.
+   * @throws IDEMPOTENCY_MISMATCH, NOT_FOUND, THREAD_BUSY, THREAD_QUEUE_FULL, OVERLOADED
+   */
+  admit(request: NewRun): Promise<Admitted>
+  /** Takes a run to work on it; undefined when it ended, waits for its turn or a decision, or another worker has it. */
+  claim(request: ClaimRequest): Promise<ClaimedRun | undefined>
+  /** Changes something; see {@link Writes} for what each kind does, answers and throws. */
+  write<Kind extends keyof Writes>(change: { kind: Kind } & Writes[Kind]['change']): Promise<Writes[Kind]['answer']>
+  /** Answers a question; see {@link Reads}. @throws NOT_FOUND for what is unknown or belongs to another owner */
+  read<Kind extends keyof Reads>(query: { kind: Kind } & Reads[Kind]['query']): Promise<Reads[Kind]['answer']>
+  /**
+   * Follows a run: yields at once, and again after each commit that adds events or changes its state. Several commits may
+   * arrive as one. Ends after the run has ended and its last event was yielded, or when the signal aborts.
+   * @throws NOT_FOUND, EVENTS_EXPIRED
+   */
+  watch(query: WatchQuery): AsyncIterable<RunNews>
+  /** Finishes what was begun and frees the database. Later calls fail with STORE_UNAVAILABLE. */
+  close(): Promise<void>
+}
+
+/** In whose name something is asked. An owner is a text of the caller's choosing. */
+export interface Owned {
+  agency: string
+  owner: string
+}
+export interface RunId extends Owned {
+  runId: string
+}
+export interface ThreadId extends Owned {
+  threadId: string
+}
+
+// ---- records
+
+/** `queued`, `in_progress` and `requires_action` are live; the others are final. */
+export type RunStatus = 'queued' | 'in_progress' | 'requires_action' | EndStatus
+export type EndStatus = 'completed' | 'failed' | 'cancelled' | 'incomplete'
+export type CancelMode = 'immediate' | 'after_turn'
+export type Strategy = 'reject' | 'enqueue' | 'interrupt' | 'rollback'
+
+/** What changes while a run lives, without its large parts. */
+export interface RunState {
+  status: RunStatus
+  /** 0 until the first claim; counts claims after a crash or hand-over, not those after an approval. */
+  attempt: number
+  /** The wish to stop, if any. `immediate` replaces `after_turn`, never the reverse. */
+  wish: CancelMode | null
+  /** Number of the newest event; 0 when there is none. */
+  lastEventId: number
+  /** Grows with each change of status, wish, place or decision. */
+  version: number
+}
+
+export interface RunRecord extends RunState, RunId {
+  threadId: string | null
+  /** The id that a protocol's client chose, such as AG-UI's `runId`. */
+  alias: string | null
+  /** Strictly rising in the order of admission. */
+  number: number
+  /** 1 = next after the run that is alive; null for the first live run of a thread, and unless queued. */
+  queuePosition: number | null
+  recipient: string
+  metadata: { [key: string]: string }
+  /** The process that has the run; null while nobody works on it. */
+  worker: string | null
+  /** False for a run that only the process `pin` can continue. */
+  recoverable: boolean
+  pin: string | null
+  /** Attempts in a row that ended without a word and without a turn boundary: what decides CRASH_LOOP. */
+  crashes: number
+  createdAt: number
+  startedAt: number | null
+  endedAt: number | null
+  /** What callers get of an ended run (response, messages, usage, ...), as its worker wrote it. Null when no worker ended it. */
+  outcome: JsonObject | null
+  error: { code: string; message: string } | null
+  /** Of `incomplete`: `max_turns` or `max_cost`. */
+  incompleteReason: string | null
+  /** What a cancel stopped. */
+  receipt: JsonObject | null
+  /** Its messages were taken out of the thread. */
+  rolledBack: boolean
+}
+
+export interface ThreadRecord extends ThreadId {
+  status: 'idle' | 'busy' | 'requires_action'
+  activeRunId: string | null
+  messageCount: number
+  metadata: { [key: string]: string }
+  createdAt: number
+  updatedAt: number
+}
+
+export interface ThreadMessage {
+  /** Its number in the thread, from 1. Rollback leaves gaps; a number never moves to another place. */
+  number: number
+  /** The run that added it; null for messages that the thread was created with. */
+  runId: string | null
+  message: StoredMessage
+}
+
+/** One event of a run, numbered 1, 2, 3, ... The store does not look into it. */
+export interface StoredEvent {
+  number: number
+  attempt: number
+  /** Compact JSON, so that nothing is serialized twice. */
+  event: string
+}
+
+/**
+ * The events that the store itself writes: a waiting run's place at admission and at each change, and the end, which is the
+ * last event of every run.
+ */
+export type StoreEvent = { kind: 'queued'; position: number } | { kind: 'ended'; status: EndStatus }
+
+/** One conversation of a run: the user's, or one that an agent holds with another. */
+export interface ConversationRecord {
+  conversation: string
+  /** The call that asked for it, and the conversation of that call; null for the user's own. */
+  parent: { conversation: string; callId: string } | null
+  agent: string
+  caller: string | null
+  /** Counts and ids, small: it is replaced at each turn boundary. Items are kept beside it. */
+  state: JsonObject
+}
+
+export interface ItemRecord {
+  conversation: string
+  /** Its place in the conversation, from 0; an item is never rewritten. */
+  n: number
+  item: JsonObject
+}
+
+export interface CallRecord {
+  conversation: string
+  callId: string
+  state: 'begun' | 'done'
+  /** Of `done`: what the tool answered. */
+  output?: unknown
+}
+
+export type ApprovalStatus = 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled'
+
+/** A call that waits for a person. */
+export interface NewApproval {
+  approvalId: string
+  conversation: string
+  callId: string
+  agent: string
+  tool: string
+  arguments: unknown
+  /** The call id of the send_message that the asking agent works for; null for the user's conversation. */
+  parentRunId: string | null
+  expiresAt: number
+}
+export interface ApprovalRecord extends NewApproval, RunId {
+  threadId: string | null
+  status: ApprovalStatus
+  /** Of `rejected`: why. */
+  reason: string | null
+  createdAt: number
+  decidedAt: number | null
+}
+
+export interface Page<Row> {
+  data: Row[]
+  /** What to give as `after` for the next page; null at the end. */
+  next: string | null
+}
+
+// ---- admit
+
+/** The key of a POST. Kept only when the call succeeds. */
+export interface Idempotency {
+  key: string
+  /** Of method, path and canonical body. */
+  hash: string
+  expiresAt: number
+}
+
+export interface NewRun extends RunId {
+  now: number
+  recipient: string
+  /** Everything a worker needs to start the run. Not part of a RunRecord. */
+  plan: JsonObject
+  /** Secrets of the request, encrypted; erased when the run ends. Default null. */
+  sealed?: string | null
+  metadata: { [key: string]: string }
+  alias?: string | null
+  /** Default null: a run of its own, which waits for no other. */
+  thread?: { threadId: string; ifNotExists: 'create' | 'reject'; strategy: Strategy } | null
+  /** Default true. */
+  recoverable?: boolean
+  /** The only process that may run it. Default null: any. */
+  pin?: string | null
+  idempotency?: Idempotency | null
+  /** The first events, before any that the store adds; compact JSON. */
+  events: readonly string[]
+  /** Bounds: runs that wait in the thread, and queued runs of the whole store. */
+  limits: { threadQueue: number; queuedRuns: number }
+}
+
+export interface Admitted extends Ready {
+  run: RunRecord
+  /** The key was used before: `run` is the run of then, as it is now, and nothing was changed. */
+  replayed: boolean
+}
+
+/** Runs that this call has made claimable: the caller starts them. */
+export interface Ready {
+  ready: string[]
+}
+
+// ---- claim
+
+export interface ClaimRequest {
+  runId: string
+  /** The process that will work on it. */
+  worker: string
+  now: number
+  /** The attempt that is known to have died: its run may be taken over. Of several who see it dead, one gets the run. */
+  deadAttempt?: number
+  /** Takes a run that is pinned to another process, to end it. Default false. */
+  ignorePin?: boolean
+}
+
+/** The right to write a run; a later claim ends it. */
+export interface Claim {
+  runId: string
+  attempt: number
+  fence: number
+}
+
+/** What a run has stored of its work. */
+export interface RunWork {
+  plan: JsonObject
+  sealed: string | null
+  /** The messages of the thread before this run, in order. */
+  history: StoredMessage[]
+  /** What this run has added to the thread so far. */
+  messages: StoredMessage[]
+  /** In the order in which they were opened. */
+  conversations: ConversationRecord[]
+  /** By conversation, then by place. */
+  items: ItemRecord[]
+  calls: CallRecord[]
+  approvals: ApprovalRecord[]
+}
+
+export interface ClaimedRun {
+  claim: Claim
+  run: RunRecord
+  work: RunWork
+  /** False after the first claim and after an approval: an attempt was lost or handed over, and frames may be void. */
+  takenOver: boolean
+}
+
+// ---- write
+
+/** What a worker writes. Repeating the same change is safe: places and numbers say what is already there. */
+export interface RunChange {
+  claim: Claim
+  now: number
+  /** A turn boundary is reached: earlier crashes no longer count. */
+  turn?: boolean
+  conversations?: readonly ConversationRecord[]
+  items?: readonly ItemRecord[]
+  calls?: readonly CallRecord[]
+  approvals?: readonly NewApproval[]
+  /** Replaces what the run added to its thread from the place `from` (0 = its first message) on. Needs a thread. */
+  messages?: { from: number; list: readonly StoredMessage[] }
+  /** Events in compact JSON; `first` is the number of the first, `lastEventId` + 1. */
+  events?: { first: number; list: readonly string[] }
+  recoverable?: boolean
+  pin?: string | null
+  leave?: Leaving
+}
+
+/** How a worker leaves a run. Later writes with its claim are FENCED. */
+export type Leaving =
+  | {
+      kind: 'end'
+      status: EndStatus
+      outcome: JsonObject
+      error?: { code: string; message: string } | null
+      incompleteReason?: string | null
+      receipt?: JsonObject | null
+    }
+  /** Nothing of the run works any more, and approvals are pending. Ignored when the last one was just decided. */
+  | { kind: 'pause' }
+  /** Hands the run over to whoever claims it next. */
+  | { kind: 'release' }
+
+export interface Written extends Ready {
+  /** As it is after the write; a worker that asked to pause goes on while it is `in_progress`. */
+  state: RunState
+}
+
+/** A cost that several runs share; `scope` is a text such as `run:<id>`, `thread:<id>` or `owner:<id>`. */
+export interface CostBound {
+  scope: string
+  limitUsd: number
+}
+export interface Cost {
+  scope: string
+  spentUsd: number
+  reservedUsd: number
+}
+
+export interface Writes {
+  /** A worker's progress. @throws FENCED when another claim has begun, or this one has left the run */
+  run: { change: RunChange; answer: Written }
+  /**
+   * Asks a run to stop. A run that nobody works on is cancelled here, with `receipt` and `outcome`; a cancelled run is
+   * answered as it is. @throws NOT_FOUND, RUN_ENDED, IDEMPOTENCY_MISMATCH
+   */
+  cancel: {
+    change: RunId & {
+      mode: CancelMode
+      now: number
+      outcome?: JsonObject | null
+      receipt?: JsonObject | null
+      idempotency?: Idempotency | null
+    }
+    answer: Admitted
+  }
+  /**
+   * Decides an approval, once; the last one makes a paused run claimable, before later runs of its thread.
+   * @throws NOT_FOUND, APPROVAL_DECIDED, APPROVAL_EXPIRED, IDEMPOTENCY_MISMATCH
+   */
+  decide: {
+    change: RunId & {
+      approvalId: string
+      /** `arguments` replace those of the call. */
+      decision: { kind: 'approve'; arguments?: unknown } | { kind: 'reject'; reason?: string }
+      now: number
+      idempotency?: Idempotency | null
+    }
+    answer: Admitted
+  }
+  /** Forgets an ended run; its messages stay in the thread. @throws NOT_FOUND, RUN_ACTIVE */
+  deleteRun: { change: RunId; answer: undefined }
+  /** @throws THREAD_EXISTS, NOT_FOUND, IDEMPOTENCY_MISMATCH */
+  createThread: {
+    change: ThreadId & {
+      messages: readonly StoredMessage[]
+      metadata: { [key: string]: string }
+      now: number
+      idempotency?: Idempotency | null
+    }
+    answer: { thread: ThreadRecord; replayed: boolean }
+  }
+  /** Forgets a thread with its runs. @throws NOT_FOUND, RUN_ACTIVE */
+  deleteThread: { change: ThreadId; answer: undefined }
+  /**
+   * Reserves the worst case of a model call against every bound, or against none. A reservation that its attempt leaves
+   * behind counts as spent. @throws FENCED
+   */
+  reserve: {
+    change: { claim: Claim; reservation: string; usd: number; bounds: readonly CostBound[] }
+    /** `full` is the first bound that has no room. */
+    answer: { granted: true } | { granted: false; full: Cost & CostBound }
+  }
+  /** Replaces a reservation by what the call has cost; without effect for one that is settled. */
+  settle: { change: { reservation: string; usd: number }; answer: undefined }
+  /** Removes what is past its time, expires approvals, and says whether to call again at once. */
+  sweep: {
+    change: {
+      now: number
+      /** How long after a run's end its events and its run are kept, in milliseconds. */
+      eventsMs: number
+      runsMs: number
+      /** Rows of one kind that one call removes at most. @default 500 */
+      limit?: number
+    }
+    answer: Ready & { more: boolean }
+  }
+}
+
+// ---- read
+
+interface List extends Owned {
+  /** Rows of a page, at least 1. */
+  limit: number
+  /** `next` of the page before. */
+  after?: string | null
+}
+
+/** A run that a worker may claim, or one whose worker may have died. */
+export interface Job {
+  runId: string
+  agency: string
+  status: 'queued' | 'in_progress'
+  attempt: number
+  worker: string | null
+  pin: string | null
+}
+
+export interface Reads {
+  /** By id, or the newest run with that alias. */
+  run: { query: RunId | (Owned & { alias: string }); answer: RunRecord }
+  /** Newest first. */
+  runs: { query: List & { threadId?: string; status?: RunStatus }; answer: Page<RunRecord> }
+  /** What a run has stored of its work. Gone with its events. */
+  work: { query: RunId; answer: RunWork }
+  /** Events after a number. @throws EVENTS_EXPIRED */
+  events: { query: RunId & { after: number; limit: number }; answer: RunNews }
+  thread: { query: ThreadId; answer: ThreadRecord }
+  /** Newest first, by creation. */
+  threads: { query: List; answer: Page<ThreadRecord> }
+  /** Oldest first. A cursor is the number of a message. */
+  messages: { query: List & { threadId: string }; answer: Page<ThreadMessage> }
+  approval: { query: RunId & { approvalId: string }; answer: ApprovalRecord }
+  /** Oldest first. */
+  approvals: {
+    query: List & { status?: ApprovalStatus; threadId?: string; runId?: string }
+    answer: Page<ApprovalRecord>
+  }
+  /** First runs of their threads that are queued or in progress, of all owners, in the order of admission. For workers. */
+  jobs: { query: { limit: number; after?: string | null }; answer: Page<Job> }
+  costs: { query: { scopes: readonly string[] }; answer: Cost[] }
+}
+
+// ---- watch
+
+export interface WatchQuery extends RunId {
+  /** Events up to this number are known. Infinity: only changes of the state are wanted, as workers do. */
+  after: number
+  signal: AbortSignal
+}
+
+export interface RunNews {
+  state: RunState
+  /** In order, at most 500 at a time. */
+  events: StoredEvent[]
+}
