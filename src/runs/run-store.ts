@@ -6,8 +6,8 @@ import type { StoredMessage } from '../wire/message.ts'
  * Keeps runs as resources. Every call is one transaction: all of it happens, or nothing.
  *
  * Whoever asks names the agency and the owner; what belongs to another owner does not exist (NOT_FOUND). Values are plain
- * JSON, times are epoch milliseconds given by the caller. `claim`, `write` of a run, and every `write` with an id of its own
- * may be repeated after a failure: the second call finds what the first one did.
+ * JSON, times are epoch milliseconds given by the caller. `admit` and `write` may be repeated after a failure that leaves open
+ * whether they took effect: the second call finds what the first one did. A claim that was lost so is found among `jobs`.
  *
  * @throws STORE_UNAVAILABLE from every method, with the database's own error as `cause`
  */
@@ -81,7 +81,7 @@ export interface RunRecord extends RunState, RunId {
   /** False for a run that only the process `pin` can continue. */
   recoverable: boolean
   pin: string | null
-  /** Attempts in a row that ended without a word and without a turn boundary: what decides CRASH_LOOP. */
+  /** Attempts that ended without a word since the last turn boundary: what decides CRASH_LOOP. */
   crashes: number
   createdAt: number
   startedAt: number | null
@@ -107,7 +107,7 @@ export interface ThreadRecord extends ThreadId {
 }
 
 export interface ThreadMessage {
-  /** Its number in the thread, from 1. Rollback leaves gaps; a number never moves to another place. */
+  /** Its number in the thread, rising from 1, with gaps where messages were rolled back. Final once its run has ended. */
   number: number
   /** The run that added it; null for messages that the thread was created with. */
   runId: string | null
@@ -233,8 +233,8 @@ export interface ClaimRequest {
   /** The process that will work on it. */
   worker: string
   now: number
-  /** The attempt that is known to have died: its run may be taken over. Of several who see it dead, one gets the run. */
-  deadAttempt?: number
+  /** The claim that is known to have died (`Job.fence`): its run is taken over. Of several who see it dead, one gets the run. */
+  deadFence?: number
   /** Takes a run that is pinned to another process, to end it. Default false. */
   ignorePin?: boolean
 }
@@ -311,7 +311,13 @@ export interface Written extends Ready {
   state: RunState
 }
 
-/** A cost that several runs share; `scope` is a text such as `run:<id>`, `thread:<id>` or `owner:<id>`. */
+/** Names of costs that are bounded. A run's is forgotten with the run, a thread's with the thread, an owner's never. */
+export const runScope = (runId: string): string => JSON.stringify(['run', runId])
+export const threadScope = ({ agency, owner, threadId }: ThreadId): string =>
+  JSON.stringify(['thread', agency, owner, threadId])
+export const ownerScope = ({ agency, owner }: Owned): string => JSON.stringify(['owner', agency, owner])
+
+/** How much may be spent under one scope, by all runs that name it. */
 export interface CostBound {
   scope: string
   limitUsd: number
@@ -385,7 +391,7 @@ export interface Writes {
       /** How long after a run's end its events and its run are kept, in milliseconds. */
       eventsMs: number
       runsMs: number
-      /** Rows of one kind that one call removes at most. @default 500 */
+      /** About how many rows one call removes at most. @default 2000 */
       limit?: number
     }
     answer: Ready & { more: boolean }
@@ -397,7 +403,7 @@ export interface Writes {
 interface List extends Owned {
   /** Rows of a page, at least 1. */
   limit: number
-  /** `next` of the page before. */
+  /** `next` of the page before: decimal digits. */
   after?: string | null
 }
 
@@ -407,6 +413,8 @@ export interface Job {
   agency: string
   status: 'queued' | 'in_progress'
   attempt: number
+  /** Of its last claim; 0 before the first. */
+  fence: number
   worker: string | null
   pin: string | null
 }
