@@ -44,6 +44,24 @@ export type ErrorCode =
   | 'PACKAGE_MISSING'
   | 'PORT_TAKEN'
   | 'LISTEN_FAILED'
+  | 'NOT_FOUND'
+  | 'THREAD_BUSY'
+  | 'THREAD_EXISTS'
+  | 'THREAD_QUEUE_FULL'
+  | 'RUN_ACTIVE'
+  | 'RUN_ENDED'
+  | 'IDEMPOTENCY_MISMATCH'
+  | 'APPROVAL_DECIDED'
+  | 'APPROVAL_EXPIRED'
+  | 'EVENTS_EXPIRED'
+  | 'FENCED'
+  | 'STORE_IN_USE'
+  | 'STORE_UNAVAILABLE'
+
+/** What an error carries beside its sentence. */
+export interface AgencyErrorOptions extends ErrorOptions {
+  fields?: { readonly [field: string]: string }
+}
 
 /** Marks these errors, so that those of another copy of this package are recognized too. */
 const BRAND = Symbol.for('agency-swarm-js.AgencyError')
@@ -53,10 +71,13 @@ export class AgencyError extends Error {
   override readonly name = 'AgencyError'
   readonly code: ErrorCode
   readonly statusCode: number
-  constructor(code: ErrorCode, statusCode: number, message: string, options?: ErrorOptions) {
+  /** Further fields of the answer's body, such as the `run_id` of THREAD_BUSY. */
+  readonly fields: { readonly [field: string]: string } | undefined
+  constructor(code: ErrorCode, statusCode: number, message: string, options?: AgencyErrorOptions) {
     super(message, options)
     this.code = code
     this.statusCode = statusCode
+    this.fields = options?.fields
   }
 
   /** True for an error of this kind. Unlike `instanceof`, also for one that another copy of this package made. */
@@ -322,3 +343,68 @@ export const runTooLarge = (runBytes: number) =>
     413,
     `The run was stopped at its limit of ${runBytes} bytes of data: its request, history, model answers and tool outputs together (limits.runBytes).`,
   )
+
+// ---- runs that are kept
+/** Unknown, or of another owner: both get the same answer. @param what such as `run` */
+export const notFound = (what: 'run' | 'thread' | 'approval') =>
+  new AgencyError('NOT_FOUND', 404, `The ${what} was not found.`)
+export const threadBusy = (runId: string) =>
+  new AgencyError(
+    'THREAD_BUSY',
+    409,
+    `Run ${runId} is active on the thread. Wait until it ends, or choose another multitask_strategy.`,
+    {
+      fields: { run_id: runId },
+    },
+  )
+export const threadExists = () =>
+  new AgencyError('THREAD_EXISTS', 409, 'A thread with this id already exists. Choose another id, or none.')
+export const threadQueueFull = (threadQueue: number) =>
+  new AgencyError(
+    'THREAD_QUEUE_FULL',
+    429,
+    `The thread is at its limit of ${threadQueue} waiting runs. Try again when one has ended.`,
+  )
+/** @param what cannot be deleted while the run is active */
+export const runActive = (what: 'run' | 'thread', runId: string) =>
+  new AgencyError(
+    'RUN_ACTIVE',
+    409,
+    `The ${what} cannot be deleted while run ${runId} is active. Cancel the run first.`,
+    {
+      fields: { run_id: runId },
+    },
+  )
+export const runEnded = (status: string) =>
+  new AgencyError('RUN_ENDED', 409, `The run has already ended with status ${status}.`, { fields: { status } })
+export const idempotencyMismatch = () =>
+  new AgencyError(
+    'IDEMPOTENCY_MISMATCH',
+    422,
+    'The Idempotency-Key was already used with another request. Use a new key for a new request.',
+  )
+export const approvalDecided = (status: string) =>
+  new AgencyError('APPROVAL_DECIDED', 409, `The approval is no longer pending: it is ${status}.`, {
+    fields: { status },
+  })
+export const approvalExpired = () =>
+  new AgencyError('APPROVAL_EXPIRED', 410, 'The approval has expired. The call was rejected.')
+export const eventsExpired = () =>
+  new AgencyError(
+    'EVENTS_EXPIRED',
+    410,
+    'The events of the run are no longer kept. Read the run itself for its result.',
+  )
+/** A worker writes to a run that is no longer its own. */
+export const fenced = (runId: string) =>
+  new AgencyError('FENCED', 409, `Run ${runId} is no longer in the hands of this worker; its write was refused.`)
+export const storeInUse = (path: string, cause: unknown) =>
+  new AgencyError(
+    'STORE_IN_USE',
+    500,
+    `The store ${path} is in use by another process. Stop that process, give each process a file of its own, or use PostgreSQL.`,
+    { cause },
+  )
+/** @param cause the database's own error, for the log */
+export const storeUnavailable = (cause: unknown) =>
+  new AgencyError('STORE_UNAVAILABLE', 503, 'The store of runs is not available. Try again in a moment.', { cause })

@@ -13,6 +13,7 @@ const FLOORS = [
   ['models', 'threads'],
   ['agency'],
   ['runs'],
+  ['stores'],
   ['dialects', 'telemetry'],
   ['services.ts'],
   ['server'],
