@@ -365,6 +365,9 @@ export const threadQueueFull = (threadQueue: number) =>
     429,
     `The thread is at its limit of ${threadQueue} waiting runs. Try again when one has ended.`,
   )
+/** More runs wait for a worker than limits.queuedRuns allows; answered with Retry-After. */
+export const runBacklogFull = (queuedRuns: number) =>
+  new AgencyError('OVERLOADED', 503, `The server is at its limit of ${queuedRuns} queued runs. Try again in a moment.`)
 /** @param what cannot be deleted while the run is active */
 export const runActive = (what: 'run' | 'thread', runId: string) =>
   new AgencyError(

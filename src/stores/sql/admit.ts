@@ -1,0 +1,145 @@
+/** How a run is accepted: idempotency, its thread, its place there. */
+import { idempotencyMismatch, notFound, runBacklogFull, threadBusy, threadQueueFull } from '../../base/errors.ts'
+import type { Admitted, Idempotency, NewRun, Owned } from '../../runs/run-store.ts'
+import { first, nextNumber, type Sql, type Transaction } from './database.ts'
+import { queuedEvent, type RunRow, type ThreadRow, toRun } from './rows.ts'
+import { addEvents, findRun, liveRuns } from './runs.ts'
+import { addThread, findThread } from './threads.ts'
+import { stopRun } from './transitions.ts'
+
+export async function admit(tx: Transaction, request: NewRun): Promise<Admitted> {
+  const earlier = (await useKey(tx, request, request.runId)) ?? (await admittedRun(tx, request.runId))
+  if (earlier !== undefined) return replay(tx, request, earlier)
+  const thread = await openThread(tx, request)
+  if (thread !== undefined) await makeWay(tx, thread, request)
+  const { queuedRuns } = request.limits
+  const queued = await first<{ count: number }>(tx, `SELECT count(*) AS count FROM runs WHERE status = 'queued'`)
+  if ((queued?.count ?? 0) >= queuedRuns) throw runBacklogFull(queuedRuns)
+  const run = await addRun(tx, request, thread)
+  return answer(tx, run)
+}
+
+/**
+ * Takes an idempotency key for what this transaction does.
+ * @returns what the key was used for before; undefined when it was not, or there is no key
+ * @throws IDEMPOTENCY_MISMATCH
+ */
+export async function useKey(
+  tx: Transaction,
+  { agency, owner, now, idempotency }: Owned & { now: number; idempotency?: Idempotency | null },
+  subject: string,
+): Promise<string | undefined> {
+  if (idempotency == null) return undefined
+  const { key, hash, expiresAt } = idempotency
+  await tx.all(
+    'DELETE FROM idempotency WHERE agency = ? AND owner = ? AND idempotency_key = ? AND expires_at <= ?',
+    agency,
+    owner,
+    key,
+    now,
+  )
+  const taken = await tx.all(
+    `INSERT INTO idempotency (agency, owner, idempotency_key, hash, subject, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+      ON CONFLICT DO NOTHING RETURNING subject`,
+    agency,
+    owner,
+    key,
+    hash,
+    subject,
+    expiresAt,
+  )
+  if (taken.length > 0) return undefined
+  const known = await first<{ hash: string; subject: string }>(
+    tx,
+    'SELECT hash, subject FROM idempotency WHERE agency = ? AND owner = ? AND idempotency_key = ?',
+    agency,
+    owner,
+    key,
+  )
+  if (known?.hash !== hash) throw idempotencyMismatch()
+  return known.subject
+}
+
+/** What callers get of a run after a change. */
+export const answer = (tx: Transaction, run: RunRow): Admitted => ({
+  run: toRun(run),
+  replayed: false,
+  ready: [...tx.ready],
+})
+
+/** The run of an earlier call, as it is now; claimable again for a caller who did not learn of it. @throws NOT_FOUND */
+export async function replay(tx: Transaction, { agency, owner }: Owned, runId: string): Promise<Admitted> {
+  const run = await findRun(tx, { agency, owner, runId })
+  if (run.status === 'queued' && run.place === null) tx.ready.add(runId)
+  return { ...answer(tx, run), replayed: true }
+}
+
+/** The same admission again, after an answer that was lost. */
+const admittedRun = async (sql: Sql, runId: string) =>
+  (await first<{ run_id: string }>(sql, 'SELECT run_id FROM runs WHERE run_id = ?', runId))?.run_id
+
+async function openThread(tx: Transaction, request: NewRun): Promise<ThreadRow | undefined> {
+  const { thread, agency, owner, now } = request
+  if (thread == null) return undefined
+  const { threadId, ifNotExists } = thread
+  const known = await findThread(tx, { agency, owner, threadId })
+  if (known === undefined && ifNotExists === 'reject') throw notFound('thread')
+  if (known === undefined) return addThread(tx, { agency, owner, threadId, messages: [], metadata: {}, now })
+  await tx.all('UPDATE threads SET updated_at = ? WHERE number = ?', now, known.number)
+  return known
+}
+
+/** What the strategy does with the runs that are there. @throws THREAD_BUSY, THREAD_QUEUE_FULL */
+async function makeWay(tx: Transaction, thread: ThreadRow, { thread: wanted, limits, now }: NewRun): Promise<void> {
+  const [active, ...waiting] = await liveRuns(tx, thread.number)
+  if (active === undefined) return
+  if (wanted?.strategy === 'reject') throw threadBusy(active.run_id)
+  if (waiting.length >= limits.threadQueue) throw threadQueueFull(limits.threadQueue)
+  if (wanted?.strategy === 'interrupt' || wanted?.strategy === 'rollback')
+    await stopRun(tx, active, { mode: 'immediate', rollback: wanted.strategy === 'rollback' }, now)
+}
+
+async function addRun(tx: Transaction, request: NewRun, thread: ThreadRow | undefined): Promise<RunRow> {
+  const before = thread === undefined ? 0 : (await liveRuns(tx, thread.number)).length
+  const place = before === 0 ? null : before
+  const number = await nextNumber(tx, 'runs')
+  const run: RunRow = {
+    number,
+    run_id: request.runId,
+    agency: request.agency,
+    owner: request.owner,
+    thread: thread?.number ?? null,
+    thread_id: thread?.thread_id ?? null,
+    alias: request.alias ?? null,
+    place,
+    status: 'queued',
+    attempt: 0,
+    fence: 0,
+    wish: null,
+    rollback: 0,
+    resumes: 0,
+    last_event: 0,
+    version: 1,
+    recipient: request.recipient,
+    metadata: JSON.stringify(request.metadata),
+    worker: null,
+    recoverable: request.recoverable === false ? 0 : 1,
+    pin: request.pin ?? null,
+    crashes: 0,
+    first_message: null,
+    created_at: request.now,
+    started_at: null,
+    ended_at: null,
+    outcome: null,
+    error: null,
+    incomplete_reason: null,
+    receipt: null,
+    rolled_back: 0,
+    trimmed: 0,
+  }
+  await tx.insert('runs', [{ ...run }])
+  await tx.insert('plans', [{ run: number, plan: JSON.stringify(request.plan), sealed: request.sealed ?? null }])
+  await addEvents(tx, run, place === null ? request.events : [...request.events, queuedEvent(place)])
+  if (place === null) tx.ready.add(run.run_id)
+  return run
+}

@@ -1,0 +1,68 @@
+/** What the rules of the store need of a database: statements in transactions, and a word when a run has changed. */
+
+export type Value = string | number | null
+export type Row = { [column: string]: Value }
+
+/**
+ * Statements of one transaction, as a plain object of functions. A driver may answer at once or later. Statements are in the SQL that SQLite and PostgreSQL
+ * share, with `?` for values; their number is small, so a driver keeps them prepared.
+ */
+export interface Sql {
+  all(statement: string, ...values: Value[]): Row[] | Promise<Row[]>
+  /** Inserts rows of the same columns. @param onConflict such as `ON CONFLICT DO NOTHING` */
+  insert(table: string, rows: readonly Row[], onConflict?: string): void | Promise<void>
+  /** Ends a SELECT whose rows nobody else may change meanwhile: ` FOR UPDATE`, or nothing where transactions take turns. */
+  readonly lock: string
+}
+
+export interface Database {
+  /** Does work in a transaction, which is undone when the work throws. @throws STORE_UNAVAILABLE, STORE_IN_USE */
+  write<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>
+  /** Does work that changes nothing and sees only what was committed. @throws STORE_UNAVAILABLE, STORE_IN_USE */
+  read<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>
+  /** Wakes the listeners of these runs, in every process. A hint: it may come late or not at all. */
+  announce(runIds: Iterable<string>): void
+  /** @returns what ends it */
+  listen(runId: string, wake: () => void): () => void
+  close(): Promise<void>
+}
+
+/** A transaction that changes runs. */
+export interface Transaction extends Sql {
+  /** Runs whose watchers have to be woken after the commit. */
+  readonly touched: Set<string>
+  /** Runs that became claimable, for the answer. */
+  readonly ready: Set<string>
+}
+
+/** The first row, or undefined. The caller names the columns it selected. */
+export async function first<Columns extends object>(
+  sql: Sql,
+  statement: string,
+  ...values: Value[]
+): Promise<Columns | undefined> {
+  return (await select<Columns>(sql, statement, ...values))[0]
+}
+
+/** All rows. */
+export async function select<Columns extends object>(
+  sql: Sql,
+  statement: string,
+  ...values: Value[]
+): Promise<Columns[]> {
+  return (await sql.all(statement, ...values)) as Columns[]
+}
+
+/** The next number of a sequence: never given twice, and rising in the order of commits. */
+export async function nextNumber(sql: Sql, sequence: 'runs' | 'threads' | 'approvals'): Promise<number> {
+  const row = await first<{ value: number }>(
+    sql,
+    'UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value',
+    sequence,
+  )
+  return (row as { value: number }).value
+}
+
+/** JSON of a value that may be missing. */
+export const encode = (value: unknown): string | null => (value == null ? null : JSON.stringify(value))
+export const decode = <T>(text: string | null): T | null => (text === null ? null : (JSON.parse(text) as T))

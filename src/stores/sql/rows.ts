@@ -1,0 +1,212 @@
+/** Rows of the tables, and the records that callers get of them. */
+import type {
+  ApprovalRecord,
+  ApprovalStatus,
+  CallRecord,
+  CancelMode,
+  ConversationRecord,
+  EndStatus,
+  ItemRecord,
+  RunRecord,
+  RunState,
+  RunStatus,
+  StoredEvent,
+  StoreEvent,
+  ThreadRecord,
+} from '../../runs/run-store.ts'
+import { decode, type Sql, select } from './database.ts'
+
+export interface RunRow {
+  number: number
+  run_id: string
+  agency: string
+  owner: string
+  thread: number | null
+  thread_id: string | null
+  alias: string | null
+  place: number | null
+  status: RunStatus
+  attempt: number
+  fence: number
+  wish: CancelMode | null
+  rollback: number
+  resumes: number
+  last_event: number
+  version: number
+  recipient: string
+  metadata: string
+  worker: string | null
+  recoverable: number
+  pin: string | null
+  crashes: number
+  first_message: number | null
+  created_at: number
+  started_at: number | null
+  ended_at: number | null
+  outcome: string | null
+  error: string | null
+  incomplete_reason: string | null
+  receipt: string | null
+  rolled_back: number
+  /** Its events and its work were removed. */
+  trimmed: number
+}
+
+export interface ThreadRow {
+  number: number
+  agency: string
+  owner: string
+  thread_id: string
+  next_message: number
+  message_count: number
+  metadata: string
+  created_at: number
+  updated_at: number
+}
+
+export interface ApprovalRow {
+  number: number
+  run: number
+  approval_id: string
+  run_id: string
+  agency: string
+  owner: string
+  thread_id: string | null
+  conversation: string
+  call_id: string
+  agent: string
+  tool: string
+  arguments: string | null
+  parent_run_id: string | null
+  status: ApprovalStatus
+  reason: string | null
+  created_at: number
+  expires_at: number
+  decided_at: number | null
+}
+
+export const toState = (row: RunRow): RunState => ({
+  status: row.status,
+  attempt: row.attempt,
+  wish: row.wish,
+  lastEventId: row.last_event,
+  version: row.version,
+})
+
+export const toRun = (row: RunRow): RunRecord => ({
+  ...toState(row),
+  runId: row.run_id,
+  agency: row.agency,
+  owner: row.owner,
+  threadId: row.thread_id,
+  alias: row.alias,
+  number: row.number,
+  queuePosition: row.place,
+  recipient: row.recipient,
+  metadata: JSON.parse(row.metadata),
+  worker: row.worker,
+  recoverable: row.recoverable === 1,
+  pin: row.pin,
+  crashes: row.crashes,
+  createdAt: row.created_at,
+  startedAt: row.started_at,
+  endedAt: row.ended_at,
+  outcome: decode(row.outcome),
+  error: decode(row.error),
+  incompleteReason: row.incomplete_reason,
+  receipt: decode(row.receipt),
+  rolledBack: row.rolled_back === 1,
+})
+
+/** @param active the thread's first live run */
+export const toThread = (row: ThreadRow, active: Pick<RunRow, 'run_id' | 'status'> | undefined): ThreadRecord => ({
+  threadId: row.thread_id,
+  agency: row.agency,
+  owner: row.owner,
+  status: active === undefined ? 'idle' : active.status === 'requires_action' ? 'requires_action' : 'busy',
+  activeRunId: active?.run_id ?? null,
+  messageCount: row.message_count,
+  metadata: JSON.parse(row.metadata),
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+})
+
+export const toApproval = (row: ApprovalRow): ApprovalRecord => ({
+  approvalId: row.approval_id,
+  runId: row.run_id,
+  agency: row.agency,
+  owner: row.owner,
+  threadId: row.thread_id,
+  conversation: row.conversation,
+  callId: row.call_id,
+  agent: row.agent,
+  tool: row.tool,
+  arguments: decode(row.arguments),
+  parentRunId: row.parent_run_id,
+  status: row.status,
+  reason: row.reason,
+  createdAt: row.created_at,
+  expiresAt: row.expires_at,
+  decidedAt: row.decided_at,
+})
+
+export const queuedEvent = (position: number) => JSON.stringify({ kind: 'queued', position } satisfies StoreEvent)
+export const endedEvent = (status: EndStatus) => JSON.stringify({ kind: 'ended', status } satisfies StoreEvent)
+
+/** What a run has stored of its conversations. */
+export async function readConversations(sql: Sql, run: number) {
+  type Conversation = {
+    conversation: string
+    parent: string | null
+    agent: string
+    caller: string | null
+    state: string
+  }
+  type Call = { conversation: string; call_id: string; state: CallRecord['state']; output: string | null }
+  const conversations = await select<Conversation>(
+    sql,
+    'SELECT * FROM conversations WHERE run = ? ORDER BY opened',
+    run,
+  )
+  const items = await select<{ conversation: string; n: number; item: string }>(
+    sql,
+    'SELECT conversation, n, item FROM items WHERE run = ? ORDER BY conversation, n',
+    run,
+  )
+  const calls = await select<Call>(sql, 'SELECT * FROM calls WHERE run = ? ORDER BY conversation, call_id', run)
+  const approvals = await select<ApprovalRow>(sql, 'SELECT * FROM approvals WHERE run = ? ORDER BY number', run)
+  return {
+    conversations: conversations.map(
+      ({ conversation, parent, agent, caller, state }): ConversationRecord => ({
+        conversation,
+        parent: decode(parent),
+        agent,
+        caller,
+        state: JSON.parse(state),
+      }),
+    ),
+    items: items.map(({ conversation, n, item }): ItemRecord => ({ conversation, n, item: JSON.parse(item) })),
+    calls: calls.map(
+      ({ conversation, call_id, state, output }): CallRecord => ({
+        conversation,
+        callId: call_id,
+        state,
+        ...(output === null ? {} : { output: JSON.parse(output) }),
+      }),
+    ),
+    approvals: approvals.map(toApproval),
+  }
+}
+
+/** At most this many events are read at a time. */
+export const EVENTS_PER_READ = 500
+
+export async function readEvents(sql: Sql, run: number, after: number, limit: number): Promise<StoredEvent[]> {
+  return select<StoredEvent>(
+    sql,
+    'SELECT number, attempt, event FROM events WHERE run = ? AND number > ? ORDER BY number LIMIT ?',
+    run,
+    after,
+    Math.min(limit, EVENTS_PER_READ),
+  )
+}

@@ -1,0 +1,85 @@
+/** One run's row: found, locked, changed, and its events. */
+import { fenced, notFound } from '../../base/errors.ts'
+import { type Claim, type RunId, runScope } from '../../runs/run-store.ts'
+import { first, type Sql, select, type Transaction, type Value } from './database.ts'
+import type { RunRow } from './rows.ts'
+
+/** The run of that owner. @throws NOT_FOUND */
+export async function findRun(sql: Sql, { runId, agency, owner }: RunId): Promise<RunRow> {
+  const run = await first<RunRow>(
+    sql,
+    `SELECT * FROM runs WHERE run_id = ? AND agency = ? AND owner = ?${sql.lock}`,
+    runId,
+    agency,
+    owner,
+  )
+  if (run === undefined) throw notFound('run')
+  return run
+}
+
+/** Changes columns of a run, also of the row at hand. */
+export async function update(tx: Transaction, run: RunRow, columns: Partial<RunRow>): Promise<void> {
+  const names = Object.keys(columns)
+  const values = Object.values(columns) as Value[]
+  Object.assign(run, columns)
+  tx.touched.add(run.run_id)
+  await tx.all(
+    `UPDATE runs SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE number = ?`,
+    ...values,
+    run.number,
+  )
+}
+
+/** Changes what watchers see of a run. */
+export const change = (tx: Transaction, run: RunRow, columns: Partial<RunRow>): Promise<void> =>
+  update(tx, run, { ...columns, version: run.version + 1 })
+
+/**
+ * Adds events; those that are there already are left out, so a write may be repeated.
+ * @param from number of the first. Default: the next one
+ */
+export async function addEvents(tx: Transaction, run: RunRow, events: readonly string[], from = run.last_event + 1) {
+  if (from > run.last_event + 1)
+    throw new RangeError(`Run ${run.run_id} has ${run.last_event} events, so the next one cannot have number ${from}.`)
+  const fresh = events.slice(run.last_event + 1 - from)
+  if (fresh.length === 0) return
+  const { number, attempt, last_event } = run
+  await tx.insert(
+    'events',
+    fresh.map((event, index) => ({ run: number, number: last_event + 1 + index, attempt, event })),
+  )
+  await update(tx, run, { last_event: last_event + fresh.length })
+}
+
+/** The run of a claim. @throws FENCED when a later claim has begun, or this one has left the run */
+export async function lockClaimed(tx: Transaction, claim: Claim): Promise<RunRow> {
+  const run = await lockFenced(tx, claim)
+  if (run.worker === null) throw fenced(claim.runId)
+  return run
+}
+
+/** The run of a claim, which may have left it. @throws FENCED when a later claim has begun */
+export async function lockFenced(tx: Transaction, { runId, fence }: Claim): Promise<RunRow> {
+  const run = await first<RunRow>(tx, `SELECT * FROM runs WHERE run_id = ?${tx.lock}`, runId)
+  if (run === undefined || run.fence !== fence) throw fenced(runId)
+  return run
+}
+
+/** The live runs of a thread, in order: the first is the active one. */
+export const liveRuns = (sql: Sql, thread: number): Promise<RunRow[]> =>
+  select<RunRow>(sql, 'SELECT * FROM runs WHERE thread = ? AND ended_at IS NULL ORDER BY number', thread)
+
+/** Removes the events of a run and what it stored of its work. */
+export async function removeWork(tx: Transaction, run: number): Promise<void> {
+  for (const table of ['events', 'items', 'calls', 'conversations', 'plans'])
+    await tx.all(`DELETE FROM ${table} WHERE run = ?`, run)
+}
+
+/** Removes an ended run; its messages stay in the thread. */
+export async function forgetRun(tx: Transaction, run: Pick<RunRow, 'number' | 'run_id'>): Promise<void> {
+  tx.touched.add(run.run_id)
+  await removeWork(tx, run.number)
+  await tx.all('DELETE FROM approvals WHERE run = ?', run.number)
+  await tx.all('DELETE FROM costs WHERE scope = ?', runScope(run.run_id))
+  await tx.all('DELETE FROM runs WHERE number = ?', run.number)
+}

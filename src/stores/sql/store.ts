@@ -1,0 +1,90 @@
+/** A RunStore over any database that speaks the SQL of this folder. */
+import type { RunNews, RunStore, WatchQuery, Writes } from '../../runs/run-store.ts'
+import { admit, useKey } from './admit.ts'
+import { claim } from './claim.ts'
+import { reserve, settle } from './costs.ts'
+import type { Database, Sql, Transaction } from './database.ts'
+import { readers, readNews } from './reads.ts'
+import { cancel, decide, deleteRun } from './requests.ts'
+import { EVENTS_PER_READ } from './rows.ts'
+import { type Capacity, makeRoom, sweep } from './sweep.ts'
+import { addThread, describeThread, getThread, removeThread } from './threads.ts'
+import { writeWork } from './work.ts'
+
+type Writers = {
+  [Kind in keyof Writes]: (tx: Transaction, change: Writes[Kind]['change']) => Promise<Writes[Kind]['answer']>
+}
+
+const writers: Writers = {
+  run: writeWork,
+  cancel,
+  decide,
+  deleteRun,
+  createThread: async (tx, change) => {
+    const earlier = await useKey(tx, change, change.threadId)
+    const { agency, owner } = change
+    const row =
+      earlier === undefined ? await addThread(tx, change) : await getThread(tx, { agency, owner, threadId: earlier })
+    return { thread: await describeThread(tx, row), replayed: earlier !== undefined }
+  },
+  deleteThread: async (tx, id) => removeThread(tx, await getThread(tx, id)),
+  reserve,
+  settle,
+  sweep,
+}
+
+/** @param capacity what the store forgets by itself. Default: nothing */
+export function createRunStore(database: Database, capacity?: Capacity): RunStore {
+  const change = async <Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> => {
+    const touched = new Set<string>()
+    const result = await database.write((sql) => work({ ...sql, touched, ready: new Set() }))
+    database.announce(touched)
+    return result
+  }
+  return {
+    admit: (request) =>
+      change(async (tx) => {
+        if (capacity !== undefined) await makeRoom(tx, capacity, request.now)
+        return admit(tx, request)
+      }),
+    claim: (request) => change((tx) => claim(tx, request)),
+    write: ({ kind, ...request }) => {
+      const writer = writers[kind] as (tx: Transaction, change: unknown) => Promise<never>
+      return change((tx) => writer(tx, request))
+    },
+    read: ({ kind, ...query }) => {
+      const reader = readers[kind] as (sql: Sql, query: unknown) => Promise<never>
+      return database.read((sql) => reader(sql, query))
+    },
+    watch: (query) => watch(database, query),
+    close: () => database.close(),
+  }
+}
+
+async function* watch(database: Database, query: WatchQuery): AsyncGenerator<RunNews, void> {
+  const { runId, signal } = query
+  let { after } = query
+  let version = -1
+  let wake = Promise.withResolvers<void>()
+  const stopListening = database.listen(runId, () => wake.resolve())
+  const onAbort = () => wake.resolve()
+  signal.addEventListener('abort', onAbort)
+  try {
+    while (!signal.aborted) {
+      wake = Promise.withResolvers()
+      const news = await database.read((sql) => readNews(sql, { ...query, after, limit: EVENTS_PER_READ }))
+      const isNews = news.events.length > 0 || news.state.version !== version
+      version = news.state.version
+      after = news.events.at(-1)?.number ?? after
+      if (isNews) yield news
+      if (after < news.state.lastEventId) continue
+      if (isEnded(news)) return
+      if (!signal.aborted) await wake.promise
+    }
+  } finally {
+    stopListening()
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+const isEnded = ({ state }: RunNews) => !['queued', 'in_progress', 'requires_action'].includes(state.status)

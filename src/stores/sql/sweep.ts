@@ -1,0 +1,81 @@
+/** What time does: approvals expire, and events, runs and keys are removed. */
+import type { Writes } from '../../runs/run-store.ts'
+import { first, type Sql, select, type Transaction } from './database.ts'
+import type { RunRow, ThreadRow } from './rows.ts'
+import { forgetRun, removeWork, update } from './runs.ts'
+import { removeThread } from './threads.ts'
+import { resumeRun } from './transitions.ts'
+
+const DEFAULT_ROWS = 2000
+
+export async function sweep(tx: Transaction, request: Writes['sweep']['change']): Promise<Writes['sweep']['answer']> {
+  const { now, eventsMs, runsMs, limit = DEFAULT_ROWS } = request
+  const expired = await expireApprovals(tx, now, limit)
+  const keys = await removeKeys(tx, now, limit)
+  const old = 'SELECT * FROM runs WHERE ended_at <= ? ORDER BY ended_at LIMIT ?'
+  const runs = await upTo(limit, await select<RunRow>(tx, old, now - runsMs, limit), (run) => forgetRun(tx, run))
+  const untrimmed = 'SELECT * FROM runs WHERE ended_at <= ? AND trimmed = 0 ORDER BY ended_at LIMIT ?'
+  const events = await upTo(limit, await select<RunRow>(tx, untrimmed, now - eventsMs, limit), async (run) => {
+    await removeWork(tx, run.number)
+    await update(tx, run, { trimmed: 1 })
+  })
+  return { more: expired || keys || runs || events, ready: [...tx.ready] }
+}
+
+/** Does work for each run until about so many rows are gone; true when some are left. */
+async function upTo(limit: number, runs: readonly RunRow[], work: (run: RunRow) => Promise<void>): Promise<boolean> {
+  let rows = 0
+  for (const run of runs) {
+    if (rows >= limit) return true
+    await work(run)
+    rows += 1 + run.last_event
+  }
+  return runs.length === limit
+}
+
+async function expireApprovals(tx: Transaction, now: number, limit: number): Promise<boolean> {
+  const expired = await select<{ number: number; run: number }>(
+    tx,
+    `SELECT number, run FROM approvals WHERE status = 'pending' AND expires_at <= ? LIMIT ?`,
+    now,
+    limit,
+  )
+  for (const { number } of expired)
+    await tx.all(`UPDATE approvals SET status = 'expired', decided_at = ? WHERE number = ?`, now, number)
+  for (const number of new Set(expired.map(({ run }) => run))) {
+    const run = await first<RunRow>(tx, `SELECT * FROM runs WHERE number = ?${tx.lock}`, number)
+    if (run !== undefined) await resumeRun(tx, run)
+  }
+  return expired.length === limit
+}
+
+async function removeKeys(sql: Sql, now: number, limit: number): Promise<boolean> {
+  const removed = await sql.all(
+    `DELETE FROM idempotency WHERE (agency, owner, idempotency_key) IN
+      (SELECT agency, owner, idempotency_key FROM idempotency WHERE expires_at <= ? LIMIT ?) RETURNING 1`,
+    now,
+    limit,
+  )
+  return removed.length === limit
+}
+
+/** How much a store keeps that lives in memory. */
+export interface Capacity {
+  endedRuns: number
+  endedMs: number
+  idleThreads: number
+}
+
+/** Forgets the oldest ended runs, and the threads that were idle for longest. */
+export async function makeRoom(
+  tx: Transaction,
+  { endedRuns, endedMs, idleThreads }: Capacity,
+  now: number,
+): Promise<void> {
+  await sweep(tx, { now, eventsMs: endedMs, runsMs: endedMs })
+  const runs = 'SELECT * FROM runs WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT -1 OFFSET ?'
+  for (const run of await select<RunRow>(tx, runs, endedRuns)) await forgetRun(tx, run)
+  const threads = `SELECT * FROM threads WHERE number NOT IN
+    (SELECT thread FROM runs WHERE thread IS NOT NULL AND ended_at IS NULL) ORDER BY updated_at DESC LIMIT -1 OFFSET ?`
+  for (const thread of await select<ThreadRow>(tx, threads, idleThreads)) await removeThread(tx, thread)
+}

@@ -1,0 +1,88 @@
+/** Threads, and the messages that belong to them. */
+import { notFound, runActive, threadExists } from '../../base/errors.ts'
+import { type ThreadId, type ThreadRecord, threadScope, type Writes } from '../../runs/run-store.ts'
+import { first, nextNumber, type Sql, select, type Transaction } from './database.ts'
+import { type RunRow, type ThreadRow, toThread } from './rows.ts'
+import { forgetRun, liveRuns } from './runs.ts'
+
+/** The thread of that owner, locked; undefined when there is none. */
+export const findThread = (sql: Sql, { agency, owner, threadId }: ThreadId): Promise<ThreadRow | undefined> =>
+  first<ThreadRow>(
+    sql,
+    `SELECT * FROM threads WHERE agency = ? AND owner = ? AND thread_id = ?${sql.lock}`,
+    agency,
+    owner,
+    threadId,
+  )
+
+/** @throws NOT_FOUND */
+export async function getThread(sql: Sql, id: ThreadId): Promise<ThreadRow> {
+  const thread = await findThread(sql, id)
+  if (thread === undefined) throw notFound('thread')
+  return thread
+}
+
+/** The thread with the run that is active on it. */
+export async function describeThread(sql: Sql, row: ThreadRow): Promise<ThreadRecord> {
+  const active = await first<RunRow>(
+    sql,
+    'SELECT run_id, status FROM runs WHERE thread = ? AND ended_at IS NULL ORDER BY number LIMIT 1',
+    row.number,
+  )
+  return toThread(row, active)
+}
+
+/** Makes a thread. @throws THREAD_EXISTS */
+export async function addThread(
+  tx: Transaction,
+  { agency, owner, threadId, messages, metadata, now }: Omit<Writes['createThread']['change'], 'idempotency'>,
+): Promise<ThreadRow> {
+  const row: ThreadRow = {
+    number: await nextNumber(tx, 'threads'),
+    agency,
+    owner,
+    thread_id: threadId,
+    next_message: messages.length + 1,
+    message_count: messages.length,
+    metadata: JSON.stringify(metadata),
+    created_at: now,
+    updated_at: now,
+  }
+  await tx.insert('threads', [{ ...row }], 'ON CONFLICT DO NOTHING')
+  const thread = await getThread(tx, { agency, owner, threadId })
+  if (thread.number !== row.number) throw threadExists()
+  await tx.insert(
+    'messages',
+    messages.map((message, index) => ({
+      thread: row.number,
+      number: index + 1,
+      run_id: null,
+      message: JSON.stringify(message),
+    })),
+  )
+  return row
+}
+
+/** Forgets a thread with its runs. @throws RUN_ACTIVE */
+export async function removeThread(tx: Transaction, thread: ThreadRow): Promise<undefined> {
+  const [active] = await liveRuns(tx, thread.number)
+  if (active !== undefined) throw runActive('thread', active.run_id)
+  const runs = await select<RunRow>(tx, 'SELECT number, run_id FROM runs WHERE thread = ?', thread.number)
+  for (const run of runs) await forgetRun(tx, run)
+  await tx.all('DELETE FROM messages WHERE thread = ?', thread.number)
+  await tx.all('DELETE FROM threads WHERE number = ?', thread.number)
+  await tx.all('DELETE FROM costs WHERE scope = ?', threadScope({ ...thread, threadId: thread.thread_id }))
+}
+
+/** Takes what a run added to its thread out again, from the place `from` on. */
+export async function removeMessages(tx: Transaction, run: RunRow, from: number): Promise<void> {
+  if (run.thread === null || run.first_message === null) return
+  const removed = await tx.all(
+    'DELETE FROM messages WHERE thread = ? AND number >= ? AND run_id = ? RETURNING number',
+    run.thread,
+    run.first_message + from,
+    run.run_id,
+  )
+  if (removed.length > 0)
+    await tx.all('UPDATE threads SET message_count = message_count - ? WHERE number = ?', removed.length, run.thread)
+}

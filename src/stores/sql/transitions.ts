@@ -1,0 +1,83 @@
+/** How a run changes its state, whoever changes it: its place in the thread, its stop, its end. */
+import type { CancelMode, EndStatus, Leaving } from '../../runs/run-store.ts'
+import type { JsonObject } from '../../wire/json.ts'
+import { spendReservations } from './costs.ts'
+import { encode, first, type Sql, type Transaction } from './database.ts'
+import { endedEvent, queuedEvent, type RunRow } from './rows.ts'
+import { addEvents, change, liveRuns, update } from './runs.ts'
+import { removeMessages } from './threads.ts'
+
+/** Gives each waiting run of a thread its place; the first live one becomes claimable. */
+async function moveUp(tx: Transaction, thread: number): Promise<void> {
+  for (const [index, run] of (await liveRuns(tx, thread)).entries()) {
+    const place = index === 0 ? null : index
+    if (run.place === place) continue
+    await change(tx, run, { place })
+    if (place === null) tx.ready.add(run.run_id)
+    else await addEvents(tx, run, [queuedEvent(place)])
+  }
+}
+
+export interface Ending {
+  status: EndStatus
+  outcome?: JsonObject | null | undefined
+  error?: (Leaving & { kind: 'end' })['error']
+  incompleteReason?: string | null | undefined
+  receipt?: JsonObject | null | undefined
+}
+
+/** Ends a live run. The only way into a final state. */
+export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: number): Promise<void> {
+  const rolledBack = run.rollback === 1 && run.thread !== null
+  if (rolledBack) await removeMessages(tx, run, 0)
+  await change(tx, run, {
+    status: ending.status,
+    place: null,
+    worker: null,
+    ended_at: now,
+    outcome: encode(ending.outcome),
+    error: encode(ending.error),
+    incomplete_reason: ending.incompleteReason ?? null,
+    receipt: encode(ending.receipt),
+    rolled_back: rolledBack ? 1 : 0,
+  })
+  await addEvents(tx, run, [endedEvent(ending.status)])
+  await tx.all(
+    `UPDATE approvals SET status = 'cancelled', decided_at = ? WHERE run = ? AND status = 'pending'`,
+    now,
+    run.number,
+  )
+  await tx.all('UPDATE plans SET sealed = NULL WHERE run = ?', run.number)
+  await spendReservations(tx, run.number)
+  if (run.thread === null) return
+  await tx.all('UPDATE threads SET updated_at = ? WHERE number = ?', now, run.thread)
+  await moveUp(tx, run.thread)
+}
+
+/** What a cancel says of a run that nobody works on. */
+export interface Stop {
+  mode: CancelMode
+  rollback?: boolean
+  outcome?: JsonObject | null | undefined
+  receipt?: JsonObject | null | undefined
+}
+
+/** Asks the worker of a live run to stop it; without a worker the run is cancelled here. */
+export async function stopRun(tx: Transaction, run: RunRow, stop: Stop, now: number): Promise<void> {
+  if (stop.rollback) await update(tx, run, { rollback: 1 })
+  if (run.worker === null) return endRun(tx, run, { ...stop, status: 'cancelled' }, now)
+  if (run.wish !== 'immediate' && run.wish !== stop.mode) await change(tx, run, { wish: stop.mode })
+}
+
+/** After a decision or an expiry: a paused run whose last approval is decided becomes claimable again. */
+export async function resumeRun(tx: Transaction, run: RunRow): Promise<void> {
+  const pending = await isPending(tx, run)
+  if (run.status !== 'requires_action' || pending) return change(tx, run, {})
+  await change(tx, run, { status: 'queued', resumes: 1 })
+  tx.ready.add(run.run_id)
+}
+
+/** True while an approval of the run is undecided. */
+export const isPending = async (sql: Sql, run: RunRow): Promise<boolean> =>
+  (await first(sql, `SELECT 1 AS one FROM approvals WHERE run = ? AND status = 'pending' LIMIT 1`, run.number)) !==
+  undefined

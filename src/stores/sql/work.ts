@@ -1,0 +1,157 @@
+/** What a run has stored of its work: read by a claim, written by its worker. */
+import { fenced } from '../../base/errors.ts'
+import type { NewApproval, RunChange, RunWork, Written } from '../../runs/run-store.ts'
+import type { StoredMessage } from '../../wire/message.ts'
+import { encode, first, nextNumber, type Sql, select, type Transaction } from './database.ts'
+import { type RunRow, readConversations, toState } from './rows.ts'
+import { addEvents, change, liveRuns, lockFenced, update } from './runs.ts'
+import { removeMessages } from './threads.ts'
+import { endRun, isPending } from './transitions.ts'
+
+export async function readWork(sql: Sql, run: RunRow): Promise<RunWork> {
+  const plan = await first<{ plan: string; sealed: string | null }>(
+    sql,
+    'SELECT * FROM plans WHERE run = ?',
+    run.number,
+  )
+  const from = run.first_message ?? Number.MAX_SAFE_INTEGER
+  const messages =
+    run.thread === null
+      ? []
+      : await select<{ number: number; run_id: string | null; message: string }>(
+          sql,
+          'SELECT number, run_id, message FROM messages WHERE thread = ? ORDER BY number',
+          run.thread,
+        )
+  const parse = (rows: typeof messages): StoredMessage[] => rows.map(({ message }) => JSON.parse(message))
+  return {
+    plan: plan === undefined ? {} : JSON.parse(plan.plan),
+    sealed: plan?.sealed ?? null,
+    history: parse(messages.filter(({ number }) => number < from)),
+    messages: parse(messages.filter(({ run_id }) => run_id === run.run_id)),
+    ...(await readConversations(sql, run.number)),
+  }
+}
+
+export async function writeWork(tx: Transaction, request: RunChange): Promise<Written> {
+  const run = await lockFenced(tx, request.claim)
+  if (run.worker === null) {
+    if (request.leave === undefined) throw fenced(request.claim.runId)
+    await reportReady(tx, run) // the same write again: its first answer may have been lost
+    return { state: toState(run), ready: [...tx.ready] }
+  }
+  await addWork(tx, run, request)
+  if (request.messages !== undefined) await putMessages(tx, run, request.messages, request.now)
+  if (request.events !== undefined) await addEvents(tx, run, request.events.list, request.events.first)
+  if (request.turn && run.crashes > 0) await update(tx, run, { crashes: 0 })
+  if (request.recoverable !== undefined) await update(tx, run, { recoverable: request.recoverable ? 1 : 0 })
+  if (request.pin !== undefined) await update(tx, run, { pin: request.pin })
+  if (request.leave !== undefined) await leave(tx, run, request.leave, request.now)
+  return { state: toState(run), ready: [...tx.ready] }
+}
+
+/** Names what the end of a run made claimable. */
+async function reportReady(tx: Transaction, run: RunRow): Promise<void> {
+  const next = run.ended_at === null ? run : run.thread === null ? undefined : (await liveRuns(tx, run.thread))[0]
+  if (next !== undefined && next.worker === null && next.status !== 'requires_action') tx.ready.add(next.run_id)
+}
+
+async function leave(
+  tx: Transaction,
+  run: RunRow,
+  leaving: NonNullable<RunChange['leave']>,
+  now: number,
+): Promise<void> {
+  if (leaving.kind === 'end') return endRun(tx, run, leaving, now)
+  if (leaving.kind === 'release') {
+    tx.ready.add(run.run_id)
+    return change(tx, run, { worker: null })
+  }
+  if (await isPending(tx, run)) await change(tx, run, { status: 'requires_action', worker: null })
+}
+
+async function addWork(tx: Transaction, { number: run, ...row }: RunRow, request: RunChange): Promise<void> {
+  for (const { conversation, parent, agent, caller, state } of request.conversations ?? [])
+    await tx.all(
+      `INSERT INTO conversations (run, conversation, opened, parent, agent, caller, state)
+        VALUES (?, ?, (SELECT count(*) FROM conversations WHERE run = ?), ?, ?, ?, ?)
+        ON CONFLICT (run, conversation) DO UPDATE SET agent = excluded.agent, caller = excluded.caller, state = excluded.state`,
+      run,
+      conversation,
+      run,
+      encode(parent),
+      agent,
+      caller,
+      JSON.stringify(state),
+    )
+  await tx.insert(
+    'items',
+    (request.items ?? []).map(({ conversation, n, item }) => ({ run, conversation, n, item: JSON.stringify(item) })),
+    'ON CONFLICT DO NOTHING',
+  )
+  await tx.insert(
+    'calls',
+    (request.calls ?? []).map(({ conversation, callId, state, output }) => ({
+      run,
+      conversation,
+      call_id: callId,
+      state,
+      output: state === 'done' ? JSON.stringify(output ?? null) : null,
+    })),
+    `ON CONFLICT (run, conversation, call_id) DO UPDATE SET state = excluded.state, output = excluded.output
+      WHERE excluded.state = 'done'`,
+  )
+  for (const approval of request.approvals ?? []) await addApproval(tx, { ...row, number: run }, approval, request.now)
+}
+
+async function addApproval(tx: Transaction, run: RunRow, approval: NewApproval, now: number): Promise<void> {
+  const row = {
+    number: await nextNumber(tx, 'approvals'),
+    run: run.number,
+    approval_id: approval.approvalId,
+    run_id: run.run_id,
+    agency: run.agency,
+    owner: run.owner,
+    thread_id: run.thread_id,
+    conversation: approval.conversation,
+    call_id: approval.callId,
+    agent: approval.agent,
+    tool: approval.tool,
+    arguments: encode(approval.arguments),
+    parent_run_id: approval.parentRunId,
+    status: 'pending',
+    created_at: now,
+    expires_at: approval.expiresAt,
+  }
+  await tx.insert('approvals', [row], 'ON CONFLICT (run, approval_id) DO NOTHING')
+}
+
+async function putMessages(
+  tx: Transaction,
+  run: RunRow,
+  { from, list }: NonNullable<RunChange['messages']>,
+  now: number,
+): Promise<void> {
+  if (run.thread === null || run.first_message === null)
+    throw new TypeError('A run without a thread has no messages in one.')
+  await removeMessages(tx, run, from)
+  const start = run.first_message + from
+  await tx.insert(
+    'messages',
+    list.map((message, index) => ({
+      thread: run.thread,
+      number: start + index,
+      run_id: run.run_id,
+      message: JSON.stringify(message),
+    })),
+  )
+  await tx.all(
+    `UPDATE threads SET message_count = message_count + ?, updated_at = ?,
+      next_message = CASE WHEN next_message < ? THEN ? ELSE next_message END WHERE number = ?`,
+    list.length,
+    now,
+    start + list.length,
+    start + list.length,
+    run.thread,
+  )
+}

@@ -1,0 +1,174 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, expect, onTestFinished, test } from 'vitest'
+import type { RunStore } from '../../runs/run-store.ts'
+import { codeOf, createScene, errorOf, message, NOW } from '../contract/scene.ts'
+import { describeRunStore } from '../contract.testsuite.ts'
+import { sqlite } from './sqlite.ts'
+
+const folders: string[] = []
+const newFile = () => {
+  const folder = mkdtempSync(join(tmpdir(), 'store-'))
+  folders.push(folder)
+  return join(folder, 'runs.db')
+}
+const openStore = (path: string): RunStore => {
+  const store = sqlite(path)
+  onTestFinished(() => store.close())
+  return store
+}
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+})
+
+const suiteFolder = mkdtempSync(join(tmpdir(), 'store-contract-'))
+let files = 0
+describeRunStore('sqlite', () => sqlite(join(suiteFolder, `${files++}.db`)))
+
+/** Starts tests/support/store-process.ts and waits until it has the file. */
+async function startProcess(path: string, task: 'hold' | 'write') {
+  const script = join(import.meta.dirname, '../../../tests/support/store-process.ts')
+  const child = spawn(process.execPath, [script, path, task], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  await lines.next()
+  return { child, lines }
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
+
+test('a store that is opened again has everything', async () => {
+  const path = newFile()
+  const store = sqlite(path)
+  const scene = createScene(store)
+  const run = await scene.start('r', { on: 't', sealed: 'secret' })
+  await scene.write(run, { messages: { from: 0, list: [message('a')] }, events: { first: 2, list: ['{"n":2}'] } })
+  await scene.cancel('r', 'after_turn')
+  const [before, events] = [await scene.run('r'), await scene.events('r')]
+  await store.close()
+  const again = openStore(path)
+  expect(await again.read({ kind: 'run', ...scene.idOf('r') })).toEqual(before)
+  const news = await again.read({ kind: 'events', ...scene.idOf('r'), after: 0, limit: 10 })
+  expect(news.events.map(({ event }) => JSON.parse(event))).toEqual(events)
+  const taken = await again.claim({ runId: before.runId, worker: 'w2', now: NOW, deadFence: run.claim.fence })
+  expect(taken).toMatchObject({ run: { attempt: 2, wish: 'after_turn' }, work: { sealed: 'secret', messages: [{}] } })
+})
+
+test('a closed store leaves one file, readable by its owner alone', async () => {
+  const path = newFile()
+  const store = sqlite(path)
+  await createScene(store).admit('r')
+  const modes = ['', '-wal'].filter((end) => existsSync(path + end)).map((end) => statSync(path + end).mode & 0o777)
+  expect(modes).toEqual([0o600, 0o600])
+  await store.close()
+  expect(['-wal', '-shm', '-journal'].filter((end) => existsSync(path + end))).toEqual([])
+})
+
+test('a file serves one process, and is free when that is killed', async () => {
+  const path = newFile()
+  const { child } = await startProcess(path, 'hold')
+  const store = openStore(path)
+  const error = await errorOf(store.read({ kind: 'jobs', limit: 1 }))
+  expect(error.code).toBe('STORE_IN_USE')
+  expect(error.message).toContain(path)
+  await kill(child)
+  expect((await store.read({ kind: 'jobs', limit: 1 })).data).toHaveLength(1)
+})
+
+test('a second store of the same process on one file is refused, too', async () => {
+  const path = newFile()
+  await openStore(path).read({ kind: 'jobs', limit: 1 })
+  expect(await codeOf(openStore(path).read({ kind: 'jobs', limit: 1 }))).toBe('STORE_IN_USE')
+})
+
+test('a process killed while it writes leaves whole turns', { timeout: 60_000 }, async () => {
+  const path = newFile()
+  for (let round = 0; round < 5; round++) {
+    const { child, lines } = await startProcess(path, 'write')
+    let committed = -1
+    const stopAt = 3 + round * 17
+    while (committed < stopAt) committed = Number((await lines.next()).value)
+    await kill(child)
+    for await (const line of lines) committed = Number(line)
+    const store = sqlite(path)
+    const who = { agency: 'support', owner: 'ada', runId: `run-${child.pid}` }
+    const { work } = { work: await store.read({ kind: 'work', ...who }) }
+    const { lastEventId } = await store.read({ kind: 'run', ...who })
+    expect(work.items.length).toBeGreaterThan(committed)
+    expect([work.calls.length, lastEventId]).toEqual([work.items.length, 2 * work.items.length])
+    const taken = await store.claim({ runId: who.runId, worker: 'w', now: NOW, deadFence: 1 })
+    await store.write({
+      kind: 'run',
+      claim: (taken as NonNullable<typeof taken>).claim,
+      now: NOW,
+      leave: { kind: 'end', status: 'failed', outcome: {} },
+    })
+    await store.close()
+  }
+  const db = new DatabaseSync(path)
+  expect(db.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }])
+  db.close()
+})
+
+test('what is no database is not available, with the reason for the log', async () => {
+  const path = newFile()
+  writeFileSync(path, 'This is a text that is long enough to be no database file at all. '.repeat(20))
+  const error = await errorOf(openStore(path).read({ kind: 'jobs', limit: 1 }))
+  expect([error.code, error.statusCode]).toEqual(['STORE_UNAVAILABLE', 503])
+  expect(String((error.cause as Error).message)).toContain('not a database')
+})
+
+test('a store that could not be opened is tried again at the next call', async () => {
+  const path = join(newFile(), 'folder-that-is-missing', 'runs.db')
+  const folder = join(path, '..')
+  const store = openStore(path)
+  expect(await codeOf(store.read({ kind: 'jobs', limit: 1 }))).toBe('STORE_UNAVAILABLE')
+  const { mkdirSync } = await import('node:fs')
+  mkdirSync(folder, { recursive: true })
+  expect((await store.read({ kind: 'jobs', limit: 1 })).data).toEqual([])
+})
+
+test('a file of a newer version is refused', async () => {
+  const path = newFile()
+  await createScene(openStore(path))
+    .admit('r')
+    .catch(() => {})
+  const newer = newFile()
+  const db = new DatabaseSync(newer)
+  db.exec('CREATE TABLE schema_version (version BIGINT); INSERT INTO schema_version VALUES (999)')
+  db.close()
+  const error = await errorOf(openStore(newer).read({ kind: 'jobs', limit: 1 }))
+  expect([error.code, String((error.cause as Error).message)]).toEqual([
+    'STORE_UNAVAILABLE',
+    expect.stringContaining('Update the package'),
+  ])
+})
+
+test('a failed statement undoes its transaction, and the store goes on', async () => {
+  const path = newFile()
+  const scene = createScene(openStore(path))
+  const circular: { self?: unknown } = {}
+  circular.self = circular
+  await expect(scene.admit('r', { on: 't', plan: circular })).rejects.toThrow(TypeError)
+  expect(await codeOf(scene.thread('t'))).toBe('NOT_FOUND')
+  expect((await scene.admit('r', { on: 't' })).run.queuePosition).toBeNull()
+})
+
+test('a file that cannot be written is not available', async () => {
+  const path = newFile()
+  const store = sqlite(path)
+  await createScene(store).admit('r')
+  await store.close()
+  if (process.getuid?.() === 0) return expect(process.getuid()).toBe(0) // root writes to any file
+  chmodSync(path, 0o400)
+  expect(await codeOf(createScene(openStore(path)).admit('s'))).toBe('STORE_UNAVAILABLE')
+})
