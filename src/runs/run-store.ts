@@ -301,7 +301,7 @@ export type Leaving =
       incompleteReason?: string | null
       receipt?: JsonObject | null
     }
-  /** Nothing of the run works any more, and approvals are pending. Ignored when the last one was just decided. */
+  /** Nothing of the run works any more, and approvals are pending. Ignored when the last one was just decided, or a stop is wanted. */
   | { kind: 'pause' }
   /** Hands the run over to whoever claims it next. */
   | { kind: 'release' }

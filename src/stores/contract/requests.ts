@@ -125,6 +125,13 @@ export function describeApprovals(open: () => Scene): void {
     expect([state.status, (await run('r')).worker]).toEqual(['in_progress', 'w1'])
   })
 
+  test('a run with a wish to stop does not pause', async () => {
+    const { start, pause, cancel } = open()
+    const claimed = await start('r')
+    await cancel('r')
+    expect((await pause(claimed, approval())).state).toMatchObject({ status: 'in_progress', wish: 'immediate' })
+  })
+
   test('edited arguments are kept with the approval', async () => {
     const { start, pause, store, idOf } = open()
     await pause(await start('r'), approval())

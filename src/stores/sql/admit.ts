@@ -83,10 +83,9 @@ async function openThread(tx: Transaction, request: NewRun): Promise<ThreadRow |
   if (thread == null) return undefined
   const { threadId, ifNotExists } = thread
   const known = await findThread(tx, { agency, owner, threadId })
-  if (known === undefined && ifNotExists === 'reject') throw notFound('thread')
-  if (known === undefined) return addThread(tx, { agency, owner, threadId, messages: [], metadata: {}, now })
-  await tx.all('UPDATE threads SET updated_at = ? WHERE number = ?', now, known.number)
-  return known
+  if (known !== undefined) return known
+  if (ifNotExists === 'reject') throw notFound('thread')
+  return addThread(tx, { agency, owner, threadId, messages: [], metadata: {}, now })
 }
 
 /** What the strategy does with the runs that are there. @throws THREAD_BUSY, THREAD_QUEUE_FULL */
@@ -141,5 +140,7 @@ async function addRun(tx: Transaction, request: NewRun, thread: ThreadRow | unde
   await tx.insert('plans', [{ run: number, plan: JSON.stringify(request.plan), sealed: request.sealed ?? null }])
   await addEvents(tx, run, place === null ? request.events : [...request.events, queuedEvent(place)])
   if (place === null) tx.ready.add(run.run_id)
+  if (thread !== undefined)
+    await tx.all('UPDATE threads SET idle_since = NULL, updated_at = ? WHERE number = ?', run.created_at, thread.number)
   return run
 }

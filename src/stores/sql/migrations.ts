@@ -4,7 +4,7 @@ import { type Database, first, type Sql } from './database.ts'
 /**
  * Steps are only added. `runs.number` is the key of a run's other rows: short, and in the order of admission. A run is live
  * while `ended_at` is null; `place` is its place behind the first live run of its thread, null for that one, so a run is
- * claimable only where `place` is null.
+ * claimable only where `place` is null. A thread's `idle_since` is null while a run of it is live.
  */
 const STEPS: readonly (readonly string[])[] = [
   [
@@ -13,8 +13,8 @@ const STEPS: readonly (readonly string[])[] = [
     `CREATE TABLE threads (
       number BIGINT PRIMARY KEY, agency TEXT NOT NULL, owner TEXT NOT NULL, thread_id TEXT NOT NULL,
       next_message BIGINT NOT NULL, message_count BIGINT NOT NULL, metadata TEXT NOT NULL,
-      created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, UNIQUE (agency, owner, thread_id))`,
-    `CREATE INDEX threads_updated ON threads (updated_at)`,
+      created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, idle_since BIGINT, UNIQUE (agency, owner, thread_id))`,
+    `CREATE INDEX threads_idle ON threads (idle_since) WHERE idle_since IS NOT NULL`,
     `CREATE TABLE messages (
       thread BIGINT NOT NULL, number BIGINT NOT NULL, run_id TEXT, message TEXT NOT NULL, PRIMARY KEY (thread, number))`,
     `CREATE TABLE runs (

@@ -62,6 +62,7 @@ export interface ThreadRow {
   metadata: string
   created_at: number
   updated_at: number
+  idle_since: number | null
 }
 
 export interface ApprovalRow {

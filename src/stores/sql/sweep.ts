@@ -12,10 +12,11 @@ export async function sweep(tx: Transaction, request: Writes['sweep']['change'])
   const { now, eventsMs, runsMs, limit = DEFAULT_ROWS } = request
   const expired = await expireApprovals(tx, now, limit)
   const keys = await removeKeys(tx, now, limit)
-  const old = 'SELECT * FROM runs WHERE ended_at <= ? ORDER BY ended_at LIMIT ?'
-  const runs = await upTo(limit, await select<RunRow>(tx, old, now - runsMs, limit), (run) => forgetRun(tx, run))
-  const untrimmed = 'SELECT * FROM runs WHERE ended_at <= ? AND trimmed = 0 ORDER BY ended_at LIMIT ?'
-  const events = await upTo(limit, await select<RunRow>(tx, untrimmed, now - eventsMs, limit), async (run) => {
+  const old = 'SELECT number, run_id, last_event FROM runs WHERE ended_at <= ?'
+  const forgotten = await select<RunRow>(tx, `${old} ORDER BY ended_at LIMIT ?`, now - runsMs, limit)
+  const runs = await upTo(limit, forgotten, (run) => forgetRun(tx, run))
+  const untrimmed = await select<RunRow>(tx, `${old} AND trimmed = 0 ORDER BY ended_at LIMIT ?`, now - eventsMs, limit)
+  const events = await upTo(limit, untrimmed, async (run) => {
     await removeWork(tx, run.number)
     await update(tx, run, { trimmed: 1 })
   })
@@ -73,9 +74,8 @@ export async function makeRoom(
   now: number,
 ): Promise<void> {
   await sweep(tx, { now, eventsMs: endedMs, runsMs: endedMs })
-  const runs = 'SELECT * FROM runs WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT -1 OFFSET ?'
+  const runs = 'SELECT number, run_id FROM runs WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT -1 OFFSET ?'
   for (const run of await select<RunRow>(tx, runs, endedRuns)) await forgetRun(tx, run)
-  const threads = `SELECT * FROM threads WHERE number NOT IN
-    (SELECT thread FROM runs WHERE thread IS NOT NULL AND ended_at IS NULL) ORDER BY updated_at DESC LIMIT -1 OFFSET ?`
+  const threads = 'SELECT * FROM threads WHERE idle_since IS NOT NULL ORDER BY idle_since DESC LIMIT -1 OFFSET ?'
   for (const thread of await select<ThreadRow>(tx, threads, idleThreads)) await removeThread(tx, thread)
 }

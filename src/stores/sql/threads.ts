@@ -47,6 +47,7 @@ export async function addThread(
     metadata: JSON.stringify(metadata),
     created_at: now,
     updated_at: now,
+    idle_since: now,
   }
   await tx.insert('threads', [{ ...row }], 'ON CONFLICT DO NOTHING')
   const thread = await getThread(tx, { agency, owner, threadId })

@@ -8,8 +8,11 @@ import { addEvents, change, liveRuns, update } from './runs.ts'
 import { removeMessages } from './threads.ts'
 
 /** Gives each waiting run of a thread its place; the first live one becomes claimable. */
-async function moveUp(tx: Transaction, thread: number): Promise<void> {
-  for (const [index, run] of (await liveRuns(tx, thread)).entries()) {
+async function moveUp(tx: Transaction, thread: number, now: number): Promise<void> {
+  const live = await liveRuns(tx, thread)
+  const idleSince = live.length === 0 ? now : null
+  await tx.all('UPDATE threads SET updated_at = ?, idle_since = ? WHERE number = ?', now, idleSince, thread)
+  for (const [index, run] of live.entries()) {
     const place = index === 0 ? null : index
     if (run.place === place) continue
     await change(tx, run, { place })
@@ -49,9 +52,7 @@ export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: 
   )
   await tx.all('UPDATE plans SET sealed = NULL WHERE run = ?', run.number)
   await spendReservations(tx, run.number)
-  if (run.thread === null) return
-  await tx.all('UPDATE threads SET updated_at = ? WHERE number = ?', now, run.thread)
-  await moveUp(tx, run.thread)
+  if (run.thread !== null) await moveUp(tx, run.thread, now)
 }
 
 /** What a cancel says of a run that nobody works on. */

@@ -67,7 +67,9 @@ async function leave(
     tx.ready.add(run.run_id)
     return change(tx, run, { worker: null })
   }
-  if (await isPending(tx, run)) await change(tx, run, { status: 'requires_action', worker: null })
+  // A worker that has not seen the wish to stop has to see it: nobody would, once it left.
+  if (run.wish === null && (await isPending(tx, run)))
+    await change(tx, run, { status: 'requires_action', worker: null })
 }
 
 async function addWork(tx: Transaction, { number: run, ...row }: RunRow, request: RunChange): Promise<void> {

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
-import { afterEach, expect, onTestFinished, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import type { RunStore } from '../../runs/run-store.ts'
 import { codeOf, createScene, errorOf, message, NOW } from '../contract/scene.ts'
 import { describeRunStore } from '../contract.testsuite.ts'
@@ -22,18 +22,17 @@ const openStore = (path: string): RunStore => {
   onTestFinished(() => store.close())
   return store
 }
-afterEach(() => {
+afterAll(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
 })
 
-const suiteFolder = mkdtempSync(join(tmpdir(), 'store-contract-'))
-let files = 0
-describeRunStore('sqlite', () => sqlite(join(suiteFolder, `${files++}.db`)))
+describeRunStore('sqlite', () => sqlite(newFile()))
 
-/** Starts tests/support/store-process.ts and waits until it has the file. */
+const SCRIPT = join(import.meta.dirname, '../../../tests/support/store-process.ts')
+
+/** Starts the script and waits until it has the file. */
 async function startProcess(path: string, task: 'hold' | 'write') {
-  const script = join(import.meta.dirname, '../../../tests/support/store-process.ts')
-  const child = spawn(process.execPath, [script, path, task], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [SCRIPT, path, task], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   await lines.next()
@@ -101,7 +100,7 @@ test('a process killed while it writes leaves whole turns', { timeout: 60_000 },
     for await (const line of lines) committed = Number(line)
     const store = sqlite(path)
     const who = { agency: 'support', owner: 'ada', runId: `run-${child.pid}` }
-    const { work } = { work: await store.read({ kind: 'work', ...who }) }
+    const work = await store.read({ kind: 'work', ...who })
     const { lastEventId } = await store.read({ kind: 'run', ...who })
     expect(work.items.length).toBeGreaterThan(committed)
     expect([work.calls.length, lastEventId]).toEqual([work.items.length, 2 * work.items.length])
@@ -132,21 +131,16 @@ test('a store that could not be opened is tried again at the next call', async (
   const folder = join(path, '..')
   const store = openStore(path)
   expect(await codeOf(store.read({ kind: 'jobs', limit: 1 }))).toBe('STORE_UNAVAILABLE')
-  const { mkdirSync } = await import('node:fs')
   mkdirSync(folder, { recursive: true })
   expect((await store.read({ kind: 'jobs', limit: 1 })).data).toEqual([])
 })
 
 test('a file of a newer version is refused', async () => {
   const path = newFile()
-  await createScene(openStore(path))
-    .admit('r')
-    .catch(() => {})
-  const newer = newFile()
-  const db = new DatabaseSync(newer)
+  const db = new DatabaseSync(path)
   db.exec('CREATE TABLE schema_version (version BIGINT); INSERT INTO schema_version VALUES (999)')
   db.close()
-  const error = await errorOf(openStore(newer).read({ kind: 'jobs', limit: 1 }))
+  const error = await errorOf(openStore(path).read({ kind: 'jobs', limit: 1 }))
   expect([error.code, String((error.cause as Error).message)]).toEqual([
     'STORE_UNAVAILABLE',
     expect.stringContaining('Update the package'),
@@ -163,12 +157,17 @@ test('a failed statement undoes its transaction, and the store goes on', async (
   expect((await scene.admit('r', { on: 't' })).run.queuePosition).toBeNull()
 })
 
-test('a file that cannot be written is not available', async () => {
+test('a full disk fails the write as a whole, and the store goes on', async () => {
   const path = newFile()
-  const store = sqlite(path)
-  await createScene(store).admit('r')
-  await store.close()
-  if (process.getuid?.() === 0) return expect(process.getuid()).toBe(0) // root writes to any file
-  chmodSync(path, 0o400)
-  expect(await codeOf(createScene(openStore(path)).admit('s'))).toBe('STORE_UNAVAILABLE')
+  // The system lets the process write no file beyond 1 MB, and the signal that says so is ignored.
+  const command = `trap '' XFSZ; ulimit -f 1000; exec "$0" "$@"`
+  const child = spawn('bash', ['-c', command, process.execPath, SCRIPT, path, 'fill'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const lines: string[] = []
+  for await (const line of createInterface({ input: child.stdout })) lines.push(line)
+  const { code, committed, items, events } = JSON.parse(lines.at(-1) ?? '')
+  expect(code).toBe('STORE_UNAVAILABLE')
+  expect(committed).toBeGreaterThan(10)
+  expect([items, events]).toEqual([committed, 2 * committed])
 })
