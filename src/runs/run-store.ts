@@ -54,7 +54,7 @@ export type CancelMode = 'immediate' | 'after_turn'
 export type Strategy = 'reject' | 'enqueue' | 'interrupt' | 'rollback'
 
 /** What changes while a run lives, without its large parts. */
-export interface RunState {
+export interface RunSnapshot {
   status: RunStatus
   /** 0 until the first claim; counts claims after a crash or hand-over, not those after an approval. */
   attempt: number
@@ -66,7 +66,7 @@ export interface RunState {
   version: number
 }
 
-export interface RunRecord extends RunState, RunId {
+export interface RunRecord extends RunSnapshot, RunId {
   threadId: string | null
   /** The id that a protocol's client chose, such as AG-UI's `runId`. */
   alias: string | null
@@ -308,7 +308,7 @@ export type Leaving =
 
 export interface Written extends Ready {
   /** As it is after the write; a worker that asked to pause goes on while it is `in_progress`. */
-  state: RunState
+  state: RunSnapshot
 }
 
 /** Names of costs that are bounded. A run's is forgotten with the run, a thread's with the thread, an owner's never. */
@@ -453,7 +453,7 @@ export interface WatchQuery extends RunId {
 }
 
 export interface RunNews {
-  state: RunState
+  state: RunSnapshot
   /** In order, at most 500 at a time. */
   events: StoredEvent[]
 }

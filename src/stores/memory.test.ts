@@ -22,6 +22,15 @@ test('the oldest ended runs are forgotten, live ones are not', async () => {
   for (const name of ['live', 'b', 'c']) expect(await scene.run(name)).toBeDefined()
 })
 
+test('the bound on queued runs counts those of the whole store', async () => {
+  const { admit, strangers, claim } = createScene(memory())
+  const limits = { threadQueue: 20, queuedRuns: 1 }
+  await admit('a', { limits })
+  expect(await codeOf(admit('b', { limits, ...strangers[0] }))).toBe('OVERLOADED')
+  await claim('a')
+  expect((await admit('b', { limits })).replayed).toBe(false)
+})
+
 test('an ended run is forgotten after its time', async () => {
   const scene = createScene(memory({ endedMs: 1000 }))
   await scene.end(await scene.start('a'))
@@ -33,7 +42,9 @@ test('an ended run is forgotten after its time', async () => {
 
 test('the threads that were idle for longest are forgotten, busy ones are not', async () => {
   const scene = createScene(memory({ idleThreads: 1 }))
-  await scene.start('live', { on: 'busy' })
+  const live = await scene.start('live', { on: 'busy' })
+  await scene.admit('waiting', { on: 'busy' })
+  await scene.end(live)
   for (const [index, name] of ['t1', 't2'].entries())
     await scene.store.write({
       kind: 'createThread',

@@ -8,7 +8,7 @@ import type {
   EndStatus,
   ItemRecord,
   RunRecord,
-  RunState,
+  RunSnapshot,
   RunStatus,
   StoredEvent,
   StoreEvent,
@@ -86,7 +86,7 @@ export interface ApprovalRow {
   decided_at: number | null
 }
 
-export const toState = (row: RunRow): RunState => ({
+export const toState = (row: RunRow): RunSnapshot => ({
   status: row.status,
   attempt: row.attempt,
   wish: row.wish,

@@ -67,7 +67,7 @@ export async function lockFenced(tx: Transaction, { runId, fence }: Claim): Prom
 
 /** The live runs of a thread, in order: the first is the active one. */
 export const liveRuns = (sql: Sql, thread: number): Promise<RunRow[]> =>
-  select<RunRow>(sql, 'SELECT * FROM runs WHERE thread = ? AND ended_at IS NULL ORDER BY number', thread)
+  select<RunRow>(sql, `SELECT * FROM runs WHERE thread = ? AND ended_at IS NULL ORDER BY number${sql.lock}`, thread)
 
 /** Removes the events of a run and what it stored of its work. */
 export async function removeWork(tx: Transaction, run: number): Promise<void> {

@@ -13,9 +13,14 @@ export async function sweep(tx: Transaction, request: Writes['sweep']['change'])
   const expired = await expireApprovals(tx, now, limit)
   const keys = await removeKeys(tx, now, limit)
   const old = 'SELECT number, run_id, last_event FROM runs WHERE ended_at <= ?'
-  const forgotten = await select<RunRow>(tx, `${old} ORDER BY ended_at LIMIT ?`, now - runsMs, limit)
+  const forgotten = await select<RunRow>(tx, `${old} ORDER BY ended_at LIMIT ?`, now - runsMs, limit + 1)
   const runs = await upTo(limit, forgotten, (run) => forgetRun(tx, run))
-  const untrimmed = await select<RunRow>(tx, `${old} AND trimmed = 0 ORDER BY ended_at LIMIT ?`, now - eventsMs, limit)
+  const untrimmed = await select<RunRow>(
+    tx,
+    `${old} AND trimmed = 0 ORDER BY ended_at LIMIT ?`,
+    now - eventsMs,
+    limit + 1,
+  )
   const events = await upTo(limit, untrimmed, async (run) => {
     await removeWork(tx, run.number)
     await update(tx, run, { trimmed: 1 })
@@ -31,7 +36,7 @@ async function upTo(limit: number, runs: readonly RunRow[], work: (run: RunRow) 
     await work(run)
     rows += 1 + run.last_event
   }
-  return runs.length === limit
+  return false
 }
 
 async function expireApprovals(tx: Transaction, now: number, limit: number): Promise<boolean> {

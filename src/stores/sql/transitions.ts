@@ -9,9 +9,10 @@ import { removeMessages } from './threads.ts'
 
 /** Gives each waiting run of a thread its place; the first live one becomes claimable. */
 async function moveUp(tx: Transaction, thread: number, now: number): Promise<void> {
+  // First, because it locks the thread: a run that is admitted meanwhile would never move up.
+  await tx.all('UPDATE threads SET updated_at = ? WHERE number = ?', now, thread)
   const live = await liveRuns(tx, thread)
-  const idleSince = live.length === 0 ? now : null
-  await tx.all('UPDATE threads SET updated_at = ?, idle_since = ? WHERE number = ?', now, idleSince, thread)
+  if (live.length === 0) await tx.all('UPDATE threads SET idle_since = ? WHERE number = ?', now, thread)
   for (const [index, run] of live.entries()) {
     const place = index === 0 ? null : index
     if (run.place === place) continue
