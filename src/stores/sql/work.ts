@@ -72,15 +72,16 @@ async function leave(
     await change(tx, run, { status: 'requires_action', worker: null })
 }
 
-async function addWork(tx: Transaction, { number: run, ...row }: RunRow, request: RunChange): Promise<void> {
+async function addWork(tx: Transaction, run: RunRow, request: RunChange): Promise<void> {
+  const { number } = run
   for (const { conversation, parent, agent, caller, state } of request.conversations ?? [])
     await tx.all(
       `INSERT INTO conversations (run, conversation, opened, parent, agent, caller, state)
         VALUES (?, ?, (SELECT count(*) FROM conversations WHERE run = ?), ?, ?, ?, ?)
         ON CONFLICT (run, conversation) DO UPDATE SET agent = excluded.agent, caller = excluded.caller, state = excluded.state`,
-      run,
+      number,
       conversation,
-      run,
+      number,
       encode(parent),
       agent,
       caller,
@@ -88,13 +89,18 @@ async function addWork(tx: Transaction, { number: run, ...row }: RunRow, request
     )
   await tx.insert(
     'items',
-    (request.items ?? []).map(({ conversation, n, item }) => ({ run, conversation, n, item: JSON.stringify(item) })),
+    (request.items ?? []).map(({ conversation, n, item }) => ({
+      run: number,
+      conversation,
+      n,
+      item: JSON.stringify(item),
+    })),
     'ON CONFLICT DO NOTHING',
   )
   await tx.insert(
     'calls',
     (request.calls ?? []).map(({ conversation, callId, state, output }) => ({
-      run,
+      run: number,
       conversation,
       call_id: callId,
       state,
@@ -103,7 +109,7 @@ async function addWork(tx: Transaction, { number: run, ...row }: RunRow, request
     `ON CONFLICT (run, conversation, call_id) DO UPDATE SET state = excluded.state, output = excluded.output
       WHERE excluded.state = 'done'`,
   )
-  for (const approval of request.approvals ?? []) await addApproval(tx, { ...row, number: run }, approval, request.now)
+  for (const approval of request.approvals ?? []) await addApproval(tx, run, approval, request.now)
 }
 
 async function addApproval(tx: Transaction, run: RunRow, approval: NewApproval, now: number): Promise<void> {
