@@ -80,16 +80,15 @@ export function startAttempt(durable: Durable, death?: Death) {
 }
 
 function describeFrame(event: RunEvent): string {
-  const { kind, who } = event
-  switch (kind) {
+  switch (event.kind) {
     case 'agent':
-      return `${who.agent} speaks`
+      return `${event.who.agent} speaks`
     case 'model':
-      return `${who.agent} ${event.event.type} ${event.event.delta ?? ''}`
+      return `${event.who.agent} ${event.event.type} ${event.event.delta ?? ''}`
     case 'item':
-      return `${who.agent} ${event.name} ${event.raw.call_id ?? JSON.stringify(event.raw.content)} ${JSON.stringify(event.output ?? '')}`
+      return `${event.who.agent} ${event.name} ${event.raw.call_id ?? JSON.stringify(event.raw.content)} ${JSON.stringify(event.output ?? '')}`
     default:
-      return `${kind} ${JSON.stringify(event)}`
+      return `${event.kind} ${JSON.stringify(event)}`
   }
 }
 
