@@ -1,19 +1,18 @@
 import { z } from 'zod'
 import { takeTurn } from '../base/async.ts'
 import { isObject, type JsonObject } from './json.ts'
+import { checkCount } from './request-checks.ts'
+import { redactSecrets } from './request-secrets.ts'
 import {
   agencyRequestSchema,
   asObject,
-  checkCount,
-  flag,
   type RequestFields,
   RequestInvalid,
   type RequestRules,
   readFields,
-  redactSecrets,
-  requiredName,
 } from './requests.ts'
-import { detailsFromZod, MAX_DETAILS, shownTag, type ValidationDetail } from './validation.ts'
+import { flag, requiredName } from './scalars.ts'
+import { detailsFromZod, MAX_DETAILS, tagText, type ValidationDetail } from './validation.ts'
 
 /** The protocol of AG-UI that is spoken here (https://docs.ag-ui.com); docs/ag-ui.md says how. */
 export const AGUI_VERSION = '1.0'
@@ -213,7 +212,7 @@ function tagged(detail: ValidationDetail, given: JsonObject): ValidationDetail {
   const message: unknown =
     field === 'messages' && rest.length > 0 ? (given.messages as unknown[])[Number(index)] : undefined
   if (!isObject(message)) return detail
-  return { ...detail, loc: [body as string, 'messages', index as number, shownTag(message.role), ...rest] }
+  return { ...detail, loc: [body as string, 'messages', index as number, tagText(message.role), ...rest] }
 }
 
 /** A detail about a field that stood in `forwardedProps` names that place. */

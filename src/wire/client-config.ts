@@ -1,19 +1,44 @@
-/** What the fields of `client_config` have to mean, beyond their types. */
+/** `client_config`: its schema, and the rules for its values beyond their types. */
+import { z } from 'zod'
 import { isObject, type JsonObject } from './json.ts'
-import { type ValidationDetail, valueError } from './validation.ts'
+import { PROVIDER_NAMES } from './provider-names.ts'
+import { requiredName, text } from './scalars.ts'
+import { listed, type ValidationDetail, valueError } from './validation.ts'
 
-/** `client_config` with the types of its fields checked (wire/requests.ts). */
-interface Config {
-  base_url?: string | null | undefined
-  api_key?: string | null | undefined
-  default_headers?: { [name: string]: string } | null | undefined
-  litellm_keys?: { [provider: string]: string } | null | undefined
-  model?: string | null | undefined
-  model_settings_extra_args?: JsonObject | null | undefined
-}
+/** A key that a header can carry. A blank key is refused: its sender does not want the server's own key. */
+const API_KEY = /^[\x21-\x7e]{1,8192}$/
+
+const providerNames = new Set(PROVIDER_NAMES)
+const providerName = z
+  .string()
+  .refine((name) => providerNames.has(name), { error: listed(PROVIDER_NAMES) })
+  .meta({ enum: PROVIDER_NAMES })
+export const clientConfig = z
+  .object({
+    base_url: text.meta({
+      description: "Address of an OpenAI-compatible API, instead of the server's own.",
+      format: 'uri',
+    }),
+    api_key: text.meta({
+      description: "Key for that API; the server's own key never goes to a base_url from a request.",
+      pattern: API_KEY.source,
+    }),
+    default_headers: z.record(z.string(), z.string()).nullish().describe('Headers of every call to the model.'),
+    litellm_keys: z
+      .record(providerName, z.string())
+      .nullish()
+      .describe('Provider -> key, for models that are named with their provider: anthropic/..., litellm/anthropic/...'),
+    model: requiredName.nullish().describe('Model of every agent that has no model object of its own.'),
+    model_settings_extra_args: z
+      .record(z.string(), z.unknown())
+      .nullish()
+      .describe('Added to every call to the model.'),
+  })
+  .meta({ id: 'ClientConfig', description: 'How this one request reaches its model.' })
+export type ClientConfig = z.infer<typeof clientConfig>
 
 /** A field of a request's `client_config` (docs/models.md). */
-export type ClientConfigField = keyof Config
+export type ClientConfigField = keyof ClientConfig
 export const CLIENT_CONFIG_FIELDS = Object.keys({
   base_url: true,
   api_key: true,
@@ -23,17 +48,14 @@ export const CLIENT_CONFIG_FIELDS = Object.keys({
   model_settings_extra_args: true,
 } satisfies Record<ClientConfigField, true>) as readonly ClientConfigField[]
 
-/** A key as a header can carry it. A blank one is none: whoever sends it does not ask for the server's. */
-export const API_KEY = /^[\x21-\x7e]{1,8192}$/
-
 /** Headers that belong to the connection or to the body, which are ours. */
 const FORBIDDEN_HEADER =
   /^(host|connection|keep-alive|te|trailer|upgrade|expect|via|proxy-.*|transfer-encoding|accept-encoding|content-.*)$/i
 const MAX_HEADER_CHARS = 8_192
 const MAX_ADDRESS_CHARS = 2_048
 
-/** What is wrong with a `client_config`, each named by its place in the body. */
-export function checkClientConfig(config: Config | null | undefined): ValidationDetail[] {
+/** The faults of a `client_config`, each with its place in the body. */
+export function checkClientConfig(config: ClientConfig | null | undefined): ValidationDetail[] {
   const { base_url, model, model_settings_extra_args: args } = config ?? {}
   const wrong = (loc: readonly string[], message: string, input: unknown) =>
     valueError(['body', 'client_config', ...loc], message, input)
@@ -73,7 +95,7 @@ export function checkAllowed(config: unknown, allowed: readonly ClientConfigFiel
 const BLANK_KEY = 'a key cannot be blank; leave the field out to use none'
 const FIELD_OF_THE_RUN = 'this field belongs to the run and cannot be set'
 
-function keysOf(config: Config | null | undefined): [loc: string[], key: string][] {
+function keysOf(config: ClientConfig | null | undefined): [loc: string[], key: string][] {
   const { api_key, litellm_keys } = config ?? {}
   const own = Object.entries(litellm_keys ?? {}).map(([name, key]): [string[], string] => [['litellm_keys', name], key])
   return [...(typeof api_key === 'string' ? [[['api_key'], api_key] as [string[], string]] : []), ...own]
@@ -83,7 +105,7 @@ function isGatewayUrl(value: string): boolean {
   const url = URL.parse(value)
   return (
     value.length <= MAX_ADDRESS_CHARS &&
-    !/[\s?#\\]/.test(value) && // the API's path is put behind it
+    !/[\s?#\\]/.test(value) && // the API's path is appended
     url !== null &&
     /^https?:$/.test(url.protocol) &&
     url.hostname !== '' &&
@@ -99,33 +121,33 @@ const isHeader = (name: string, value: string): boolean =>
   name.length + value.length <= MAX_HEADER_CHARS
 
 /**
- * True for a name of which every part between slashes names something: not `""`, `"litellm/"` or `"openrouter//x"`, and not
- * `"gemini/../x"`, since some APIs take the name as a part of their path.
+ * True when no part between slashes is empty or a path step: false for `""`, `"litellm/"`, `"openrouter//x"`, and for
+ * `"gemini/../x"`, because some APIs put the name into their path.
  */
 export const isModelName = (name: string): boolean =>
   name === name.trim() && name.split('/').every((part) => part.trim() !== '' && part !== '.' && part !== '..')
 
 /**
- * Fields of a model call that the run fills, or that would lead it to another model, address or key, in the words of every
- * API that is spoken here. Case and underscores do not tell them apart: Gemini takes both ways of writing.
+ * Fields of a model call that the run sets, or that would select another model, address or key, in the names of every supported
+ * API. Compared without case and underscores, because Gemini accepts both spellings.
  */
 const OWNED = new Set([
-  // what is asked, and of whom
+  // the model and its input
   ...['model', 'models', 'fallbacks', 'messages', 'input', 'instructions', 'prompt', 'contents', 'system'],
   'systeminstruction',
-  // what the model may do
+  // tools
   ...['tools', 'functions', 'functioncall', 'mcpservers', 'toolconfig'],
-  // state that a provider keeps
+  // state that a provider stores
   ...['previousresponseid', 'conversation', 'conversationid', 'cachedcontent', 'background'],
-  // how the answer comes
+  // the form of the answer
   ...['stream', 'n', 'candidatecount'],
   // address and key
   ...['apikey', 'apibase', 'baseurl', 'headers', 'extraheaders', 'extraquery', 'defaultheaders', 'customllmprovider'],
 ])
 
 /**
- * The places of fields in `extraBody` or `model_settings_extra_args` that belong to the run, also inside `extra_body`. An
- * `extra_body` inside that one would be unpacked by a gateway, so it is one of them.
+ * The paths of fields in `extraBody` or `model_settings_extra_args` that belong to the run, also inside `extra_body`. A nested
+ * `extra_body` counts, because a gateway would unpack it.
  */
 export function ownedFields(args: JsonObject | null | undefined): string[][] {
   const found = Object.keys(args ?? {}).filter(isOwned)

@@ -1,4 +1,6 @@
+/** Validation errors in FastAPI's shape, and zod issues translated to it. */
 import { z } from 'zod'
+import { AgencyError } from '../base/errors.ts'
 
 /** One entry of FastAPI's 422 body. */
 export interface ValidationDetail {
@@ -9,13 +11,13 @@ export interface ValidationDetail {
   ctx?: { [key: string]: unknown }
 }
 
-/** The same for the OpenAPI document; tests/types holds schema and type together. */
+/** The schema of that type, for the OpenAPI document; tests/types compares the two. */
 export const validationDetail = z
   .object({
     type: z.string().describe('What is wrong, such as missing or string_type.'),
     loc: z.array(z.union([z.string(), z.int()])).describe('Where it is wrong, such as body, message.'),
     msg: z.string(),
-    input: z.unknown().exactOptional().describe('What stands there; secrets are "[redacted]".'),
+    input: z.unknown().exactOptional().describe('The value there; secrets are "[redacted]".'),
     ctx: z.record(z.string(), z.unknown()).exactOptional(),
   })
   .meta({ id: 'ValidationError' })
@@ -24,19 +26,29 @@ export const validationError = z.object({ detail: z.array(validationDetail) }).m
 type Loc = readonly (string | number)[]
 
 const SHOULD_BE = 'Input should be '
-/** The sentence that lists what would have been right. */
+/** The sentence that lists the allowed names. */
 export const listed = (names: readonly string[]): string =>
   `${SHOULD_BE}${names
     .map((name) => `'${name}'`)
     .join(', ')
     .replace(/, (?=[^,]*$)/, ' or ')}`
-/** Of more problems than these the first are told. */
+/** Most details in one answer; further ones are left out. */
 export const MAX_DETAILS = 100
-/** How much of a wrong input is repeated, in characters. */
+/** How much of a wrong input an answer repeats, in characters. */
 const MAX_INPUT_CHARS = 4_096
 const MAX_LOC_CHARS = 200
 
-/** The detail without a long echo of what the caller sent: an answer that refuses stays small. */
+/** A request that is not valid; answered with 422 and these details. */
+export class RequestInvalid extends AgencyError {
+  readonly details: readonly ValidationDetail[]
+  constructor(details: readonly ValidationDetail[]) {
+    const first = details.slice(0, MAX_DETAILS).map(shorten)
+    super('INVALID_REQUEST', 422, first.map((detail) => detail.msg).join(' '))
+    this.details = first
+  }
+}
+
+/** The detail without a long echo of the caller's input, so that a 422 stays small. */
 export function shorten(detail: ValidationDetail): ValidationDetail {
   const long = detail.loc.some((part) => typeof part === 'string' && part.length > MAX_LOC_CHARS)
   const large = weigh(detail.input, MAX_INPUT_CHARS) < 0
@@ -45,11 +57,11 @@ export function shorten(detail: ValidationDetail): ValidationDetail {
   return { ...detail, loc, input: large ? '[too large to repeat]' : detail.input }
 }
 
-/** A discriminator's value as far as it can be named. */
-export const shownTag = (tag: unknown): string =>
+/** The value of a discriminator as a short text. */
+export const tagText = (tag: unknown): string =>
   typeof tag === 'object' ? 'object' : String(tag).slice(0, MAX_LOC_CHARS)
 
-/** What is left of `budget` after the value's characters; it stops looking when nothing is. */
+/** `budget` minus the characters of the value; stops early once that is negative. */
 function weigh(value: unknown, budget: number): number {
   if (typeof value === 'string') return budget - value.length
   if (typeof value !== 'object' || value === null) return budget - 8
@@ -76,7 +88,7 @@ export const missing = (loc: Loc, input: unknown): ValidationDetail => ({
   input,
 })
 
-/** A body or value that is no object where one is wanted. */
+/** A body or value that should be an object. */
 export const noObject = (loc: Loc, input: unknown): ValidationDetail => ({
   type: 'model_attributes_type',
   loc: [...loc],
@@ -92,7 +104,7 @@ export const valueError = (loc: Loc, message: string, input: unknown): Validatio
   ctx: { error: {} },
 })
 
-/** Expected zod type -> the code and noun FastAPI's validator uses. */
+/** Expected zod type -> the code and noun of FastAPI's validator. */
 const TYPES: { [expected: string]: [code: string, noun: string] } = {
   string: ['string_type', 'a valid string'],
   number: ['float_type', 'a valid number'],
@@ -156,7 +168,7 @@ export function detailsFromZod(issues: readonly z.core.$ZodIssue[], input: unkno
   })
 }
 
-/** A union told apart by a tag names the tags; of another the alternative that came furthest speaks. */
+/** For a discriminated union, the known tags; for another union, the details of the alternative that matched furthest. */
 function wrongUnion(
   issue: z.core.$ZodIssueInvalidUnion,
   input: unknown,
@@ -179,7 +191,7 @@ function wrongUnion(
   }
   const options = (issue as { options?: readonly unknown[] }).options ?? []
   const expected_tags = options.map((option) => `'${String(option)}'`).join(', ')
-  const shown = shownTag(tag)
+  const shown = tagText(tag)
   const msg = `Input tag '${shown}' found using ${by} does not match any of the expected tags: ${expected_tags}`
   const ctx = { discriminator: by, tag: shown, expected_tags }
   return [{ type: 'union_tag_invalid', loc, msg, input: object, ctx }]
@@ -220,7 +232,7 @@ function outOfBounds(
   return { type, loc: [...loc], msg, input: value, ctx: { [small ? 'min_length' : 'max_length']: limit } }
 }
 
-/** What stands at a path; undefined where there is nothing. */
+/** The value at a path; undefined when there is none. */
 export function valueAt(input: unknown, path: readonly (string | number)[]): unknown {
   let value = input
   for (const part of path) {

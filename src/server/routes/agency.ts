@@ -8,17 +8,28 @@ import type { Dialect } from '../../dialects/dialect.ts'
 import { toResponseBody } from '../../dialects/native/writer.ts'
 import type { Run } from '../../runs/runner.ts'
 import type { Services } from '../../services.ts'
-import { type AgencyRequest, parseCancelRequest } from '../../wire/requests.ts'
-import type { CancelResponse, Metadata } from '../../wire/responses.ts'
+import { streamSchemas } from '../../wire/events.ts'
+import { RUN_ID, STREAM_EXAMPLES } from '../../wire/examples.ts'
+import { type AgencyRequest, agencyRequestSchema, cancelRequest, parseCancelRequest } from '../../wire/requests.ts'
+import { agencyResponse, type CancelResponse, cancelResponse, type Metadata, metadata } from '../../wire/responses.ts'
 import { sendJson } from '../error-handler.ts'
 import { writeFrames, writeStream } from '../event-stream.ts'
+import {
+  answerOf,
+  BODY_REFUSALS,
+  bodyOf,
+  type Endpoint,
+  NOT_STARTED,
+  type Operations,
+  streamOf,
+} from '../operations.ts'
 import { startRun } from '../start-run.ts'
+import { operations as aguiOperations } from './agui.ts'
 
 const CANCEL_WAIT_MS = 60_000
 
 type AgencyOf = (request: FastifyRequest) => ServedAgency
 
-/** The endpoints of every agency. */
 export function registerAgencies(app: FastifyInstance, services: Services): void {
   const bySegment = new Map(services.agencies.map((served) => [segmentOf(served), served]))
   const named: AgencyOf = (request) => bySegment.get((request.params as { agency: string }).agency) as ServedAgency
@@ -30,8 +41,8 @@ export function registerAgencies(app: FastifyInstance, services: Services): void
 }
 
 /**
- * Where the router keeps each agency, by its segment. It leaves reserved characters encoded in literal paths and gives
- * some a meaning, but decodes a parameter: agencies that have such characters share one.
+ * The path that the router has for each agency, by the agency's segment. The router leaves reserved characters of literal paths
+ * encoded, and some have a meaning to it, but it decodes parameters: agencies with such characters share one parameter.
  */
 export function routesOf(agencies: readonly ServedAgency[]): ReadonlyMap<string, string> {
   const segments = agencies.map(segmentOf)
@@ -127,3 +138,69 @@ function registerAnswer(app: FastifyInstance, services: Services, route: RunRout
     }
   })
 }
+
+const METADATA: Endpoint = {
+  path: '/get_metadata',
+  method: 'get',
+  id: 'get_metadata',
+  operation: { summary: 'The agency as a graph', responses: { 200: answerOf('Agents, tools and flows.', 'Metadata') } },
+}
+const RESPONSE: Endpoint = {
+  path: '/get_response',
+  method: 'post',
+  id: 'get_response',
+  operation: {
+    summary: 'Run the agency and return its answer',
+    requestBody: bodyOf('ModifiedRequest', { message: 'Hello' }),
+    responses: {
+      200: answerOf(
+        'The answer, or the reason why the files of the request could not be attached.',
+        'AgencyResponse',
+        'Failure',
+      ),
+      ...BODY_REFUSALS,
+      500: answerOf('The run failed.', 'Failure'),
+    },
+  },
+}
+const RESPONSE_STREAM: Endpoint = {
+  path: '/get_response_stream',
+  method: 'post',
+  id: 'get_response_stream',
+  operation: {
+    summary: 'Run the agency and stream its events',
+    requestBody: bodyOf('ModifiedRequest', { message: 'Hello' }),
+    responses: {
+      200: streamOf(
+        'Server-sent events: `meta` with the run_id, then the events of the agents (texts are in `data.data.delta`), then `messages` with the new messages, then `end`. When files cannot be attached: one error, then `end`.',
+        'StreamFrame',
+        { examples: STREAM_EXAMPLES },
+      ),
+      ...BODY_REFUSALS,
+      500: NOT_STARTED,
+    },
+  },
+}
+const CANCEL: Endpoint = {
+  path: '/cancel_response_stream',
+  method: 'post',
+  id: 'cancel_response_stream',
+  operation: {
+    summary: 'Cancel a streamed run',
+    requestBody: bodyOf('CancelRequest', { run_id: RUN_ID, cancel_mode: 'immediate' }),
+    responses: {
+      200: answerOf('The run has ended, or is still ending after 60 s (`timed_out`).', 'CancelResponse'),
+      404: answerOf('No such run is running.', 'Detail'),
+      ...BODY_REFUSALS,
+    },
+  },
+}
+
+/** The endpoints of one agency, with paths below the agency's own. */
+export const operations = ({ dialects: { agui } }: Pick<Services, 'dialects'>): Operations =>
+  agui === undefined
+    ? {
+        schemas: [agencyRequestSchema, cancelRequest, agencyResponse, ...streamSchemas, cancelResponse, metadata],
+        endpoints: [METADATA, RESPONSE, RESPONSE_STREAM, CANCEL],
+      }
+    : { schemas: [...aguiOperations.schemas, metadata], endpoints: [METADATA, ...aguiOperations.endpoints] }

@@ -1,13 +1,17 @@
+/** `/get_logs`: returns the log of one request and deletes it. */
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { crossSiteRead } from '../../base/errors.ts'
 import type { RequestLogs } from '../../services.ts'
+import { schemaRef } from '../../wire/components.ts'
 import { isObject } from '../../wire/json.ts'
-import { parseLogRequest } from '../../wire/requests.ts'
+import { logRequest, parseLogRequest } from '../../wire/requests.ts'
+import { logLine } from '../../wire/responses.ts'
 import { sendJson } from '../error-handler.ts'
+import { answerOf, BODY_REFUSALS, bodyOf, type Operation, type Operations } from '../operations.ts'
 
 /**
- * `/get_logs`: POST with `{ log_id }`, as the original, and GET with `?log_id=`, as its documentation says. Reading a log deletes
- * it, so a GET that a page of another site causes, by a link or a picture, is refused.
+ * POST with `{ log_id }`, as in the original, and GET with `?log_id=`, as in its documentation. Reading a log deletes it, so a
+ * GET that a page of another site causes, by a link or a picture, is refused.
  */
 export function registerLogs(app: FastifyInstance, log: RequestLogs): void {
   const answer = async (reply: FastifyReply, body: unknown, place: string) => {
@@ -21,4 +25,37 @@ export function registerLogs(app: FastifyInstance, log: RequestLogs): void {
     if (headers['sec-fetch-site'] === 'cross-site') throw crossSiteRead()
     return answer(reply, isObject(query) ? { ...query } : {}, 'query')
   })
+}
+
+const RESPONSES = {
+  200: {
+    description: 'The lines of the log, which is deleted.',
+    content: { 'application/json': { schema: { type: 'array', items: schemaRef('LogLine') } } },
+  },
+  400: answerOf('The id is empty.', 'Failure'),
+  404: answerOf('There is no such log.', 'Failure'),
+  422: BODY_REFUSALS[422],
+  500: answerOf('The log could not be read.', 'Failure'),
+}
+const SHARED = { tags: ['Logs'], summary: 'Read and delete the log of a request' }
+const BY_BODY: Operation = {
+  ...SHARED,
+  requestBody: bodyOf('LogRequest', { log_id: 'my-request-1' }),
+  responses: { ...RESPONSES, ...BODY_REFUSALS },
+}
+const BY_QUERY: Operation = {
+  ...SHARED,
+  parameters: [{ name: 'log_id', in: 'query', required: true, schema: { type: 'string', minLength: 1 } }],
+  responses: {
+    ...RESPONSES,
+    403: answerOf('A page of another site sent the request, which would delete the log. Send POST.', 'Detail'),
+  },
+}
+
+export const operations: Operations = {
+  schemas: [logRequest, logLine],
+  endpoints: [
+    { path: '/get_logs', method: 'post', id: 'get_logs', operation: BY_BODY },
+    { path: '/get_logs', method: 'get', id: 'get_logs_by_query', operation: BY_QUERY },
+  ],
 }

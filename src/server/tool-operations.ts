@@ -1,112 +1,19 @@
-/** OpenAPI: the building blocks of documents, and the operations of standalone tools. */
-import { type Components, reachable, schemaRef, toComponents } from '../wire/components.ts'
-import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
-import { classFailure, failure, refusal } from '../wire/responses.ts'
-import { validationError } from '../wire/validation.ts'
-import { asFunctionTool, type ToolLike } from './base-tool.ts'
-import { onceEach } from './once-each.ts'
-import type { FunctionTool } from './tool.ts'
-
-/** Parts of an OpenAPI 3.1 document. */
-export interface ApiParts {
-  readonly gate: Gate
-  readonly paths: { [path: string]: JsonObject }
-  /** All components; the document gets those that its paths refer to. */
-  readonly schemas: Components
-}
-
-/** Checks that run before every operation. */
-export interface Gate {
-  /**
-   * The bearer token: `required`; `optional` when the server has no token set, so that generated clients can send one later;
-   * `none` for routes that never require one.
-   */
-  token: 'required' | 'optional' | 'none'
-  /** True when requests are rate limited. */
-  rateLimit: boolean
-}
-
-/** An empty document with the schemas of errors that every server may answer. */
-export const emptyParts = (gate: Gate): ApiParts => ({
-  gate,
-  paths: {},
-  schemas: toComponents([refusal, failure, classFailure, validationError]),
-})
-
-const jsonContent = (schema: JsonSchema) => ({ 'application/json': { schema } })
-const securitySchemes = { HTTPBearer: { type: 'http', scheme: 'bearer' } }
-
-/** A required request body; `example` is the initial content of API explorers. */
-export const bodyOf = (component: string, example?: JsonObject) => ({
-  content: {
-    'application/json': { schema: schemaRef(component), ...(example === undefined ? {} : { example }) },
-  },
-  required: true,
-})
-/** A response whose JSON body is one of these components. */
-export const answerOf = (description: string, component: string, ...others: readonly string[]) => ({
-  description,
-  content: jsonContent(
-    others.length === 0 ? schemaRef(component) : { anyOf: [component, ...others].map((name) => schemaRef(name)) },
-  ),
-})
-
-const header = (description: string, type = 'string') => ({ description, schema: { type } })
-const UNAUTHORIZED = {
-  ...answerOf('The token is missing or wrong.', 'Detail'),
-  headers: { 'WWW-Authenticate': header('Present when no token was sent.') },
-}
-const RETRY_AFTER = { 'Retry-After': header('Seconds to wait before the next try.', 'integer') }
-const TOO_MANY = {
-  ...answerOf('This caller sent too many requests.', 'Detail'),
-  headers: {
-    ...RETRY_AFTER,
-    'RateLimit-Limit': header('Requests in one window.', 'integer'),
-    'RateLimit-Remaining': header('Requests left in this window.', 'integer'),
-    'RateLimit-Reset': header('Seconds until the next window.', 'integer'),
-  },
-}
-const TOO_LONG = answerOf('The URL is longer than the server accepts.', 'Detail')
-/** Errors of every operation with a body. */
-export const BODY_REFUSALS = {
-  413: answerOf('The body is larger than the server accepts.', 'Detail'),
-  415: answerOf('The body is compressed, or its charset is not UTF-8.', 'Detail'),
-  422: answerOf('The body is not valid.', 'HTTPValidationError'),
-  503: { ...answerOf('The server is stopping, or at one of its limits.', 'Detail'), headers: RETRY_AFTER },
-}
-
-/** An empty requirement in the list makes security optional; an empty list means none (OpenAPI 3.1, section 4.8.10). */
-const SECURITY: { [rule in Gate['token']]: readonly JsonObject[] } = {
-  required: [{ HTTPBearer: [] }],
-  optional: [{ HTTPBearer: [] }, {}],
-  none: [],
-}
-
-/** Adds an operation with the responses and security that every operation has. */
-export function addOperation(
-  { gate, paths }: ApiParts,
-  path: string,
-  method: 'get' | 'post',
-  operation: JsonObject & { responses: { [status: number]: JsonObject } },
-): void {
-  const { token, rateLimit } = gate
-  const responses = {
-    ...operation.responses,
-    ...(token === 'required' ? { 401: UNAUTHORIZED } : {}),
-    414: TOO_LONG,
-    ...(rateLimit ? { 429: TOO_MANY } : {}),
-  }
-  paths[path] = { ...paths[path], [method]: { ...operation, responses, security: SECURITY[token] } }
-}
-
-/** The complete document. */
-export const toDocument = (info: JsonObject, url: string, { paths, schemas }: ApiParts): JsonObject => ({
-  openapi: '3.1.0',
-  info,
-  servers: [{ url }],
-  paths,
-  components: { schemas: reachable(paths, schemas), securitySchemes },
-})
+/** The operations of standalone tools in OpenAPI documents, and the document of tools alone. */
+import { asFunctionTool, type ToolLike } from '../tools/base-tool.ts'
+import { onceEach } from '../tools/once-each.ts'
+import type { FunctionTool } from '../tools/tool.ts'
+import { type Components, schemaRef } from '../wire/components.ts'
+import { isObject, type JsonSchema } from '../wire/json.ts'
+import {
+  type ApiParts,
+  addOperation,
+  answerOf,
+  BODY_REFUSALS,
+  bodyOf,
+  emptyParts,
+  jsonContent,
+  toDocument,
+} from './operations.ts'
 
 /** Adds `POST /tool/<name>` for every tool, with its arguments and its declared result, if any, as components. */
 export function describeTools(tools: readonly FunctionTool[], parts: ApiParts): ApiParts {
