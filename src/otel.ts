@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api'
 import { invalidOption, packageMissing } from './base/errors.ts'
-import { refuseUnknown } from './base/options.ts'
+import { optionNames, refuseUnknown } from './base/options.ts'
 import { VERSION } from './base/version.ts'
 import { joinTelemetry, type Telemetry } from './runs/span.ts'
 import { createMeasures } from './telemetry/measures.ts'
@@ -27,14 +27,14 @@ export interface OpenTelemetryOptions {
   propagateTo?: 'trusted' | 'everywhere' | 'nobody'
 }
 
-const OPTIONS = new Set<string>([
-  'tracerProvider',
-  'meterProvider',
-  'captureContent',
-  'contentChars',
-  'continueTraces',
-  'propagateTo',
-] satisfies (keyof OpenTelemetryOptions)[])
+const OPTIONS = optionNames<OpenTelemetryOptions>({
+  tracerProvider: true,
+  meterProvider: true,
+  captureContent: true,
+  contentChars: true,
+  continueTraces: true,
+  propagateTo: true,
+})
 const DESTINATIONS = ['trusted', 'everywhere', 'nobody']
 
 /**

@@ -60,7 +60,7 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
   const speaks = options.banner ?? !options.logger
   if (options.handleSignals !== false) {
     stopOnSignals(app, shell, speaks)
-    outliveRejections(app, shell)
+    surviveRejections(app, shell)
   }
   try {
     await app.listen({ host, port })
@@ -73,7 +73,7 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
   const url = `http://${name}:${bound}`
   const open = isOpen(host, shell)
-  if (open) console.warn(openWarning(host, url, shell)) // also without a banner: nobody may overlook it
+  if (open) console.warn(openWarning(host, url, shell)) // even without a banner, because nobody may overlook it
   if (speaks) console.log(banner(url, shell, open))
   return { url, host, port: bound, app, close: () => app.close() }
 }
@@ -81,10 +81,10 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
 function stopOnSignals(app: FastifyInstance, { services: { runner, limits } }: ShellOptions, speaks: boolean): void {
   const signals = ['SIGTERM', 'SIGINT'] as const
   const stop = (signal: NodeJS.Signals) => {
-    ignore() // the next signal meets Node's own handling
+    ignore() // a second signal gets Node's default handling
     if (speaks && runner.size > 0)
       console.error(
-        `Finishing ${runner.size} ${runner.size === 1 ? 'run' : 'runs'}, for ${limits.drainMs / 1000} s at most. ${signal === 'SIGINT' ? 'Ctrl-C again to quit' : 'A second signal ends the process'} at once.`,
+        `Finishing ${runner.size} ${runner.size === 1 ? 'run' : 'runs'}, for at most ${limits.drainMs / 1000} s. ${signal === 'SIGINT' ? 'Ctrl-C again to quit' : 'A second signal ends the process'} at once.`,
       )
     void app.close().finally(() => process.kill(process.pid, signal))
   }
@@ -95,10 +95,10 @@ function stopOnSignals(app: FastifyInstance, { services: { runner, limits } }: S
   app.addHook('onClose', async () => ignore())
 }
 
-/** A promise that a tool left behind costs nobody their answer; what is thrown and not caught still ends the process. */
-function outliveRejections(app: FastifyInstance, { services }: ShellOptions): void {
+/** Keeps the process alive when a tool leaves a rejected promise unhandled. An uncaught exception still ends the process. */
+function surviveRejections(app: FastifyInstance, { services }: ShellOptions): void {
   const note = (reason: unknown) =>
-    services.log.error('A promise was rejected and nobody handled it; the server goes on.', reason)
+    services.log.error('A promise was rejected without a handler. The server continues.', reason)
   process.on('unhandledRejection', note)
   app.addHook('onClose', async () => void process.off('unhandledRejection', note))
 }
@@ -116,13 +116,13 @@ async function build(options: ServeOptions) {
   return { app, shell }
 }
 
-/** @throws INVALID_OPTION; what was read from PORT or HOST is named as the variable says it. */
+/** @throws INVALID_OPTION; the text quotes the variable when the value came from PORT or HOST */
 function checkAddress({ host, port }: ServeOptions): void {
   if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
     const { PORT } = process.env
     const fromPort = PORT !== undefined && (Number.isNaN(port) ? Number.isNaN(Number(PORT)) : Number(PORT) === port)
     throw invalidOption(
-      `${fromPort ? 'PORT' : 'The port'} has to be a whole number from 0 to 65535, not ${fromPort ? `"${PORT}"` : port}.`,
+      `${fromPort ? 'PORT' : 'The port'} must be a whole number from 0 to 65535, not ${fromPort ? `"${PORT}"` : port}.`,
     )
   }
   if (host !== undefined && (typeof host !== 'string' || host.trim() === ''))

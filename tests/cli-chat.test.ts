@@ -38,7 +38,7 @@ test('chat in a pipe: answers on stdout, tools and other agents indented on stde
   expect(chat.err).toMatch(/^ {2}Support takes over$/m)
   expect(chat.err).toMatch(/^ {2}\d+ tokens · \d+\.\d s$/m)
   expect(chat.err).toMatch(/^\* Support {2}Tracks orders/m)
-  expect(chat.err).toMatch(/You talk to Guide\.\nSaved \d+ messages to kept\.json\.\n {2}\/agent/)
+  expect(chat.err).toMatch(/Talking to Guide\.\nSaved \d+ messages to kept\.json\.\n {2}\/agent/)
   expect(chat.err).not.toContain(ESC)
   const kept = JSON.parse(readFileSync(join(folder, 'kept.json'), 'utf8'))
   const json = await runCli(['chat', url, '--load', 'kept.json', '--json', '--agent', 'Support'], {
@@ -53,7 +53,7 @@ test('chat in a pipe: answers on stdout, tools and other agents indented on stde
   expect(wrong).toMatchObject({ code: 1, err: 'error: none.json cannot be read.\n' })
   expect(await runCli(['chat', url, '--agent', 'Ghost'])).toMatchObject({
     code: 1,
-    err: expect.stringContaining('There is: Guide, Researcher, Support'),
+    err: expect.stringContaining('Agents: Guide, Researcher, Support'),
   })
 })
 
@@ -73,10 +73,10 @@ test('chat serves a file for itself, chooses among agencies, and asks for a toke
     runCli(['chat', 'http://127.0.0.1:1']),
   ])
   expect(own).toMatchObject({ code: 0, out: expect.stringContaining('17 + 25 = 42') })
-  expect(many).toMatchObject({ code: 1, err: expect.stringContaining('one, two. Choose one with --agency') })
-  expect(stranger).toMatchObject({ code: 1, err: expect.stringMatching(/wants a token.*APP_TOKEN/) })
-  expect(liar).toMatchObject({ code: 1, err: expect.stringMatching(/refuses the token in APP_TOKEN/) })
-  expect(liar.err).not.toContain('Set APP_TOKEN')
+  expect(many).toMatchObject({ code: 1, err: expect.stringContaining('one, two. Select one with --agency') })
+  expect(stranger).toMatchObject({ code: 1, err: expect.stringMatching(/needs a token.*APP_TOKEN/) })
+  expect(liar).toMatchObject({ code: 1, err: expect.stringMatching(/rejects the token in APP_TOKEN/) })
+  expect(liar.err).not.toContain('needs a token')
   expect(known).toMatchObject({ code: 0, out: expect.stringContaining('You wrote: "Hello"') })
   expect(nobody).toMatchObject({ code: 1, err: expect.stringMatching(/127\.0\.0\.1:1: .*agency-swarm-js serve/) })
 })

@@ -51,8 +51,8 @@ test('the help fits a screen, is plain in a pipe, and wrong words end with 2 and
   expect(version).toMatchObject({ code: 0, out: `${VERSION}\n`, err: '' })
   expect(name).toMatchObject({ code: 2, out: '', err: expect.stringContaining('Did you mean "serve"?') })
   expect(option).toMatchObject({ code: 2, err: expect.stringMatching(/'--prot'.*serve --help/) })
-  expect(many).toMatchObject({ code: 2, err: expect.stringContaining('one argument too many') })
-  expect(port).toMatchObject({ code: 2, err: expect.stringMatching(/--port has to be .*, not "abc"\..*serve --help/) })
+  expect(many).toMatchObject({ code: 2, err: expect.stringContaining('does not take the argument') })
+  expect(port).toMatchObject({ code: 2, err: expect.stringMatching(/--port must be .*, not "abc"\..*serve --help/) })
   expect(devPort).toMatchObject({ code: 2, err: expect.stringMatching(/not "65536"\..*dev --help/) })
   const [coloured, plain] = await Promise.all([
     runCli(['nope'], { env: { FORCE_COLOR: '1' } }),
@@ -110,7 +110,7 @@ test('a new project answers over HTTP with one command, passes its own test, and
   expect(cut).toMatchObject({
     code: 1,
     err: expect.stringMatching(
-      /files are written, but npm install failed in cut: .*go on with: cd cut && npm install && npm start/,
+      /files were written, but npm install failed in cut: .*then run: cd cut && npm install && npm start/,
     ),
   })
   writeFileSync(join(shop, 'agency.ts'), 'mine')
@@ -148,7 +148,7 @@ test('what cannot be served is one sentence with the way out; DEBUG shows the st
   const broken = 'export const a = 1\n\nthrow new Error("of mine")\n'
   const factory = "export const agencies = { shop: () => { throw new Error('no stock') } }"
   const [, , , , plain, traced, folder, file, port] = await Promise.all([
-    fails(factory, /The agency "shop" could not be made\. \(no stock\)/),
+    fails(factory, /The agency "shop" could not be created\. \(no stock\)/),
     fails('export const nothing = 1', /agency\.ts exports nothing to serve.*node agency\.ts/),
     fails('import "no-such-package"', /needs the package no-such-package, .* Run: npm install no-such-package\n/),
     fails(SOLO, /OPENAI_API_KEY is not set.*model: "demo"/, { SOLO_MODEL: 'gpt-5.4' }),
@@ -162,7 +162,7 @@ test('what cannot be served is one sentence with the way out; DEBUG shows the st
   expect(traced).toMatch(/caused by Error: of mine\n\s+at /)
   expect(folder).toMatchObject({ code: 1, err: expect.stringContaining('agency-swarm-js init') })
   expect(file).toMatchObject({ code: 1, err: 'error: There is no file no.ts.\n' })
-  expect(port).toMatchObject({ code: 1, err: expect.stringMatching(/^error: PORT .* has to be .*, not "abc"\.\n$/) })
+  expect(port).toMatchObject({ code: 1, err: expect.stringMatching(/^error: PORT .* must be .*, not "abc"\.\n$/) })
 })
 
 test('dev starts again with one line when a source changes, keeps its port, and says why a broken one is not served', async () => {
@@ -262,7 +262,7 @@ test('doctor names what is wrong and the way out, never a key, and asks the mode
   expect(asked).toEqual([])
   const bad = await look(['--reach'], { OPENAI_API_KEY: 'sk-wrong-key', OPENAI_BASE_URL, PORT: String(port) })
   expect(bad).toMatchObject({ code: 1, ok: false, of: { Model: { status: 'error', fix: 'Check OPENAI_API_KEY.' } } })
-  expect(bad.of[`Port ${port}`]).toMatchObject({ status: 'warning', text: 'is taken' })
+  expect(bad.of[`Port ${port}`]).toMatchObject({ status: 'warning', text: 'is in use' })
   expect(asked).toEqual(['GET /v1/models Bearer sk-wrong-key'])
   const keyless = await look(['--reach'], {
     SOLO_MODEL: 'gpt-5.4',
@@ -279,8 +279,8 @@ test('doctor names what is wrong and the way out, never a key, and asks the mode
   expect(well.out + bad.out + keyless.out).not.toMatch(/sk-doctor|sk-wrong|token-doctor/)
   const text = await runCli(['doctor'], { cwd: emptyFolder(), env: { PORT: 'x' } })
   expect(text.code).toBe(1)
-  expect(text.out).toMatch(/^warning {2}Agency: there is no agency\.ts here\n {9}Name your file/m)
-  expect(text.out).toMatch(/^ERROR {4}Port x: is no port\n {9}Set PORT/m)
+  expect(text.out).toMatch(/^warning {2}Agency: there is no agency\.ts in this folder\n {9}Pass the name/m)
+  expect(text.out).toMatch(/^ERROR {4}Port x: is not a port\n {9}Set PORT/m)
 })
 
 test('openapi prints a valid document of a file or a server, without a key', async () => {
@@ -300,7 +300,7 @@ test('openapi prints a valid document of a file or a server, without a key', asy
   })
   expect(await runCli(['openapi', url, '-o', 'no/api.json'], { cwd })).toMatchObject({
     code: 1,
-    err: 'error: no/api.json cannot be written: its folder does not exist. Make it first, or name another file.\n',
+    err: 'error: no/api.json cannot be written: its folder does not exist. Create the folder, or choose another file.\n',
   })
   expect(JSON.parse(readFileSync(join(cwd, 'api.json'), 'utf8')).paths).toHaveProperty(['/starter/get_metadata'])
 })
@@ -324,7 +324,7 @@ test('graph draws every agent, tool and flow of every agency on a page that name
   expect(JSON.parse(json.out).starter.metadata.agents).toEqual(['Guide', 'Researcher', 'Support'])
   expect(await runCli(['graph', url, '--agency', 'nope'])).toMatchObject({
     code: 1,
-    err: expect.stringContaining('There is: starter, odd'),
+    err: expect.stringContaining('Agencies: starter, odd'),
   })
 })
 

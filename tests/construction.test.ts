@@ -101,7 +101,7 @@ test.each<[string, unknown, RegExp]>([
 })
 
 test.each<[string, () => unknown, RegExp]>([
-  ['a setting in snake case', () => settings({ max_tokens: 5 }), /"max_tokens"; here it is written "maxTokens"/],
+  ['a setting in snake case', () => settings({ max_tokens: 5 }), /"max_tokens". Write "maxTokens"/],
   ['a setting with a slip', () => settings({ temprature: 1 }), /no option "temprature".*Known options: temperature/],
   ['a setting of a provider', () => settings({ frequency_penalty: 1 }), /extraBody: \{ frequency_penalty \}/],
   [

@@ -80,7 +80,7 @@ test.for([
   const lines = `Host: localhost\r\n${line}\r\nAccess-Control-Request-Method: POST\r\n`
   for (const target of EVERYWHERE) expect(await statusWith(url, lines, target), target).toBe(403)
   const refusal = await ask(url, lines, 'POST /tool/ping')
-  expect(JSON.parse(bodyOf(refusal)).detail).toMatch(/This server has no token .* Set a token, or .*corsOrigins/)
+  expect(JSON.parse(bodyOf(refusal)).detail).toMatch(/This server has no token, .* Set a token, or list .* corsOrigins/)
 })
 
 test.for([

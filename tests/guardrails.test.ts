@@ -399,5 +399,5 @@ test('options of older versions get an error that names where they went', () => 
     ['max_completion_tokens', 'modelSettings: { maxTokens }'],
     ['response_validator', 'outputGuardrails'],
   ])
-    expect(() => agent({ [option as string]: 1 })).toThrow(`here that is ${place}`)
+    expect(() => agent({ [option as string]: 1 })).toThrow(`Use instead: ${place}`)
 })

@@ -132,13 +132,13 @@ test('failures of the start come to the reader, to the text and to finalResult a
 })
 
 test.each<[options: unknown, says: RegExp]>([
-  [{ recipient: 'Solo' }, /"recipient"; here that is recipientAgent/],
-  [{ recipient_agent: 'Solo' }, /"recipient_agent"; here it is written "recipientAgent"/],
-  [{ context: {} }, /here that is contextOverride/],
-  [{ hooks_override: {} }, /here that is hooks/],
-  [{ abortSignal: AbortSignal.timeout(9) }, /here that is signal/],
+  [{ recipient: 'Solo' }, /"recipient". Use instead: recipientAgent/],
+  [{ recipient_agent: 'Solo' }, /"recipient_agent". Write "recipientAgent"/],
+  [{ context: {} }, /Use instead: contextOverride/],
+  [{ hooks_override: {} }, /Use instead: hooks/],
+  [{ abortSignal: AbortSignal.timeout(9) }, /Use instead: signal/],
   [{ maxTurn: 3 }, /no option "maxTurn".*Known options: recipientAgent/],
-  [{ clientConfig: { apiKey: 'sk' } }, /clientConfig of a run.*here that is api_key/],
+  [{ clientConfig: { apiKey: 'sk' } }, /clientConfig of a run.*Use instead: api_key/],
   [{ clientConfig: { base_url: 'ftp://x' } }, /clientConfig\.base_url/],
   [{ clientConfig: { default_headers: { host: 'x' } } }, /clientConfig\.default_headers\.host/],
   [{ clientConfig: 'sk-key' }, /clientConfig/],

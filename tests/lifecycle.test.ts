@@ -93,7 +93,7 @@ test('a promise that a tool leaves behind and that is rejected later is logged a
   const { exit, url, text } = await served.start()
   expect((await post(`${url}/solo/get_response`, { message: 'Hi' })).status).toBe(200)
   expect((await post(`${url}/tool/late`, {})).status).toBe(200)
-  const lines = () => text().match(/.*nobody handled it.*/g) ?? []
+  const lines = () => text().match(/.*rejected without a handler.*/g) ?? []
   await expect.poll(lines).toHaveLength(2)
   for (const line of lines()) expect(line).toContain('(late [redacted])')
   expect((await post(`${url}/solo/get_response`, { message: 'Hi' })).status).toBe(200)

@@ -141,7 +141,7 @@ test('beyond concurrentRuns and heldBytes callers get 503 with Retry-After, and 
   for (const endpoint of ['get_response', 'get_response_stream']) {
     const refused = await post(`${url}/solo/${endpoint}`, { message: 'c' })
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2'])
-    expect(await refused.json()).toEqual({ detail: expect.stringContaining('as many runs') })
+    expect(await refused.json()).toEqual({ detail: expect.stringContaining('limit of concurrent runs') })
   }
   leave.abort()
   await Promise.all(upstream.seen.map(({ aborted }) => aborted))

@@ -58,14 +58,14 @@ test('a request with a log id is logged, and its log is read once, by POST or GE
   expect(await answer.text()).toMatch(/^\[\n {2}\{\n {4}"message"/)
   expect(lines.map((line) => line.message)).toEqual([
     'Agent Assistant starts',
-    'Agent Assistant asks its model (1 items)',
-    'The model of Assistant has answered (1 items)',
+    'Agent Assistant calls its model (1 items)',
+    'The model of Assistant answered (1 items)',
     'Agent Assistant calls tool fails',
-    'Tool fails has answered Assistant',
-    'Agent Assistant asks its model (3 items)',
-    'The model of Assistant has answered (1 items)',
-    'Agent Assistant has answered',
-    'The run is done (30 tokens)',
+    'Tool fails returned to Assistant',
+    'Agent Assistant calls its model (3 items)',
+    'The model of Assistant answered (1 items)',
+    'Agent Assistant finished',
+    'The run finished (30 tokens)',
   ])
   expect(lines[0]?.details).toMatchObject({
     level: 'INFO',

@@ -43,5 +43,5 @@ test('a real model without a key, and a taken port, are clear errors with a way 
   const first = await startExample()
   const second = await startExample({ PORT: new URL(first.url).port })
   expect((await second.exit)[0]).toBe(1)
-  expect(second.text()).toMatch(/Port \d+ is taken.*PORT=8001/)
+  expect(second.text()).toMatch(/Port \d+ is in use.*PORT=8001/)
 })

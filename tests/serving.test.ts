@@ -34,7 +34,7 @@ test('port 0 picks a free port, and a taken one is a clear error', async () => {
   const second = serve({ agencies: { solo: solo() }, host: '127.0.0.1', port, banner: false })
   await expect(second).rejects.toMatchObject({
     code: 'PORT_TAKEN',
-    message: expect.stringContaining(`Port ${port} is taken`),
+    message: expect.stringContaining(`Port ${port} is in use`),
   })
 })
 
@@ -153,11 +153,11 @@ test('nothing to serve, unknown options and snake_case spellings are errors at s
   promise('A11', 'A12')
   await expect(serve({})).rejects.toMatchObject({ code: 'NOTHING_TO_SERVE' })
   const wrong = (options: object) => serve({ agencies: { solo: solo() }, ...options })
-  await expect(wrong({ app_token_env: 'X' })).rejects.toThrow(/written "appTokenEnv"/)
+  await expect(wrong({ app_token_env: 'X' })).rejects.toThrow(/Write "appTokenEnv"/)
   await expect(wrong({ frobnicate: 1 })).rejects.toThrow(/no option "frobnicate"/)
   await expect(wrong({ port: 70_000 })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
   await expect(wrong({ limits: { bodyBytes: 'many' } })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
-  expect(() => new Agent({ name: 'A', model_settings: {} } as never)).toThrow(/written "modelSettings"/)
+  expect(() => new Agent({ name: 'A', model_settings: {} } as never)).toThrow(/Write "modelSettings"/)
   expect(() => new Agency(new Agent({ name: 'A' }), { shared_instructions: '' } as never)).toThrow(/sharedInstructions/)
 })
 

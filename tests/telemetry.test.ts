@@ -579,7 +579,7 @@ test('a real exporter sends the spans over OTLP', async () => {
 })
 
 test('options that do not exist or do not fit are refused', async () => {
-  expect(() => openTelemetry({ capture_content: true } as never)).toThrow('here it is written "captureContent"')
+  expect(() => openTelemetry({ capture_content: true } as never)).toThrow('Write "captureContent"')
   expect(() => openTelemetry({ propagateTo: 'all' as never })).toThrow(
     'propagateTo must be one of trusted, everywhere, nobody',
   )

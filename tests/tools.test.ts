@@ -471,8 +471,8 @@ test('options by other names get an error that names theirs, for agents, agencie
   const wrong = (make: () => unknown) => expect(make)
   const option = (name: string) => ({ [name]: 1 })
   for (const [name, place] of [
-    ['model_settings', 'here it is written "modelSettings"'],
-    ['tool_use_behavior', 'here it is written "toolUseBehavior"'],
+    ['model_settings', 'Write "modelSettings"'],
+    ['tool_use_behavior', 'Write "toolUseBehavior"'],
     ['max_prompt_tokens', 'truncation'],
     ['truncation_strategy', 'modelSettings: { truncation }'],
     ['return_input_guardrail_errors', 'raiseInputGuardrailError, with the opposite value'],
@@ -484,23 +484,23 @@ test('options by other names get an error that names theirs, for agents, agencie
     ['send_message_tool_class', 'communicationFlows'],
     ['handoffs', 'Handoff'],
     ['refresh_from_id', 'loadThreads'],
-    ['frobnicate', 'no option "frobnicate" in this version. Known options: name,'],
+    ['frobnicate', 'no option "frobnicate". Known options: name,'],
   ] as const)
     wrong(() => agent(option(name))).toThrow(place)
   for (const [name, place] of [
-    ['load_threads_callback', 'here that is loadThreads'],
-    ['save_threads_callback', 'here that is saveThreads'],
-    ['communication_flows', 'here it is written "communicationFlows"'],
+    ['load_threads_callback', 'Use instead: loadThreads'],
+    ['save_threads_callback', 'Use instead: saveThreads'],
+    ['communication_flows', 'Write "communicationFlows"'],
     ['agency_chart', 'communicationFlows'],
     ['shared_tools_folder', 'sharedTools'],
     ['frobnicate', 'no option "frobnicate"'],
   ] as const)
     wrong(() => new Agency(agent(), option(name))).toThrow(place)
   for (const [name, place] of [
-    ['name_override', 'here that is name'],
-    ['strict_mode', 'here that is strict'],
-    ['one_call_at_a_time', 'here it is written "oneCallAtATime"'],
-    ['timeout', 'here that is timeoutMs'],
+    ['name_override', 'Use instead: name'],
+    ['strict_mode', 'Use instead: strict'],
+    ['one_call_at_a_time', 'Write "oneCallAtATime"'],
+    ['timeout', 'Use instead: timeoutMs'],
     ['on_invoke_tool', 'execute(input, context)'],
   ] as const)
     wrong(() => tool({ name: 'x', execute: () => '', ...option(name) })).toThrow(place)

@@ -1,6 +1,6 @@
 /** The graph of an agency: its agents, their communication flows, and the role of each agent. */
 import { duplicateName, errorText, invalidOption, invalidTool, unknownAgent } from '../base/errors.ts'
-import { refuseUnknown } from '../base/options.ts'
+import { optionNames, refuseUnknown } from '../base/options.ts'
 import type { OutputSchema, ToolSchema } from '../models/model.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { schemaOf } from '../tools/define.ts'
@@ -60,17 +60,17 @@ export interface AgencyOptions<
   hooks?: RunHooks<Context> | undefined
 }
 
-const OPTIONS = new Set<string>([
-  'name',
-  'communicationFlows',
-  'sharedInstructions',
-  'sharedTools',
-  'userContext',
-  'loadThreads',
-  'saveThreads',
-  'sendMessageToolClass',
-  'hooks',
-] satisfies (keyof AgencyOptions)[])
+const OPTIONS = optionNames<AgencyOptions>({
+  name: true,
+  communicationFlows: true,
+  sharedInstructions: true,
+  sharedTools: true,
+  userContext: true,
+  loadThreads: true,
+  saveThreads: true,
+  sendMessageToolClass: true,
+  hooks: true,
+})
 
 /** One send_message tool of a sender, and the recipients it reaches, by name. */
 export interface SendRoute {

@@ -1,7 +1,7 @@
 /** One agent of an agency: its options, validated at construction, and its setters. */
 import { z } from 'zod'
 import { agentFrozen, errorText, invalidOption } from '../base/errors.ts'
-import { refuseUnknown } from '../base/options.ts'
+import { optionNames, refuseUnknown } from '../base/options.ts'
 import { fromSdkModel, isSdkModel, type SdkModel } from '../models/agents-sdk/model.ts'
 import type { ModelSettings } from '../models/model.ts'
 import { describeModel, isNamed, type ModelSpec } from '../models/spec.ts'
@@ -84,29 +84,29 @@ export interface AgentOptions<Context extends object = any, Output = any> {
   hooks?: RunHooks<Context> | undefined
 }
 
-const OPTIONS = new Set<string>([
-  'name',
-  'description',
-  'instructions',
-  'model',
-  'modelSettings',
-  'tools',
-  'mcpServers',
-  'toolUseBehavior',
-  'resetToolChoice',
-  'includeSearchResults',
-  'includeWebSearchSources',
-  'outputType',
-  'conversationStarters',
-  'quickReplies',
-  'handoffReminder',
-  'inputGuardrails',
-  'outputGuardrails',
-  'validationAttempts',
-  'raiseInputGuardrailError',
-  'systemReminders',
-  'hooks',
-] satisfies (keyof AgentOptions)[])
+const OPTIONS = optionNames<AgentOptions>({
+  name: true,
+  description: true,
+  instructions: true,
+  model: true,
+  modelSettings: true,
+  tools: true,
+  mcpServers: true,
+  toolUseBehavior: true,
+  resetToolChoice: true,
+  includeSearchResults: true,
+  includeWebSearchSources: true,
+  outputType: true,
+  conversationStarters: true,
+  quickReplies: true,
+  handoffReminder: true,
+  inputGuardrails: true,
+  outputGuardrails: true,
+  validationAttempts: true,
+  raiseInputGuardrailError: true,
+  systemReminders: true,
+  hooks: true,
+})
 
 /**
  * One agent: a name, instructions, a model and tools. Requests never change it. After its first run its setters throw
@@ -351,22 +351,22 @@ function readModel(model: ModelSpec | SdkModel | undefined, agent: string): Mode
   return model
 }
 
-const SETTINGS = new Set<string>([
-  'temperature',
-  'topP',
-  'maxTokens',
-  'toolChoice',
-  'parallelToolCalls',
-  'truncation',
-  'reasoning',
-  'verbosity',
-  'store',
-  'metadata',
-  'include',
-  'includeUsage',
-  'extraHeaders',
-  'extraBody',
-] satisfies (keyof ModelSettings)[])
+const SETTINGS = optionNames<ModelSettings>({
+  temperature: true,
+  topP: true,
+  maxTokens: true,
+  toolChoice: true,
+  parallelToolCalls: true,
+  truncation: true,
+  reasoning: true,
+  verbosity: true,
+  store: true,
+  metadata: true,
+  include: true,
+  includeUsage: true,
+  extraHeaders: true,
+  extraBody: true,
+})
 
 /** @throws INVALID_OPTION for unknown settings, and for fields of `extraBody` that belong to the run */
 function checkSettings(settings: ModelSettings | undefined, agent: string): void {

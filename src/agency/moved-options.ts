@@ -77,5 +77,5 @@ export const AGENCY_MOVED: Moved = {
   maxCompletionTokens: 'modelSettings: { maxTokens } of each agent',
   truncationStrategy: 'modelSettings: { truncation } of each agent',
   model: 'model of each agent',
-  asyncMode: 'nothing: recipients of send_message always run concurrently',
+  asyncMode: 'nothing, because recipients of send_message always run concurrently',
 }

@@ -1,6 +1,6 @@
-/** Every error this library throws on purpose is an {@link AgencyError} made in this file, so the file is also the catalogue. */
+/** Creates every error that this library throws on purpose: code, status and text of each {@link AgencyError}. */
 
-/** The stable names of these errors. */
+/** The stable codes of these errors. docs/errors.md explains each one. */
 export type ErrorCode =
   | 'INVALID_OPTION'
   | 'NOTHING_TO_SERVE'
@@ -66,7 +66,7 @@ export interface AgencyErrorOptions extends ErrorOptions {
 /** Marks these errors, so that those of another copy of this package are recognized too. */
 const BRAND = Symbol.for('agency-swarm-js.AgencyError')
 
-/** An error with a stable `code`, the HTTP status it answers with, and a sentence for a person. The `cause` stays inside. */
+/** An error with a stable `code`, the HTTP status of its response, and a text for people. Callers never see its `cause`. */
 export class AgencyError extends Error {
   override readonly name = 'AgencyError'
   readonly code: ErrorCode
@@ -110,11 +110,11 @@ export class ModelTimeout extends Error {
   }
 }
 
-/** The text of anything that was thrown, also of what has none. */
+/** The text of any thrown value, even of one without a message. */
 export function errorText(error: unknown): string {
   try {
     if (error instanceof Error)
-      return String(error.message || (error instanceof AggregateError ? textOfAll(error) : error.name))
+      return String(error.message || (error instanceof AggregateError ? joinTexts(error) : error.name))
     const text = String(error)
     if (typeof error !== 'object' || error === null || text !== '[object Object]') return text
     return 'message' in error ? String(error.message) : JSON.stringify(error)
@@ -126,7 +126,7 @@ export function errorText(error: unknown): string {
 /** The cause of an error; undefined for none. */
 export const causeOf = (error: unknown): unknown => (error instanceof Error ? error.cause : undefined)
 
-const textOfAll = ({ errors, name }: AggregateError): string => errors.map(errorText).join('; ') || name
+const joinTexts = ({ errors, name }: AggregateError): string => errors.map(errorText).join('; ') || name
 
 // ---- construction
 export const invalidOption = (message: string) => new AgencyError('INVALID_OPTION', 500, message)
@@ -137,26 +137,26 @@ export const agentFrozen = (agent: string, option: string) =>
   new AgencyError(
     'AGENT_FROZEN',
     500,
-    `Agent "${agent}" has already run, so its ${option} can no longer change: other requests are using it. Make a changed copy with agent.clone({ ${option}: ... }) and build a new Agency from it.`,
+    `Agent "${agent}" has already run, so its ${option} can no longer change: other requests use it. Make a changed copy with agent.clone({ ${option}: ... }) and build a new Agency from it.`,
   )
 
 export const nothingToServe = () =>
-  new AgencyError('NOTHING_TO_SERVE', 500, 'There is nothing to serve: give serve() at least one agency or one tool.')
-/** The address could not be opened; `cause` is what the system said. */
+  new AgencyError('NOTHING_TO_SERVE', 500, 'There is nothing to serve. Give serve() at least one agency or one tool.')
+/** The server cannot listen on this address. @param cause the error of the operating system */
 export const listenFailed = (host: string, port: number, cause: unknown) => {
   const code = String((cause as { code?: unknown } | undefined)?.code ?? '')
   if (code === 'EADDRINUSE')
     return new AgencyError(
       'PORT_TAKEN',
       500,
-      `Port ${port} is taken by another program. Stop it, or choose another port (PORT=8001, or the port option).`,
+      `Port ${port} is in use by another program. Stop that program, or choose another port (PORT=8001, or the port option).`,
       { cause },
     )
   const reason =
     code === 'EACCES'
-      ? `Port ${port} needs more rights than this process has. Choose a port from 1024 up (PORT=8000, or the port option).`
+      ? `This process is not allowed to listen on port ${port}. Choose a port above 1023 (PORT=8000, or the port option).`
       : ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_NONAME', 'EAFNOSUPPORT', 'EINVAL'].includes(code)
-        ? `This machine has no address "${host}". Set HOST, or the host option, to one it has: 127.0.0.1 for this machine only, 0.0.0.0 for all its addresses.`
+        ? `This machine has no address "${host}". Set HOST, or the host option, to an address that it has: 127.0.0.1 for this machine only, 0.0.0.0 for all its addresses.`
         : `The server cannot listen on ${host}, port ${port}: ${errorText(cause)}`
   return new AgencyError('LISTEN_FAILED', 500, reason, { cause })
 }
@@ -164,14 +164,14 @@ export const missingToken = (variable: string) =>
   new AgencyError(
     'MISSING_TOKEN',
     500,
-    `requireAuth is set, but ${variable} is empty. Set ${variable} to the bearer token that callers have to send.`,
+    `requireAuth is set, but ${variable} is empty. Set ${variable} to the bearer token that callers must send.`,
   )
 export const factoryFailed = (agency: string, cause: unknown) =>
-  new AgencyError('FACTORY_FAILED', 500, `The agency "${agency}" could not be made.`, { cause })
+  new AgencyError('FACTORY_FAILED', 500, `The agency "${agency}" could not be created.`, { cause })
 
-/** An optional package is asked for and not there. */
-export const packageMissing = (what: string, name: string, cause: unknown) =>
-  new AgencyError('PACKAGE_MISSING', 500, `${what} needs the package ${name}. Install it: npm install ${name}`, {
+/** @param feature the function or option that needs the package */
+export const packageMissing = (feature: string, name: string, cause: unknown) =>
+  new AgencyError('PACKAGE_MISSING', 500, `${feature} needs the package ${name}. Install it: npm install ${name}`, {
     cause,
   })
 
@@ -181,38 +181,46 @@ export const unknownAgent = (name: string, known: readonly string[]) =>
 export const runNotFound = (runId: string) =>
   new AgencyError('RUN_NOT_FOUND', 404, `Run '${runId.slice(0, 100)}' not found or already completed`)
 export const shuttingDown = () =>
-  new AgencyError('SHUTTING_DOWN', 503, 'The server is shutting down and takes no new work. Try again in a moment.')
+  new AgencyError('SHUTTING_DOWN', 503, 'The server is shutting down and accepts no new work. Try again in a moment.')
 
-export const clientGone = () => new AgencyError('CLIENT_GONE', 499, 'The client left before its answer.')
-/** More work than the limits allow; answered with Retry-After. */
-export const overloaded = (what: string) =>
-  new AgencyError('OVERLOADED', 503, `The server has ${what} as it takes at once. Try again in a moment.`)
-/** The process holds as much as it may; answered with Retry-After. */
+export const clientGone = () => new AgencyError('CLIENT_GONE', 499, 'The client disconnected before the response.')
+/** A limit of concurrent work is reached; the response has Retry-After. */
+export const overloaded = (work: 'concurrent runs' | 'name lookups') =>
+  new AgencyError('OVERLOADED', 503, `The server is at its limit of ${work}. Try again in a moment.`)
+/** The process is at its memory budget; the response has Retry-After. */
 export const processFull = (heldBytes: number) =>
   new AgencyError(
     'OVERLOADED',
     503,
-    `The server holds about as much data as it may at once (limits.heldBytes: ${heldBytes} bytes). Try again in a moment.`,
+    `The server is at its limit of data in memory (limits.heldBytes: ${heldBytes} bytes). Try again in a moment.`,
   )
 export const tooManyRequests = (seconds: number) =>
   new AgencyError('RATE_LIMITED', 429, `Too many requests. Try again in ${seconds} seconds.`)
-export const tooLarge = (statusCode: 413 | 414, what: string, bytes: number) =>
-  new AgencyError('TOO_LARGE', statusCode, `The ${what} is larger than the ${bytes} bytes this server takes.`)
-export const unsupportedBody = (what: string) =>
-  new AgencyError('UNSUPPORTED_BODY', 415, `${what} is not supported. Send plain JSON in UTF-8.`)
+export const tooLarge = (statusCode: 413 | 414, part: 'body' | 'address', bytes: number) =>
+  new AgencyError('TOO_LARGE', statusCode, `The ${part} is larger than this server's limit of ${bytes} bytes.`)
+export const unsupportedBody = (feature: string) =>
+  new AgencyError('UNSUPPORTED_BODY', 415, `${feature} is not supported. Send uncompressed JSON in UTF-8.`)
 export const invalidHost = () =>
-  new AgencyError('INVALID_HOST', 400, 'The request needs one Host header with a host name and, if need be, a port.')
-/** @param header whose value names the other site */
+  new AgencyError(
+    'INVALID_HOST',
+    400,
+    'The request needs exactly one Host header, with a host name and an optional port.',
+  )
+/** @param header the header that names the other site */
 export const otherSite = (header: 'Origin' | 'Host', value: string) =>
   new AgencyError(
     'OTHER_SITE',
     403,
-    `This server has no token and answers programs and pages of its own machine only, not those with the ${header} ${JSON.stringify(value.slice(0, 100))}. Set a token, or list the pages that may use it in corsOrigins.`,
+    `This server has no token, so it only answers programs and pages of its own machine, not the ${header} ${JSON.stringify(value.slice(0, 100))}. Set a token, or list the allowed pages in corsOrigins.`,
   )
 export const crossSiteRead = () =>
-  new AgencyError('OTHER_SITE', 403, 'Reading a log deletes it: a page of another site has to send POST, not GET.')
+  new AgencyError(
+    'OTHER_SITE',
+    403,
+    'Reading a log deletes it, so a page of another site must send POST instead of GET.',
+  )
 export const threadsFailed = (cause: unknown) =>
-  new AgencyError('THREADS_FAILED', 500, 'The conversation so far could not be loaded.', { cause })
+  new AgencyError('THREADS_FAILED', 500, 'The conversation could not be loaded.', { cause })
 
 // ---- files: the native endpoints answer 200 and `{ error }`, as the original does (docs/wire.md, "Files")
 const fileFailed = (sentence: string, cause: unknown) =>
@@ -222,15 +230,15 @@ export const fileUrlFailed = (reason: string, cause?: unknown) =>
 export const fileIdFailed = (reason: string, cause?: unknown) =>
   fileFailed(`Error attaching file_ids: ${reason}`, cause)
 
-/** @param field of `client_config` that is OpenAI's key for this run */
+/** @param field the field of `client_config` that would carry OpenAI's key */
 export const filesNeedKey = (agent: string, field: 'api_key' | 'litellm_keys.openai') =>
   fileFailed(
-    `The files for agent ${agent} cannot be stored: there is no key for the Files API. Set OPENAI_API_KEY, or send client_config.${field}.`,
+    `The files for agent ${agent} cannot be stored, because there is no key for the Files API. Set OPENAI_API_KEY, or send client_config.${field}.`,
     undefined,
   )
 
 // ---- models
-/** @param provider whose key is missing; `variables` may hold it */
+/** @param variables the environment variables that can hold the provider's key */
 export const missingApiKey = (
   agent: string,
   model: string,
@@ -239,8 +247,8 @@ export const missingApiKey = (
   const names = variables.join(' or ')
   const ways =
     provider === 'openai'
-      ? `Set ${names}, or give the agent model: "demo" to try things out offline.`
-      : `Set ${names}, or let every request bring its own key in client_config.litellm_keys.${provider} and start with keyPerRequest: true.`
+      ? `Set ${names}, or set model: "demo" on the agent to try it offline.`
+      : `Set ${names}, or start with keyPerRequest: true and let every request send its key in client_config.litellm_keys.${provider}.`
   return new AgencyError(
     'MISSING_API_KEY',
     500,
@@ -251,19 +259,19 @@ export const providerNotSupported = (model: string, agent: string, known: readon
   new AgencyError(
     'MODEL_NOT_SUPPORTED',
     500,
-    `The model "${model}" of agent "${agent}" is of no provider that is known here. Known: ${known.join(', ')}. Others are reached through an OpenAI-compatible address: OPENAI_BASE_URL, or client_config.base_url in the request.`,
+    `The model "${model}" of agent "${agent}" has an unknown provider. Known providers: ${known.join(', ')}. Other providers need an OpenAI-compatible address: OPENAI_BASE_URL, or client_config.base_url in the request.`,
   )
 export const providerAddressMissing = (model: string, agent: string, variable: string) =>
   new AgencyError(
     'MODEL_NOT_SUPPORTED',
     500,
-    `The model "${model}" of agent "${agent}" has no address of its own. Set ${variable}, or name it in the request: client_config.base_url.`,
+    `The model "${model}" of agent "${agent}" has no default address. Set ${variable}, or send client_config.base_url with the request.`,
   )
 export const languageModelVersion = (model: string, agent: string, version: string) =>
   new AgencyError(
     'MODEL_NOT_SUPPORTED',
     500,
-    `The model "${model}" of agent "${agent}" is an AI SDK model of specification "${version}"; here it has to be "v4" (AI SDK 7). Install a newer version of its package.`,
+    `The model "${model}" of agent "${agent}" implements version "${version}" of the AI SDK's model specification, but "v4" (AI SDK 7) is needed. Install a newer version of its package.`,
   )
 export const providerNotInstalled = (model: string, agent: string, packageName: string) =>
   new AgencyError(
@@ -271,8 +279,8 @@ export const providerNotInstalled = (model: string, agent: string, packageName: 
     500,
     `The model "${model}" of agent "${agent}" needs the package ${packageName}, which is not installed. Install it: npm install ${packageName}`,
   )
-/** How much of a provider's words is kept, in characters. */
-const MAX_MODEL_WORDS = 10_000
+/** How much of a provider's error text is kept, in characters. */
+const MAX_PROVIDER_CHARS = 10_000
 /** The model named by client_config.model is unavailable: a 422 whose text tells the caller how to fix the request. */
 export const choiceRefused = (
   code: 'MISSING_API_KEY' | 'MODEL_NOT_SUPPORTED' | 'PROVIDER_NOT_INSTALLED',
@@ -280,21 +288,27 @@ export const choiceRefused = (
   reason: string,
 ) => new AgencyError(code, 422, `client_config.model "${model}" cannot be used: ${reason}`)
 export const modelFailed = (message: string, cause?: unknown) =>
-  new AgencyError('MODEL_FAILED', 502, message.slice(0, MAX_MODEL_WORDS), cause === undefined ? undefined : { cause })
-/** Calls of one answer, which run side by side. */
+  new AgencyError(
+    'MODEL_FAILED',
+    502,
+    message.slice(0, MAX_PROVIDER_CHARS),
+    cause === undefined ? undefined : { cause },
+  )
+/** Most tool calls of one model response, which run in parallel. */
 export const MAX_CALLS = 256
-export const tooManyCalls = () => modelFailed(`The model made more than the ${MAX_CALLS} calls at once that are taken.`)
-/** The model would not answer; its reason is meant for the reader. */
+export const tooManyCalls = () =>
+  modelFailed(`The model made more than ${MAX_CALLS} tool calls in one response, which is the limit.`)
+/** The model refused to answer. Its reason is part of the text, because it is written for users. */
 export const modelRefused = (refusal: string) =>
-  new AgencyError('MODEL_REFUSED', 502, `Model refused to produce output: ${refusal.slice(0, MAX_MODEL_WORDS)}`)
-/** @param reason such as `max_output_tokens` */
+  new AgencyError('MODEL_REFUSED', 502, `Model refused to produce output: ${refusal.slice(0, MAX_PROVIDER_CHARS)}`)
+/** @param reason the provider's reason, such as `max_output_tokens` */
 export const answerCut = (agent: string, reason: string) =>
   new AgencyError(
     'ANSWER_CUT',
     502,
-    `The answer of agent ${agent} was cut off (${reason}) before there was anything to use. Raise maxTokens, or ask for less.`,
+    `The answer of agent ${agent} was cut off (${reason}) before it contained text or a complete tool call. Raise maxTokens, or ask for a shorter answer.`,
   )
-/** Without the server's name, which may be its address with a key in it. */
+/** The text leaves out the server's name, which may be its address with a key in it. */
 export const mcpFailed = (agent: string, cause: unknown) =>
   new AgencyError('MCP_FAILED', 502, `An MCP server of agent "${agent}" could not be reached.`, { cause })
 
@@ -312,7 +326,7 @@ export const guardrailError = (error: unknown): GuardrailTripped | undefined =>
 export const nothingToAnswer = (reason: string) =>
   new AgencyError('NOTHING_TO_ANSWER', 422, `There is nothing to answer: ${reason}.`)
 export const emptyMessage = () => new AgencyError('EMPTY_MESSAGE', 422, 'message cannot be empty')
-/** The `cause` carries the guidance. */
+/** @param guidance the guardrail's text, kept in `cause` */
 export const guardrailTripped = (kind: GuardrailTripped['kind'], guidance: string) =>
   new GuardrailTripped(kind, guidance)
 export const unknownTool = (tool: string, agent: string) =>
@@ -325,18 +339,18 @@ export const agencyChanged = (what: string) =>
     `The run cannot go on: the agency has changed since it was stored, and its ${what} is gone. Start a new run.`,
   )
 export const invalidOutput = (agent: string, reason: string) =>
-  new AgencyError('INVALID_OUTPUT', 500, `The answer of agent ${agent} does not fit its outputType: ${reason}`)
+  new AgencyError('INVALID_OUTPUT', 500, `The answer of agent ${agent} does not match its outputType: ${reason}`)
 export const turnLimit = (maxTurns: number) =>
   new AgencyError(
     'TURN_LIMIT',
     500,
-    `The run was stopped at its limit of ${maxTurns} model turns. Raise maxTurns if the work needs more.`,
+    `The run was stopped at its limit of ${maxTurns} model turns. Raise maxTurns if the task needs more.`,
   )
 export const depthLimit = (maxDepth: number) =>
   new AgencyError('DEPTH_LIMIT', 500, `The run was stopped at its limit of ${maxDepth} nested agents.`)
 export const timeLimit = (runMs: number) =>
   new AgencyError('TIME_LIMIT', 500, `The run was stopped at its limit of ${runMs / 1000} seconds.`)
-/** A request or its run holds more than it may. */
+/** A request and its run hold more data than limits.runBytes. */
 export const runTooLarge = (runBytes: number) =>
   new AgencyError(
     'MEMORY_LIMIT',

@@ -1,19 +1,27 @@
+/** Rejects unknown options and suggests the correct name. */
 import { invalidOption } from './errors.ts'
 
-/** What options are called elsewhere (the Python original, its older versions, the Agents SDK) -> what to write here. */
+/** A name from the Python original, its older versions or the Agents SDK -> what to write here. */
 export type Moved = { readonly [name: string]: string }
 
+/** The names of all options of `Options`. The compiler rejects a name that is missing or unknown. */
+export const optionNames = <Options extends object>(
+  names: Record<keyof Required<Options>, true>,
+): ReadonlySet<string> => new Set(Object.keys(names))
+
 /**
- * Refuses what is no option, naming the way: the camelCase spelling, the place where an option went, or all that there are.
+ * Rejects unknown options. The error suggests the camelCase spelling, the new name, or lists all options.
+ * @param owner what has the options, for the error text
+ * @param moved options that have another name here
  * @throws INVALID_OPTION
  */
-export function refuseUnknown(owner: string, given: object, known: ReadonlySet<string>, moved: Moved = {}): void {
-  for (const key of Object.keys(given)) {
-    if (known.has(key)) continue
-    const camel = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-    if (known.has(camel)) throw invalidOption(`${owner} has the option "${key}"; here it is written "${camel}".`)
-    if (Object.hasOwn(moved, camel))
-      throw invalidOption(`${owner} has the option "${key}"; here that is ${moved[camel]}.`)
-    throw invalidOption(`${owner} has no option "${key}" in this version. Known options: ${[...known].join(', ')}.`)
+export function refuseUnknown(owner: string, options: object, known: ReadonlySet<string>, moved: Moved = {}): void {
+  for (const name of Object.keys(options)) {
+    if (known.has(name)) continue
+    const camelName = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+    if (known.has(camelName)) throw invalidOption(`${owner} has no option "${name}". Write "${camelName}".`)
+    if (Object.hasOwn(moved, camelName))
+      throw invalidOption(`${owner} has no option "${name}". Use instead: ${moved[camelName]}.`)
+    throw invalidOption(`${owner} has no option "${name}". Known options: ${[...known].join(', ')}.`)
   }
 }

@@ -1,42 +1,43 @@
+/** The command `chat`: a conversation with an agency at a terminal or in a pipe. */
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { AgencyMetadata, ClientError, Conversation, RunStream } from '../client/index.ts'
 import { demoHint } from '../server/banner.ts'
-import { createTurnView, summaryLine, type Writing } from './chat-view.ts'
+import { createTurnView, formatSummary, type Writing } from './chat-view.ts'
 import { defineCommand } from './command.ts'
-import { CommandError, cannotWrite, sentenceOf } from './errors.ts'
+import { CommandError, cannotWrite, describeError } from './errors.ts'
 import { loadEnv } from './project.ts'
-import { agencyOf, asking, openTarget, type Target } from './target.ts'
-import { harmless, oneLine, type Terminal, toJson } from './terminal.ts'
+import { openTarget, selectAgency, type Target, withRemedy } from './target.ts'
+import { oneLine, stripControls, type Terminal, toJson } from './terminal.ts'
 
-const HELP = `  /agent [name]   talk to another agent; without a name: who there is
-  /stop [turn]    stop the answer; "turn": when the current turn is done
-  /new            begin again
-  /save [file]    keep the conversation as JSON (default conversation.json)
-  /load <file>    go on with a kept one
-  /quit           leave, as Ctrl-D; Ctrl-C stops the answer, twice leaves`
+const HELP = `  /agent [name]   talk to another agent; without a name: list the agents
+  /stop [turn]    stop the answer; with "turn": after the current turn
+  /new            start a new conversation
+  /save [file]    save the conversation as JSON (default conversation.json)
+  /load <file>    continue a saved conversation
+  /quit           quit, as Ctrl-D does; Ctrl-C stops the answer, twice quits`
 
 export const command = defineCommand({
-  takes: '[url | file]',
-  most: 1,
-  about: `Talks to a running server (http://...), or to the agency of a file, which it
-serves for itself. Answers go to stdout, all else to stderr, as pipes need it:
+  usage: '[url | file]',
+  maxPositionals: 1,
+  about: `Chats with a running server (http://...), or with the agency of a file, for
+which it starts a server. Answers go to stdout, everything else to stderr:
   echo "What is new?" | agency-swarm-js chat http://localhost:8000
 In the chat:
 ${HELP}`,
   options: {
-    agency: { type: 'string', value: 'name', about: 'Which agency, where there are several' },
-    agent: { type: 'string', value: 'name', about: 'Whom to talk to; default its entry agent' },
-    load: { type: 'string', value: 'file', about: 'Go on with a kept conversation' },
-    json: { type: 'boolean', about: 'Each answer as a line of JSON, with its messages' },
+    agency: { type: 'string', value: 'name', about: 'The agency, when the server has several' },
+    agent: { type: 'string', value: 'name', about: 'The agent to talk to; default the entry agent' },
+    load: { type: 'string', value: 'file', about: 'Continue a saved conversation' },
+    json: { type: 'boolean', about: 'Print each answer as one line of JSON, with its messages' },
   },
-  async run({ values, positionals: [named] }, terminal) {
+  async run({ values, positionals: [source] }, terminal) {
     loadEnv()
-    const target = await openTarget(named, { describe: false }, terminal)
+    const target = await openTarget(source, { describe: false }, terminal)
     try {
-      const agency = await terminal.during('Asking the server', agencyOf(target, values.agency))
-      const graph = await asking(target, target.client.agency(agency).metadata())
+      const agency = await terminal.during('Reading the agency', selectAgency(target, values.agency))
+      const graph = await withRemedy(target, target.client.agency(agency).metadata())
       const chat = new Chat(target, agency, graph, terminal, values.json ?? false)
       if (values.load !== undefined) await chat.load(values.load)
       if (values.agent !== undefined) chat.address(values.agent)
@@ -47,7 +48,7 @@ ${HELP}`,
   },
 })
 
-/** One conversation at a terminal or in a pipe. */
+/** One conversation, at a terminal or in a pipe. */
 class Chat {
   readonly #target: Target
   readonly #agency: string
@@ -57,7 +58,7 @@ class Chat {
   readonly #leaving = new AbortController()
   #conversation: Conversation
   #running: { stream: RunStream; stopped: boolean } | undefined
-  /** Ctrl-C was pressed once with nothing to stop. */
+  /** True after one Ctrl-C while nothing was running. */
   #warned = false
   #failed = false
 
@@ -70,7 +71,7 @@ class Chat {
     this.#conversation = target.client.agency(agency).conversation()
   }
 
-  /** Until the input ends or the person leaves. @returns the exit code */
+  /** Runs until the input ends or the user quits. @returns the exit code */
   async talk(): Promise<number> {
     const { interactive, paint } = this.#terminal
     const { stdin: input, stdout: output } = process
@@ -99,7 +100,7 @@ class Chat {
       else
         work = work
           .then(() => this.#handle(line))
-          .catch((error: unknown) => this.#complain(error))
+          .catch((error: unknown) => this.#reportError(error))
           .then(prompt)
     })
     const interrupt = () => {
@@ -109,7 +110,7 @@ class Chat {
         lines.close()
       } else {
         this.#warned = true
-        this.#terminal.note('(Ctrl-C again to leave)')
+        this.#terminal.note('(Ctrl-C again to quit)')
         prompt()
       }
     }
@@ -125,11 +126,11 @@ class Chat {
     return this.#leaving.signal.aborted ? 130 : this.#failed ? 1 : 0
   }
 
-  /** @throws CommandError for a name that is none */
+  /** Selects the recipient of the next message. @throws CommandError for an unknown agent */
   address(name: string): void {
     const { agents } = this.#graph.metadata
     const known = agents.find((agent) => agent.toLowerCase() === name.toLowerCase())
-    if (known === undefined) throw new CommandError(`There is no agent "${name}". There is: ${agents.join(', ')}.`)
+    if (known === undefined) throw new CommandError(`There is no agent "${name}". Agents: ${agents.join(', ')}.`)
     this.#conversation.recipient = known
   }
 
@@ -140,7 +141,7 @@ class Chat {
     try {
       this.#conversation = this.#target.client.agency(this.#agency).conversation({ history: JSON.parse(text) })
     } catch (cause) {
-      throw new CommandError(`${file} is no kept conversation: it has to hold a JSON list of messages.`, { cause })
+      throw new CommandError(`${file} is not a saved conversation, which is a JSON list of messages.`, { cause })
     }
     this.#terminal.note(`Loaded ${this.#conversation.messages.length} messages from ${file}.`)
   }
@@ -154,19 +155,19 @@ class Chat {
       case '/help':
         return this.#terminal.note(HELP)
       case '/agent':
-        if (argument === '') return this.#terminal.note(this.#agents())
+        if (argument === '') return this.#terminal.note(this.#listAgents())
         this.address(argument)
-        return this.#terminal.note(`You talk to ${oneLine(String(this.#conversation.recipient), 60)}.`)
+        return this.#terminal.note(`Talking to ${oneLine(String(this.#conversation.recipient), 60)}.`)
       case '/new':
         this.#conversation = this.#target.client.agency(this.#agency).conversation()
-        return this.#terminal.note('A new conversation.')
+        return this.#terminal.note('Started a new conversation.')
       case '/save':
         return this.#save(argument || 'conversation.json')
       case '/load':
-        if (argument === '') throw new CommandError('/load needs the name of a file.')
+        if (argument === '') throw new CommandError('/load needs a file name.')
         return this.load(argument)
       default:
-        throw new CommandError(`There is no command ${name}. /help lists them.`)
+        throw new CommandError(`There is no command ${name}. /help lists the commands.`)
     }
   }
 
@@ -174,7 +175,7 @@ class Chat {
     const stream = this.#conversation.stream(message, { signal: this.#leaving.signal })
     this.#running = { stream, stopped: false }
     try {
-      await asking(this.#target, this.#json ? this.#print(stream) : this.#show(stream))
+      await withRemedy(this.#target, this.#json ? this.#print(stream) : this.#show(stream))
     } finally {
       this.#running = undefined
     }
@@ -195,12 +196,12 @@ class Chat {
     const terminal = this.#terminal
     const started = performance.now()
     const view = createTurnView(terminal)
-    const begun = Promise.withResolvers<void>()
-    const waiting = terminal.during('Waiting for the answer', begun.promise)
+    const firstOutput = Promise.withResolvers<void>()
+    const waiting = terminal.during('Waiting for the answer', firstOutput.promise)
     const write = async (writings: Writing[]) => {
       if (writings.length === 0) return
-      begun.resolve()
-      await waiting // it takes its line away first
+      firstOutput.resolve()
+      await waiting // the spinner clears its line first
       for (const { to, text } of writings) terminal[to](text)
     }
     try {
@@ -208,10 +209,10 @@ class Chat {
       const result = await stream.result
       await write(view.finish())
       if (result.cancelled) terminal.note(terminal.paint('yellow', '  stopped'))
-      terminal.note(terminal.paint('dim', `  ${summaryLine(result, performance.now() - started)}`))
+      terminal.note(terminal.paint('dim', `  ${formatSummary(result, performance.now() - started)}`))
     } finally {
       await write(view.finish())
-      begun.resolve()
+      firstOutput.resolve()
       await waiting
     }
   }
@@ -220,7 +221,7 @@ class Chat {
     const running = this.#running
     if (running === undefined) return this.#terminal.note('There is nothing to stop.')
     running.stopped = true
-    await running.stream.cancel(mode).catch((error: unknown) => this.#complain(error))
+    await running.stream.cancel(mode).catch((error: unknown) => this.#reportError(error))
   }
 
   async #save(file: string): Promise<void> {
@@ -235,30 +236,30 @@ class Chat {
   #greet(): void {
     const { note, paint } = this.#terminal
     const agents = this.#graph.metadata.agents.join(', ')
-    note(`${paint('bold', oneLine(this.#agency, 60))}: ${oneLine(agents, 1_000)}   (/help, Ctrl-D leaves)`)
+    note(`${paint('bold', oneLine(this.#agency, 60))}: ${oneLine(agents, 1_000)}   (/help, Ctrl-D quits)`)
     const starters = this.#graph.nodes.flatMap((node) =>
       node.type === 'agent' ? (node.data.conversationStarters ?? []) : [],
     )
     for (const starter of starters.slice(0, 3)) note(paint('dim', `  ${oneLine(String(starter), 200)}`))
     const demo = this.#graph.nodes.some((node) => node.type === 'agent' && node.data.model === 'demo')
-    // Another server's environment is not known here.
+    // The environment of another server is unknown.
     if (demo && !/^https?:/.test(this.#target.name)) note(paint('yellow', `  ${demoHint(process.env)}`))
   }
 
-  #agents(): string {
+  #listAgents(): string {
     const current = this.#conversation.recipient ?? this.#graph.metadata.entryPoints[0]
     return this.#graph.nodes
       .flatMap((node) => (node.type === 'agent' ? [node] : []))
       .map(
         ({ id, data }) =>
-          `${id === current ? '*' : ' '} ${oneLine(id, 60)}${data.description === '' ? '' : `  ${harmless(data.description)}`}`,
+          `${id === current ? '*' : ' '} ${oneLine(id, 60)}${data.description === '' ? '' : `  ${stripControls(data.description)}`}`,
       )
       .join('\n')
   }
 
-  #complain(error: unknown): void {
+  #reportError(error: unknown): void {
     if (this.#leaving.signal.aborted) return
     this.#failed = true
-    this.#terminal.note(`${this.#terminal.paint('red', 'error:')} ${harmless(sentenceOf(error))}`)
+    this.#terminal.note(`${this.#terminal.paint('red', 'error:')} ${stripControls(describeError(error))}`)
   }
 }

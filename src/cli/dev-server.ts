@@ -1,32 +1,32 @@
-/** The server's process of `dev`. */
+/** The server process of `dev`. */
 import { isLoopback } from '../server/banner.ts'
-import { sentenceOf } from './errors.ts'
+import { describeError } from './errors.ts'
 import { loadProject } from './project.ts'
-import { addressFrom } from './serve.ts'
-import { harmless } from './terminal.ts'
+import { readAddress } from './serve.ts'
+import { stripControls } from './terminal.ts'
 
-/** What the server's process says of itself, over the channel that `spawn` opens. */
-export type ServerNews =
+/** What the server process reports to its parent, over the channel that `spawn` opens. */
+export type ServerReport =
   | { kind: 'listening'; host: string; port: number; anyPort: boolean }
   | { kind: 'failed'; reason: string }
 
 interface Reporting {
-  /** Print the start banner: only the first time. */
+  /** True at the first start, which prints the banner. */
   banner: boolean
-  tell: (news: ServerNews) => void
+  report: (report: ServerReport) => void
 }
 
-/** Serves the file until a signal, and tells the parent where, or why not. @returns the exit code */
+/** Serves the file until a signal arrives, and reports the address or the failure to the parent. @returns the exit code */
 export async function serveForDevelopment(
   file: string | undefined,
   typed: { host?: string; port?: string },
-  { banner, tell }: Reporting,
+  { banner, report }: Reporting,
 ): Promise<number> {
-  const fail = (error: unknown) => tell({ kind: 'failed', reason: harmless(sentenceOf(error)) })
-  process.on('disconnect', () => process.exit()) // the parent is gone, or has heard of a failure
+  const fail = (error: unknown) => report({ kind: 'failed', reason: stripControls(describeError(error)) })
+  process.on('disconnect', () => process.exit()) // the parent has ended, or has the report of a failure
   process.on('uncaughtExceptionMonitor', fail)
   try {
-    const env = addressFrom(typed, 'dev')
+    const env = readAddress(typed, 'dev')
     const { options, library } = await loadProject(file)
     const host = env.host ?? options.host ?? '127.0.0.1'
     const port = env.port ?? options.port ?? 8000
@@ -38,7 +38,7 @@ export async function serveForDevelopment(
       port,
       banner,
     })
-    tell({ kind: 'listening', host, port: server.port, anyPort: port === 0 })
+    report({ kind: 'listening', host, port: server.port, anyPort: port === 0 })
     return 0
   } catch (error) {
     process.exitCode = 1

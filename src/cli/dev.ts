@@ -1,37 +1,37 @@
-/** `dev`: a server in a process of its own, started again on changes; while none can be served, the page shows why. */
+/** The command `dev`: a server in its own process, restarted on changes. While the agency cannot be loaded, the page shows the reason. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { relative } from 'node:path'
 import { defineCommand } from './command.ts'
-import { type ServerNews, serveForDevelopment } from './dev-server.ts'
+import { type ServerReport, serveForDevelopment } from './dev-server.ts'
 import { noProject } from './errors.ts'
 import { findProject, PROJECT_FILES, readEnv } from './project.ts'
-import { ADDRESS, portFrom } from './serve.ts'
+import { ADDRESS, readPort } from './serve.ts'
 import { type StandIn, standIn } from './stand-in.ts'
 import type { Terminal } from './terminal.ts'
 import { watchSources } from './watch.ts'
 
-/** Set for the server's process: how often it was started before. */
+/** Environment variable of the server process: the number of earlier starts. */
 const STARTS = 'AGENCY_SWARM_DEV_STARTS'
-/** How long running streams may hold up a restart, in milliseconds. */
+/** How long running streams may delay a restart, in milliseconds. */
 const DRAIN_MS = 500
 
 export const command = defineCommand({
-  takes: '[file]',
-  most: 1,
-  about: `Serves with the playground, and starts again when a source file (.ts, .js, .md)
-or .env in this folder changes; the page follows. While only this machine can
-connect, callers see the providers' own error texts.`,
+  usage: '[file]',
+  maxPositionals: 1,
+  about: `Serves with the playground, and restarts when a source file (.ts, .js, .md) or
+.env in this folder changes; the page reloads the agencies. While only this
+machine can connect, callers see the providers' own error texts.`,
   options: ADDRESS,
-  async run({ values, positionals: [named] }, terminal) {
+  async run({ values, positionals: [typedFile] }, terminal) {
     const starts = process.env[STARTS]
     if (starts !== undefined && process.send !== undefined)
-      return serveForDevelopment(named, values, {
+      return serveForDevelopment(typedFile, values, {
         banner: starts === '0',
-        tell: (news) => void process.send?.(news),
+        report: (report) => void process.send?.(report),
       })
-    portFrom(values.port, 'dev')
-    const file = findProject(named)
+    readPort(values.port, 'dev')
+    const file = findProject(typedFile)
     if (file === undefined) throw noProject(PROJECT_FILES)
     await new Development(file, values, terminal).run()
     return 0
@@ -48,7 +48,7 @@ class Development {
   readonly #typed: Address
   readonly #terminal: Terminal
   #starts = 0
-  /** Where the last server listened. A free port that it picked is kept, so that the page finds the next one. */
+  /** The address of the last server. A free port that it picked is used again, so that the page stays connected. */
   #bound: { host: string; port: number; anyPort: boolean } | undefined
   #server: ChildProcess | undefined
   #standIn: Promise<StandIn | undefined> | undefined
@@ -59,7 +59,7 @@ class Development {
     this.#terminal = terminal
   }
 
-  /** Until a signal says stop. */
+  /** Runs until a signal arrives. */
   async run(): Promise<void> {
     const leaving = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => leaving.abort())
@@ -85,42 +85,44 @@ class Development {
       env: { ...process.env, [STARTS]: String(this.#starts++) },
     })
     let failure: string | undefined
-    server.on('message', (news: ServerNews) => {
-      if (news.kind === 'failed') failure = news.reason
+    server.on('message', (report: ServerReport) => {
+      if (report.kind === 'failed') failure = report.reason
       else {
-        this.#bound = { ...news, anyPort: news.anyPort || this.#bound?.anyPort === true }
+        this.#bound = { ...report, anyPort: report.anyPort || this.#bound?.anyPort === true }
         if (changed !== undefined)
           this.#note('dim', `${changed} changed, restarted in ${Math.round(performance.now() - began)} ms`)
       }
     })
     server.once('exit', (code) => {
       if (code === null || code === 0 || this.#server !== server) return
-      const reason = failure ?? `The server ended with code ${code}. The terminal may show why.`
-      this.#terminal.note(`${this.#terminal.paint('red', 'error:')} ${reason} It starts again when a source changes.`)
-      this.#standIn = this.#standFor(reason).catch(() => undefined) // the port belongs to somebody else
+      const reason = failure ?? `The server exited with code ${code}. See its output above.`
+      this.#terminal.note(
+        `${this.#terminal.paint('red', 'error:')} ${reason} The server restarts when a source file changes.`,
+      )
+      this.#standIn = this.#serveFailure(reason).catch(() => undefined) // another program uses the port
     })
     this.#server = server
   }
 
-  /** Listens where the page of the server is expected. */
-  async #standFor(reason: string): Promise<StandIn> {
+  /** Listens at the address of the server and serves the playground with the reason. */
+  async #serveFailure(reason: string): Promise<StandIn> {
     if (this.#bound !== undefined) return standIn(this.#bound, reason)
     const env = { ...readEnv(), ...process.env }
     const host = this.#typed.host || env.HOST || '127.0.0.1'
     return standIn({ host, port: Number(this.#typed.port || env.PORT || 8000) }, reason)
   }
 
-  /** Ends the server: a first signal lets it drain, a second one soon after ends it at once. */
+  /** Stops the server: the first signal lets it drain, a second one ends it at once. */
   async #stop(): Promise<void> {
     const server = this.#server as ChildProcess
     this.#server = undefined
     if (server.exitCode === null && server.signalCode === null) {
-      const gone = once(server, 'exit')
+      const exited = once(server, 'exit')
       server.kill('SIGTERM')
-      const impatient = setTimeout(() => server.kill('SIGTERM'), DRAIN_MS)
+      const second = setTimeout(() => server.kill('SIGTERM'), DRAIN_MS)
       const last = setTimeout(() => server.kill('SIGKILL'), 2 * DRAIN_MS)
-      await gone
-      clearTimeout(impatient)
+      await exited
+      clearTimeout(second)
       clearTimeout(last)
     }
     await (await this.#standIn)?.close()

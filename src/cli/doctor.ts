@@ -1,3 +1,4 @@
+/** The command `doctor`: checks the machine and the project, and explains error codes. */
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
@@ -6,44 +7,44 @@ import { VERSION } from '../base/version.ts'
 import { demoHint } from '../server/banner.ts'
 import { defineCommand } from './command.ts'
 import { ERROR_CATALOGUE, isErrorCode } from './error-catalogue.ts'
-import { sentenceOf, unknownCode } from './errors.ts'
-import { isNodeFit, MANIFEST, OLDEST_NODE } from './manifest.ts'
+import { describeError, unknownCode } from './errors.ts'
+import { isNodeSupported, MANIFEST, OLDEST_NODE } from './manifest.ts'
 import { findProject, loadEnv, loadProject } from './project.ts'
 import { isPort } from './serve.ts'
 import { type Terminal, toJson } from './terminal.ts'
 
-/** One thing that was looked at. `fix` is the way out of a `warning` or `error`. */
+/** The result of one check. `fix` is the remedy for a `warning` or `error`. */
 interface Finding {
   name: string
   status: 'ok' | 'warning' | 'error'
   text: string
   fix?: string
-  /** Of an error of the library: docs/errors.md, `--explain`. */
+  /** The code of an AgencyError, for `--explain` and docs/errors.md. */
   code?: AgencyError['code']
 }
 
 const REACH_MS = 5000
 
 export const command = defineCommand({
-  takes: '[file]',
-  most: 1,
-  about: `Looks at Node, keys, your agency's file, the port and optional packages, and
-says the way out of what is wrong. Keys are never shown. The exit code is 1
-when something is broken.`,
+  usage: '[file]',
+  maxPositionals: 1,
+  about: `Checks Node, keys, the file of your agency, the port and optional packages, and
+suggests a fix for each problem. Keys are never shown. The exit code is 1 when
+a check failed.`,
   options: {
     reach: {
       type: 'boolean',
-      about: "Also ask the model's address whether it takes the key",
+      about: 'Also send a request to the model provider, to check address and key',
     },
-    explain: { type: 'string', value: 'code', about: 'Say what an error code means, and what to do' },
-    json: { type: 'boolean', about: 'As JSON: { ok, version, findings }' },
+    explain: { type: 'string', value: 'code', about: 'Explain an error code and its remedy' },
+    json: { type: 'boolean', about: 'Print JSON: { ok, version, findings }' },
   },
   async run({ values: { reach, json, explain }, positionals: [named] }, terminal) {
     if (explain !== undefined) return explainCode(explain, terminal)
     const env = loadEnv()
     const findings: Finding[] = [checkNode(), checkEnv(env), ...checkKeys()]
     findings.push(await terminal.during('Loading', checkProject(named)), await checkPort(), ...checkPeers())
-    if (reach) findings.push(await terminal.during('Asking the model', checkModel()))
+    if (reach) findings.push(await terminal.during('Checking the model provider', checkModel()))
     const ok = findings.every(({ status }) => status !== 'error')
     if (json) terminal.out(`${toJson({ ok, version: VERSION, findings }, 2)}\n`)
     else show(findings, terminal)
@@ -68,14 +69,14 @@ function explainCode(typed: string, { out }: Terminal): number {
 
 function checkNode(): Finding {
   const { node } = process.versions
-  if (isNodeFit()) return { name: 'Node', status: 'ok', text: node }
+  if (isNodeSupported()) return { name: 'Node', status: 'ok', text: node }
   return { name: 'Node', status: 'error', text: `${node} is too old`, fix: `Install Node ${OLDEST_NODE} or newer.` }
 }
 
 const checkEnv = (found: boolean): Finding => ({
   name: '.env',
   status: 'ok',
-  text: found ? 'read' : 'there is none; only the environment counts',
+  text: found ? 'loaded' : 'not found; only the environment is used',
 })
 
 function checkKeys(): Finding[] {
@@ -87,23 +88,23 @@ function checkKeys(): Finding[] {
           name: 'OPENAI_API_KEY',
           status: 'warning',
           text: 'is not set',
-          fix: 'Agents with models of OpenAI need it: set it in the environment or in .env.',
+          fix: 'Agents with models of OpenAI need it. Set it in the environment or in .env.',
         },
     token
-      ? { name: 'APP_TOKEN', status: 'ok', text: 'is set: callers have to bring it' }
+      ? { name: 'APP_TOKEN', status: 'ok', text: 'is set; callers must send it' }
       : {
           name: 'APP_TOKEN',
           status: 'warning',
           text: 'is not set',
-          fix: 'Whoever reaches the server may use it: set a token before others can reach it.',
+          fix: 'Everyone who can reach the server can use it. Set a token before others can reach it.',
         },
   ]
   if (base && !URL.canParse(base))
     findings.push({
       name: 'OPENAI_BASE_URL',
       status: 'error',
-      text: 'is no address',
-      fix: 'Write it like https://gateway.example.com/v1, or leave it out.',
+      text: 'is not a URL',
+      fix: 'Set it to a URL such as https://gateway.example.com/v1, or remove it.',
     })
   return findings
 }
@@ -114,8 +115,8 @@ async function checkProject(named: string | undefined): Promise<Finding> {
     return {
       name,
       status: 'warning',
-      text: 'there is no agency.ts here',
-      fix: 'Name your file, or make a project: npx agency-swarm-js init',
+      text: 'there is no agency.ts in this folder',
+      fix: 'Pass the name of your file, or create a project: npx agency-swarm-js init',
     }
   try {
     const { file, options, library } = await loadProject(named)
@@ -126,18 +127,18 @@ async function checkProject(named: string | undefined): Promise<Finding> {
     const text = `${file} serves ${names.join(', ')}`
     return demo ? { name, status: 'ok', text, fix: demoHint(process.env) } : { name, status: 'ok', text }
   } catch (error) {
-    const code = codeOf(error)
+    const code = readCode(error)
     return {
       name,
       status: 'error',
-      text: sentenceOf(error),
+      text: describeError(error),
       ...(code ? { code, fix: ERROR_CATALOGUE[code].remedy } : {}),
     }
   }
 }
 
-/** Also of an error that another copy of this package made. */
-function codeOf(error: unknown): AgencyError['code'] | undefined {
+/** By name, so that errors of another copy of this package count, too. */
+function readCode(error: unknown): AgencyError['code'] | undefined {
   const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown }
   return name === 'AgencyError' && typeof code === 'string' && isErrorCode(code) ? code : undefined
 }
@@ -148,7 +149,8 @@ async function checkPort(): Promise<Finding> {
   const port = process.env.PORT || '8000'
   const host = process.env.HOST || '127.0.0.1'
   const name = `Port ${port}`
-  if (!isPort(port)) return { name, status: 'error', text: 'is no port', fix: 'Set PORT to a number from 0 to 65535.' }
+  if (!isPort(port))
+    return { name, status: 'error', text: 'is not a port', fix: 'Set PORT to a number from 0 to 65535.' }
   const probe = createServer()
   const problem = await new Promise<NodeJS.ErrnoException | undefined>((settle) => {
     probe.once('error', settle)
@@ -162,8 +164,8 @@ async function checkPort(): Promise<Finding> {
     return {
       name,
       status: 'warning',
-      text: 'is taken',
-      fix: 'Fine if your server runs already; otherwise choose another: PORT=8001.',
+      text: 'is in use',
+      fix: 'Ignore this if your server is running. Otherwise choose another port: PORT=8001.',
     }
   return {
     name,
@@ -173,7 +175,7 @@ async function checkPort(): Promise<Finding> {
   }
 }
 
-/** Optional packages, as seen from the working folder. */
+/** Optional packages, resolved from the working folder. */
 function checkPeers(): Finding[] {
   const { resolve: find } = createRequire(resolve('package.json'))
   const installed = (name: string) => {
@@ -185,15 +187,15 @@ function checkPeers(): Finding[] {
     }
   }
   const names = Object.keys(MANIFEST.peerDependencies ?? {})
-  const [have, lack] = [names.filter(installed), names.filter((name) => !installed(name))]
+  const [present, absent] = [names.filter(installed), names.filter((name) => !installed(name))]
   const text = [
-    ...(have.length === 0 ? [] : [`installed: ${have.join(', ')}`]),
-    ...(lack.length === 0 ? [] : [`not installed, and needed only for what they serve: ${lack.join(', ')}`]),
+    ...(present.length === 0 ? [] : [`installed: ${present.join(', ')}`]),
+    ...(absent.length === 0 ? [] : [`not installed, and only needed for their features: ${absent.join(', ')}`]),
   ]
   return names.length === 0 ? [] : [{ name: 'Optional packages', status: 'ok', text: text.join('; ') }]
 }
 
-/** One request for the list of models: does the address answer, and does it take the key? */
+/** Requests the list of models, to check the address and the key. */
 async function checkModel(): Promise<Finding> {
   const { OPENAI_API_KEY: key, OPENAI_BASE_URL } = process.env
   const base = (OPENAI_BASE_URL || 'https://api.openai.com/v1').replace(/(?<!\/)\/+$/, '')
@@ -208,19 +210,20 @@ async function checkModel(): Promise<Finding> {
     await response.body?.cancel()
     if (response.status === 401 || response.status === 403)
       return key
-        ? { name, status: 'error', text: `${host} answers, but refuses the key`, fix: 'Check OPENAI_API_KEY.' }
-        : { name, status: 'warning', text: `${host} answers, and wants a key`, fix: 'Set OPENAI_API_KEY.' }
+        ? { name, status: 'error', text: `${host} responds, but rejects the key`, fix: 'Check OPENAI_API_KEY.' }
+        : { name, status: 'warning', text: `${host} responds, but needs a key`, fix: 'Set OPENAI_API_KEY.' }
     if (response.status >= 500)
       return {
         name,
         status: 'error',
-        text: `${host} answers ${response.status}`,
+        text: `${host} responds with ${response.status}`,
         fix: 'Try again later, or check OPENAI_BASE_URL.',
       }
-    return { name, status: 'ok', text: `${host} answers (${response.status})` }
+    return { name, status: 'ok', text: `${host} responds (${response.status})` }
   } catch (error) {
     const { name: kind, cause } = error as Error & { cause?: { code?: string } }
-    const reason = kind === 'TimeoutError' ? `no answer within ${REACH_MS / 1000} s` : (cause?.code ?? 'no connection')
+    const reason =
+      kind === 'TimeoutError' ? `no response within ${REACH_MS / 1000} s` : (cause?.code ?? 'no connection')
     return {
       name,
       status: 'error',

@@ -1,4 +1,4 @@
-/** What each error code means and what to do about it: read by `doctor --explain` and written to docs/errors.md. */
+/** The meaning and remedy of each error code, for `doctor --explain` and docs/errors.md. */
 import {
   type AgencyError,
   agencyChanged,
@@ -59,11 +59,11 @@ import {
 import { RequestInvalid } from '../wire/requests.ts'
 
 export interface CatalogueEntry {
-  /** When it is met; the headings of the page. */
+  /** When the error occurs: a heading of the page. */
   when: 'start' | 'request' | 'run'
   means: string
   remedy: string
-  /** One such error, with its status and sentence. */
+  /** An example, for its status and text. */
   example: AgencyError
 }
 
@@ -77,12 +77,12 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means:
       'An option of an agent, an agency, a tool, a run or serve() is unknown, misspelt or has a value that cannot work.',
     remedy:
-      'The sentence names the option and what it takes. Options are camelCase; those of the Python original have the same names in camelCase, and the sentence says where others went.',
-    example: invalidOption('serve() has the option "cors_origins"; here it is written "corsOrigins".'),
+      'The text names the option and its valid values. Options are written in camelCase, those of the Python original too. The text gives the new name of an option that has one.',
+    example: invalidOption('serve() has no option "cors_origins". Write "corsOrigins".'),
   },
   NOTHING_TO_SERVE: {
     when: 'start',
-    means: 'serve() was given neither an agency nor a tool.',
+    means: 'serve() got neither an agency nor a tool.',
     remedy:
       'Give serve() { agencies: { name: agency } } or { tools: [...] }. For the command line, export "agency" from the file.',
     example: nothingToServe(),
@@ -95,82 +95,81 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
   },
   DUPLICATE_NAME: {
     when: 'start',
-    means:
-      'Two agencies, agents or tools have one name, or a name belongs to a path of the server (docs, tool, healthz).',
+    means: 'Two agencies, agents or tools have the same name, or a name is a path of the server (docs, tool, healthz).',
     remedy: 'Rename one of them.',
     example: duplicateName('Two tools are served under the name "search". Rename one of them.'),
   },
   INVALID_FLOW: {
     when: 'start',
-    means: 'communicationFlows holds something that is not a pair of agents, or names an agent twice.',
+    means: 'communicationFlows contains something that is not a pair of agents, or a pair of the same agent.',
     remedy: 'Write [[a, b]] for "a may ask b", [a, b, Handoff] for "a may hand over to b".',
     example: invalidFlow('An agent cannot talk to itself: "Guide".'),
   },
   INVALID_TOOL: {
     when: 'start',
-    means: 'A tool has no name, no function to run, or parameters that are no object.',
+    means: 'A tool has no name, no function to run, or parameters that are not an object.',
     remedy:
-      'Make it with tool({ name, parameters: z.object({ ... }), execute }) or as a class of BaseTool.define({ ... }).',
+      'Create it with tool({ name, parameters: z.object({ ... }), execute }) or as a class of BaseTool.define({ ... }).',
     example: invalidTool('A tool needs a name.'),
   },
   AGENT_FROZEN: {
     when: 'start',
     means: 'The code changed an agent that has already run. Requests share agents, so they cannot change.',
     remedy:
-      'Make a changed copy with agent.clone({ ... }) and build an agency of it, or use instructions that are a function.',
+      'Make a changed copy with agent.clone({ ... }) and build an agency from it, or write the instructions as a function.',
     example: agentFrozen('Guide', 'instructions'),
   },
   MISSING_API_KEY: {
     when: 'start',
-    means:
-      'A model needs a key and none is set. As an answer to a request (422): the key for client_config.model is missing.',
+    means: 'A model needs a key, and none is set. With status 422: the key for client_config.model is missing.',
     remedy:
-      'Set the variable that the sentence names, in the environment or in .env. Without a key use the model "demo", or start with keyPerRequest: true and let requests bring their keys.',
+      'Set the variable that the text names, in the environment or in .env. Without a key, use the model "demo", or start with keyPerRequest: true and let each request send its key.',
     example: missingApiKey('Guide', 'gpt-5.4', OPENAI),
   },
   MISSING_TOKEN: {
     when: 'start',
-    means: 'requireAuth is set and there is no token.',
+    means: 'requireAuth is set, but there is no token.',
     remedy: 'Set APP_TOKEN, or the variable named by appTokenEnv.',
     example: missingToken('APP_TOKEN'),
   },
   MODEL_NOT_SUPPORTED: {
     when: 'start',
-    means:
-      'The name of a model has an unknown provider, or its provider has no address. 422 when client_config named it.',
+    means: 'The provider in a model name is unknown, or has no address. Status 422 when client_config names the model.',
     remedy:
-      'Use one of the names in docs/models.md. Other providers work through an OpenAI-compatible address: OPENAI_BASE_URL or client_config.base_url.',
+      'Use one of the names in docs/models.md. Reach other providers through an OpenAI-compatible address: OPENAI_BASE_URL or client_config.base_url.',
     example: providerNotSupported('acme/one', 'Guide', ['openai', 'anthropic']),
   },
   PROVIDER_NOT_INSTALLED: {
     when: 'start',
-    means: 'The provider of a model needs a package that is not installed. 422 when client_config named the model.',
-    remedy: 'Install the package that the sentence names.',
+    means:
+      'The provider of a model needs a package that is not installed. Status 422 when client_config names the model.',
+    remedy: 'Install the package that the text names.',
     example: providerNotInstalled('anthropic/claude-sonnet-4-5', 'Guide', '@ai-sdk/anthropic'),
   },
   PACKAGE_MISSING: {
     when: 'start',
     means: 'An optional feature needs a package that is not installed.',
-    remedy: 'Install the package that the sentence names.',
+    remedy: 'Install the package that the text names.',
     example: packageMissing('openTelemetry()', '@opentelemetry/api', CAUSE),
   },
   PORT_TAKEN: {
     when: 'start',
-    means: 'Another program listens on the port: often a server that was started before.',
-    remedy: 'Stop it, or set PORT to another port; 0 picks a free one.',
+    means: 'Another program listens on the port, often an earlier server that still runs.',
+    remedy: 'Stop it, or set PORT to another port; 0 selects a free one.',
     example: listenFailed('127.0.0.1', 8000, { code: 'EADDRINUSE' }),
   },
   LISTEN_FAILED: {
     when: 'start',
     means: 'The server cannot listen on this host and port.',
     remedy:
-      'Set HOST to an address of this machine: 127.0.0.1 for this machine only, 0.0.0.0 for all. Ports below 1024 need more rights.',
+      'Set HOST to an address of this machine: 127.0.0.1 for this machine only, 0.0.0.0 for all. Ports below 1024 need special permissions.',
     example: listenFailed('10.1.2.3', 8000, { code: 'EADDRNOTAVAIL' }),
   },
   INVALID_REQUEST: {
     when: 'request',
-    means: 'The body of a request does not fit: a field is missing, has another type, or a value that is not allowed.',
-    remedy: 'detail lists each field (loc) and what is wrong with it (msg). /docs describes every body.',
+    means:
+      'The body of a request is not valid: a field is missing, has the wrong type, or a value that is not allowed.',
+    remedy: 'detail lists each field (loc) and its fault (msg). /docs describes every body.',
     example: new RequestInvalid([{ type: 'missing', loc: ['body', 'message'], msg: 'Field required', input: {} }]),
   },
   EMPTY_MESSAGE: {
@@ -181,36 +180,36 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
   },
   NOTHING_TO_ANSWER: {
     when: 'request',
-    means:
-      'An AG-UI request has no message that an agent could answer. The stream then consists of RUN_STARTED and RUN_ERROR.',
-    remedy: 'End the messages with one of the user, or with the result of a tool call.',
-    example: nothingToAnswer('the last message is not one of the user'),
+    means: 'An AG-UI request has no message for an agent to answer. The stream reports it.',
+    remedy: 'End the list with a message of the user or the result of a tool call.',
+    example: nothingToAnswer('the last message is not addressed to the agent'),
   },
   UNKNOWN_AGENT: {
     when: 'request',
     means: 'recipient_agent, or recipientAgent in process, names an agent that is not in this agency.',
     remedy:
-      'Use one of the names in the sentence; GET /<agency>/get_metadata lists them. After renaming an agent, begin a new conversation.',
+      'Use one of the names in the text; GET /<agency>/get_metadata lists them. After an agent is renamed, start a new conversation.',
     example: unknownAgent('Bob', ['Guide', 'Researcher']),
   },
   RUN_NOT_FOUND: {
     when: 'request',
-    means: 'A run to cancel is over, was started by another agency, or runs in another process.',
-    remedy: 'Cancel with the run_id of the meta event while the stream is open, at the process that runs it.',
+    means: 'The run has ended, belongs to another agency, or runs in another process.',
+    remedy:
+      'Cancel with the run_id of the meta event while the stream is open, and send the request to the process that runs it.',
     example: runNotFound('6cceec2e'),
   },
   SHUTTING_DOWN: {
     when: 'request',
-    means: 'The server was told to stop. It finishes running work and takes no more.',
-    remedy: 'Send the request again: Retry-After says when.',
+    means: 'The server is stopping. It finishes running work and accepts no new work.',
+    remedy: 'Send the request again after the time in Retry-After.',
     example: shuttingDown(),
   },
   OVERLOADED: {
     when: 'request',
-    means: 'The server runs as many runs, or holds as much data, as its limits allow.',
+    means: 'The server is at its limit of concurrent runs or of data in memory.',
     remedy:
-      'Send the request again: Retry-After says when. Raise limits.concurrentRuns or limits.heldBytes if the machine can take more, or add processes.',
-    example: overloaded('as many runs'),
+      'Send the request again after the time in Retry-After. Raise limits.concurrentRuns or limits.heldBytes if the machine has the capacity, or add processes.',
+    example: overloaded('concurrent runs'),
   },
   RATE_LIMITED: {
     when: 'request',
@@ -220,52 +219,52 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
   },
   TOO_LARGE: {
     when: 'request',
-    means: 'The body (413) or the address (414) is larger than the server takes.',
-    remedy: 'Send less, for files use file_urls, or raise limits.bodyBytes or limits.urlBytes.',
+    means: 'The body (413) or the address (414) is larger than the limit of the server.',
+    remedy: 'Send less data, send files with file_urls, or raise limits.bodyBytes or limits.urlBytes.',
     example: tooLarge(413, 'body', 26_214_400),
   },
   UNSUPPORTED_BODY: {
     when: 'request',
-    means: 'The body is compressed or has another charset than UTF-8.',
-    remedy: 'Send plain JSON in UTF-8, without content-encoding.',
-    example: unsupportedBody('The charset latin1'),
+    means: 'The body is compressed, or its charset is not UTF-8.',
+    remedy: 'Send uncompressed JSON in UTF-8, without Content-Encoding.',
+    example: unsupportedBody('Content-Encoding'),
   },
   INVALID_HOST: {
     when: 'request',
-    means: 'The request has no Host header, several, or one that is no host name.',
-    remedy: 'Send one Host header with a host name and, if need be, a port.',
+    means: 'The request has no Host header, more than one, or one with an invalid host name.',
+    remedy: 'Send one Host header with a host name and an optional port.',
     example: invalidHost(),
   },
   OTHER_SITE: {
     when: 'request',
     means:
-      'The server has no token and listens on this machine alone, and the request comes from a page or under a host name of elsewhere; or a page of another site reads a log with GET.',
+      'The server has no token and listens on this machine only, and the request comes from a page or names a host of another machine. Or a page of another site reads a log with GET.',
     remedy: 'Set a token, or list the pages that may use the server in corsOrigins. Read logs with POST.',
     example: otherSite('Origin', 'https://other.example.com'),
   },
   GATEWAY_REFUSED: {
     when: 'request',
-    means: 'client_config.base_url names an address that is not public, so the server sends nothing there.',
-    remedy: 'The operator allows the address with trustedModelOrigins.',
+    means: 'client_config.base_url is not a public address, so the server sends nothing to it.',
+    remedy: 'Ask the operator to allow the address with trustedModelOrigins.',
     example: gatewayRefused('10.0.0.5'),
   },
   CLIENT_GONE: {
     when: 'request',
-    means: 'The caller closed the connection while its files were fetched. Seen in logs and metrics only.',
-    remedy: 'Nothing, or a longer timeout at the caller.',
+    means: 'The caller closed the connection while its files were fetched. Only logs and metrics show it.',
+    remedy: 'No action is needed. If the caller gave up too early, give it a longer timeout.',
     example: clientGone(),
   },
   FACTORY_FAILED: {
     when: 'request',
     means:
-      'The function that makes an agency threw, or took longer than limits.callbackMs. At the start of the server, or for one request.',
-    remedy: 'The log, and the command line in parentheses, have its own words.',
+      'The function that creates an agency threw an error or took longer than limits.callbackMs, at the start of the server or for a request.',
+    remedy: 'Read the original error in the log; the command line shows it in parentheses.',
     example: factoryFailed('shop', CAUSE),
   },
   THREADS_FAILED: {
     when: 'request',
-    means: 'loadThreads threw, took too long, or gave something that is not a list of messages. The run did not start.',
-    remedy: 'The log has its own words. A store that has no conversation yet gives [].',
+    means: 'loadThreads threw an error, took too long, or did not return a list of messages. The run did not start.',
+    remedy: 'Read the original error in the log. Return [] for a conversation that does not exist yet.',
     example: threadsFailed(CAUSE),
   },
   NOT_FOUND: {
@@ -346,26 +345,26 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means:
       'A file of file_urls or file_ids could not be fetched, read or stored. The native endpoints answer it with 200 and {"error"}, as the original does; AG-UI streams end with RUN_ERROR.',
     remedy:
-      'The sentence names the file. Local files need allowedLocalFileDirs, private addresses trustedFileOrigins, and storing needs OPENAI_API_KEY.',
+      'The text names the file. Local files need allowedLocalFileDirs, private addresses need trustedFileOrigins, and storing files needs OPENAI_API_KEY.',
     example: fileUrlFailed('Local file not in allowed directories: notes.txt'),
   },
   MODEL_FAILED: {
     when: 'run',
     means:
-      "The provider refused the call or broke off: a wrong key, an unknown model, no credit, a limit, an outage. Callers see the kind of error; the provider's sentence is in the log.",
+      "The provider rejected the call or broke it off: a wrong key, an unknown model, no credit, a rate limit, an outage. Callers see the kind of error; the provider's own text is in the log.",
     remedy:
-      'Read the log line: it has time, agency, agent and run id. exposeErrors: true, which "dev" sets, shows the sentence to callers. 401: check the key. 404: check the name of the model. 429: check the limits of your account. "agency-swarm-js doctor --reach" asks the address.',
+      'Read the log line: it has the time, agency, agent and run id. exposeErrors: true, which "dev" sets, shows the text to callers. 401: check the key. 404: check the name of the model. 429: check the limits of your account. "agency-swarm-js doctor --reach" tests the connection.',
     example: modelFailed('401 Incorrect API key provided'),
   },
   ANSWER_CUT: {
     when: 'run',
-    means: 'The answer reached its limit of tokens, or was filtered, before it held text or a whole call.',
-    remedy: 'Raise maxTokens in modelSettings, lower the reasoning effort, or ask for less.',
+    means: 'The answer reached its token limit, or was filtered, before it contained text or a complete tool call.',
+    remedy: 'Raise maxTokens in modelSettings, lower the reasoning effort, or ask for a shorter answer.',
     example: answerCut('Guide', 'max_output_tokens'),
   },
   MODEL_REFUSED: {
     when: 'run',
-    means: 'The model would not answer, for reasons of its own.',
+    means: 'The model refused to answer.',
     remedy: 'Change the message or the instructions.',
     example: modelRefused('I cannot help with that.'),
   },
@@ -378,7 +377,7 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
   UNKNOWN_TOOL: {
     when: 'run',
     means: 'The model called a tool that the agent does not have.',
-    remedy: 'Name tools in the instructions as they are called, or leave their names out.',
+    remedy: 'Write tool names in the instructions exactly as the tools are named, or leave them out.',
     example: unknownTool('search', 'Guide'),
   },
   AGENCY_CHANGED: {
@@ -390,40 +389,41 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
   },
   INVALID_OUTPUT: {
     when: 'run',
-    means: 'The final answer does not fit the outputType of the agent.',
-    remedy: 'Describe the fields with .describe(), make doubtful ones .nullable(), or use a stronger model.',
+    means: 'The final answer does not match the outputType of the agent.',
+    remedy:
+      'Describe the fields with .describe(), make fields that may be unknown .nullable(), or use a stronger model.',
     example: invalidOutput('Guide', 'title: expected string, received number'),
   },
   GUARDRAIL_TRIPPED: {
     when: 'run',
-    means: 'An input guardrail with raiseInputGuardrailError tripped, or an output guardrail tripped on every try.',
-    remedy: 'The guidance of the guardrail says why. Raise validationAttempts, or change the guardrail.',
+    means: 'An input guardrail with raiseInputGuardrailError tripped, or an output guardrail tripped on every attempt.',
+    remedy: 'Read the guidance of the guardrail. Raise validationAttempts, or change the guardrail.',
     example: guardrailTripped('OutputGuardrail', 'Close with a question.'),
   },
   TURN_LIMIT: {
     when: 'run',
     means:
-      'The run made as many model calls as it may, over all its agents. Often two agents ask each other again and again.',
-    remedy: 'Look at the run in the playground. Raise maxTurns if the work needs more.',
+      'The run reached its limit of model calls, over all its agents. Often, two agents ask each other in turns without end.',
+    remedy: 'Look at the run in the playground. Raise maxTurns if the task needs more.',
     example: turnLimit(100),
   },
   DEPTH_LIMIT: {
     when: 'run',
-    means: 'Agents asked agents who asked agents, deeper than allowed.',
-    remedy: 'Take flows away that lead in a circle.',
+    means: 'Agents called other agents, nested deeper than the limit.',
+    remedy: 'Remove flows that form a circle.',
     example: depthLimit(20),
   },
   TIME_LIMIT: {
     when: 'run',
     means: 'The run took longer than limits.runMs.',
-    remedy: 'Look for a tool that hangs. Raise limits.runMs if the work needs more.',
+    remedy: 'Look for a tool that hangs. Raise limits.runMs if the task needs more.',
     example: timeLimit(600_000),
   },
   MEMORY_LIMIT: {
     when: 'run',
     means:
-      'The request and its run hold more than limits.runBytes: history, answers of models and outputs of tools together.',
-    remedy: 'Let tools answer with less, or send a shorter history. Raise limits.runBytes if the work needs more.',
+      'The request and its run hold more data than limits.runBytes: history, model answers and tool outputs together.',
+    remedy: 'Let tools return less, or send a shorter history. Raise limits.runBytes if the task needs more.',
     example: runTooLarge(268_435_456),
   },
 }

@@ -1,3 +1,4 @@
+/** The HTML page of `graph`. */
 import type { AgencyMetadata, AgentNode } from '../client/index.ts'
 
 const CARD = { width: 200, gap: 60, head: 64, line: 20, pad: 12, tools: 6 }
@@ -13,7 +14,7 @@ interface Card {
   tools: string[]
 }
 
-/** Agencies as one HTML page: a drawing each, and the same as text. It asks no other host for anything. */
+/** Agencies as one HTML page: each as a drawing and as text. The page loads nothing from other hosts. */
 export function drawPage(agencies: readonly { name: string; graph: AgencyMetadata }[]): string {
   const title = agencies.map(({ name }) => name).join(', ')
   return `<!doctype html>
@@ -39,7 +40,7 @@ function section(name: string, graph: AgencyMetadata): string {
   const { totalAgents, totalTools } = graph.metadata
   return `<section>
 <h1>${html(name)}</h1>
-<p>${count(totalAgents, 'agent')}, ${count(totalTools, 'tool')}. An arrow leads from who may write to who answers; a framed agent is an entry.</p>
+<p>${count(totalAgents, 'agent')}, ${count(totalTools, 'tool')}. An arrow points from an agent to one that it can send messages to; entry agents have a frame.</p>
 ${draw(name, graph, cards)}
 <dl>
 ${cards.map(({ agent }) => describe(agent)).join('\n')}
@@ -47,7 +48,7 @@ ${cards.map(({ agent }) => describe(agent)).join('\n')}
 </section>`
 }
 
-/** The server's places, spread so that cards of any height fit: its columns keep their distance, its rows their order. */
+/** The positions of the server, spread out for cards of any height: columns keep their distance, rows their order. */
 function place({ nodes }: AgencyMetadata): Card[] {
   const agents = nodes.filter((node) => node.type === 'agent')
   const rows = [...new Set(agents.map((agent) => agent.position.y))].sort((a, b) => a - b)
@@ -92,7 +93,7 @@ ${cards.map(drawCard).join('\n')}
 </svg>`
 }
 
-/** Down to a lower row, up to a higher one beside it, and over the top to the same one. */
+/** The path of an arrow: down to a lower row, up to a higher row with an offset, or over the top within a row. */
 function curve(from: Card, to: Card): string {
   const middle = (card: Card) => card.x + CARD.width / 2
   if (to.row > from.row) {
@@ -105,7 +106,7 @@ function curve(from: Card, to: Card): string {
     const bend = (start + end) / 2
     return `M${x1} ${start} C${x1} ${bend} ${x2} ${bend} ${x2} ${end}`
   }
-  const side = to.x > from.x ? 20 : -20 // there and back are two arcs
+  const side = to.x > from.x ? 20 : -20 // the two directions are separate arcs
   const top = from.y - 40 + side / 2
   return `M${middle(from) + side} ${from.y} C${middle(from) + side} ${top} ${middle(to) + side} ${top} ${middle(to) + side} ${to.y}`
 }

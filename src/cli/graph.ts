@@ -1,26 +1,27 @@
+/** The command `graph`: agencies as an HTML page. */
 import { defineCommand } from './command.ts'
 import { drawPage } from './graph-page.ts'
 import { writeResult } from './output.ts'
 import { loadEnv } from './project.ts'
-import { agenciesOf, asking, openTarget } from './target.ts'
+import { listAgencies, openTarget, withRemedy } from './target.ts'
 import { toJson } from './terminal.ts'
 
 export const command = defineCommand({
-  takes: '[file | url]',
-  most: 1,
-  about: `Draws agents, their tools and who may talk to whom as one HTML page that needs
-nothing else.`,
+  usage: '[file | url]',
+  maxPositionals: 1,
+  about: `Draws agents, their tools and communication flows as one HTML page without
+other files.`,
   options: {
-    out: { type: 'string', short: 'o', value: 'file', about: 'Write it there instead of to stdout' },
-    agency: { type: 'string', value: 'name', about: 'Only this agency; default all of the server' },
-    json: { type: 'boolean', about: 'The metadata as JSON instead of the page' },
+    out: { type: 'string', short: 'o', value: 'file', about: 'Write to this file instead of stdout' },
+    agency: { type: 'string', value: 'name', about: 'Only this agency; default all agencies' },
+    json: { type: 'boolean', about: 'Print the metadata as JSON instead of the page' },
   },
-  async run({ values: { out, agency, json }, positionals: [named] }, terminal) {
+  async run({ values: { out, agency, json }, positionals: [source] }, terminal) {
     loadEnv()
-    const target = await openTarget(named, { describe: true }, terminal)
+    const target = await openTarget(source, { describe: true }, terminal)
     try {
-      const names = await terminal.during('Asking the server', agenciesOf(target, agency))
-      const all = await asking(target, Promise.all(names.map((name) => target.client.agency(name).metadata())))
+      const names = await terminal.during('Reading the agencies', listAgencies(target, agency))
+      const all = await withRemedy(target, Promise.all(names.map((name) => target.client.agency(name).metadata())))
       const graphs = names.map((name, index) => ({ name, graph: all[index] as (typeof all)[number] }))
       const text = json
         ? `${toJson(Object.fromEntries(graphs.map(({ name, graph }) => [name, graph])), 2)}\n`

@@ -1,3 +1,4 @@
+/** The command `init`: creates a project. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join, relative, resolve } from 'node:path'
@@ -9,7 +10,7 @@ import { packInto, publishedVersion } from './own-package.ts'
 import type { Terminal } from './terminal.ts'
 
 const TEMPLATES = new URL('../../assets/init/', import.meta.url)
-/** The package leaves out files with these names, so the templates have others. */
+/** npm leaves files with these names out of packages, so the templates have other names. */
 const RENAMED: { [template: string]: string } = {
   gitignore: '.gitignore',
   dockerignore: '.dockerignore',
@@ -17,20 +18,20 @@ const RENAMED: { [template: string]: string } = {
 }
 
 export const command = defineCommand({
-  takes: '[folder]',
-  most: 1,
-  about: `Makes a project in the folder (default: here): an agency in TypeScript on the
-offline demo model, a test, a Dockerfile. Installs it and says what to type
-next. Files that are there already are never overwritten unasked.`,
+  usage: '[folder]',
+  maxPositionals: 1,
+  about: `Creates a project in the folder (default: the current one): an agency in
+TypeScript with the offline demo model, a test, a Dockerfile. Installs it and
+prints the next steps. Existing files are only overwritten with --force.`,
   options: {
-    force: { type: 'boolean', about: 'Overwrite files that are there' },
-    'no-install': { type: 'boolean', about: 'Leave npm install to you' },
+    force: { type: 'boolean', about: 'Overwrite existing files' },
+    'no-install': { type: 'boolean', about: 'Skip npm install' },
   },
   async run({ values, positionals: [named = '.'] }, terminal) {
     const folder = resolve(named)
     const shown = relative(process.cwd(), folder) || '.'
     const version = publishedVersion()
-    const files = filesFor(basename(folder), version ?? '')
+    const files = createFiles(basename(folder), version ?? '')
     const taken = Object.keys(files).filter((file) => existsSync(join(folder, file)))
     if (taken.length > 0 && values.force !== true) throw filesExist(taken, shown)
     await mkdir(folder, { recursive: true })
@@ -49,27 +50,27 @@ next. Files that are there already are never overwritten unasked.`,
       if (problem !== undefined) throw installFailed(shown, problem.split('\n')[0] ?? problem)
     }
     const steps = [...(shown === '.' ? [] : [`cd ${shown}`]), ...(install ? [] : ['npm install']), 'npm start']
-    terminal.note(`\nNow: ${terminal.paint('bold', steps.join(' && '))}\nOr talk to it here: npm run chat`)
+    terminal.note(`\nNext: ${terminal.paint('bold', steps.join(' && '))}\nOr chat in the terminal: npm run chat`)
     return 0
   },
 })
 
 const INSTALL = ['install', '--no-audit', '--no-fund', '--loglevel=error']
 
-/** The registry answers, and does not have this package or this version of it. */
+/** True when the registry does not have this package, or not this version. */
 const isNotPublished = (problem: string) => /E404|ETARGET/.test(problem) && problem.includes('agency-swarm-js')
 
-/** Puts this copy of the package into the project as a file, and lets its package.json name it. @throws CommandError */
+/** Packs this copy of the package into the project, and sets the file in its package.json. @throws CommandError */
 async function vendor(folder: string, shown: string, terminal: Terminal): Promise<void> {
   const packed = await terminal.during('npm pack', packInto(folder))
   if ('problem' in packed) throw cannotPack(shown, packed.problem.split('\n')[0] ?? '')
-  await writeFile(join(folder, 'package.json'), packageJson(nameFor(basename(folder)), `file:${packed.file}`))
-  terminal.note(`${packed.file} is this copy of the package: the project installs it from there.`)
+  await writeFile(join(folder, 'package.json'), packageJson(toPackageName(basename(folder)), `file:${packed.file}`))
+  terminal.note(`The project installs this copy of the package from ${packed.file}.`)
 }
 
 /** Path -> text of every file of a new project. */
-function filesFor(folder: string, version: string): { [file: string]: string } {
-  const name = nameFor(folder)
+function createFiles(folder: string, version: string): { [file: string]: string } {
+  const name = toPackageName(folder)
   const fill = (text: string) => text.replaceAll('__AGENCY__', name.replaceAll('-', '_')).replaceAll('__NAME__', name)
   const templates = readdirSync(TEMPLATES).map((file): [string, string] => [
     RENAMED[file] ?? file,
@@ -78,7 +79,7 @@ function filesFor(folder: string, version: string): { [file: string]: string } {
   return { 'package.json': packageJson(name, version), ...Object.fromEntries(templates) }
 }
 
-const nameFor = (folder: string): string =>
+const toPackageName = (folder: string): string =>
   folder
     .toLowerCase()
     .replace(/[^a-z0-9-]+/g, '-')

@@ -1,19 +1,19 @@
-/** Why a user's file cannot be loaded, in one sentence with the place and the way out. */
+/** Explains why a user's file cannot be loaded: the reason, the place and the remedy. */
 import { existsSync, readFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errorText } from '../base/errors.ts'
 import { type CommandError, cannotLoad, notInstalled } from './errors.ts'
 
-const ENDINGS = ['.ts', '.mts', '.js', '.mjs', '/index.ts', '/index.js']
+const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs', '/index.ts', '/index.js']
 
 export function explainLoadError(file: string, error: unknown): CommandError {
   const { message, code, stack } = readError(error)
   const missing = missingPackage(message, code)
   if (missing !== undefined) return notInstalled(file, missing, isDeclared(missing), error)
-  const at = placeOf(stack)
-  const reason = withPaths(message.split('\n')[0] ?? '').replace(/\.$/, '')
-  return cannotLoad(file, `${reason}${at === undefined ? '' : ` at ${at}`}.${hintFor(message, code)}`, error)
+  const at = findPlace(stack)
+  const reason = shortenPaths(message.split('\n')[0] ?? '').replace(/\.$/, '')
+  return cannotLoad(file, `${reason}${at === undefined ? '' : ` at ${at}`}.${suggestRemedy(message, code)}`, error)
 }
 
 function readError(error: unknown) {
@@ -21,25 +21,25 @@ function readError(error: unknown) {
   return { message: typeof message === 'string' ? message : errorText(error), code, stack: stack ?? '' }
 }
 
-/** The package that is not installed: `lodash`, `@scope/name`; without what is imported from it. */
+/** The name of the package that is not installed, such as `lodash` or `@scope/name`, without a path. */
 function missingPackage(message: string, code: string | undefined): string | undefined {
   if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') return undefined
   const [, name] = /^Cannot find (?:package|module) '((?:@[^/']+\/)?[^./'\\:][^/']*)(?:\/[^']*)?'/.exec(message) ?? []
   return name
 }
 
-/** True when the project names it, so that a plain `npm install` brings it. */
+/** True when package.json lists the package, so that `npm install` alone installs it. */
 function isDeclared(name: string): boolean {
   try {
     const { dependencies, devDependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
     return [dependencies, devDependencies, optionalDependencies].some((list) => list?.[name] !== undefined)
   } catch {
-    return false // there is no readable package.json here
+    return false // no readable package.json in this folder
   }
 }
 
-/** `agency.ts:3`: the first line of the stack for errors of syntax, else the first call in a file of the user's. */
-function placeOf(stack: string): string | undefined {
+/** The place of the error, such as `agency.ts:3`: the first line of the stack for syntax errors, else the first call in a user's file. */
+function findPlace(stack: string): string | undefined {
   const lines = stack.split('\n')
   const [, start, startLine] = /^((?:file:\/\/)?\/?.+?):(\d+)$/.exec(lines[0] ?? '') ?? []
   const frame = lines.find((line) => /^\s+at /.test(line) && line.includes('file://') && !line.includes('node_modules'))
@@ -50,17 +50,15 @@ function placeOf(stack: string): string | undefined {
   return `${relative(process.cwd(), place.startsWith('file:') ? fileURLToPath(place) : place)}:${startLine ?? line}`
 }
 
-/** Absolute paths as seen from the working folder. */
-const withPaths = (text: string): string => text.replaceAll(`${process.cwd()}/`, '')
+/** The text with paths relative to the working folder. */
+const shortenPaths = (text: string): string => text.replaceAll(`${process.cwd()}/`, '')
 
-function hintFor(message: string, code: string | undefined): string {
+function suggestRemedy(message: string, code: string | undefined): string {
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX')
-    return ' Node runs TypeScript by taking the types out: write it without enum, namespace and parameter properties.'
+    return ' Node runs TypeScript by removing the types. Do not use enum, namespace or parameter properties.'
   const [, path] = /^Cannot find module '((?:file:\/\/)?[./\\][^']*)'/.exec(message) ?? []
   if (path === undefined) return ''
   const bare = resolve(path.startsWith('file:') ? fileURLToPath(path) : path).replace(/\.[cm]?js$/, '')
-  const there = ENDINGS.map((ending) => bare + ending).find((name) => existsSync(name))
-  return there === undefined
-    ? ''
-    : ` There is ${relative(process.cwd(), there)}: imports name the file with its ending.`
+  const there = EXTENSIONS.map((extension) => bare + extension).find((name) => existsSync(name))
+  return there === undefined ? '' : ` Did you mean ${relative(process.cwd(), there)}? Imports need the file extension.`
 }

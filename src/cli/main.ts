@@ -1,17 +1,18 @@
 #!/usr/bin/env node
+/** The entry point of the command line. */
 import { VERSION } from '../base/version.ts'
 import { type Command, columns } from './command.ts'
-import { CommandError, nodeTooOld, sentenceOf, unknownCommand } from './errors.ts'
-import { isNodeFit, OLDEST_NODE } from './manifest.ts'
-import { createTerminal, harmless, type Terminal } from './terminal.ts'
+import { CommandError, describeError, nodeTooOld, unknownCommand } from './errors.ts'
+import { isNodeSupported, OLDEST_NODE } from './manifest.ts'
+import { createTerminal, stripControls, type Terminal } from './terminal.ts'
 
-/** Name -> what the help says, and the command itself, loaded when it is asked for. */
+/** Name -> its line in the help, and the command, loaded when it is used. */
 const COMMANDS: { [name: string]: { about: string; load: () => Promise<{ command: Command }> } } = {
-  init: { about: 'Make a new project that runs with one command', load: () => import('./init.ts') },
-  dev: { about: 'Serve, and start again whenever a source changes', load: () => import('./dev.ts') },
+  init: { about: 'Create a project that runs with one command', load: () => import('./init.ts') },
+  dev: { about: 'Serve, and restart when a source file changes', load: () => import('./dev.ts') },
   serve: { about: 'Serve the agencies of a file over HTTP', load: () => import('./serve.ts') },
-  chat: { about: 'Talk to a server, or to the agency of a file', load: () => import('./chat.ts') },
-  doctor: { about: 'Say what is wrong here, and the way out', load: () => import('./doctor.ts') },
+  chat: { about: 'Chat with a server, or with the agency of a file', load: () => import('./chat.ts') },
+  doctor: { about: 'Find problems and suggest fixes', load: () => import('./doctor.ts') },
   openapi: { about: 'Print the OpenAPI document', load: () => import('./openapi.ts') },
   graph: { about: 'Draw an agency as one HTML page', load: () => import('./graph.ts') },
 }
@@ -22,42 +23,42 @@ Usage: agency-swarm-js <command> [options]
 
 ${columns(Object.entries(COMMANDS).map(([name, { about }]) => [name, about] as const))}
   agency-swarm-js <command> --help   options of a command
-  agency-swarm-js --version          this version
+  agency-swarm-js --version          the installed version
 
-[file] is the module that exports your agency; by default agency.ts, then
-src/agency.ts. A .env file in the working folder is read. NO_COLOR=1: no
-colours. DEBUG=1: the stacks of errors.
+[file] is the module that exports your agency; default agency.ts, then
+src/agency.ts. Variables are also read from .env in the working folder.
+NO_COLOR=1 turns colours off. DEBUG=1 shows the stacks of errors.
 `
 
-async function runTyped([name, ...rest]: readonly string[], terminal: Terminal): Promise<number> {
+async function runCommand([name, ...rest]: readonly string[], terminal: Terminal): Promise<number> {
   if (name === '--version' || name === '-v') {
     terminal.out(`${VERSION}\n`)
     return 0
   }
-  if (name === 'help' && rest[0] !== undefined) return runTyped([rest[0], '--help'], terminal)
+  if (name === 'help' && rest[0] !== undefined) return runCommand([rest[0], '--help'], terminal)
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     terminal.out(HELP)
     return 0
   }
-  if (!isNodeFit() && name !== 'doctor') throw nodeTooOld(process.versions.node, OLDEST_NODE)
+  if (!isNodeSupported() && name !== 'doctor') throw nodeTooOld(process.versions.node, OLDEST_NODE)
   const known = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (known === undefined) throw unknownCommand(name, nearest(name))
+  if (known === undefined) throw unknownCommand(name, findSimilar(name))
   const { command } = await known.load()
   return command.run(name, rest, terminal)
 }
 
-/** A command that begins alike, or holds the same letters. */
-function nearest(name: string): string | undefined {
+/** A command with the same beginning or the same letters. */
+function findSimilar(name: string): string | undefined {
   const letters = (text: string) => [...text].sort().join('')
   return Object.keys(COMMANDS).find((known) => known.startsWith(name.slice(0, 3)) || letters(known) === letters(name))
 }
 
 function report(error: unknown, terminal: Terminal): number {
-  // By name: errors of another copy of this package are no instances of ours.
+  // By name, because errors of another copy of this package are not instances of our classes.
   const known = error instanceof Error && ['CommandError', 'AgencyError', 'ClientError'].includes(error.name)
-  terminal.note(`${terminal.paint('red', 'error:')} ${harmless(sentenceOf(error))}`)
-  if (process.env.DEBUG) terminal.note(harmless(inspect(error)))
-  else if (!known) terminal.note('This was not expected. DEBUG=1 shows the stack.')
+  terminal.note(`${terminal.paint('red', 'error:')} ${stripControls(describeError(error))}`)
+  if (process.env.DEBUG) terminal.note(stripControls(inspect(error)))
+  else if (!known) terminal.note('This error was unexpected. DEBUG=1 shows the stack.')
   return error instanceof CommandError ? error.exitCode : 1
 }
 
@@ -67,8 +68,8 @@ function inspect(error: unknown): string {
 }
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0) // the reader has seen enough
+  if (error.code === 'EPIPE') process.exit(0) // the reader closed the pipe
   throw error
 })
 const terminal = createTerminal()
-process.exitCode = await runTyped(process.argv.slice(2), terminal).catch((error: unknown) => report(error, terminal))
+process.exitCode = await runCommand(process.argv.slice(2), terminal).catch((error: unknown) => report(error, terminal))

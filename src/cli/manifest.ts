@@ -1,3 +1,4 @@
+/** Facts from package.json of this package. */
 import { readFileSync } from 'node:fs'
 
 type Versions = { [name: string]: string }
@@ -10,10 +11,10 @@ export const MANIFEST: {
   peerDependencies?: Versions
 } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
-/** The oldest Node that will do: `22.19`. */
+/** The oldest supported version of Node, such as `22.19`. */
 export const OLDEST_NODE = MANIFEST.engines.node.replace(/[^\d.]/g, '')
 
-export function isNodeFit(version = process.versions.node): boolean {
+export function isNodeSupported(version = process.versions.node): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   const [needMajor = 0, needMinor = 0] = OLDEST_NODE.split('.').map(Number)
   return major > needMajor || (major === needMajor && minor >= needMinor)

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { basename } from 'node:path'
 
-/** What is kept of npm's words, in characters. */
-const MAX_SAID_CHARS = 4_000
+/** How much of npm's output is kept, in characters. */
+const MAX_OUTPUT_CHARS = 4_000
 
-/** @returns undefined when it worked, else its lines about errors */
+/** Runs npm with these arguments. @returns undefined on success, else the error lines of its output */
 export async function npm(args: readonly string[], cwd: string): Promise<string | undefined> {
   const { npm_execpath: path } = process.env
   const stdio = ['ignore', 'ignore', 'pipe'] as ['ignore', 'ignore', 'pipe']
@@ -14,15 +14,17 @@ export async function npm(args: readonly string[], cwd: string): Promise<string 
     path !== undefined && basename(path) === 'npm-cli.js'
       ? spawn(process.execPath, [path, ...args], { cwd, stdio })
       : spawn('npm', args, { cwd, stdio, shell: process.platform === 'win32' })
-  let said = ''
+  let output = ''
   child.stderr.on('data', (chunk) => {
-    said = (said + chunk).slice(-MAX_SAID_CHARS)
+    output = (output + chunk).slice(-MAX_OUTPUT_CHARS)
   })
   try {
     const [code] = await once(child, 'close')
-    const lines = said.trim().split('\n')
-    return code === 0 ? undefined : lines.filter((line) => /error/i.test(line)).join('\n') || `npm ended with ${code}`
+    const lines = output.trim().split('\n')
+    return code === 0
+      ? undefined
+      : lines.filter((line) => /error/i.test(line)).join('\n') || `npm exited with code ${code}`
   } catch (error) {
-    return (error as Error).message // there is no npm
+    return (error as Error).message // npm is not installed
   }
 }

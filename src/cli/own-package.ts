@@ -1,4 +1,4 @@
-/** How a new project gets this package: from the registry, or as a packed file inside the project. */
+/** How a new project gets this package: from the registry, or as a packed file in the project. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,12 +7,12 @@ import { npm } from './npm.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Sources beside the build: a clone, or a folder that npm links to. */
+/** True when the sources are beside the build: in a clone, or a folder that npm links to. */
 const isClone = existsSync(join(ROOT, 'tsconfig.build.json'))
 
 /**
- * Undefined when this copy was packed from a clone or installed from a file, which the registry may not have; else its version.
- * npm notes in `node_modules` where packages came from.
+ * The version of this copy when the registry may have it; undefined for a clone or a copy installed from a file. npm records the
+ * origin of packages in `node_modules`.
  */
 export function publishedVersion(root = ROOT, clone = isClone): string | undefined {
   if (clone) return undefined
@@ -22,7 +22,7 @@ export function publishedVersion(root = ROOT, clone = isClone): string | undefin
     const from: unknown = packages['node_modules/agency-swarm-js']?.resolved
     return typeof from === 'string' && !/^https?:/.test(from) ? undefined : VERSION
   } catch {
-    return VERSION // another package manager, or a global install: asking the registry will tell
+    return VERSION // another package manager or a global install: npm install will show whether the registry has it
   }
 }
 
@@ -33,9 +33,9 @@ function isBuilt(): boolean {
   return Math.max(...sources.map((file) => changed(join('src', file)))) < changed('dist/cli/main.js')
 }
 
-/** Packs this copy into the folder. @returns the file's name, or why it failed */
+/** Packs this copy into the folder. @returns the name of the file, or the reason of a failure */
 export async function packInto(folder: string): Promise<{ file: string } | { problem: string }> {
-  // An installed copy has nothing to build, and a clone may be built already.
+  // An installed copy has nothing to build, and the build of a clone may be up to date.
   const scripts = isClone && !isBuilt() ? [] : ['--ignore-scripts']
   const problem = await npm(['pack', '--pack-destination', folder, '--loglevel=error', ...scripts], ROOT)
   return problem === undefined ? { file: `agency-swarm-js-${VERSION}.tgz` } : { problem }

@@ -1,3 +1,4 @@
+/** Finds, loads and reads a user's file. */
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, resolve } from 'node:path'
@@ -10,28 +11,29 @@ import { explainLoadError } from './load-error.ts'
 
 type Library = typeof import('../index.ts')
 
-/** What a file exports, ready to be served. */
+/** The exports of a user's file, as options of `serve()`. */
 export interface Project {
-  /** As a person would write it. */
+  /** The path, as the user wrote it. */
   file: string
   options: ServeOptions & { agencies: NonNullable<ServeOptions['agencies']> }
-  /** The copy of this package that the file uses: its agencies are instances of that one's classes. */
+  /** The copy of this package that the file imports, whose classes its agencies use. */
   library: Library
 }
 
-/** Where a project's agency is looked for, in this order. */
+/** The default files of a project, in order of preference. */
 export const PROJECT_FILES = ['agency.ts', 'agency.mts', 'agency.js', 'agency.mjs', 'src/agency.ts', 'src/agency.js']
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Reads `.env` of the working folder; what is set already wins. */
+/** Loads `.env` of the working folder. Variables that are already set are kept. @returns false when there is no file */
 export function loadEnv(): boolean {
-  const read = readEnv()
-  for (const [name, value] of Object.entries(read ?? {})) process.env[name] ??= value
-  return read !== undefined
+  const variables = readEnv()
+  for (const [name, value] of Object.entries(variables ?? {})) process.env[name] ??= value
+  return variables !== undefined
 }
 
 /**
- * What `.env` of the working folder says; undefined when there is none. UTF-8 and UTF-16, as editors and PowerShell write it.
+ * The variables in `.env` of the working folder; undefined when there is no file. Accepts UTF-8 and UTF-16, because PowerShell
+ * writes the latter.
  * @throws CommandError
  */
 export function readEnv(): NodeJS.Dict<string> | undefined {
@@ -49,16 +51,17 @@ function readEnvFile(): Buffer {
   }
 }
 
-/** The file that was named, or the first of the usual names that exists; undefined when there is none. */
-export const findProject = (named: string | undefined): string | undefined =>
-  named ?? PROJECT_FILES.find((name) => existsSync(name))
+/** The given file, or the first default file that exists; undefined when there is none. */
+export const findProject = (file: string | undefined): string | undefined =>
+  file ?? PROJECT_FILES.find((name) => existsSync(name))
 
 /**
- * Imports the file and reads its exports: `agency`, or `agencies` and `tools`, or as default an agency or the options of `serve()`.
+ * Imports the file and reads its exports: `agency`, or `agencies` and `tools`, or an agency or the options of `serve()` as the
+ * default export.
  * @throws CommandError
  */
-export async function loadProject(named: string | undefined): Promise<Project> {
-  const file = findProject(named)
+export async function loadProject(source: string | undefined): Promise<Project> {
+  const file = findProject(source)
   if (file === undefined) throw noProject(PROJECT_FILES)
   if (!existsSync(file)) throw noFile(file)
   const path = resolve(file)
@@ -68,43 +71,43 @@ export async function loadProject(named: string | undefined): Promise<Project> {
   } catch (error) {
     throw explainLoadError(file, error)
   }
-  const options = optionsOf(module)
+  const options = readOptions(module)
   if (Object.keys(options.agencies).length + (options.tools?.length ?? 0) === 0) throw nothingExported(file)
-  return { file, options, library: await libraryOf(path) }
+  return { file, options, library: await loadLibrary(path) }
 }
 
-function optionsOf({ default: base, agency, agencies, tools }: { [name: string]: unknown }): Project['options'] {
-  const given = isAgency(base) || typeof base !== 'object' || base === null ? {} : (base as ServeOptions)
+function readOptions({ default: base, agency, agencies, tools }: { [name: string]: unknown }): Project['options'] {
+  const baseOptions = isAgency(base) || typeof base !== 'object' || base === null ? {} : (base as ServeOptions)
   const single = agency ?? (isAgency(base) ? base : undefined)
   return {
-    ...given,
+    ...baseOptions,
     agencies: {
-      ...given.agencies,
-      ...(single === undefined ? {} : { [nameOf(single)]: single as Agency }),
+      ...baseOptions.agencies,
+      ...(single === undefined ? {} : { [readName(single)]: single as Agency }),
       ...(agencies as ServeOptions['agencies']),
     },
-    tools: [...(given.tools ?? []), ...((tools ?? []) as NonNullable<ServeOptions['tools']>)],
+    tools: [...(baseOptions.tools ?? []), ...((tools ?? []) as NonNullable<ServeOptions['tools']>)],
   }
 }
 
-/** By shape: it may come from another copy of this package. */
+/** By shape, because it may come from another copy of this package. */
 const isAgency = (value: unknown): value is Agency =>
   typeof (value as Partial<Agency> | undefined)?.getMetadata === 'function'
 
-const nameOf = (value: unknown): string => (isAgency(value) ? (value.name ?? 'agency') : 'agency')
+const readName = (value: unknown): string => (isAgency(value) ? (value.name ?? 'agency') : 'agency')
 
-const libraryOf = async (path: string): Promise<Library> => {
-  const other = otherCopy(path)
+const loadLibrary = async (path: string): Promise<Library> => {
+  const other = findOtherCopy(path)
   return other === undefined ? import('../index.ts') : import(pathToFileURL(other).href)
 }
 
-/** The copy of this package that a file imports by name, when it is not this one. */
-function otherCopy(path: string): string | undefined {
+/** The entry of the copy of this package that a file imports; undefined when it is this copy. */
+function findOtherCopy(path: string): string | undefined {
   const { resolve: find } = createRequire(path)
   try {
     const root = dirname(realpathSync(find('agency-swarm-js/package.json')))
     return root === realpathSync(ROOT) ? undefined : find('agency-swarm-js')
   } catch {
-    return undefined // it reaches this package by its path, or not at all: then it can only be this copy
+    return undefined // the file imports this package by path or not at all, so it is this copy
   }
 }

@@ -1,14 +1,15 @@
+/** The command `serve`: serves the agencies and tools of a file. */
 import { defineCommand } from './command.ts'
 import { wrongPort, wrongPortVariable } from './errors.ts'
 import { loadEnv, loadProject } from './project.ts'
 
 export const ADDRESS = {
-  host: { type: 'string', value: 'address', about: 'Default HOST, or 127.0.0.1; 0.0.0.0 is everywhere' },
-  port: { type: 'string', short: 'p', value: 'number', about: 'Default PORT, or 8000; 0 picks a free one' },
+  host: { type: 'string', value: 'address', about: 'Default HOST, or 127.0.0.1; 0.0.0.0: all addresses' },
+  port: { type: 'string', short: 'p', value: 'number', about: 'Default PORT, or 8000; 0: any free port' },
 } as const
 
-/** The port that was typed, or that of PORT; undefined without either. @throws CommandError for what is no port */
-export function portFrom(typed: string | undefined, command: string): number | undefined {
+/** The port of the command line, or of PORT; undefined without either. @throws CommandError for an invalid port */
+export function readPort(typed: string | undefined, command: string): number | undefined {
   const { PORT } = process.env
   if (typed !== undefined && !isPort(typed)) throw wrongPort(typed, command)
   if (typed !== undefined) return Number(typed)
@@ -18,21 +19,21 @@ export function portFrom(typed: string | undefined, command: string): number | u
 
 export const isPort = (text: string) => /^\d+$/.test(text) && Number(text) <= 65_535
 
-/** The address that was typed, or that of HOST and PORT in the environment or in .env. @throws CommandError for what is no port */
-export function addressFrom(typed: { host?: string; port?: string }, command: string) {
+/** The address of the command line, or of HOST and PORT in the environment or in .env. @throws CommandError for an invalid port */
+export function readAddress(typed: { host?: string; port?: string }, command: string) {
   loadEnv()
-  return { host: typed.host || process.env.HOST || undefined, port: portFrom(typed.port, command) }
+  return { host: typed.host || process.env.HOST || undefined, port: readPort(typed.port, command) }
 }
 
 export const command = defineCommand({
-  takes: '[file]',
-  most: 1,
-  about: `Serves what the file exports: "agency", or "agencies" and "tools", or as default
-the options of serve(). APP_TOKEN in the environment or in .env makes callers
-bring a bearer token.`,
-  options: { ...ADDRESS, playground: { type: 'boolean', about: 'A page at / to try the agencies' } },
+  usage: '[file]',
+  maxPositionals: 1,
+  about: `Serves the exports of a file: "agency", or "agencies" and "tools", or the options
+of serve() as the default export. With APP_TOKEN in the environment or in .env,
+callers must send it as a bearer token.`,
+  options: { ...ADDRESS, playground: { type: 'boolean', about: 'Serve a page at / to try the agencies' } },
   async run({ values, positionals: [file] }, terminal) {
-    const { host, port } = addressFrom(values, 'serve')
+    const { host, port } = readAddress(values, 'serve')
     const { options, library } = await terminal.during('Loading', loadProject(file))
     await library.serve({
       ...options,

@@ -1,4 +1,4 @@
-/** Stands where the server of `dev` would, while no agency can be served. */
+/** The server of `dev` while the agency cannot be loaded: it shows the reason. */
 import Fastify from 'fastify'
 import { sendJson } from '../server/error-handler.ts'
 import { registerPlayground } from '../server/playground.ts'
@@ -7,7 +7,7 @@ export interface StandIn {
   close(): Promise<void>
 }
 
-/** Serves the playground's page, which shows the reason, and answers everything else with 503 and the reason. */
+/** Serves the playground with the reason, and answers all other requests with 503 and the reason. */
 export async function standIn({ host, port }: { host: string; port: number }, reason: string): Promise<StandIn> {
   const app = Fastify({ forceCloseConnections: true })
   registerPlayground(app, { watch: true, failure: reason })

@@ -1,22 +1,23 @@
+/** The terminal: output, colours and a progress label. */
 import { stripVTControlCharacters, styleText } from 'node:util'
 
 type Style = Parameters<typeof styleText>[0]
 
-/** Where a command writes: results to stdout, everything about them to stderr. */
+/** The output of a command: results go to stdout, notes to stderr. */
 export interface Terminal {
-  /** True when a person reads and types. */
+  /** True when stdin and stdout are terminals. */
   readonly interactive: boolean
-  /** A result, without what a terminal would obey. */
+  /** Writes a result, without control characters. */
   out(text: string): void
-  /** A line for the person who runs the command. */
+  /** Writes a line for the person who runs the command. */
   note(line: string): void
-  /** Colours for `note`; plain text where stderr is no terminal or NO_COLOR is set. */
+  /** Colours a text for `note`; plain when stderr is not a terminal or NO_COLOR is set. */
   paint(style: Style, text: string): string
-  /** Shows what is going on when `work` takes longer than a second. */
+  /** Awaits `work`, and shows the label when it takes longer than a second. */
   during<T>(label: string, work: Promise<T>): Promise<T>
 }
 
-const PATIENCE_MS = 1000
+const LABEL_DELAY_MS = 1000
 const FRAME_MS = 100
 const FRAMES = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏'
 
@@ -34,39 +35,39 @@ export function createTerminal(): Terminal {
         stderr.write(`\r${FRAMES[frame++ % FRAMES.length]} ${label} `)
       }, FRAME_MS)
     }
-    const patience = setTimeout(begin, PATIENCE_MS)
+    const delay = setTimeout(begin, LABEL_DELAY_MS)
     try {
       return await work
     } finally {
-      clearTimeout(patience)
+      clearTimeout(delay)
       clearInterval(spinning)
       if (frame > 0) stderr.write('\r\u001b[K')
     }
   }
   return {
     interactive: stdin.isTTY === true && stdout.isTTY === true,
-    out: (text) => void stdout.write(harmless(text)),
+    out: (text) => void stdout.write(stripControls(text)),
     note,
     paint,
     during,
   }
 }
 
-/** Control characters but for line ends and tabs, and those that turn the direction of writing. */
-const OBEYED = /[^\P{Cc}\n\t]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
+/** Control characters except line ends and tabs, and characters that change the direction of text. */
+const CONTROLS = /[^\P{Cc}\n\t]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 
-/** Text from a model or server without what a terminal would obey. */
-export const harmless = (text: string): string => stripVTControlCharacters(text).replace(OBEYED, '')
+/** Text from a model or server without characters that control a terminal. */
+export const stripControls = (text: string): string => stripVTControlCharacters(text).replace(CONTROLS, '')
 
-/** A value as JSON in which those characters are escaped: nothing of it is lost on the way through `harmless`. */
+/** A value as JSON with these characters escaped, so that `stripControls` removes nothing from it. */
 export const toJson = (value: unknown, indent?: number): string =>
   JSON.stringify(value, null, indent).replace(
     /[\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
-/** On one line, at most `width` columns or so. */
+/** The text on one line of about `width` columns. */
 export function oneLine(text: string, width: number): string {
-  const line = harmless(text).replace(/\s+/g, ' ').trim()
+  const line = stripControls(text).replace(/\s+/g, ' ').trim()
   return line.length > width ? `${line.slice(0, Math.max(1, width - 1))}…` : line
 }

@@ -1,17 +1,18 @@
+/** Watches source files for `dev`. */
 import { type FSWatcher, readdirSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { cannotWatch } from './errors.ts'
 
 const SOURCE = /^(\.env|[^.].*\.([cm]?[jt]s|md))$/
 const IGNORED = /^(node_modules|dist|coverage|activity-logs|\..*)$/
-/** Changes that come together count as one. */
+/** Changes within this time count as one. */
 const SETTLE_MS = 100
-/** Folders that are watched at most. */
+/** The most folders that are watched. */
 const MAX_FOLDERS = 500
 
 /**
- * Yields a path whenever source files below `root` have changed, until the signal says stop. Data files do not count: an
- * agency that writes one must not be started again by that.
+ * Yields a path whenever source files below `root` have changed, until the signal aborts. Data files are ignored, because an
+ * agency that writes one must not be restarted for it.
  *
  * @throws CommandError when the system allows no more watchers
  */
@@ -30,7 +31,7 @@ export async function* watchSources(root: string, signal: AbortSignal): AsyncGen
   }
   const add = (folder: string) => {
     if (watchers.has(folder) || watchers.size >= MAX_FOLDERS) return
-    const inside = foldersIn(folder)
+    const inside = listFolders(folder)
     if (inside === undefined) return
     const onChange = (_event: string, name: string | null) => {
       if (name === null) return
@@ -39,7 +40,7 @@ export async function* watchSources(root: string, signal: AbortSignal): AsyncGen
     }
     const watcher = startWatching(folder, onChange)
     watcher.on('error', () => {
-      watcher.close() // the folder is gone
+      watcher.close() // the folder was removed
       watchers.delete(folder)
     })
     watchers.set(folder, watcher)
@@ -75,8 +76,8 @@ function startWatching(folder: string, onChange: (event: string, name: string | 
   }
 }
 
-/** The folders in it that may hold sources; undefined when it is none itself, or gone. */
-function foldersIn(folder: string): string[] | undefined {
+/** The subfolders that may contain sources; undefined when the path is not a folder or was removed. */
+function listFolders(folder: string): string[] | undefined {
   try {
     const entries = readdirSync(folder, { withFileTypes: true })
     return entries.filter((entry) => entry.isDirectory() && !IGNORED.test(entry.name)).map((entry) => entry.name)

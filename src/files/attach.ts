@@ -1,3 +1,4 @@
+/** Attaches stored files to the input of a run. */
 import { codeInterpreter } from '../tools/hosted.ts'
 import type { HostedTool } from '../tools/tool.ts'
 import type { JsonObject } from '../wire/json.ts'
@@ -11,17 +12,17 @@ export interface ReadyFile {
   kind: FileKind
 }
 
-/** How the note for the model begins that names the files of the code interpreter. */
+/** The beginning of the note that tells the model which files the code interpreter has. */
 export const CODE_NOTE = 'Files for the code_interpreter tool: '
 
-/** The user's item with its files: text first, then PDFs, then images. What it had stays in front. */
+/** Adds files to the user's item, after its own parts: first PDFs, then images. */
 export function attachParts(item: InputItem, files: readonly ReadyFile[]): InputItem {
   const part = (kind: FileKind, type: string) =>
     files.filter((file) => file.kind === kind).map(({ id }) => ({ type, file_id: id }))
   return withParts(item, [...part('pdf', 'input_file'), ...part('image', 'input_image')])
 }
 
-/** The rest goes to the code interpreter: the tool for this run, and a part that tells the model and is not stored. */
+/** Attaches the other files to the code interpreter: the tool for this run, and a note for the model that is not stored. */
 export function attachCode(files: readonly ReadyFile[]): { hostedTools: HostedTool[]; unstoredParts: JsonObject[] } {
   const code = files.filter(({ kind }) => kind === 'code')
   if (code.length === 0) return { hostedTools: [], unstoredParts: [] }
@@ -33,7 +34,7 @@ export function attachCode(files: readonly ReadyFile[]): { hostedTools: HostedTo
   }
 }
 
-/** The items of a model call, with parts that are not stored added to the user's last one. */
+/** Adds parts that are not stored to the last user item of a model call. */
 export function addUnstored(items: InputItem[], parts: readonly JsonObject[]): InputItem[] {
   const index = parts.length === 0 ? -1 : items.findLastIndex((item) => item.role === 'user')
   return index === -1 ? items : items.with(index, withParts(items[index] as InputItem, parts))
@@ -47,8 +48,9 @@ function withParts(item: InputItem, parts: readonly JsonObject[]): InputItem {
 }
 
 /**
- * The note that stands before the user's item and stays in the conversation: where each file came from.
- * @param ids name -> stored id. Its last line is the JSON, in ASCII: what others wrote cannot end a line or pose as another.
+ * The note before the user's item about the origin of each file. It is stored with the conversation. Its last line is JSON in
+ * ASCII, so that names and addresses written by others cannot end the line or look like another line.
+ * @param ids name -> id of the stored file
  */
 export function sourceNote(fileUrls: { readonly [name: string]: string }, ids: { [name: string]: string }): InputItem {
   const sources = Object.fromEntries(

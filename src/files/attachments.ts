@@ -1,79 +1,92 @@
+/** Prepares the files of requests: fetches, checks and stores them. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Budget } from '../base/budget.ts'
 import { AgencyError, fileIdFailed, fileUrlFailed } from '../base/errors.ts'
 import type { Lookup } from '../net/lookup.ts'
 import type { ReadyFile } from './attach.ts'
 import type { Downloader } from './download.ts'
-import { extensionOf, kindOf } from './kinds.ts'
+import { findKind, readExtension } from './kinds.ts'
 import { expandDirectories, type OpenFile, openLocalFile, readDirectories } from './local-files.ts'
-import { type Account, createLedger, type FileLimits } from './memory-budget.ts'
-import { inParallel, within } from './parallel.ts'
-import { checkExtension, type FileSource, isLocal, isRemote, readSources, shown, unsupported } from './sources.ts'
+import { type Account, createFileMemory, type FileLimits } from './memory-budget.ts'
+import { inParallel, withTimeout } from './parallel.ts'
+import {
+  checkExtension,
+  describeUnsupported,
+  excerpt,
+  type FileSource,
+  isLocal,
+  isRemote,
+  readSources,
+} from './sources.ts'
 import type { FileStore, LoadedFile, StoredFile } from './store.ts'
 
-/** The provider looks at a file before it can be used: asked once a second, at most so many times. */
+/** A provider processes a file before it can be used. Its state is read once a second, at most this often. */
 const PROCESSING_STEP_MS = 1000
 const PROCESSING_STEPS = 60
-/** How long a store may take over the files of one request. */
+/** The time limit for storing the files of one request. */
 const STORING_MS = 300_000
 const CLEANUP_MS = 10_000
 
 export interface FileDeskOptions {
   limits: FileLimits
-  /** What the process holds: files in memory are charged to it. */
+  /** The memory budget of the process, which files in memory are charged to. */
   budget: Budget
-  /** Directories whose files may be named; undefined: none, and the metadata says so. `~` is the home folder. */
+  /** Directories whose files callers may name; undefined for none. `~` is the home folder. */
   allowedLocalFileDirs?: readonly string[] | undefined
-  /** Origins that files are fetched from although they are not on the public internet. */
+  /** Origins outside the public internet from which files may be fetched. */
   trustedFileOrigins: readonly string[]
-  /** What a caller may know about a store's error. */
+  /** The part of a store's error that callers may see. */
   explain: (error: unknown) => string
   log: (message: string, error: unknown, mask: (text: string) => string) => void
   warn: (message: string) => void
-  /** Default: the system's resolver. */
+  /** @default the resolver of the system */
   lookup?: Lookup
-  /** Default: the system's clock. */
+  /** @default timers of Node */
   pause?: (ms: number, signal: AbortSignal) => Promise<unknown>
 }
 
-/** What a request asks for. */
+/** The files of one request. */
 export interface FileOrder {
   fileIds: readonly string[]
   fileUrls: { readonly [key: string]: string }
-  /** Where this request's files live. */
+  /** The store for the files of this request. */
   store: FileStore
-  /** Hides what only this request knows. */
+  /** Masks the secrets of this request. */
   mask: (text: string) => string
   signal: AbortSignal
 }
 
 export interface FileDesk {
   /**
-   * Fetches and stores what `fileUrls` name and looks up `fileIds`; `named` comes first. Nothing is stored when a failure can
-   * be known before, and nothing stays stored after one.
+   * Fetches and stores the files of `fileUrls` (`fetched`) and looks up `fileIds` (`named`). All checks come before the first
+   * file is stored, and nothing stays stored after a failure.
    * @throws FILE_FAILED; the signal's reason after an abort
    */
   prepare(order: FileOrder): Promise<{ named: ReadyFile[]; fetched: ReadyFile[] }>
-  /** Canonical paths of the allowed directories that are usable right now; null when none are configured. */
+  /** The canonical paths of the allowed directories that exist now; null when none are configured. */
   directories(): Promise<string[] | null>
-  /** Tells the operator. */
+  /** Writes a warning for the operator. */
   warn(message: string): void
-  /** Ends all that is being prepared, waits until it has ended, and refuses what is asked for later. */
+  /** Aborts all preparations, waits until they have ended, and rejects later ones. */
   stop(reason: Error): Promise<void>
 }
 
-/** The place where the files of requests are prepared. */
+/** Creates the service that prepares the files of requests. */
 export function createFileDesk(options: FileDeskOptions): FileDesk {
   const { limits, allowedLocalFileDirs, log } = options
   const { pause = (ms, signal) => sleep(ms, undefined, { signal }) } = options
   const entries = expandDirectories(allowedLocalFileDirs ?? [])
   const trusted = new Set(options.trustedFileOrigins.map((origin) => new URL(origin).origin))
-  const ledger = createLedger(limits, options.budget)
+  const memory = createFileMemory(limits, options.budget)
   const closed = new AbortController()
   const running = new Set<Promise<unknown>>()
 
-  /** An error of the store as one of ours; what it says stays in the log. */
-  const translated = (error: unknown, made: (why: string, cause: unknown) => Error, mask: FileOrder['mask']): Error => {
+  /** Turns an error of the store into an AgencyError, and logs its text. */
+  const toAgencyError = (
+    error: unknown,
+    made: (why: string, cause: unknown) => Error,
+    mask: FileOrder['mask'],
+  ): Error => {
     if (AgencyError.isInstance(error)) return error
     const failure = made(mask(options.explain(error)), error)
     log('The file store failed.', failure, mask)
@@ -82,19 +95,19 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
 
   const lookUp = ({ fileIds, store, mask, signal }: FileOrder) =>
     inParallel(fileIds, limits.fileConcurrency, signal, async (id, stop): Promise<ReadyFile> => {
-      if (!/^[\x21-\x7e]{1,256}$/.test(id)) throw fileIdFailed(`No file has the id ${shown(id)}`)
+      if (!/^[\x21-\x7e]{1,256}$/.test(id)) throw fileIdFailed(`No file has the id ${excerpt(id)}`)
       const file = await store.get(id, stop).catch((error) => {
         stop.throwIfAborted()
-        throw translated(
+        throw toAgencyError(
           error,
-          (why, cause) => fileIdFailed(`The file ${shown(id)} could not be looked up ${why}`, cause),
+          (why, cause) => fileIdFailed(`The file ${excerpt(id)} could not be looked up ${why}`, cause),
           mask,
         )
       })
-      return ready(file, fileIdFailed)
+      return toReadyFile(file, fileIdFailed)
     })
 
-  /** Everything into memory, each entry checked before the first is fetched. */
+  /** Loads all files into memory. Every entry is checked before the first one is fetched. */
   async function fetchAll(sources: readonly FileSource[], account: Account, signal: AbortSignal) {
     const each = <R>(work: (source: FileSource, signal: AbortSignal) => Promise<R>) =>
       inParallel(sources, limits.fileConcurrency, signal, work)
@@ -107,7 +120,7 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
         if (!isLocal(source)) return
         const file = await openLocalFile(source, directories)
         opened.set(source, file)
-        checkExtension(extensionOf(source.from.path), source.url)
+        checkExtension(readExtension(source.from.path), source.url)
         account.declare(source.key, file.size)
       })
       return await each((source, stop) =>
@@ -123,7 +136,7 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
   const openDownloads = async () =>
     (await import('./download.ts')).createDownloader((origin) => trusted.has(origin), options.lookup)
 
-  /** Where local files may lie. @throws FILE_FAILED when that is nowhere */
+  /** The directories that local files may be in. @throws FILE_FAILED when there are none */
   async function usableDirectories(): Promise<readonly string[]> {
     const { usable, broken } = await readDirectories(entries)
     if (broken) throw fileUrlFailed('Allowed path must be a directory: the list of this server names something else.')
@@ -131,7 +144,7 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
     return usable
   }
 
-  /** Stores all, or none: what is stored when another one fails goes again. */
+  /** Stores all files or none: after a failure, the stored ones are deleted. */
   async function storeAll(files: readonly LoadedFile[], { store, mask }: FileOrder, signal: AbortSignal) {
     const stored: string[] = []
     try {
@@ -140,10 +153,10 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
         try {
           const id = await store.put(file, stop)
           stored.push(id)
-          return ready(await processed(store, id, pause, stop), fileUrlFailed)
+          return toReadyFile(await awaitProcessing(store, id, pause, stop), fileUrlFailed)
         } catch (error) {
           stop.throwIfAborted()
-          throw translated(error, failed, mask)
+          throw toAgencyError(error, failed, mask)
         }
       })
     } catch (error) {
@@ -159,17 +172,17 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
     const { fileCount } = limits
     const urls = Object.keys(order.fileUrls).length
     if (order.fileIds.length + urls > fileCount)
-      throw (urls > 0 ? fileUrlFailed : fileIdFailed)(`A request may have ${fileCount} files at most.`)
+      throw (urls > 0 ? fileUrlFailed : fileIdFailed)(`A request may have at most ${fileCount} files.`)
     const sources = readSources(order.fileUrls)
     const slow = () => fileUrlFailed(`The file store took longer than ${STORING_MS} ms.`)
-    const named = await within(STORING_MS, slow, signal, (stop) => lookUp({ ...order, signal: stop }))
+    const named = await withTimeout(STORING_MS, slow, signal, (stop) => lookUp({ ...order, signal: stop }))
     if (sources.length === 0) return { named, fetched: [] }
-    const account = ledger.open()
+    const account = memory.open()
     try {
       const { fileTimeoutMs } = limits
       const late = () => fileUrlFailed(`Fetching the files took longer than ${fileTimeoutMs} ms.`)
-      const loaded = await within(fileTimeoutMs, late, signal, (stop) => fetchAll(sources, account, stop))
-      return { named, fetched: await within(STORING_MS, slow, signal, (stop) => storeAll(loaded, order, stop)) }
+      const loaded = await withTimeout(fileTimeoutMs, late, signal, (stop) => fetchAll(sources, account, stop))
+      return { named, fetched: await withTimeout(STORING_MS, slow, signal, (stop) => storeAll(loaded, order, stop)) }
     } finally {
       account.close()
     }
@@ -190,15 +203,15 @@ export function createFileDesk(options: FileDeskOptions): FileDesk {
   }
 }
 
-/** A stored file by its stored name. @throws FILE_FAILED for a type that is not supported */
-function ready({ id, name }: StoredFile, failed: (reason: string) => Error): ReadyFile {
-  const kind = kindOf(extensionOf(name))
+/** A stored file with its kind, by its stored name. @throws FILE_FAILED for a type that is not supported */
+function toReadyFile({ id, name }: StoredFile, failed: (reason: string) => Error): ReadyFile {
+  const kind = findKind(readExtension(name))
   if (kind !== undefined) return { id, name, kind }
-  throw failed(unsupported(extensionOf(name), name))
+  throw failed(describeUnsupported(readExtension(name), name))
 }
 
-/** @throws FILE_FAILED when the store finds fault with the file, or does not come to an end with it */
-async function processed(
+/** Waits until the store has processed the file. @throws FILE_FAILED when the store rejects the file or takes too long */
+async function awaitProcessing(
   store: FileStore,
   id: string,
   pause: NonNullable<FileDeskOptions['pause']>,

@@ -1,3 +1,4 @@
+/** Fetches remote files. */
 import { randomBytes } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { Readable } from 'node:stream'
@@ -11,19 +12,19 @@ import { checkAddress, createGuardedAgent } from '../net/guard.ts'
 import type { Lookup } from '../net/lookup.ts'
 import { Pieces } from '../net/pieces.ts'
 import type { Account } from './memory-budget.ts'
-import { checkExtension, type RemoteSource, shown } from './sources.ts'
+import { checkExtension, excerpt, type RemoteSource } from './sources.ts'
 import type { LoadedFile } from './store.ts'
 
-/** Many hosts turn away what does not look like a browser at first sight; this is said the way crawlers say it. */
+/** Many hosts reject clients that do not look like a browser. This is the form that crawlers use. */
 const USER_AGENT = `Mozilla/5.0 (compatible; agency-swarm-js/${VERSION})`
-/** Of the good answers those that carry the file: not a part of it, nor nothing. */
-const WHOLE = new Set([200, 203])
-/** Enough for the magic numbers of every type. */
+/** The status codes of responses with the whole file. */
+const WHOLE_FILE = new Set([200, 203])
+/** Enough for the signatures of all file types. */
 const SNIFFED_BYTES = 65_536
 
-/** Fetches from hosts that a caller named, for one request. */
+/** Fetches files of one request from hosts that its caller named. */
 export interface Downloader {
-  /** Refuses what is not on the public internet, before anything is fetched. @throws FILE_FAILED */
+  /** Rejects an address outside the public internet before anything is fetched. @throws FILE_FAILED */
   check(source: RemoteSource, signal: AbortSignal): Promise<void>
   /** @throws FILE_FAILED */
   load(source: RemoteSource, account: Account, signal: AbortSignal): Promise<LoadedFile>
@@ -31,24 +32,24 @@ export interface Downloader {
   close(): Promise<void>
 }
 
-/** @param isTrusted origins that may be elsewhere, too */
+/** @param isTrusted true for origins that may be outside the public internet */
 export function createDownloader(isTrusted: (origin: string) => boolean, lookup?: Lookup): Downloader {
-  // One agent per request: whatever happens to its hosts, nothing of it stays open.
+  // One agent per request, so that no connection to a host stays open after it.
   const agent = createGuardedAgent({ allowH2: false }, lookup, isTrusted)
   return {
     async check({ from: { url } }, signal) {
       if (isTrusted(url.origin)) return
       await orAbort(checkAddress(url.href, lookup), signal).catch((error) => {
-        throw refusal(error, url)
+        throw toFileError(error, url)
       })
     },
     async load(source, account, signal) {
       const { key, url, from } = source
       const pieces = await fetchPieces(agent, source, account, signal)
       const extension = from.extension ?? (await sniff(pieces))
-      if (extension === undefined) throw fileUrlFailed(`No extension detected for ${shown(url)}`)
+      if (extension === undefined) throw fileUrlFailed(`No extension detected for ${excerpt(url)}`)
       checkExtension(extension, key)
-      // Random, so that two files of one name stay two files.
+      // Random, so that two files with the same name stay apart.
       return { name: `${from.stem}_${randomBytes(4).toString('hex')}.${extension}`, pieces }
     },
     close: () => agent.destroy(),
@@ -57,12 +58,12 @@ export function createDownloader(isTrusted: (origin: string) => boolean, lookup?
 
 async function fetchPieces(
   agent: Agent,
-  { key, url: given, from: { url } }: RemoteSource,
+  { key, url: text, from: { url } }: RemoteSource,
   account: Account,
   signal: AbortSignal,
 ): Promise<readonly Buffer[]> {
   try {
-    const asked = agent.request({
+    const response = agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method: 'GET',
@@ -70,10 +71,10 @@ async function fetchPieces(
       reset: true,
       signal,
     })
-    // The client heeds the signal only once it is connected.
-    const { statusCode, headers, body } = await orAbort(asked, signal)
+    // undici observes the signal only after it has connected.
+    const { statusCode, headers, body } = await orAbort(response, signal)
     try {
-      if (!WHOLE.has(statusCode)) throw fileUrlFailed(badStatus(statusCode, given))
+      if (!WHOLE_FILE.has(statusCode)) throw fileUrlFailed(describeStatus(statusCode, text))
       const declared = Number(headers['content-length'] ?? 0)
       account.declare(key, declared)
       return await collect(body, String(headers['content-encoding'] ?? ''), account.file(key), signal)
@@ -82,11 +83,11 @@ async function fetchPieces(
     }
   } catch (error) {
     signal.throwIfAborted()
-    throw refusal(error, url)
+    throw toFileError(error, url)
   }
 }
 
-/** The file as it is meant. */
+/** Reads and decompresses the body. */
 async function collect(
   body: Readable,
   encoding: string,
@@ -100,14 +101,14 @@ async function collect(
       pieces.add(chunk)
     }
   }
-  const decode = decoder(encoding)
+  const decode = createDecoder(encoding)
   if (decode === undefined) await pipeline(body, fill, { signal })
   else await pipeline(body, decode, fill, { signal })
   return pieces.list()
 }
 
-/** Some hosts compress whatever they are asked for. What comes out is counted, not what came in. */
-function decoder(encoding: string) {
+/** A decompressor for hosts that compress although the request accepts only `identity`. Limits count the decompressed bytes. */
+function createDecoder(encoding: string) {
   switch (encoding.trim().toLowerCase()) {
     case '':
     case 'identity':
@@ -122,7 +123,7 @@ function decoder(encoding: string) {
     case 'zstd':
       return createZstdDecompress()
     default:
-      throw fileUrlFailed(`The content encoding ${shown(encoding)} is not supported.`)
+      throw fileUrlFailed(`The content encoding ${excerpt(encoding)} is not supported.`)
   }
 }
 
@@ -130,25 +131,25 @@ async function sniff(pieces: readonly Buffer[]): Promise<string | undefined> {
   const { fileTypeFromBuffer } = await import('file-type')
   const size = pieces.reduce((sum, piece) => sum + piece.length, 0)
   const start = Buffer.concat(pieces, Math.min(size, SNIFFED_BYTES))
-  return (await fileTypeFromBuffer(start).catch(() => undefined))?.ext // what confuses it has no type
+  return (await fileTypeFromBuffer(start).catch(() => undefined))?.ext // a file that breaks the detection has no known type
 }
 
-/** Redirects are not followed: they would lead to an address that nobody named. */
-function badStatus(status: number, given: string): string {
-  return `${kindOf(status)} '${[status, STATUS_CODES[status]].filter(Boolean).join(' ')}' for url '${shown(given)}'`
+/** The text for a response without the file. Redirects are not followed, because the caller did not name their target. */
+function describeStatus(status: number, address: string): string {
+  return `${classifyStatus(status)} '${[status, STATUS_CODES[status]].filter(Boolean).join(' ')}' for url '${excerpt(address)}'`
 }
 
-function kindOf(status: number): string {
+function classifyStatus(status: number): string {
   if (status < 300) return 'Response without the whole file'
   return status < 400 ? 'Redirect response' : status < 500 ? 'Client error' : 'Server error'
 }
 
-function refusal(error: unknown, url: URL): AgencyError {
+function toFileError(error: unknown, url: URL): AgencyError {
   if (AgencyError.isInstance(error) && error.code !== 'GATEWAY_REFUSED') return error
   if (AgencyError.isInstance(error))
     return fileUrlFailed(
-      `The server does not fetch files from ${shown(url.host)}. Its operator can allow the address with trustedFileOrigins.`,
+      `The server does not fetch files from ${excerpt(url.host)}. Its operator can allow the address with trustedFileOrigins.`,
     )
   const { code, name } = error as NodeJS.ErrnoException
-  return fileUrlFailed(`The file could not be fetched from ${shown(url.host)} (${code ?? name}).`, error)
+  return fileUrlFailed(`The file could not be fetched from ${excerpt(url.host)} (${code ?? name}).`, error)
 }

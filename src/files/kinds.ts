@@ -1,3 +1,4 @@
+/** The supported file types, by extension. */
 import { extname } from 'node:path'
 
 /** How a file reaches the model: as an input file, as an image, or through the code interpreter. */
@@ -13,7 +14,7 @@ const KINDS = new Map<string, FileKind>(
 )
 
 /** The extension of a name in lower case, without its dot; empty when it has none. */
-export const extensionOf = (name: string): string => extname(name).slice(1).toLowerCase()
+export const readExtension = (name: string): string => extname(name).slice(1).toLowerCase()
 
-/** Undefined for a type that is not supported (the list: docs/files.md). */
-export const kindOf = (extension: string): FileKind | undefined => KINDS.get(extension)
+/** The kind of files with this extension; undefined when it is not supported (docs/files.md lists all). */
+export const findKind = (extension: string): FileKind | undefined => KINDS.get(extension)

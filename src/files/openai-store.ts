@@ -1,16 +1,17 @@
+/** The file store over the Files API of OpenAI and compatible gateways. */
 import { randomUUID } from 'node:crypto'
 import type OpenAI from 'openai'
 import type { FileStore, LoadedFile } from './store.ts'
 
-/** How long one call may take; each is tried again at most twice. */
+/** The time limit of one attempt; the client tries a call up to three times. */
 const UPLOAD_TIMEOUT_MS = 120_000
 const CALL_TIMEOUT_MS = 30_000
-/** The purpose the original stores with; files of this purpose serve every route to the model. */
+/** The purpose that the original uses. Files with this purpose work as input files, images and in the code interpreter. */
 const PURPOSE = 'assistants'
 
 /**
- * Files of one account: the Files API of whatever the `openai` client reaches, with its key.
- * @param headers sent with every call. Default: the client's own alone
+ * A store over the Files API at the address of the `openai` client, with its key.
+ * @param headers sent with every call, in addition to those of the client
  */
 export function openaiFileStore(
   client: () => Promise<OpenAI>,
@@ -32,14 +33,14 @@ export function openaiFileStore(
     put: (file, signal) =>
       call(signal, UPLOAD_TIMEOUT_MS, async (client, options) => {
         const { id } = await client.post<OpenAI.FileObject>('/files', { ...options, ...multipart(file, headers) })
-        if (typeof id !== 'string' || id === '') throw new Error('The Files API gave no id.')
+        if (typeof id !== 'string' || id === '') throw new Error('The Files API returned no id.')
         return id
       }),
     get: (id, signal) =>
       call(signal, CALL_TIMEOUT_MS, async (client, options) => {
         const { filename, status } = await client.files.retrieve(id, options)
-        if (typeof filename !== 'string') throw new Error('The Files API gave no file name.')
-        // Some gateways tell no status: what they give an id for is ready.
+        if (typeof filename !== 'string') throw new Error('The Files API returned no file name.')
+        // Some gateways return no status; a file with an id is then ready.
         const state = status === 'error' ? 'failed' : status === 'processed' || status == null ? 'ready' : 'pending'
         return { id, name: filename, state }
       }),
@@ -50,7 +51,7 @@ export function openaiFileStore(
   }
 }
 
-/** One buffer: it declares its length, which some gateways ask for, and can be sent again. */
+/** The body in one buffer: its length is known, which some gateways require, and it can be sent again. */
 function multipart({ name, pieces }: LoadedFile, headers: { readonly [name: string]: string }) {
   const boundary = `form-${randomUUID()}`
   const field = (disposition: string) => `--${boundary}\r\nContent-Disposition: form-data; ${disposition}\r\n`
@@ -64,7 +65,7 @@ function multipart({ name, pieces }: LoadedFile, headers: { readonly [name: stri
   }
 }
 
-/** As browsers write names (HTML standard, "multipart/form-data encoding algorithm"). */
+/** Escapes a file name as browsers do (HTML standard, "multipart/form-data encoding algorithm"). */
 const escapeName = (name: string) =>
   name
     .toWellFormed()

@@ -2,7 +2,7 @@
 import { Agent } from '../agency/agent.ts'
 import type { RunHooks } from '../agency/hooks.ts'
 import { emptyMessage, invalidOption } from '../base/errors.ts'
-import { type Moved, refuseUnknown } from '../base/options.ts'
+import { type Moved, optionNames, refuseUnknown } from '../base/options.ts'
 import type { Prices } from '../models/pricing/prices.ts'
 import type { Telemetry } from '../runs/span.ts'
 import { CLIENT_CONFIG_FIELDS } from '../wire/client-config.ts'
@@ -44,21 +44,21 @@ export interface RunOptions<
   signal?: AbortSignal | undefined
 }
 
-const OPTIONS = new Set<string>([
-  'recipientAgent',
-  'contextOverride',
-  'additionalInstructions',
-  'maxTurns',
-  'clientConfig',
-  'prices',
-  'generateChatName',
-  'hooks',
-  'fileIds',
-  'fileUrls',
-  'allowedLocalFileDirs',
-  'telemetry',
-  'signal',
-] satisfies (keyof RunOptions)[])
+const OPTIONS = optionNames<RunOptions>({
+  recipientAgent: true,
+  contextOverride: true,
+  additionalInstructions: true,
+  maxTurns: true,
+  clientConfig: true,
+  prices: true,
+  generateChatName: true,
+  hooks: true,
+  fileIds: true,
+  fileUrls: true,
+  allowedLocalFileDirs: true,
+  telemetry: true,
+  signal: true,
+})
 
 /** Names that the Python original, the Agents SDK and the AI SDK use for an option -> the option here. */
 const MOVED: Moved = {
@@ -88,14 +88,14 @@ const MOVED: Moved = {
   runConfig: 'clientConfig, and modelSettings of each agent',
 }
 
-const CONFIG = new Set<string>([
-  'base_url',
-  'api_key',
-  'default_headers',
-  'litellm_keys',
-  'model',
-  'model_settings_extra_args',
-] satisfies (keyof ClientConfig)[])
+const CONFIG = optionNames<ClientConfig>({
+  base_url: true,
+  api_key: true,
+  default_headers: true,
+  litellm_keys: true,
+  model: true,
+  model_settings_extra_args: true,
+})
 const CONFIG_MOVED: Moved = {
   apiKey: 'api_key',
   baseUrl: 'base_url',

@@ -38,7 +38,7 @@ export function createLookup({
   let running = 0
   const enter = async () => {
     if (running < concurrent) return void running++
-    if (waiting.length >= queued) throw overloaded('as many names to look up')
+    if (waiting.length >= queued) throw overloaded('name lookups')
     await new Promise<void>((resolve) => waiting.push(resolve))
   }
   const leave = () => {

@@ -98,7 +98,7 @@ export class Runner {
   /** Checks that one more run may start. @throws SHUTTING_DOWN, OVERLOADED */
   admit(): void {
     if (this.#draining) throw shuttingDown()
-    if (this.#live.size >= this.#options.limits.concurrentRuns) throw overloaded('as many runs')
+    if (this.#live.size >= this.#options.limits.concurrentRuns) throw overloaded('concurrent runs')
   }
 
   /** @throws SHUTTING_DOWN, OVERLOADED */

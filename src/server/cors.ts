@@ -1,10 +1,11 @@
+/** CORS: headers of responses, and preflights. */
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 
 const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY']
 
 /**
- * Two hooks (docs/wire.md, "CORS"): one puts the headers on every answer, refusals included; one answers preflights for any
- * path. Unlisted origins get neither header.
+ * Creates two hooks (docs/wire.md, "CORS"): one adds headers to every response, also to errors; the other answers preflights for
+ * any path. Origins that are not listed get no headers.
  */
 export function createCors(origins: readonly string[]) {
   const any = origins.includes('*')
@@ -27,13 +28,13 @@ export function createCors(origins: readonly string[]) {
       const {
         origin,
         'access-control-request-method': method,
-        'access-control-request-headers': wanted,
+        'access-control-request-headers': requestedHeaders,
       } = request.headers
       if (request.method !== 'OPTIONS' || origin === undefined || method === undefined) return done()
       reply.headers({ 'access-control-allow-methods': METHODS.join(', '), 'access-control-max-age': '600' })
       reply.header('vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
-      if (typeof wanted === 'string') reply.header('access-control-allow-headers', wanted)
-      const refused = refusalsOf(request, any || origins.includes(origin))
+      if (typeof requestedHeaders === 'string') reply.header('access-control-allow-headers', requestedHeaders)
+      const refused = listRefusals(request, any || origins.includes(origin))
       reply
         .code(refused.length === 0 ? 200 : 400)
         .type('text/plain; charset=utf-8')
@@ -42,8 +43,8 @@ export function createCors(origins: readonly string[]) {
   }
 }
 
-/** What a preflight asks for and does not get, in the words of the original's CORS middleware (Starlette). */
-function refusalsOf({ headers }: FastifyRequest, originAllowed: boolean): string[] {
+/** The parts of a preflight that are not allowed, named as in the original's CORS middleware (Starlette). */
+function listRefusals({ headers }: FastifyRequest, originAllowed: boolean): string[] {
   const method = headers['access-control-request-method'] ?? ''
   return [
     ...(originAllowed ? [] : ['origin']),

@@ -1,3 +1,4 @@
+/** The pages that show the OpenAPI document, and the document itself. */
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
@@ -5,12 +6,17 @@ import type { JsonObject } from '../wire/json.ts'
 import { assetHeaders, pageHeaders } from './pages.ts'
 
 const ASSETS = new URL('../../assets/docs/', import.meta.url)
-/** Both renderers write inline styles; Redoc's search is a worker. */
+/** Both renderers write inline styles, and the search of Redoc runs in a worker. */
 const PAGE_HEADERS = pageHeaders(
   "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:",
 )
 
-const page = (title: string, folder: string, styles: readonly string[], scripts: readonly string[]) => `<!doctype html>
+const renderPage = (
+  title: string,
+  folder: string,
+  styles: readonly string[],
+  scripts: readonly string[],
+) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -27,12 +33,12 @@ ${scripts.map((file) => `<script src="${folder}/${file}"></script>`).join('\n')}
 `
 
 /**
- * `/openapi.json`, `/docs` (Swagger UI) and `/redoc`, from files of this package; addresses are relative, for prefixes. Files
- * are read and the document is written once, when the server is made: however many answers are under way, they share these bytes.
- * `serverUrl` undefined: the address that the reader used.
+ * Serves `/openapi.json`, `/docs` (Swagger UI) and `/redoc` from files of this package. Addresses are relative, so that prefixes
+ * work. Files and document are read into memory once, at the start of the server; all responses share these bytes.
+ * @param serverUrl the server's address in the document; without it, the address that the client used
  */
 export function registerDocs(app: FastifyInstance, document: JsonObject, serverUrl: string | undefined): void {
-  const [before, after] = writeAround(document)
+  const [before, after] = splitAtServer(document)
   app.get('/openapi.json', async (request, reply) => {
     const url = Buffer.from(JSON.stringify(serverUrl ?? `${request.protocol}://${request.host}${app.prefix}`))
     const length = before.length + url.length + after.length
@@ -40,7 +46,7 @@ export function registerDocs(app: FastifyInstance, document: JsonObject, serverU
     return reply.send(Readable.from([before, url, after], { objectMode: false }))
   })
   const addPage = (path: string, title: string, styles: readonly string[], scripts: readonly string[]) => {
-    const html = page(title, path.slice(1), styles, scripts)
+    const html = renderPage(title, path.slice(1), styles, scripts)
     app.get(path, async (_request, reply) => reply.headers(PAGE_HEADERS).send(html))
     for (const file of [...styles, ...scripts]) {
       const content = readFileSync(new URL(file, ASSETS))
@@ -52,8 +58,8 @@ export function registerDocs(app: FastifyInstance, document: JsonObject, serverU
   addPage('/redoc', 'API: ReDoc', [], ['redoc.standalone.js', 'plain-text.js', 'redoc-start.js'])
 }
 
-/** The document as JSON, without the server's address: what stands before it and what follows it. */
-function writeAround(document: JsonObject): [before: Buffer, after: Buffer] {
+/** The document as JSON in two parts: before and after the address of the server. */
+function splitAtServer(document: JsonObject): [before: Buffer, after: Buffer] {
   const { servers: _, ...rest } = document
   return [Buffer.from('{"servers":[{"url":'), Buffer.from(`}],${JSON.stringify(rest).slice(1)}`)]
 }

@@ -1,4 +1,5 @@
-/** Headers of a page that loads nothing from elsewhere and may be framed by nobody; `allowed` adds what it needs. */
+/** HTTP headers of pages and their files. */
+/** Headers of a page that loads nothing from other hosts and cannot be framed. @param allowed directives that the page needs in addition */
 export const pageHeaders = (allowed: string) => ({
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': `default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; ${allowed}`,

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { invalidOption, tooManyRequests } from '../base/errors.ts'
 import { MAX_MS } from '../base/limits.ts'
 import type { ServerLog } from '../base/log.ts'
+import { optionNames } from '../base/options.ts'
 
 /** How many requests one caller may make. */
 export interface RateLimitOptions {
@@ -24,7 +25,7 @@ interface Caller {
   headers: FastifyRequest['headers']
 }
 
-const KNOWN = new Set<string>(['requests', 'windowMs', 'by', 'redisUrl'] satisfies (keyof RateLimitOptions)[])
+const KNOWN = optionNames<RateLimitOptions>({ requests: true, windowMs: true, by: true, redisUrl: true })
 
 /** @throws INVALID_OPTION */
 export function checkRateLimit(options: RateLimitOptions | undefined): void {

@@ -1,3 +1,4 @@
+/** Logs of single requests, kept as files until `/get_logs` reads them. */
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
@@ -7,7 +8,7 @@ import type { RequestLogs } from '../services.ts'
 import { toLogLine } from '../wire/redact.ts'
 import type { LogLine } from '../wire/responses.ts'
 
-/** The header that names the log a request writes to. */
+/** The request header with the id of the log. */
 export const LOG_HEADER = 'x-agency-log-id'
 const SAFE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/
 const PRUNE_EVERY = 100
@@ -15,18 +16,18 @@ const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = consta
 
 export interface RequestLogOptions {
   folder: string
-  /** A log that has grown to this takes no more lines. */
+  /** The largest size of a log; further lines are dropped. */
   fileBytes: number
-  /** Beyond this many logs the oldest go. */
+  /** The most logs; beyond that the oldest are deleted. */
   files: number
   redact: (text: string) => string
   onError: (error: unknown) => void
 }
 
-/** Logs per request, kept as `<folder>/<id>.jsonl` until they are read; each is read once. */
+/** Logs per request, stored as `<folder>/<id>.jsonl`. Reading a log deletes it. */
 export class RequestLog implements RequestLogs {
   readonly #options: RequestLogOptions
-  /** Id -> the end of its writes. */
+  /** Id -> a promise for the end of its last write. */
   readonly #pending = new Map<string, Promise<void>>()
   #opened = 0
 
@@ -34,7 +35,7 @@ export class RequestLog implements RequestLogs {
     this.#options = { ...options, folder: resolve(options.folder) }
   }
 
-  /** A writer for the log a header names; undefined for no id or one that is not safe as a file name. */
+  /** A writer for the log with this id; undefined without an id, or with one that is not safe as a file name. */
   writer(id: unknown): WriteRunLog | undefined {
     if (typeof id !== 'string' || !SAFE_ID.test(id)) return undefined
     if (this.#opened++ % PRUNE_EVERY === 0) void this.#prune().catch(this.#options.onError)
@@ -50,23 +51,23 @@ export class RequestLog implements RequestLogs {
     }
   }
 
-  /** The lines of a log, which is gone afterwards; undefined when there is none. */
+  /** Reads and deletes a log; undefined when there is none. */
   async take(id: string): Promise<unknown[] | undefined> {
     if (!SAFE_ID.test(id)) return undefined
     await this.#pending.get(id)
     const taken = join(this.#options.folder, `.${randomUUID()}.taken`)
     try {
-      await rename(this.#pathOf(id), taken) // of two readers one wins
+      await rename(this.#pathOf(id), taken) // of two readers, only one succeeds
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error
     }
-    const text = await readOwn(taken)
-    await unlink(taken).catch(() => rename(taken, this.#pathOf(id))) // a folder, which is not ours to empty
-    return text?.split('\n').flatMap(readLine)
+    const text = await readLogFile(taken)
+    await unlink(taken).catch(() => rename(taken, this.#pathOf(id))) // a folder is not one of our files, so it is put back
+    return text?.split('\n').flatMap(parseLine)
   }
 
-  /** Everything that was written so far is on disk. */
+  /** Waits until all lines are on disk. */
   async flush(): Promise<void> {
     await Promise.all(this.#pending.values())
   }
@@ -98,8 +99,8 @@ export class RequestLog implements RequestLogs {
   }
 }
 
-/** The line as a list; an empty one for what a process did not live to write whole. */
-function readLine(line: string): unknown[] {
+/** The parsed line in a list; an empty list for a line that a process did not finish writing. */
+function parseLine(line: string): unknown[] {
   try {
     return [JSON.parse(line)]
   } catch {
@@ -107,8 +108,8 @@ function readLine(line: string): unknown[] {
   }
 }
 
-/** The text of a file of ours; undefined for a link, a pipe, a folder: those are not. Nothing here waits for a writer. */
-async function readOwn(path: string): Promise<string | undefined> {
+/** The text of a log file; undefined for a link, a pipe or a folder. Never waits for the writer of a pipe. */
+async function readLogFile(path: string): Promise<string | undefined> {
   try {
     const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     try {
@@ -122,7 +123,7 @@ async function readOwn(path: string): Promise<string | undefined> {
   }
 }
 
-/** ISO time of this machine's zone, without the zone, as the original writes it. */
+/** ISO time in the local time zone, without the zone, as in the original. */
 function localTime(): string {
   const now = new Date()
   return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, -1)

@@ -1,7 +1,7 @@
 /** `tool()`: defines a function tool from a schema and a function. */
 import { z } from 'zod'
 import { errorText, invalidTool } from '../base/errors.ts'
-import { type Moved, refuseUnknown } from '../base/options.ts'
+import { type Moved, optionNames, refuseUnknown } from '../base/options.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { createCheck } from './check.ts'
 import { requireToolName } from './names.ts'
@@ -48,21 +48,21 @@ export interface ToolDefinition<
   execute(input: Input, context: ToolContext<Context>): Result | Promise<Result>
 }
 
-const OPTIONS = new Set<string>([
-  'name',
-  'description',
-  'parameters',
-  'returns',
-  'strict',
-  'oneCallAtATime',
-  'isEnabled',
-  'safeToRetry',
-  'needsApproval',
-  'timeoutMs',
-  'inputGuardrails',
-  'outputGuardrails',
-  'execute',
-] satisfies (keyof ToolDefinition<unknown>)[])
+const OPTIONS = optionNames<ToolDefinition<unknown>>({
+  name: true,
+  description: true,
+  parameters: true,
+  returns: true,
+  strict: true,
+  oneCallAtATime: true,
+  isEnabled: true,
+  safeToRetry: true,
+  needsApproval: true,
+  timeoutMs: true,
+  inputGuardrails: true,
+  outputGuardrails: true,
+  execute: true,
+})
 /** Names that other libraries use for an option -> what to use here. */
 const MOVED: Moved = {
   nameOverride: 'name',
