@@ -53,7 +53,7 @@ async function useChat(...fixtures: Parameters<LLMock['addFixture']>[0][]) {
   return { model: new OpenAIChatCompletionsModel(client, 'gpt-4o'), bodies }
 }
 
-test('a model object of the Agents SDK over Responses tells exactly what a model name tells, streamed and plain', async () => {
+test('a Responses model object of the Agents SDK acts like a model name', async () => {
   promise('F9', 'C15')
   const script = (body: { [key: string]: unknown }) =>
     (body.input as { type?: string }[]).some((item) => item.type === 'function_call_output')
@@ -85,7 +85,7 @@ test('a model object of the Agents SDK over Responses tells exactly what a model
   expect(upstream.seen[2]?.headers.authorization).toBe('Bearer sk-own')
 })
 
-test('client_config leaves it alone with one log line, and history reaches its provider verbatim', async () => {
+test('client_config does not change a model object, with one log line', async () => {
   promise('C15')
   const upstream = await useUpstream(() => ({ text: 'Fine' }))
   const warnings: string[] = []
@@ -131,7 +131,7 @@ test('client_config leaves it alone with one log line, and history reaches its p
   expect(warnings).toEqual([expect.stringMatching(/leaves the custom model of agent "Assistant" alone/)])
 })
 
-test('its failures are safe sentences with a whole stream, and a cancel closes its connection', async () => {
+test("a model object's failure is a safe text in a complete stream", async () => {
   promise('C15', 'D6')
   const upstream = await useUpstream((_body, index) =>
     index === 0 ? { status: 400, message: 'inner words' } : { hang: true },
@@ -155,7 +155,7 @@ async function upstreamOpened(upstream: { seen: readonly unknown[] }) {
   while (upstream.seen.length < 2) await new Promise((resolve) => setImmediate(resolve))
 }
 
-test('a model object over Chat Completions streams Responses events, calls tools and gets converted history', async () => {
+test('a Chat Completions model object streams Responses events', async () => {
   promise('F9', 'C15')
   const { model, bodies } = await useChat(
     { match: { userMessage: 'Look', hasToolResult: true }, response: { content: 'It said hi' } },
@@ -203,7 +203,7 @@ test('a model object over Chat Completions streams Responses events, calls tools
   expect(JSON.stringify(bodies().at(-1))).not.toContain('ws_1')
 })
 
-test('any other model object of that shape runs, with what its provider wants to see again', async () => {
+test('any model object of that shape runs and gets its provider data back', async () => {
   promise('F9')
   const asked: { input: { [key: string]: unknown }[]; tools: { name: string }[]; signal: AbortSignal }[] = []
   const usage = {
@@ -274,7 +274,7 @@ test('any other model object of that shape runs, with what its provider wants to
   }
 })
 
-test('function tools of the Agents SDK check, fail and can be switched off as ours; over HTTP too', async () => {
+test('function tools of the Agents SDK behave like ours, over HTTP too', async () => {
   promise('F5', 'B10')
   let open = true
   const broken = sdkTool({
@@ -384,7 +384,7 @@ test('hosted tools of the Agents SDK reach the provider in its words', async () 
   expect(upstream.seen[1]?.body).toMatchObject({ tools: expected, include })
 })
 
-test('what cannot be honoured here is an error at construction that names the tool and the way out', () => {
+test('an unsupported tool option is an error that names the tool', () => {
   promise('F1')
   const make = (tool: unknown) => () => agent({ tools: [tool as never] })
   const readTools = (create: () => Agent) => create().tools
@@ -410,7 +410,7 @@ test('what cannot be honoured here is an error at construction that names the to
   expect(make(webSearchTool)).toThrow(/"webSearchTool" is not a tool/)
 })
 
-test('MCP servers of the Agents SDK bring their tools: connected when needed, filtered, called and failing in words', async () => {
+test('MCP servers of the Agents SDK provide their tools', async () => {
   promise('F1')
   const mock = new MCPMock()
   const inputSchema = { type: 'object' as const, properties: { word: { type: 'string' } }, required: ['word'] }

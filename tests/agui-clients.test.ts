@@ -76,7 +76,7 @@ test.for([[{ subagent: true }], [{ reasoning: 'yes' }], ['all'], [null], [1]])(
   },
 )
 
-test('snapshots for protocol 1.0 hold the reasoning, of earlier turns too, so that clients that take them literally keep it', async () => {
+test('snapshots for protocol 1.0 contain the reasoning of all turns', async () => {
   promise('G1')
   const stream = await serveScenes()
   const first = await ask(stream, inputOf([user('Please think')]))
@@ -98,7 +98,7 @@ test('snapshots for protocol 1.0 hold the reasoning, of earlier turns too, so th
   ])
 })
 
-test('reasoning that a provider never finished stands in the snapshots as far as it came', async () => {
+test('snapshots contain reasoning that a provider never finished', async () => {
   promise('G1')
   const at = { output_index: 0, item_id: 'rs_1' }
   const answer = {

@@ -38,7 +38,7 @@ async function serveAgui(agency: Agency, options: ServeOptions = {}) {
 const lastOf = ({ input }: { input?: unknown }) => (input as { content?: unknown; output?: unknown }[]).at(-1)
 const usage = { inputTokens: 10, outputTokens: 5, totalTokens: 15, cachedInputTokens: 0 }
 
-test('with enableAgui an agency has its stream and its metadata, and the OpenAPI document says so', async () => {
+test('enableAgui serves the stream and metadata, as documented', async () => {
   promise('A6', 'B11')
   await useUpstream(() => ({ text: 'Hi' }))
   const { url } = await serveAgui(new Agency(assistant()), { tools: [weather] })
@@ -64,85 +64,79 @@ test('with enableAgui an agency has its stream and its metadata, and the OpenAPI
   expect((await post(`${native.url}/agency/get_response`, { message: 'Hi' })).status).toBe(200)
 })
 
-test.for(CLIENTS)(
-  'client %s reads a text piece by piece, and its own list is the history of the next turn',
-  async ([, Client]) => {
-    promise('G1')
-    const upstream = await useUpstream(() => ({ text: '0 1 2 ', deltas: 3 }))
-    const { stream } = await serveAgui(new Agency(assistant()))
-    const { agent, run } = connect(Client, stream)
-    const events = await run('Hello')
-    expect(types(events)).toEqual([
-      'RUN_STARTED',
-      'TEXT_MESSAGE_START',
-      ...Array(3).fill('TEXT_MESSAGE_CONTENT'),
-      'TEXT_MESSAGE_END',
-      'MESSAGES_SNAPSHOT',
-      'RUN_FINISHED',
-    ])
-    expect(only(events, 'TEXT_MESSAGE_CONTENT').map(({ delta }) => delta)).toEqual(['0 ', '1 ', '2 '])
-    expect(events[0]).toMatchObject({ threadId: 'thread-1', protocolVersion: '1.0' })
-    expect(events.at(-1)).toMatchObject({ outcome: { type: 'success' }, usage: [usage] })
-    expect(events.at(-1).metadata.usage).toMatchObject({ request_count: 1, total_cost: expect.any(Number) })
-    expect(agent.messages).toMatchObject([
-      { id: 'u1', role: 'user', content: 'Hello' },
-      { id: 'msg_1', role: 'assistant', name: 'Assistant', content: '0 1 2 ' },
-    ])
-    await run('And?')
-    expect(upstream.seen.map(({ body }) => body.input)).toEqual([
-      [{ role: 'user', content: 'Hello', type: 'message' }],
-      [
-        { role: 'user', content: 'Hello' },
-        { role: 'assistant', content: '0 1 2 ' },
-        { role: 'user', content: 'And?', type: 'message' },
-      ],
-    ])
-  },
-)
+test.for(CLIENTS)('client %s streams text, and its list is the next history', async ([, Client]) => {
+  promise('G1')
+  const upstream = await useUpstream(() => ({ text: '0 1 2 ', deltas: 3 }))
+  const { stream } = await serveAgui(new Agency(assistant()))
+  const { agent, run } = connect(Client, stream)
+  const events = await run('Hello')
+  expect(types(events)).toEqual([
+    'RUN_STARTED',
+    'TEXT_MESSAGE_START',
+    ...Array(3).fill('TEXT_MESSAGE_CONTENT'),
+    'TEXT_MESSAGE_END',
+    'MESSAGES_SNAPSHOT',
+    'RUN_FINISHED',
+  ])
+  expect(only(events, 'TEXT_MESSAGE_CONTENT').map(({ delta }) => delta)).toEqual(['0 ', '1 ', '2 '])
+  expect(events[0]).toMatchObject({ threadId: 'thread-1', protocolVersion: '1.0' })
+  expect(events.at(-1)).toMatchObject({ outcome: { type: 'success' }, usage: [usage] })
+  expect(events.at(-1).metadata.usage).toMatchObject({ request_count: 1, total_cost: expect.any(Number) })
+  expect(agent.messages).toMatchObject([
+    { id: 'u1', role: 'user', content: 'Hello' },
+    { id: 'msg_1', role: 'assistant', name: 'Assistant', content: '0 1 2 ' },
+  ])
+  await run('And?')
+  expect(upstream.seen.map(({ body }) => body.input)).toEqual([
+    [{ role: 'user', content: 'Hello', type: 'message' }],
+    [
+      { role: 'user', content: 'Hello' },
+      { role: 'assistant', content: '0 1 2 ' },
+      { role: 'user', content: 'And?', type: 'message' },
+    ],
+  ])
+})
 
-test.for(CLIENTS)(
-  'client %s sees calls with their results, and sends them back with the next turn',
-  async ([, Client]) => {
-    promise('G1')
-    const upstream = await useUpstream((_body, index) =>
-      index === 0
-        ? { calls: ['Rome', 'Bonn'].map((city) => ({ name: 'get_weather', arguments: { city } })) }
-        : { text: 'Sunny' },
-    )
-    const { stream } = await serveAgui(new Agency(assistant({ tools: [weather] })))
-    const { agent, run } = connect(Client, stream)
-    const events = await run('Weather?')
-    const [first] = only(events, 'TOOL_CALL_START')
-    expect(first).toMatchObject({ toolCallId: 'call_1', toolCallName: 'get_weather', parentMessageId: 'fc_1' })
-    expect(only(events, 'TOOL_CALL_ARGS').map(({ delta }) => delta)).toEqual(['{"city":"Rome"}', '{"city":"Bonn"}'])
-    expect(only(events, 'TOOL_CALL_RESULT')).toMatchObject([
-      { toolCallId: 'call_1', messageId: 'call_1', content: 'Sunny in Rome', role: 'tool' },
-      { toolCallId: 'call_2', content: 'Sunny in Bonn' },
-    ])
-    // After each complete call, each output and the answer: what there is so far.
-    expect(only(events, 'MESSAGES_SNAPSHOT').map(({ messages }) => messages.length)).toEqual([2, 3, 4, 5, 6])
-    expect(agent.messages.map(({ id, role }) => [id, role])).toEqual([
-      ['u1', 'user'],
-      ['fc_1', 'assistant'],
-      ['call_1', 'tool'],
-      ['fc_2', 'assistant'],
-      ['call_2', 'tool'],
-      ['msg_4', 'assistant'],
-    ])
-    await run('Thanks')
-    const call = { type: 'function_call', name: 'get_weather', status: 'completed' }
-    const output = { type: 'function_call_output' }
-    expect(upstream.seen[2]?.body.input).toEqual([
-      { role: 'user', content: 'Weather?' },
-      { ...call, call_id: 'call_1', arguments: '{"city":"Rome"}' },
-      { ...output, call_id: 'call_1', output: 'Sunny in Rome' },
-      { ...call, call_id: 'call_2', arguments: '{"city":"Bonn"}' },
-      { ...output, call_id: 'call_2', output: 'Sunny in Bonn' },
-      { role: 'assistant', content: 'Sunny' },
-      { role: 'user', content: 'Thanks', type: 'message' },
-    ])
-  },
-)
+test.for(CLIENTS)('client %s gets calls with results and sends them back', async ([, Client]) => {
+  promise('G1')
+  const upstream = await useUpstream((_body, index) =>
+    index === 0
+      ? { calls: ['Rome', 'Bonn'].map((city) => ({ name: 'get_weather', arguments: { city } })) }
+      : { text: 'Sunny' },
+  )
+  const { stream } = await serveAgui(new Agency(assistant({ tools: [weather] })))
+  const { agent, run } = connect(Client, stream)
+  const events = await run('Weather?')
+  const [first] = only(events, 'TOOL_CALL_START')
+  expect(first).toMatchObject({ toolCallId: 'call_1', toolCallName: 'get_weather', parentMessageId: 'fc_1' })
+  expect(only(events, 'TOOL_CALL_ARGS').map(({ delta }) => delta)).toEqual(['{"city":"Rome"}', '{"city":"Bonn"}'])
+  expect(only(events, 'TOOL_CALL_RESULT')).toMatchObject([
+    { toolCallId: 'call_1', messageId: 'call_1', content: 'Sunny in Rome', role: 'tool' },
+    { toolCallId: 'call_2', content: 'Sunny in Bonn' },
+  ])
+  // After each complete call, each output and the answer: what there is so far.
+  expect(only(events, 'MESSAGES_SNAPSHOT').map(({ messages }) => messages.length)).toEqual([2, 3, 4, 5, 6])
+  expect(agent.messages.map(({ id, role }) => [id, role])).toEqual([
+    ['u1', 'user'],
+    ['fc_1', 'assistant'],
+    ['call_1', 'tool'],
+    ['fc_2', 'assistant'],
+    ['call_2', 'tool'],
+    ['msg_4', 'assistant'],
+  ])
+  await run('Thanks')
+  const call = { type: 'function_call', name: 'get_weather', status: 'completed' }
+  const output = { type: 'function_call_output' }
+  expect(upstream.seen[2]?.body.input).toEqual([
+    { role: 'user', content: 'Weather?' },
+    { ...call, call_id: 'call_1', arguments: '{"city":"Rome"}' },
+    { ...output, call_id: 'call_1', output: 'Sunny in Rome' },
+    { ...call, call_id: 'call_2', arguments: '{"city":"Bonn"}' },
+    { ...output, call_id: 'call_2', output: 'Sunny in Bonn' },
+    { role: 'assistant', content: 'Sunny' },
+    { role: 'user', content: 'Thanks', type: 'message' },
+  ])
+})
 
 /** A boss who asks a lead, who asks a worker. */
 function threeLevels() {
@@ -174,66 +168,63 @@ const delegate = ({ instructions, input }: { [key: string]: unknown }) => {
   return { text: `${name} is done` }
 }
 
-test.for(CLIENTS)(
-  'client %s can tell nested agents apart, and their threads live on in its list',
-  async ([, Client]) => {
-    promise('G3', 'G1')
-    const upstream = await useUpstream(delegate)
-    const { stream } = await serveAgui(threeLevels())
-    const { agent, run } = connect(Client, stream)
-    const events = await run('Build')
-    const [lead, worker] = only(events, 'SUBAGENT_STARTED')
-    expect(lead).toMatchObject({ name: 'Lead', description: 'Lead works', parentToolCallId: 'call_Lead' })
-    expect(lead).not.toHaveProperty('parentSubagentRunId')
-    expect(worker).toMatchObject({
-      name: 'Worker',
-      parentSubagentRunId: lead.subagentRunId,
-      parentToolCallId: 'call_Worker',
-      parentMessageId: only(events, 'TOOL_CALL_START')[1].parentMessageId,
-    })
-    expect(only(events, 'SUBAGENT_FINISHED').map(({ subagentRunId }) => subagentRunId)).toEqual([
-      worker.subagentRunId,
-      lead.subagentRunId,
-    ])
-    expect([undefined, lead.subagentRunId, worker.subagentRunId].map((id) => saidBy(events, id))).toEqual([
-      'Boss is done',
-      'Lead is done',
-      'Worker is done',
-    ])
-    expect(only(events, 'TEXT_MESSAGE_START').map(({ name }) => name)).toEqual(['Worker', 'Lead', 'Boss'])
-    const texts = agent.messages.filter(({ role, content }) => role === 'assistant' && content)
-    expect(texts).toMatchObject([
-      { subagentRunId: worker.subagentRunId, metadata: { agent: 'Worker', callerAgent: 'Lead' } },
-      { subagentRunId: lead.subagentRunId, metadata: { agent: 'Lead', callerAgent: 'Boss' } },
-      { name: 'Boss', metadata: { agent: 'Boss', callerAgent: null } },
-    ])
-    const before = upstream.seen.length
-    await run('Again')
-    const [boss, asked, worked] = upstream.seen.slice(before).map(({ body }) => body.input as Event[])
-    expect(JSON.stringify(boss)).not.toMatch(/Plan it"|Lead is done"}|Worker is done"}/)
-    expect(boss?.map(({ type, role }) => type ?? role)).toEqual([
-      'user',
-      'function_call',
-      'function_call_output',
-      'assistant',
-      'message',
-    ])
-    expect(asked).toMatchObject([
-      { role: 'user', content: 'Plan it' },
-      { type: 'function_call', name: 'send_message' },
-      { type: 'function_call_output', output: 'Worker is done' },
-      { role: 'assistant', content: 'Lead is done' },
-      { role: 'user', content: 'Plan it' },
-    ])
-    expect(worked).toMatchObject([
-      { role: 'user', content: 'Do it' },
-      { role: 'assistant', content: 'Worker is done' },
-      { role: 'user', content: 'Do it' },
-    ])
-  },
-)
+test.for(CLIENTS)('client %s keeps the threads of nested agents apart', async ([, Client]) => {
+  promise('G3', 'G1')
+  const upstream = await useUpstream(delegate)
+  const { stream } = await serveAgui(threeLevels())
+  const { agent, run } = connect(Client, stream)
+  const events = await run('Build')
+  const [lead, worker] = only(events, 'SUBAGENT_STARTED')
+  expect(lead).toMatchObject({ name: 'Lead', description: 'Lead works', parentToolCallId: 'call_Lead' })
+  expect(lead).not.toHaveProperty('parentSubagentRunId')
+  expect(worker).toMatchObject({
+    name: 'Worker',
+    parentSubagentRunId: lead.subagentRunId,
+    parentToolCallId: 'call_Worker',
+    parentMessageId: only(events, 'TOOL_CALL_START')[1].parentMessageId,
+  })
+  expect(only(events, 'SUBAGENT_FINISHED').map(({ subagentRunId }) => subagentRunId)).toEqual([
+    worker.subagentRunId,
+    lead.subagentRunId,
+  ])
+  expect([undefined, lead.subagentRunId, worker.subagentRunId].map((id) => saidBy(events, id))).toEqual([
+    'Boss is done',
+    'Lead is done',
+    'Worker is done',
+  ])
+  expect(only(events, 'TEXT_MESSAGE_START').map(({ name }) => name)).toEqual(['Worker', 'Lead', 'Boss'])
+  const texts = agent.messages.filter(({ role, content }) => role === 'assistant' && content)
+  expect(texts).toMatchObject([
+    { subagentRunId: worker.subagentRunId, metadata: { agent: 'Worker', callerAgent: 'Lead' } },
+    { subagentRunId: lead.subagentRunId, metadata: { agent: 'Lead', callerAgent: 'Boss' } },
+    { name: 'Boss', metadata: { agent: 'Boss', callerAgent: null } },
+  ])
+  const before = upstream.seen.length
+  await run('Again')
+  const [boss, asked, worked] = upstream.seen.slice(before).map(({ body }) => body.input as Event[])
+  expect(JSON.stringify(boss)).not.toMatch(/Plan it"|Lead is done"}|Worker is done"}/)
+  expect(boss?.map(({ type, role }) => type ?? role)).toEqual([
+    'user',
+    'function_call',
+    'function_call_output',
+    'assistant',
+    'message',
+  ])
+  expect(asked).toMatchObject([
+    { role: 'user', content: 'Plan it' },
+    { type: 'function_call', name: 'send_message' },
+    { type: 'function_call_output', output: 'Worker is done' },
+    { role: 'assistant', content: 'Lead is done' },
+    { role: 'user', content: 'Plan it' },
+  ])
+  expect(worked).toMatchObject([
+    { role: 'user', content: 'Do it' },
+    { role: 'assistant', content: 'Worker is done' },
+    { role: 'user', content: 'Do it' },
+  ])
+})
 
-test.for(CLIENTS)('client %s reads agents that speak at the same time, each in its own message', async ([, Client]) => {
+test.for(CLIENTS)('client %s reads parallel agents as separate messages', async ([, Client]) => {
   promise('G3')
   const boss = new Agent({ name: 'Boss', instructions: 'You are Boss.', model: 'gpt-4.1' })
   const names = ['A', 'B', 'C']
@@ -255,76 +246,65 @@ test.for(CLIENTS)('client %s reads agents that speak at the same time, each in i
   expect(agent.messages.filter(({ role, content }) => role === 'assistant' && content)).toHaveLength(4)
 })
 
-test.for(CLIENTS)(
-  'client %s learns who took the conversation over, with the transfer complete in its list',
-  async ([, Client]) => {
-    promise('G3', 'G1')
-    const desk = new Agent({ name: 'Desk', instructions: 'You are Desk.', model: 'gpt-4.1' })
-    const bills = new Agent({ name: 'Bills', instructions: 'You are Bills.', model: 'gpt-4.1' })
-    const legal = new Agent({ name: 'Legal', instructions: 'You are Legal.', model: 'gpt-4.1' })
-    const transfer = (name: string) => ({
-      calls: [{ name: `transfer_to_${name}`, arguments: { recipient_agent: name }, id: `call_${name}` }],
-    })
-    const upstream = await useUpstream(({ instructions }, index) => {
-      if (index < 2) return transfer(String(instructions).includes('Desk') ? 'Bills' : 'Legal')
-      return { text: 'All legal' }
-    })
-    const flows = [
-      [desk, bills, Handoff],
-      [bills, legal, Handoff],
-    ] as const
-    const { stream } = await serveAgui(new Agency(desk, { communicationFlows: flows.map(([...flow]) => flow) }))
-    const { agent, run } = connect(Client, stream)
-    const events = await run('Help')
-    const [first, second] = only(events, 'SUBAGENT_STARTED')
-    expect(first).toMatchObject({ name: 'Bills', parentToolCallId: 'call_Bills' })
-    expect(second).toMatchObject({ name: 'Legal', parentSubagentRunId: first.subagentRunId })
-    expect(types(events).filter((type) => type.startsWith('SUBAGENT'))).toEqual([
-      'SUBAGENT_STARTED',
-      'SUBAGENT_FINISHED',
-      'SUBAGENT_STARTED',
-      'SUBAGENT_FINISHED',
-    ])
-    expect(saidBy(events, second.subagentRunId)).toBe('All legal')
-    expect(only(events, 'TOOL_CALL_RESULT')).toHaveLength(2)
-    expect(agent.messages.map(({ role }) => role).sort()).toEqual([
-      ...Array(3).fill('assistant'),
-      'tool',
-      'tool',
-      'user',
-    ])
-    await run('More')
-    const input: Event = upstream.seen[3]?.body.input
-    expect(input.map(({ type, role }: Event) => type ?? role)).toEqual([
-      'user',
-      'function_call',
-      'function_call',
-      'function_call_output',
-      'function_call_output',
-      'assistant',
-      'message',
-    ])
-  },
-)
+test.for(CLIENTS)('client %s sees a handoff and the complete transfer', async ([, Client]) => {
+  promise('G3', 'G1')
+  const desk = new Agent({ name: 'Desk', instructions: 'You are Desk.', model: 'gpt-4.1' })
+  const bills = new Agent({ name: 'Bills', instructions: 'You are Bills.', model: 'gpt-4.1' })
+  const legal = new Agent({ name: 'Legal', instructions: 'You are Legal.', model: 'gpt-4.1' })
+  const transfer = (name: string) => ({
+    calls: [{ name: `transfer_to_${name}`, arguments: { recipient_agent: name }, id: `call_${name}` }],
+  })
+  const upstream = await useUpstream(({ instructions }, index) => {
+    if (index < 2) return transfer(String(instructions).includes('Desk') ? 'Bills' : 'Legal')
+    return { text: 'All legal' }
+  })
+  const flows = [
+    [desk, bills, Handoff],
+    [bills, legal, Handoff],
+  ] as const
+  const { stream } = await serveAgui(new Agency(desk, { communicationFlows: flows.map(([...flow]) => flow) }))
+  const { agent, run } = connect(Client, stream)
+  const events = await run('Help')
+  const [first, second] = only(events, 'SUBAGENT_STARTED')
+  expect(first).toMatchObject({ name: 'Bills', parentToolCallId: 'call_Bills' })
+  expect(second).toMatchObject({ name: 'Legal', parentSubagentRunId: first.subagentRunId })
+  expect(types(events).filter((type) => type.startsWith('SUBAGENT'))).toEqual([
+    'SUBAGENT_STARTED',
+    'SUBAGENT_FINISHED',
+    'SUBAGENT_STARTED',
+    'SUBAGENT_FINISHED',
+  ])
+  expect(saidBy(events, second.subagentRunId)).toBe('All legal')
+  expect(only(events, 'TOOL_CALL_RESULT')).toHaveLength(2)
+  expect(agent.messages.map(({ role }) => role).sort()).toEqual([...Array(3).fill('assistant'), 'tool', 'tool', 'user'])
+  await run('More')
+  const input: Event = upstream.seen[3]?.body.input
+  expect(input.map(({ type, role }: Event) => type ?? role)).toEqual([
+    'user',
+    'function_call',
+    'function_call',
+    'function_call_output',
+    'function_call_output',
+    'assistant',
+    'message',
+  ])
+})
 
-test.for(CLIENTS)(
-  "client %s gets a failure as one RUN_ERROR without the provider's words or a trace",
-  async ([, Client]) => {
-    promise('G1', 'D6')
-    await useUpstream(() => ({ status: 400, message: 'secret detail sk-server-key' }))
-    const { stream } = await serveAgui(new Agency(assistant()))
-    const { run } = connect(Client, stream)
-    const events = await run('Hi')
-    expect(types(events)).toEqual(['RUN_STARTED', 'RUN_ERROR'])
-    expect(events[1]).toMatchObject({
-      message: 'The run of agent Assistant failed (cause: BadRequestError).',
-      code: 'MODEL_FAILED',
-    })
-    expect(JSON.stringify(events)).not.toMatch(/secret detail|sk-server|\.[jt]s:\d/)
-  },
-)
+test.for(CLIENTS)('client %s gets a failure as one RUN_ERROR without details', async ([, Client]) => {
+  promise('G1', 'D6')
+  await useUpstream(() => ({ status: 400, message: 'secret detail sk-server-key' }))
+  const { stream } = await serveAgui(new Agency(assistant()))
+  const { run } = connect(Client, stream)
+  const events = await run('Hi')
+  expect(types(events)).toEqual(['RUN_STARTED', 'RUN_ERROR'])
+  expect(events[1]).toMatchObject({
+    message: 'The run of agent Assistant failed (cause: BadRequestError).',
+    code: 'MODEL_FAILED',
+  })
+  expect(JSON.stringify(events)).not.toMatch(/secret detail|sk-server|\.[jt]s:\d/)
+})
 
-test.for(CLIENTS)('client %s sees a sub-agent fail while the run goes on, whatever it had open', async ([, Client]) => {
+test.for(CLIENTS)('client %s sees a sub-agent fail while the run continues', async ([, Client]) => {
   promise('G1', 'G3')
   await useUpstream(({ instructions, input }) => {
     const name = /You are (\w+)/.exec(String(instructions))?.[1]
@@ -379,7 +359,7 @@ test('a sub-agent that fails takes those it had asked with it', async () => {
   expect(events.at(-1).type).toBe('RUN_FINISHED')
 })
 
-test('without anything to answer the stream says so, and a blank text is refused by the run', async () => {
+test('without a message to answer the stream reports an error', async () => {
   promise('G1')
   const upstream = await useUpstream(() => ({ text: 'Hm' }))
   const { stream } = await serveAgui(new Agency(assistant()))
@@ -419,7 +399,7 @@ test.for(CLIENTS)('client %s that aborts stops the run and the call to the model
   await silent
 })
 
-test('a guardrail speaks as a message of its own, or ends the run with its guidance', async () => {
+test('a guardrail sends its own message, or ends the run', async () => {
   promise('G1', 'F8')
   const guard = (input: unknown) => ({ tripwire: String(input).includes('bad'), guidance: 'Be polite.' })
   await useUpstream((_body, index) => ({ text: index === 0 ? 'bad draft' : 'fine' }))
@@ -461,7 +441,7 @@ test('a server that stops ends its streams with RUN_ERROR and takes no more', as
   await closing
 })
 
-test('a run that was stopped because nobody read it says that it was cancelled, in the words its client knows', async () => {
+test('a run stopped for lack of a reader is reported as cancelled', async () => {
   promise('G1')
   for (const protocolVersion of ['1.0', undefined]) {
     const stopped = Promise.withResolvers<void>()
@@ -504,7 +484,7 @@ test('a run that was stopped because nobody read it says that it was cancelled, 
   }
 })
 
-test('the extras of native requests are taken from the body and from forwardedProps, and the body wins', async () => {
+test('native fields may be in the body or in forwardedProps', async () => {
   promise('G2', 'C12', 'C13')
   const whoami = tool({ name: 'whoami', execute: (_input, context) => `user=${context.get('user')}` })
   const upstream = await useUpstream(({ input }) =>
@@ -584,7 +564,7 @@ test('files that cannot be had are told in the stream, and no model is asked', a
   expect(upstream.seen).toEqual([])
 })
 
-test('chat_history alone ends in what is answered, and beside messages it is the history', async () => {
+test('chat_history may hold the message, or precede the messages', async () => {
   promise('G2', 'C3')
   const upstream = await useUpstream(() => ({ text: 'Fine' }))
   const { stream } = await serveAgui(new Agency(assistant()))
@@ -609,7 +589,7 @@ test('chat_history alone ends in what is answered, and beside messages it is the
   expect(upstream.seen.map(({ body }) => body.input)).toEqual([input('Three'), input('Three'), input(parts)])
 })
 
-test('keys in snake_case, nulls and every kind of message and part are understood', async () => {
+test('snake_case keys, nulls and all kinds of messages are accepted', async () => {
   promise('G1')
   const upstream = await useUpstream(() => ({ text: 'Fine' }))
   const { stream } = await serveAgui(new Agency(assistant()))
@@ -683,7 +663,7 @@ test('keys in snake_case, nulls and every kind of message and part are understoo
   expect(messages[0]).toEqual({ id: '1', role: 'developer', content: 'Be kind' })
 })
 
-test('binary parts, which protocol 1.0 dropped, are understood and go back as they came', async () => {
+test('binary parts, which protocol 1.0 removed, still work', async () => {
   promise('G1')
   const upstream = await useUpstream(() => ({ text: 'Fine' }))
   const { stream } = await serveAgui(new Agency(assistant()))
@@ -725,7 +705,7 @@ test('a conversation that ends in the result of a tool goes on from there', asyn
   expect(upstream.seen[0]?.body.input).toHaveLength(5)
 })
 
-test('a request that is none gets 422 with the place, and no secret of it comes back', async () => {
+test('an invalid request gets 422 with the place and no secret', async () => {
   promise('C18', 'D6')
   await useUpstream(() => ({ text: 'Fine' }))
   const { stream } = await serveAgui(new Agency(assistant()))
@@ -790,96 +770,93 @@ const delta = (type: string, item_id: string, output_index: number, piece: strin
   delta: piece,
 })
 
-test.for(CLIENTS)(
-  'client %s gets reasoning, hosted calls and annotations as events of their own',
-  async ([, Client]) => {
-    promise('G1')
-    const reasoning = {
-      ...{ id: 'rs_1', type: 'reasoning', encrypted_content: 'xyz' },
-      summary: ['First', 'Then'].map((words) => ({ type: 'summary_text', text: words })),
-    }
-    const search = {
-      id: 'fs_1',
-      type: 'file_search_call',
-      status: 'completed',
-      queries: ['q'],
-      results: [{ file_id: 'f' }],
-    }
-    const code = {
-      ...{ id: 'ci_1', type: 'code_interpreter_call', status: 'completed', container_id: 'cntr_1' },
-      ...{ code: 'print("é")', outputs: [{ type: 'logs', logs: 'é' }] },
-    }
-    const cited = { type: 'url_citation', url: 'https://x.example', title: 'X', start_index: 0, end_index: 1 }
-    const answer = text('msg_1', 'Found', [cited])
-    const { stream } = await serveScript([
-      [
-        added({ ...reasoning, summary: [] }, 0),
-        { type: 'response.reasoning_summary_part.added', item_id: 'rs_1', output_index: 0, summary_index: 0 },
-        delta('reasoning_summary_text', 'rs_1', 0, 'First'),
-        { type: 'response.reasoning_summary_part.added', item_id: 'rs_1', output_index: 0, summary_index: 1 },
-        delta('reasoning_summary_text', 'rs_1', 0, 'Then'),
-        done(reasoning, 0),
-        added({ id: 'ws_1', type: 'web_search_call', status: 'in_progress' }, 1),
-        done({ id: 'ws_1', type: 'web_search_call', status: 'completed' }, 1),
-        added({ ...search, results: null }, 2),
-        done(search, 2),
-        added({ ...code, code: '' }, 3),
-        delta('code_interpreter_call_code', 'ci_1', 3, 'print('),
-        delta('code_interpreter_call_code', 'ci_1', 3, '"é")'),
-        done(code, 3),
-        added({ ...answer, content: [] }, 4),
-        delta('output_text', 'msg_1', 4, 'Found'),
-        done(answer, 4),
-        completed([reasoning, search, code, answer]),
-      ],
-    ])
-    const { agent, run } = connect(Client, stream)
-    const events = await run('Search')
-    const thoughts = only(events, 'REASONING_MESSAGE_CONTENT')
-    expect(thoughts.map(({ delta: piece }) => piece).join('')).toBe('First\n\nThen')
-    expect(types(events).filter((type) => /^REASONING(?!.*CONTENT)/.test(type))).toEqual([
-      'REASONING_START',
-      'REASONING_MESSAGE_START',
-      'REASONING_MESSAGE_END',
-      'REASONING_END',
-    ])
-    const args = (id: string) => only(events, 'TOOL_CALL_ARGS').filter(({ toolCallId }) => toolCallId === id)
-    expect(
-      JSON.parse(
-        args('fs_1')
-          .map((event) => event.delta)
-          .join(''),
-      ),
-    ).toEqual({ queries: ['q'] })
-    expect(args('ci_1').length).toBe(3)
-    const written = { code: 'print("é")', container_id: 'cntr_1' }
-    expect(
-      JSON.parse(
-        args('ci_1')
-          .map((event) => event.delta)
-          .join(''),
-      ),
-    ).toEqual(written)
-    expect(only(events, 'TOOL_CALL_RESULT').map(({ content }) => JSON.parse(content))).toEqual([
-      search.results,
-      code.outputs,
-    ])
-    expect(only(events, 'CUSTOM')).toMatchObject([
-      { name: 'annotated_output', value: { id: 'msg_1', role: 'assistant', content: 'Found', annotations: [cited] } },
-    ])
-    expect(only(events, 'RAW')).toEqual([])
-    expect(agent.messages.map(({ role }) => role)).toEqual([
-      ...['user', 'reasoning', 'assistant', 'tool', 'assistant', 'tool', 'assistant'],
-    ])
-    const calls = agent.messages.flatMap((message) => ('toolCalls' in message && message.toolCalls) || [])
-    expect(calls.map((call) => [call.function.name, JSON.parse(call.function.arguments)])).toEqual([
-      ['FileSearchTool', { queries: ['q'] }],
-      ['CodeInterpreterTool', written],
-    ])
-  },
-)
+test.for(CLIENTS)('client %s gets reasoning, hosted calls and annotations', async ([, Client]) => {
+  promise('G1')
+  const reasoning = {
+    ...{ id: 'rs_1', type: 'reasoning', encrypted_content: 'xyz' },
+    summary: ['First', 'Then'].map((words) => ({ type: 'summary_text', text: words })),
+  }
+  const search = {
+    id: 'fs_1',
+    type: 'file_search_call',
+    status: 'completed',
+    queries: ['q'],
+    results: [{ file_id: 'f' }],
+  }
+  const code = {
+    ...{ id: 'ci_1', type: 'code_interpreter_call', status: 'completed', container_id: 'cntr_1' },
+    ...{ code: 'print("é")', outputs: [{ type: 'logs', logs: 'é' }] },
+  }
+  const cited = { type: 'url_citation', url: 'https://x.example', title: 'X', start_index: 0, end_index: 1 }
+  const answer = text('msg_1', 'Found', [cited])
+  const { stream } = await serveScript([
+    [
+      added({ ...reasoning, summary: [] }, 0),
+      { type: 'response.reasoning_summary_part.added', item_id: 'rs_1', output_index: 0, summary_index: 0 },
+      delta('reasoning_summary_text', 'rs_1', 0, 'First'),
+      { type: 'response.reasoning_summary_part.added', item_id: 'rs_1', output_index: 0, summary_index: 1 },
+      delta('reasoning_summary_text', 'rs_1', 0, 'Then'),
+      done(reasoning, 0),
+      added({ id: 'ws_1', type: 'web_search_call', status: 'in_progress' }, 1),
+      done({ id: 'ws_1', type: 'web_search_call', status: 'completed' }, 1),
+      added({ ...search, results: null }, 2),
+      done(search, 2),
+      added({ ...code, code: '' }, 3),
+      delta('code_interpreter_call_code', 'ci_1', 3, 'print('),
+      delta('code_interpreter_call_code', 'ci_1', 3, '"é")'),
+      done(code, 3),
+      added({ ...answer, content: [] }, 4),
+      delta('output_text', 'msg_1', 4, 'Found'),
+      done(answer, 4),
+      completed([reasoning, search, code, answer]),
+    ],
+  ])
+  const { agent, run } = connect(Client, stream)
+  const events = await run('Search')
+  const thoughts = only(events, 'REASONING_MESSAGE_CONTENT')
+  expect(thoughts.map(({ delta: piece }) => piece).join('')).toBe('First\n\nThen')
+  expect(types(events).filter((type) => /^REASONING(?!.*CONTENT)/.test(type))).toEqual([
+    'REASONING_START',
+    'REASONING_MESSAGE_START',
+    'REASONING_MESSAGE_END',
+    'REASONING_END',
+  ])
+  const args = (id: string) => only(events, 'TOOL_CALL_ARGS').filter(({ toolCallId }) => toolCallId === id)
+  expect(
+    JSON.parse(
+      args('fs_1')
+        .map((event) => event.delta)
+        .join(''),
+    ),
+  ).toEqual({ queries: ['q'] })
+  expect(args('ci_1').length).toBe(3)
+  const written = { code: 'print("é")', container_id: 'cntr_1' }
+  expect(
+    JSON.parse(
+      args('ci_1')
+        .map((event) => event.delta)
+        .join(''),
+    ),
+  ).toEqual(written)
+  expect(only(events, 'TOOL_CALL_RESULT').map(({ content }) => JSON.parse(content))).toEqual([
+    search.results,
+    code.outputs,
+  ])
+  expect(only(events, 'CUSTOM')).toMatchObject([
+    { name: 'annotated_output', value: { id: 'msg_1', role: 'assistant', content: 'Found', annotations: [cited] } },
+  ])
+  expect(only(events, 'RAW')).toEqual([])
+  expect(agent.messages.map(({ role }) => role)).toEqual([
+    ...['user', 'reasoning', 'assistant', 'tool', 'assistant', 'tool', 'assistant'],
+  ])
+  const calls = agent.messages.flatMap((message) => ('toolCalls' in message && message.toolCalls) || [])
+  expect(calls.map((call) => [call.function.name, JSON.parse(call.function.arguments)])).toEqual([
+    ['FileSearchTool', { queries: ['q'] }],
+    ['CodeInterpreterTool', written],
+  ])
+})
 
-test('RAW carries what has no other event, on request only and never what an agent was told', async () => {
+test('RAW carries other events on request, and never instructions', async () => {
   promise('G1', 'D6')
   const answer = text('msg_1', 'Hi')
   const created = { ...completed([]), type: 'response.created' }
@@ -902,7 +879,7 @@ test('RAW carries what has no other event, on request only and never what an age
   }
 })
 
-test.for(CLIENTS)('client %s reads providers that leave events out, change ids or repeat them', async ([, Client]) => {
+test.for(CLIENTS)('client %s reads streams with missing or repeated events', async ([, Client]) => {
   promise('G1')
   const call = (id: string) => ({
     ...{ id, type: 'function_call', status: 'completed', call_id: 'call_0', name: 'get_weather' },
@@ -993,7 +970,7 @@ test.for(CLIENTS)('client %s reads an agent on Chat Completions', async ([, Clie
   )
 })
 
-test('rich outputs are parts for clients of protocol 1.0 and texts for the others, and come back as they went', async () => {
+test('rich outputs are parts in protocol 1.0 and texts before it', async () => {
   promise('G1')
   const png = 'data:image/png;base64,QUJD'
   const look = tool({
@@ -1031,7 +1008,7 @@ test('rich outputs are parts for clients of protocol 1.0 and texts for the other
   }
 })
 
-test('clients that do not know sub-agents can leave their events out and still see whose words they are', async () => {
+test('older clients can turn sub-agent events off', async () => {
   promise('G3')
   await useUpstream(delegate)
   const { stream } = await serveAgui(threeLevels())
@@ -1044,7 +1021,7 @@ test('clients that do not know sub-agents can leave their events out and still s
   ])
 })
 
-test('snapshots of a long run over a large conversation stay within a multiple of it, and the last is whole', async () => {
+test('snapshots of a long run stay small, and the last is complete', async () => {
   promise('G1')
   const calls = 40
   await useUpstream((_body, index) =>
@@ -1064,7 +1041,7 @@ test('snapshots of a long run over a large conversation stay within a multiple o
   expect(types(events).at(-2)).toBe('MESSAGES_SNAPSHOT')
 })
 
-test('texts that break lines elsewhere stay in one frame, and nothing delays the stream', async () => {
+test('texts with unusual line breaks stay in one frame', async () => {
   promise('B2')
   const nasty = 'a\u0085b\u2028c\u2029d\n\ndata: {}\n\n"é😀'
   await useUpstream(() => ({ text: nasty }))

@@ -286,21 +286,18 @@ const HALF_CALLS: [name: string, answer: Answer][] = [
     },
   ],
 ]
-test.each(HALF_CALLS)(
-  'a call that was cut does not run, and goes back as JSON beside the reason: %s',
-  async (_name, answer) => {
-    for (const streamed of [true, false]) {
-      const { ask, ran, seen } = await setUp(CHAT, [answer, DONE])
-      const { text, items, incomplete } = await ask(streamed)
-      expect([text, incomplete, ran]).toEqual(['Done.', undefined, []])
-      expectValidPairs(seen[1].messages)
-      expect(seen[1].messages.at(-1).content).toMatch(/was cut off.*did not run/)
-      expect(items.find(({ type }) => type === 'function_call').arguments).toBe('{}')
-    }
-  },
-)
+test.each(HALF_CALLS)('a cut call does not run and is sent back as JSON: %s', async (_name, answer) => {
+  for (const streamed of [true, false]) {
+    const { ask, ran, seen } = await setUp(CHAT, [answer, DONE])
+    const { text, items, incomplete } = await ask(streamed)
+    expect([text, incomplete, ran]).toEqual(['Done.', undefined, []])
+    expectValidPairs(seen[1].messages)
+    expect(seen[1].messages.at(-1).content).toMatch(/was cut off.*did not run/)
+    expect(items.find(({ type }) => type === 'function_call').arguments).toBe('{}')
+  }
+})
 
-test('beside a call that was cut the whole ones run, and of half a name nobody is told', async () => {
+test('beside a cut call, the complete calls run', async () => {
   const events = [
     calls({ index: 0, id: 'a', ...weather(paris) }),
     calls({ index: 1, id: 'b', ...weather('{"ci') }),
@@ -321,7 +318,7 @@ test('beside a call that was cut the whole ones run, and of half a name nobody i
   expect(told.items.map(({ type }) => type)).toEqual(['message', 'message'])
 })
 
-test('calls that were cut over the Responses API, at Anthropic and at Gemini do not run', async () => {
+test('cut calls of Responses, Anthropic and Gemini do not run', async () => {
   const call = {
     id: 'fc_1',
     type: 'function_call',
@@ -366,7 +363,7 @@ test('calls that were cut over the Responses API, at Anthropic and at Gemini do 
     }
 })
 
-test('a handoff that was cut does not happen, and the sender of a cut answer is told', async () => {
+test('a cut handoff does not happen, and the sender sees a cut answer', async () => {
   const handoff = { function: { name: 'transfer_to_B', arguments: '{"recipient_' } }
   const upstream = await startAnswers([
     { events: [calls({ index: 0, id: 'a', ...handoff }), chunk({}, 'length')] },
@@ -409,7 +406,7 @@ test('a handoff that was cut does not happen, and the sender of a cut answer is 
   expect(incomplete_details).toBeUndefined()
 })
 
-test('a call that was cut does not become the answer of an agent that stops at its first tool', async () => {
+test('a cut call does not become the answer of a stopping agent', async () => {
   const half = calls({ index: 0, id: 'a', ...weather('{"city":"Par') })
   const whole = calls({ index: 0, id: 'b', ...weather(paris) })
   const { ask, ran } = await setUp(

@@ -245,7 +245,7 @@ test.each(PLAIN_FAILURES)(
   15_000,
 )
 
-test("a provider's words about a failure are not told unless errors are exposed", async () => {
+test("a provider's error text is hidden unless errors are exposed", async () => {
   const { ask } = await setUp(CHAT, [{ events: [{ error: 'internal words' }], json: { error: 'internal words' } }], {
     exposeErrors: false,
   })

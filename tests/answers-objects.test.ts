@@ -54,7 +54,7 @@ const toolCall = (toolCallId: string, input: unknown) => ({
   input,
 })
 
-test('calls of an AI SDK model run when their ids repeat, are empty, or their input is an object', async () => {
+test('AI SDK calls run with repeated or empty ids or object input', async () => {
   for (const streamed of [true, false])
     for (const parts of [
       [toolCall('same', '{"city":"Paris"}'), toolCall('same', '{"city":"Rome"}')],

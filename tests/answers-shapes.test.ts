@@ -249,7 +249,7 @@ test.each(OUTPUTS)('JSON of an outputType is read from %s', async (_name, conten
   expect((await ask(false)).text).toEqual({ city: 'Paris' })
   expect((await ask(true)).error).toBeUndefined()
 })
-test('JSON with fences inside is read whole, and what is not JSON is an error about the text', async () => {
+test('JSON with fences is read whole, and other text is an error', async () => {
   const inside = JSON.stringify({ city: 'say ```js\nx\n``` twice' }, undefined, 1)
   const nested = await setUp(CHAT, [chat(`\`\`\`json\n${inside}\n\`\`\``, 'stop')], {
     agent: { outputType: z.object({ city: z.string() }) },

@@ -102,7 +102,7 @@ test('no spelling of an address, method or header goes round the token', async (
   expect(uses).toEqual(['tool', 'tool'])
 })
 
-test('the token is asked for before a byte of the body is read, and every wrong one gets the same answer', async () => {
+test('the token is checked before the body, with one answer for all', async () => {
   promise('E1')
   const { url } = await serveGuarded()
   const headOf = (authorization: string, more = '') =>
@@ -128,7 +128,7 @@ test('the token is asked for before a byte of the body is read, and every wrong 
   expect(statusOf(lost.text())).toBe(404)
 })
 
-test('refusals carry CORS headers, preflights need no token, and answers of health need none and tell nothing', async () => {
+test('errors carry CORS headers; preflights and health are open', async () => {
   promise('A5', 'E1', 'E2')
   const { url } = await serveGuarded({ corsOrigins: ['https://a.example'], protectDocs: true })
   const origin = { origin: 'https://a.example' }
@@ -148,7 +148,7 @@ test('refusals carry CORS headers, preflights need no token, and answers of heal
     expect((await fetch(`${url}${path}`)).status, path).toBe(401)
 })
 
-test('as a guest the same token guards the same routes, and the host keeps its own', async () => {
+test('in a host app, the token protects our routes only', async () => {
   promise('A4', 'E1')
   process.env.GUARD_TOKEN = TOKEN
   onTestFinished(() => void delete process.env.GUARD_TOKEN)
@@ -168,7 +168,7 @@ test('as a guest the same token guards the same routes, and the host keeps its o
   expect((await host.inject('/own')).body).toBe('mine')
 })
 
-test('requireAuth refuses to start without a token, and so does a token that nobody could send', async () => {
+test('requireAuth refuses to start without a valid token', async () => {
   promise('A3', 'A12')
   const agencies = { solo: new Agency(new Agent({ name: 'Assistant', model: 'demo' })) }
   const start = () => buildApp({ agencies, requireAuth: true, appTokenEnv: 'GUARD_TOKEN' })
@@ -189,7 +189,7 @@ test('requireAuth refuses to start without a token, and so does a token that nob
   expect((await app.inject({ url: '/solo/get_metadata', headers: { authorization } })).statusCode).toBe(200)
 })
 
-test('binding more than this machine without a token warns on stderr, with or without a banner', async () => {
+test('listening to others without a token warns on stderr', async () => {
   promise('A3')
   const agencies = { solo: new Agency(new Agent({ name: 'Assistant', model: 'demo' })) }
   const warned: string[] = []

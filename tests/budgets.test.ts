@@ -34,7 +34,7 @@ async function startSmall(heapMiB: number, env: Record<string, string> = {}) {
 
 const nested = (bytes: number) => `[${'{"a":[[],[]]},'.repeat(bytes / 14)}0]`
 
-test('bodies of empty values are charged for what they become: 210 at once on a small heap', async () => {
+test('bodies of empty values are charged for their parsed size', async () => {
   const { url, expectWell } = await startSmall(192)
   const body = Buffer.from(`{"message":"attack:small-events","user_context":{"a":${nested(1.46 * MIB)}}}`)
   const statuses = await Promise.all(
@@ -55,7 +55,7 @@ test('bodies of empty values are charged for what they become: 210 at once on a 
 
 const makers = ['responses', 'chat', 'anthropic'] as const
 test.each(makers.flatMap((maker) => [true, false].map((streaming) => [maker, streaming] as const)))(
-  'whatever the gateway of a model sends, the run ends properly: %s, streamed: %s',
+  'the run ends for any gateway response: %s, streamed: %s',
   async (maker, streaming) => {
     const { url, expectWell } = await startSmall(256)
     const attacks = Object.keys(ATTACKS).filter(
@@ -149,7 +149,7 @@ test.each([
     },
   ],
 ])(
-  'the demo model, which any caller may choose, begins its answer to 15 million words: %s',
+  'the demo model starts to answer 15 million words: %s',
   async (_name, fields) => {
     const { url, child, expectWell } = await startSmall(256)
     const answer = await post(`${url}/demo/get_response_stream`, { message: 'Hi', ...fields })

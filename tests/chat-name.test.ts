@@ -29,7 +29,7 @@ function listen() {
   return () => error.mock.calls.flat().join('\n')
 }
 
-test('both endpoints give the name that a model of its own makes of the new items, beside their usage', async () => {
+test('both endpoints return a chat name and count its usage', async () => {
   promise('B1', 'B2', 'C16')
   const upstream = await useNamer(named('Weather In Paris'))
   const { url } = await startServer({ agencies: { solo: solo() } })
@@ -59,7 +59,7 @@ test('both endpoints give the name that a model of its own makes of the new item
   }
 })
 
-test('a long conversation is cut, and neither notes of the system nor embedded files are shown', async () => {
+test('chat names come from a cut conversation without notes or files', async () => {
   promise('C16')
   const upstream = await useUpstream((body, index) => {
     if (asksForName(body)) return { text: named('Long Story') }
@@ -81,7 +81,7 @@ test('a long conversation is cut, and neither notes of the system nor embedded f
   expect(item.content).not.toContain('"role":"system"')
 })
 
-test('a name has 2 to 6 words: others are asked for again three times, then there is none', async () => {
+test('a chat name has 2 to 6 words, with three more attempts', async () => {
   promise('C16')
   const logged = listen()
   const ask = async (...names: string[]) => {
@@ -110,7 +110,7 @@ test('a name has 2 to 6 words: others are asked for again three times, then ther
     expect(await ask(foreign)).toMatchObject({ response: 'Sunny.', calls: 1 })
 })
 
-test('a run that goes to another provider is named there, with the keys of that provider alone', async () => {
+test('a run at another provider gets its name there, with its keys', async () => {
   promise('C13', 'C16')
   const names = ['One', 'Two Words']
   const mock = await startMock([], ({ body }, response) => {
@@ -143,7 +143,7 @@ test('a run that goes to another provider is named there, with the keys of that 
   ])
 })
 
-test("the name comes over the request's own way: its address, key, headers and model, not its extra settings", async () => {
+test("the name call uses the request's address, key, headers and model", async () => {
   promise('C16')
   const upstream = await useNamer(named('My Own Way'))
   const { url } = await startServer({ agencies: { solo: solo() }, trustedModelOrigins: [upstream.origin] })
@@ -169,7 +169,7 @@ test("the name comes over the request's own way: its address, key, headers and m
   expect(upstream.seen.filter(({ body }) => body.max_output_tokens === 3)).toHaveLength(2)
 })
 
-test('no name is made unless asked for, nor for a run that failed or was cancelled; a failing namer harms nothing', async () => {
+test('only requested, successful runs get a name', async () => {
   promise('C16')
   const logged = listen()
   const upstream = await useUpstream((body) =>

@@ -13,7 +13,7 @@ const ESC = '\u001b'
 const STARTER = join(ROOT, 'examples/starter/agency.ts')
 const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 15_000 })
 
-test('chat in a pipe: answers on stdout, tools and other agents indented on stderr, commands, kept conversations', async () => {
+test('chat in a pipe: answers on stdout, everything else on stderr', async () => {
   promise('C3')
   const { url } = await startServer({ agencies: { starter: agency }, tools: [FormatAddress] })
   const folder = emptyFolder()
@@ -57,7 +57,7 @@ test('chat in a pipe: answers on stdout, tools and other agents indented on stde
   })
 })
 
-test('chat serves a file for itself, chooses among agencies, and asks for a token it lacks', async () => {
+test('chat serves a file, selects an agency and asks for a token', async () => {
   process.env.CHAT_TOKEN = 'chat-secret'
   onTestFinished(() => {
     delete process.env.CHAT_TOKEN
@@ -81,7 +81,7 @@ test('chat serves a file for itself, chooses among agencies, and asks for a toke
   expect(nobody).toMatchObject({ code: 1, err: expect.stringMatching(/127\.0\.0\.1:1: .*agency-swarm-js serve/) })
 })
 
-test('a failed turn is told and ends with 1; a model cannot write to the terminal but text', async () => {
+test('a failed turn exits with 1, and output has no control codes', async () => {
   const look = tool({ name: 'look', execute: () => '\u001b[2Jseen' })
   await useUpstream((_body, index) => {
     if (index === 0) return { calls: [{ name: 'look', arguments: {} }] }

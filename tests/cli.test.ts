@@ -30,7 +30,7 @@ const SOLO = `import { Agency, Agent } from 'agency-swarm-js'
 export const agency = new Agency(new Agent({ name: 'Solo', model: process.env.SOLO_MODEL ?? 'demo' }), { name: 'solo' })
 `
 
-test('the help fits a screen, is plain in a pipe, and wrong words end with 2 and a way out', async () => {
+test('the help fits a screen, and wrong usage exits with 2', async () => {
   const run = (...args: string[]) => runCli(args)
   const [help, ...pages] = await Promise.all([run('--help'), ...COMMANDS.map((name) => run(name, '--help'))])
   expect(help.code).toBe(0)
@@ -63,7 +63,7 @@ test('the help fits a screen, is plain in a pipe, and wrong words end with 2 and
 })
 
 // A clone is packed for each project that it makes: that takes a build.
-test('a new project answers over HTTP with one command, passes its own test, and is never overwritten unasked', {
+test('a new project runs, passes its test and is not overwritten', {
   timeout: 180_000,
 }, async () => {
   promise('F10')
@@ -118,7 +118,7 @@ test('a new project answers over HTTP with one command, passes its own test, and
   expect(readFileSync(join(shop, 'agency.ts'), 'utf8')).toContain("name: 'my_shop'")
 })
 
-test('serve takes agencies, tools and options from the file, and HOST, PORT and the token from .env', async () => {
+test('serve reads agencies and options from the file and from .env', async () => {
   promise('A1', 'E1')
   const source = `${SOLO}import { tool } from 'agency-swarm-js'
 export const tools = [tool({ name: 'now', execute: () => 'noon' })]
@@ -137,7 +137,7 @@ export default { appTokenEnv: 'SHOP_TOKEN', agencies: { second: () => agency } }
   expect(server.said.out + server.said.err).not.toContain('from-env-file')
 })
 
-test('what cannot be served is one sentence with the way out; DEBUG shows the stack', async () => {
+test('a project that cannot be served gives one error with a remedy', async () => {
   const fails = async (source: string, sentence: RegExp, env: Record<string, string> = {}) => {
     const { code, err, out } = await runCli(['serve', '--port', '0'], { cwd: projectWith(source), env })
     expect(code).toBe(1)
@@ -165,7 +165,7 @@ test('what cannot be served is one sentence with the way out; DEBUG shows the st
   expect(port).toMatchObject({ code: 1, err: expect.stringMatching(/^error: PORT .* must be .*, not "abc"\.\n$/) })
 })
 
-test('dev starts again with one line when a source changes, keeps its port, and says why a broken one is not served', async () => {
+test('dev restarts on changes, keeps its port and shows failures', async () => {
   const folder = projectWith(SOLO)
   const dev = startCli(['dev', '--port', '0'], { cwd: folder })
   const url = await addressOf(dev)
@@ -204,7 +204,7 @@ test('dev starts again with one line when a source changes, keeps its port, and 
   expect((await dev.ended).code).toBe(0)
 })
 
-test('dev shows the sentence of the provider to callers on this machine, serve does not', async () => {
+test("dev shows the provider's error to local callers; serve does not", async () => {
   const upstream = await startUpstream(() => ({ status: 401, message: 'Incorrect API key provided: sk-wrong' }))
   onTestFinished(() => upstream.close())
   const cwd = projectWith(SOLO)
@@ -223,7 +223,7 @@ test('dev shows the sentence of the provider to callers on this machine, serve d
   expect(await told('dev', '--host', '0.0.0.0')).toMatch(/^The run of agent Solo failed/)
 })
 
-test('doctor names what is wrong and the way out, never a key, and asks the model only when told to', async () => {
+test('doctor finds problems and fixes, and never prints a key', async () => {
   const asked: string[] = []
   const server = http.createServer((request, response) => {
     asked.push(`${request.method} ${request.url} ${request.headers.authorization}`)
@@ -305,7 +305,7 @@ test('openapi prints a valid document of a file or a server, without a key', asy
   expect(JSON.parse(readFileSync(join(cwd, 'api.json'), 'utf8')).paths).toHaveProperty(['/starter/get_metadata'])
 })
 
-test('graph draws every agent, tool and flow of every agency on a page that names no other host', async () => {
+test('graph draws all agents, tools and flows without other hosts', async () => {
   const cwd = emptyFolder()
   const odd = new Agent({ name: 'R&D <b>', description: '</svg>"', model: 'demo' })
   const { url } = await startServer({ agencies: { starter: agency, odd: new Agency(odd) } })
@@ -361,7 +361,7 @@ async function startHostile() {
 
 const OBEYED = /[^\P{Cc}\n\t]|[\u202a-\u202e]/u
 
-test('nothing that a server says reaches the terminal as a command, whatever prints it', async () => {
+test('no text of a server reaches the terminal as a control code', async () => {
   const url = await startHostile()
   const cwd = emptyFolder()
   const runs = [

@@ -139,7 +139,7 @@ test.for(['immediate', 'after_turn'] as const)(
   },
 )
 
-test('a conversation sends what it got: two streamed turns, two plain ones, and a file', async () => {
+test('a conversation sends its history: streamed, plain, with a file', async () => {
   promise('C3')
   const streamed = await startRecorded('history_stream_then_stream')
   const first = createClient({ baseUrl: streamed.url }).agency('test_agency').conversation()
@@ -165,7 +165,7 @@ test('a conversation sends what it got: two streamed turns, two plain ones, and 
   expect(fourth.files).toEqual(file_ids_map)
 })
 
-test('a conversation stays with the agent that a handoff put in charge, after a reload too', async () => {
+test('a conversation stays with the agent after a handoff and reload', async () => {
   const { url } = await startRecorded('handoff_stream')
   const agency = createClient({ baseUrl: url }).agency('support_desk')
   const conversation = agency.conversation()

@@ -29,7 +29,7 @@ const answering = (make: () => Response | Promise<Response>) =>
 const sse = (text: string | ReadableStream<Uint8Array>) =>
   new Response(text, { headers: { 'content-type': 'text/event-stream' } })
 
-test('getResponse takes a text, input items or a request, and gives the answer as it came', async () => {
+test('getResponse accepts a text, input items or a request', async () => {
   promise('B1', 'C1')
   const { seen } = await useUpstream((body) => ({ text: body.text === undefined ? 'Hi there' : '{"ok": true}' }))
   const typed = solo({ outputType: z.object({ ok: z.boolean() }) })
@@ -47,7 +47,7 @@ test('getResponse takes a text, input items or a request, and gives the answer a
   expect((await client.agencies()).sort()).toEqual(['my_agency', 'typed'])
 })
 
-test('a stream tells who works at every depth, its text is only what the user is told, and a handoff is followed', async () => {
+test("a stream shows every agent, but only the user's text", async () => {
   promise('B3', 'B12')
   const add = tool({ name: 'add', parameters: z.object({ a: z.number() }), execute: ({ a }) => `${a + 1}` })
   await useUpstream((body, index) => {
@@ -152,7 +152,7 @@ test('JSON scalars and the strings of the original give the same events', async 
   expect(json).toContainEqual(expect.objectContaining({ kind: 'text', text: '3', callerAgent: null }))
 })
 
-test('cancel waits for the run id, names the run, and the conversation keeps what was finished', async () => {
+test('cancel waits for the run id, and finished messages are kept', async () => {
   promise('B4', 'C3')
   const { seen } = await useUpstream((_body, index) =>
     index === 0 ? { calls: [{ name: 'look', arguments: {} }] } : index === 1 ? { hang: true } : { text: 'Back again' },
@@ -178,7 +178,7 @@ test('cancel waits for the run id, names the run, and the conversation keeps wha
   expect(conversation.messages).toHaveLength(5)
 })
 
-test('a cancel before anything was read works, without a reader; one of a run that is over is none', async () => {
+test('cancel works before the first read; after the end it is ignored', async () => {
   promise('B4')
   const { seen } = await useUpstream(() => ({ hang: true }))
   const { url } = await startServer({ agencies: { solo: solo() } })
@@ -240,7 +240,7 @@ test('an aborted signal and a reader that leaves stop the run at the model', asy
   await expect(agency.getResponse('Hello', { signal: AbortSignal.abort() })).rejects.toMatchObject({ kind: 'aborted' })
 })
 
-test('a failed run rejects with what it left, and its messages stay in the conversation', async () => {
+test('a failed run rejects with its messages, which are kept', async () => {
   promise('D6')
   await useUpstream((_body, index) => (index === 2 ? { text: 'Fine' } : { status: 400, message: 'no' }))
   const { url } = await startServer({ agencies: { solo: solo() }, exposeErrors: true })
@@ -260,7 +260,7 @@ test('a failed run rejects with what it left, and its messages stay in the conve
   expect(conversation.messages).toHaveLength(3) // a plain failure tells nothing to keep
 })
 
-test('a conversation takes one turn at a time, stays with the agent it addressed, and refuses a strange history', async () => {
+test('a conversation runs one turn at a time and checks its history', async () => {
   const { seen } = await useUpstream(() => ({ text: 'Yes' }))
   const [a, b] = ['A', 'B'].map((name) => new Agent({ name, model: 'gpt-4.1', instructions: `I am ${name}` })) as [
     Agent,
@@ -351,7 +351,7 @@ test('answers that are none are named', async () => {
   expect(await refusalOf(broken.stream('Hi').result)).toMatchObject({ kind: 'bad_answer' })
 })
 
-test('a stream is iterated once; what came while only the result was awaited is not held', async () => {
+test('a stream is iterated once, and unread events are not kept', async () => {
   const text =
     'event: meta\ndata: {"run_id":"r"}\n\ndata: {"hello":1}\n\nevent: custom\ndata: {"x":1}\n\nevent: end\ndata: [DONE]\n\n'
   const agency = answering(() => sse(text)).agency('a')

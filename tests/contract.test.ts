@@ -32,7 +32,7 @@ const documentOf = async (options: ServeOptions): Promise<ApiDocument> => {
 test.for([
   ['native', false],
   ['AG-UI', true],
-] as const)('%s: every documented status of every operation is one that the server answers', async ([, enableAgui]) => {
+] as const)('%s: the server can answer every documented status', async ([, enableAgui]) => {
   promise('B11', 'B10', 'E1')
   process.env.CONTRACT_TOKEN = 'open sesame'
   const logsDir = mkdtempSync(join(tmpdir(), 'contract-'))
@@ -155,7 +155,7 @@ test.each<[string, Partial<ServeOptions> & { token?: string }, guarded: object[]
   expect(components).toHaveProperty('securitySchemes.HTTPBearer')
 })
 
-test('every operation has an id of its own, and a tool has its name, whatever else is served', async () => {
+test('every operation has a unique id', async () => {
   promise('B11')
   const rival = tool({ name: 'solo_get_response', execute: () => '' })
   const logs = tool({ name: 'get_logs', execute: () => '' })
@@ -190,7 +190,7 @@ test('the examples of a stream are of its schema, one for every kind of event', 
 })
 const STREAM = { method: 'POST', path: '/solo/get_response_stream', status: 200, contentType: 'text/event-stream' }
 
-test('a tool that says what it returns is described with it, on a server and by toolFactory alike', async () => {
+test("a tool's declared result is in both documents", async () => {
   promise('B10', 'B11', 'F6')
   const sum = tool({
     name: 'sum',
@@ -226,7 +226,7 @@ test('a tool that says what it returns is described with it, on a server and by 
   expect(written.paths['/tool/sum']?.post).toMatchObject({ security: [{ HTTPBearer: [] }], responses: { 401: {} } })
 })
 
-test('tools take what their schemas say: nulls, other fields, numbers as texts, odd bodies', async () => {
+test('tools accept what their schemas allow, in any form', async () => {
   promise('B10', 'C18')
   const parameters = z.object({ text: z.string(), count: z.int().optional() })
   const strict = tool({ name: 'strict', parameters, execute: (input) => input })
@@ -315,7 +315,7 @@ test('the checker finds every kind of answer that a document does not say', asyn
   for (const answer of bad) expect(contract.judge(answer), JSON.stringify(answer)).toMatch(/^[A-Z]+ \//)
 })
 
-test('a server that answers what its document does not say is noticed, whoever made it', async () => {
+test('a response outside the document is noticed', async () => {
   const document = await documentOf({ agencies: { solo: solo() }, tools: [echo] })
   const liar = Fastify()
   onTestFinished(() => liar.close())
@@ -342,7 +342,7 @@ test('a server that answers what its document does not say is noticed, whoever m
   ])
 })
 
-test('arguments are converted as Pydantic does it, also below what may be null, and told as they were sent', async () => {
+test('arguments are converted as in Pydantic, also nullable ones', async () => {
   promise('B10', 'C18')
   const fields = {
     n: z.int().nullable(),

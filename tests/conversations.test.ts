@@ -47,7 +47,7 @@ function loneHalves(items: readonly Item[]): string[] {
   return [...counts].filter(([, count]) => count !== 0).map(([key]) => key)
 }
 
-test('no provider refuses a conversation, whatever is in it, and nothing whole is lost', {
+test('no provider rejects any conversation, and nothing is lost', {
   timeout: 120_000,
 }, async () => {
   promise('C2', 'C3')

@@ -7,7 +7,7 @@ const closes: OutputGuardrail = (answer) => ({
   guidance: 'Close with: Anything else?',
 })
 
-test('the demo model takes the guidance of an output guardrail into its next try, also after a handoff', async () => {
+test("the demo model follows an output guardrail's guidance", async () => {
   promise('F8', 'F10')
   const billing = new Agent({ name: 'Billing', model: 'demo', outputGuardrails: [closes] })
   const alone = await billing.getResponse('Hello')

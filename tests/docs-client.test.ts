@@ -36,7 +36,7 @@ test('the blocks of docs/client.md run as one program', async () => {
     expect(out).toContain(said)
 })
 
-test("the page's script asks, shows the answer as it comes, and needs no more than 30 lines", async () => {
+test("the page's script streams the answer in at most 30 lines", async () => {
   const [page = ''] = blocks('html')
   expect(page.trimEnd().split('\n').length).toBeLessThanOrEqual(30)
   const [, script = ''] = /<script type="module">(.*?)<\/script>/s.exec(page) ?? []

@@ -51,7 +51,7 @@ const build = async (options: Partial<ServeOptions> = {}) => {
   return app
 }
 
-test('the OpenAPI document is valid 3.1 and lists every agency and tool literally', async () => {
+test('the OpenAPI document is valid 3.1 and lists everything', async () => {
   promise('B11')
   const app = await build()
   const answer = await app.inject({ url: '/openapi.json', headers: { host: 'agents.example:81' } })
@@ -108,7 +108,7 @@ test('the OpenAPI document is valid 3.1 and lists every agency and tool literall
   expect((await named.inject('/openapi.json')).json().servers).toEqual([{ url: 'https://api.example.com' }])
 })
 
-test('the docs pages come from local files that name no other host, under a prefix too', async () => {
+test('the docs pages load local files only, under a prefix too', async () => {
   promise('B11')
   const host = Fastify()
   onTestFinished(() => host.close())

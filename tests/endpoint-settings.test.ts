@@ -78,7 +78,7 @@ test.for([
   expect(of((await run(agent as Partial<AgentOptions>, config)).turn.body)).toEqual(expected)
 })
 
-test('gateways, clients and objects get the defaults too, and the call that names the chat its own', async () => {
+test('gateways, clients and name calls get the defaults too', async () => {
   promise('C16')
   const { run, at, urls } = await start()
   expect(of((await run({}, at())).turn.body)).toEqual(['none', 'low'])
@@ -163,7 +163,7 @@ const include = ['web_search_call.results', 'message.output_text.logprobs']
 const settings = { include, store: false }
 const GENERIC = ['message.output_text.logprobs', 'reasoning.encrypted_content']
 
-test('tools that OpenAI runs stay with it: at a gateway functions of their names stand for them', async () => {
+test("a gateway gets functions in place of OpenAI's hosted tools", async () => {
   promise('C13', 'C16')
   const { run, at, urls } = await start()
   const agent = { model: 'gpt-4.1', tools: HOSTED, modelSettings: settings }
@@ -266,7 +266,7 @@ test("the server's key goes to its own address and below, to nothing beside it",
   }
 })
 
-test('an entry of trustedModelOrigins that has a path trusts what lies below it', async () => {
+test('an entry of trustedModelOrigins with a path trusts only below it', async () => {
   promise('C13')
   const { urls, seen } = await start()
   const agent = new Agency(new Agent({ name: 'Solo', model: 'gpt-4.1' }))
@@ -333,7 +333,7 @@ test.for([
   })
 })
 
-test('settings that a provider has words for pass, beside names that only look like those of the run', async () => {
+test('settings that a provider knows are sent', async () => {
   promise('C16')
   const { run } = await start()
   const args = {
@@ -355,7 +355,7 @@ test.for([
   { stream: true },
   { systemInstruction: 'x' },
   { extra_body: { tools: [] } },
-])('an agent whose extraBody is %j is refused when it is made and when it is changed', (extraBody) => {
+])('an agent with extraBody %j is rejected, new or changed', (extraBody) => {
   const name = Object.keys(extraBody)[0] as string
   const wrong = { name: 'Solo', model: 'gpt-4.1', modelSettings: { extraBody } }
   expect(() => new Agent(wrong)).toThrow(`modelSettings.extraBody.${name}`)

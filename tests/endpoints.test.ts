@@ -285,7 +285,7 @@ test.for(Object.keys(MODELS))('%s: every call of a run goes its way, with its ke
 const isObject = (kind: string) => ['AI SDK object', 'Agents SDK model', 'custom model'].includes(kind)
 
 test.for(['openrouter', 'azure', 'litellm/anthropic', 'gemini'])(
-  "%s: without a key of OpenAI's the files are refused before anything is asked, and one of the request's will do",
+  '%s: files need an OpenAI key, of the server or the request',
   async (kind) => {
     promise('C5', 'C14')
     const { urls, seen } = await start()

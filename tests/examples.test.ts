@@ -23,7 +23,7 @@ test('there are at least five examples, each with a few words on what it shows',
   expect(examples.filter((name) => !existsSync(join(folder, name, 'README.md')))).toEqual([])
 })
 
-test('an example imports the package by its name, so that it runs where it is copied to', () => {
+test('an example imports the package by name, so it can be copied', () => {
   const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file))
   const imports = sources.flatMap((file) =>
     [...readFileSync(join(folder, file), 'utf8').matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(
@@ -34,7 +34,7 @@ test('an example imports the package by its name, so that it runs where it is co
   expect(imports.filter(([, path]) => path.startsWith('..'))).toEqual([])
 })
 
-test('scripts/example.mjs runs an example by name, and lists them for a name that is none', () => {
+test('scripts/example.mjs runs an example by name, or lists all', () => {
   const run = (...args: string[]) =>
     spawnSync(process.execPath, [join(folder, '../scripts/example.mjs'), ...args], { encoding: 'utf8' })
   expect(run('starter', '--check')).toMatchObject({ status: 0, stdout: 'ok: the example does what it says\n' })

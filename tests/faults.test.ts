@@ -49,7 +49,7 @@ const FAULTS: [name: string, fault: Fault, attempts: number, midway: boolean][] 
   ...Object.entries(MIDWAY).map(([name, fault]): (typeof FAULTS)[number] => [name, fault, 1, true]),
 ]
 
-test('every fault of a model, at every stage, over both APIs, streamed and plain, ends in one safe error and a proper end', async () => {
+test('every model fault ends in one safe error and a proper end', async () => {
   promise('D5', 'D6')
   refuseRejections()
   const { url, attempts } = await serveFaulty()
@@ -80,7 +80,7 @@ test('every fault of a model, at every stage, over both APIs, streamed and plain
     expect((await post(`${url}/${agency}/${endpoint}`, { message: 'Hello' })).status).toBe(200)
 }, 30_000)
 
-test('a transient fault that passes is not seen by the caller, and Retry-After is honoured', async () => {
+test('a transient fault is hidden, and Retry-After is respected', async () => {
   const at: number[] = []
   await useUpstream((_body, index) => {
     at.push(performance.now())
@@ -116,7 +116,7 @@ test('leaving or cancelling while a retry is waited for ends the run at once', a
   expect(upstream.seen).toHaveLength(1)
 })
 
-test('an event that the provider writes over several lines cannot break the framing', async () => {
+test('an event over several lines cannot break the framing', async () => {
   const { startEvents } = await import('./support/upstream.ts')
   const response = '{"id":"r",\\n"output":[],"status":"completed"}'.replace('\\n', '\n')
   const events = await startEvents([
@@ -200,7 +200,7 @@ const DRIPS: [name: string, endpoint: string, head: string, drop: string, error:
 ]
 
 for (const [name, endpoint, head, drop, error] of DRIPS)
-  test(`a model that drips for ever is ended by its limits and not asked again: ${name}`, async () => {
+  test(`a model that drips forever hits its limits, no retry: ${name}`, async () => {
     promise('D5')
     const { url, asked } = await startDrip(head, drop)
     const answer = await post(`${url}/solo/${endpoint}`, { message: 'Hi' })
@@ -228,7 +228,7 @@ test('early heads before a good answer are passed over', async () => {
   expect(await answer.json()).toMatchObject({ response: 'Hello' })
 })
 
-test('an event nested too deep ends the run in an error and a proper end, whatever the scalars', async () => {
+test('an event nested too deep ends the run with an error', async () => {
   const { startEvents } = await import('./support/upstream.ts')
   const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
   const events = await startEvents([`{"type":"response.output_text.delta","delta":${deep}}`])

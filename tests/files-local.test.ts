@@ -43,7 +43,7 @@ async function start(options: ServeOptions = {}) {
   return { upstream, url, folder, allowed, outside, ask, refused, contents, metadata }
 }
 
-test('files in allowed folders can be named: below, over links inside, as URIs in any spelling, with odd names', async () => {
+test('files in allowed folders can be named in any valid spelling', async () => {
   promise('A8', 'C6')
   const { allowed, ask, contents, upstream } = await start()
   const odd = join(allowed, 'ä 100% #1?.txt')
@@ -74,7 +74,7 @@ test('files in allowed folders can be named: below, over links inside, as URIs i
   expect([...upstream.files.stored.values()][2]?.name).toBe('link.txt')
 })
 
-test('nothing outside can be named, and the answer is one for what exists and what does not', async () => {
+test('files outside get one answer, whether they exist or not', async () => {
   promise('C9')
   const { allowed, outside, folder, refused, contents } = await start()
   mkdirSync(join(folder, 'allowed-twin'))
@@ -158,14 +158,14 @@ test('what lies at a path is looked at before the extension of its name', async 
     expect(await refused(path), path).toContain(told)
 })
 
-test('without folders that may be named, every local path is refused for that, whatever its extension', async () => {
+test('without allowed folders, every local path is rejected', async () => {
   promise('C9')
   const { allowed, refused } = await start({ allowedLocalFileDirs: [] })
   for (const name of ['plan.txt', 'program.exe', 'folder'])
     expect(await refused(join(allowed, name))).toContain('Local file access is disabled')
 })
 
-test('missing files, folders, pipes, sockets and unreadable files are refused at once', async () => {
+test('missing files, folders, pipes and sockets are rejected at once', async () => {
   promise('C9')
   const { allowed, refused } = await start()
   mkdirSync(join(allowed, 'folder.txt'))
@@ -181,7 +181,7 @@ test('missing files, folders, pipes, sockets and unreadable files are refused at
   await refused(join(allowed, 'loop.txt'))
 })
 
-test('one refused entry means that nothing is fetched and nothing is stored, on both endpoints', async () => {
+test('after one rejected entry, nothing is fetched or stored', async () => {
   promise('C9')
   const host = await startFileHost({ '/a.pdf': page(PDF) })
   const { allowed, outside, refused, url, upstream } = await start({ trustedFileOrigins: [host.origin] })
@@ -209,7 +209,7 @@ test('without a list local files are refused; so they are with an empty one', as
   }
 })
 
-test('a folder of the list may come later; an entry that is a file fails local requests; the metadata lists what is usable', async () => {
+test('a folder may appear later, and a file in the list is an error', async () => {
   promise('C10', 'B8')
   const folder = useFolder()
   const [later, wrong, link] = ['later', 'wrong', 'link'].map((name) => join(folder, name)) as [string, string, string]

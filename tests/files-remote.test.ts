@@ -28,7 +28,7 @@ async function start(options: Partial<ServeOptions> = {}) {
   return { upstream, url, app, ask, refused }
 }
 
-test('no spelling of an inner address is reached, and the answer is one for all of them', async () => {
+test('no spelling of an internal address works, with one answer', async () => {
   promise('C9')
   const host = await startFileHost({ '/a.pdf': page(PDF) })
   const { refused } = await start()
@@ -285,7 +285,7 @@ test('the number of files is limited, and how many are fetched at once', async (
   expect(host.mostBusy()).toBeLessThanOrEqual(4)
 })
 
-test('the type comes from the name, else the address, else the content; a wrong one is refused unfetched', async () => {
+test('the type comes from the name, the address or the content', async () => {
   promise('C8')
   const host = await startFileHost({
     '/photo': page(PNG),

@@ -28,7 +28,7 @@ const sent = (upstream: Awaited<ReturnType<typeof useUpstream>>, index: number) 
   // biome-ignore lint/suspicious/noExplicitAny: bodies are foreign JSON that tests look into
   (upstream.seen[index]?.body ?? {}) as any
 
-test('file_ids reach the model by type: text first, then PDFs, images and a note that is not stored', async () => {
+test('file_ids reach the model by type, in order', async () => {
   promise('C5', 'C8')
   const upstream = await useUpstream(() => ({ text: 'Read' }))
   const { files } = upstream
@@ -82,7 +82,7 @@ test('every type of the list has its route, and no other has one', async () => {
   expect(upstream.seen).toHaveLength(1)
 })
 
-test('an id that nobody knows is a file failure on both endpoints, whatever it looks like', async () => {
+test('an unknown file id is a file failure on both endpoints', async () => {
   promise('C5')
   const upstream = await useUpstream(() => ({ text: 'Read' }))
   quiet('error')
@@ -102,7 +102,7 @@ test('an id that nobody knows is a file failure on both endpoints, whatever it l
   )
 })
 
-test('addresses, paths and file URIs are stored, mapped in their order, and stand behind the file_ids', async () => {
+test('addresses, paths and file URIs are stored in their order', async () => {
   promise('C6', 'C7')
   const upstream = await useUpstream(() => ({ text: 'Read' }))
   const host = await startFileHost({ '/doc/report.pdf': page(PDF), '/img': page(PNG) })
@@ -170,7 +170,7 @@ test('the stream tells the ids in its messages frame, an empty map too', async (
   expect(final(await stream({ file_urls: null, file_ids: [] }))).not.toHaveProperty('file_ids_map')
 })
 
-test('a message that is only its files is one; parts that were there stay in front', async () => {
+test('a message may consist of files; its own parts stay first', async () => {
   promise('C1', 'C5')
   const upstream = await useUpstream(() => ({ text: 'Read' }))
   const { url } = await startServer({ agencies: { solo: solo() } })
@@ -190,7 +190,7 @@ test('a message that is only its files is one; parts that were there stay in fro
   expect(warn.mock.lastCall?.[0]).toContain('not attached')
 })
 
-test('the code interpreter goes with the conversation: to who takes it over, not to sub-agents', async () => {
+test('the code interpreter follows a handoff, not a sub-agent', async () => {
   promise('C8')
   const upstream = await useUpstream(({ instructions, input }) => {
     const items = input as { type: string }[]
@@ -231,7 +231,7 @@ test('the code interpreter goes with the conversation: to who takes it over, not
   ])
 })
 
-test("an agent's own code interpreter gets the files too, beside those it has; one with a container of its own stays as it is", async () => {
+test("an agent's own code interpreter gets the files, too", async () => {
   promise('C8')
   const upstream = await useUpstream(() => ({ text: 'Done' }))
   const container = { type: 'auto' as const, fileIds: ['file-own'], memoryLimit: '4g' as const }
@@ -332,7 +332,7 @@ test("a request's own gateway keeps its files, with its own key", async () => {
   }
 })
 
-test("files are kept where the client of an agent's own model leads, and at OpenAI for models of other providers", async () => {
+test("files go to the agent's own client, or to OpenAI", async () => {
   promise('C5', 'C13')
   const own = await useUpstream(() => ({ text: 'Own' }))
   const server = await useUpstream(() => ({ text: 'Server' }))
@@ -364,7 +364,7 @@ test("files are kept where the client of an agent's own model leads, and at Open
   expect(await refused.json()).toEqual({ error: expect.stringContaining('there is no key for the Files API') })
 })
 
-test('a key that the provider repeats in its refusal is masked in answer and log', async () => {
+test("a key in a provider's error is masked in answer and log", async () => {
   promise('D6')
   const upstream = await useUpstream(() => ({ text: 'Read' }))
   const error = quiet('error')
@@ -399,7 +399,7 @@ test('files work in process and with the demo model, which says what it got', as
   expect((await ask(url, { file_urls: fileUrls })).body.response).toContain('plan.pdf')
 })
 
-test('a model that is reached over Chat Completions is told of an image it cannot see', async () => {
+test('a Chat Completions model is told about images it cannot see', async () => {
   const upstream = await useUpstream(() => ({ status: 400, message: 'enough' }))
   quiet('error')
   const { url } = await startServer({ agencies: { solo: new Agency(agent({ model: chatCompletions('gpt-4.1') })) } })

@@ -35,7 +35,7 @@ test.for(addresses)('the address %j is refused in one sentence', { timeout: 60_0
   }
 })
 
-test('empty variables count as unset, and an option that is no address is refused by serve()', {
+test('empty variables count as unset, and serve() checks its address', {
   timeout: 60_000,
 }, async () => {
   expect(await addressOf(starter({ HOST: '', PORT: '0' }))).toMatch(/^http:\/\/127\.0\.0\.1:/)
@@ -53,7 +53,7 @@ test('empty variables count as unset, and an option that is no address is refuse
     })
 })
 
-test('Ctrl-C during a run says what is waited for, and a second one ends the process at once', {
+test('Ctrl-C waits for a run, and a second one ends at once', {
   timeout: 60_000,
 }, async () => {
   const folder = emptyFolder()
@@ -226,7 +226,7 @@ test.for(dotenv)('a .env in %s is read rightly or refused', { timeout: 60_000 },
     })
 })
 
-test('docs/errors.md is what its script writes from the catalogue, which has every code of src/base/errors.ts', () => {
+test('docs/errors.md is up to date and has every error code', () => {
   const page = execFileSync(process.execPath, ['scripts/errors-doc.mjs'], { cwd: ROOT, encoding: 'utf8' })
   expect(readFileSync(join(ROOT, 'docs/errors.md'), 'utf8'), 'run: node scripts/errors-doc.mjs --write').toBe(page)
   const source = readFileSync(join(ROOT, 'src/base/errors.ts'), 'utf8')
@@ -235,7 +235,7 @@ test('docs/errors.md is what its script writes from the catalogue, which has eve
   for (const [code, { example }] of Object.entries(ERROR_CATALOGUE)) expect(example.code, code).toBe(code)
 })
 
-test('doctor explains a code, and names it with the way out where a project cannot be served', {
+test('doctor explains error codes and names them for a project', {
   timeout: 60_000,
 }, async () => {
   for (const code of ['PORT_TAKEN', 'model_failed', ' THREADS_FAILED ']) {

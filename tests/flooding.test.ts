@@ -37,7 +37,7 @@ test.for([
   '/openapi.json',
   '/solo/get_metadata',
   '/no/such/path',
-])('a flood of %s that nobody reads costs little memory and no files, and others are served', async (path) => {
+])('an unread flood of %s costs little, and others are served', async (path) => {
   const server = await startSmall()
   const warm = await post(`${server.url}/solo/get_response`, { message: 'Hi' })
   expect(warm.status).toBe(200)
@@ -133,7 +133,7 @@ test('one address gets a share of the connections, and one too many is told so',
     .toBe(200)
 })
 
-test('connections that bring more waiting requests than one address may have are cut', async () => {
+test('connections over the limit of waiting requests are cut', async () => {
   const { url } = await serveSolo({ pipelinedRequests: 5, peerPipelinedRequests: 50 })
   const { socket, closed } = open(url)
   socket.pause()

@@ -26,7 +26,7 @@ const ask = (recipient: string, message = 'go', extra = {}) => ({
   arguments: { recipient_agent: recipient, message, additional_instructions: '', ...extra },
 })
 
-test('an agency runs in process: instructions of all kinds, shared ones, tools, structured output, usage and history', async () => {
+test('an agency runs in process with all its features', async () => {
   promise('F1', 'D2', 'D3')
   const upstream = await useUpstream((_body, index) => ({
     text: index === 0 ? '{"city":"Bonn","people":3}' : 'Later',
@@ -73,7 +73,7 @@ test('an agency runs in process: instructions of all kinds, shared ones, tools, 
   expect(upstream.seen[1]?.body.input).toHaveLength(3)
 })
 
-test('a stream in process gives the wire events, its text and its result, and can be cancelled', async () => {
+test('a stream in process has wire events, text, result and cancel', async () => {
   promise('F1')
   await useUpstream(() => ({ text: '0 1 2 ', deltas: 3 }))
   const stream = new Agency(agent('Solo')).getResponseStream('Hi')
@@ -92,7 +92,7 @@ test('a stream in process gives the wire events, its text and its result, and ca
   await expect(failing).rejects.toMatchObject({ code: 'UNKNOWN_AGENT' })
 })
 
-test('flows come as pairs, chains, fluent chains, with tool classes and handoffs', () => {
+test('flows may be pairs, chains or fluent chains', () => {
   promise('F2')
   class Formatted extends SendMessage {
     static override toolName = 'send_message_formatted'
@@ -144,7 +144,7 @@ test('conflicting flows and names are errors at construction', () => {
   expect(() => new Agency([])).toThrow(/needs an entry agent/)
 })
 
-test('send_message runs recipients in parallel, isolates their threads and returns errors as text', async () => {
+test('send_message runs recipients in parallel, in their own threads', async () => {
   promise('F3', 'D2')
   const upstream = await useUpstream((body) => {
     const input = body.input as { type?: string; output?: string }[]
@@ -190,7 +190,7 @@ test('send_message runs recipients in parallel, isolates their threads and retur
   expect(nested).not.toHaveProperty('agent_run_id')
 })
 
-test('sub-agents of sub-agents stream, are counted and stand before the call that caused them', async () => {
+test('nested sub-agents stream, count and precede their call', async () => {
   promise('B12', 'D2')
   await useUpstream((body) => {
     const name = /I am (\w)/.exec(String(body.instructions))?.[1] as string
@@ -246,7 +246,7 @@ test('a handoff is named after its target and can go without a reminder', async 
   })
 })
 
-test('tools are made from zod, JSON Schema and classes; their failures are texts for the model', async () => {
+test('tools come from zod, JSON Schema or classes; failures are texts', async () => {
   promise('F5')
   class Address extends BaseTool.define({ street: z.string(), zip: z.number().int().min(1) }) {
     static override description = 'An address.'
@@ -294,7 +294,7 @@ test('tools are made from zod, JSON Schema and classes; their failures are texts
   expect(() => tool({ name: 'has space', execute: () => '' })).toThrow(/not valid/)
 })
 
-test('thread callbacks may be async, are awaited before the client sees the end, and their failures stay inside', async () => {
+test('thread callbacks are awaited, and their failures stay inside', async () => {
   promise('F7')
   await useUpstream(() => ({ text: 'Hi' }))
   const saved: StoredMessage[][] = []
@@ -318,7 +318,7 @@ test('thread callbacks may be async, are awaited before the client sees the end,
   ])
 })
 
-test('model names reach Responses or Chat Completions, and what is not supported says so', async () => {
+test('model names select Responses or Chat Completions', async () => {
   promise('F9')
   const upstream = await useUpstream(() => ({ text: 'Hi' }))
   await new Agency(agent('Solo', { model: 'openai/gpt-4.1' })).getResponse('Hi')
@@ -382,7 +382,7 @@ test('a request ends at its limit of model turns and at 20 nested agents', async
   })
 })
 
-test('the metadata shows agents, tools with schemas, starters, quick replies and edges', async () => {
+test('the metadata shows agents, tools, starters and edges', async () => {
   promise('B8')
   const lead = agent('Lead', { model: 'demo', conversationStarters: ['Hi?'], quickReplies: ['yes'] })
   const helper = agent('Helper', {

@@ -70,7 +70,7 @@ test('a strict input guardrail fails the run with its guidance as an error', asy
   expect(upstream.seen).toHaveLength(0)
 })
 
-test('an output guardrail gives the agent its guidance and another try, then fails the run', async () => {
+test('an output guardrail retries with guidance, then fails the run', async () => {
   promise('F8')
   const upstream = await useUpstream((body) => ({
     text: JSON.stringify(body.input).includes('Say it shorter') ? 'Short.' : 'Very very long.',
@@ -110,7 +110,7 @@ test('an output guardrail gives the agent its guidance and another try, then fai
   })
 })
 
-test("a sub-agent's guardrail answers its sender, and guardrails of the Agents SDK's shape are taken", async () => {
+test("a sub-agent's guardrail answers its sender, in either shape", async () => {
   promise('F8')
   const upstream = await useUpstream((_body, index) =>
     index === 0
@@ -161,7 +161,7 @@ test("what a sub-agent's guardrail says has the name of the sub-agent", async ()
   expect(told[0]).not.toHaveProperty('agent_run_id') // no agent has run
 })
 
-test("guardrails made with the Agents SDK get its arguments: texts or messages, the run's context, the agent", async () => {
+test('guardrails of the Agents SDK get the arguments of the SDK', async () => {
   promise('F8')
   await useUpstream((body) => ({ text: JSON.stringify(body.input).includes('Shorter') ? 'Short' : 'Far too long' }))
   const seen: unknown[] = []
@@ -215,7 +215,7 @@ test('reminders reach the model when they are due and are never stored', async (
   expect(() => agent({ systemReminders: [{ everyToolCalls: 0, message: 'x' }] })).toThrow(/systemReminders/)
 })
 
-test('calls are counted for each agent, those of the provider too, and one reminder needs no list', async () => {
+test('reminders count the calls of each agent', async () => {
   promise('F1')
   const search = (id: string) => ({ id, type: 'web_search_call', status: 'completed' })
   const callOf = (name: string) => ({
@@ -342,7 +342,7 @@ test('a tool that has to be alone turns other calls away, and is turned away', a
   expect(JSON.stringify(upstream.seen[0]?.body.tools)).toMatch(/Call it alone/)
 })
 
-test('hooks of the run, the agency and the agent hear everything in order; one that throws fails the run', async () => {
+test('hooks run in order, and one that throws fails the run', async () => {
   promise('F1')
   await useUpstream((_body, index) =>
     index === 0

@@ -34,7 +34,7 @@ function refusal(input: readonly Item[]): string | undefined {
   return undefined
 }
 
-test('ten turns over three agents, always replaying new_messages, are accepted by an upstream as strict as the real one', async () => {
+test('a strict upstream accepts ten replayed turns of three agents', async () => {
   promise('C3', 'C2', 'D1')
   const upstream = await useUpstream((body) => {
     const problem = refusal(body.input as Item[])
@@ -97,7 +97,7 @@ test('ten turns over three agents, always replaying new_messages, are accepted b
   for (const { body } of toHelper) expect(JSON.stringify(body.input)).not.toMatch(/"turn \d+"/)
 })
 
-test('halves of calls in a message never reach the model; outputs whose calls are in the history do', async () => {
+test('incomplete calls in a message never reach the model', async () => {
   promise('C3')
   const upstream = await useUpstream((body) => {
     const problem = refusal(body.input as Item[])
@@ -134,7 +134,7 @@ test('halves of calls in a message never reach the model; outputs whose calls ar
     }
 })
 
-test('with store: false reasoning travels encrypted and no id of an earlier response is sent', async () => {
+test('with store: false, reasoning is encrypted and ids are dropped', async () => {
   promise('F1')
   const upstream = await useUpstream(() => ({ text: 'Hi' }))
   const agent = new Agent({ name: 'Assistant', model: 'gpt-5.4', modelSettings: { store: false } })

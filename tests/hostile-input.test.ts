@@ -53,7 +53,7 @@ function expectAnswer(answer: string, label: string): void {
 }
 const isWell = async (url: string) => expect((await fetch(`${url}/healthz`)).status).toBe(200)
 
-test('arbitrary bytes, and requests that are almost right, get an answer or a closed connection', async () => {
+test('arbitrary bytes get an answer or a closed connection', async () => {
   const url = await serveDemo()
   const good = toRequest('/solo/get_response', '{"message":"Hi"}').toString('latin1')
   const almost = fc
@@ -71,7 +71,7 @@ test('arbitrary bytes, and requests that are almost right, get an answer or a cl
   await isWell(url)
 }, 20_000)
 
-test('arbitrary JSON in every field of every endpoint is answered without a 5xx, and leaves no trace in prototypes', async () => {
+test('arbitrary JSON in any field never causes a 5xx', async () => {
   promise('C18')
   const url = await serveDemo()
   const key = fc.oneof(
@@ -171,7 +171,7 @@ test('arbitrary JSON in every field of every endpoint is answered without a 5xx,
   await isWell(url)
 }, 30_000)
 
-test('awkward texts, charsets, encodings and content types are taken as JSON or refused by name', async () => {
+test('unusual texts, charsets and encodings are parsed or rejected', async () => {
   promise('C18')
   const url = await serveDemo()
   const send = async (body: string | Buffer, headers: Record<string, string> = {}) => {
@@ -224,7 +224,7 @@ test('awkward texts, charsets, encodings and content types are taken as JSON or 
   await isWell(url)
 })
 
-test('a body that would unpack, nest or multiply without end is refused at once, and its refusal stays small', async () => {
+test('a body that would grow without end gets a small error at once', async () => {
   const url = await serveDemo()
   const bombs = {
     lists: '['.repeat(5_000_000),
@@ -278,7 +278,7 @@ test('texts made to make searching slow are answered as fast as others', async (
   expect(performance.now() - started).toBeLessThan(15_000) // seconds, not minutes
 }, 30_000)
 
-test('the key __proto__ is refused at every depth and in every spelling; constructor and its like stay plain data', async () => {
+test('the key __proto__ is rejected at any depth, in any spelling', async () => {
   promise('C12')
   await useUpstream((_body, index) =>
     index % 2 === 0 ? { calls: [{ name: 'peek', arguments: {} }] } : { text: 'Done' },
@@ -318,7 +318,7 @@ test('the key __proto__ is refused at every depth and in every spelling; constru
   expect(Object.keys(Object.prototype)).toEqual([])
 })
 
-test('ambiguous or broken framing is refused and its connection closed; nothing behind it is taken for a request', async () => {
+test('ambiguous framing is rejected and closes the connection', async () => {
   const url = await serveDemo()
   const smuggled = 'GET /solo/get_metadata HTTP/1.1\r\nHost: localhost\r\n\r\n'
   const head = (lines: string) =>
@@ -357,7 +357,7 @@ test('ambiguous or broken framing is refused and its connection closed; nothing 
   await isWell(url)
 })
 
-test('paths and addresses of every kind lead to a route, to 404 or to 400, and never out of the house', async () => {
+test('every path leads to a route, to 404 or to 400', async () => {
   const url = await serveDemo()
   const part = fc.oneof(
     fc.constantFrom(
@@ -402,7 +402,7 @@ test('paths and addresses of every kind lead to a route, to 404 or to 400, and n
   await isWell(url)
 }, 20_000)
 
-test('client_config is checked before use: address, keys, header names and values', async () => {
+test('client_config is checked before use', async () => {
   promise('C13', 'C18')
   const { url } = await startServer({
     agencies: { solo: new Agency(new Agent({ name: 'Assistant', model: 'gpt-4.1' })) },
@@ -488,7 +488,7 @@ test('a body that arrives byte by byte takes no more room than it is worth', asy
   await closed
 })
 
-test('values of requests that no text can be made of cost nobody more than their own request', async () => {
+test('values without a text form only fail their own request', async () => {
   promise('C18')
   await useUpstream(() => ({ text: 'Hi' }))
   const url = await serveDemo()
@@ -542,7 +542,7 @@ test('what is thrown and has no text ends its own run, in words', async () => {
   await isWell(url)
 })
 
-test('a fault that no run should have ends that run alone, with an answer and a proper end', async () => {
+test('an unexpected fault ends its run only, with a proper answer', async () => {
   promise('C18')
   refuseRejections()
   const logged: string[] = []

@@ -111,7 +111,7 @@ test.each(Object.entries(LEAVING))('the run is stopped and its model left by %s'
   expect(upstream.open()).toBe(0)
 })
 
-test('what a broken turn left is part of the conversation when the next call comes', async () => {
+test('messages of a broken turn stay in the conversation', async () => {
   promise('F1')
   const upstream = await useUpstream((_body, index) => ({ text: 'x', deltas: index === 0 ? 100_000 : 1, delayMs: 1 }))
   const own = agency()
@@ -120,7 +120,7 @@ test('what a broken turn left is part of the conversation when the next call com
   expect(upstream.seen.at(-1)?.body.input).toMatchObject([{ content: 'First' }, { content: 'Second' }])
 })
 
-test('failures of the start come to the reader, to the text and to finalResult alike', async () => {
+test('failures at the start reach reader, text and finalResult', async () => {
   promise('F1')
   const start = () => agency().getResponseStream('Hi', { recipientAgent: 'Ghost' })
   for (const use of [

@@ -183,7 +183,7 @@ test.for([
   expect(agent.instructions).toBe(instructions)
 })
 
-test('a folder is no file; what a file says is not taken for a path again by a clone', () => {
+test("a folder is an error, and a clone does not reread a file's text", () => {
   const folder = project({ 'prompts/desk.md': 'other.md' })
   expect(() => new Agent({ name: 'Desk', instructions: join(folder, 'prompts') })).toThrow(/is a folder/)
   const agent = new Agent({ name: 'Desk', instructions: join(folder, 'prompts/desk.md') })

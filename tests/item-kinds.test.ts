@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { kindOf } from '../src/messages/item-kinds.ts'
 import { readItemFields } from './support/item-types.ts'
 
-test('the fields of each kind of item are those of the installed openai package', () => {
+test('item fields match the installed openai package', () => {
   const fields = readItemFields()
   const kinds = [...fields.keys()].filter((type) => kindOf({ type }) !== undefined)
   expect(kinds.length).toBeGreaterThan(20)

@@ -24,7 +24,7 @@ async function startServed(
 }
 const calls = (...names: string[]) => ({ calls: names.map((name) => ({ name, arguments: {} })) })
 
-test('a stop is bounded although the model hangs, a tool does not stop and connections sit idle; readers are told', async () => {
+test('a stop is bounded when model, tool and connections hang', async () => {
   promise('B2')
   const served = await startServed((body) =>
     JSON.stringify(body.input).includes('tool') ? calls('stuck') : { hang: true },
@@ -46,7 +46,7 @@ test('a stop is bounded although the model hangs, a tool does not stop and conne
   await Promise.all(idle.map(({ closed }) => closed))
 })
 
-test('while a stop waits the server is alive but not ready and takes no work; a second signal ends it at once', async () => {
+test('a waiting server is alive, not ready, and accepts no work', async () => {
   const { start, seen } = await startServed(() => ({ hang: true }))
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const { child, exit, url } = await start()
@@ -83,7 +83,7 @@ test('a stop ends a stream properly although its store hangs', async () => {
   expect(performance.now() - asked).toBeLessThan(5_000)
 })
 
-test('a promise that a tool leaves behind and that is rejected later is logged and ends nothing; what is thrown still does', async () => {
+test("a tool's unhandled rejection is logged and ends nothing", async () => {
   promise('F7')
   const served = await startServed(
     (body) => (JSON.stringify(body.input).includes('_output') ? { text: 'Done' } : calls('late')),
@@ -102,7 +102,7 @@ test('a promise that a tool leaves behind and that is rejected later is logged a
   expect(text()).toContain('nobody caught this')
 })
 
-test('kill -9 at any moment loses no turn that a reader has seen, and what it leaves is whole and goes on', async () => {
+test('kill -9 loses no turn that a reader has seen', async () => {
   promise('F7')
   const orphans: unknown[] = []
   const served = await startServed((body) => {
@@ -150,7 +150,7 @@ test('kill -9 at any moment loses no turn that a reader has seen, and what it le
   expect(last.text()).not.toContain('UNHANDLED')
 }, 60_000)
 
-test('each turn is saved before its end is seen, one save at a time, and sub-agents are in it', async () => {
+test('each turn is saved before its end is sent', async () => {
   promise('F7')
   const ask = { recipient_agent: 'Helper', message: 'help', additional_instructions: '' }
   await useUpstream((body) => {
@@ -196,7 +196,7 @@ test('each turn is saved before its end is seen, one save at a time, and sub-age
   expect(kinds(final(frames).new_messages).join(', ')).toBe(log.at(-2))
 })
 
-test('thread callbacks, listeners and hooks that fail, hang or give garbage stay in their request', async () => {
+test('broken callbacks and hooks only affect their own request', async () => {
   promise('F7')
   refuseRejections()
   const upstream = await useUpstream(() => ({ text: 'Hi' }))

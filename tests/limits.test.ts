@@ -20,7 +20,7 @@ const written = (value: number, unit: string) => {
   return `${value.toLocaleString('en-US')}${unit === 'ms' ? ' ms' : ''}`
 }
 
-test('every limit stands in one table of the documentation, with its variable and default', () => {
+test('one documentation table lists every limit and its default', () => {
   const document = readFileSync(join(import.meta.dirname, '../docs/security.md'), 'utf8')
   const rows = Object.entries(LIMITS).map(
     ([name, { value, unit, text, shown }]: [string, Limit]) =>
@@ -30,7 +30,7 @@ test('every limit stands in one table of the documentation, with its variable an
   expect(document.match(/^\| `\w+` \| `AGENCY_/gm)).toHaveLength(rows.length)
 })
 
-test('a limit is an option, else a variable, else a default; what is no whole number in range is an error at start', async () => {
+test('a limit is an option, a variable or a default, and checked', async () => {
   promise('A12')
   const { bodyBytes, maxTurns } = readLimits({ maxTurns: null }, { AGENCY_BODY_BYTES: '1000', AGENCY_MAX_TURNS: '7' })
   expect([bodyBytes, maxTurns]).toEqual([1000, null])
@@ -69,7 +69,7 @@ test('maxTurns is one limit under two names, and giving both is an error', async
   await expect(both).rejects.toThrow(/same limit/)
 })
 
-test('bodies, their nesting, keys and values, histories, addresses and headers are refused beyond their limits, with JSON', async () => {
+test('requests beyond their limits get an error in JSON', async () => {
   const url = await serveWith({
     bodyBytes: 5_000,
     jsonDepth: 6,
@@ -128,7 +128,7 @@ test('bodies, their nesting, keys and values, histories, addresses and headers a
   }
 })
 
-test('beyond concurrentRuns and heldBytes callers get 503 with Retry-After, and room is given back', async () => {
+test('over concurrentRuns or heldBytes, callers get 503 for a while', async () => {
   const upstream = await useUpstream(() => ({ hang: true }))
   const { url, app } = await startServer({
     agencies: { solo: solo() },
@@ -165,7 +165,7 @@ test('beyond concurrentRuns and heldBytes callers get 503 with Retry-After, and 
   later.abort()
 })
 
-test('a run that takes longer than runMs fails, whatever it is doing, and the reader is told', async () => {
+test('a run that takes longer than runMs fails and reports it', async () => {
   await useUpstream((body) => {
     const text = JSON.stringify(body.input)
     if (text.includes('model')) return { hang: true }
@@ -186,7 +186,7 @@ test('a run that takes longer than runMs fails, whatever it is doing, and the re
   await Promise.all(stuck)
 })
 
-test('a tool that takes long and a model that thinks long are not cut while they are within the limits', async () => {
+test('slow tools and models within the limits are not cut', async () => {
   await useUpstream((_body, index) =>
     index === 0 ? { calls: [{ name: 'slow', arguments: {} }] } : { text: 'Done', deltas: 2, delayMs: 300 },
   )

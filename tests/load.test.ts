@@ -3,7 +3,7 @@ import { Agency, Agent, tool } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { allFrames, final, startWithHub, useUpstream } from './support/client.ts'
 
-test('500 streams at once are all complete, each with its own words only, and leave nothing behind', async () => {
+test('500 parallel streams are complete and leave nothing behind', async () => {
   promise('B2', 'C12')
   const upstream = await useUpstream((body) => {
     const text = JSON.stringify(body.input)

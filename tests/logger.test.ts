@@ -29,7 +29,7 @@ function collectLines() {
 const serveSolo = (options: Partial<ServeOptions>) =>
   startServer({ agencies: { solo: new Agency(new Agent({ name: 'Solo', model: 'gpt-4.1' })) }, ...options })
 
-test('each request is one line, with its run, agency, agent, status, time, tokens and cost', async () => {
+test('each request is one log line with its run and figures', async () => {
   await useUpstream(() => ({ text: 'ok' }))
   const { logger, of } = collectLines()
   const { url } = await serveSolo({ logger })
@@ -64,7 +64,7 @@ test('each request is one line, with its run, agency, agent, status, time, token
   ])
 })
 
-test('a failed run is told with its id, its cause and no secret; a client that left is marked', async () => {
+test('a failed run is logged with id and cause, without secrets', async () => {
   await useUpstream((_body, index) =>
     index === 0 ? { status: 400, message: 'bad sk-server-key\nforged line\u001b[31m' } : { hang: true },
   )
@@ -87,7 +87,7 @@ test('a failed run is told with its id, its cause and no secret; a client that l
   expect(of('request')[1]).toMatchObject({ aborted: true, outcome: 'cancelled', streaming: true })
 })
 
-test('start and stop are lines, probes are none, and the banner does not disturb them', async () => {
+test('start and stop are logged, probes are not', async () => {
   const { logger, lines } = collectLines()
   const print = vi.spyOn(console, 'log')
   onTestFinished(() => print.mockRestore())

@@ -46,7 +46,7 @@ async function serveLogged(options: Partial<ServeOptions> = {}) {
   return { folder, logsDir, url, run, take }
 }
 
-test('a request with a log id is logged, and its log is read once, by POST or GET', async () => {
+test('a request with a log id is logged, and its log is read once', async () => {
   promise('A7', 'B9')
   await useUpstream((_body, index) =>
     index % 2 === 0 ? { calls: [{ name: 'fails', arguments: {} }] } : { text: 'Done' },
@@ -84,7 +84,7 @@ test('a request with a log id is logged, and its log is read once, by POST or GE
   expect((await fetch(`${url}/get_logs`)).status).toBe(422)
 })
 
-test('no secret, private text or control sequence lands in a line, and no id leaves the folder', async () => {
+test('no secret, private text or control code is logged', async () => {
   promise('A7')
   await useUpstream(() => ({ status: 400, message: 'a private question sk-server-key' }))
   const { url, run, take, folder, logsDir } = await serveLogged({ exposeErrors: true })
@@ -108,7 +108,7 @@ test('no secret, private text or control sequence lands in a line, and no id lea
   expect(readdirSync(folder).sort()).toEqual(['logs', 'outside.jsonl'])
 })
 
-test('no log id, whatever it is, reads, writes or removes anything outside the folder', async () => {
+test('no log id reaches anything outside the folder', async () => {
   promise('A7')
   await useUpstream(() => ({ text: 'Done' }))
   const { url, folder, logsDir } = await serveLogged()
@@ -154,7 +154,7 @@ test('no log id, whatever it is, reads, writes or removes anything outside the f
   expect(readFileSync(join(folder, 'outside.jsonl'), 'utf8')).toBe('{"message":"outside"}\n')
 })
 
-test('of many readers of one log exactly one gets it, and a log that is no file blocks nobody', async () => {
+test('exactly one of many readers gets a log', async () => {
   promise('A7', 'B9')
   await useUpstream(() => ({ text: 'Done' }))
   const { run, take, logsDir } = await serveLogged()
@@ -208,7 +208,7 @@ test('without enableLogging there is no such route and no file', async () => {
   expect(existsSync(logsDir)).toBe(false)
 })
 
-test('a GET that a page of another site causes reads nothing and deletes nothing', async () => {
+test('a cross-site GET reads and deletes no log', async () => {
   await useUpstream(() => ({ text: 'Done' }))
   const { url, run } = await serveLogged()
   await run('mine')

@@ -45,7 +45,7 @@ const usage = {
   output_tokens_details: { reasoning_tokens: 7 },
 }
 
-test('/metrics counts and times runs, model calls, tools, tokens, cost, errors and refusals', async () => {
+test('/metrics counts and times runs, calls, tokens and errors', async () => {
   await useUpstream((_body, index) => {
     if (index === 0)
       return {
@@ -104,7 +104,7 @@ test('/metrics counts and times runs, model calls, tools, tokens, cost, errors a
     expect([name, found[name]]).toEqual([name, expect.any(Number)])
 })
 
-test('/metrics is text that Prometheus reads: each family once, with help and type, labels escaped', async () => {
+test('/metrics is valid Prometheus text', async () => {
   const metrics = createMetrics()
   onTestFinished(() => metrics.close())
   const run = metrics.start({
@@ -128,7 +128,7 @@ test('/metrics is text that Prometheus reads: each family once, with help and ty
     )
 })
 
-test('/metrics needs the token when there is one, unless metricsOpen; without the option it is not there', async () => {
+test('/metrics needs the token unless metricsOpen is set', async () => {
   process.env.METRICS_TOKEN = 'let-me-in'
   onTestFinished(() => {
     delete process.env.METRICS_TOKEN
@@ -145,7 +145,7 @@ test('/metrics needs the token when there is one, unless metricsOpen; without th
   expect((await fetch(`${without.url}/metrics`, { headers: { authorization: 'Bearer let-me-in' } })).status).toBe(404)
 })
 
-test('names that callers choose are folded into other, so that metrics stay bounded', async () => {
+test('names chosen by callers become "other", to bound metrics', async () => {
   await useUpstream(() => ({ text: 'ok' }))
   const logger = { info: () => {}, warn: () => {}, error: () => {} }
   const { url, ask } = await serveSolo({ metrics: true, logger })
@@ -172,7 +172,7 @@ test('metrics made by hand are shared by servers and runs in process', async () 
   })
 })
 
-test("the same measures reach OpenTelemetry's instruments where a meter provider is given", async () => {
+test('a meter provider gets the same measures', async () => {
   await useUpstream(() => ({ text: 'ok', usage }))
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 })

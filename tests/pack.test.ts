@@ -33,7 +33,7 @@ function freshClone(): string {
   return clone
 }
 
-test('npm pack in a fresh clone builds, and packs all that the documents link to', { timeout: 180_000 }, async () => {
+test('npm pack in a fresh clone builds and packs all linked files', { timeout: 180_000 }, async () => {
   const clone = freshClone()
   expect(existsSync(join(clone, 'dist'))).toBe(false)
   const out = emptyFolder()

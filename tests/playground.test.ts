@@ -50,7 +50,7 @@ test('the page may load its own files only, and may be framed by nobody', async 
   expect(page.body).not.toMatch(/https?:|"\/|<script>/)
 })
 
-test('its files are kept by browsers for ever and come compressed where that is understood', async () => {
+test('its files are cached for ever and compressed', async () => {
   const app = await build({ playground: true })
   const names = filesOf((await app.inject('/')).body)
   expect(names.length).toBeGreaterThan(1)
@@ -70,7 +70,7 @@ test('its files are kept by browsers for ever and come compressed where that is 
   }
 })
 
-test('under a prefix the page is at the address with a slash, and its files beside it', async () => {
+test('under a prefix, page and files have relative addresses', async () => {
   const host = Fastify()
   onTestFinished(() => host.close())
   await host.register(agencySwarm, { prefix: '/deep/ai', agencies: { team: team() }, playground: true })
@@ -149,7 +149,7 @@ test('the licences of what is bundled lie beside it', () => {
   for (const part of text.split(/^-{72}$/m).slice(0, -1)) expect(part).toMatch(/Copyright|Permission/i)
 })
 
-test('what answers of models cost is told to who has the token, at the prices of this server', async () => {
+test('callers with the token get the costs of model responses', async () => {
   vi.stubEnv('APP_TOKEN', 'a-token-for-prices')
   const app = await build({ playground: true, prices: { mine: { inputUsdPerMillion: 1, outputUsdPerMillion: 3 } } })
   const ask = (payload: object, authorization = 'Bearer a-token-for-prices') =>

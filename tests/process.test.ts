@@ -8,7 +8,7 @@ const MAIN = join(import.meta.dirname, '../examples/starter/main.ts')
 
 const startExample = (env: Record<string, string> = {}) => startProcess(MAIN, env)
 
-test('on SIGTERM a running stream finishes, new work is refused, and the process ends', async () => {
+test('on SIGTERM a running stream finishes and new work is rejected', async () => {
   promise('B2')
   const { child, exit, url } = await startExample()
   const frames = []
@@ -22,7 +22,7 @@ test('on SIGTERM a running stream finishes, new work is refused, and the process
   await expect(post(`${url}/starter/get_response`, { message: 'Hello' })).rejects.toThrow()
 })
 
-test('the banner tells address, agencies, model, token and three curl lines; none of it is a secret', async () => {
+test('the banner has addresses, models and curl lines, no secret', async () => {
   promise('A3', 'F10')
   const open = await startExample()
   expect(open.text()).toMatch(/\/starter {2}Guide, Researcher, Support {2}model: demo \(demo: offline/)
@@ -35,7 +35,7 @@ test('the banner tells address, agencies, model, token and three curl lines; non
   expect((await fetch(`${closed.url}/starter/get_metadata`)).status).toBe(401)
 })
 
-test('a real model without a key, and a taken port, are clear errors with a way out', async () => {
+test('a missing key and a used port are errors with a remedy', async () => {
   promise('F10')
   const keyless = await startExample({ AGENCY_MODEL: 'gpt-5.4' })
   expect((await keyless.exit)[0]).toBe(1)

@@ -44,7 +44,7 @@ const stop = (stop_reason: string, usage: object = { output_tokens: 20 }) => [
   { type: 'message_stop' },
 ]
 
-test('reasoning of Anthropic goes back with its signature in the turn that uses tools, and in later ones', async () => {
+test("Anthropic's reasoning is sent back with its signature", async () => {
   promise('C3')
   const { url, seen } = await startMock([
     {
@@ -97,7 +97,7 @@ test('reasoning of Anthropic goes back with its signature in the turn that uses 
   }
 })
 
-test('several stretches of thinking, hidden ones too, keep their order and their data', async () => {
+test('several parts of thinking keep their order and data', async () => {
   const { url, seen } = await startMock([], (_call, response, index) =>
     writeAnthropic(response, [
       messageStart(),
@@ -190,7 +190,7 @@ test('cached tokens, written and read, and reasoning tokens are counted', async 
   expect(usage.total_cost).toBeCloseTo((10 * 3 + 100 * 0.3 + 30 * 3.75 + 25 * 15) / 1e6, 9)
 })
 
-test('passing failures are tried again twice at most, others are not, and a stream that breaks off is a failure', async () => {
+test('transient failures are retried twice, others are not', async () => {
   const overloaded = { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }
   const refusals: ((response: ServerResponse) => boolean)[] = [
     (response) => answerJson(response, 529, overloaded, { 'retry-after-ms': '1' }),
@@ -248,7 +248,7 @@ test('passing failures are tried again twice at most, others are not, and a stre
   expect(final(cut).new_messages).toHaveLength(1)
 })
 
-test('images, files and notes of the system reach Anthropic and Gemini in their own words', async () => {
+test('Anthropic and Gemini get images, files and notes in their format', async () => {
   promise('C1')
   const { url, seen } = await startMock([{ match: {}, response: { content: 'Seen' } }])
   everyProviderAt(url)
@@ -355,7 +355,7 @@ test('images, files and notes of the system reach Anthropic and Gemini in their 
   expect(JSON.stringify(seen.map(({ body }) => body))).not.toMatch(/of OpenAI|web_search/)
 })
 
-test('tools go with their schemas, strict where the provider can be, and a choice among them is kept', async () => {
+test('tools keep their schemas and the tool choice', async () => {
   const { url, seen } = await startMock([{ match: {}, response: { content: 'Ok' } }])
   everyProviderAt(url)
   const bounded = tool({ name: 'bounded', parameters: z.object({ count: z.int().min(1) }), execute: () => '' })
@@ -393,7 +393,7 @@ test('tools go with their schemas, strict where the provider can be, and a choic
   })
 })
 
-test("an agent of OpenAI goes on where another provider's agent has worked, without that provider's data", async () => {
+test("an OpenAI agent continues another provider's conversation", async () => {
   promise('C3', 'F4')
   const { url, seen } = await startMock([
     { match: { systemMessage: 'I am Second.' }, response: { content: 'Second here' } },
@@ -561,7 +561,7 @@ const finish = {
   usage: { inputTokens: { total: 3 }, outputTokens: { total: 4, reasoning: 2 } },
 }
 
-test('sources, images, chosen answers and what the provider runs itself find their place', async () => {
+test('sources, images and provider-run calls find their place', async () => {
   const source = { type: 'source', sourceType: 'url', id: 's1', url: 'https://a.example', title: 'A' }
   const document = {
     type: 'source',
@@ -623,7 +623,7 @@ test('sources, images, chosen answers and what the provider runs itself find the
   expect(await (await post(plain, { message: 'Hi' })).json()).toMatchObject({ response: { ok: true } })
 })
 
-test('an error without words, and one that is no Error, are failures of the model', async () => {
+test('an error without a text is a failure of the model', async () => {
   vi.spyOn(console, 'error').mockImplementation(() => {})
   for (const [error, words] of [
     [{ message: 'Said in passing' }, 'Said in passing'],

@@ -31,7 +31,7 @@ async function serveAt(mockUrl: string, model: ModelSpec, options: Partial<Serve
   return (client_config: object, message = 'Hi') => post(`${url}/solo/get_response`, { message, client_config })
 }
 
-test("each provider's key goes to that provider alone, the server's and the request's", async () => {
+test("each provider's key is sent to that provider only", async () => {
   promise('C13', 'C14')
   listen()
   const hosts = {
@@ -73,7 +73,7 @@ test("each provider's key goes to that provider alone, the server's and the requ
   }
 })
 
-test('a base_url replaces the address of every provider, and gets no key of the server unless it is trusted', async () => {
+test('a base_url replaces every address and gets no server key', async () => {
   promise('C13', 'C14')
   listen()
   const gateway = await startMock([hello])
@@ -118,7 +118,7 @@ test.for([
   ['x#', 'models/x%23'],
   ['.\t./.\n./other', '.%09./.%0A./other'],
   ['\ud800x', 'models/%EF%BF%BDx'],
-])('a model of a request cannot lead the key of Gemini away from its address: %j', async ([name, path]) => {
+])("a request's model name cannot redirect Gemini's key: %j", async ([name, path]) => {
   promise('C13')
   const gateway = await startMock([hello])
   everyProviderAt(gateway.url)
@@ -130,7 +130,7 @@ test.for([
   ])
 })
 
-test("headers that the client library takes from the server's environment stay with OpenAI", async () => {
+test("headers from the server's environment stay with OpenAI", async () => {
   promise('C13')
   const mock = await startMock([hello])
   everyProviderAt(mock.url)
@@ -142,7 +142,7 @@ test("headers that the client library takes from the server's environment stay w
   expect(JSON.stringify(mock.seen[1]?.headers)).not.toMatch(/abc|org-1|sk-admin|x-gateway/i)
 })
 
-test('every provider name that LiteLLM knows may have a key; others get the 422 that lists them, without the keys', async () => {
+test('litellm_keys accepts every provider name of LiteLLM', async () => {
   promise('C14', 'C18')
   const said = listen()
   const mock = await startMock([hello])
@@ -263,7 +263,7 @@ test('names that a request chooses go where the original sends them', async () =
   })
 })
 
-test('a request cannot wake what runs on the machine of the server, nor reach a provider that is not known', async () => {
+test('a request reaches no local or unknown provider', async () => {
   promise('C16')
   listen()
   const mock = await startMock([hello])
@@ -343,7 +343,7 @@ test('settings that a request adds reach each API in its own words', async () =>
   })
 })
 
-test('settings of the family that an agent was made for do not go to the model that a request puts in its place', async () => {
+test('settings of one model family are not sent to another', async () => {
   promise('C16')
   listen()
   const mock = await startMock([hello])
@@ -383,7 +383,7 @@ test('overlapping requests with keys of their own never see each other', async (
   }
 })
 
-test('client_config leaves an AI SDK model alone, says so once, and the request runs', async () => {
+test('client_config does not change an AI SDK model, with one log line', async () => {
   promise('C15')
   const said = listen()
   const mock = await startMock([hello])
@@ -400,7 +400,7 @@ test('client_config leaves an AI SDK model alone, says so once, and the request 
   expect(said.filter((line) => line.includes('leaves the custom model of agent "Solo" alone'))).toHaveLength(1)
 })
 
-test('a model may have a client of its own, Azure included; what a request sets goes over it, a base_url round it', async () => {
+test('a model may have its own client, which request settings use', async () => {
   promise('C13', 'C16', 'F9')
   listen()
   const mock = await startMock([hello])
@@ -446,7 +446,7 @@ test('a model may have a client of its own, Azure included; what a request sets 
   }
 })
 
-test('a key or an address that is missing stops the start and names the ways out', async () => {
+test('a missing key or address stops the start with a remedy', async () => {
   promise('F9')
   listen()
   setEnv({
@@ -476,7 +476,7 @@ test('a key or an address that is missing stops the start and names the ways out
   expect(await answer.text()).toContain('GROQ_API_KEY')
 })
 
-test('a model that a request chose and that is not to be had is refused in words for the caller, and not logged', async () => {
+test('an unavailable model of a request is a 422 for its caller', async () => {
   promise('C16')
   const logged: unknown[] = []
   for (const method of ['error', 'warn', 'log'] as const)
@@ -509,7 +509,7 @@ test('a model that a request chose and that is not to be had is refused in words
   expect(logged).toEqual([])
 })
 
-test('a provider whose package is absent says which one to install, at the start and in a run', () => {
+test('a missing provider package is named, at start and in a run', () => {
   promise('F9')
   const script = `
     import { registerHooks } from 'node:module'

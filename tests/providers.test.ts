@@ -147,7 +147,7 @@ for (const way of Object.keys(WAYS)) {
     expect(told).toContain('Hello from the mock') // what Second answered goes back to First
   })
 
-  test(`${way}: a structured answer is asked for with its schema and comes back as an object`, async () => {
+  test(`${way}: a structured answer is an object`, async () => {
     promise('F1')
     const { plain, stream, seen } = await serveOver(way)
     const request = { message: 'Structure', recipient_agent: 'Structured' }
@@ -156,7 +156,7 @@ for (const way of Object.keys(WAYS)) {
     for (const { body } of seen) expect(JSON.stringify(body)).toMatch(/"city".*"days"/)
   })
 
-  test(`${way}: new_messages sent back make a correct conversation over several turns`, async () => {
+  test(`${way}: new_messages make correct later turns`, async () => {
     promise('C3')
     const { stream, plain, seen } = await serveOver(way)
     let chat_history: StoredMessage[] = []

@@ -20,7 +20,7 @@ const statuses = async (count: number, ask: () => Promise<Response>) => {
   return seen
 }
 
-test('beyond the limit an address gets 429 with RateLimit headers and JSON, until its window is over', async () => {
+test('over the limit an address gets 429 until its window ends', async () => {
   const { url } = await serveLimited({ requests: 3, windowMs: 600 })
   const first = await ping(url)
   expect(['limit', 'remaining'].map((name) => first.headers.get(`ratelimit-${name}`))).toEqual(['3', '2'])
@@ -32,7 +32,7 @@ test('beyond the limit an address gets 429 with RateLimit headers and JSON, unti
   await expect.poll(async () => (await ping(url)).status, { timeout: 2_000 }).toBe(200)
 })
 
-test('every route counts: docs, playground, health, metrics, preflights, and paths that are not there', async () => {
+test('every route counts, also pages, probes and unknown paths', async () => {
   const asset = readdirSync(new URL('../assets/playground/playground/', import.meta.url))[0]
   for (const [method, path] of [
     ['GET', '/docs'],
@@ -58,7 +58,7 @@ test('every route counts: docs, playground, health, metrics, preflights, and pat
   }
 })
 
-test('guesses of a token count too, callers are told apart by token or by what the operator says', async () => {
+test('wrong tokens count, and callers are told apart', async () => {
   process.env.RATE_TOKEN = 'the-token'
   onTestFinished(() => void delete process.env.RATE_TOKEN)
   const guarded = await serveLimited({ requests: 2 }, { appTokenEnv: 'RATE_TOKEN' })
@@ -71,7 +71,7 @@ test('guesses of a token count too, callers are told apart by token or by what t
     expect(await statuses(2, () => ping(own.url, { 'x-real-ip': ip }))).toEqual([200, 429])
 })
 
-test('an option that is none, and a Redis that is not there, are errors at start', async () => {
+test('an invalid option and an unreachable Redis are errors at start', async () => {
   for (const bad of [
     {},
     { requests: 0 },

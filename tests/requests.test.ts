@@ -31,7 +31,7 @@ test('a structured message travels untouched, also in later turns', async () => 
   expect(await large.json()).toEqual({ detail: expect.any(String) })
 })
 
-test('any agent can be addressed; an unknown name is a 422 that lists the known ones', async () => {
+test('any agent can be addressed, and an unknown name is a 422', async () => {
   promise('C4')
   const upstream = await useUpstream(() => ({ text: 'Hi' }))
   const developer = new Agent({ name: 'Developer', instructions: 'You code.', model: 'gpt-4.1' })
@@ -46,7 +46,7 @@ test('any agent can be addressed; an unknown name is a 422 that lists the known 
 })
 const agentOf = () => new Agent({ name: 'Lead', model: 'gpt-4.1' })
 
-test('100 overlapping requests keep instructions, context, keys, gateways and history apart', async () => {
+test('100 overlapping requests keep their settings apart', async () => {
   promise('C11', 'C12', 'C17')
   const script: Parameters<typeof useUpstream>[0] = (body) => {
     const input = body.input as { type?: string }[]
@@ -113,7 +113,7 @@ test('user_context is for tools and never reaches the model', async () => {
   expect(JSON.stringify(upstream.seen.map(({ body, headers }) => [body, headers]))).not.toContain('tell-nobody')
 })
 
-test("the server's key never goes to a base_url from a request, unless its operator trusts it", async () => {
+test("the server's key never goes to a request's base_url", async () => {
   promise('C13')
   const upstream = await useUpstream(() => ({ text: 'Hi' }))
   const elsewhere = await useUpstream(() => ({ text: 'Hi' }))
@@ -159,7 +159,7 @@ test('client_config leaves a custom model alone and the request still runs', asy
   expect(warnings.join()).toMatch(/custom model of agent "Assistant"/)
 })
 
-test('wrong types, missing fields and malformed JSON get 422 in the original shape, without secrets', async () => {
+test('invalid bodies get 422 in the original shape, without secrets', async () => {
   promise('C18')
   const { url } = await startServer({ agencies: { solo: solo({ model: 'demo' }) } })
   const ask = async (body: unknown, headers = {}) => {
@@ -202,7 +202,7 @@ test('wrong types, missing fields and malformed JSON get 422 in the original sha
   expect(unknown.status).toBe(404)
 })
 
-test('of several wrong fields every one is told, in the order of the original, and so is every wrong entry', async () => {
+test('every wrong field is reported, in the order of the original', async () => {
   promise('C18')
   const { url } = await startServer({ agencies: { solo: solo({ model: 'demo' }) } })
   const ask = async (body: unknown) => {
@@ -282,7 +282,7 @@ test.each([
 })
 
 test.each(['http://127.0.0.1:9 ', 'http://127.0.0.1:9/#v1', 'http://127.0.0.1:9/v1?a=b', 'http:\\\\127.0.0.1:9'])(
-  'the address %j is refused: the path of the API could not be put behind it',
+  "the address %j is rejected: it cannot take the API's path",
   async (base_url) => {
     promise('C13')
     await useUpstream(() => ({ text: 'never' }))
@@ -293,7 +293,7 @@ test.each(['http://127.0.0.1:9 ', 'http://127.0.0.1:9/#v1', 'http://127.0.0.1:9/
   },
 )
 
-test('a model that refuses fails the run with its reason, and leaves no answer in the history', async () => {
+test('a refusal fails the run and leaves no answer in the history', async () => {
   promise('D6')
   const refused = {
     id: 'msg_no',

@@ -22,7 +22,7 @@ class LeakyClass extends BaseTool.define({}) {
   }
 }
 
-test('known secrets leave neither in answers, streams, tool errors nor logs, even with exposeErrors', async () => {
+test('known secrets appear in no answer, stream, tool error or log', async () => {
   promise('D6')
   const logged: unknown[] = []
   onTestFinished(() => void vi.restoreAllMocks())
@@ -74,7 +74,7 @@ test('known secrets leave neither in answers, streams, tool errors nor logs, eve
   expect(JSON.stringify(upstream.seen[1]?.body)).not.toContain('sk-')
 })
 
-test('a provider that refuses says nothing to callers unless errors are exposed', async () => {
+test("a provider's refusal is hidden unless errors are exposed", async () => {
   promise('D6')
   await useUpstream(() => ({ status: 400, message: 'internal words' }))
   const solo = () => new Agency(new Agent({ name: 'Assistant', model: 'gpt-4.1' }))
@@ -98,7 +98,7 @@ const formsOf = (secret: string) => [
 ]
 
 for (const exposed of ['yes', 'no'])
-  test(`a process given secrets everywhere writes none of them anywhere, in no form (errors exposed: ${exposed})`, async () => {
+  test(`no secret is written in any form (errors exposed: ${exposed})`, async () => {
     promise('D6', 'C12', 'E1')
     const secrets = {
       token: 'token/of+the="server"%\\x',
@@ -200,7 +200,7 @@ for (const exposed of ['yes', 'no'])
     expect(upstream.seen.length).toBeGreaterThan(4)
   }, 30_000)
 
-test('a key that a provider quotes in the events of a stream is masked; what has none goes out as it came', async () => {
+test("a key in a provider's stream events is masked", async () => {
   promise('D6')
   const { startEvents } = await import('./support/upstream.ts')
   const key = 'sk-server-secret'

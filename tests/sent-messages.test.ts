@@ -23,7 +23,7 @@ test.each([
   },
 )
 
-test('guidance behind the last answer is said by the user, so that the model has something to answer', async () => {
+test('guidance after the last answer becomes a user message', async () => {
   const { seen, refused } = await startStrictUpstream()
   const models = ['mistral/mistral-large', 'anthropic/claude-opus-4-6', 'gemini/gemini-2.5-flash', 'groq/llama']
   const agencies = Object.fromEntries(
@@ -62,7 +62,7 @@ test.each(['groq/llama', 'litellm/openai/gpt-4.1', 'hosted_vllm/gemma', 'mistral
 )
 
 test.each(['anthropic/claude-sonnet-4-5', 'gemini/gemini-2.5-flash', 'groq/llama', 'hosted_vllm/gemma'])(
-  '%s gets no blank text, and the user has the first word where that is asked',
+  '%s gets no blank text, and a user message first if needed',
   async (model) => {
     const history = [
       assistant('  \n'),
@@ -98,7 +98,7 @@ test.each([
   }
 })
 
-test('calls of an agent without tools keep a definition, so that Claude takes them', async () => {
+test('calls of an agent without tools keep a definition for Claude', async () => {
   const { tools, tool_choice } = await sendWith('anthropic/claude-sonnet-4-5', [user('a'), call('c'), output('c')], {
     tools: [],
   })
@@ -176,7 +176,7 @@ test('Claude does not think in the middle of a turn that another model began', a
   expect(refused).toEqual([])
 })
 
-test('an output for a call of the history is part of new_messages, and the next turn knows both', async () => {
+test('an output for an earlier call is part of new_messages', async () => {
   promise('C3')
   const { seen, refused } = await startStrictUpstream()
   const { url } = await startServer({

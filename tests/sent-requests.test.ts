@@ -87,7 +87,7 @@ test.each([
   'mistral/mistral-small',
   'openrouter/mistralai/devstral',
   'anthropic/claude-sonnet-4-5',
-])('call ids that are too long for %s are shortened alike in call and output, and stay apart', async (model) => {
+])('call ids that are too long for %s are shortened consistently', async (model) => {
   const ids = [`${LONG}1`, `${LONG}2`, 'short', 'functions.Bash:0', 'abcDEF123']
   const body = await sendWith(
     model,
@@ -101,7 +101,7 @@ test.each([
   expect(called.includes('functions.Bash:0')).toBe(/gpt/.test(model))
 })
 
-test('LiteLLM gets its long call ids back as they are, since it keeps signatures in them', async () => {
+test('LiteLLM gets its long call ids back unchanged', async () => {
   const messages = await messagesOf('hosted_vllm/any', [call(LONG), output(LONG)])
   expect(messages[1]).toMatchObject({ tool_calls: [{ id: LONG }] })
 })
@@ -113,7 +113,7 @@ const HOSTED: Item[] = [
   { type: 'image_generation_call', id: 'ig_1', status: 'completed', result: 'AA' },
   { type: 'mcp_call', id: 'mcp_1', server_label: 's', name: 'n', arguments: '{}', output: 'o' },
 ]
-test('hosted calls keep their ids with store: false, and other items lose theirs', async () => {
+test('with store: false only hosted calls keep their ids', async () => {
   promise('F1')
   const unstored = { modelSettings: { store: false } }
   const history = [...HOSTED, assistant('A', 'msg_1'), call('c', { id: 'fc_1' }), output('c')]
@@ -127,7 +127,7 @@ test('hosted calls keep their ids with store: false, and other items lose theirs
   expect(await inputOf('computer-use-preview', [...computer, ...shown], unstored)).toEqual([...computer, ...shown])
 })
 
-test('a hosted call that loses its reasoning, or has no id, gets one that nothing is known of', async () => {
+test('a hosted call without reasoning or id gets a new id', async () => {
   const [search] = HOSTED as [Item]
   const ids = async (history: Item[]) => (await inputOf('gpt-4.1', history)).map(({ id }) => id)
   expect(await ids([thought('rs_1'), search, assistant('A', 'msg_1')])).toEqual([
@@ -251,7 +251,7 @@ test.each(FOREIGN)('a history that another tool wrote reaches the model whole: %
 })
 
 test.each(['groq/llama', 'anthropic/claude-sonnet-4-5', 'gemini/gemini-2.5-flash'])(
-  '%s gets the pictures, texts and outputs of a history that another tool wrote',
+  '%s gets the contents of a history from another tool',
   async (model) => {
     const history = [
       { type: 'human', content: [{ type: 'image_url', image_url: { url: png } }] },

@@ -38,7 +38,7 @@ test('port 0 picks a free port, and a taken one is a clear error', async () => {
   })
 })
 
-test('buildApp does not listen, and the plugin serves the same routes under a prefix', async () => {
+test('buildApp does not listen, and the plugin accepts a prefix', async () => {
   promise('A4')
   const app = await buildApp({ agencies: { solo: solo() } })
   onTestFinished(() => app.close())
@@ -91,7 +91,7 @@ test('a wildcard allows no credentials, a list echoes only its own origins', asy
   }
 })
 
-test('path segments: spaces become underscores, odd characters are encoded, twins and reserved names are refused', async () => {
+test('path segments are encoded, and duplicates are rejected', async () => {
   promise('A9')
   const app = await buildApp({
     agencies: { 'my team': solo(), 'a/b': solo(), naïve: solo(), 'x:*?': solo(), 'R&D (new)': solo() },
@@ -114,7 +114,7 @@ test('path segments: spaces become underscores, odd characters are encoded, twin
   })
 })
 
-test('a factory runs once at start and once per request, gets the history, and its failure is its request alone', async () => {
+test('a factory runs at start and per request, with the history', async () => {
   promise('A10')
   const upstream = await useUpstream(() => ({ text: 'Hi' }))
   const histories: unknown[] = []
@@ -149,7 +149,7 @@ test('a factory runs once at start and once per request, gets the history, and i
   expect(JSON.stringify(upstream.seen.at(-1)?.body.input)).not.toContain('before')
 })
 
-test('nothing to serve, unknown options and snake_case spellings are errors at start that name the way out', async () => {
+test('nothing to serve and unknown options are errors at start', async () => {
   promise('A11', 'A12')
   await expect(serve({})).rejects.toMatchObject({ code: 'NOTHING_TO_SERVE' })
   const wrong = (options: object) => serve({ agencies: { solo: solo() }, ...options })
@@ -171,7 +171,7 @@ test('a real model without a key is refused at start, naming both ways out', asy
   await expect(serve({ agencies: { agency }, port: 0 })).rejects.toThrow(/OPENAI_API_KEY.*model: "demo"/)
 })
 
-test('a token protects agencies and tools before the body is read; without one the banner says so', async () => {
+test('a token protects agencies and tools before the body is read', async () => {
   promise('A3', 'E1')
   process.env.SERVING_TOKEN = 'correct horse'
   const app = await buildApp({ agencies: { solo: solo() }, tools: [echo], appTokenEnv: 'SERVING_TOKEN' })
@@ -217,7 +217,7 @@ test('a token protects agencies and tools before the body is read; without one t
   expect(lines.join('\n').match(/curl/g)).toHaveLength(3)
 })
 
-test('a stop refuses new work with 503, lets running work finish, and ends what is left with an error frame', async () => {
+test('a stop rejects new work, finishes runs and ends the rest', async () => {
   const go = Promise.withResolvers<void>()
   const waiting = Promise.withResolvers<void>()
   await useUpstream((_body, index) => (index === 0 ? { calls: [{ name: 'wait', arguments: {} }] } : { text: 'Done' }))

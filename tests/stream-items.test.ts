@@ -73,15 +73,12 @@ test.each<[string, unknown, value: unknown, raw: unknown]>([
       { type: 'input_file', file_id: 'file-1', filename: 'a.pdf' },
     ],
   ],
-])(
-  'a tool that returns %s: its value in item.output, what the model reads in raw_item.output',
-  async (_name, returned, value, raw) => {
-    promise('B2')
-    const { output } = await callOne({ tools: [tool({ name: 'give', execute: () => returned })] }, 'give')
-    expect(output.output).toEqual(value)
-    expect(output.raw_item.output).toEqual(raw)
-  },
-)
+])('a tool that returns %s: item.output and raw_item.output', async (_name, returned, value, raw) => {
+  promise('B2')
+  const { output } = await callOne({ tools: [tool({ name: 'give', execute: () => returned })] }, 'give')
+  expect(output.output).toEqual(value)
+  expect(output.raw_item.output).toEqual(raw)
+})
 
 test('with scalars as strings a value has the original’s strings', async () => {
   promise('B2')
@@ -160,7 +157,7 @@ test.each<[string, Partial<AgentOptions>, name: string, facts: object]>([
   expect(output).not.toHaveProperty('description')
 })
 
-test('send_message is a tool with a description, a transfer and the provider’s own calls are none', async () => {
+test('send_message has a description; transfers have none', async () => {
   promise('B2')
   const [lead, helper] = [agent('Lead'), agent('Helper')]
   const ask = {
@@ -204,7 +201,7 @@ test('send_message is a tool with a description, a transfer and the provider’s
   expect(itemsOf(frames, 'handoff_requested')[0]).not.toHaveProperty('tool_origin')
 })
 
-test('the output of a tool beside a transfer belongs to the agent that called it', async () => {
+test('a tool output beside a transfer belongs to the calling agent', async () => {
   promise('B2', 'F4')
   const look = tool({ name: 'look', description: 'Looks.', execute: () => 'seen' })
   const [lead, helper] = [agent('Lead', { tools: [look] }), agent('Helper')]
@@ -224,7 +221,7 @@ test('the output of a tool beside a transfer belongs to the agent that called it
   })
 })
 
-test('a call of an MCP server by the provider is described by the server’s listing', async () => {
+test("a provider's MCP call has the description of its listing", async () => {
   promise('B2')
   const listing = {
     type: 'mcp_list_tools',
@@ -253,7 +250,7 @@ test.each([
   ['guidance for the user', false, 'Solo'],
   ['guidance as an error', true, 'Solo'],
   ['guidance for a sender', false, 'Lead'],
-])('%s carries the agent_run_id of the message it answers, streamed and plain', async (_name, raise, entry) => {
+])('%s has the agent_run_id of its message, streamed and plain', async (_name, raise, entry) => {
   promise('B2', 'D1')
   await useUpstream((body) =>
     String(body.instructions).includes('Lead') && !JSON.stringify(body.input).includes('function_call_output')

@@ -61,7 +61,7 @@ const subAgent = (name: string) => `    execute_tool send_message
 test.for([
   ['get_response_stream', true],
   ['get_response', false],
-] as const)('%s: sub-agents that work side by side stand below the call that asked them', async ([path, streaming]) => {
+] as const)('%s: parallel sub-agents are children of their calls', async ([path, streaming]) => {
   await useUpstream(teamScript)
   const { telemetry, tree, spans } = collectSpans()
   const { url } = await startServer({ agencies: { team: team() }, telemetry })
@@ -123,7 +123,7 @@ test('agents three levels deep and two runs at once keep their own trees', async
   expect([...traces.values()].map((list) => list.length)).toEqual([11, 11])
 })
 
-test('after a handoff the new agent stands beside the old one, and its calls below it', async () => {
+test("after a handoff the new agent's span is a sibling", async () => {
   await useUpstream((body) => {
     const { who, outputs } = seen(body)
     if (who === 'Front') return { calls: [{ name: 'transfer_to_Expert', arguments: {} }] }
@@ -213,7 +213,7 @@ test('every name of the conventions is the one that their package has', () => {
   for (const [name, value] of names) expect([name, theirs[name]]).toEqual([name, value])
 })
 
-test('a failed run and a failing tool tell error.type and a masked sentence; the run below a failing tool goes on', async () => {
+test('failures set error.type and a masked text on their spans', async () => {
   await useUpstream((_body, index) =>
     index === 0 ? { calls: [{ name: 'fails', arguments: {} }] } : { status: 400, message: 'no such sk-server-key' },
   )
@@ -245,7 +245,7 @@ test('a failed run and a failing tool tell error.type and a masked sentence; the
   expect(named(all, 'invoke_workflow solo').attributes['agency_swarm.run.outcome']).toBe('failed')
 })
 
-test('a sub-agent that fails marks its own spans and the call that asked it, and its sender goes on', async () => {
+test('a failing sub-agent marks its spans and the call', async () => {
   await useUpstream((body) => {
     const { who, outputs } = seen(body)
     if (who === 'B') return { status: 400, message: 'broken' }
@@ -265,7 +265,7 @@ test('a sub-agent that fails marks its own spans and the call that asked it, and
   })
 })
 
-test('a run that is cancelled or whose client left ends all its spans, as no error', async () => {
+test('a cancelled or abandoned run ends its spans without error', async () => {
   await useUpstream((body) =>
     seen(body).who === 'B' ? { hang: true } : { calls: [ask('B'), { name: 'deaf', arguments: {} }] },
   )
@@ -336,7 +336,7 @@ test('150 streams that finish, are cancelled or dropped leave no span open', asy
   expect(text).toContain('agency_swarm_runs_started_total{agency="solo",stream="true"} 150\n')
 })
 
-test('contents are recorded only when that is asked for; keys and the user context never are', async () => {
+test('contents are recorded on request only, without keys', async () => {
   await useUpstream((_body, index) =>
     index === 0
       ? { calls: [{ name: 'echo', arguments: { word: 'a-word' } }] }
@@ -409,7 +409,7 @@ test('recorded conversations keep their newest messages within contentChars', as
 
 const CALLER = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
-test("a request's traceparent is the parent of its run, unless that is switched off or unreadable", async () => {
+test("a request's traceparent is the parent of its run", async () => {
   await useUpstream(() => ({ text: 'ok' }))
   const rootOf = async (traceparent: string, options = {}) => {
     const { telemetry, spans } = collectSpans(options)
@@ -432,7 +432,7 @@ test("a request's traceparent is the parent of its run, unless that is switched 
     expect((await rootOf(wrong)).parentSpanContext).toBeUndefined()
 })
 
-test('a trace that its caller does not record is not recorded here, and its traceparent still travels', async () => {
+test('a trace that its caller does not sample is not recorded', async () => {
   const upstream = await useUpstream(() => ({ text: 'ok' }))
   const { telemetry, open } = collectSpans()
   const { url } = await startServer({ agencies: { solo: new Agency(agent('Solo')) }, telemetry })
@@ -441,7 +441,7 @@ test('a trace that its caller does not record is not recorded here, and its trac
   expect(upstream.seen[0]?.headers.traceparent).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[\da-f]{16}-00$/)
 })
 
-test("model calls carry the traceparent of their own span to the operator's address, and no baggage", async () => {
+test('model calls send the traceparent of their span, no baggage', async () => {
   const upstream = await useUpstream(teamScript)
   const { telemetry, spans } = collectSpans()
   const { url } = await startServer({ agencies: { team: team() }, telemetry })
@@ -456,7 +456,7 @@ test("model calls carry the traceparent of their own span to the operator's addr
   )
 })
 
-test('nobody gets a traceparent without telemetry, or where propagateTo says so', async () => {
+test('no traceparent is sent without telemetry or outside propagateTo', async () => {
   const upstream = await useUpstream(() => ({ text: 'ok' }))
   for (const telemetry of [[], collectSpans({ propagateTo: 'nobody' }).telemetry]) {
     const { url } = await startServer({ agencies: { solo: new Agency(agent('Solo')) }, telemetry })
@@ -473,7 +473,7 @@ test('the API without an SDK hands a trace on and begins none', async () => {
   expect(upstream.seen.map(({ headers }) => headers.traceparent)).toEqual([CALLER, undefined])
 })
 
-test('what tools and callbacks trace themselves becomes a part of the span they run in', async () => {
+test('spans of tools and callbacks are children of the current span', async () => {
   await useUpstream((body) =>
     seen(body).outputs === 0 ? { calls: [{ name: 'fetches', arguments: {} }] } : { text: 'ok' },
   )
@@ -503,7 +503,7 @@ test('what tools and callbacks trace themselves becomes a part of the span they 
   expect(lines.filter((line) => line === '    INSERT')).toHaveLength(3) // the user's message, the turn with the call, the answer
 })
 
-test('an active span goes before the header: whoever traces the HTTP request stays the parent', async () => {
+test('an active span takes precedence over the header', async () => {
   await useUpstream(() => ({ text: 'ok' }))
   const { telemetry, tracer, spans } = collectSpans()
   const agency = new Agency(agent('Solo'), { name: 'here' })

@@ -141,7 +141,7 @@ test('extra fields of a send_message class are read alike', async () => {
   expect(outputs).toEqual(['Helper', expect.stringMatching(/"send_message" do not fit\. plan: /)])
 })
 
-test('a function of the Agents SDK that is not strict judges its arguments itself', async () => {
+test('a non-strict SDK function checks its own arguments', async () => {
   promise('F5')
   const foreign: ToolLike = {
     type: 'function',

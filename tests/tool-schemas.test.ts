@@ -521,7 +521,7 @@ test.for(NAMES)('definitions whose names are %s stay apart', async ([, first, se
   expect([fieldsOf('one'), fieldsOf('two'), fieldsOf('again')]).toEqual([['city'], ['amount'], ['city']])
 })
 
-test('a tool class takes its fields in a zod object, and names a field that is no type', async () => {
+test('a tool class has zod fields, and a wrong field is named', async () => {
   promise('F5')
   class Book extends BaseTool.define(z.strictObject({ city: z.string() })) {
     static override description = 'Books.'

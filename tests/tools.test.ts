@@ -39,7 +39,7 @@ const call = (name: string, args: Json = {}) => ({ calls: [{ name, arguments: ar
 const outputsOf = (messages: readonly Json[]) =>
   messages.filter((item) => item.type === 'function_call_output').map((item) => item.output)
 
-test('hosted tools go out in the words of the API, with what the provider is to add, merged with what was asked already', async () => {
+test("hosted tools are sent in the API's format, with includes merged", async () => {
   promise('F1')
   const upstream = await useUpstream(() => ({ text: 'ok' }))
   const tools = [
@@ -108,7 +108,7 @@ test('hosted tools go out in the words of the API, with what the provider is to 
   expect(() => toolFactory.getOpenApiSchema([webSearch()], { url: 'https://x.example' })).toThrow(/cannot be served/)
 })
 
-test('a model that cannot run a hosted tool gets a function of its name that says so', async () => {
+test('a model without a hosted tool gets a function of its name', async () => {
   promise('F1')
   const bodies: Json[] = []
   const upstream = await useUpstream((body) => {
@@ -131,7 +131,7 @@ test('a model that cannot run a hosted tool gets a function of its name that say
   expect(upstream.seen).toHaveLength(2)
 })
 
-test('the metadata shows hosted tools by their types, MCP servers by their labels, and none of their settings', () => {
+test('the metadata shows hosted tools and MCP servers, no settings', () => {
   promise('B8')
   const tools = [
     hostedMcp({ serverLabel: 'docs', serverUrl: 'https://mcp.example', authorization: 'hunter2' }),
@@ -157,7 +157,7 @@ test('the metadata shows hosted tools by their types, MCP servers by their label
   expect(JSON.stringify(metadata)).not.toMatch(/hunter2|mcp\.example/)
 })
 
-test('what searches found and files that were cited is kept, listings are not, and later turns get it', async () => {
+test('search results and citations are kept for later turns', async () => {
   promise('F1', 'C3', 'D1')
   const search = { id: 'ws_1', type: 'web_search_call', status: 'completed' }
   const action = { type: 'search', query: 'q', sources: [{ type: 'url', url: 'https://a.example' }] }
@@ -277,7 +277,7 @@ test('tools give texts, values, lists, images and files to the model', async () 
   expect(() => toolOutputImage({})).toThrow(/needs a url/)
 })
 
-test('parameters may come from any Standard Schema library that can tell its JSON Schema', async () => {
+test('parameters may come from any Standard Schema with JSON Schema', async () => {
   promise('F5')
   // zod's own implementation of the interface, without being a zod object: what another library would give.
   const standard = (schema: z.ZodType): StandardSchema<{ n: number }> => ({ '~standard': schema['~standard'] as never })
@@ -333,7 +333,7 @@ test('parameters may come from any Standard Schema library that can tell its JSO
   )
 })
 
-test("a tool class's rules for fields and for all of them go back to the model in their own words", async () => {
+test("a tool class's own rules reach the model in their own text", async () => {
   promise('F5')
   class Book extends BaseTool.define({
     from: z.string().refine((day) => day.includes('-'), 'has to be a date'),
@@ -372,7 +372,7 @@ test("a tool class's rules for fields and for all of them go back to the model i
   expect(refused.detail).toMatchObject([{ type: 'value_error', loc: ['body'] }])
 })
 
-test('a class without a description warns, and one with Python settings says where they go', async () => {
+test('a class without a description, or with Python settings, warns', async () => {
   promise('F5')
   class Silent extends BaseTool.define({}) {
     run() {
@@ -396,7 +396,7 @@ test('a class without a description warns, and one with Python settings says whe
   expect(() => agent({ tools: [Old] })).toThrow(/static toolConfig/)
 })
 
-test('a tool choice that forces a tool holds until one was used, so that a run ends', async () => {
+test('a forced tool choice applies until a tool was used', async () => {
   promise('F1')
   const upstream = await useUpstream((body) =>
     body.tool_choice === 'required' ? call('look') : { text: `choice ${body.tool_choice}` },
@@ -410,7 +410,7 @@ test('a tool choice that forces a tool holds until one was used, so that a run e
   await expect(stubborn).rejects.toMatchObject({ code: 'TURN_LIMIT' })
 })
 
-test("a tool's output can be the answer, with guardrails and structure as for any other", async () => {
+test("a tool's output can be the answer, with guardrails", async () => {
   promise('F1')
   await useUpstream((body) =>
     (body.input as Json[]).length === 1
@@ -445,7 +445,7 @@ test("a tool's output can be the answer, with guardrails and structure as for an
   expect(() => agent({ toolUseBehavior: 'stop' as never })).toThrow(/toolUseBehavior of agent "Assistant"/)
 })
 
-test('a tool is offered while it is enabled, and an agent answers alone, each time anew', async () => {
+test('a tool is offered only while it is enabled', async () => {
   promise('F1')
   const upstream = await useUpstream((_body, index) => (index === 0 ? call('open') : { text: `turn ${index}` }))
   const gate = tool({
@@ -466,7 +466,7 @@ test('a tool is offered while it is enabled, and an agent answers alone, each ti
   expect(solo.clone({ description: 'Copy' })).toBeInstanceOf(Agent)
 })
 
-test('options by other names get an error that names theirs, for agents, agencies and tools', () => {
+test('options of the original get an error with the new name', () => {
   promise('F1', 'A12')
   const wrong = (make: () => unknown) => expect(make)
   const option = (name: string) => ({ [name]: 1 })
@@ -507,7 +507,7 @@ test('options by other names get an error that names theirs, for agents, agencie
   expect(() => agent({ tools: [String as never] })).toThrow(/"String" is not a tool/)
 })
 
-test('tools that a provider runs, and the keys in them, do not go to an address that a caller names', async () => {
+test("hosted tools and their keys are not sent to a caller's address", async () => {
   promise('C13')
   const models = createModels({
     env: { OPENAI_API_KEY: 'sk-server' },
@@ -536,7 +536,7 @@ function offences(schema: unknown, at = '$'): string[] {
   return [...found, ...Object.entries(schema).flatMap(([key, part]) => offences(part, `${at}.${key}`))]
 }
 
-test('a schema that is sent as strict is strict at every depth; one that cannot be is sent as it is', async () => {
+test('a strict schema is strict at every depth, or not strict', async () => {
   promise('F5')
   const upstream = await useUpstream(() => ({ text: '{"rows": []}' }))
   const define = (name: string, parameters: z.ZodType<unknown> | Json) => tool({ name, parameters, execute: () => '' })

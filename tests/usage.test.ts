@@ -46,7 +46,7 @@ async function usageOf(model: string, usage: object | undefined, prices?: Prices
   return result.usage as Usage
 }
 
-test('each response is priced by itself: in the tier of its own input, cached and cache-writing input at their prices', async () => {
+test('each response has its own price tier and cache prices', async () => {
   promise('D2', 'D3')
   const details = { input_tokens_details: { cached_tokens: 100_000, cache_write_tokens: 50_000 } }
   await useUpstream((_body, index) =>
@@ -74,7 +74,7 @@ test('each response is priced by itself: in the tier of its own input, cached an
   expect(plain.usage).toEqual(expected)
 })
 
-test('each agent is priced at its own model, also after a handoff and as a sub-agent', async () => {
+test('each agent has the price of its own model', async () => {
   promise('D3')
   await useUpstream((body) => {
     const done = (body.input as { type?: string }[]).at(-1)?.type === 'function_call_output'
@@ -101,7 +101,7 @@ test('each agent is priced at its own model, also after a handoff and as a sub-a
   expect(usage).toMatchObject({ request_count: 4, total_cost: expect.closeTo(cost / 1e6, 12) })
 })
 
-test('reasoning and audio tokens are told when there are any, and cost their own prices where there are such', async () => {
+test('reasoning and audio tokens are counted and priced', async () => {
   promise('D2', 'D3')
   const usage = tokens(1000, 500, {
     input_tokens_details: { audio_tokens: 400 },
@@ -119,7 +119,7 @@ test('reasoning and audio tokens are told when there are any, and cost their own
   expect(none).not.toHaveProperty('audio_tokens')
 })
 
-test('a model is found by its exact name, after the last slash, without its date, without its last part', async () => {
+test('the price lookup tries the full name, then shorter ones', async () => {
   promise('D3')
   const cost = async (model: string, prices?: Prices) => (await usageOf(model, tokens(1_000_000, 0), prices)).total_cost
   expect(await cost('gemini/gemini-2.5-pro')).toBe(2.5) // the tier above 200,000 tokens
@@ -133,7 +133,7 @@ test('a model is found by its exact name, after the last slash, without its date
   expect(await cost('__proto__', { 'our-model': mine })).toBe(0)
 })
 
-test('the prices option overrides and adds, with tiers, in a server and in process', async () => {
+test('the prices option overrides and adds prices, with tiers', async () => {
   promise('D3')
   const prices: Prices = {
     house: {
@@ -192,7 +192,7 @@ test('a price that is none is an error at start that says where', async () => {
   await expect(solo.getResponse('Hi', { prices: { m: {} } as never })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
 })
 
-test('a model without a price costs nothing and is named once, whoever named it', async () => {
+test('a model without a price costs nothing, with one warning', async () => {
   promise('D3')
   const warn = quiet()
   await useUpstream(() => ({ text: 'Hi', usage: tokens(1000, 1000) }))
@@ -211,7 +211,7 @@ test('a model without a price costs nothing and is named once, whoever named it'
   expect(warn.mock.calls.flat().join('')).not.toContain('"demo"')
 })
 
-test('usage is summed up whatever a provider reports: never negative, never NaN, always JSON', async () => {
+test('usage is valid JSON for any report of a provider', async () => {
   promise('D2', 'D3')
   const odd = fc.oneof(
     fc.integer(),
@@ -251,7 +251,7 @@ test('usage is summed up whatever a provider reports: never negative, never NaN,
   )
 })
 
-test('the cost of many responses is the sum of their costs, and more tokens never cost less', async () => {
+test('costs add up, and more tokens never cost less', async () => {
   promise('D3')
   const size = fc.integer({ min: 0, max: 2_000_000 })
   const usages = fc.record({ input: size, output: size, cached: size })
@@ -288,7 +288,7 @@ test('the cost of many responses is the sum of their costs, and more tokens neve
   )
 })
 
-test('a cancelled stream tells what its finished turns used and guesses the broken one, sub-agents included', async () => {
+test('a cancelled stream reports its usage, partly estimated', async () => {
   promise('D5')
   await useUpstream((body) =>
     body.instructions === 'I am Helper.'
@@ -319,7 +319,7 @@ test('a cancelled stream tells what its finished turns used and guesses the brok
   })
 })
 
-test('a plain run that is stopped counts the input of the call it had made, without embedded files', async () => {
+test('a stopped plain run counts the input of its call', async () => {
   promise('D5')
   const upstream = await useUpstream(() => ({ hang: true }))
   const stop = new AbortController()
@@ -337,7 +337,7 @@ test('a plain run that is stopped counts the input of the call it had made, with
   expect(usage?.input_tokens).toBeLessThan(1100)
 })
 
-test('a turn that the provider refused counts nothing, one that broke off is guessed, one that says what it used is counted', async () => {
+test('rejected turns count nothing, broken ones are estimated', async () => {
   promise('D5')
   const run = async (turn: Parameters<typeof useUpstream>[0]) => {
     await useUpstream(turn)
@@ -371,7 +371,7 @@ test('a turn that the provider refused counts nothing, one that broke off is gue
   expect(await gateway([failed])).toMatchObject(nothing)
 })
 
-test('agents with includeUsage: false are not counted, and usage is left out when none of the called ones is', async () => {
+test('agents with includeUsage: false are not counted', async () => {
   promise('D4')
   const uncounted = { modelSettings: { includeUsage: false } }
   const scripted = (body: { [key: string]: unknown }) => {

@@ -18,7 +18,7 @@ function layoutOf(agency: AgencyGraph) {
   }
 }
 
-test('tools of an agent that talks to several stand beside it, around one middle; those of others stand below', () => {
+test('tools are placed around their agent or below it', () => {
   const [lead, a, b, lone] = [
     agent('Lead', { tools: tools(3) }),
     agent('A', { tools: tools(1) }),

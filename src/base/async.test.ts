@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { inTurns, takeTurn } from './async.ts'
 
-test('each round of the event loop goes on with one waiting piece of work, in order', async () => {
+test('each round of the event loop runs one waiting task, in order', async () => {
   const order: string[] = []
   const work = async (name: string) => {
     for (let piece = 0; piece < 3; piece++) {

@@ -16,7 +16,7 @@ function charge(budget: Budget, bytes: number): unknown {
   }
 }
 
-test('whatever is charged, refused, released and closed in any order, nothing is left when all parts are closed', () => {
+test('closed parts return everything, in any order of operations', () => {
   const step = fc.record({
     part: fc.nat(9),
     act: fc.constantFrom('charge', 'charge', 'release', 'close', 'share'),
@@ -58,7 +58,7 @@ test('whatever is charged, refused, released and closed in any order, nothing is
 test.each([
   ['large', 10, 1 / 100],
   ['of middle size', 5_000, 1 / 1_000],
-])('however many %s parts take all they can get, small ones still get something', (_name, count, share) => {
+])('small parts get something beside many %s parts', (_name, count, share) => {
   const bound = 1_000_000
   const root = new Budget({ bound, refuse, fair: true })
   for (let index = 0; index < count; index++) {

@@ -53,7 +53,7 @@ test.for([
   await expect(prepare(order({ 'a.pdf': 'http://files.example/a.pdf' }))).rejects.toMatchObject(refused)
 })
 
-test('a name that turns inward between check and connect is refused all the same', async () => {
+test('a name that resolves to an internal address later is rejected', async () => {
   const { default: http } = await import('node:http')
   let connections = 0
   const server = http.createServer().on('connection', () => connections++)
@@ -79,7 +79,7 @@ test('one name that is refused keeps the others from being fetched', async () =>
   expect(looked).toEqual(['outer.example', 'inner.example'])
 })
 
-test('a resolver that never answers holds up neither the time limit nor a client that leaves', async () => {
+test('a silent resolver delays neither time limit nor abort', async () => {
   const limits = { ...readLimits(), fileTimeoutMs: 50 }
   const stuck = desk({ limits, lookup: () => new Promise(() => {}) })
   const fileUrls = { 'a.pdf': 'http://stuck.example/a.pdf' }
@@ -107,7 +107,7 @@ test('a file that is never done is given up after a minute and removed', async (
   expect([waited, files.size]).toEqual([60_000, 0])
 })
 
-test('files of all requests together stay within what the process may hold, and are given back', async () => {
+test('files of all requests stay within the process budget', async () => {
   const budget = new Budget({ bound: 100_000, refuse: processFull, fair: true })
   const { prepare } = desk({ budget, allowedLocalFileDirs: [import.meta.dirname] })
   const fileUrls = { a: `${import.meta.dirname}/attachments.ts` }

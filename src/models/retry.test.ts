@@ -7,7 +7,7 @@ const failure = (fields: object, cause?: unknown) =>
   modelFailed('failed', Object.assign(new Error('from the client', { cause }), fields))
 const headers = (fields: Record<string, string>) => ({ headers: new Headers(fields) })
 
-test('what will pass is tried again, what will not and what ran into a limit of ours is not', () => {
+test('transient errors are retried, others and our limits are not', () => {
   for (const status of [408, 409, 429, 500, 502, 503, 504, 529])
     expect(waitBefore(0, failure({ status })), `${status}`).toBeGreaterThan(0)
   for (const statusCode of [429, 503]) expect(waitBefore(0, failure({ statusCode }))).toBeGreaterThan(0)
@@ -36,7 +36,7 @@ test('what will pass is tried again, what will not and what ran into a limit of 
   for (const error of lasting) expect(waitBefore(0, error)).toBeUndefined()
 })
 
-test('Retry-After is honoured as seconds, milliseconds or a date, up to 20 seconds; without one the waits grow', () => {
+test('Retry-After is respected up to 20 seconds, else waits grow', () => {
   const wait = (fields: Record<string, string>) => waitBefore(0, failure({ status: 429, ...headers(fields) })) as number
   expect(wait({ 'retry-after': '7' })).toBe(7_000)
   expect(wait({ 'retry-after': '0' })).toBe(0)
@@ -54,7 +54,7 @@ test('Retry-After is honoured as seconds, milliseconds or a date, up to 20 secon
   expect(waitBefore(1, failure({ status: 500 }))).toBeGreaterThan(700)
 })
 
-test('there are three attempts at most, and an abort ends the wait with its reason', async () => {
+test('there are at most three attempts, and an abort ends the wait', async () => {
   let attempts = 0
   const fail = () => {
     attempts++

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ResponseSynthesis } from './synthesis.ts'
 
-test('every event names the place of its item, and an answer opens 256 calls at most', () => {
+test('every event has the place of its item, up to 256 calls', () => {
   const parts = new ResponseSynthesis({ model: 'm' })
   for (let key = 0; key < 256; key++) {
     parts.openCall(key, { callId: `c${key}`, name: 'a' })

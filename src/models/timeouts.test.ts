@@ -14,7 +14,7 @@ function startWatch(gone = 0) {
   return { watch, silences }
 }
 
-test('the first event is waited for from the moment the model was asked, later ones from the last', () => {
+test('timeouts start at the request, then at the last event', () => {
   const { silences } = startWatch(400)
   vi.advanceTimersByTime(599)
   expect(silences).toEqual([])
@@ -45,7 +45,7 @@ test('the time in which nobody asks for more is not counted', () => {
   expect(silences).toHaveLength(1)
 })
 
-test('an attempt follows the signal that it was given, and a limit that ran out is an error of its own', async () => {
+test('an attempt follows its signal, and its timeout has its own error', async () => {
   const hang = (signal: AbortSignal) =>
     new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
   const abort = new AbortController()

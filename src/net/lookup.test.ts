@@ -32,7 +32,7 @@ function answerWith(ipv4: string) {
   }
 }
 
-test('names that no server answers for keep nobody from looking up names, reading files or looking up more names', async () => {
+test('unanswered names block no other lookups or file reads', async () => {
   const { servers } = await startNameServer(() => undefined)
   const lookup = createLookup({ servers, ms: 300, concurrent: 8 })
   const order: string[] = []
@@ -47,7 +47,7 @@ test('names that no server answers for keep nobody from looking up names, readin
   expect(order.slice(2)).toEqual(Array(20).fill('dead'))
 })
 
-test('a few names are looked up at a time, some wait, and more are refused at once', async () => {
+test('lookups run a few at a time, some wait, more are rejected', async () => {
   const { servers, asked } = await startNameServer(() => undefined)
   const lookup = createLookup({ servers, ms: 200, concurrent: 3, queued: 4 })
   const outcomes = await Promise.all(
@@ -59,7 +59,7 @@ test('a few names are looked up at a time, some wait, and more are refused at on
   expect(await lookup('later.example').catch(({ code }) => code)).toBe('ECANCELLED') // there is room again
 })
 
-test('a name gives its addresses; one that does not exist, or turns out to be inside, is refused alike', async () => {
+test('unknown and internal names are rejected alike', async () => {
   const outside = await startNameServer(answerWith('93.184.215.14'))
   expect(await createLookup(outside)('gateway.example')).toEqual(['93.184.215.14'])
   const inside = await startNameServer(answerWith('10.0.0.1'))

@@ -35,7 +35,7 @@ function measure(value: unknown): { depth: number; keys: number; values: number 
   }
 }
 
-test('what is within its bounds is what JSON.parse gives, however it is written', () => {
+test('JSON within its bounds is parsed as by JSON.parse', () => {
   fc.assert(
     fc.property(value, fc.constantFrom(undefined, 1, '\t'), fc.boolean(), (sent, indent, escaped) => {
       const text = JSON.stringify(sent, null, indent)
@@ -73,7 +73,7 @@ test('depth and keys are counted exactly, values never too low', () => {
   )
 })
 
-test('the key __proto__ is refused in every spelling and place, and never taken for one where it is a text', () => {
+test('the key __proto__ is rejected as a key, not as a text', () => {
   const spelling = fc.array(fc.boolean(), { minLength: 9, maxLength: 9 }).map((escapes) =>
     Array.from('__proto__', (char, index) => {
       const code = char.charCodeAt(0).toString(16)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createPlaceMask, createRedactor, textsOf, toLogLine } from './redact.ts'
 
-test('a secret is masked as it is, in a URL, in JSON and in Base64, and short words are left alone', () => {
+test('secrets are masked in URLs, JSON and Base64; short words are not', () => {
   const secret = 'key/+"quoted"%&'
   const redact = createRedactor(() => [secret, 'abc', undefined, null, ''])
   const forms = [
@@ -18,7 +18,7 @@ test('a secret is masked as it is, in a URL, in JSON and in Base64, and short wo
 })
 
 test.for(['sk-1234567', 'sk-proj-abcdefgh', 'token with spaces & signs/+', 'ключ-секрет', 'pässwörd?>?>?>'])(
-  '%s is masked at every alignment of Base64, alone, behind a user and in the middle',
+  '%s is masked at every alignment of Base64',
   (secret) => {
     const redact = createRedactor(() => [secret])
     const bytes = Buffer.from(secret)
@@ -81,7 +81,7 @@ test('texts with escapes and no secret stay as they are', () => {
     expect(redact(text)).toBe(text)
 })
 
-test('the texts of a context are its strings of some length at any depth, a bounded number of them, circles or not', () => {
+test('texts of a context are its long strings, a bounded number', () => {
   const context: { [key: string]: unknown } = {
     a: ['long enough', 'short', { b: 'deep and long' }],
     n: 12345678,
@@ -95,7 +95,7 @@ test('the texts of a context are its strings of some length at any depth, a boun
   expect(textsOf(undefined)).toEqual([])
 })
 
-test('folders of the server and lines of a stack leave a text, addresses that look like them stay', () => {
+test('server folders and stack lines are removed from texts', () => {
   const mask = createPlaceMask(['/srv/my.app', '/', '/users/me'])
   const error = "open '/srv/my.app/data/x.json'\n    at read (/srv/my.app/a.js:1:2)\n    at main"
   expect(mask(error)).toBe("open '/data/x.json'")

@@ -9,7 +9,7 @@ const source = (name: string) => `import { Agency, Agent } from 'agency-swarm-js
 export const agency = new Agency(new Agent({ name: '${name}', model: 'demo' }), { name: 'solo' })
 `
 
-test('the page of dev shows why a broken file is not served, then the changed agents, and keeps the conversation', {
+test('dev shows why a file fails, then the new agents', {
   timeout: 120_000,
 }, async () => {
   const folder = emptyFolder()

@@ -21,7 +21,7 @@ const serveDocs = async (token = '') => {
   return (await startServer(options)).url
 }
 
-test('Swagger UI shows every operation, with its schemas and examples, and runs one with the token', async () => {
+test('Swagger UI shows every operation, and runs one with the token', async () => {
   const page = await openPage(browser, `${await serveDocs('docs-secret')}/docs`)
   for (const path of ['/starter/get_response', '/starter/get_metadata', '/tool/FormatAddress', '/get_logs', '/readyz'])
     await page.locator(`[data-path="${path}"]`).first().waitFor()
@@ -53,7 +53,7 @@ test('ReDoc shows every operation and what a stream says', async () => {
     expect(text).toContain(piece)
 })
 
-test("markup in a tool's description is text on both pages, and code stays code", async () => {
+test("markup in a tool's description stays text on both pages", async () => {
   const description =
     'Shows <img src=x onerror="window.owned=1"> and <b class="owned">bold</b>, `list<string>`, 1 < 2, [here](javascript:window.owned=1).'
   const { url } = await startServer({ tools: [tool({ name: 'evil', description, execute: () => '' })] })

@@ -21,7 +21,7 @@ async function openLab() {
 }
 const userTexts = (page: Page) => page.locator('.user-text').allTextContents()
 
-test('a tool that throws is red with its error on the card, in the graph and in the timeline', async () => {
+test('a failed tool is red on the card, in graph and timeline', async () => {
   const { page } = await openLab()
   await ask(page, 'break it')
   const card = page.locator('.card.failed')
@@ -49,7 +49,7 @@ test('formulas become MathML, code gets colours, and an amount stays a text', as
   expect(await page.locator('.code-block code').textContent()).toBe('const answer = 42')
 })
 
-test('an answer that no parser takes is shown as it is written, after a reload too', async () => {
+test('an answer that cannot be parsed is shown unchanged', async () => {
   const { page } = await openLab()
   await ask(page, 'many quotes please')
   expect(await page.locator('.plain-text').textContent()).toBe('>'.repeat(2_500))
@@ -111,7 +111,7 @@ test('a conversation that was deleted comes back with Undo, in the store too', a
   expect(await userTexts(page)).toEqual(['first'])
 })
 
-test('a failed conversation says so to screen readers, and can be exported and imported', async () => {
+test('a failed conversation is announced, exported and imported', async () => {
   const { page } = await openLab()
   await ask(page, 'please fail')
   await expect

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-test('a token is asked for, a wrong one refused, the right one kept for the tab alone', async () => {
+test('a correct token is kept for the tab only', async () => {
   process.env.PAGE_TOKEN = 'page-secret'
   onTestFinished(() => {
     delete process.env.PAGE_TOKEN
@@ -50,7 +50,7 @@ test('a token is asked for, a wrong one refused, the right one kept for the tab 
   await other.getByRole('dialog').waitFor()
 })
 
-test('a reload keeps the conversation, which can be exported, deleted and imported again', async () => {
+test('a conversation survives a reload, export and import', async () => {
   const { page } = await openPlayground(browser)
   await ask(page, WEATHER)
   await ask(page, ORDER)
@@ -87,7 +87,7 @@ test('a reload keeps the conversation, which can be exported, deleted and import
   expect(await asked).toMatchObject({ recipient_agent: 'Support', chat_history: file.chat_history })
 })
 
-test('a conversation that begins after the open one was deleted is kept beside the others', async () => {
+test('a conversation after a deleted one is stored separately', async () => {
   const { page } = await openPlayground(browser)
   await ask(page, 'first')
   await page.getByRole('button', { name: 'New conversation' }).click()
@@ -102,7 +102,7 @@ test('a conversation that begins after the open one was deleted is kept beside t
   expect(await page.locator('.chat-title').allTextContents()).toEqual(['third', 'second'])
 })
 
-test('a conversation from elsewhere shows what it cannot fetch by name, and goes on with an agent that is served', async () => {
+test('an imported conversation continues with a served agent', async () => {
   const { page } = await openPlayground(browser)
   const content = [
     { type: 'input_text', text: 'Look at these' },
@@ -140,7 +140,7 @@ test('a run that its page left is over, which the page says when it is back', as
   await page.locator('.said[data-state="open"]').waitFor()
 })
 
-test('request settings go along, what is no JSON is said and blocks, and keys are kept out of what is stored', async () => {
+test('request settings are sent, checked, and stored without keys', async () => {
   const { page } = await openPlayground(browser)
   await page.getByRole('tab', { name: 'Request' }).click()
   await page.getByLabel('Additional instructions').fill('Be brief.')

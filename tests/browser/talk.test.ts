@@ -55,7 +55,7 @@ const seen = (page: Page, selector: string): Promise<string[]> =>
     `seen ${selector}`,
   )
 
-test('a starter is a button, the answer streams, and the tool call is a card with arguments, result and time', async () => {
+test('a starter is a button, and a tool call is a card', async () => {
   const { page } = await openPlayground(browser)
   const question = page.getByRole('button', { name: 'What is 17 plus 25?' })
   await question.waitFor()
@@ -75,7 +75,7 @@ test('a starter is a button, the answer streams, and the tool call is a card wit
   expect(await page.locator('.turn-foot .figures').textContent()).toMatch(/^[\d.]+ m?s · \d+ in · \d+ out · \$0$/)
 })
 
-test('a sub-agent talks inside the call that asked it, and the graph lights up meanwhile', async () => {
+test("a sub-agent's answer is shown inside its call", async () => {
   const { page } = await openPlayground(browser)
   await page.locator('.agent-box').first().waitFor()
   await watch(page, '.card.ask', 'data-open')
@@ -107,7 +107,7 @@ test('a sub-agent talks inside the call that asked it, and the graph lights up m
   expect(await page.locator('[data-tool=get_weather]').textContent()).toContain('1×')
 })
 
-test('what an agent has cost is shown while its run goes on, at the prices of the server', async () => {
+test("costs are shown during the run, at the server's prices", async () => {
   const lab = await startLab()
   const prices = { lab: { inputUsdPerMillion: 1, outputUsdPerMillion: 5 } }
   const { page } = await openPlayground(browser, { serve: { agencies: { lab: lab.agency }, prices } })
@@ -141,7 +141,7 @@ test('a handoff is told, and the next message goes to the agent in charge', asyn
   expect((await next).recipient_agent).toBe('Researcher')
 })
 
-test('Stop ends a run at once, keeps what was said in sight, and the conversation goes on', async () => {
+test('Stop ends a run at once and keeps the conversation', async () => {
   const { page } = await openPlayground(browser)
   const message = page.getByRole('textbox', { name: 'Message' })
   for (const stop of [
@@ -187,7 +187,7 @@ test('Stop after this turn lets a tool finish and asks the model no more', async
   expect(lab.calls()).toBe(1)
 })
 
-test('Markdown is drawn, HTML is not, reasoning is folded, and no picture is fetched from elsewhere', async () => {
+test('Markdown is rendered, HTML and remote pictures are not', async () => {
   const lab = await startLab()
   const { page } = await openPlayground(browser, { serve: { agencies: { starter, lab: lab.agency } } })
   await page.getByRole('combobox', { name: 'Agency' }).selectOption('lab')
@@ -209,7 +209,7 @@ test('Markdown is drawn, HTML is not, reasoning is folded, and no picture is fet
   expect(await answer(page).textContent()).toContain('Understood.')
 })
 
-test('a failure is told in plain words with the way out, and the turn can be changed and sent again', async () => {
+test('a failure has a clear text, and the turn can be sent again', async () => {
   const lab = await startLab()
   const { page } = await openPlayground(browser, { serve: { agencies: { lab: lab.agency } } })
   await ask(page, 'please fail')
@@ -241,7 +241,7 @@ test('running a turn again leaves the edit that was begun', async () => {
   expect(await page.locator('.user-text').allTextContents()).toEqual(['Hello', 'And now?'])
 })
 
-test('a server that is gone is told, and the same turn runs again when it is back', async () => {
+test('a lost server is reported, and the turn can run again', async () => {
   const { page } = await openPlayground(browser, { expectedErrors: ['ERR_FAILED'] })
   await page.locator('.agent-box').first().waitFor()
   await page.route('**/get_response_stream', (route) => route.abort())
@@ -254,7 +254,7 @@ test('a server that is gone is told, and the same turn runs again when it is bac
   expect(await page.locator('.notice').count()).toBe(0)
 })
 
-test('files are dropped, pictures pasted, addresses added; all of it goes along and survives an edit', async () => {
+test('dropped, pasted and linked files are sent and kept', async () => {
   // A server that fetches no files refuses the address; what is looked at here is what it was sent.
   const { page } = await openPlayground(browser, { expectedErrors: ['status of 422'] })
   await page.getByRole('textbox', { name: 'Message' }).waitFor()

@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-test('the inspector has every event as it came, filters them, draws the time line and gives the request as code', async () => {
+test('the inspector shows every event, the timeline and the request', async () => {
   const { page, url } = await openPlayground(browser, { permissions: ['clipboard-read', 'clipboard-write'] })
   const streamed = page.waitForResponse((response) => response.url().endsWith('/get_response_stream'))
   await ask(page, WEATHER)
@@ -38,7 +38,7 @@ test('the inspector has every event as it came, filters them, draws the time lin
   expect(curl).toContain(WEATHER)
 })
 
-test('at the width of a phone one thing is seen at a time, and nothing is wider than the screen', async () => {
+test('at phone width one panel is shown, and nothing overflows', async () => {
   const { page } = await openPlayground(browser, {
     viewport: { width: 360, height: 740 },
     hasTouch: true,
@@ -98,7 +98,7 @@ test('colours follow the system, and a button overrules it for good', async () =
   expect(await background()).toBe(dark)
 })
 
-test('axe finds nothing serious, and no text that is hard to read in light or dark', async () => {
+test('axe finds no serious problem in light or dark', async () => {
   const lab = await startLab()
   const { page } = await openPlayground(browser, { serve: { agencies: { lab: lab.agency, starter } } })
   const look = async () => {

@@ -20,7 +20,7 @@ async function bundle(format: 'esm' | 'iife', minify: boolean) {
   return output[0]
 }
 
-test('the bundled client is small and holds nothing but itself and the parser of events', async () => {
+test('the bundled client is small and has one dependency', async () => {
   const { code, moduleIds, imports } = await bundle('esm', true)
   const files = moduleIds.map((id) => relative(ROOT, id))
   expect(files).toContain(DOOR)
@@ -31,7 +31,7 @@ test('the bundled client is small and holds nothing but itself and the parser of
   expect(gzipSync(code).length).toBeLessThan(7_000)
 })
 
-test('the sources of the client take only types from the wire, and no dependency but the parser', () => {
+test('the client imports only types of the wire and the parser', () => {
   const folder = join(ROOT, 'src/client')
   const sources = readdirSync(folder).filter((file) => file.endsWith('.ts'))
   expect(sources.length).toBeGreaterThan(5)

@@ -52,7 +52,7 @@ test('an expression that is put together at run time passes only with a sample',
   expect(problems).toEqual([expect.stringContaining('put together at run time')])
 })
 
-test('comments, divisions and texts are no expressions; every literal of a line is', () => {
+test('comments, divisions and texts are not regular expressions', () => {
   expect(findRegExps('const a = 1 / 2 / 3 // /(a+)+$/\nconst b = "/(a+)+$/"\nconst c = [/a/, /b/g]')).toMatchObject([
     { line: 3, source: 'a', flags: '' },
     { line: 3, source: 'b', flags: 'g' },

@@ -52,7 +52,7 @@ test('a conversation is named after its first message, or as the server says', (
   expect(named.title).toBe('Words')
 })
 
-test('taking a turn back takes all after it, and whom it addressed is addressed again', () => {
+test('undoing a turn removes all later ones and its recipient', () => {
   const addressed = act(
     start,
     ask('t1'),
@@ -84,7 +84,7 @@ test('what comes late for a run that is over or was taken back changes nothing',
   expect(act(back, told('t1', ...end('again')))).toBe(back)
 })
 
-test('a run that broke off keeps its failure and leaves the conversation usable', () => {
+test('a broken run keeps its failure, and the conversation works', () => {
   const failure = { kind: 'network', sentence: 'The server cannot be reached.', wayOut: 'Run it again.' }
   const failed = act(
     start,
@@ -97,7 +97,7 @@ test('a run that broke off keeps its failure and leaves the conversation usable'
   expect(runningTurn(failed)).toBeUndefined()
 })
 
-test('the book keeps the requests of the last ten runs, and conversations that began while it was loading', () => {
+test('the requests of the last ten runs are kept', () => {
   let book = turnPage(emptyBook, { type: 'add', conversation: start })
   for (let index = 0; index < 12; index++)
     book = turnPage(book, { type: 'record', turnId: `t${index}`, agency: 'starter', request: { message: 'Hi' } })

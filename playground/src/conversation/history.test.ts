@@ -85,7 +85,7 @@ test('an exported conversation comes back whole', async () => {
   expect(again.turns.map((turn) => turn.input.message)).toEqual(conversation.turns.map((turn) => turn.input.message))
 })
 
-test('a bare chat_history is imported too, and stays with the agent that a handoff put in charge', async () => {
+test('a plain chat_history is imported with its current agent', async () => {
   const history = historyOf(await twoTurns())
   const list = readConversationFile(JSON.stringify(history), about)
   expect(list).toMatchObject({ agency: 'other', recipient: 'Support' })
@@ -104,7 +104,7 @@ test.for([
   expect(() => readConversationFile(text, about)).toThrow(reason)
 })
 
-test('a conversation that failed before anything was stored can be exported and imported', () => {
+test('a conversation without messages can be exported and imported', () => {
   const asked = followConversation(newConversation('x', 'team', 1), {
     ...{ type: 'ask', turnId: 't', input: { message: 'Why?', fileUrls: {} }, at: 1 },
   })

@@ -5,7 +5,7 @@ import { startServer } from '../../../tests/support/client.ts'
 import { type Activity, edgeKey } from '../run/activity.ts'
 import { toFlow } from './layout.ts'
 
-test('lines have heads, go down, up or over the top, and say briefly what went over them', async () => {
+test('lines have heads, directions and short labels', async () => {
   const [lead, left, right] = ['Lead', 'Left', 'Right'].map((name) => new Agent({ name, model: 'demo' })) as [
     Agent,
     Agent,

@@ -24,7 +24,7 @@ function asking(): RunView {
   return followEvent(run, { kind: 'agent', ...speaker('Developer', 'CEO', 'c1') }, 3)
 }
 
-test('who asked waits, who was asked works, and the edge between them is active', () => {
+test('the caller waits, the callee works, and their edge is active', () => {
   const { agents, edges, tools } = readActivity([asking()], unknown)
   expect(agents.get('CEO')?.state).toBe('waiting')
   expect(agents.get('Developer')?.state).toBe('working')
@@ -32,7 +32,7 @@ test('who asked waits, who was asked works, and the edge between them is active'
   expect(tools.get(edgeKey('CEO', 'send_message'))).toMatchObject({ calls: 1, active: true })
 })
 
-test('once the answer is back the asked agent is idle and the other works again', () => {
+test('after the answer the callee is idle and the caller works', () => {
   const output = { type: 'function_call_output', call_id: 'c1', output: 'done' }
   const run = followEvent(
     asking(),
@@ -104,7 +104,7 @@ const costs = (run: RunView, costOf: CostOf = tenth) => {
   return [...agents.values(), ...edges.values()].map((one) => one.costUsd)
 }
 
-test('costs go to who answered, and to the edge over which the answer was asked for, while the run goes on', () => {
+test('costs belong to the answering agent and its edge', () => {
   expect(costs(answered())).toEqual([0.1, 0.3, 0.3])
   expect(costs(answered(), unknown)).toEqual([undefined, undefined, undefined])
   const asks = { kind: 'model', event: { type: 'response.created' }, ...speaker('CEO') } as const
@@ -113,7 +113,7 @@ test('costs go to who answered, and to the edge over which the answer was asked 
   ])
 })
 
-test('what the server says about the whole run is the last word: costs that do not add up to it are not shown', () => {
+test("the server's total overrides costs that do not add up", () => {
   expect(costs(told(answered(), 0.4))).toEqual([0.1, 0.3, 0.3])
   expect(costs(told(answered(), 0.5))).toEqual([undefined, undefined, undefined])
   expect(costs(told(answered(), 0), unknown)).toEqual([0, 0, 0])
@@ -121,7 +121,7 @@ test('what the server says about the whole run is the last word: costs that do n
   expect(costs(told(alone, 0.5), unknown)).toEqual([0.5])
 })
 
-test('what a stopped run cost beyond its complete answers belongs to the answer that broke off, as an estimate', () => {
+test("the rest of a stopped run's cost is the last answer's estimate", () => {
   const asks = { kind: 'model', event: { type: 'response.created' }, ...speaker('CEO') } as const
   const usage = { ...told(answered(), 0.6).usage, estimated: true }
   const stopped = followEvent(

@@ -27,7 +27,7 @@ const follow = (events: readonly StreamEvent[]) =>
   events.reduce((run, event, index) => followEvent(run, event, index), beginRun(0))
 const front = (events: readonly StreamEvent[]) => follow(events).threads.get(FRONT) ?? []
 
-test('a sub-agent that was asked has a thread of its own, under the call that asked it', () => {
+test('a sub-agent has its own thread below the call', () => {
   const run = followRecorded('send_message_stream')
   const call = run.threads.get(FRONT)?.find((entry) => entry.kind === 'call')
   expect(call).toMatchObject({ agent: 'CEO', name: 'send_message', state: 'complete' })
@@ -51,7 +51,7 @@ test('a tool call has arguments, a result and a time', () => {
   expect((call?.endedAt ?? 0) - (call?.startedAt ?? 0)).toBeGreaterThan(0)
 })
 
-test('a handoff tells who handed over to whom, and the new agent has the conversation', () => {
+test('a handoff names both agents, and the new one continues', () => {
   const run = followRecorded('handoff_stream')
   const entries = run.threads.get(FRONT) ?? []
   const handoff = entries.find((entry) => entry.kind === 'handoff')
@@ -102,7 +102,7 @@ test('deltas of one item join, items of equal id in later answers do not', () =>
   expect(entries.map((entry) => entry.kind === 'text' && entry.text)).toEqual(['ab', 'c'])
 })
 
-test('a message that came whole is shown, one that was streamed is not shown twice', () => {
+test('whole messages are shown, streamed ones are not shown twice', () => {
   const message = { type: 'message', id: 'm1', role: 'assistant', content: [{ type: 'output_text', text: 'Whole.' }] }
   expect(front([item('message_output_created', message)])).toMatchObject([{ text: 'Whole.', state: 'complete' }])
   expect(front([text('Who'), text('le.'), item('message_output_created', message)])).toMatchObject([{ text: 'Whole.' }])
@@ -125,7 +125,7 @@ test('reasoning is an entry of its own, its parts are paragraphs', () => {
   ])
 })
 
-test('arguments grow as they are written, and a tool that the provider runs is done with its item', () => {
+test('arguments grow as they stream, and hosted tools end with their item', () => {
   const call = { type: 'web_search_call', id: 'ws1', status: 'completed' }
   const entries = front([
     model({

@@ -3,7 +3,7 @@ import { followRecorded } from './recorded.ts'
 import { FRONT } from './run.ts'
 import { readTimeline } from './timeline.ts'
 
-test('every agent has a lane, and a sub-agent begins within the call that asked it', () => {
+test('every agent has a lane, and a sub-agent starts within its call', () => {
   const { lanes, totalMs } = readTimeline(followRecorded('send_message_stream'), 0)
   expect(lanes.map((lane) => lane.agent)).toEqual(['CEO', 'Developer'])
   expect(lanes[0]?.thread).toBe(FRONT)

@@ -9,7 +9,7 @@ const call = (call_id: string): InputItem => ({ type: 'function_call', call_id, 
 const output = (call_id: string): InputItem => ({ type: 'function_call_output', call_id, output: 'A' })
 const said = (text: string): InputItem => ({ role: 'assistant', content: text })
 
-test('texts after a call stand beside it, a line each; empty ones leave no line', () => {
+test('texts after a call are joined, one line each', () => {
   const [message] = messagesOf([call('c'), said(''), said('One'), said(''), said('two'), output('c')])
   expect(message).toMatchObject({ role: 'assistant', content: 'One\ntwo', tool_calls: [{ id: 'c' }] })
   expect(messagesOf([call('c'), said('')])[0]?.content).toBe('')
@@ -17,7 +17,7 @@ test('texts after a call stand beside it, a line each; empty ones leave no line'
 })
 
 /** Both took a quarter of a minute and more when each item copied what stood before it. */
-test('very many texts after one call, and very many calls of one message, are read in one pass', () => {
+test('many texts and calls are read in one pass', () => {
   const began = performance.now()
   const texts = messagesOf([call('c'), ...Array.from({ length: 5_000 }, () => said('x'.repeat(1_000))), output('c')])
   expect(JSON.stringify(texts).length).toBeGreaterThan(5_000_000)

@@ -47,7 +47,7 @@ const usage = {
   },
 }
 
-test('reasoning, text and two parallel calls become the events of a Responses stream, in its order', async () => {
+test('reasoning, text and parallel calls become Responses events', async () => {
   const { events, sent } = await eventsOf([
     chunk({ role: 'assistant', reasoning_content: 'Let me ' }),
     chunk({ reasoning_content: 'think.' }),
@@ -141,7 +141,7 @@ test('a history with calls, outputs, images and files becomes chat messages', as
   ])
 })
 
-test('plain calls give the same items; a stream that stops early and an error in it are failures', async () => {
+test('plain calls give the same items, and broken streams fail', async () => {
   const message = {
     role: 'assistant',
     content: 'Hello',
@@ -160,7 +160,7 @@ test('plain calls give the same items; a stream that stops early and an error in
   })
 })
 
-test('images and files of tools follow the outputs of their turn, since a tool message is text alone', async () => {
+test('images and files of tools follow the outputs of their turn', async () => {
   const image = { type: 'input_image', image_url: 'data:image/png;base64,AA' }
   const { sent } = await eventsOf([chunk({ content: 'ok' }, 'stop')], {
     ...request,

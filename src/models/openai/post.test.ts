@@ -22,7 +22,7 @@ function way(...answers: (Response | Error)[]) {
 }
 const { signal } = new AbortController()
 
-test('the client says once for each path how it would ask, and each request has a body of its own', async () => {
+test('the client prepares each path once, each request has its body', async () => {
   const { post, asked, build, headersOf } = way()
   await Promise.all([post('/responses', { a: 1 }, { signal }), post('/responses', { a: 2 }, { signal })])
   await post('/chat/completions', { a: 3 }, { signal })
@@ -39,7 +39,7 @@ test('the client says once for each path how it would ask, and each request has 
   })
 })
 
-test("a request's headers win in any spelling, say nothing when undefined, take away when null, and stay with their request", async () => {
+test("a request's headers override, in any spelling, and stay its own", async () => {
   const { post, headersOf } = way()
   const headers = { 'X-TEAM': 'b', Authorization: null, 'X-Trace': undefined, 'X-More': '1' } as never
   await post('/responses', {}, { signal, headers })
@@ -49,7 +49,7 @@ test("a request's headers win in any spelling, say nothing when undefined, take 
   expect(headersOf(1)).toMatchObject({ 'x-team': 'a', authorization: 'Bearer sk-own' })
 })
 
-test("refusals and broken connections are the client's own errors; what could not be worked out is worked out anew", async () => {
+test("failed requests throw the client's errors and are not cached", async () => {
   const refused = Response.json({ error: { message: 'slow down' } }, { status: 429, headers: { 'retry-after': '3' } })
   const late = new ModelTimeout('headers', 'late')
   const { post, build } = way(refused, new Response('<html>', { status: 502 }), new Error('reset'), late)
