@@ -181,7 +181,7 @@ test('dev restarts on changes, keeps its port and shows failures', async () => {
 
   writeFileSync(join(folder, 'agency.ts'), `${SOLO}\noops(`)
   await eventually(() => dev.said.err).toMatch(
-    /agency\.ts cannot be loaded: .* at agency\.ts:4\..*starts again when a source changes/,
+    /agency\.ts cannot be loaded: .* at agency\.ts:4\..*The server restarts when a source file changes/,
   )
   await expect.poll(async () => (await server().catch(() => undefined))?.failure).toMatch(/agency\.ts cannot be loaded/)
   const refused = await fetch(`${url}/solo/get_metadata`)

@@ -170,7 +170,7 @@ const sources: [source: string, sentence: RegExp][] = [
   ['import "./agents/ceo.js"', /Did you mean agents\/ceo\.ts/],
   ['import "./agents/gone.ts"', /Cannot find module 'agents\/gone\.ts' imported from agency\.ts\./],
   ['export const a = 1\nexport const b: string =', /Expression expected at agency\.ts:2\./],
-  ['enum Color { Red }', /enum is not supported.* at agency\.ts:1\. Node runs TypeScript by taking the types out/],
+  ['enum Color { Red }', /enum is not supported.* at agency\.ts:1\. Node runs TypeScript by removing the types/],
   ['import { nope } from "zod"', /does not provide an export named 'nope' at agency\.ts:1\./],
   ['throw "a text"', /cannot be loaded: a text\./],
   ['throw undefined', /cannot be loaded: undefined\./],

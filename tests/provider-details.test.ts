@@ -1,44 +1,27 @@
+/** Anthropic and Gemini: reasoning, retries, files and tools. */
 import type { ServerResponse } from 'node:http'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { Agency, Agent, Handoff, type LanguageModel, type ModelSpec, type StoredMessage, tool } from '../src/index.ts'
+import { Agency, Agent, Handoff, type StoredMessage, tool } from '../src/index.ts'
 import { promise } from './promises.ts'
-import { allFrames, type Frame, final, post, startServer } from './support/client.ts'
-import { everyProviderAt, messageStart, setEnv, startMock, writeAnthropic } from './support/providers.ts'
+import { allFrames, final, post, startServer } from './support/client.ts'
+import { answerJson, errorOf, lookup, messagesOf, rawEvents, serveOne } from './support/one-agent.ts'
+import { everyProviderAt, messageStart, startMock, writeAnthropic } from './support/providers.ts'
 
 const CLAUDE = 'anthropic/claude-sonnet-4-5'
-const lookup = tool({
-  name: 'lookup',
-  description: 'Looks up',
-  parameters: z.object({ what: z.string() }),
-  execute: ({ what }) => `found ${what}`,
-})
-async function serveOne(model: ModelSpec, options = {}) {
-  const agency = new Agency(new Agent({ name: 'Solo', instructions: 'Help.', model, tools: [lookup], ...options }))
-  const { url } = await startServer({ agencies: { solo: agency }, exposeErrors: true })
-  return { stream: `${url}/solo/get_response_stream`, plain: `${url}/solo/get_response` }
-}
-const rawEvents = (frames: readonly Frame[]) =>
-  frames.filter((frame) => frame.data?.data?.type === 'raw_response_event').map((frame) => frame.data.data.data)
-const errorOf = (frames: readonly Frame[]) =>
-  frames.find((frame) => frame.data?.data?.type === 'error')?.data.data.content
-const messagesOf = async (url: string, body: object) =>
-  ((await (await post(url, body)).json()) as { new_messages: StoredMessage[] }).new_messages
-const answerJson = (response: ServerResponse, status: number, body: object, headers = {}) => {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers })
-  response.end(JSON.stringify(body))
-  return true
-}
+
 const block = (index: number, content_block: object, ...deltas: object[]) => [
   { type: 'content_block_start', index, content_block },
   ...deltas.map((delta) => ({ type: 'content_block_delta', index, delta })),
   { type: 'content_block_stop', index },
 ]
+
 const text = (said: string) =>
   [
     { type: 'text', text: '' },
     { type: 'text_delta', text: said },
   ] as const
+
 const stop = (stop_reason: string, usage: object = { output_tokens: 20 }) => [
   { type: 'message_delta', delta: { stop_reason, stop_sequence: null }, usage },
   { type: 'message_stop' },
@@ -434,206 +417,4 @@ test("an OpenAI agent continues another provider's conversation", async () => {
     { type: 'thinking', signature: 'sig' },
     { type: 'tool_use' },
   ])
-})
-
-test('what Chat Completions providers do differently is minded', async () => {
-  const reasoning = (fields: object) => ({ choices: [{ index: 0, delta: { role: 'assistant', ...fields } }] })
-  const chunks = [
-    reasoning({
-      reasoning_content: 'Let me see.',
-      reasoning_details: [{ type: 'reasoning.text', index: 0, text: 'Let me ' }],
-    }),
-    reasoning({ reasoning_details: [{ type: 'reasoning.text', index: 0, text: 'see.', signature: 's1' }] }),
-    reasoning({ tool_calls: [{ index: 0, id: 'c1', function: { arguments: '{"wh' } }] }),
-    reasoning({
-      tool_calls: [
-        {
-          index: 0,
-          function: { name: 'lookup', arguments: 'at":"a"}' },
-          extra_content: { google: { thought_signature: 't1' } },
-        },
-      ],
-    }),
-    reasoning({ tool_calls: [{ index: 0, id: 'c2', function: { name: 'lookup', arguments: '{"what":"b"}' } }] }),
-    {
-      choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }],
-      usage: { prompt_tokens: 9, completion_tokens: 4, total_tokens: 13, prompt_cache_hit_tokens: 5 },
-    },
-  ]
-  const done = [
-    {
-      choices: [
-        {
-          index: 0,
-          delta: {
-            content: 'Fine',
-            annotations: [
-              {
-                type: 'url_citation',
-                url_citation: { url: 'https://a.example', title: 'A', start_index: 0, end_index: 4 },
-              },
-            ],
-          },
-          finish_reason: 'stop',
-        },
-      ],
-    },
-  ]
-  const { url, seen } = await startMock([], (_call, response, index) => {
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
-    response.end(
-      [...(index % 2 === 0 ? chunks : done).map((chunk) => JSON.stringify({ id: 'gen-1', ...chunk })), '[DONE]']
-        .map((data) => `data: ${data}\n\n`)
-        .join(''),
-    )
-    return true
-  })
-  everyProviderAt(url)
-  setEnv(
-    Object.fromEntries(
-      ['DEEPSEEK', 'MISTRAL'].flatMap((name) => [
-        [`${name}_API_BASE`, `${url}/v1`],
-        [`${name}_API_KEY`, 'k'],
-      ]),
-    ),
-  )
-  const run = async (model: string) => {
-    const { stream } = await serveOne(model, { outputType: undefined })
-    const frames = await allFrames(stream, { message: 'Hi' })
-    return { sent: seen.splice(0).map(({ body }) => body), ...final(frames) }
-  }
-  const router = await run('openrouter/some/model')
-  expect(router.new_messages.map((item: StoredMessage) => item.type)).toEqual([
-    'message',
-    'reasoning',
-    'function_call',
-    'function_call',
-    'function_call_output',
-    'function_call_output',
-    'message',
-  ])
-  expect(router.usage).toMatchObject({ cached_tokens: 5 })
-  expect(router.new_messages.at(-1).content[0].annotations).toMatchObject([
-    { type: 'url_citation', url: 'https://a.example' },
-  ])
-  expect(router.sent[0]).toMatchObject({ stream_options: { include_usage: true } })
-  expect(router.sent[1].messages[2]).toMatchObject({
-    role: 'assistant',
-    reasoning_details: [{ type: 'reasoning.text', index: 0, text: 'Let me see.', signature: 's1' }],
-    tool_calls: [
-      {
-        id: 'c1',
-        function: { name: 'lookup', arguments: '{"what":"a"}' },
-        extra_content: { google: { thought_signature: 't1' } },
-      },
-      { id: 'c2', function: { name: 'lookup', arguments: '{"what":"b"}' } },
-    ],
-  })
-  const deep = await run('deepseek/deepseek-chat')
-  expect(deep.sent[1].messages[2]).toMatchObject({ reasoning_content: 'Let me see.' })
-  expect(deep.sent[1].messages[2]).not.toHaveProperty('reasoning_details')
-  const mistral = await run('mistral/mistral-large')
-  expect(mistral.sent[0]).not.toHaveProperty('stream_options')
-  expect(JSON.stringify(mistral.sent[1].messages)).not.toContain('reasoning_')
-})
-
-test('a provider without schemas is told the schema in words', async () => {
-  const { url, seen } = await startMock([{ match: {}, response: { content: '{"ok":true}' } }])
-  everyProviderAt(url)
-  setEnv({ DEEPSEEK_API_BASE: `${url}/v1`, DEEPSEEK_API_KEY: 'k' })
-  const { plain } = await serveOne('deepseek/deepseek-chat', { outputType: z.object({ ok: z.boolean() }) })
-  expect(await (await post(plain, { message: 'Hi' })).json()).toMatchObject({ response: { ok: true } })
-  expect(seen[0]?.body.response_format).toEqual({ type: 'json_object' })
-  expect(seen[0]?.body.messages[0].content).toMatch(/^Help\.\n\nAnswer with a JSON object .*"ok"/s)
-})
-
-/** A language model of the AI SDK that says these parts. */
-const scripted = (parts: object[], result: object = {}): LanguageModel => ({
-  specificationVersion: 'v4',
-  provider: 'scripted.chat',
-  modelId: 'one',
-  doStream: async () => ({ stream: ReadableStream.from(parts) }),
-  doGenerate: async () => ({ content: [], usage: {}, ...result }),
-})
-const finish = {
-  type: 'finish',
-  finishReason: { unified: 'stop' },
-  usage: { inputTokens: { total: 3 }, outputTokens: { total: 4, reasoning: 2 } },
-}
-
-test('sources, images and provider-run calls find their place', async () => {
-  const source = { type: 'source', sourceType: 'url', id: 's1', url: 'https://a.example', title: 'A' }
-  const document = {
-    type: 'source',
-    sourceType: 'document',
-    id: 'd1',
-    title: 'Doc',
-    mediaType: 'application/pdf',
-    filename: 'd.pdf',
-  }
-  const parts = [
-    { type: 'stream-start', warnings: [] },
-    { type: 'response-metadata', id: 'resp-1' },
-    { type: 'tool-input-start', id: 'p1', toolName: 'web_search', providerExecuted: true },
-    { type: 'tool-call', toolCallId: 'p1', toolName: 'web_search', input: '{}', providerExecuted: true },
-    { type: 'tool-result', toolCallId: 'p1', toolName: 'web_search', result: {} },
-    source,
-    { type: 'text-start', id: 't1' },
-    { type: 'text-delta', id: 't1', delta: 'Before. ' },
-    { type: 'text-end', id: 't1' },
-    { type: 'text-start', id: 't2' },
-    { type: 'text-delta', id: 't2', delta: 'Cited.' },
-    {
-      type: 'text-end',
-      id: 't2',
-      citations: [{ source: document, startIndex: 0, endIndex: 5 }],
-      providerMetadata: { scripted: { mark: 1 } },
-    },
-    { type: 'file', mediaType: 'image/png', data: { type: 'data', data: new Uint8Array([1, 2, 3]) } },
-    { type: 'file', mediaType: 'audio/wav', data: { type: 'data', data: 'AAAA' } },
-    finish,
-  ]
-  const { stream } = await serveOne(scripted(parts))
-  const frames = await allFrames(stream, { message: 'Hi' })
-  const { new_messages, usage } = final(frames)
-  expect(new_messages.slice(1)).toMatchObject([
-    {
-      type: 'message',
-      content: [
-        {
-          text: 'Before. Cited.',
-          annotations: [
-            { type: 'file_citation', file_id: 'd1', filename: 'd.pdf', index: 13 },
-            { type: 'url_citation', url: 'https://a.example', title: 'A', start_index: 14, end_index: 14 },
-          ],
-        },
-      ],
-      provider_data: { model: 'scripted/one', response_id: 'resp-1', provider_metadata: { scripted: { mark: 1 } } },
-    },
-    { type: 'image_generation_call', status: 'completed', result: 'AQID' },
-  ])
-  expect(rawEvents(frames).filter((event) => event.type === 'response.output_text.annotation.added')).toHaveLength(2)
-  expect(usage).toMatchObject({ input_tokens: 3, output_tokens: 4, reasoning_tokens: 2 })
-  const chosen = scripted([], {
-    content: [{ type: 'text', text: 'A draft' }],
-    structuredOutputText: '{"ok":true}',
-    ...finish,
-  })
-  const { plain } = await serveOne(chosen, { outputType: z.object({ ok: z.boolean() }) })
-  expect(await (await post(plain, { message: 'Hi' })).json()).toMatchObject({ response: { ok: true } })
-})
-
-test('an error without a text is a failure of the model', async () => {
-  vi.spyOn(console, 'error').mockImplementation(() => {})
-  for (const [error, words] of [
-    [{ message: 'Said in passing' }, 'Said in passing'],
-    ['Just text', 'Just text'],
-    [new Error(''), 'without a reason'],
-  ] as const) {
-    const { stream } = await serveOne(scripted([{ type: 'stream-start' }, { type: 'error', error }]))
-    const frames = await allFrames(stream, { message: 'Hi' })
-    expect(errorOf(frames)).toContain(words)
-    expect(frames.slice(-2).map((frame) => frame.event)).toEqual(['messages', 'end'])
-  }
-  vi.restoreAllMocks()
 })

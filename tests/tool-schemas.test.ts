@@ -1,67 +1,11 @@
+/** Schemas of tools, as models get them. */
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { Agency, Agent, type AgentOptions, BaseTool, SendMessage, tool } from '../src/index.ts'
+import { Agency, BaseTool, SendMessage, tool } from '../src/index.ts'
 import { isPortablePattern } from '../src/tools/portable-pattern.ts'
 import { promise } from './promises.ts'
 import { postAndRead, startServer, useUpstream } from './support/client.ts'
-import { mcpServer } from './support/mcp.ts'
-
-type Json = { [key: string]: unknown }
-interface Sent {
-  name: string
-  strict: boolean
-  parameters: Json
-}
-const agent = (options: Partial<AgentOptions> = {}) =>
-  new Agent({ name: 'Assistant', instructions: 'Help.', model: 'gpt-4.1', ...options })
-const define = (parameters: unknown, name = 'probe') =>
-  tool({ name, parameters: parameters as Json, execute: () => 'ran' })
-
-/** What a model is told of an agent's tools. */
-async function sentBy(options: Partial<AgentOptions>): Promise<Sent[]> {
-  const upstream = await useUpstream(() => ({ text: 'ok' }))
-  await new Agency(agent(options)).getResponse('Hi')
-  return (upstream.seen[0]?.body.tools ?? []) as unknown as Sent[]
-}
-
-const FORMATS = new Set(['date-time', 'time', 'date', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uuid'])
-/** The words of JSON Schema that OpenAI's strict mode, Anthropic and Gemini all take. */
-const WORDS = new Set([
-  ...['type', 'properties', 'required', 'additionalProperties', 'items', 'enum', 'anyOf', '$ref', '$defs'],
-  ...['title', 'description', 'pattern', 'format', 'multipleOf', 'minimum', 'maximum', 'exclusiveMinimum'],
-  ...['exclusiveMaximum', 'minItems', 'maxItems'],
-])
-const LOOSE_WORDS = new Set([...WORDS, 'default', 'minLength', 'maxLength'])
-
-/** Every place of a schema that some provider would refuse. */
-function offences(schema: unknown, strict: boolean, at = '$'): string[] {
-  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return [`${at} is no schema`]
-  const node = schema as Json
-  const words = Object.keys(node)
-  const found = words.filter((word) => !(strict ? WORDS : LOOSE_WORDS).has(word)).map((word) => `${at} has ${word}`)
-  if (at === '$' && node.type !== 'object') found.push('$ is no object')
-  if (at === '$') found.push(...['anyOf', '$ref', 'enum'].filter((word) => word in node).map((word) => `$ has ${word}`))
-  if (node.format !== undefined && !FORMATS.has(String(node.format))) found.push(`${at} has format ${node.format}`)
-  if (/\(\?[^:]|\\[pPbBkuxc1-9]/.test(String(node.pattern ?? ''))) found.push(`${at} has ${node.pattern}`)
-  if ([node.type].flat().includes('array') && node.items === undefined) found.push(`${at} has no items`)
-  const names = Object.keys((node.properties ?? {}) as object)
-  if (strict && !['type', 'anyOf', '$ref'].some((word) => word in node)) found.push(`${at} says nothing`)
-  if (strict && [node.type].flat().includes('object')) {
-    if (node.additionalProperties !== false) found.push(`${at} is open`)
-    if (names.some((name) => !((node.required ?? []) as string[]).includes(name)))
-      found.push(`${at} has optional fields`)
-  }
-  const within = (parts: unknown, under: string) =>
-    Object.entries((parts ?? {}) as object).flatMap(([key, part]) => offences(part, strict, `${at}.${under}${key}`))
-  const single = [node.items, node.additionalProperties].filter((part) => typeof part === 'object')
-  return [
-    ...found,
-    ...within(node.properties, ''),
-    ...within(node.$defs, '$defs.'),
-    ...within(node.anyOf, 'anyOf.'),
-    ...within(single, ''),
-  ]
-}
+import { agent, define, type Json, offences, type Sent, sentBy } from './support/sent-schemas.ts'
 
 /** Text types of zod: a value that fits, one that does not, and what is sent beside the type. */
 const TEXTS: [name: string, type: z.ZodType, good: string, bad: string, sent: Json][] = [
@@ -114,8 +58,10 @@ const tree = z.object({
     return z.array(tree)
   },
 })
+
 const nested = (levels: number) =>
   Array.from({ length: levels }).reduce<z.ZodType>((inner) => z.object({ inner }), z.string())
+
 const shapes = [
   z.object({ kind: z.literal('dot'), at: z.int() }),
   z.object({ kind: z.literal('box'), wide: z.number() }),
@@ -236,159 +182,6 @@ test('alternatives at the top are sent as one object', async () => {
     },
   ])
 })
-
-const AB = { a: { type: 'string' }, b: { type: 'string' } }
-const deep = (levels: number) => JSON.parse(`${'{"properties":{"a":'.repeat(levels)}{}${'}}'.repeat(levels)}`)
-const doubling = Object.fromEntries(
-  Array.from({ length: 40 }, (_, n) => {
-    const next = { $ref: `#/$defs/d${n + 1}`, description: 'next' }
-    return [`d${n}`, { type: 'object', properties: { x: next, y: next } }]
-  }),
-)
-
-/** Schemas of MCP servers, and what is sent of them. */
-const FOREIGN: [name: string, inputSchema: unknown, sent: Json][] = [
-  [
-    'oneOf at the top',
-    { type: 'object', properties: AB, oneOf: [{ required: ['a'] }, { required: ['b'] }] },
-    { properties: AB },
-  ],
-  [
-    'anyOf at the top',
-    {
-      anyOf: [
-        { type: 'object', properties: { a: AB.a }, required: ['a'] },
-        { type: 'object', properties: { b: AB.b } },
-      ],
-    },
-    { properties: AB },
-  ],
-  [
-    'allOf at the top',
-    {
-      allOf: [{ properties: { a: AB.a }, required: ['a'] }, { $ref: '#/$defs/b' }],
-      $defs: { b: { properties: { b: AB.b } } },
-    },
-    { properties: AB, required: ['a'] },
-  ],
-  [
-    'not and if at the top',
-    { type: 'object', properties: AB, not: { required: ['b'] }, if: {}, else: {} },
-    { properties: AB },
-  ],
-  ['no type', { properties: AB, required: ['a', 'gone'] }, { properties: AB, required: ['a'] }],
-  ['null beside the object', { type: ['object', 'null'], properties: AB }, { properties: AB }],
-  ['a list', [], { properties: {} }],
-  ['nothing', undefined, { properties: {} }],
-  [
-    'boolean parts',
-    { type: 'object', properties: { a: true, b: false, c: { type: 'array', items: true } } },
-    { properties: { a: {}, c: { type: 'array', items: {} } } },
-  ],
-  [
-    'a tuple of draft 7',
-    { type: 'object', properties: { t: { type: 'array', items: [{ type: 'string' }, { type: 'number' }] } } },
-    { properties: { t: { type: 'array', items: { anyOf: [{ type: 'string' }, { type: 'number' }] } } } },
-  ],
-  [
-    'definitions of draft 7',
-    { type: 'object', properties: { a: { $ref: '#/definitions/Id' } }, definitions: { Id: { type: 'string' } } },
-    { properties: { a: { $ref: '#/$defs/Id' } }, $defs: { Id: { type: 'string' } } },
-  ],
-  [
-    'a reference with a note',
-    {
-      type: 'object',
-      properties: { a: { $ref: '#/$defs/Id', description: 'Its id' } },
-      $defs: { Id: { type: 'string' } },
-    },
-    { properties: { a: { type: 'string', description: 'Its id' } } },
-  ],
-  [
-    'references to nothing and outside',
-    { type: 'object', properties: { a: { $ref: '#/$defs/gone' }, b: { $ref: 'https://a.example/b.json' } } },
-    { properties: { a: {}, b: {} } },
-  ],
-  [
-    'references in a circle',
-    {
-      type: 'object',
-      properties: { a: { $ref: '#/$defs/a' } },
-      $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } },
-    },
-    { properties: { a: {} } },
-  ],
-  [
-    'OpenAPI words',
-    { type: 'object', properties: { a: { type: 'string', nullable: true, example: 'x', xml: {} } } },
-    { properties: { a: { type: ['string', 'null'] } } },
-  ],
-  [
-    'draft-4 words',
-    { type: 'object', properties: { n: { type: 'integer', minimum: 1, exclusiveMinimum: true, required: true } } },
-    { properties: { n: { type: 'integer', minimum: 1 } } },
-  ],
-  [
-    'loud types',
-    { type: 'OBJECT', properties: { n: { type: 'INTEGER' }, x: { type: 'any' } } },
-    { properties: { n: { type: 'integer' }, x: {} } },
-  ],
-  [
-    'formats and patterns of others',
-    {
-      type: 'object',
-      properties: {
-        u: { type: 'string', format: 'uri-reference' },
-        p: { type: 'string', pattern: '^(?!x)' },
-        d: { type: 'string', format: 'date-time' },
-      },
-    },
-    { properties: { u: { type: 'string' }, p: { type: 'string' }, d: { type: 'string', format: 'date-time' } } },
-  ],
-  [
-    'a field called pattern',
-    {
-      type: 'object',
-      properties: { pattern: { type: 'string' }, format: { type: 'string' }, oneOf: { type: 'string' } },
-    },
-    { properties: { pattern: { type: 'string' }, format: { type: 'string' }, oneOf: { type: 'string' } } },
-  ],
-  [
-    'pydantic options',
-    {
-      type: 'object',
-      properties: { n: { anyOf: [{ type: 'integer' }, { type: 'null' }], default: null, title: 'N' } },
-    },
-    { properties: { n: { anyOf: [{ type: 'integer' }, { type: 'null' }], default: null, title: 'N' } } },
-  ],
-  ['a thousand levels', { type: 'object', ...deep(1_000) }, { properties: {}, additionalProperties: true }],
-  [
-    'a huge list of values',
-    { type: 'object', properties: { a: { enum: Array.from({ length: 100_000 }, (_, n) => `value ${n}`) } } },
-    { properties: {}, additionalProperties: true },
-  ],
-  [
-    'references that double',
-    { $ref: '#/$defs/d0', $defs: { ...doubling, d40: {} } },
-    { properties: {}, additionalProperties: true },
-  ],
-]
-
-test.for(FOREIGN)(
-  'an MCP schema with %s is sent in a form that every provider takes',
-  async ([, inputSchema, sent]) => {
-    promise('F1')
-    const { server, calls } = mcpServer({ probe: inputSchema })
-    const upstream = await useUpstream((_body, index) =>
-      index === 0 ? { calls: [{ name: 'probe', arguments: { a: 'x' } }] } : { text: 'ok' },
-    )
-    await agent({ mcpServers: [server] }).getResponse('Hi')
-    const [told] = (upstream.seen[0]?.body.tools ?? []) as unknown as Sent[]
-    expect(told?.parameters).toEqual({ type: 'object', ...sent })
-    expect(offences(told?.parameters, false)).toEqual([])
-    expect(calls).toEqual([{ tool: 'probe', args: { a: 'x' } }])
-  },
-)
 
 test('outputs and extra fields of messages are sent in the same form', async () => {
   promise('F1')

@@ -1,3 +1,4 @@
+/** Every limit that users can set: name, default and what it bounds. */
 import { getHeapStatistics } from 'node:v8'
 import { invalidOption } from './errors.ts'
 

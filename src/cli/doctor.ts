@@ -34,7 +34,7 @@ a check failed.`,
   options: {
     reach: {
       type: 'boolean',
-      about: 'Also send a request to the model provider, to check address and key',
+      about: 'Also test the address and key of the model',
     },
     explain: { type: 'string', value: 'code', about: 'Explain an error code and its remedy' },
     json: { type: 'boolean', about: 'Print JSON: { ok, version, findings }' },

@@ -15,7 +15,7 @@ running server, for code generators and gateways.`,
     url: {
       type: 'string',
       value: 'address',
-      about: 'The server address in the document; default http://localhost:8000',
+      about: 'The server address; default http://localhost:8000',
     },
   },
   async run({ values: { out, url }, positionals: [source] }, terminal) {

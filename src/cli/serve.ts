@@ -28,9 +28,9 @@ export function readAddress(typed: { host?: string; port?: string }, command: st
 export const command = defineCommand({
   usage: '[file]',
   maxPositionals: 1,
-  about: `Serves the exports of a file: "agency", or "agencies" and "tools", or the options
-of serve() as the default export. With APP_TOKEN in the environment or in .env,
-callers must send it as a bearer token.`,
+  about: `Serves the exports of a file: "agency", or "agencies" and "tools", or the
+options of serve() as the default export. With APP_TOKEN in the environment or
+in .env, callers must send it as a bearer token.`,
   options: { ...ADDRESS, playground: { type: 'boolean', about: 'Serve a page at / to try the agencies' } },
   async run({ values, positionals: [file] }, terminal) {
     const { host, port } = readAddress(values, 'serve')

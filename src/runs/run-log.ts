@@ -6,22 +6,22 @@ import type { RunSummary } from './events.ts'
 /** Writes one line to the log of a request. `where` names the part of the run that it is about. */
 export type WriteRunLog = (level: 'INFO' | 'WARNING' | 'ERROR', message: string, where: string) => void
 
-/** Writes a line for each step of a run. Texts of users, tools and models stay out of it. */
+/** Writes a line for each step of a run. Texts of users, tools and models are not logged. */
 export const logSteps = (write: WriteRunLog): RunHooks => ({
   onAgentStart: (_, agent) => write('INFO', `Agent ${agent.name} starts`, 'agent'),
-  onAgentEnd: (_, agent) => write('INFO', `Agent ${agent.name} has answered`, 'agent'),
+  onAgentEnd: (_, agent) => write('INFO', `Agent ${agent.name} finished`, 'agent'),
   onHandoff: (_, from, to) => write('INFO', `Agent ${from.name} hands over to ${to.name}`, 'handoff'),
   onToolStart: (_, agent, call) => write('INFO', `Agent ${agent.name} calls tool ${call.name}`, 'tool'),
-  onToolEnd: (_, agent, call) => write('INFO', `Tool ${call.name} has answered ${agent.name}`, 'tool'),
+  onToolEnd: (_, agent, call) => write('INFO', `Tool ${call.name} returned to ${agent.name}`, 'tool'),
   onLlmStart: (_, agent, request) =>
-    write('INFO', `Agent ${agent.name} asks its model (${request.input.length} items)`, 'model'),
+    write('INFO', `Agent ${agent.name} calls its model (${request.input.length} items)`, 'model'),
   onLlmEnd: (_, agent, response) =>
-    write('INFO', `The model of ${agent.name} has answered (${response.output.length} items)`, 'model'),
+    write('INFO', `The model of ${agent.name} answered (${response.output.length} items)`, 'model'),
 })
 
 /** Writes how a run ended. */
 export function logEnd(write: WriteRunLog, { failure, cancelled, usage }: RunSummary): void {
   if (failure !== undefined) write('ERROR', `The run failed: ${failure}`, 'run')
   else if (cancelled) write('WARNING', 'The run was cancelled', 'run')
-  else write('INFO', `The run is done${isObject(usage) ? ` (${usage.total_tokens} tokens)` : ''}`, 'run')
+  else write('INFO', `The run finished${isObject(usage) ? ` (${usage.total_tokens} tokens)` : ''}`, 'run')
 }

@@ -1,6 +1,6 @@
 /** Building blocks of the OpenAPI document: bodies, answers, and what every operation shares. */
 import type { z } from 'zod'
-import { type Components, reachable, schemaRef, toComponents } from '../wire/components.ts'
+import { type Components, schemaRef, selectReachable, toComponents } from '../wire/components.ts'
 import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import { classFailure, failure, refusal } from '../wire/responses.ts'
 import { validationError } from '../wire/validation.ts'
@@ -129,5 +129,5 @@ export const toDocument = (info: JsonObject, url: string, { paths, schemas }: Ap
   info,
   servers: [{ url }],
   paths,
-  components: { schemas: reachable(paths, schemas), securitySchemes },
+  components: { schemas: selectReachable(paths, schemas), securitySchemes },
 })

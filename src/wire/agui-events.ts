@@ -1,3 +1,4 @@
+/** Events of AG-UI: their schemas and types. */
 import { z } from 'zod'
 import { aguiMessage, aguiPart } from './agui.ts'
 import { jsonOf } from './components.ts'
@@ -18,13 +19,14 @@ const tokenUsage = z
 export type AguiTokenUsage = z.infer<typeof tokenUsage>
 
 const attributed = {
-  subagentRunId: optional.describe('The invocation of the sub-agent that speaks; left out for the entry agent.'),
-  metadata: json.optional().describe('Whose it is, under the names that stored messages use.'),
+  subagentRunId: optional.describe('The invocation of the sub-agent; absent for the entry agent.'),
+  metadata: json.optional().describe('The agent and its caller, with the field names of stored messages.'),
 }
 /** TEXT_MESSAGE_START -> AguiTextMessageStart */
-const nameOf = (type: string) => `Agui${type.toLowerCase().replace(/(?:^|_)(.)/g, (_, letter) => letter.toUpperCase())}`
+const componentName = (type: string) =>
+  `Agui${type.toLowerCase().replace(/(?:^|_)(.)/g, (_, letter) => letter.toUpperCase())}`
 const event = <Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) =>
-  z.object({ type: z.literal(type), ...shape }).meta({ id: nameOf(type) })
+  z.object({ type: z.literal(type), ...shape }).meta({ id: componentName(type) })
 
 const aguiEvent = z
   .discriminatedUnion('type', [
@@ -70,13 +72,13 @@ const aguiEvent = z
     event('SUBAGENT_ERROR', { subagentRunId: text, message: text }),
   ])
   .meta({ id: 'AguiEvent' })
-/** What is sent, event by event. Fields that are undefined are left out. */
+/** An event as it is sent. Fields that are undefined are left out. */
 export type AguiEvent = z.infer<typeof aguiEvent>
 
-/** One event of a stream as every reader of server-sent events gives it, and what its data holds. */
+/** A server-sent event, and the content of its data. */
 export const aguiStreamSchemas: readonly z.ZodType[] = [
   z
-    .object({ event: z.literal('message').describe('Not written: it is the default.'), data: jsonOf(aguiEvent) })
+    .object({ event: z.literal('message').describe('The default; it is not sent.'), data: jsonOf(aguiEvent) })
     .meta({ id: 'AguiFrame' }),
   aguiEvent,
 ]

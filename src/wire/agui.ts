@@ -1,3 +1,4 @@
+/** Requests in AG-UI: their schema and parser. */
 import { z } from 'zod'
 import { takeTurn } from '../base/async.ts'
 import { isObject, type JsonObject } from './json.ts'
@@ -14,7 +15,7 @@ import {
 import { flag, requiredName } from './scalars.ts'
 import { detailsFromZod, MAX_DETAILS, tagText, type ValidationDetail } from './validation.ts'
 
-/** The protocol of AG-UI that is spoken here (https://docs.ag-ui.com); docs/ag-ui.md says how. */
+/** The version of AG-UI that the server implements (https://docs.ag-ui.com); see docs/ag-ui.md. */
 export const AGUI_VERSION = '1.0'
 
 const text = z.string()
@@ -98,12 +99,12 @@ export type AguiPart = z.infer<typeof aguiPart>
 export type AguiMessage = z.infer<typeof aguiMessage>
 export type AguiToolCall = z.infer<typeof toolCall>
 
-/** One run that an AG-UI client asks for. */
+/** A parsed AG-UI request. */
 export interface AguiRequest {
   threadId: string
   runId: string
   parentRunId: string | undefined
-  /** The client knows what came with protocol 1.0. */
+  /** True when the client knows protocol 1.0. */
   modern: boolean
   messages: AguiMessage[]
   fields: RequestFields
@@ -120,7 +121,7 @@ export interface AguiEvents {
   readonly subagents: boolean
   /** REASONING_* events, and reasoning messages in snapshots. */
   readonly reasoning: boolean
-  /** TOOL_CALL_RESULT. The snapshot that follows holds the result in any case. */
+  /** TOOL_CALL_RESULT. The snapshot that follows has the result in any case. */
   readonly toolResults: boolean
 }
 
@@ -179,10 +180,10 @@ export async function parseAguiRequest(
   }
 }
 
-/** Messages that are checked at once. */
+/** How many messages are checked in one step. */
 const STEP = 500
 
-/** A long conversation is looked at in steps, with a turn for others in between. */
+/** Checks a long conversation in steps, so that other requests are not blocked. */
 async function parseInput(given: JsonObject): Promise<{ data: unknown; issues: z.core.$ZodIssue[] }> {
   const { messages } = given
   const long = Array.isArray(messages) && messages.length > STEP
@@ -201,12 +202,12 @@ async function parseInput(given: JsonObject): Promise<{ data: unknown; issues: z
 }
 
 const extras = Object.entries(agencyRequestSchema.shape).filter(([name]) => EXTRAS.some((extra) => extra === name))
-/** The body, under the name that AG-UI gives it. */
+/** The schema of the body, with the name that AG-UI gives it. */
 export const aguiRequestSchema: z.ZodType = input
   .extend({ ...Object.fromEntries(extras), ...own.shape })
   .meta({ id: 'RunAgentInput' })
 
-/** FastAPI names the kind of message behind its place. */
+/** Adds the role of the message to its place, as FastAPI does. */
 function tagged(detail: ValidationDetail, given: JsonObject): ValidationDetail {
   const [body, field, index, ...rest] = detail.loc
   const message: unknown =
@@ -215,7 +216,7 @@ function tagged(detail: ValidationDetail, given: JsonObject): ValidationDetail {
   return { ...detail, loc: [body as string, 'messages', index as number, tagText(message.role), ...rest] }
 }
 
-/** A detail about a field that stood in `forwardedProps` names that place. */
+/** The detail with `forwardedProps` in its place, for a field that came from there. */
 function inPlace(detail: ValidationDetail, given: JsonObject): ValidationDetail {
   const [place, field, ...rest] = detail.loc
   return given[String(field)] == null
@@ -252,7 +253,7 @@ function camel(object: JsonObject): JsonObject {
   return copy ?? object
 }
 
-/** The same below the top, where null becomes what it means, left out: snapshots send messages back, and clients refuse null. */
+/** The same for nested objects, without fields that are null: snapshots return the messages, and clients reject null. */
 function tidy(given: JsonObject): JsonObject {
   const object = camel(given)
   if (!Object.values(object).includes(null)) return object

@@ -27,8 +27,8 @@ export const clientConfig = z
     litellm_keys: z
       .record(providerName, z.string())
       .nullish()
-      .describe('Provider -> key, for models that are named with their provider: anthropic/..., litellm/anthropic/...'),
-    model: requiredName.nullish().describe('Model of every agent that has no model object of its own.'),
+      .describe('Provider -> key, for model names with a provider: anthropic/..., litellm/anthropic/...'),
+    model: requiredName.nullish().describe('Model of every agent without its own model object.'),
     model_settings_extra_args: z
       .record(z.string(), z.unknown())
       .nullish()

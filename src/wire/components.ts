@@ -1,3 +1,4 @@
+/** JSON Schema components of OpenAPI documents. */
 import { z } from 'zod'
 import { isObject, type JsonSchema } from './json.ts'
 
@@ -9,37 +10,34 @@ export interface Components {
 const REF = '#/components/schemas/'
 export const schemaRef = (name: string) => ({ $ref: `${REF}${name}` })
 
-/** Zod schemas as components of an OpenAPI 3.1 document: each one that has an id, at any depth, becomes one. */
+/** Turns zod schemas into components of an OpenAPI 3.1 document: one for each schema with an id, at any depth. */
 export function toComponents(schemas: readonly z.ZodType[]): Components {
-  const { $defs } = z.toJSONSchema(z.array(z.union(schemas)), { io: 'input', override: polish })
+  const { $defs } = z.toJSONSchema(z.array(z.union(schemas)), { io: 'input', override: refine })
   return JSON.parse(JSON.stringify($defs).replaceAll('"#/$defs/', `"${REF}`))
 }
 
-/** A text that is the JSON of a component. */
+/** A string that contains the JSON of a component. */
 export const jsonOf = (component: z.ZodType) =>
-  z.string().meta({ contentMediaType: 'application/json', contentSchema: schemaRef(String(idOf(component))) })
+  z.string().meta({ contentMediaType: 'application/json', contentSchema: schemaRef(String(readId(component))) })
 
-const idOf = (schema: z.core.$ZodType) => z.globalRegistry.get(schema)?.id
+const readId = (schema: z.core.$ZodType) => z.globalRegistry.get(schema)?.id
 
-/**
- * Tells generators which property chooses among the schemas of a union, and leaves out the bounds that every integer of
- * JavaScript has.
- */
-function polish({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: JsonSchema }): void {
+/** Adds the discriminator of a union for code generators, and removes the bounds that every integer of JavaScript has. */
+function refine({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: JsonSchema }): void {
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   const { def } = zodSchema._zod
-  if (!(def.type === 'union' && 'discriminator' in def && def.options.every(idOf))) return
+  if (!(def.type === 'union' && 'discriminator' in def && def.options.every(readId))) return
   const propertyName = def.discriminator as string
   const mapping = def.options.map((option) => {
     const [value] = option._zod.propValues?.[propertyName] ?? []
-    return [value, schemaRef(String(idOf(option))).$ref]
+    return [value, schemaRef(String(readId(option))).$ref]
   })
   Object.assign(jsonSchema, { discriminator: { propertyName, mapping: Object.fromEntries(mapping) } })
 }
 
-/** The components that `roots` refer to, directly or through each other. */
-export function reachable(roots: unknown, components: Components): Components {
+/** The components that `roots` refer to, directly or through other components. */
+export function selectReachable(roots: unknown, components: Components): Components {
   const found = new Map<string, JsonSchema>()
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) for (const part of value) visit(part)

@@ -1,13 +1,14 @@
+/** Events of the native stream: their schemas and types. */
 import { z } from 'zod'
 import { jsonOf } from './components.ts'
 import { type InputItem, type ModelEvent, outcome, storedMessage } from './message.ts'
 
-/** Who speaks. */
+/** The agent that an event belongs to. */
 const speaker = {
   agent: z.string(),
-  callerAgent: z.string().nullable().describe('Who asked that agent; null for the user.'),
+  callerAgent: z.string().nullable().describe('The agent that called it; null in the thread of the user.'),
   agent_run_id: z.string(),
-  parent_run_id: z.string().exactOptional().describe("Of a sub-agent: the call id of its sender's send_message."),
+  parent_run_id: z.string().exactOptional().describe("For a sub-agent: the call id of its sender's send_message."),
 }
 export type SpeakerFields = z.infer<z.ZodObject<typeof speaker>>
 const maybeSpeaker = z.object(speaker).partial().shape
@@ -22,25 +23,25 @@ const toolOrigin = z
   })
   .meta({ id: 'ToolOrigin' })
 type ToolOrigin = z.infer<typeof toolOrigin>
-/** Written as the text "None" by servers whose scalars are strings. */
+/** The string "None" on servers that write scalars as strings. */
 const maybeToolOrigin = z.union([toolOrigin, z.string().nullable()]) as z.ZodType<ToolOrigin | null>
 const runItem = z
   .object({
-    type: z.string().describe('Such as tool_call_item.'),
+    type: z.string().describe('For example tool_call_item.'),
     agent: agentView,
     raw_item: (z.record(z.string(), z.unknown()) as unknown as z.ZodType<InputItem>).describe('The Responses item.'),
-    description: z.string().nullable().exactOptional().describe("Of a call: its tool's description."),
-    title: z.string().nullable().exactOptional().describe('Of a call: the title that an MCP server gives its tool.'),
+    description: z.string().nullable().exactOptional().describe("For a call: the tool's description."),
+    title: z.string().nullable().exactOptional().describe('For a call: the title that an MCP server gives its tool.'),
     tool_origin: maybeToolOrigin
       .exactOptional()
-      .describe('Of a call and its output; null for transfers and hosted tools.'),
+      .describe('For a call and its output; null for transfers and hosted tools.'),
     output: z
       .unknown()
       .exactOptional()
       .describe(
-        'What the tool returned: any JSON; texts, images and files as objects of the type text, image or file.',
+        'The value that the tool returned: any JSON; texts, images and files are objects of the type text, image or file.',
       ),
-    custom_data: z.string().nullable().exactOptional().describe('Of an output; always null.'),
+    custom_data: z.string().nullable().exactOptional().describe('For an output; always null.'),
     source_agent: agentView.exactOptional(),
     target_agent: agentView.exactOptional(),
   })
@@ -51,16 +52,16 @@ const rawResponseEvent = z
   .object({
     type: z.literal('raw_response_event'),
     data: (z.looseObject({ type: z.string() }) as unknown as z.ZodType<ModelEvent>).describe(
-      "The provider's Responses stream event; where its type is response.output_text.delta, delta is text.",
+      "The provider's Responses stream event. When its type is response.output_text.delta, delta is text.",
     ),
     ...speaker,
     item_id: z.string().exactOptional(),
     call_id: z.string().exactOptional(),
   })
-  .meta({ id: 'RawResponseEvent', description: 'What the model says, as it says it.' })
+  .meta({ id: 'RawResponseEvent', description: 'An event of the model, such as a piece of text.' })
 const agentUpdatedEvent = z
   .object({ type: z.literal('agent_updated_stream_event'), new_agent: agentView, ...speaker })
-  .meta({ id: 'AgentUpdatedEvent', description: 'An agent begins.' })
+  .meta({ id: 'AgentUpdatedEvent', description: 'An agent starts.' })
 const runItemEvent = z
   .object({
     type: z.literal('run_item_stream_event'),
@@ -79,17 +80,17 @@ const runItemEvent = z
   .meta({
     id: 'RunItemEvent',
     description:
-      'Something is complete: a message, a call, its output, a handoff. Guidance of an input guardrail has no speaker.',
+      'A complete item: a message, a call, its output, a handoff. Guidance of an input guardrail belongs to no agent.',
   })
 const errorEvent = z
   .object({ type: z.literal('error'), content: z.string(), ...maybeSpeaker })
-  .meta({ id: 'ErrorEvent', description: 'A run failed; of a sub-agent the sender goes on.' })
+  .meta({ id: 'ErrorEvent', description: 'A run failed. After a failure of a sub-agent, its sender continues.' })
 
-/** What agents do, told apart by `type`. */
+/** The events of agents, discriminated by `type`. */
 const streamEvent = z
   .discriminatedUnion('type', [rawResponseEvent, agentUpdatedEvent, runItemEvent, errorEvent])
   .meta({ id: 'StreamEvent' })
-/** What agents do, as a stream tells it: the content of a frame's outer `data`, told apart by `type`. */
+/** An event of an agent in a stream: the outer `data` of a frame, discriminated by `type`. */
 export type StreamEvent = z.infer<typeof streamEvent>
 
 const streamSummary = z
@@ -99,7 +100,7 @@ const streamSummary = z
     cancelled: z.boolean(),
     ...outcome,
   })
-  .meta({ id: 'StreamSummary', description: 'What is left when a run is over, after errors and cancels too.' })
+  .meta({ id: 'StreamSummary', description: 'The result of a run, also after an error or a cancel.' })
 export type StreamSummary = z.infer<typeof streamSummary>
 
 const streamStart = z.object({ run_id: z.string().describe('For cancel_response_stream.') }).meta({ id: 'StreamStart' })
@@ -108,32 +109,31 @@ const streamData = z
     z.object({ data: streamEvent }).meta({ id: 'EventData' }),
     z
       .object({ error: z.string() })
-      .meta({ id: 'ErrorData', description: 'A guardrail ended the run, or its files could not be attached.' }),
+      .meta({ id: 'ErrorData', description: 'A guardrail ended the run, or files could not be attached.' }),
   ])
   .meta({ id: 'StreamData' })
 export type StreamStart = z.infer<typeof streamStart>
 export type StreamData = z.infer<typeof streamData>
 
-/** One event of a stream as every reader of server-sent events gives it. */
+/** A server-sent event of a stream. */
 const streamFrame = z
   .discriminatedUnion('event', [
     z
       .object({ event: z.literal('meta'), data: jsonOf(streamStart) })
-      .meta({ id: 'MetaFrame', description: 'The first one.' }),
+      .meta({ id: 'MetaFrame', description: 'The first frame.' }),
     z.object({ event: z.literal('message'), data: jsonOf(streamData) }).meta({
       id: 'DataFrame',
-      description:
-        'What agents do, as they do it. Its name is not written, and is "message" by the rules of the format.',
+      description: 'An event of an agent. The event name is not sent; "message" is the default of the format.',
     }),
     z
       .object({ event: z.literal('messages'), data: jsonOf(streamSummary) })
-      .meta({ id: 'MessagesFrame', description: 'Everything to keep.' }),
+      .meta({ id: 'MessagesFrame', description: 'The new messages and the result.' }),
     z
       .object({ event: z.literal('end'), data: z.literal('[DONE]') })
-      .meta({ id: 'EndFrame', description: 'The last one.' }),
+      .meta({ id: 'EndFrame', description: 'The last frame.' }),
   ])
   .meta({ id: 'StreamFrame' })
 export type StreamFrame = z.infer<typeof streamFrame>
 
-/** A frame, and what its data holds. */
+/** A frame, and the contents of its data. */
 export const streamSchemas: readonly z.ZodType[] = [streamFrame, streamStart, streamData, streamSummary]

@@ -1,3 +1,4 @@
+/** Examples for the OpenAPI document. */
 import type { StreamData, StreamFrame, StreamStart, StreamSummary } from './events.ts'
 import type { Usage } from './message.ts'
 
@@ -43,23 +44,23 @@ const hello = { role: 'user', content: 'Hello', agent: 'CEO', callerAgent: null,
 const summary: StreamSummary = { new_messages: [hello], run_id: RUN_ID, cancelled: false, usage: used }
 
 const message = (data: StreamData): StreamFrame => ({ event: 'message', data: JSON.stringify(data) })
-/** A frame of every kind, as the OpenAPI document shows them. */
+/** A frame of every kind, for the OpenAPI document. */
 export const STREAM_EXAMPLES: { [name: string]: { summary: string; value: StreamFrame } } = {
   meta: { summary: 'The first frame', value: { event: 'meta', data: JSON.stringify(start) } },
-  agent_updated_stream_event: { summary: 'An agent begins', value: message(begins) },
+  agent_updated_stream_event: { summary: 'An agent starts', value: message(begins) },
   raw_response_event: { summary: "A piece of a sub-agent's text", value: message(says) },
   run_item_stream_event: { summary: 'A tool was called', value: message(calls) },
   error: { summary: 'The run failed; messages and end follow', value: message(fails) },
   guardrail: {
     summary:
-      'A guardrail ended the run; messages and end follow. Of files that cannot be attached the end alone follows',
+      'A guardrail ended the run; messages and end follow. After files that cannot be attached, only end follows',
     value: message(trips),
   },
-  messages: { summary: 'Everything to keep', value: { event: 'messages', data: JSON.stringify(summary) } },
+  messages: { summary: 'The new messages and the result', value: { event: 'messages', data: JSON.stringify(summary) } },
   end: { summary: 'The last frame', value: { event: 'end', data: '[DONE]' } },
 }
 
-/** The least that an AG-UI client sends. */
+/** The smallest AG-UI request. */
 export const AGUI_EXAMPLE = {
   threadId: 'thread-1',
   runId: 'run-1',

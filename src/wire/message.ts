@@ -1,32 +1,33 @@
+/** Messages, items and usage: types and schemas. */
 import { z } from 'zod'
 
 /** One part of a message or of a tool's output: `input_text`, `output_text`, `refusal`, `input_image`, `input_file`, ... */
 export type ContentPart = { [key: string]: unknown; type: string; text?: string }
 
 /**
- * One item of the Responses API as a caller or provider wrote it. Kept verbatim: unknown keys travel on. What callers send is
- * not checked beyond being objects.
+ * One item of the Responses API as a caller or provider wrote it. Kept verbatim, with unknown keys. Items from callers are
+ * only checked for being objects.
  */
 export type InputItem = {
   [key: string]: unknown
   type?: string
   role?: string
-  /** Of a message: a text, or its parts. */
+  /** For a message: a text, or a list of parts. */
   content?: string | ContentPart[]
-  /** Of a call. */
+  /** For a call: the name of the tool. */
   name?: string
-  /** Of a call: JSON, as the model wrote it. */
+  /** For a call: the JSON that the model wrote. */
   arguments?: string
-  /** Of a call and its output. */
+  /** For a call and its output. */
   call_id?: string
-  /** Of a call: what the model gets. */
+  /** For an output: the value that the model gets. */
   output?: string | ContentPart[]
 }
 
 /** An event of the Responses API as the model sent it. */
 export interface ModelEvent {
   type: string
-  /** Of a `.delta` event: the piece. */
+  /** For a `.delta` event: the piece of text. */
   delta?: string
   item?: InputItem
   item_id?: string
@@ -38,7 +39,7 @@ export interface ModelEvent {
 }
 
 /**
- * One stored message: a Responses item plus the keys that say whose it is.
+ * One stored message: a Responses item plus the fields that assign it to an agent.
  * `timestamp` is an integer in microseconds; `callerAgent` is null in the user's own thread.
  * Source: docs/wire.md, "Messages".
  */
@@ -53,7 +54,7 @@ export type StoredMessage = InputItem & {
   message_origin?: string
 }
 
-/** Usage of one request over every model call it made, as callers see it. `total_cost` is in US dollars. */
+/** The usage of one request over all its model calls. `total_cost` is in US dollars. */
 export interface Usage {
   request_count: number
   cached_tokens: number
@@ -65,35 +66,37 @@ export interface Usage {
   reasoning_tokens?: number
   /** Input and output. */
   audio_tokens?: number
-  /** True when a model call that broke off is part of these figures, as far as it can be guessed. */
+  /** True when these figures include an estimate for a model call that broke off. */
   estimated?: boolean
 }
 
-/** What providers and callers write: documented and typed, and not checked. */
-const written = <T>(description: string) => (z.unknown() as z.ZodType<T>).describe(description).exactOptional()
+/** A field that providers and callers write: documented and typed, but not checked. */
+const unchecked = <T>(description: string) => (z.unknown() as z.ZodType<T>).describe(description).exactOptional()
 
-/** The same two for the OpenAPI document; tests/types holds schemas and types together. */
+/** The schema of `StoredMessage` for the OpenAPI document; tests/types compares the two. */
 export const storedMessage = z
   .looseObject({
     type: z.string().exactOptional(),
     role: z.string().exactOptional(),
-    content: written<string | ContentPart[]>('Of a message: a text, or a list of parts, each with a type.'),
-    name: written<string>('Of a call: the name of the tool.'),
-    arguments: written<string>('Of a call: its arguments as a JSON text.'),
-    call_id: written<string>('Of a call and its output.'),
-    output: written<string | ContentPart[]>('Of a call: what the model gets, a text or a list of parts.'),
+    content: unchecked<string | ContentPart[]>('For a message: a text, or a list of parts, each with a type.'),
+    name: unchecked<string>('For a call: the name of the tool.'),
+    arguments: unchecked<string>('For a call: its arguments as a JSON text.'),
+    call_id: unchecked<string>('For a call and its output.'),
+    output: unchecked<string | ContentPart[]>(
+      'For an output: the value that the model gets, a text or a list of parts.',
+    ),
     agent: z.string().describe('The agent whose conversation it belongs to.'),
-    callerAgent: z.string().nullable().describe('Who talks to that agent; null for the user.'),
+    callerAgent: z.string().nullable().describe('The agent that called it; null in the thread of the user.'),
     timestamp: z.int().min(0).describe('Microseconds since 1970.'),
     agent_run_id: z.string().exactOptional(),
     parent_run_id: z.string().exactOptional().describe("The call id of the sender's send_message."),
     run_trace_id: z.string().exactOptional(),
     history_protocol: z.string().exactOptional(),
-    message_origin: z.string().exactOptional().describe('What made a note of the system, such as handoff_reminder.'),
+    message_origin: z.string().exactOptional().describe('The origin of a system message, such as handoff_reminder.'),
   })
   .meta({
     id: 'StoredMessage',
-    description: 'A Responses item and whose it is. Send it back in chat_history as it came.',
+    description: 'A Responses item and the agent it belongs to. Send it back unchanged in chat_history.',
   })
 const count = z.int().min(0)
 export const usage = z
@@ -110,20 +113,23 @@ export const usage = z
     estimated: z
       .boolean()
       .exactOptional()
-      .describe('True when a model call that broke off is part of these figures, as far as it can be guessed.'),
+      .describe('True when these figures include an estimate for a model call that broke off.'),
   })
-  .meta({ id: 'Usage', description: 'What a request used over every model call it made.' })
+  .meta({ id: 'Usage', description: 'The usage of a request over all its model calls.' })
 
-/** What a run leaves beside its messages. */
+/** The result of a run beside its messages. */
 export const outcome = {
   incomplete_details: z
-    .object({ reason: z.string().describe("max_output_tokens, content_filter, or the provider's own word.") })
+    .object({ reason: z.string().describe("max_output_tokens, content_filter, or the provider's own reason.") })
     .exactOptional()
-    .describe('The answer was cut off: its text is only the beginning. Missing for a whole answer.'),
+    .describe('Present when the answer was cut off, so that its text is incomplete.'),
   usage: usage.exactOptional(),
-  file_ids_map: z.record(z.string(), z.string()).exactOptional().describe('Name -> stored id of what file_urls named.'),
+  file_ids_map: z
+    .record(z.string(), z.string())
+    .exactOptional()
+    .describe('Name in file_urls -> id of the stored file.'),
   chat_name: z
     .string()
     .exactOptional()
-    .describe('With generate_chat_name: 2 to 6 words; missing where none could be made.'),
+    .describe('With generate_chat_name: 2 to 6 words; absent when no name could be created.'),
 }

@@ -1,6 +1,8 @@
+/** The provider names that `client_config.litellm_keys` accepts. */
+
 /**
- * The names of model providers that `client_config.litellm_keys` may give keys for: those of LiteLLM 1.91.5, in its order,
- * which the original's 422 lists too. Most of them are not reached from here (src/models/providers.ts says which are).
+ * The names and order of LiteLLM 1.91.5, which the 422 of the original lists. Most of these providers are not supported here
+ * (src/models/providers.ts has those that are).
  */
 export const PROVIDER_NAMES: readonly string[] = [
   'openai',

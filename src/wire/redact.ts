@@ -1,48 +1,48 @@
-/** Shorter values are no secrets: masking them would only garble texts. */
+/** Masks secrets in texts. */
+/** Shorter values are not masked, because that would garble texts. */
 const MIN_CHARS = 4
 const MASK = '[redacted]'
 
 export type Redact = (text: string) => string
 
 /**
- * A function that masks known secrets in any text that leaves the process, also where they stand in a URL, in JSON or in
- * Base64, alone or as part of something longer (`user:key`). `secrets` is asked when the first text comes, which for most runs is
- * never.
+ * Creates a function that masks known secrets in texts that leave the process, also inside a URL, JSON or Base64, alone or as
+ * part of a longer text (`user:key`). `secrets` is called for the first text, which for most runs is never.
  */
 export function createRedactor(secrets: () => readonly (string | null | undefined)[]): Redact {
   let forms: string[] | undefined
-  return (given) => {
-    const text = given.length > MAX_CHARS ? cutAtSpace(given) : given
-    forms ??= [...new Set(secrets().flatMap(formsOf))].sort((a, b) => b.length - a.length) // the longest first
+  return (original) => {
+    const text = original.length > MAX_CHARS ? cutAtSpace(original) : original
+    forms ??= [...new Set(secrets().flatMap(listForms))].sort((a, b) => b.length - a.length) // the longest first
     const masked = forms.reduce((left, form) => (left.includes(form) ? left.replaceAll(form, MASK) : left), text)
     return /[%\\]/.test(masked) ? maskEscaped(masked, forms) : masked
   }
 }
 
-/** The longest text that is masked: masking takes some 20 bytes of memory for each character. */
+/** The longest text that is masked: masking takes about 20 bytes of memory for each character. */
 const MAX_CHARS = 256 * 1024
 
-/** The beginning of a text, up to a space: no secret is cut in two, of which a half would not be found. */
+/** The beginning of a text, up to a space, so that no secret is cut in two and missed. */
 function cutAtSpace(text: string): string {
   let end = MAX_CHARS
   while (end > 0 && !/\s/.test(text[end - 1] as string)) end--
   return `${text.slice(0, end)}[cut]`
 }
 
-function formsOf(secret: string | null | undefined): string[] {
+function listForms(secret: string | null | undefined): string[] {
   if (typeof secret !== 'string' || secret.length < MIN_CHARS) return []
   const text = secret.toWellFormed()
-  return [secret, text.replaceAll(' ', '+'), ...base64FormsOf(Buffer.from(text))]
+  return [secret, text.replaceAll(' ', '+'), ...listBase64Forms(Buffer.from(text))]
 }
 
-/** Shorter pieces of Base64 are words. */
+/** Shorter pieces of Base64 could be words. */
 const MIN_BASE64_CHARS = 8
 
 /**
- * What Base64 makes of some bytes, whatever stands before and after them: three bytes become four characters, so there are three
- * ways to begin, and the characters at either end depend on the neighbours (RFC 4648, 4 and 5).
+ * The Base64 forms of some bytes at any position: three bytes become four characters, so there are three alignments, and the
+ * characters at both ends depend on the neighbours (RFC 4648, sections 4 and 5).
  */
-function base64FormsOf(bytes: Buffer): string[] {
+function listBase64Forms(bytes: Buffer): string[] {
   const forms = [0, 1, 2].flatMap((before) => {
     const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64')
     const begin = Math.ceil((before * 8) / 6)
@@ -55,14 +55,14 @@ function base64FormsOf(bytes: Buffer): string[] {
     .flatMap((form) => [form, form.replaceAll('+', '-').replaceAll('/', '_')])
 }
 
-/** Escapes of URLs (RFC 3986, 2.1) and of JSON (RFC 8259, 7). */
+/** Escapes of URLs (RFC 3986, section 2.1) and JSON (RFC 8259, section 7). */
 const ESCAPE = /%[\da-f]{2}|\\ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2}|\\u[\da-f]{4}|\\["\\/]/gi
 
-/** Masks forms of which some or all characters are escaped: finds them in the text without escapes, and takes them out of the text. */
+/** Masks forms with escaped characters: finds them in the text without escapes, and replaces them in the original text. */
 function maskEscaped(text: string, forms: readonly string[]): string {
   const written = toBytes(text)
   let plain = ''
-  // Of each byte of the plain text, where it is written.
+  // The position of each byte of the plain text in the original.
   const starts: number[] = []
   const ends: number[] = []
   const add = (bytes: string, at: number, length?: number) => {
@@ -75,7 +75,7 @@ function maskEscaped(text: string, forms: readonly string[]): string {
   let at = 0
   for (const { 0: code, index } of written.matchAll(ESCAPE)) {
     add(written.slice(at, index), at)
-    add(bytesOf(code), index, code.length)
+    add(decodeEscape(code), index, code.length)
     at = index + code.length
   }
   if (at === 0) return text // nothing is escaped
@@ -89,14 +89,14 @@ function maskEscaped(text: string, forms: readonly string[]): string {
   return done === 0 ? text : Buffer.from(masked + written.slice(done), 'latin1').toString('utf8')
 }
 
-/** What an escape stands for. */
-const bytesOf = (code: string): string =>
+/** The bytes of an escape. */
+const decodeEscape = (code: string): string =>
   code.startsWith('%') ? String.fromCharCode(Number.parseInt(code.slice(1), 16)) : toBytes(JSON.parse(`"${code}"`))
 
 /** A text with one character for each byte of its UTF-8. */
 const toBytes = (text: string): string => Buffer.from(text).toString('latin1')
 
-/** Where any of these stand, in order and apart from each other. */
+/** The ranges of all matches, in order and merged where they overlap. */
 function findAll(text: string, forms: readonly string[]): [from: number, to: number][] {
   const found = forms.flatMap((form) => {
     const places: [from: number, to: number][] = []
@@ -113,13 +113,13 @@ function findAll(text: string, forms: readonly string[]): [from: number, to: num
   return apart
 }
 
-/** Shorter values of a context are words that a sentence may need. */
+/** Shorter values of a context could be words of an error text. */
 const MIN_CONTEXT_CHARS = 8
 const MAX_CONTEXT_TEXTS = 1_000
-/** All of them together: the forms of a text cost up to a microsecond a character. */
+/** The bound for all texts together: listing the forms of a text takes up to a microsecond per character. */
 const MAX_CONTEXT_CHARS = 50_000
 
-/** The texts in a user context that no failure may tell: strings of some length in plain objects and lists, the first 1,000 and 50,000 characters. */
+/** The texts of a user context that no error may show: long strings in plain objects and lists, at most 1,000 with 50,000 characters. */
 export function textsOf(context: unknown): string[] {
   const texts: string[] = []
   const waiting: unknown[] = [context]
@@ -144,12 +144,12 @@ export function textsOf(context: unknown): string[] {
   return texts
 }
 
-/** A function that takes the lines of a stack and the server's own folders out of a text. */
+/** Creates a function that removes stack lines and the server's own folders from a text. */
 export function createPlaceMask(folders: readonly string[]): Redact {
   const known = folders
     .filter((folder) => folder.length >= MIN_CHARS)
     .map((folder) => folder.replace(/[^\w/]/g, '\\$&'))
-  // As a path of its own: not the same letters inside an address.
+  // Only as a whole path, not inside a URL.
   const places = new RegExp(`(?<![\\w./:-])(?:${known.join('|')})(?![\\w.-])`, 'g')
   return (text) => {
     const lines = text.includes('\n') ? text.replace(/\n[ \t]+at [^\n]*/g, '') : text
@@ -160,7 +160,7 @@ export function createPlaceMask(folders: readonly string[]): Redact {
 /** The longest line of a log. */
 const MAX_LINE_CHARS = 4_000
 
-/** One line for a log: nothing in it ends the line, moves a cursor or turns the direction of writing. */
+/** A text as one log line, without characters that end the line, move the cursor or change the direction of text. */
 export function toLogLine(text: string): string {
   const line = text.slice(0, MAX_LINE_CHARS).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
   return text.length > MAX_LINE_CHARS ? `${line} ... (${text.length} characters)` : line

@@ -20,13 +20,15 @@ export { secretsOf } from './request-secrets.ts'
 export { RequestInvalid } from './validation.ts'
 
 const fields = z.object({
-  recipient_agent: text.describe('The agent to address. Default: the entry agent, or who had the conversation last.'),
+  recipient_agent: text.describe(
+    'The agent to address. Default: the agent that had the conversation last, else the entry agent.',
+  ),
   additional_instructions: text.describe('Added to the instructions for this request only.'),
   user_context: z
     .record(z.string(), z.unknown())
     .nullish()
     .describe("Merged over the agency's context. Tools see it, the model does not."),
-  generate_chat_name: flag.describe('Ask a model for a name of the conversation afterwards.'),
+  generate_chat_name: flag.describe('Let a model name the conversation after the run.'),
   client_config: clientConfig.nullish(),
 })
 export const cancelRequest = z
@@ -53,12 +55,12 @@ export const agencyRequestSchema = z
     file_ids: z
       .array(z.string())
       .nullish()
-      .describe('Ids of files that the provider has. They are attached to the message.'),
+      .describe('Ids of files at the provider, which are attached to the message.'),
     file_urls: z
       .record(z.string(), z.string())
       .nullish()
       .describe(
-        'File name -> http(s) address or path on the server. Each is fetched, stored and attached to the message.',
+        'File name -> http(s) address or path on the server. Each file is fetched, stored and attached to the message.',
       ),
   })
   .extend(fields.shape)

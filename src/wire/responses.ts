@@ -1,10 +1,13 @@
+/** The bodies of responses: their schemas and types. */
 import { z } from 'zod'
 import { outcome, storedMessage } from './message.ts'
 
-/** What get_response answers. */
+/** The response of get_response. */
 export const agencyResponse = z
   .object({
-    response: z.unknown().describe("The last agent's answer: a text, or an object where it has an output type."),
+    response: z
+      .unknown()
+      .describe('The answer of the last agent: a text, or an object when the agent has an output type.'),
     new_messages: z.array(storedMessage).describe('Append them to chat_history for the next request.'),
     ...outcome,
   })
@@ -18,7 +21,7 @@ export const cancelResponse = z
     cancelled: z.boolean(),
     cancel_mode: z.enum(['immediate', 'after_turn']),
     new_messages: z.array(storedMessage),
-    timed_out: z.boolean().describe('The run did not end within 60 s; the request to stop stands.'),
+    timed_out: z.boolean().describe('True when the run did not end within 60 s. It still stops as soon as it can.'),
   })
   .meta({ id: 'CancelResponse' })
 export type CancelResponse = z.infer<typeof cancelResponse>
@@ -69,7 +72,7 @@ const edge = z
     type: z.enum(['owns', 'communication']),
     data: z.object({ label: z.string(), bidirectional: z.boolean() }).exactOptional(),
   })
-  .meta({ id: 'Edge', description: 'An agent that owns a tool, or one that can talk to another.' })
+  .meta({ id: 'Edge', description: 'A link from an agent to its tool, or to an agent that it can message.' })
 export type Edge = z.infer<typeof edge>
 
 export const metadata = z
@@ -89,7 +92,7 @@ export const metadata = z
     allowed_local_file_dirs: z.array(z.string()).nullable(),
   })
   .meta({ id: 'Metadata' })
-/** An agency as a graph: what `/get_metadata` answers. */
+/** An agency as a graph: the response of `/get_metadata`. */
 export type Metadata = z.infer<typeof metadata>
 
 export const logLine = z
@@ -106,9 +109,9 @@ export type LogLine = z.infer<typeof logLine>
 
 export const health = z.object({ status: z.enum(['ok', 'ready', 'stopping']) }).meta({ id: 'Health' })
 
-/** A refusal, and a server that is stopping. */
+/** The body of a rejected request. */
 export const refusal = z.object({ detail: z.string() }).meta({ id: 'Detail' })
-/** What was asked for could not be done. */
+/** The body of a failed request. */
 export const failure = z.object({ error: z.string() }).meta({ id: 'Failure' })
-/** A tool class that threw. */
+/** The body of a tool class that threw an error. */
 export const classFailure = z.object({ Error: z.string() }).meta({ id: 'ToolFailure' })

@@ -1,4 +1,5 @@
-/** U+0085, U+2028 and U+2029 end lines for some clients; as escapes they are the same JSON. */
+/** Frames of server-sent events. */
+/** U+0085, U+2028 and U+2029 end a line for some clients. Escaped, the JSON has the same meaning. */
 const LINE_ENDS = /[\u0085\u2028\u2029]/g
 
 export const escapeLineEnds = (json: string) =>
@@ -7,5 +8,5 @@ export const escapeLineEnds = (json: string) =>
 /** Compact JSON that stays on one line for every reader of an event stream. */
 export const toJson = (value: unknown) => escapeLineEnds(JSON.stringify(value))
 
-/** One unnamed server-sent event. */
+/** A server-sent event without a name (HTML standard, "Server-sent events"). */
 export const frame = (json: string) => `data: ${json}\n\n`
