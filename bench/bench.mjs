@@ -81,7 +81,7 @@ for (const server of chosen) {
   }
 }
 
-/** One stream read in full: the text has to be the mock's. */
+/** Reads one stream in full and checks its text against the mock's. */
 async function verify(server) {
   const adapter = adapters[server.adapter]
   const answer = await fire(server.pool, server.origin, adapter.stream(server.prefix, order({ n: 20 }))).done
@@ -93,7 +93,7 @@ async function verify(server) {
 
 const direct = { ...mock, pids: [mock.child.pid], raw: true }
 const names = wanted.filter((name) => scenarios[name] !== undefined)
-// Interleaved: A B C, A B C, so that the machine's moods hit all alike. Round -1 warms up and is not counted.
+// Interleaved: A B C, A B C, so that changes in the speed of the machine affect all alike. Round -1 is a warm-up and is not counted.
 for (let round = -1; round < rounds && names.length > 0; round++) {
   for (const name of names) {
     const { run, events, fits = () => true } = scenarios[name]
@@ -125,7 +125,7 @@ for (let round = -1; round < rounds && names.length > 0; round++) {
 }
 
 for (const server of live) await stop(server)
-// Each in a process of its own, so that the memory is that of the thing measured.
+// Each server runs in its own process, so that only its memory is measured.
 for (const server of live) {
   const probe = async (name, measure) => {
     if (!wanted.includes(name)) return

@@ -14,12 +14,12 @@ const number = (value, digits = 2) => {
 }
 const table = (head, rows) => [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
 
-/** Readers of one set of measurements. */
+/** Functions that read one set of measurements. */
 function read({ rows }) {
   const of = (scenario, server) => rows.filter((row) => row.scenario === scenario && row.server === server)
   const at = (scenario, server, round) => of(scenario, server).find((row) => row.round === round)
   const figure = (scenario, server, key) => median(of(scenario, server).map((row) => row[key]))
-  /** Median over the rounds of a value worked out inside each round. */
+  /** The median over the rounds of a value that is computed within each round. */
   const inside = (work) => median([...new Set(rows.map((row) => row.round))].map(work).filter(Number.isFinite))
   const ratio = (scenario, above, below, key = 'cpuMs') =>
     inside((round) => at(scenario, above, round)?.[key] / at(scenario, below, round)?.[key])
@@ -28,7 +28,7 @@ function read({ rows }) {
   return { of, at, figure, inside, ratio, slope }
 }
 
-/** The figures this server is held to: [name, value, must, stretch, unit, larger is better]. */
+/** The goals for this server: [name, value, must, stretch, unit, larger is better]. */
 function goals(results) {
   const { at, inside, ratio, slope } = read(results)
   const better = (scenario) => ratio(scenario, ORIGINAL, OURS)

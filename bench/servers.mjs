@@ -1,4 +1,4 @@
-// The servers that are measured. {node} = this Node, {here} = this folder. onRequest: only when --servers names it.
+// The servers that are measured. {node} = this Node, {here} = this folder. onRequest: started only when --servers names it.
 const passthrough = (name, mode) => ({
   name,
   command: ['{node}', '{here}/servers/passthrough.mjs'],

@@ -11,7 +11,7 @@ import { startFaultyModel } from './lib/faulty-model.mjs'
 const HEAP_MIB = 512
 const DESCRIPTORS = 256
 const HONEST = 20
-/** How much longer an honest caller may wait beside hostile ones. */
+/** How much longer an honest caller may wait while hostile callers are active. */
 const MORE_MS = 1_500
 const TOKEN = 'soak-token'
 const LIMITS = {
@@ -23,7 +23,7 @@ const LIMITS = {
   AGENCY_RUN_MS: '60000',
 }
 
-/** @returns true when everything held */
+/** @returns true when all checks passed */
 export async function soakHostile({ minutes, write, only }) {
   const model = await startFaultyModel({ random: () => 0.5, faultRate: 0 })
   const attackers = fork(fileURLToPath(new URL('lib/hostile-callers.mjs', import.meta.url)), {
@@ -126,7 +126,7 @@ async function startServer(modelURL, gateway) {
     complaints: () => complaints,
     rss: () => gauge('process_memory_usage_bytes'),
     stall: () => gauge('nodejs_eventloop_delay_max_seconds'),
-    /** What is held once nothing is asked any more. */
+    /** The memory in use after the last request. */
     async held() {
       for (let round = 0; round < 60; round++) {
         if ((await gauge('agency_swarm_memory_held_bytes')) === 0) return 0
@@ -138,7 +138,7 @@ async function startServer(modelURL, gateway) {
   }
 }
 
-/** One run of a caller who means well. */
+/** One run of an honest caller. */
 async function honest(origin, index) {
   const agency = index % 2 ? 'responses' : 'chat'
   const streaming = Math.random() < 0.7

@@ -1,4 +1,4 @@
-// Minutes of mixed load with faults, drops, cancels, slow readers and hostile callers against this package as built.
+// Runs minutes of mixed load with faults, drops, cancels, slow readers and hostile callers against the built package.
 //   npm run soak -- [--minutes 10] [--callers 40] [--seed 1] [--write]     --write puts the card into docs/reliability.md
 //   npm run soak -- --hostile [--minutes 10] [--only gateway,static] [--write]     attacks on a small heap: soak-hostile.mjs
 import { fork } from 'node:child_process'
@@ -107,7 +107,7 @@ function fail(what, why) {
   card.failures.push(`${what}: ${why instanceof Error ? (why.stack ?? why.message) : why}`)
 }
 
-/** One caller's fate. */
+/** Picks and runs the behaviour of one caller. */
 async function one() {
   const mark = `mark${++marks}x`
   const agency = random() < 0.6 ? 'responses' : 'chat'
@@ -125,7 +125,7 @@ function post(path, body, signal) {
   return fetch(`${origin}${path}`, { method: 'POST', headers, body: JSON.stringify(body), signal })
 }
 
-/** A stream that is read to its end, dropped or cancelled somewhere. */
+/** A stream that is read to its end, dropped or cancelled at a random point. */
 async function stream(agency, mark, fate) {
   card.streams++
   const leave = new AbortController()
@@ -173,7 +173,7 @@ function expectOwn(text, mark) {
   if (strange !== undefined) fail('isolation', `${mark} was told of ${strange}`)
 }
 
-/** A reader that stops reading, and then leaves or is cut. */
+/** A reader that stops reading, then disconnects or is disconnected. */
 async function sleeper(agency, mark) {
   card.sleepers++
   const socket = connect(port, '127.0.0.1')
@@ -187,7 +187,7 @@ async function sleeper(agency, mark) {
   socket.destroy()
 }
 
-/** Bytes that are no request, requests that never end, bodies that are none. */
+/** Bytes that are not a request, requests that never end, and invalid bodies. */
 async function hostile() {
   card.hostile++
   const head = 'POST /responses/get_response HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'

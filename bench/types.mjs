@@ -1,7 +1,7 @@
-// What importing the package costs the compiler: files of types that are read, types and instantiations made.
+// Measures the cost of importing the package for the compiler: type files read, types and instantiations created.
 //   npm run bench:types                 prints the figures
-//   npm run bench:types -- --check      fails beyond the budget
-//   npm run bench:types -- --write      puts them into docs/benchmarks.md
+//   npm run bench:types -- --check      fails over the budget
+//   npm run bench:types -- --write      writes them to docs/benchmarks.md
 // Counts, not times: they are the same on every machine.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { writeMeasured } from '../scripts/write-measured.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** A program of each door: what it imports, and what it may cost. Raise a figure only for a reason that the commit tells. */
+/** A program for each entry point: its imports and its budget. Give the reason in the commit when you raise a figure. */
 const PROGRAMS = [
   {
     name: 'an agency with a tool, structured output and a server',
@@ -49,7 +49,7 @@ const options = {
   noEmit: true,
 }
 
-/** Compiles a program against the built package, as a project that installed it does. */
+/** Compiles a program against the built package, as a project does that has installed it. */
 function compile(code) {
   const folder = mkdtempSync(join(tmpdir(), 'type-cost-'))
   try {

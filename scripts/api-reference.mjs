@@ -1,5 +1,5 @@
-// Writes docs/api.md: every public name with its comment and its declaration, from what the compiler emits for package users.
-//   node scripts/api-reference.mjs [--check]     --check only says whether the file is fresh
+// Writes docs/api.md: every public name with its comment and its declaration, from the declarations that the compiler emits.
+//   node scripts/api-reference.mjs [--check]     --check only reports whether the file is up to date
 // Fails for a public name without a comment.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const target = join(root, 'docs/api.md')
 
-/** Where a name lives decides where it stands; the first that fits wins. */
+/** The file of a name decides its section; the first match wins. */
 const GROUPS = [
   ['Agents and agencies', /^(agency-swarm\.|agency\/(agency|agent|flows|chain|context|tool-use)\.)/],
   ['Guardrails, reminders, hooks', /^agency\/(?!served)/],
@@ -83,7 +83,7 @@ function* statements(text) {
   }
 }
 
-/** The declaration that a name stands for in a file, followed through imports and re-exports. */
+/** The declaration of a name in a file, found through imports and re-exports. */
 function find(file, name) {
   const module = read(file)
   const there = module.declarations.get(name)
@@ -92,15 +92,15 @@ function find(file, name) {
   return link && find(link.place, link.name)
 }
 
-// ---- as people read it
+// ---- the page
 
-/** Classes that users meet and cannot make. */
+/** Classes that users get but cannot construct. */
 const typesOnly = new Set()
 
 /** Base inside the package -> the public class that stands for it. */
 const standIns = new Map()
 
-/** Declarations as in the source, without what only the package itself may use. */
+/** Declarations as in the source, without internal members. */
 function toCode(declaration) {
   const code = declaration.code
     .replaceAll(/\b[A-Z]\w*\b/g, (name) => standIns.get(find(declaration.file, name)) ?? name)
@@ -130,18 +130,20 @@ const baseOf = ({ file, code }) => {
   return declaration && isClass(declaration) ? declaration : undefined
 }
 
-/** A doc comment as Markdown: its text, then what its tags say. */
+/** A doc comment as Markdown: its text, then its tags, then its examples. */
 function toText(comment) {
-  const text = comment
+  const whole = comment
     .replace(/^\/\*\*\s*|\s*\*\/$/g, '')
     .replaceAll(/^ *\* ?/gm, '')
     .replaceAll(/\{@link (\w+)\}/g, '`$1`')
+  const [text = '', ...examples] = whole.split(/\s*@example\s*/)
   const [body = '', ...tags] = text.split(/\s*@(?=throws|param|returns|see)/)
   const lines = tags.map((tag) => {
     const [, kind, rest = ''] = /^(\w+)\s+([\s\S]*)$/.exec(tag) ?? []
     return kind === 'param' ? `- \`${rest.replace(/^(\S+)\s+/, '$1`: ')}` : `- ${kind}: ${rest}`
   })
-  return [body.trim(), lines.map((line) => line.replaceAll(/\s*\n\s*/g, ' ')).join('\n')].filter(Boolean).join('\n\n')
+  const list = lines.map((line) => line.replaceAll(/\s*\n\s*/g, ' ')).join('\n')
+  return [body.trim(), list, ...examples.map((example) => example.trim())].filter(Boolean).join('\n\n')
 }
 
 const toSection = (declaration) =>
@@ -152,7 +154,7 @@ const toSection = (declaration) =>
 const isClass = ({ code }) => /^(?:export )?(?:declare )?(?:abstract )?class /.test(code)
 const isType = ({ code }) => /^(?:export )?(?:declare )?(?:interface|type) /.test(code)
 
-/** Shapes that declarations mention and that no door gives by name -> the section of the first to do so. */
+/** Types that declarations mention but no entry point exports -> the section of their first use. */
 function mentioned(sections, shown) {
   const found = new Map()
   const look = (declaration, title) => {
@@ -174,7 +176,7 @@ const out = emitDeclarations()
 const { exports: doors } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const groupOf = ({ file }) => GROUPS.find(([, place]) => place.test(relative(out, file)))?.[0]
 
-/** Section -> its public names and the shapes they mention. */
+/** Section -> its public names and the types that they mention. */
 const sections = new Map([...GROUPS.map(([title]) => title), REST].map((title) => [title, { names: [], shapes: [] }]))
 const shown = new Set()
 for (const [door, { types }] of Object.entries(doors)) {
@@ -197,7 +199,7 @@ for (const { name, file } of silent)
 if (silent.length > 0) process.exit(1)
 for (const [shape, title] of mentioned(sections, shown)) sections.get(groupOf(shape) ?? title).shapes.push(shape)
 
-/** Anchors as GitHub makes them: of equal ones, the later get a number. */
+/** Anchors as on GitHub: later duplicates get a number. */
 const taken = new Map()
 function anchor(heading) {
   const plain = heading

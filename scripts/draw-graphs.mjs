@@ -1,5 +1,5 @@
-// Draws agencies of the examples, as get_metadata tells them, into docs/pictures.
-//   node scripts/draw-graphs.mjs [--check]     --check only says whether the pictures are fresh
+// Draws agencies of the examples, from get_metadata, into docs/pictures.
+//   node scripts/draw-graphs.mjs [--check]     --check only reports whether the pictures are up to date
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 
 const EXAMPLES = ['research-team', 'support-desk']
@@ -7,7 +7,7 @@ const WIDTH = 168
 const LINE = 18
 const GAP = 56
 
-/** Agents in rows, as the metadata places them, with the size and corner of each box. */
+/** Agents in the rows of the metadata, with the size and corner of each box. */
 function placeAgents({ nodes }) {
   const agents = nodes.filter((node) => node.type === 'agent')
   const rows = [...Map.groupBy(agents, (node) => node.position.y)].sort(([a], [b]) => a - b).map(([, row]) => row)

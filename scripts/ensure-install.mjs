@@ -1,6 +1,6 @@
-// Installs what a command needs, from the lockfile, and notes it; silent and instant when that is done already.
-//   node scripts/ensure-install.mjs [--prod]     --prod leaves out what only development needs
-// Plain JavaScript for old Nodes: it runs before the pinned Node is there.
+// Installs the packages that a command needs, from the lockfile. Does nothing when they are installed.
+//   node scripts/ensure-install.mjs [--prod]     --prod leaves out development packages
+// Plain JavaScript for old versions of Node: it runs before the pinned version is installed.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,11 +1,11 @@
-// Writes docs/errors.md: every error code, what it means and what to do, from src/cli/error-catalogue.ts and src/base/errors.ts.
-//   node scripts/errors-doc.mjs [--write]     without --write the page goes to stdout
+// Writes docs/errors.md: every error code with its meaning and remedy, from src/cli/error-catalogue.ts and src/base/errors.ts.
+//   node scripts/errors-doc.mjs [--write]     without --write it prints the page
 import { readFileSync, writeFileSync } from 'node:fs'
 import { ERROR_CATALOGUE } from '../src/cli/error-catalogue.ts'
 
 const source = readFileSync(new URL('../src/base/errors.ts', import.meta.url), 'utf8')
 
-/** The statuses that src/base/errors.ts makes an error of this code with, or that of the example. */
+/** The statuses of this code in src/base/errors.ts, or the status of the example. */
 function statusesOf(code, { statusCode }) {
   const made = [...source.matchAll(new RegExp(`new AgencyError\\(\\s*'${code}',\\s*(\\d+)`, 'g'))].map(([, n]) =>
     Number(n),

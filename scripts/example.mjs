@@ -1,5 +1,5 @@
 // Runs an example of examples/ in this process.
-//   npm run example -- <name> [--check]     --check drives the example on the demo model, says ok, and ends
+//   npm run example -- <name> [--check]     --check runs the example on the demo model, prints ok and exits
 import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

@@ -11,7 +11,7 @@ export function findChromium() {
   return [CHROMIUM, ...places].find((path) => path && isExecutable(path))
 }
 
-/** The same; where root has none, Debian's package is installed first. */
+/** The same. As root, installs Debian's package when there is none. */
 export function needChromium() {
   const found = findChromium()
   if (found !== undefined || process.getuid?.() !== 0) return found

@@ -1,6 +1,6 @@
-// Plays a newcomer, with nothing but what a newcomer has: a fresh clone, `npm start`, a question asked in a real Chromium; then
-// `npx agency-swarm-js init` of the packed package in an empty folder, the new project's one command and its test.
-//   npm run newcomer -- [--picture FILE] [--write]     --write puts the sizes and times into docs/benchmarks.md
+// Follows the first steps of a new user: a fresh clone, `npm start` and a question in a real Chromium; then
+// `npx agency-swarm-js init` of the packed package in an empty folder, the start of the new project and its test.
+//   npm run newcomer -- [--picture FILE] [--write]     --write writes the sizes and times to docs/benchmarks.md
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -32,7 +32,7 @@ process.on('exit', () => {
 })
 for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => process.exit(1))
 
-/** A newcomer's shell knows nothing of this checkout: neither its programs nor what npm says to its scripts. */
+/** The environment of a new user: without the programs of this checkout and the variables that npm sets for scripts. */
 const env = Object.fromEntries(
   Object.entries(process.env).filter(
     ([name]) =>
@@ -65,7 +65,7 @@ function demand(condition, sentence) {
   if (!condition) throw new Error(sentence)
 }
 
-/** Starts a server with `npm start`, waits for its first answer, and gives a way to stop it. */
+/** Starts a server with `npm start` and waits for its first answer. @returns a function that stops it */
 async function start(cwd, agency) {
   const port = await freePort()
   const began = performance.now()
@@ -97,7 +97,7 @@ async function freePort() {
   return port
 }
 
-/** Opens the page, asks with one click, sees the Researcher's answer inside the Guide's call, and takes the picture. */
+/** Opens the page, sends a question with one click, checks that the Researcher's answer is inside the Guide's call, and takes a picture. */
 async function askInBrowser(url) {
   const browser = await launchChromium()
   const page = await browser.newPage({ viewport: { width: 1360, height: 850 } })
@@ -118,7 +118,7 @@ async function askInBrowser(url) {
   demand(/Researcher/.test(nested) && /In Paris it is/.test(nested), `The nested answer is not seen: ${nested}`)
   await page.screenshot({ path: options.picture })
   await browser.close()
-  console.log(`The Researcher's answer is seen inside the Guide's call. Picture: ${resolve(options.picture)}`)
+  console.log(`The Researcher's answer is shown inside the Guide's call. Picture: ${resolve(options.picture)}`)
 }
 
 process.env.CHROMIUM = needChromium()
@@ -140,7 +140,7 @@ note('package, packed', kib(packed.size))
 note('package, unpacked', `${mib(packed.unpackedSize)}, ${packed.entryCount} files`)
 const tarball = join(folder, packed.filename)
 
-// Who installs the package has a Node of their own that is new enough; only the clone brings one along.
+// Users who install the package have their own recent version of Node; only the clone brings one.
 env.PATH = `${dirname(process.execPath)}:${env.PATH}`
 const empty = join(folder, 'empty')
 mkdirSync(empty)

@@ -1,5 +1,5 @@
-// Writes docs/promises.md from tests/promises.ts and the tests: each promise, where it is documented, which tests hold it.
-//   node scripts/promises-doc.mjs [--write]     without --write the page goes to stdout
+// Writes docs/promises.md from tests/promises.ts and the tests: each promise with its documentation and its tests.
+//   node scripts/promises-doc.mjs [--write]     without --write it prints the page
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -230,7 +230,7 @@ test('a run stopped for lack of a reader is reported as cancelled', async () => 
       },
       completeTurn: async () => ({ output: [] }),
     }
-    const limits = { slowReaderBytes: 1_000_000, idleTimeoutMs: 100 }
+    const limits = { slowReaderBytes: 1_000_000, idleTimeoutMs: 1_000 } // time enough to read what was sent
     const { stream } = await serveAgui(new Agency(assistant({ model: endless })), { limits, keyPerRequest: true })
     const request = http.request(stream, { method: 'POST', headers: { 'content-type': 'application/json' } })
     request.end(JSON.stringify(inputOf([user('Go')], { protocolVersion })))

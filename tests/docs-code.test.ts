@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -32,6 +32,15 @@ function compile(modules: { [file: string]: string }): string {
   return `${stdout}${stderr}`
 }
 
+/** The TypeScript blocks behind `@example` in the doc comments of the sources. */
+const readExamples = () =>
+  readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => [
+      ...readFileSync(join(ROOT, 'src', file), 'utf8').matchAll(/@example\n[ *]*```ts\n(.*?)\n[ *]*```/gs),
+    ])
+    .map(([, block = '']) => block.replaceAll(/^ *\* ?/gm, ''))
+
 const fenced = (info: string, code: string) => `\`\`\`${info}\n${code}\n\`\`\`\n`
 /** A page of two blocks, the second of which builds on the first. */
 const pageOf = (second: string) =>
@@ -45,19 +54,22 @@ const pageOf = (second: string) =>
     ),
   )
 
-test('every TypeScript block of the documents compiles', () => {
+test('every TypeScript block of documents and doc comments compiles', () => {
   const modules: { [file: string]: string } = {
     'fine.ts': pageOf(
       "import { Agency, Agent } from 'agency-swarm-js'\nnew Agency(a)\nconst b = new Agent({ name: 'B' })",
     ),
     'broken.ts': pageOf("import { Agency } from 'agency-swarm-js'\nnew Agency(a, { user_context: {} })"),
   }
+  const examples = readExamples()
+  expect(examples.length).toBeGreaterThan(3)
+  for (const [index, code] of examples.entries()) modules[`example-${index}.ts`] = toModule([code])
   for (const page of pages) if (typescript(page).length > 0) modules[`${page.name}.ts`] = toModule(typescript(page))
   expect(Object.keys(modules)).toEqual(expect.arrayContaining(['README.ts', 'usage.ts', 'migrating-from-python.ts']))
-  const said = compile(modules)
-  const complaints = said.split('\n').filter((line) => line.includes('error TS'))
+  const output = compile(modules)
+  const complaints = output.split('\n').filter((line) => line.includes('error TS'))
   expect(complaints.filter((line) => !line.includes('broken.ts'))).toEqual([])
-  expect(said).toContain("'user_context' does not exist")
+  expect(output).toContain("'user_context' does not exist")
 })
 
 test.concurrent.for(runnable)(

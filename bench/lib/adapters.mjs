@@ -1,4 +1,4 @@
-// How to talk to each kind of server: request builders, and the marks that prove that a stream arrived whole.
+// Adapters for each kind of server: request builders, and checks that a stream is complete.
 const post = (path, body) => ({
   method: 'POST',
   path,
@@ -24,7 +24,7 @@ export const adapters = {
     ...agencyRoutes,
     cancel: (prefix, run_id) => post(`${prefix}/cancel_response_stream`, { run_id }),
     ends: ['event: messages', 'event: end', '[DONE]'],
-    /** Parses every frame and gives the text of all deltas. */
+    /** Parses every frame and returns the text of all deltas. */
     verify(text) {
       const seen = { text: '' }
       for (const block of text.split('\n\n')) {

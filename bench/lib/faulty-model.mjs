@@ -1,4 +1,4 @@
-// A model for the soak: over both APIs it answers well, calls tools and other agents, or fails at any stage.
+// A model for the soak test: over both APIs it answers, calls tools and other agents, or fails at any stage.
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -17,7 +17,7 @@ const FAULTS = {
   'a page': (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
   garbage: (response) => response.writeHead(200, sse).end('data: {"type":"response.cre\n\n\u0000\u0001data: }{\n\n'),
 }
-/** What happens in the middle of an answer. */
+/** The faults in the middle of an answer. */
 const MIDWAY = {
   'reset midway': (response) => response.socket?.resetAndDestroy(),
   'close midway': (response) => response.socket?.end(),
@@ -26,7 +26,7 @@ const MIDWAY = {
   truncate: (response) => response.end(),
 }
 
-/** `faultRate` of the requests fail. `counts` tells how often each fault was played. */
+/** `faultRate` of the requests fail. `counts` has the number of times that each fault occurred. */
 export async function startFaultyModel({ random, faultRate }) {
   const counts = {}
   const pick = (faults) => {
@@ -66,7 +66,7 @@ export async function startFaultyModel({ random, faultRate }) {
   return { baseURL: `http://127.0.0.1:${server.address().port}/v1`, counts, server }
 }
 
-/** What the turn says: words that carry the caller's mark, or calls. */
+/** The answer of a turn: text with the caller's mark, or calls. */
 function choose(body, random) {
   const text = JSON.stringify(body.input ?? body.messages)
   const mark = /mark\d+x/.exec(text)?.[0] ?? 'nobody'

@@ -1,5 +1,5 @@
-// Callers who want the server to stop answering, in a process of their own: with and without its token, beside a gateway of
-// theirs. The parent says when to begin and when to stop; then they tell what they got.
+// Callers that attack the server, in their own process: with and without its token, and with a hostile gateway. The parent sends
+// messages to start and stop them; then they report their results.
 import { connect } from 'node:net'
 import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -36,7 +36,7 @@ function toBytes(path, body, headers = '') {
   ])
 }
 
-/** Asks properly and reads the answer; a stream has to end as it should. */
+/** Sends a valid request and reads the answer; a stream must end properly. */
 async function ask(path, body) {
   const streaming = path.endsWith('stream')
   const response = await fetch(origin + path, {

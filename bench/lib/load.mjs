@@ -11,7 +11,7 @@ export const newPool = () =>
     connect: { timeout: 120_000 },
   })
 
-/** One request: `done` gives status, text, ms, firstMs (first delta) and bytes; `abort()` drops the connection. */
+/** One request: `done` resolves with status, text, ms, firstMs (first delta) and bytes; `abort()` drops the connection. */
 export function fire(pool, origin, { path, method, headers, body }, { onFirst, onChunk, keep = true } = {}) {
   const start = performance.now()
   let controller

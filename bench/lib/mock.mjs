@@ -1,6 +1,6 @@
 // Light mock of POST /v1/responses and /v1/chat/completions (stream true/false) for load tests.
-// The scenario is read from a directive inside the request body, so every server under test can be
-// driven the same way, whatever it sends around the user message:
+// The scenario is read from a directive in the request body, so that every server under test can be
+// used in the same way, whatever it sends around the user message:
 //   [[mock n=100 d=0 f=0 tool=0 b=1 len=5]]
 //     n     text deltas in the answer          (default 100)
 //     d     milliseconds between deltas        (0: no timer)

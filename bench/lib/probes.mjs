@@ -1,4 +1,4 @@
-// Measurements that are no closed loop: start-up, idle streams, a sleeping reader, how soon upstream is let go.
+// Single measurements: start-up, idle streams, a sleeping reader, and the time until a model call is closed.
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { adapters } from './adapters.mjs'
@@ -11,7 +11,7 @@ const now = () => performance.timeOrigin + performance.now()
 const openStream = (server, options, more) =>
   fire(more?.pool ?? server.pool, server.origin, adapters[server.adapter].stream(server.prefix, order(options)), more)
 
-/** Spawn to first answer. */
+/** Time from spawn to the first answer. */
 export async function measureStart(server, upstream) {
   const started = await launch(server, upstream)
   const pids = tree(started.child.pid)
@@ -21,7 +21,7 @@ export async function measureStart(server, upstream) {
   return result
 }
 
-/** Streams that got one delta and then nothing: memory of each, and what is left after all clients dropped. */
+/** Streams with one delta and then silence: the memory of each, and the memory left after all clients disconnected. */
 export async function measureIdle(server, mock, count, limitMs = 120_000) {
   const pool = newPool()
   const before = (await mock.stats()).open
@@ -68,7 +68,7 @@ export async function measureIdle(server, mock, count, limitMs = 120_000) {
   }
 }
 
-/** One client that reads nothing for a while although 30,000 deltas are on their way, then reads all. */
+/** One client that reads nothing for a while during 30,000 deltas, then reads all of them. */
 export async function measureSleepingReader(server, { deltas = 30_000, sleepMs = 2_500 } = {}) {
   const adapter = adapters[server.adapter]
   const { path, method, headers, body } = adapter.stream(server.prefix, order({ n: deltas, b: 0 }))
@@ -94,7 +94,7 @@ export async function measureSleepingReader(server, { deltas = 30_000, sleepMs =
   return { deltas, found, mibAsleep: rssAsleep - rss0, mibAfter: mem(server.pids).rss - rss0 }
 }
 
-/** From a drop, or a cancel call, to the moment the mock sees its connection closed (infinite after some 2 s); the model talks or is silent. */
+/** Time from a disconnect or cancel call until the mock's connection is closed (infinite after about 2 s), with a streaming or silent model. */
 export async function measureUpstreamClosed(server, mock, tries = 10) {
   const adapter = adapters[server.adapter]
   const result = {}

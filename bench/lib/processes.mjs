@@ -1,4 +1,4 @@
-// Starts, watches and stops the servers under test; none outlives the run.
+// Starts, watches and stops the servers under test. None is left running.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, openSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -33,7 +33,7 @@ export async function freePort() {
   return port
 }
 
-/** Starts one server on a free port and resolves when it has answered. */
+/** Starts one server on a free port and resolves after its first answer. */
 export async function launch(server, upstream) {
   const port = await freePort()
   const log = join(logs, `${server.name}.log`)

@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { adapters } from './adapters.mjs'
 import { closedLoop, fire } from './load.mjs'
 
-/** The message that tells the mock what to stream. */
+/** The message with the directive for the mock. */
 export const order = (options) =>
   `hello [[mock ${Object.entries(options)
     .map(([key, value]) => `${key}=${value}`)
     .join(' ')}]]`
 
-/** What is wrong with a streamed answer; undefined when nothing is. */
+/** The fault of a streamed answer; undefined when it is correct. */
 export const checkStream = (adapter, deltas) => (answer) => {
   if (answer.status !== 200) return `status ${answer.status} ${answer.text.slice(0, 100)}`
   if (/^data: \{"error"/m.test(answer.text)) return 'error event'

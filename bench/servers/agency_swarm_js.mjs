@@ -1,4 +1,4 @@
-// This package as built, with one agent and one tool: the same agency as python_agency.py.
+// The built package with one agent and one tool: the same agency as in python_agency.py.
 import { Agency, Agent, serve, tool } from '../../dist/index.js'
 
 const echoTool = tool({

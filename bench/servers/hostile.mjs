@@ -1,11 +1,11 @@
-// This package as built, as the server of the hostile soak: a small heap, few descriptors, a token, every maker of models.
+// The built package as the server of the hostile soak test: a small heap, few descriptors, a token, models of every provider.
 import { Agency, Agent, chatCompletions, serve, tool } from '../../dist/index.js'
 
 const echo = tool({ name: 'echo', execute: () => 'echoed' })
 const solo = (model, more = {}) =>
   new Agency(new Agent({ name: 'Lead', instructions: 'Lead.', model, tools: [echo], ...more }))
 
-/** An MCP server that offers too much and answers with more. */
+/** An MCP server with far too many tools and far too large answers. */
 const long = 'x'.repeat(1_000_000)
 const mcp = {
   name: 'hostile',

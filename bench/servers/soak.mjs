@@ -1,4 +1,4 @@
-// This package as built, as the server of the soak. Its parent asks for its memory by message.
+// The built package as the server of the soak test. It reports its memory when the parent sends a message.
 import { Agency, Agent, chatCompletions, Handoff, serve, tool } from '../../dist/index.js'
 
 const slow = tool({ name: 'slow', execute: () => new Promise((resolve) => setTimeout(resolve, 20, 'done')) })

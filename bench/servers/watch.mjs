@@ -1,4 +1,4 @@
-// How a watched server is told on: metrics for Prometheus, and a real SDK whose exporters drop everything.
+// Telemetry for servers under test: metrics for Prometheus, and a real SDK whose exporters drop everything.
 import { context } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'

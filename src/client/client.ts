@@ -28,11 +28,35 @@ export interface Client<Server = unknown> {
 export interface AgencyClient<Answer = string> {
   /** Runs the agency and resolves with its answer. Set `Output`, the type of `response`, when another agent answers. */
   getResponse<Output = Answer>(message: Message, options?: CallOptions): Promise<AgencyAnswer<Output>>
-  /** Runs the agency and streams its events. Sends the request at once. */
+  /**
+   * Runs the agency and streams its events. Sends the request at once.
+   *
+   * @example
+   * ```ts
+   * import { createClient } from 'agency-swarm-js/client'
+   *
+   * const stream = createClient({ baseUrl: 'http://localhost:8000' }).agency('my_agency').stream('Hello')
+   * for await (const event of stream) if (event.kind === 'text') process.stdout.write(event.text)
+   * const { usage } = await stream.result
+   * console.log(usage?.total_cost)
+   * ```
+   */
   stream(message: Message, options?: StreamOptions): RunStream
   /** The agency as a graph. */
   metadata(options?: CallOptions): Promise<AgencyMetadata>
-  /** A conversation that keeps its history from turn to turn. */
+  /**
+   * Creates a conversation that keeps its history from turn to turn. Sends no request.
+   *
+   * @example
+   * ```ts
+   * import { createClient } from 'agency-swarm-js/client'
+   *
+   * const conversation = createClient({ baseUrl: 'http://localhost:8000' }).agency('my_agency').conversation()
+   * await conversation.getResponse('My name is Ada.')
+   * const { response } = await conversation.getResponse('What is my name?')
+   * console.log(response, JSON.stringify(conversation))
+   * ```
+   */
   conversation(options?: ConversationOptions): Conversation<Answer>
 }
 
@@ -51,7 +75,18 @@ export interface LogLine {
   details: { timestamp: string; level: string; [key: string]: unknown }
 }
 
-/** Creates a client of an agency server: this one or the Python original. Sends no request. */
+/**
+ * Creates a client of an agency server: this one or the Python original. Sends no request.
+ *
+ * @example
+ * ```ts
+ * import { createClient } from 'agency-swarm-js/client'
+ *
+ * const client = createClient({ baseUrl: 'http://localhost:8000', token: process.env.APP_TOKEN })
+ * const { response, new_messages } = await client.agency('my_agency').getResponse('Hello')
+ * console.log(response, new_messages.length)
+ * ```
+ */
 export function createClient<Server = unknown>(options: ClientOptions): Client<Server> {
   const connection = connect(options)
 

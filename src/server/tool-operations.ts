@@ -106,6 +106,14 @@ export const toolFactory = {
    * The OpenAPI 3.1 document of standalone tools as a JSON string, indented by two spaces: `POST /tool/<name>` for each tool,
    * with a bearer token.
    * @throws INVALID_TOOL for an entry that is not a function tool; DUPLICATE_NAME for two different tools with one name
+   *
+   * @example
+   * ```ts
+   * import { tool, toolFactory } from 'agency-swarm-js'
+   *
+   * const clock = tool({ name: 'clock', description: 'The time', execute: () => new Date().toISOString() })
+   * console.log(toolFactory.getOpenApiSchema([clock], { url: 'https://tools.example.com' }))
+   * ```
    */
   getOpenApiSchema(tools: readonly ToolLike[], options: OpenApiOptions): string {
     const { url, title = 'Agency Tools API', description = 'Tools that agents call over HTTP.' } = options
