@@ -1,10 +1,10 @@
 // Hostile callers, a hostile gateway and a hostile MCP server beside 20 honest callers, on a heap of 512 MiB with 256
 // descriptors: no process ends, no honest run fails, and none waits 1.5 s longer than it did without them.
 import { fork, spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../scripts/free-port.mjs'
 import { writeMeasured } from '../scripts/write-measured.mjs'
 import { startFaultyModel } from './lib/faulty-model.mjs'
 
@@ -191,12 +191,4 @@ function describe({ minutes, calm, hostile, told, failures, peak, stall, left, d
     ...rows.map(([name, value]) => `| ${name} | ${value} |`),
     '',
   ].join('\n')
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => probe.once('listening', resolve))
-  const { port } = probe.address()
-  await new Promise((resolve) => probe.close(resolve))
-  return port
 }

@@ -3,11 +3,12 @@
 //   npm run soak -- --hostile [--minutes 10] [--only gateway,static] [--write]     attacks on a small heap: soak-hostile.mjs
 import { fork } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { freePort } from '../scripts/free-port.mjs'
 import { writeMeasured } from '../scripts/write-measured.mjs'
 import { startFaultyModel } from './lib/faulty-model.mjs'
 
@@ -275,14 +276,6 @@ function describe() {
     ...rows.map(([name, value]) => `| ${name} | ${value} |`),
     '',
   ].join('\n')
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => probe.once('listening', resolve))
-  const { port: free } = probe.address()
-  await new Promise((resolve) => probe.close(resolve))
-  return free
 }
 
 /** A repeatable stream of numbers between 0 and 1. */

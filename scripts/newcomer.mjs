@@ -3,7 +3,6 @@
 //   npm run newcomer -- [--picture FILE] [--write]     --write writes the sizes and times to docs/benchmarks.md
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { launchChromium } from '../tests/browser/launch.ts'
 import { needChromium } from './find-chromium.mjs'
+import { freePort } from './free-port.mjs'
 import { writeMeasured } from './write-measured.mjs'
 
 const { values: options } = parseArgs({
@@ -87,14 +87,6 @@ async function start(cwd, agency) {
     await ended
   }
   return { url, took, stop }
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => probe.once('listening', resolve))
-  const { port } = probe.address()
-  await new Promise((resolve) => probe.close(resolve))
-  return port
 }
 
 /** Opens the page, sends a question with one click, checks that the Researcher's answer is inside the Guide's call, and takes a picture. */

@@ -54,7 +54,7 @@ const pageOf = (second: string) =>
     ),
   )
 
-test('every TypeScript block of documents and doc comments compiles', () => {
+test('every TypeScript block of documents and doc comments compiles', { timeout: 120_000 }, () => {
   const modules: { [file: string]: string } = {
     'fine.ts': pageOf(
       "import { Agency, Agent } from 'agency-swarm-js'\nnew Agency(a)\nconst b = new Agent({ name: 'B' })",

@@ -1,10 +1,11 @@
 // Starts, watches and stops the servers under test. None is left running.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, openSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../scripts/free-port.mjs'
 import { adapters } from './adapters.mjs'
 import { fire, newPool } from './load.mjs'
 
@@ -24,14 +25,6 @@ function signal(child, name) {
 }
 process.on('exit', killAll)
 for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => process.exit(1))
-
-export async function freePort() {
-  const probe = createServer()
-  await new Promise((done) => probe.listen(0, '127.0.0.1', done))
-  const { port } = probe.address()
-  await new Promise((done) => probe.close(done))
-  return port
-}
 
 /** Starts one server on a free port and resolves after its first answer. */
 export async function launch(server, upstream) {

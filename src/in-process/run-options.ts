@@ -88,14 +88,7 @@ const MOVED: Moved = {
   runConfig: 'clientConfig, and modelSettings of each agent',
 }
 
-const CONFIG = optionNames<ClientConfig>({
-  base_url: true,
-  api_key: true,
-  default_headers: true,
-  litellm_keys: true,
-  model: true,
-  model_settings_extra_args: true,
-})
+const CONFIG: ReadonlySet<string> = new Set(CLIENT_CONFIG_FIELDS)
 const CONFIG_MOVED: Moved = {
   apiKey: 'api_key',
   baseUrl: 'base_url',

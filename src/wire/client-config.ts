@@ -39,14 +39,7 @@ export type ClientConfig = z.infer<typeof clientConfig>
 
 /** A field of a request's `client_config` (docs/models.md). */
 export type ClientConfigField = keyof ClientConfig
-export const CLIENT_CONFIG_FIELDS = Object.keys({
-  base_url: true,
-  api_key: true,
-  default_headers: true,
-  litellm_keys: true,
-  model: true,
-  model_settings_extra_args: true,
-} satisfies Record<ClientConfigField, true>) as readonly ClientConfigField[]
+export const CLIENT_CONFIG_FIELDS = Object.keys(clientConfig.shape) as readonly ClientConfigField[]
 
 /** Headers that belong to the connection or to the body, which are ours. */
 const FORBIDDEN_HEADER =
