@@ -7,6 +7,7 @@ const config = {
   vitest: { configFile: 'mutation/vitest.config.ts', related: true },
   coverageAnalysis: 'perTest',
   concurrency: 2,
+  timeoutMS: 30_000,
   incremental: true,
   incrementalFile: 'mutation/reports/incremental.json',
   reporters: ['clear-text', 'html'],

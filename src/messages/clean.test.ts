@@ -189,6 +189,19 @@ test('each conversation of a list pairs its own calls', () => {
   expect(clean(items).map(tell)).toEqual(['function_call c', 'function_call_output c x'])
 })
 
+test.for([
+  [
+    'of one pair of agents, in either direction',
+    ['B', 'A'],
+    ['A', 'B'],
+    ['function_call c', 'function_call_output c x'],
+  ],
+  ['of two pairs of agents', ['B', 'A'], ['C', 'A'], []],
+] as const)('a call and an output %s', ([, [agent, callerAgent], [other, otherCaller], kept]) => {
+  const items = [call('c', { agent, callerAgent }), { ...output('c', 'x'), agent: other, callerAgent: otherCaller }]
+  expect(cleanForModel(items, items.length).map(tell)).toEqual(kept)
+})
+
 test('items that nothing is wrong with stay the same objects', () => {
   const items = [says('user', 'x'), call('c', { id: 'fc_1' }), output('c'), says('assistant', 'y', { id: 'msg_1' })]
   for (const [index, item] of clean(items).entries()) expect(item).toBe(items[index])
