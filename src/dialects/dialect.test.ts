@@ -70,7 +70,7 @@ test('the native stream begins with meta and ends with messages and end', async 
   expect(frames.at(-2)).toBe('event: end\ndata: [DONE]')
 })
 
-test('the AG-UI stream begins with RUN_STARTED, ends with RUN_FINISHED and keeps notes', async () => {
+test('AG-UI streams go from RUN_STARTED to RUN_FINISHED and keep notes', async () => {
   const frames = framesOf(await aguiWriter(), await recordRun()).split('\n\n')
   expect(frames[0]).toMatch(/"type":"RUN_STARTED"/)
   expect(frames.at(-2)).toMatch(/"type":"RUN_FINISHED"/)
@@ -95,7 +95,7 @@ test.for(writers)('%s frames get their number as id, and go on after any of them
   }
 })
 
-test('each dialect says which errors are a stream, and leaves the others to the transport', async () => {
+test('each dialect says which errors its stream reports', async () => {
   const file = fileUrlFailed('a.txt')
   const body = await native.read(nativeBody, served)
   expect(native.refuse(file, body)).toBe(

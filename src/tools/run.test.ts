@@ -17,7 +17,7 @@ const callTool = (called: FunctionTool, args: object = {}, signal = new AbortCon
 const TOO_LONG =
   'Error: the tool "slow" took longer than its limit of 5 ms. It may have taken effect; check before you call it again.'
 
-test('a call that takes longer than timeoutMs is aborted, and the model reads the limit', async () => {
+test('a call that takes longer than timeoutMs is aborted and reported', async () => {
   let reason: unknown
   const slow = tool({
     name: 'slow',
@@ -51,7 +51,7 @@ test('a cancelled run ends a call with timeoutMs with its own reason', async () 
   await expect(running).rejects.toThrow('cancelled')
 })
 
-test('an input guardrail keeps a tool from running, with its guidance as the output', async () => {
+test('an input guardrail keeps a tool from running; its text is the output', async () => {
   let ran = 0
   const pay = tool({
     name: 'pay',

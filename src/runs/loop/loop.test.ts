@@ -110,7 +110,7 @@ function createNested() {
   return { agency: new Agency(boss, { communicationFlows: [[boss, worker]] }) }
 }
 
-test('a rejected answer is asked for again, and the count starts anew after a handoff', async () => {
+test('the count of rejected answers starts anew after a handoff', async () => {
   const strict = { outputGuardrails: [(output: string) => ({ tripwire: output !== 'good', guidance: 'Be good.' })] }
   let sold = 0
   const sales = createAgent('Sales', () => ({ text: ++sold === 1 ? 'bad again' : 'good' }), strict)

@@ -377,7 +377,7 @@ test('an agent or a tool that is gone ends the run with AGENCY_CHANGED', async (
   }
 })
 
-test('changes of the user context are recorded; what is not JSON makes the run not recoverable', async () => {
+test('context changes are recorded; one that is not JSON pins the run', async () => {
   const change = (value: unknown) => async () => {
     const durable = new Durable()
     const note = tool({
@@ -450,7 +450,7 @@ test('a failing journal ends the run, also from inside a sub-agent', async () =>
   await expect(runLoop(prepareRun(company.agency, { journal }).run)).rejects.toThrow('fenced')
 })
 
-test('frames after the first one without a boundary are void, and later final ones are sent again', () => {
+test('frames that no boundary covers are void; final ones are sent again', () => {
   const frames = [
     [1, 'main'],
     [2, 'main/billing'],
