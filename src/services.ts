@@ -1,4 +1,5 @@
 /** The services that every route receives. */
+import type { FastifyRequest } from 'fastify'
 import type { ServedAgency } from './agency/served.ts'
 import type { Limits } from './base/limits.ts'
 import type { ServerLog } from './base/log.ts'
@@ -6,6 +7,7 @@ import type { Dialect } from './dialects/dialect.ts'
 import type { WriteRunLog } from './runs/run-log.ts'
 import type { Run } from './runs/runner.ts'
 import type { Runs } from './runs/start.ts'
+import type { StoredRuns } from './runs/stored/service.ts'
 import type { FunctionTool } from './tools/tool.ts'
 import type { AguiRequest } from './wire/agui.ts'
 import type { AgencyRequest, RequestRules } from './wire/requests.ts'
@@ -16,6 +18,12 @@ export interface RequestLogs {
   take(id: string): Promise<unknown[] | undefined>
   flush(): Promise<void>
 }
+
+/**
+ * Says whose runs and threads a request is about: 1 to 256 characters. Undefined, an empty text or an error refuse the
+ * request with 401.
+ */
+export type Identify = (request: FastifyRequest) => string | undefined | Promise<string | undefined>
 
 /** The run of an HTTP request. */
 export interface RunNote {
@@ -31,6 +39,8 @@ export interface Services extends Runs {
   readonly tools: readonly FunctionTool[]
   /** With `agui`, the agencies' stream endpoints speak AG-UI, and the other native endpoints that run an agency are absent. */
   readonly dialects: { readonly native: Dialect<AgencyRequest>; readonly agui: Dialect<AguiRequest> | undefined }
+  /** Runs that outlive their request, and who asks for them. */
+  readonly stored: { readonly runs: StoredRuns; readonly identify: Identify | undefined }
   readonly heartbeatMs: number
   readonly limits: Limits
   readonly requestRules: RequestRules

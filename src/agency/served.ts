@@ -27,6 +27,8 @@ export interface ServedAgency {
   readonly path: string
   /** Made once at start: names and metadata come from it. */
   readonly preview: AgencyGraph
+  /** It loads and saves its conversations itself, so the server keeps no threads for it. */
+  readonly keepsThreads: boolean
   /** The agency of one request. @throws FACTORY_FAILED, INVALID_OPTION */
   make(callbacks: AgencyCallbacks): Promise<AgencyGraph>
 }
@@ -56,7 +58,10 @@ export async function readAgency(name: string, value: unknown, callbackMs: numbe
     if (made instanceof AgencyGraph) return made
     throw notAnAgency(name, made, 'The factory')
   }
-  return { path, preview: await make({ loadThreads: () => [], saveThreads: () => {} }), make }
+  const callbacks: AgencyCallbacks = { loadThreads: () => [], saveThreads: () => {} }
+  const preview = await make(callbacks)
+  const keepsThreads = preview.loadThreads !== undefined && preview.loadThreads !== callbacks.loadThreads
+  return { path, preview, keepsThreads, make }
 }
 
 const isClass = (value: object) => /^class\b/.test(Function.prototype.toString.call(value))

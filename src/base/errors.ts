@@ -57,6 +57,10 @@ export type ErrorCode =
   | 'FENCED'
   | 'STORE_IN_USE'
   | 'STORE_UNAVAILABLE'
+  | 'NOT_IDENTIFIED'
+  | 'NOT_RECOVERABLE'
+  | 'CRASH_LOOP'
+  | 'COST_LIMIT'
 
 /** What an error carries beside its sentence. */
 export interface AgencyErrorOptions extends ErrorOptions {
@@ -391,6 +395,36 @@ export const runActive = (what: 'run' | 'thread', runId: string) =>
     {
       fields: { run_id: runId },
     },
+  )
+/** The operator's `identify` knows no owner for the request. */
+export const notIdentified = (cause: unknown) =>
+  new AgencyError(
+    'NOT_IDENTIFIED',
+    401,
+    'The request does not say whose runs it is about.',
+    cause === undefined ? undefined : { cause },
+  )
+export const notRecoverable = () =>
+  new AgencyError(
+    'NOT_RECOVERABLE',
+    500,
+    'The process that worked on the run is gone, and with it what the run needs: keys of the request, or values in the context that are not JSON.',
+  )
+/** @param attempts that ended without a turn in between */
+export const crashLoop = (attempts: number) =>
+  new AgencyError(
+    'CRASH_LOOP',
+    500,
+    `The run has taken down ${attempts} processes, one after the other, and is not tried again.`,
+  )
+/** @param limitUsd the bound that was reached */
+export const costLimit = (limitUsd: number) =>
+  new AgencyError('COST_LIMIT', 500, `The run was stopped at its limit of ${limitUsd} US dollars for model calls.`)
+export const secretsNeedWorker = () =>
+  new AgencyError(
+    'INVALID_REQUEST',
+    422,
+    'client_config with keys needs AGENCY_STORE_KEY on a server that leaves the work to other processes.',
   )
 export const runEnded = (status: string) =>
   new AgencyError('RUN_ENDED', 409, `The run has already ended with status ${status}.`, { fields: { status } })

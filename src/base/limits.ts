@@ -10,12 +10,15 @@ export interface Limit {
   text: string
   /** The smallest value that makes sense. Default 1. */
   least?: number
+  /** The largest value. Default: the longest time a timer can wait, for times that timers wait for. */
+  most?: number
   /** The default in words, where it depends on the machine. */
   shown?: string
 }
 
 const KiB = 1024
 const MiB = 1024 * KiB
+const DAY = 24 * 3_600_000
 
 /** Every bound of the server. `limits: { name }` or the environment variable sets one; the option wins. */
 export const LIMITS = {
@@ -118,6 +121,41 @@ export const LIMITS = {
     least: 0,
     text: 'how long a stop waits for running work before it ends it',
   },
+  queuedRuns: {
+    value: 10_000,
+    unit: '',
+    text: 'stored runs that wait to be worked on; 503 with `Retry-After` beyond it',
+  },
+  threadQueue: { value: 20, unit: '', text: 'runs that wait in one thread; 429 beyond it' },
+  attempts: {
+    value: 3,
+    unit: '',
+    text: 'how often a stored run may take its process down without a turn in between; then it fails with `CRASH_LOOP`',
+  },
+  eventBatchMs: { value: 15, unit: 'ms', text: 'how long events of a stored run are gathered for one write' },
+  runEventBytes: {
+    value: 32 * MiB,
+    unit: 'bytes',
+    text: 'events of one stored run; beyond it pieces of texts are no longer stored, whole items are, and an event says so',
+  },
+  runEventsMs: { value: DAY, unit: 'ms', text: 'how long the events of a stored run are kept after its end; then 410' },
+  runsKeptMs: {
+    value: 30 * DAY,
+    unit: 'ms',
+    text: 'how long a stored run is kept after its end; then 404',
+    most: 3_650 * DAY,
+  },
+  idempotencyMs: { value: DAY, unit: 'ms', text: 'how long an `Idempotency-Key` is kept' },
+  approvalMs: {
+    value: DAY,
+    unit: 'ms',
+    text: 'how long a person may take to decide about a call; then it is rejected',
+  },
+  storeMs: {
+    value: 30_000,
+    unit: 'ms',
+    text: 'how long a stored run repeats a write while the store is away; then it leaves the process and is taken up later',
+  },
   logBytes: { value: MiB, unit: 'bytes', text: 'one request log; it takes no more lines beyond it' },
   logFiles: { value: 1_000, unit: '', text: 'request logs that are kept; the oldest go' },
 } satisfies { [name: string]: Limit }
@@ -181,8 +219,11 @@ export function readLimits(given: Partial<Limits> = {}, env: NodeJS.ProcessEnv =
   return Object.fromEntries(entries)
 }
 
-function check(name: string, value: unknown, { unit, least = 1 }: Limit): number {
-  const most = unit === 'ms' ? MAX_MS : Number.MAX_SAFE_INTEGER
+function check(
+  name: string,
+  value: unknown,
+  { unit, least = 1, most = unit === 'ms' ? MAX_MS : Number.MAX_SAFE_INTEGER }: Limit,
+): number {
   if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) return Number(value)
   throw invalidOption(`${name} has to be a whole number from ${least} to ${most}, not ${JSON.stringify(value)}.`)
 }

@@ -7,6 +7,8 @@ import {
   approvalDecided,
   approvalExpired,
   clientGone,
+  costLimit,
+  crashLoop,
   depthLimit,
   duplicateName,
   type ErrorCode,
@@ -32,6 +34,8 @@ import {
   notFound,
   nothingToAnswer,
   nothingToServe,
+  notIdentified,
+  notRecoverable,
   otherSite,
   overloaded,
   packageMissing,
@@ -379,6 +383,34 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means: 'The model called a tool that the agent does not have.',
     remedy: 'Write tool names in the instructions exactly as the tools are named, or leave them out.',
     example: unknownTool('search', 'Guide'),
+  },
+  NOT_IDENTIFIED: {
+    when: 'request',
+    means: 'The `identify` function of the server gave no owner for the request, or failed.',
+    remedy:
+      'Send what the operator identifies callers by, such as a session cookie. Operators find the cause in the log.',
+    example: notIdentified(undefined),
+  },
+  NOT_RECOVERABLE: {
+    when: 'run',
+    means:
+      'A stored run could not be taken up after its process had ended: it used keys of its request, or a context that is not JSON.',
+    remedy:
+      'Start it again. Set AGENCY_STORE_KEY, so that keys are kept encrypted until the run ends; keep JSON in the context.',
+    example: notRecoverable(),
+  },
+  CRASH_LOOP: {
+    when: 'run',
+    means: 'The processes that worked on the run ended again and again before it reached a turn boundary.',
+    remedy:
+      'Look in the log of the process for what ended it, often memory. `limits.attempts` sets how often a run is tried.',
+    example: crashLoop(3),
+  },
+  COST_LIMIT: {
+    when: 'run',
+    means: 'The run reached the bound on its cost; it ends as incomplete, with what it has.',
+    remedy: 'Raise `max_cost` of the request, or `maxCost` and `budgets` of the server.',
+    example: costLimit(1),
   },
   AGENCY_CHANGED: {
     when: 'run',

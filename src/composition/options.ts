@@ -13,11 +13,14 @@ import type { ToolLike } from '../tools/base-tool.ts'
 import type { AguiEvents } from '../wire/agui.ts'
 import { CLIENT_CONFIG_FIELDS, type ClientConfigField } from '../wire/client-config.ts'
 import type { Logger } from './log.ts'
+import type { StoredRunsOptions } from './stored-runs.ts'
 
 /** What is served and how; the part of the options that a guest in another Fastify app takes too. */
 export interface BuildOptions {
   /** Path segment -> agency, or a factory that makes one per request. */
   agencies?: { [name: string]: AgencyGraph | AgencyFactory | WrapTheAgent } | undefined
+  /** How runs and threads are kept that outlive their request. Default: in memory. */
+  runs?: StoredRunsOptions | undefined
   /** Standalone tools, served at `/tool/<name>`. */
   tools?: readonly ToolLike[] | undefined
   /** The environment variable that holds the bearer token. Default `APP_TOKEN`; unset or empty means no authentication. */
@@ -98,6 +101,7 @@ export interface BuildOptions {
 
 const OPTIONS = new Set<string>([
   'agencies',
+  'runs',
   'tools',
   'appTokenEnv',
   'corsOrigins',

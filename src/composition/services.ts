@@ -26,6 +26,7 @@ import {
   readToken,
 } from './options.ts'
 import { createRuns } from './runs.ts'
+import { createStoredRuns } from './stored-runs.ts'
 
 /**
  * @param more names of options that the caller handles itself
@@ -42,7 +43,8 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const lines = options.logger ? new RequestLines(log, mask) : undefined
   const metrics = await readMetrics(options.metrics)
   const services = await bundle(options, { limits, mask, log, lines, metrics })
-  const { runner, models, files, requestLog } = services
+  const { runner, models, files, requestLog, stored } = services
+  if (options.runs?.store !== undefined) await stored.runs.open()
   metrics?.watchHeld(() => runner.budget.heldBytes)
   const shell: ShellOptions = {
     services,
@@ -59,7 +61,9 @@ export async function createServices(options: BuildOptions, more: readonly strin
   }
   /** Refuses new work, waits for running work, then ends the rest. */
   const drain = async () => {
+    stored.runs.leave()
     await Promise.all([runner.drain(limits.drainMs), files.stop(shuttingDown())])
+    await stored.runs.close()
     await requestLog?.flush()
   }
   const close = async () => {
@@ -79,7 +83,10 @@ interface Foundations {
   metrics: Metrics | undefined
 }
 
-async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics }: Foundations): Promise<Services> {
+/** The services, with what only their owner opens and closes. */
+type OwnServices = Services & { readonly stored: ReturnType<typeof createStoredRuns> }
+
+async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics }: Foundations): Promise<OwnServices> {
   const { exposeErrors = false, onEvent, trustedModelOrigins, gatewayHostedTools, telemetry } = options
   const withoutPlaces = createPlaceMask([process.cwd(), homedir()])
   const redact = (text: string) => withoutPlaces(mask(text))
@@ -91,9 +98,11 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
   const requestRules = { historyItems: limits.historyItems, clientConfig: readClientConfig(options) }
   const { allowedLocalFileDirs, trustedFileOrigins, prices } = options
   const listeners = [...[telemetry ?? []].flat(), ...(metrics === undefined ? [] : [metrics])]
+  const shared = runs.with({ prices, telemetry: listeners, allowedLocalFileDirs, trustedFileOrigins })
   return {
-    ...runs.with({ prices, telemetry: listeners, allowedLocalFileDirs, trustedFileOrigins }),
+    ...shared,
     ...served,
+    stored: createStoredRuns(options.runs, { runs: shared, agencies: served.agencies, limits, log }),
     limits,
     requestRules,
     dialects: createDialects(options, requestRules),

@@ -341,6 +341,8 @@ export interface Writes {
       now: number
       outcome?: JsonObject | null
       receipt?: JsonObject | null
+      /** The run's last events before the one that the store adds; compact JSON. */
+      events?: readonly string[]
       idempotency?: Idempotency | null
     }
     answer: Admitted

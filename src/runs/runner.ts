@@ -15,7 +15,8 @@ import type { Limits } from '../base/limits.ts'
 import { createRedactor } from '../wire/redact.ts'
 import { EventLog } from './event-log.ts'
 import type { RunSummary } from './events.ts'
-import { type CancelMode, type ExecuteOptions, execute } from './execute.ts'
+import { type CancelMode, type Durable, type ExecuteOptions, execute } from './execute.ts'
+import { explain } from './failure.ts'
 import type { Batch, Feed } from './feed.ts'
 import type { RunPlan } from './plan.ts'
 import type { Span } from './span.ts'
@@ -51,6 +52,10 @@ export interface RunSettings {
   save?: SaveThreads | undefined
   /** The budget of the request, which the run then shares. Default: a budget of its own */
   budget?: Budget | undefined
+  /** Its id. Default: a new one */
+  id?: string | undefined
+  /** Set for a stored run. */
+  durable?: Durable | undefined
   /** Takes the events. Default: a window of them in memory, for one reader */
   feed?: Feed | undefined
 }
@@ -102,16 +107,15 @@ export class Runner {
   }
 
   /** @throws SHUTTING_DOWN, OVERLOADED */
-  start(plan: RunPlan, { owner, save, budget: shared, feed: given }: RunSettings): Run {
+  start(plan: RunPlan, { owner, save, budget: shared, feed: given, id = this.#newId(), durable }: RunSettings): Run {
     this.admit()
     const { slowReaderBytes, runMs, runBytes } = this.#options.limits
     const budget = shared ?? this.budget.part({ bound: runBytes, refuse: runTooLarge })
     budget.charge(RUN_BYTES)
     shared?.share()
-    const id = this.#newId()
     const abort = new AbortController()
     const feed = given ?? new EventLog(slowReaderBytes, budget.part(), (error) => abort.abort(error))
-    const events = plan.streaming ? feed.read() : undefined
+    const events = plan.streaming && given === undefined ? feed.read() : undefined
     let mode: CancelMode | undefined
     const stop = (reason: CancelMode | AgencyError) => {
       if (AgencyError.isInstance(reason)) return abort.abort(reason)
@@ -119,7 +123,7 @@ export class Runner {
       if (reason === 'immediate') abort.abort(new Error('The run was cancelled.'))
     }
     const span = startSpan(id, plan, this.#options.redact)
-    const run = { id, plan, feed, abort, stopMode: () => mode, span, budget, save }
+    const run = { id, plan, feed, abort, stopMode: () => mode, span, budget, save, durable }
     const done = execute(run, this.#options)
     this.#live.set(id, { owner, stop, done, deadline: this.#now() + runMs })
     const forget = () => {
@@ -129,6 +133,11 @@ export class Runner {
     void done.then(forget, forget)
     this.#watch()
     return { id, recipient: plan.recipient, events, done, stop }
+  }
+
+  /** What callers and models may know of an error. */
+  explain(error: unknown, agent: string): string {
+    return this.#options.redact(explain(error, agent, this.#options.exposeErrors))
   }
 
   /**

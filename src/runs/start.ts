@@ -92,7 +92,7 @@ export async function startServedRun(
 export async function startRun(runs: Runs, order: RunOrder, options: StartOptions): Promise<Run> {
   const { owner, save } = order
   const { signal, log, budget } = options
-  const plan = await withFiles(runs, await planOf(runs, order, options), order.request, options)
+  const plan = await preparePlan(runs, order, options)
   const run = runs.runner.start(plan, { owner, save, budget })
   const cancel = () => run.stop('immediate')
   signal?.addEventListener('abort', cancel, { once: true })
@@ -104,6 +104,10 @@ export async function startRun(runs: Runs, order: RunOrder, options: StartOption
     })
   return run
 }
+
+/** The plan of a request, with its files. @throws what `startRun` throws before the run starts */
+export const preparePlan = async (runs: Runs, order: RunOrder, options: StartOptions): Promise<RunPlan> =>
+  withFiles(runs, await planOf(runs, order, options), order.request, options)
 
 async function planOf(
   { models, limits, price, telemetry }: Runs,

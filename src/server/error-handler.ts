@@ -21,12 +21,15 @@ export function createErrorHandler({ redact, log, telemetry }: Pick<Services, 'r
     telemetry?.refused(codeOf(error))
     if (error instanceof RequestInvalid) return sendJson(reply, 422, { detail: error.details })
     if (AgencyError.isInstance(error)) {
+      const coded = isCoded(request) ? { code: error.code, ...error.fields } : {}
       const text = redact(error.message)
-      if (error.statusCode === 422) return sendJson(reply, 422, { detail: [valueError(['body'], text, null)] })
+      if (error.statusCode === 422)
+        return sendJson(reply, 422, { detail: [valueError(['body'], text, null)], ...coded })
       if (error.statusCode === 503)
-        return sendJson(reply.header('retry-after', RETRY_AFTER_SECONDS), 503, { detail: text }) // expected: not logged
+        return sendJson(reply.header('retry-after', RETRY_AFTER_SECONDS), 503, { detail: text, ...coded }) // expected: not logged
       const { statusCode } = error
-      if (statusCode < 500) return sendJson(reply, statusCode, { detail: text })
+      if (statusCode === 429) reply.header('retry-after', RETRY_AFTER_SECONDS)
+      if (statusCode < 500) return sendJson(reply, statusCode, { detail: text, ...coded })
       logError()
       return sendJson(reply, statusCode, { error: text })
     }
@@ -37,6 +40,9 @@ export function createErrorHandler({ redact, log, telemetry }: Pick<Services, 'r
     return sendJson(reply, 500, { error: 'The server failed to answer this request. Its log has the reason.' })
   }
 }
+
+/** Routes of runs and threads answer refusals with the code of the error. */
+const isCoded = ({ routeOptions }: FastifyRequest) => (routeOptions.config as { coded?: boolean }).coded === true
 
 /** Frameworks give their errors codes too. */
 function codeOf(error: unknown): string {

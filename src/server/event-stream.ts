@@ -43,16 +43,35 @@ export function writeFrames(reply: FastifyReply, frames: string): void {
   reply.raw.end(frames)
 }
 
+type StreamServices = Pick<Services, 'heartbeatMs' | 'limits' | 'log'>
+
 /**
  * Answers with a run as an event stream. The run was started with the signal of this client; one that takes nothing for
  * `idleTimeoutMs` is cut, which ends the run, too.
  */
 export async function writeStream(
-  { heartbeatMs, limits: { idleTimeoutMs }, log }: Pick<Services, 'heartbeatMs' | 'limits' | 'log'>,
+  services: StreamServices,
   reply: FastifyReply,
   run: Run,
   dialect: FrameWriter,
 ): Promise<void> {
+  const ended = await writeEvents(services, reply, run.events ?? none(), (batch) => dialect.frames(batch), run.done)
+  if (!ended) run.stop('immediate')
+}
+
+async function* none(): AsyncGenerator<never> {}
+
+/**
+ * Writes what a source yields as an event stream, and ends it after `done`. False when that failed: the error is logged, and
+ * the connection is cut.
+ */
+export async function writeEvents<T>(
+  { heartbeatMs, limits: { idleTimeoutMs }, log }: StreamServices,
+  reply: FastifyReply,
+  events: AsyncIterable<T>,
+  toFrames: (value: T) => string,
+  done?: Promise<unknown>,
+): Promise<boolean> {
   const out = reply.raw
   reply.hijack()
   out.writeHead(200, headersOf(reply))
@@ -62,18 +81,18 @@ export async function writeStream(
     writer.wrote = false
   }, heartbeatMs)
   try {
-    if (run.events !== undefined)
-      await forEach(run.events, (batch) => {
-        writer.push(dialect.frames(batch))
-        return !out.writableNeedDrain || drained(reply, idleTimeoutMs)
-      })
-    await run.done
+    await forEach(events, (value) => {
+      writer.push(toFrames(value))
+      return !out.writableNeedDrain || drained(reply, idleTimeoutMs)
+    })
+    await done
     limitIdle(reply, idleTimeoutMs)
     writer.end()
+    return true
   } catch (error) {
-    run.stop('immediate')
     log.error(errorText(error), causeOf(error))
     out.destroy()
+    return false
   } finally {
     clearInterval(heartbeat)
   }

@@ -86,11 +86,22 @@ export type AgencyRequest = RequestFields & { message: string | InputItem[] }
 
 /** The body of get_response and get_response_stream. @throws RequestInvalid */
 export function parseAgencyRequest(body: unknown, agents: readonly string[], rules: RequestRules): AgencyRequest {
-  const object = asObject(body)
-  const read = readFields(object, agents, rules)
-  const details = [...checkMessage(object), ...read.details]
+  const { request, details } = readRequest(asObject(body), agents, rules)
   if (details.length > 0) throw new RequestInvalid(details.map(redactSecrets))
-  return { ...read.fields, message: object.message as string | InputItem[] }
+  return request
+}
+
+/** Reads the fields of get_response. `request` is valid only when `details` is empty. @throws RequestInvalid */
+export function readRequest(
+  object: JsonObject,
+  agents: readonly string[],
+  rules: RequestRules,
+): { request: AgencyRequest; details: ValidationDetail[] } {
+  const { fields, details } = readFields(object, agents, rules)
+  return {
+    request: { ...fields, message: object.message as string | InputItem[] },
+    details: [...checkMessage(object), ...details],
+  }
 }
 
 /**
@@ -133,7 +144,8 @@ export const parseCancelRequest = (body: unknown): CancelRequest => parse(cancel
 /** The body of /playground/costs. @throws RequestInvalid */
 export const parseCostsRequest = (body: unknown): z.infer<typeof costsRequest> => parse(costsRequest, body, 'body')
 
-function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, place: string): z.infer<Schema> {
+/** Parses an object of a request; `place` is the first part of each `loc` of a 422. @throws RequestInvalid */
+export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, place: string): z.infer<Schema> {
   const parsed = schema.safeParse(asObject(input))
   if (!parsed.success) throw new RequestInvalid(detailsFromZod(parsed.error.issues, input, [place]).map(redactSecrets))
   return parsed.data

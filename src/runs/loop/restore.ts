@@ -10,6 +10,7 @@ import { isKnown } from './call-kinds.ts'
 import type { RunSnapshot, ThreadState } from './journal.ts'
 import { startWork } from './receipt.ts'
 import { findServerTools } from './tools-for-turn.ts'
+import { Transcript } from './transcript.ts'
 import { toTurnCall } from './turn-state.ts'
 
 /**
@@ -36,6 +37,20 @@ export async function restoreThreads(
   const main = snapshot.threads.find(({ parent }) => parent === null)
   if (main === undefined) return undefined
   return restoreThread(run, { snapshot: edited, ended, lost }, main)
+}
+
+/** The messages that a run has added, as its callers would get them if it ended now. */
+export function messagesOfSnapshot(snapshot: RunSnapshot, history: readonly StoredMessage[]): StoredMessage[] {
+  const items = applyEdits(snapshot)
+  const transcript = new Transcript(history)
+  const ended = new Set<string>()
+  for (const record of snapshot.transcript) {
+    if ('thread' in record) ended.add(record.thread)
+    const messages = 'thread' in record ? withNotes(items[record.thread] ?? []) : record.messages
+    transcript.restore({ n: record.n, messages, thread: 'thread' in record ? record.thread : undefined })
+  }
+  const open = snapshot.threads.filter(({ id }) => !ended.has(id)).reverse()
+  return transcript.all(open.flatMap(({ id }) => items[id] ?? [])).slice(history.length)
 }
 
 const withNotes = (items: readonly StoredMessage[]) => [...items, ...searchNotes(items)]

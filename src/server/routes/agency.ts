@@ -23,8 +23,11 @@ import {
   type Operations,
   streamOf,
 } from '../operations.ts'
+import { createRunRoutes } from '../run-routes.ts'
 import { startRun } from '../start-run.ts'
 import { operations as aguiOperations } from './agui.ts'
+import { registerRuns } from './runs.ts'
+import { registerThreads } from './threads.ts'
 
 const CANCEL_WAIT_MS = 60_000
 
@@ -66,6 +69,9 @@ function registerAgency(app: FastifyInstance, services: Services, base: string, 
     }
     return sendJson(reply, 200, answer)
   })
+  const context = createRunRoutes(services, agencyOf)
+  registerRuns(app, base, context)
+  registerThreads(app, base, context)
   const path = `${base}/get_response_stream`
   if (agui !== undefined) {
     registerStream(app, services, { path, agencyOf, dialect: agui })

@@ -28,6 +28,8 @@ export interface Ending {
   error?: (Leaving & { kind: 'end' })['error']
   incompleteReason?: string | null | undefined
   receipt?: JsonObject | null | undefined
+  /** Events before the last one. */
+  events?: readonly string[] | undefined
 }
 
 /** Ends a live run. The only way into a final state. */
@@ -45,7 +47,7 @@ export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: 
     receipt: encode(ending.receipt),
     rolled_back: rolledBack ? 1 : 0,
   })
-  await addEvents(tx, run, [endedEvent(ending.status)])
+  await addEvents(tx, run, [...(ending.events ?? []), endedEvent(ending.status)])
   await tx.all(
     `UPDATE approvals SET status = 'cancelled', decided_at = ? WHERE run = ? AND status = 'pending'`,
     now,
@@ -62,6 +64,7 @@ export interface Stop {
   rollback?: boolean
   outcome?: JsonObject | null | undefined
   receipt?: JsonObject | null | undefined
+  events?: readonly string[] | undefined
 }
 
 /** Asks the worker of a live run to stop it; without a worker the run is cancelled here. */

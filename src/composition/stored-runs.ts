@@ -1,0 +1,75 @@
+/** Makes what keeps runs, from the option `runs` and the environment. */
+import type { ServedAgency } from '../agency/served.ts'
+import { invalidOption } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { ServerLog } from '../base/log.ts'
+import { refuseUnknown } from '../base/options.ts'
+import type { RunStore } from '../runs/run-store.ts'
+import type { Runs } from '../runs/start.ts'
+import { createSeal, readSealKey, type Seal } from '../runs/stored/order.ts'
+import { LocalStoredRuns } from '../runs/stored/stored-runs.ts'
+import type { Identify } from '../services.ts'
+import { memory } from '../stores/memory.ts'
+
+/** How runs are kept that outlive their request: `POST /{agency}/runs`, threads and approvals. */
+export interface StoredRunsOptions {
+  /** Where runs and threads are kept. @default memory(): lost with the process */
+  store?: RunStore | undefined
+  /**
+   * Whose runs and threads a request is about, such as the user of a session: 1 to 256 characters. What belongs to another
+   * owner does not exist for the request. Undefined, an empty text or an error refuse it with 401.
+   * @default one owner for all who may use the server
+   */
+  identify?: Identify | undefined
+  /** False: accept and show runs only, and leave the work to other processes on the same store. @default true */
+  work?: boolean | undefined
+}
+
+const OPTIONS = { store: true, identify: true, work: true } satisfies Record<keyof Required<StoredRunsOptions>, true>
+
+export interface StoredRunsParts {
+  runs: Runs
+  agencies: readonly ServedAgency[]
+  limits: Limits
+  log: ServerLog
+}
+
+/** @throws INVALID_OPTION */
+export function createStoredRuns(options: StoredRunsOptions = {}, { runs, agencies, limits, log }: StoredRunsParts) {
+  refuseUnknown('runs', options, new Set(Object.keys(OPTIONS)))
+  const { store, identify, work = true } = options
+  if (store !== undefined && typeof store?.admit !== 'function')
+    throw invalidOption('runs.store has to be a store such as sqlite("./agency.db") or memory().')
+  if (identify !== undefined && typeof identify !== 'function')
+    throw invalidOption('runs.identify has to be a function of the request that returns the owner.')
+  if (!work && store === undefined)
+    throw invalidOption(
+      'runs.work: false needs a store that other processes share; the default is the memory of this one.',
+    )
+  const byPath = new Map(agencies.map((served) => [served.path, served]))
+  return {
+    runs: new LocalStoredRuns({
+      runs,
+      store: store ?? memory(),
+      work,
+      limits,
+      log,
+      now: Date.now,
+      seal: readSeal(),
+      agencyOf: (path) => byPath.get(path),
+    }),
+    identify,
+  }
+}
+
+/** @throws INVALID_OPTION */
+function readSeal(): Seal | undefined {
+  const text = process.env.AGENCY_STORE_KEY
+  if (text === undefined || text === '') return undefined
+  const key = readSealKey(text)
+  if (key === undefined)
+    throw invalidOption(
+      'AGENCY_STORE_KEY has to be 32 bytes, as Base64 or as 64 hexadecimal digits: openssl rand -base64 32',
+    )
+  return createSeal(key)
+}

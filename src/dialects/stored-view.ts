@@ -1,0 +1,54 @@
+/** A stored run as frames that carry their numbers: the view of one protocol on its log. */
+import type { NumberedEvent } from '../runs/stored/events.ts'
+import { frame, toJson } from '../wire/sse.ts'
+import type { FrameWriter } from './dialect.ts'
+import { END } from './native/writer.ts'
+
+/** A pure fold: the same events give the same frames in every process. */
+export interface StoredView {
+  frames(events: readonly NumberedEvent[]): string
+}
+
+/**
+ * The frames of get_response_stream, each with the number of its event as id, and those that only stored runs have.
+ * @param writer of the native dialect
+ */
+export function createNativeView(writer: FrameWriter): StoredView {
+  return {
+    frames(events) {
+      let out = ''
+      for (const event of events) out += `id: ${event.number}\n${toFrame(event, writer)}`
+      return out
+    },
+  }
+}
+
+function toFrame({ number, event }: NumberedEvent, writer: FrameWriter): string {
+  switch (event.kind) {
+    case 'queued':
+      return `event: queued\n${frame(toJson({ position: event.position }))}`
+    case 'attempt':
+      return `event: attempt\n${frame(toJson({ attempt: event.attempt, void_after: event.voidAfter }))}`
+    case 'requires_action':
+      return `event: requires_action\n${frame(toJson({ approvals: event.approvals.map(toApproval) }))}`
+    case 'truncated':
+      return `event: truncated\n${frame(toJson({ detail: 'The run has produced more than is stored: pieces of texts are left out from here on.' }))}`
+    case 'closed':
+      return END
+    case 'ended':
+      return writer.frames({ first: number, events: [event] }).slice(0, -END.length)
+    default:
+      return writer.frames({ first: number, events: [event] })
+  }
+}
+
+type Approval = Extract<NumberedEvent['event'], { kind: 'requires_action' }>['approvals'][number]
+
+const toApproval = ({ approvalId, agent, tool, callId, arguments: args, expiresAt }: Approval) => ({
+  approval_id: approvalId,
+  agent,
+  tool,
+  call_id: callId,
+  arguments: args,
+  expires_at: new Date(expiresAt).toISOString(),
+})

@@ -1,0 +1,95 @@
+/** The events of a stored run: what they are beside those of every run, and their JSON in the store. */
+import type { JsonObject } from '../../wire/json.ts'
+import type { RunEvent, RunProgress, Speaker } from '../events.ts'
+import type { StoredEvent, StoreEvent } from '../run-store.ts'
+
+/** A worker took the run over: readers drop every frame after number `voidAfter` that came before this one. */
+export interface AttemptStarted {
+  kind: 'attempt'
+  attempt: number
+  voidAfter: number
+}
+
+/** Calls wait for a person. */
+export interface ApprovalsRequested {
+  kind: 'requires_action'
+  approvals: readonly {
+    approvalId: string
+    agent: string
+    tool: string
+    callId: string
+    arguments: unknown
+    /** Epoch milliseconds. */
+    expiresAt: number
+  }[]
+}
+
+/** The run has produced more than its events may take: from here on pieces of texts are not stored, whole items are. */
+export interface EventsTruncated {
+  kind: 'truncated'
+}
+
+/** The end of the stream, which the store adds; the event before it is `ended` with the result. */
+export interface StreamClosed {
+  kind: 'closed'
+}
+
+export type LoggedEvent =
+  | RunEvent
+  | Extract<StoreEvent, { kind: 'queued' }>
+  | StreamClosed
+  | AttemptStarted
+  | ApprovalsRequested
+  | EventsTruncated
+
+/** An event with its number. */
+export interface NumberedEvent {
+  readonly number: number
+  readonly event: LoggedEvent
+}
+
+/** Where the raw event of a model begins in the JSON of its event: no name before it contains this text. */
+const RAW = ',"event":'
+
+/** Compact JSON. The provider's own text is not serialized again. */
+export function createEncoder(): (event: LoggedEvent, scope: string | undefined) => string {
+  const speakers = new WeakMap<Speaker, string>()
+  const encodeSpeaker = (who: Speaker) => {
+    const known = speakers.get(who)
+    if (known !== undefined) return known
+    const json = JSON.stringify(who)
+    speakers.set(who, json)
+    return json
+  }
+  return (event, scope) => {
+    if (event.kind === 'model')
+      return `{"kind":"model","scope":${JSON.stringify(scope ?? '')},"who":${encodeSpeaker(event.who)}${RAW}${event.text ?? JSON.stringify(event.event)}}`
+    const plain = event.kind === 'ended' ? { ...event, summary: { ...event.summary, error: undefined } } : event
+    return JSON.stringify(scope === undefined ? plain : { ...plain, scope })
+  }
+}
+
+/** Reads the JSON of events. Events of one speaker share one object, as those of a live run do. */
+export function createDecoder(): (stored: StoredEvent) => NumberedEvent {
+  const speakers = new Map<string, Speaker>()
+  const share = (who: Speaker): Speaker => {
+    const known = speakers.get(who.agentRunId)
+    if (known !== undefined && known.agent === who.agent) return known
+    speakers.set(who.agentRunId, who)
+    return who
+  }
+  return ({ number, event: json }) => {
+    const event = JSON.parse(json) as LoggedEvent & { scope?: string }
+    if (event.kind === 'ended' && !('summary' in event)) return { number, event: { kind: 'closed' } }
+    if ('who' in event && event.who != null) event.who = share(event.who)
+    if (event.kind === 'model') event.text = json.slice(json.indexOf(RAW) + RAW.length, -1)
+    return { number, event }
+  }
+}
+
+/** The scope of a stored event; undefined for one that is final as soon as it is stored. */
+export const scopeOf = ({ event }: StoredEvent): string | undefined =>
+  (JSON.parse(event) as JsonObject & { scope?: string }).scope
+
+export const isDelta = (event: LoggedEvent): event is RunProgress & { kind: 'model' } =>
+  event.kind === 'model' && event.event.type.endsWith('.delta')

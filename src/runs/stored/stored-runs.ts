@@ -1,0 +1,344 @@
+/** Stored runs of one process: accepts them, works on them, follows and stops them. */
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { notFound, secretsNeedWorker, shuttingDown } from '../../base/errors.ts'
+import type { ServerLog } from '../../base/log.ts'
+import { latestTraceId } from '../../messages/items.ts'
+import { RequestInvalid } from '../../wire/requests.ts'
+import { valueError } from '../../wire/validation.ts'
+import { checkEditedArguments } from '../loop/approvals.ts'
+import type { Admitted, ClaimRequest, Job, RunId, RunRecord, RunStore } from '../run-store.ts'
+import { type Attempt, type AttemptOptions, startAttempt } from './attempt.ts'
+import { createDecoder, createEncoder, type NumberedEvent } from './events.ts'
+import { splitOrder } from './order.ts'
+import type { CancelStoredRun, DecideApproval, StartStoredRun, StoredRuns } from './service.ts'
+import { cancelledWithoutWorker } from './unworked.ts'
+
+export interface StoredRunsOptions extends Omit<AttemptOptions, 'worker' | 'secrets' | 'leaving'> {
+  /** False: accept and show runs, and leave the work to other processes. */
+  work: boolean
+  log: ServerLog
+}
+
+/** How often jobs are looked for that nobody announced, in milliseconds: runs of a store that was away, and of the dead. */
+const LOOK_MS = 5_000
+/** How often what is past its time is removed, in milliseconds. */
+const SWEEP_MS = 60_000
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+export class LocalStoredRuns implements StoredRuns {
+  readonly store: RunStore
+  readonly worker = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`
+  readonly #options: StoredRunsOptions
+  readonly #attempts = new Map<string, Attempt>()
+  readonly #starting = new Set<string>()
+  readonly #secrets = new Map<string, unknown>()
+  readonly #attemptOptions: AttemptOptions
+  readonly #stopped = new AbortController()
+  #leaving = false
+  /** Runs wait that there was no room for, or that the store could not give. */
+  #backlog = false
+  #lookTimer: NodeJS.Timeout | undefined
+  #sweepTimer: NodeJS.Timeout | undefined
+
+  constructor(options: StoredRunsOptions) {
+    this.store = options.store
+    this.#options = options
+    this.#attemptOptions = {
+      ...options,
+      worker: this.worker,
+      secrets: this.#secrets,
+      leaving: () => this.#leaving,
+    }
+  }
+
+  /** Takes up what earlier processes left, and begins to look after the store. */
+  async open(): Promise<void> {
+    await this.#sweep()
+    if (this.#options.work) await this.#look()
+  }
+
+  async start(request: StartStoredRun): Promise<Admitted> {
+    const { runs, agencyOf, now, limits, work, seal } = this.#options
+    if (this.#leaving) throw shuttingDown()
+    const served = agencyOf(request.agency)
+    if (served === undefined) throw notFound('run')
+    if (request.thread != null && served.keepsThreads)
+      throw new RequestInvalid([valueError(['body', 'thread_id'], 'this agency keeps its own conversations', null)])
+    const { request: body } = request
+    const recipient = body.recipient_agent ?? (served.preview.entryPoints[0] as { name: string }).name
+    const models = await runs.models.of(body.client_config)
+    models.model(served.preview.role(recipient).agent.model, recipient)
+    const runId = randomUUID()
+    const traceId = latestTraceId(body.chat_history) ?? `trace_${randomUUID().replaceAll('-', '')}`
+    const { plan, secrets } = splitOrder(request, { serverMaxTurns: runs.limits.maxTurns, traceId })
+    const pinned = secrets !== undefined && seal === undefined
+    if (pinned && !work) throw secretsNeedWorker()
+    if (pinned) this.#secrets.set(runId, secrets)
+    try {
+      const admitted = await this.store.admit({
+        agency: request.agency,
+        owner: request.owner,
+        runId,
+        now: now(),
+        recipient,
+        plan,
+        sealed: secrets !== undefined && seal !== undefined ? seal.close(runId, secrets) : null,
+        metadata: request.metadata,
+        alias: request.alias ?? null,
+        thread: request.thread ?? null,
+        recoverable: !pinned,
+        pin: pinned ? this.worker : null,
+        idempotency: request.idempotency ?? null,
+        events: [createEncoder()({ kind: 'started', runId, notes: [] }, undefined)],
+        limits: { threadQueue: limits.threadQueue, queuedRuns: limits.queuedRuns },
+      })
+      if (admitted.run.runId !== runId) this.#secrets.delete(runId)
+      this.wake(admitted.ready)
+      return admitted
+    } catch (error) {
+      this.#secrets.delete(runId)
+      throw error
+    }
+  }
+
+  async cancel({ waitMs, mode, idempotency, ...id }: CancelStoredRun) {
+    const { now } = this.#options
+    const before = await this.store.read({ kind: 'run', ...id })
+    const unworked = before.status === 'in_progress' ? undefined : await cancelledWithoutWorker(this.store, before)
+    const { ready, replayed } = await this.store.write({
+      kind: 'cancel',
+      ...id,
+      mode,
+      now: now(),
+      idempotency: idempotency ?? null,
+      ...unworked,
+    })
+    this.wake(ready)
+    this.#attempts.get(id.runId)?.stop(mode)
+    const run = await this.wait(id, waitMs, this.#stopped.signal, (record) => record.endedAt !== null)
+    return { run, settled: run.endedAt !== null, replayed }
+  }
+
+  async decide({ decision, idempotency, approvalId, ...id }: DecideApproval): Promise<Admitted> {
+    const { now } = this.#options
+    if (decision.kind === 'approve' && decision.arguments !== undefined)
+      await this.#checkArguments(id, approvalId, decision.arguments)
+    const admitted = await this.store.write({
+      kind: 'decide',
+      ...id,
+      approvalId,
+      decision,
+      now: now(),
+      idempotency: idempotency ?? null,
+    })
+    this.wake(admitted.ready)
+    return admitted
+  }
+
+  /** @throws INVALID_REQUEST for arguments that the tool does not take */
+  async #checkArguments(id: RunId, approvalId: string, args: { [name: string]: unknown }): Promise<void> {
+    const served = this.#options.agencyOf(id.agency)
+    const approval = await this.store.read({ kind: 'approval', ...id, approvalId })
+    if (served === undefined || approval.status !== 'pending') return // the store refuses the decision
+    try {
+      await checkEditedArguments(served.preview, approval, args)
+    } catch (error) {
+      throw new RequestInvalid([valueError(['body', 'arguments'], (error as Error).message, args)])
+    }
+  }
+
+  wake(ready: readonly string[]): void {
+    if (!this.#options.work) return
+    for (const runId of ready) void this.#claim({ runId })
+  }
+
+  async wait(
+    id: RunId,
+    ms: number,
+    signal: AbortSignal,
+    isOver = ({ status, endedAt }: RunRecord) => endedAt !== null || status === 'requires_action',
+  ): Promise<RunRecord> {
+    const record = await this.store.read({ kind: 'run', ...id })
+    if (ms === 0 || isOver(record)) return record
+    const timeout = AbortSignal.any([signal, this.#stopped.signal, AbortSignal.timeout(ms)])
+    for await (const { state } of this.store.watch({ ...id, after: Number.POSITIVE_INFINITY, signal: timeout }))
+      if (isOver({ ...record, ...state, endedAt: isLive(state.status) ? null : 0 })) break
+    return this.store.read({ kind: 'run', ...id })
+  }
+
+  async *follow(id: RunId, after: number, signal: AbortSignal): AsyncGenerator<readonly NumberedEvent[]> {
+    await this.store.read({ kind: 'run', ...id }) // whose it is
+    const until = AbortSignal.any([signal, this.#stopped.signal])
+    const decode = createDecoder()
+    let last = after
+    while (!until.aborted) {
+      const log = this.#attempts.get(id.runId)?.log
+      const recent = log?.after(last)
+      if (log === undefined || recent === undefined) {
+        // Not in the memory of this process: from the store, until the run ends or an attempt begins here.
+        const { events, state } = await this.store.read({ kind: 'events', ...id, after: last, limit: 500 })
+        const decoded = events.map(decode)
+        last = decoded.at(-1)?.number ?? last
+        if (decoded.length > 0) yield decoded
+        if (!isLive(state.status) && last >= state.lastEventId) return
+        if (decoded.length === 0) await this.#nextNews(id, last, until)
+      } else if (recent.length > 0) {
+        last = recent.at(-1)?.number ?? last
+        yield recent
+      } else await log.next(until)
+    }
+  }
+
+  /** Resolves when the store has more of a run than the events up to `after`, or the run is worked on here. */
+  async #nextNews(id: RunId, after: number, signal: AbortSignal): Promise<void> {
+    const enough = new AbortController()
+    const news = this.store.watch({ ...id, after, signal: AbortSignal.any([signal, enough.signal]) })
+    let first = true
+    for await (const { events, state } of news) {
+      if (events.length > 0 || !isLive(state.status) || (!first && this.#attempts.has(id.runId))) break
+      first = false
+    }
+    enough.abort()
+  }
+
+  /** Takes a run and works on it until it ends, pauses or leaves. Never rejects. */
+  async #claim(request: Omit<ClaimRequest, 'worker' | 'now'>): Promise<void> {
+    const { runId } = request
+    if (this.#leaving || this.#attempts.has(runId) || this.#starting.has(runId)) return
+    if (!this.#hasRoom()) {
+      this.#backlog = true
+      return
+    }
+    this.#starting.add(runId)
+    try {
+      const claimed = await this.store.claim({ ...request, worker: this.worker, now: this.#options.now() })
+      if (claimed === undefined) return
+      const attempt = startAttempt(this.#attemptOptions, claimed)
+      this.#attempts.set(runId, attempt)
+      this.#starting.delete(runId)
+      const watching = new AbortController()
+      void this.#watchWishes(claimed.run, attempt, watching.signal)
+      const written = await attempt.done
+      watching.abort()
+      this.#attempts.delete(runId)
+      if (written === undefined) this.#lookSoon()
+      else this.#afterLeaving(runId, written)
+    } catch (error) {
+      this.#options.log.error('A stored run could not be taken up; it is tried again.', error, undefined, { runId })
+      this.#lookSoon()
+    } finally {
+      this.#starting.delete(runId)
+      if (this.#backlog && this.#hasRoom()) void this.#look()
+    }
+  }
+
+  #afterLeaving(runId: string, { state, ready }: { state: { status: string }; ready: readonly string[] }): void {
+    if (state.status !== 'in_progress' && state.status !== 'requires_action' && state.status !== 'queued')
+      this.#secrets.delete(runId)
+    this.wake(ready)
+    if (state.status === 'requires_action') this.#sweepWhenApprovalsExpire()
+  }
+
+  #hasRoom(): boolean {
+    const { runs, limits } = this.#options
+    return runs.runner.size + this.#starting.size < limits.concurrentRuns
+  }
+
+  /** Stops an attempt when a cancel is stored, whoever stored it. */
+  async #watchWishes(run: RunRecord, attempt: Attempt, signal: AbortSignal): Promise<void> {
+    const { agency, owner, runId } = run
+    try {
+      for await (const { state } of this.store.watch({ agency, owner, runId, after: Number.POSITIVE_INFINITY, signal }))
+        if (state.wish !== null) attempt.stop(state.wish)
+    } catch {
+      // The store is away: the attempt finds out when it writes.
+    }
+  }
+
+  /** Claims what nobody works on: queued runs, and runs whose worker is gone. */
+  async #look(): Promise<void> {
+    this.#backlog = false
+    try {
+      let after: string | null = null
+      do {
+        const page: { data: Job[]; next: string | null } = await this.store.read({ kind: 'jobs', limit: 200, after })
+        for (const job of page.data) this.#take(job)
+        after = page.next
+      } while (after !== null && !this.#backlog)
+    } catch (error) {
+      this.#options.log.error('Stored runs could not be looked up; it is tried again.', error)
+      this.#lookSoon()
+    }
+  }
+
+  #take({ runId, status, fence, worker, pin }: Job): void {
+    if (this.#attempts.has(runId)) return
+    const lost = pin !== null && pin !== this.worker ? { ignorePin: true } : {}
+    if (status === 'queued') void this.#claim({ runId, ...lost })
+    else if (this.#isDead(worker)) void this.#claim({ runId, deadFence: fence, ...lost })
+  }
+
+  /** The store of one machine serves one process: whoever else had a run is gone, and what is ours is in `#attempts`. */
+  #isDead(_worker: string | null): boolean {
+    return true
+  }
+
+  #lookSoon(): void {
+    if (this.#leaving || !this.#options.work) return
+    this.#lookTimer ??= setTimeout(() => {
+      this.#lookTimer = undefined
+      void this.#look()
+    }, LOOK_MS).unref()
+  }
+
+  async #sweep(): Promise<void> {
+    clearTimeout(this.#sweepTimer)
+    const { now, limits } = this.#options
+    try {
+      let more = true
+      while (more && !this.#leaving) {
+        const answer = await this.store.write({
+          kind: 'sweep',
+          now: now(),
+          eventsMs: limits.runEventsMs,
+          runsMs: limits.runsKeptMs,
+        })
+        this.wake(answer.ready)
+        more = answer.more
+      }
+    } catch (error) {
+      this.#options.log.error('The store could not be swept; it is tried again.', error)
+    }
+    this.#sweepIn(SWEEP_MS)
+  }
+
+  #sweepWhenApprovalsExpire(): void {
+    if (this.#options.limits.approvalMs < SWEEP_MS) this.#sweepIn(this.#options.limits.approvalMs + 5)
+  }
+
+  #sweepIn(ms: number): void {
+    clearTimeout(this.#sweepTimer)
+    if (!this.#leaving) this.#sweepTimer = setTimeout(() => void this.#sweep(), Math.min(ms, MAX_TIMER_MS)).unref()
+  }
+
+  /**
+   * Lets the runs of this process leave it: they stop at their next turn boundary, and others take them up. The runner ends
+   * those that have not left after `limits.drainMs`; they are taken up at their last turn boundary.
+   */
+  leave(): void {
+    this.#leaving = true
+    clearTimeout(this.#lookTimer)
+    clearTimeout(this.#sweepTimer)
+  }
+
+  /** Ends the streams of readers, without their end: they come back with their last id. Waits for the last writes. */
+  async close(): Promise<void> {
+    this.leave()
+    this.#stopped.abort()
+    await Promise.all([...this.#attempts.values()].map((attempt) => attempt.done))
+    await this.store.close()
+  }
+}
+
+const isLive = (status: string) => status === 'queued' || status === 'in_progress' || status === 'requires_action'

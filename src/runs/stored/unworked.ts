@@ -1,0 +1,52 @@
+/** Cancels a run that nobody works on: what its callers get is read from what is stored of it. */
+import type { JsonObject } from '../../wire/json.ts'
+import type { RunSnapshot, ThreadState } from '../loop/journal.ts'
+import type { AgentReceipt, CallReceipt } from '../loop/receipt.ts'
+import { messagesOfSnapshot } from '../loop/restore.ts'
+import type { RunRecord, RunStore } from '../run-store.ts'
+import { createEncoder } from './events.ts'
+import { toSnapshot } from './journal.ts'
+import { emptySummary, toOutcome } from './outcome.ts'
+
+/** What a cancel stores with a queued or paused run. */
+export async function cancelledWithoutWorker(
+  store: RunStore,
+  run: RunRecord,
+): Promise<{ outcome: JsonObject; receipt: JsonObject; events: string[] } | undefined> {
+  if (run.endedAt !== null) return undefined
+  const { agency, owner, runId, recipient } = run
+  const work = await store.read({ kind: 'work', agency, owner, runId })
+  const snapshot = toSnapshot(work)
+  const summary = emptySummary({
+    cancelled: true,
+    newMessages: snapshot === undefined ? [] : messagesOfSnapshot(snapshot, work.history),
+    usage: snapshot?.progress.usage,
+  })
+  const receipt = snapshot === undefined ? neverStarted(recipient) : toReceipt(snapshot, recipient)
+  return {
+    outcome: toOutcome(summary),
+    receipt: receipt as unknown as JsonObject,
+    events: [createEncoder()({ kind: 'ended', runId, summary }, undefined)],
+  }
+}
+
+const neverStarted = (agent: string): AgentReceipt => ({ agent, state: 'never_started', calls: [] })
+
+/** The open turns of a paused run: a call is done, or waits for a person, or has not begun. */
+function toReceipt(snapshot: RunSnapshot, recipient: string): AgentReceipt {
+  const main = snapshot.threads.find(({ parent }) => parent === null)
+  if (main === undefined) return neverStarted(recipient)
+  return { agent: main.agent, state: 'stopped', calls: toCalls(snapshot, main) }
+}
+
+function toCalls(snapshot: RunSnapshot, { id, turn }: ThreadState): CallReceipt[] {
+  const items = snapshot.items[id] ?? []
+  return (turn?.calls ?? []).map(({ callId }) => {
+    const name = String(items.find((item) => item.call_id === callId && item.type === 'function_call')?.name ?? '')
+    const done = snapshot.calls.some((call) => call.thread === id && call.callId === callId && call.state === 'done')
+    const child = snapshot.threads.find(({ parent }) => parent?.thread === id && parent.callId === callId)
+    const state = done ? 'finished_first' : child === undefined ? 'never_started' : 'stopped'
+    if (child === undefined) return { kind: 'tool', name, call_id: callId, state }
+    return { kind: 'agent', name: child.agent, call_id: callId, state, calls: done ? [] : toCalls(snapshot, child) }
+  })
+}

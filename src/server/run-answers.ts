@@ -1,0 +1,92 @@
+/** Records of the store as the bodies of answers. */
+import type { ApprovalRecord, Page, RunRecord, ThreadRecord } from '../runs/run-store.ts'
+import type { Approval, ListAnswer, Receipt, RunAnswer, RunCancelAnswer, ThreadAnswer } from '../wire/runs.ts'
+
+const toTime = (ms: number) => new Date(ms).toISOString()
+const toTimeOrNull = (ms: number | null) => (ms === null ? null : toTime(ms))
+
+/** What an ended run gives its caller, as its worker stored it: the body of get_response. */
+type Outcome = Pick<RunAnswer, 'response' | 'file_ids_map' | 'chat_name' | 'incomplete_details'> & {
+  new_messages?: RunAnswer['new_messages']
+  usage?: RunAnswer['usage']
+}
+
+/** @param pending the approvals that the run waits for */
+export function toRunAnswer(run: RunRecord, pending: readonly ApprovalRecord[] = []): RunAnswer {
+  const outcome = (run.outcome ?? {}) as Outcome
+  const { incompleteReason: reason } = run
+  return {
+    run_id: run.runId,
+    agency: run.agency,
+    thread_id: run.threadId,
+    status: run.status,
+    queue_position: run.queuePosition,
+    recipient_agent: run.recipient,
+    attempt: run.attempt,
+    recoverable: run.recoverable,
+    last_event_id: run.lastEventId,
+    created_at: toTime(run.createdAt),
+    started_at: toTimeOrNull(run.startedAt),
+    ended_at: toTimeOrNull(run.endedAt),
+    required_action: run.status === 'requires_action' ? { approvals: pending.map(toApproval) } : null,
+    response: outcome.response ?? null,
+    new_messages: outcome.new_messages ?? null,
+    usage: outcome.usage ?? null,
+    ...(reason === null
+      ? outcome.incomplete_details && { incomplete_details: outcome.incomplete_details }
+      : { incomplete_details: { reason } }),
+    ...(outcome.file_ids_map && { file_ids_map: outcome.file_ids_map }),
+    ...(outcome.chat_name === undefined ? {} : { chat_name: outcome.chat_name }),
+    ...(run.rolledBack ? { rolled_back: true } : {}),
+    error: run.error,
+    metadata: run.metadata,
+  }
+}
+
+/** @param ms how long the cancel took */
+export function toCancelAnswer(run: RunRecord, { settled, ms }: { settled: boolean; ms: number }): RunCancelAnswer {
+  const { new_messages, usage } = toRunAnswer(run)
+  const receipt = run.receipt as Receipt | null
+  return {
+    run_id: run.runId,
+    status: run.status,
+    mode: run.wish ?? 'immediate',
+    settled,
+    ms,
+    new_messages,
+    usage,
+    receipt,
+  }
+}
+
+export const toApproval = (approval: ApprovalRecord): Approval => ({
+  approval_id: approval.approvalId,
+  run_id: approval.runId,
+  thread_id: approval.threadId,
+  agent: approval.agent,
+  tool: approval.tool,
+  call_id: approval.callId,
+  parent_run_id: approval.parentRunId,
+  arguments: approval.arguments,
+  status: approval.status,
+  reason: approval.reason,
+  created_at: toTime(approval.createdAt),
+  expires_at: toTime(approval.expiresAt),
+  decided_at: toTimeOrNull(approval.decidedAt),
+})
+
+export const toThread = (thread: ThreadRecord): ThreadAnswer => ({
+  thread_id: thread.threadId,
+  status: thread.status,
+  active_run_id: thread.activeRunId,
+  message_count: thread.messageCount,
+  created_at: toTime(thread.createdAt),
+  updated_at: toTime(thread.updatedAt),
+  metadata: thread.metadata,
+})
+
+export const toList = <Row, Answer>({ data, next }: Page<Row>, toAnswer: (row: Row) => Answer): ListAnswer<Answer> => ({
+  data: data.map(toAnswer),
+  has_more: next !== null,
+  next,
+})

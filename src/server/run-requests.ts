@@ -1,0 +1,89 @@
+/** What the routes of runs and threads read from a request beside its body: its owner, its Idempotency-Key, its ids. */
+import { createHash } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { inTurns } from '../base/async.ts'
+import { notIdentified } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
+import type { Idempotency } from '../runs/run-store.ts'
+import type { Identify } from '../services.ts'
+import { isObject } from '../wire/json.ts'
+import { RequestInvalid } from '../wire/requests.ts'
+import { valueError } from '../wire/validation.ts'
+
+/** The owner when there is no `identify`: everybody who may use the server. */
+export const EVERYBODY = 'everybody'
+const MAX_OWNER_CHARS = 256
+
+/** @throws NOT_IDENTIFIED */
+export async function ownerOf(identify: Identify | undefined, request: FastifyRequest): Promise<string> {
+  if (identify === undefined) return EVERYBODY
+  let owner: unknown
+  try {
+    owner = await identify(request)
+  } catch (error) {
+    throw notIdentified(error)
+  }
+  if (typeof owner !== 'string' || owner === '' || owner.length > MAX_OWNER_CHARS) throw notIdentified(undefined)
+  return owner
+}
+
+/** A structured-field string or the bare key (draft-ietf-httpapi-idempotency-key-header, section 2.1). */
+const KEY = /^(?:"([\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21-\x7e]{1,255}))$/
+
+/**
+ * The Idempotency-Key of a POST, with the hash of what it stands for; undefined without one.
+ * @throws RequestInvalid for a key that is not 1 to 255 visible ASCII characters
+ */
+export async function idempotencyOf(
+  request: FastifyRequest,
+  { idempotencyMs }: Pick<Limits, 'idempotencyMs'>,
+): Promise<Idempotency | undefined> {
+  const sent = request.headers['idempotency-key']
+  if (sent === undefined) return undefined
+  const [, quoted, bare] = (typeof sent === 'string' && KEY.exec(sent)) || []
+  const key = quoted ?? bare
+  if (key === undefined)
+    throw new RequestInvalid([
+      valueError(['header', 'idempotency-key'], 'a key has 1 to 255 visible ASCII characters', sent),
+    ])
+  return { key, hash: await hashRequest(request), expiresAt: Date.now() + idempotencyMs }
+}
+
+/** Equal for requests with the same method, path and JSON, whatever the order of its names. */
+async function hashRequest({ method, url, body }: FastifyRequest): Promise<string> {
+  const hash = createHash('sha256').update(`${method} ${url.replace(/\?.*/s, '')}\n`)
+  const fields = isObject(body) ? Object.entries(body).sort(byName) : [['', body] as const]
+  for (const [name, value] of fields) {
+    hash.update(`\n${JSON.stringify(name)}`)
+    await inTurns(Array.isArray(value) ? [value.length, ...value] : [value], (part) =>
+      hash.update(`,${JSON.stringify(sorted(part))}`),
+    )
+  }
+  return hash.digest('base64url')
+}
+
+/** A copy with the names of objects in order, at any depth. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (!isObject(value)) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(byName)
+      .map(([name, part]) => [name, sorted(part)]),
+  )
+}
+
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => (a < b ? -1 : a > b ? 1 : 0)
+
+/** The number of the last frame that a reader has: its `Last-Event-ID`, or `starting_after`. 0: none. @throws RequestInvalid */
+export function lastEventIdOf({ headers }: FastifyRequest, startingAfter: number | undefined): number {
+  const sent = headers['last-event-id']
+  if (sent === undefined || sent === '') return startingAfter ?? 0
+  if (typeof sent === 'string' && /^\d{1,15}$/.test(sent)) return Number(sent)
+  throw new RequestInvalid([valueError(['header', 'last-event-id'], 'an event id is a number', sent)])
+}
+
+/** Says that the answer is that of an earlier request with the same key. */
+export function markReplay(reply: FastifyReply, replayed: boolean): FastifyReply {
+  return replayed ? reply.header('idempotent-replayed', 'true') : reply
+}

@@ -1,0 +1,33 @@
+/** What the routes of runs, approvals and threads share. */
+import type { FastifyRequest } from 'fastify'
+import type { ServedAgency } from '../agency/served.ts'
+import type { Limits } from '../base/limits.ts'
+import type { StoredRuns } from '../runs/stored/service.ts'
+import type { Services } from '../services.ts'
+import type { RequestRules } from '../wire/requests.ts'
+import { RunReaders } from './run-readers.ts'
+import { ownerOf } from './run-requests.ts'
+
+export interface RunRoutes {
+  readonly runs: StoredRuns
+  readonly limits: Limits
+  readonly requestRules: RequestRules
+  readonly readers: RunReaders
+  readonly services: Services
+  agencyOf(request: FastifyRequest): ServedAgency
+  /** @throws NOT_IDENTIFIED */
+  ownerOf(request: FastifyRequest): Promise<string>
+}
+
+/** Routes whose refusals carry the code of the error and what belongs to it. */
+export const CODED = { config: { coded: true } }
+
+export const createRunRoutes = (services: Services, agencyOf: RunRoutes['agencyOf']): RunRoutes => ({
+  runs: services.stored.runs,
+  limits: services.limits,
+  requestRules: services.requestRules,
+  readers: new RunReaders(),
+  services,
+  agencyOf,
+  ownerOf: (request) => ownerOf(services.stored.identify, request),
+})
