@@ -36,6 +36,13 @@ export { sqlite } from './stores/sqlite/sqlite.ts'
 export type { Metrics } from './telemetry/metrics.ts'
 export { BaseTool, type ToolLike } from './tools/base-tool.ts'
 export { type ToolDefinition, tool } from './tools/define.ts'
+export type { OpenApiAuth, OpenApiCredential } from './tools/from-openapi/auth.ts'
+export type { OpenApiOperation } from './tools/from-openapi/operations.ts'
+export {
+  type OpenApiHeaders,
+  type OpenApiToolsOptions,
+  toolsFromOpenApi,
+} from './tools/from-openapi/tools-from-openapi.ts'
 export {
   type CodeInterpreterOptions,
   codeInterpreter,

@@ -1,12 +1,13 @@
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { OpenApiDocument } from './from-openapi.ts'
 
 const books = [
   { id: 1, title: 'Dune', pages: 612 },
   { id: 2, title: 'Emma', pages: 474 },
 ]
 const KEY = 'library-key'
+
+export type Library = Awaited<ReturnType<typeof startLibrary>>
 
 /** An API to try the tools with, and its document. Yours is somewhere else: fetch its document instead. */
 export async function startLibrary() {
@@ -20,8 +21,11 @@ export async function startLibrary() {
     return book === undefined ? json(404, { error: 'No such book.' }) : json(200, book)
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const document: OpenApiDocument = {
+  const document = {
+    openapi: '3.1.0',
     servers: [{ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }],
+    security: [{ key: [] }],
+    components: { securitySchemes: { key: { type: 'apiKey', in: 'header', name: 'X-Key' } } },
     paths: {
       '/books': {
         get: {
@@ -43,5 +47,5 @@ export async function startLibrary() {
     server.closeAllConnections()
     server.close()
   }
-  return { document, headers: { 'x-key': KEY }, close }
+  return { document, key: KEY, close }
 }

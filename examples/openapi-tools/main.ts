@@ -5,7 +5,7 @@ import { startLibrary } from './library-api.ts'
 import { steps } from './steps.ts'
 
 const library = await startLibrary()
-const server = serve({ agencies: { library: createAgency(library.document, library.headers) }, ...development })
+const server = serve({ agencies: { library: await createAgency(library) }, ...development })
 await start(
   server.then(({ url, close }) => ({ url, close: () => close().finally(library.close) })),
   steps,

@@ -20,6 +20,7 @@ import { type InputGuardrail, type OutputGuardrail, readGuardrails, type SdkGuar
 import type { RunHooks } from './hooks.ts'
 import { AGENT_MOVED, SETTINGS_MOVED } from './moved-options.ts'
 import { readReminders, type SystemReminder } from './reminders.ts'
+import { readSchemasFolder, type SchemasFolderOptions } from './schemas-folder.ts'
 import { readText } from './text-file.ts'
 import { checkToolUse, type ToolUseBehavior } from './tool-use.ts'
 
@@ -35,7 +36,7 @@ type InstructionsFunction<Context extends object> = {
  * type of its answers: that of `outputType`, otherwise text.
  */
 // biome-ignore lint/suspicious/noExplicitAny: options of any agent, which a subclass can pass to super()
-export interface AgentOptions<Context extends object = any, Output = any> {
+export interface AgentOptions<Context extends object = any, Output = any> extends SchemasFolderOptions {
   /** The agent's name, unique inside an agency. Required. */
   name: string
   /** Describes the agent to other agents (in send_message and handoffs) and in the metadata. @default '' */
@@ -92,6 +93,9 @@ const OPTIONS = optionNames<AgentOptions>({
   modelSettings: true,
   tools: true,
   mcpServers: true,
+  schemasFolder: true,
+  apiHeaders: true,
+  apiParams: true,
   toolUseBehavior: true,
   resetToolChoice: true,
   includeSearchResults: true,
@@ -112,7 +116,7 @@ const OPTIONS = optionNames<AgentOptions>({
  * One agent: a name, instructions, a model and tools. Requests never change it. After its first run its setters throw
  * AGENT_FROZEN, because other requests may be using it.
  * @throws INVALID_OPTION for a missing name, an unknown option or a wrong value; INVALID_TOOL for an entry of `tools` that is
- *   not a tool; DUPLICATE_NAME for two different tools with one name
+ *   not a tool, or a document of `schemasFolder` that cannot be used; DUPLICATE_NAME for two different tools with one name
  */
 export class Agent {
   readonly name: string
@@ -139,10 +143,12 @@ export class Agent {
     checkShapes(options)
     checkOutputType(options)
     checkToolUse(options.toolUseBehavior, options.name)
-    this.#options = { ...options, ...this.#readInstructions(options.instructions) }
+    const { schemasFolder, apiHeaders, apiParams, ...rest } = options
+    this.#options = { ...rest, ...this.#readInstructions(options.instructions) }
     this.#model = readModel(options.model, options.name)
     checkSettings(options.modelSettings, options.name)
-    this.#tools = readTools(options.tools ?? [], this.name)
+    const fromFolder = readSchemasFolder({ schemasFolder, apiHeaders, apiParams }, `agent "${this.name}"`)
+    this.#tools = readTools([...(options.tools ?? []), ...fromFolder], this.name)
     this.#mcpSources = readMcpServers(options.mcpServers, options.name)
     this.#guards = readGuards(options)
   }
@@ -313,7 +319,7 @@ const SHAPES: [names: readonly (keyof AgentOptions)[], fits: (value: unknown) =>
     'a text, a file URL or a function',
   ],
   [['tools', 'mcpServers', 'inputGuardrails', 'outputGuardrails'], Array.isArray, 'a list'],
-  [['modelSettings', 'hooks'], isObject, 'an object'],
+  [['modelSettings', 'hooks', 'apiHeaders', 'apiParams'], isObject, 'an object'],
 ]
 
 function checkShapes(options: AgentOptions): void {

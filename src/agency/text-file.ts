@@ -1,4 +1,4 @@
-/** Instructions from files: finds the file that a text names and reads it. */
+/** Instructions and folders of an agent: finds what a path names, and reads texts. */
 import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
@@ -48,6 +48,21 @@ export function readText(value: string | URL, owner: string, option: string): st
   throw refuse(
     `"${path}" looks like the path of a file, and ${folder ? 'is a folder' : 'there is no such file'}. Tried: ${shown.join(', ')}. Correct the path, or pass the text itself.`,
   )
+}
+
+/**
+ * The folder that an option names; a relative path is resolved as in `readText`.
+ * @throws INVALID_OPTION when there is no such folder
+ */
+export function findFolder(value: string | URL, owner: string, option: string): string {
+  const refuse = (reason: string) => invalidOption(`${option} of ${owner}: ${reason}`)
+  const path = value instanceof URL ? value.href : value
+  if (typeof path !== 'string' || path.trim() === '') throw refuse('it must be the path of a folder.')
+  const places = listPlaces(path.trim(), refuse)
+  const found = places.find((place) => statSync(place, { throwIfNoEntry: false })?.isDirectory())
+  if (found !== undefined) return found
+  const shown = places.map((place) => relative(process.cwd(), place) || place)
+  throw refuse(`there is no folder "${path}". Tried: ${shown.join(', ')}.`)
 }
 
 /** True for a text meant as a path: `./a b.md`, `prompts/desk.md`, `desk.md`, `C:\desk.txt`; false for a sentence with a slash. */
