@@ -56,7 +56,16 @@ export {
   type WebSearchOptions,
   webSearch,
 } from './tools/hosted.ts'
-export type { McpServer } from './tools/mcp.ts'
+export type {
+  McpAddress,
+  McpCommand,
+  McpProgress,
+  McpServerConfig,
+  McpServerSettings,
+  McpToolInfo,
+} from './tools/mcp/config.ts'
+export type { McpServer } from './tools/mcp/sdk-server.ts'
+export { closeMcpServer, toolsFromMcp } from './tools/mcp/tools-from-mcp.ts'
 export { type OutputSource, toolOutputFile, toolOutputImage, toolOutputText } from './tools/output.ts'
 export type { SdkFunctionTool, SdkHostedTool } from './tools/sdk-tool.ts'
 export type { StandardSchema } from './tools/standard-schema.ts'

@@ -458,8 +458,8 @@ test('MCP servers of the Agents SDK provide their tools', async () => {
     { error: 'An MCP server of agent "Assistant" could not be reached.' },
   ])
   expect(JSON.stringify(logged.mock.calls)).not.toContain('hunter2')
-  expect(() => agent({ mcpServers: [{ url } as never] })).toThrow(
-    /mcpServers of agent "Assistant" must be a list of server objects/,
+  expect(() => agent({ mcpServers: [{ address: url } as never] })).toThrow(
+    /mcpServers of agent "Assistant" must be a list of/,
   )
   const filtered = new MCPServerStreamableHttp({ url, toolFilter: async () => true })
   expect(() => agent({ mcpServers: [filtered] })).toThrow(/filter function/)

@@ -1,13 +1,12 @@
 import { join } from 'node:path'
-import { MCPServerStdio } from '@openai/agents'
-import { Agency, Agent } from 'agency-swarm-js'
+import { Agency, Agent, type McpServerConfig } from 'agency-swarm-js'
 
-/** Started at the first use, and stopped by whoever made it. For one with an address: new MCPServerStreamableHttp({ url }). */
-export const notes = new MCPServerStdio({
+/** Started at the first use, and stopped with the server. For one with an address: { url: 'https://...' }. */
+const notes: McpServerConfig = {
   name: 'notes',
   command: process.execPath,
   args: [join(import.meta.dirname, 'notes-server.ts')],
-})
+}
 
 const secretary = new Agent({
   name: 'Secretary',

@@ -5,6 +5,9 @@ import type { OutputSchema, ToolSchema } from '../models/model.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { schemaOf } from '../tools/define.ts'
 import { FILE_SEARCH_RESULTS, stubFor, WEB_SEARCH_SOURCES } from '../tools/hosted.ts'
+import type { McpServerConfig } from '../tools/mcp/config.ts'
+import type { McpServer } from '../tools/mcp/sdk-server.ts'
+import { type McpSource, readMcpServers } from '../tools/mcp/source.ts'
 import { onceEach } from '../tools/once-each.ts'
 import { toPortable } from '../tools/portable-schema.ts'
 import { asStrict } from '../tools/strict.ts'
@@ -44,6 +47,8 @@ export interface AgencyOptions<
   sharedInstructions?: string | URL | undefined
   /** Tools that every agent gets. @default [] */
   sharedTools?: readonly ToolLike<Context>[] | undefined
+  /** MCP servers whose tools every agent gets, as in an agent's `mcpServers`. All agents share one connection to each. @default [] */
+  sharedMcpServers?: readonly (McpServerConfig | McpServer)[] | undefined
   /** The user context. In-process runs share it; each served request gets a copy. @default {} */
   userContext?: Context | undefined
   /** Returns the conversation so far. Called when a run starts; when it throws, the run does not start (THREADS_FAILED). */
@@ -65,6 +70,7 @@ const OPTIONS = optionNames<AgencyOptions>({
   communicationFlows: true,
   sharedInstructions: true,
   sharedTools: true,
+  sharedMcpServers: true,
   userContext: true,
   loadThreads: true,
   saveThreads: true,
@@ -87,6 +93,8 @@ export interface Role {
   tools: ReadonlyMap<string, FunctionTool>
   /** The tools of `all` that the model's provider runs. */
   hosted: readonly HostedTool[]
+  /** The MCP servers whose tools are listed before every model call: the agent's own, then the shared ones. */
+  mcpSources: readonly McpSource[]
   /** Replacements for hosted tools on a model that cannot run them, by name. */
   stubs: ReadonlyMap<string, FunctionTool>
   /** The `include` values of the request: extra data the provider adds to its answers. */
@@ -115,6 +123,11 @@ function checkOptions(options: AgencyOptions): void {
     throw wrong('sharedInstructions', 'a text or a file URL')
   if (userContext !== undefined && !isPlainObject(userContext))
     throw wrong('userContext', 'a plain object. Put an instance under a key: { session: new Session() }')
+  for (const [option, value] of Object.entries({
+    sharedTools: options.sharedTools,
+    sharedMcpServers: options.sharedMcpServers,
+  }))
+    if (value !== undefined && !Array.isArray(value)) throw wrong(option, 'a list')
   for (const [option, value] of Object.entries({ loadThreads, saveThreads }))
     if (value !== undefined && typeof value !== 'function') throw wrong(option, 'a function')
 }
@@ -147,7 +160,7 @@ export class AgencyGraph {
     this.saveThreads = options.saveThreads
     this.hooks = options.hooks
     this.edges = readFlows(options.communicationFlows ?? [], options.sendMessageToolClass ?? SendMessage)
-    const shared = (options.sharedTools ?? []).map(asTool)
+    const shared = { tools: (options.sharedTools ?? []).map(asTool), mcpServers: options.sharedMcpServers ?? [] }
     const agents = new Map<string, Agent>()
     for (const agent of [...this.entryPoints, ...this.edges.flatMap((edge) => [edge.from, edge.to])]) {
       if ((agents.get(agent.name) ?? agent) !== agent)
@@ -165,6 +178,20 @@ export class AgencyGraph {
   }
 
   /**
+   * Closes the connections to the MCP servers of this agency, and ends their programs. Calls get a few seconds to finish. A later run
+   * connects again. A server that serves the agency calls this when it stops; objects of the Agents SDK are closed by your code.
+   */
+  async close(): Promise<void> {
+    const sources = [...this.#roles.values()].flatMap(({ mcpSources }) => mcpSources)
+    await Promise.all(sources.map((source) => source.close()))
+  }
+
+  /** Lets `await using agency = new Agency(...)` close it. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /**
    * The role of one agent in this agency.
    * @internal
    * @throws UNKNOWN_AGENT (422); the text lists the agents of this agency
@@ -176,8 +203,15 @@ export class AgencyGraph {
   }
 }
 
-function buildRole(agent: Agent, shared: readonly Tool[], edges: readonly Edge[]): Role {
-  const all = onceEach([...agent.tools, ...shared], `Agent "${agent.name}"`)
+/** What every agent of an agency gets. */
+interface Shared {
+  tools: readonly Tool[]
+  mcpServers: readonly (McpServerConfig | McpServer)[]
+}
+
+function buildRole(agent: Agent, shared: Shared, edges: readonly Edge[]): Role {
+  const all = onceEach([...agent.tools, ...shared.tools], `Agent "${agent.name}"`)
+  const mcpSources = readMcpServers([...agent.mcpServers, ...shared.mcpServers], agent.name)
   const tools = new Map(all.filter((tool) => tool.kind === 'function').map((tool) => [tool.name, tool]))
   const hosted = all.filter((tool) => tool.kind === 'hosted')
   const stubs = new Map(
@@ -202,7 +236,7 @@ function buildRole(agent: Agent, shared: readonly Tool[], edges: readonly Edge[]
   const conditional = [...tools.values()].some((tool) => tool.isEnabled !== undefined)
   const include = listIncludes(agent, hosted)
   const outputSchema = toOutputSchema(agent)
-  return { agent, all, tools, hosted, stubs, include, sends, handoffs, conditional, schemas, outputSchema }
+  return { agent, all, tools, hosted, mcpSources, stubs, include, sends, handoffs, conditional, schemas, outputSchema }
 }
 
 /** The schema of an agent's `outputType`, which the agent has validated. @throws INVALID_OPTION when it is too large to send */

@@ -7,7 +7,9 @@ import type { ModelSettings } from '../models/model.ts'
 import { describeModel, isNamed, type ModelSpec } from '../models/spec.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { schemaOf } from '../tools/define.ts'
-import { type McpServer, type McpSource, readMcpServers } from '../tools/mcp.ts'
+import type { McpServerConfig } from '../tools/mcp/config.ts'
+import type { McpServer } from '../tools/mcp/sdk-server.ts'
+import { readMcpServers } from '../tools/mcp/source.ts'
 import { onceEach } from '../tools/once-each.ts'
 import { describesObject } from '../tools/portable-schema.ts'
 import type { Tool } from '../tools/tool.ts'
@@ -53,8 +55,12 @@ export interface AgentOptions<Context extends object = any, Output = any> extend
   modelSettings?: ModelSettings | undefined
   /** Function tools from `tool()`, BaseTool classes, hosted tools such as `webSearch()`, tools of the OpenAI Agents SDK. @default [] */
   tools?: readonly ToolLike<Context>[] | undefined
-  /** MCP servers whose tools this agent gets: objects of the OpenAI Agents SDK. Each is connected on first use. @default [] */
-  mcpServers?: readonly McpServer[] | undefined
+  /**
+   * MCP servers whose tools this agent gets: `{ command, args }`, `{ url }`, or objects of the OpenAI Agents SDK. Each is connected
+   * on first use; agents that list the same object share its connection. Needs the package `@modelcontextprotocol/client`.
+   * @default []
+   */
+  mcpServers?: readonly (McpServerConfig | McpServer)[] | undefined
   /** What happens after a turn's tool calls. @default 'run_llm_again' */
   toolUseBehavior?: ToolUseBehavior<Context> | undefined
   /** Drop `toolChoice` once the agent has used a tool, so that `required` cannot loop. @default true */
@@ -123,7 +129,6 @@ export class Agent {
   #options: AgentOptions
   #model: ModelSpec | undefined
   #tools: readonly Tool[]
-  #mcpSources: readonly McpSource[]
   #guards: Guards
   #frozen = false
 
@@ -149,7 +154,7 @@ export class Agent {
     checkSettings(options.modelSettings, options.name)
     const fromFolder = readSchemasFolder({ schemasFolder, apiHeaders, apiParams }, `agent "${this.name}"`)
     this.#tools = readTools([...(options.tools ?? []), ...fromFolder], this.name)
-    this.#mcpSources = readMcpServers(options.mcpServers, options.name)
+    readMcpServers(options.mcpServers, options.name)
     this.#guards = readGuards(options)
   }
 
@@ -187,12 +192,8 @@ export class Agent {
     this.#change('tools', value)
     this.#tools = readTools(value, this.name)
   }
-  /**
-   * The MCP servers whose tools are listed before every model call.
-   * @internal
-   */
-  get mcpSources(): readonly McpSource[] {
-    return this.#mcpSources
+  get mcpServers(): readonly (McpServerConfig | McpServer)[] {
+    return this.#options.mcpServers ?? []
   }
   get toolUseBehavior(): ToolUseBehavior {
     return this.#options.toolUseBehavior ?? 'run_llm_again'

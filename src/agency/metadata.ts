@@ -2,7 +2,7 @@
 import { describeModel } from '../models/spec.ts'
 import type { Tool } from '../tools/tool.ts'
 import type { AgentNode, Edge, Metadata, ToolNode } from '../wire/responses.ts'
-import type { AgencyGraph } from './agency.ts'
+import type { AgencyGraph, Role } from './agency.ts'
 import type { Agent } from './agent.ts'
 
 /** Sizes and distances of the layout, in pixels. */
@@ -69,12 +69,12 @@ function describeTool(tool: Tool): AgentNode['data']['tools'][number] {
 }
 
 /** The capabilities of an agent, in the original's order: function tools, reasoning, then hosted tools. */
-function listCapabilities(agent: Agent, tools: readonly Tool[]): string[] {
+function listCapabilities({ agent, all: tools, mcpSources }: Role): string[] {
   const hosted = new Set(tools.filter((tool) => tool.kind === 'hosted').map((tool) => tool.name))
   const first = ['code_interpreter', 'web_search', 'file_search', 'hosted_mcp'].filter((name) => hosted.has(name))
   const reasons = agent.modelSettings.reasoning !== undefined || REASONING_NAME.test(readModelName(agent))
   return [
-    ...(agent.mcpSources.length > 0 || tools.some((tool) => tool.kind === 'function') ? ['tools'] : []),
+    ...(mcpSources.length > 0 || tools.some((tool) => tool.kind === 'function') ? ['tools'] : []),
     ...(reasons ? ['reasoning'] : []),
     ...new Set([...first, ...hosted]),
   ]
@@ -109,7 +109,7 @@ function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): Meta
     instructions: [agency.sharedInstructions, own].filter((text) => text !== '').join('\n\n---\n\n'),
     model: describeModel(agent.model),
     hasSubagents: outgoing.some((flow) => flow.kind === 'send-message'),
-    capabilities: listCapabilities(agent, tools),
+    capabilities: listCapabilities(agency.role(agent.name)),
   }
   if (agent.conversationStarters.length > 0) data.conversationStarters = [...agent.conversationStarters]
   if (agent.quickReplies.length > 0) data.quickReplies = [...agent.quickReplies]

@@ -67,7 +67,6 @@ export const AGENCY_MOVED: Moved = {
   sharedToolsFolder: 'a list: import the tools and name them in sharedTools',
   sharedFilesFolder: 'sharedTools: [fileSearch({ vectorStoreIds })]',
   sharedFiles: 'sharedTools: [fileSearch({ vectorStoreIds })]',
-  sharedMcpServers: 'mcpServers of each agent',
   temperature: 'modelSettings: { temperature } of each agent',
   topP: 'modelSettings: { topP } of each agent',
   maxPromptTokens: 'modelSettings: { truncation: "auto" } of each agent',

@@ -312,9 +312,14 @@ export const answerCut = (agent: string, reason: string) =>
     502,
     `The answer of agent ${agent} was cut off (${reason}) before it contained text or a complete tool call. Raise maxTokens, or ask for a shorter answer.`,
   )
-/** The text leaves out the server's name, which may be its address with a key in it. */
-export const mcpFailed = (agent: string, cause: unknown) =>
-  new AgencyError('MCP_FAILED', 502, `An MCP server of agent "${agent}" could not be reached.`, { cause })
+/** @param server its name, unless that may be its address with a key in it */
+export const mcpFailed = (agent: string, cause: unknown, server?: string) =>
+  new AgencyError(
+    'MCP_FAILED',
+    502,
+    `${server === undefined ? 'An MCP server' : `The MCP server "${server}"`} of agent "${agent}" could not be reached.`,
+    { cause },
+  )
 
 export const gatewayRefused = (host: string) =>
   new AgencyError(

@@ -68,7 +68,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
   }
   const close = async () => {
     if (options.metrics === true) metrics?.close()
-    await models.close()
+    await Promise.all([models.close(), ...services.agencies.map(({ preview }) => preview.close())])
   }
   return { shell, drain, close }
 }

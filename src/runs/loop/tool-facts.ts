@@ -1,5 +1,5 @@
 /** Events of calls, with what they say about the tool: `description`, `title`, `tool_origin` (docs/wire.md, "Stream"). */
-import { titleOf } from '../../tools/mcp.ts'
+import { titleOf } from '../../tools/mcp/tool-names.ts'
 import { isObject } from '../../wire/json.ts'
 import type { InputItem } from '../../wire/message.ts'
 import type { RunEvent, ToolFacts } from '../events.ts'

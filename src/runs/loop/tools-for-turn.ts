@@ -3,7 +3,7 @@ import { type Role, toSchema } from '../../agency/agency.ts'
 import { orAbort } from '../../base/async.ts'
 import type { Model, ModelSettings, ToolSchema, TurnRequest } from '../../models/model.ts'
 import { stubFor } from '../../tools/hosted.ts'
-import { nameServerTools } from '../../tools/mcp.ts'
+import { nameServerTools } from '../../tools/mcp/tool-names.ts'
 import type { FunctionTool, HostedTool } from '../../tools/tool.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { type AgentThread, type RunState, readProgress } from './agent-thread.ts'
@@ -57,11 +57,11 @@ function joinHosted(own: readonly HostedTool[], added: readonly HostedTool[]): J
  */
 async function discover(
   run: RunState,
-  { agent, schemas, stubs }: Role,
+  { mcpSources, schemas, stubs }: Role,
   unavailable: readonly HostedTool[],
 ): Promise<ReadonlyMap<string, FunctionTool>> {
-  if (agent.mcpSources.length + unavailable.length === 0) return NOTHING_FOUND
-  const listing = agent.mcpSources.map(async (source) => ({ label: source.label, tools: await source.tools() }))
+  if (mcpSources.length + unavailable.length === 0) return NOTHING_FOUND
+  const listing = mcpSources.map(async (source) => ({ label: source.label, tools: await source.tools() }))
   const servers = await orAbort(Promise.all(listing), run.signal)
   const taken = new Set([...schemas.map(({ name }) => name), ...stubs.keys()])
   const found = new Map(unavailable.map(stubFor).flatMap((stub) => (taken.has(stub.name) ? [] : [[stub.name, stub]])))

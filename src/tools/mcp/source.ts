@@ -1,0 +1,142 @@
+/** The tools of an agent's MCP servers: listed before every model call, filtered, and described as function tools. */
+import { AgencyError, invalidOption, mcpFailed } from '../../base/errors.ts'
+import { isObject, type JsonSchema } from '../../wire/json.ts'
+import { createServerCheck } from '../check.ts'
+import { toPortable } from '../portable-schema.ts'
+import type { FunctionTool } from '../tool.ts'
+import { checkConfig, isConfig, type McpServerConfig, type McpServerSettings } from './config.ts'
+import { connectionTo, type McpConnection } from './connection.ts'
+import { isServerObject, type McpServer, type SdkServer, serverFor, settingsOf } from './sdk-server.ts'
+import { titleOf } from './tool-names.ts'
+
+/** A server whose tools can be listed and called. */
+type Endpoint = McpConnection | SdkServer
+
+/** Wraps the `mcpServers` of an agent. @throws INVALID_OPTION for an entry that is no server, or has a wrong setting */
+export function readMcpServers(
+  servers: readonly (McpServer | McpServerConfig)[] | undefined,
+  agent: string,
+): readonly McpSource[] {
+  return [...new Set(servers ?? [])].map((server, index) => readServer(server, agent, index))
+}
+
+function readServer(server: unknown, agent: string, index: number): McpSource {
+  const place = { agent, index }
+  if (isConfig(server)) {
+    checkConfig(server, `agent "${agent}"`)
+    return new McpSource(connectionTo(server), server, place)
+  }
+  if (isServerObject(server)) return new McpSource(serverFor(server, agent), settingsOf(server), place)
+  throw invalidOption(
+    `mcpServers of agent "${agent}" must be a list of { command, args }, { url }, or server objects of the Agents SDK. For servers that the provider calls, use hostedMcp() in tools.`,
+  )
+}
+
+/** The tools of one MCP server, as one agent uses them. */
+export class McpSource {
+  readonly #endpoint: Endpoint
+  readonly #settings: McpServerSettings
+  readonly #agent: string
+
+  /** Prefix for tool names that another server has, too. */
+  readonly label: string
+  /** True when the program chose the label. */
+  readonly named: boolean
+
+  constructor(endpoint: Endpoint, settings: McpServerSettings, { agent, index }: { agent: string; index: number }) {
+    // A name that is not simple is the address or command, which may contain a key.
+    this.named = /^[\w -]{1,32}$/.test(settings.name ?? '')
+    this.label = this.named ? String(settings.name) : `mcp${index + 1}`
+    this.#endpoint = endpoint
+    this.#settings = settings
+    this.#agent = agent
+  }
+
+  /**
+   * The server's current tools, under the server's own names. Called before every model call; a server that reports changes
+   * is asked again only then.
+   * @throws MCP_FAILED when the server cannot be reached or does not answer; PACKAGE_MISSING
+   */
+  async tools(): Promise<FunctionTool[]> {
+    try {
+      const listed = await this.#endpoint.list()
+      const named = listed.filter(isObject).filter((tool) => typeof tool.name === 'string' && this.#allows(tool))
+      return named.map((tool) => this.#toTool(tool))
+    } catch (error) {
+      if (error instanceof AgencyError) throw error
+      throw mcpFailed(this.#agent, error, this.named ? this.label : undefined)
+    }
+  }
+
+  /** Closes the connection, unless the program's own code opened it. */
+  close(): Promise<void> {
+    return this.#endpoint.close()
+  }
+
+  #allows(tool: { [key: string]: unknown }): boolean {
+    const { allowedTools, blockedTools, toolFilter } = this.#settings
+    const name = String(tool.name)
+    if (allowedTools?.includes(name) === false || blockedTools?.includes(name) === true) return false
+    const annotations = isObject(tool.annotations) ? tool.annotations : {}
+    return toolFilter?.({ name, description: textOf(tool.description), annotations }) ?? true
+  }
+
+  #toTool(listed: { [key: string]: unknown }): FunctionTool {
+    const name = String(listed.name)
+    const schema = toObjectSchema(listed.inputSchema)
+    const parameters = toSendable(schema)
+    const endpoint = this.#endpoint
+    const { needsApproval } = this.#settings
+    return Object.freeze<FunctionTool>({
+      kind: 'function',
+      origin: 'function',
+      name: `${this.#settings.toolPrefix ?? ''}${name}`,
+      description: textOf(listed.description),
+      title: titleOf(listed),
+      mcpServer: withoutSecrets(endpoint.name),
+      parameters,
+      strict: false,
+      oneCallAtATime: false,
+      ...(needsApproval === true || (Array.isArray(needsApproval) && needsApproval.includes(name))
+        ? { needsApproval: true }
+        : {}),
+      ...(isRepeatable(listed) ? { safeToRetry: true } : {}),
+      check: createServerCheck(schema, parameters.required),
+      run: (value, { signal, toolCallId }) =>
+        endpoint.call(name, value as object, { signal, toolCallId, repeatable: isRepeatable(listed) }),
+    })
+  }
+}
+
+/** What the server says of the tool; the specification calls it a hint. */
+const isRepeatable = ({ annotations }: { [key: string]: unknown }) =>
+  isObject(annotations) && (annotations.readOnlyHint === true || annotations.idempotentHint === true)
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : '')
+
+/** The schema of a tool's arguments; an object without fields when the server sent no schema. */
+function toObjectSchema(inputSchema: unknown): JsonSchema {
+  const { $schema: _, ...schema } = isObject(inputSchema) ? inputSchema : {}
+  return { type: 'object', properties: {}, ...schema }
+}
+
+/** Sent instead of a schema that is too large: any arguments, which the server validates. */
+const ANY_ARGUMENTS: JsonSchema = { type: 'object', properties: {}, additionalProperties: true }
+
+function toSendable(schema: JsonSchema): JsonSchema {
+  try {
+    return toPortable(schema)
+  } catch {
+    return ANY_ARGUMENTS
+  }
+}
+
+/**
+ * The server's name without what may be a key. The SDK uses the address or command as the name; only the origin of an address
+ * and the first word of a command are kept.
+ */
+const withoutSecrets = (name: string): string =>
+  name.replace(/^(stdio: \S+).*$/s, '$1').replace(/[a-z][a-z0-9+.-]{0,30}:\/\/\S+/gi, (address) => {
+    const url = URL.parse(address)
+    return url === null || url.origin === 'null' ? '' : url.origin
+  })
