@@ -224,7 +224,8 @@ export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
 function createRunsInProcess() {
   const limits = { ...readLimits(), concurrentRuns: Number.POSITIVE_INFINITY }
   const redact = createRedactor(() => keysIn(process.env))
-  return createRuns({ limits, redact, log: createConsoleLog(redact), logFailures: false, exposeErrors: true })
+  const note = (text: string) => console.error(text)
+  return createRuns({ limits, redact, log: createConsoleLog(redact), note, logFailures: false, exposeErrors: true })
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The graph of an agency: its agents, their communication flows, and the role of each agent. */
 import { duplicateName, errorText, invalidOption, invalidTool, unknownAgent } from '../base/errors.ts'
 import { optionNames, refuseUnknown } from '../base/options.ts'
+import type { FilesFolder } from '../files/folder.ts'
 import type { OutputSchema, ToolSchema } from '../models/model.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
 import { schemaOf } from '../tools/define.ts'
@@ -16,6 +17,7 @@ import { isPlainObject } from '../wire/json.ts'
 import type { StoredMessage } from '../wire/message.ts'
 import { Agent } from './agent.ts'
 import { handoffSchema, handoffToolNames, sendMessageSchema } from './communication-tools.ts'
+import { readFilesFolder, withFolders } from './files-folder.ts'
 import {
   type CommunicationFlow,
   type Edge,
@@ -27,6 +29,7 @@ import {
 import type { RunHooks } from './hooks.ts'
 import { AGENCY_MOVED } from './moved-options.ts'
 import { readText } from './text-file.ts'
+import { readToolsFolder } from './tools-folder.ts'
 
 /** Returns a conversation: the flat list of all its messages, in stored order. */
 export type LoadThreads = () => StoredMessage[] | Promise<StoredMessage[]>
@@ -47,6 +50,10 @@ export interface AgencyOptions<
   sharedInstructions?: string | URL | undefined
   /** Tools that every agent gets. @default [] */
   sharedTools?: readonly ToolLike<Context>[] | undefined
+  /** A folder with tools that every agent gets, read as an agent's `toolsFolder`. @default none */
+  sharedToolsFolder?: string | URL | undefined
+  /** A folder with files that every agent gets, stored as an agent's `filesFolder`. @default none */
+  sharedFilesFolder?: string | URL | undefined
   /** MCP servers whose tools every agent gets, as in an agent's `mcpServers`. All agents share one connection to each. @default [] */
   sharedMcpServers?: readonly (McpServerConfig | McpServer)[] | undefined
   /** The user context. In-process runs share it; each served request gets a copy. @default {} */
@@ -70,6 +77,8 @@ const OPTIONS = optionNames<AgencyOptions>({
   communicationFlows: true,
   sharedInstructions: true,
   sharedTools: true,
+  sharedToolsFolder: true,
+  sharedFilesFolder: true,
   sharedMcpServers: true,
   userContext: true,
   loadThreads: true,
@@ -142,6 +151,11 @@ export class AgencyGraph {
   readonly loadThreads: LoadThreads | undefined
   readonly saveThreads: SaveThreads | undefined
   readonly hooks: RunHooks | undefined
+  /**
+   * The folders with files, each with the agent whose model's account it is stored in.
+   * @internal
+   */
+  readonly folders: readonly { readonly folder: FilesFolder; readonly agent: Agent }[]
   readonly #roles: ReadonlyMap<string, Role>
 
   constructor(entry: Agent | readonly Agent[], options: AgencyOptions = {}) {
@@ -150,24 +164,32 @@ export class AgencyGraph {
     if (this.entryPoints.length === 0 || !this.entryPoints.every((agent) => agent instanceof Agent))
       throw invalidOption('An Agency needs an entry agent: new Agency(agent, options) or new Agency([a, b], options).')
     this.name = options.name
-    this.sharedInstructions = readText(
-      options.sharedInstructions ?? '',
-      options.name === undefined ? 'an agency' : `agency "${options.name}"`,
-      'sharedInstructions',
-    )
+    const owner = options.name === undefined ? 'an agency' : `agency "${options.name}"`
+    this.sharedInstructions = readText(options.sharedInstructions ?? '', owner, 'sharedInstructions')
     this.userContext = options.userContext ?? {}
     this.loadThreads = options.loadThreads
     this.saveThreads = options.saveThreads
     this.hooks = options.hooks
     this.edges = readFlows(options.communicationFlows ?? [], options.sendMessageToolClass ?? SendMessage)
-    const shared = { tools: (options.sharedTools ?? []).map(asTool), mcpServers: options.sharedMcpServers ?? [] }
+    const folder = readFilesFolder(options.sharedFilesFolder, owner, 'sharedFilesFolder')
+    const tools = [
+      ...(options.sharedTools ?? []).map(asTool),
+      ...readToolsFolder(options.sharedToolsFolder, owner, 'sharedToolsFolder'),
+    ]
     const agents = new Map<string, Agent>()
     for (const agent of [...this.entryPoints, ...this.edges.flatMap((edge) => [edge.from, edge.to])]) {
       if ((agents.get(agent.name) ?? agent) !== agent)
         throw duplicateName(`Two different agents are called "${agent.name}". Names must be unique inside an agency.`)
       agents.set(agent.name, agent)
     }
+    const shared = { tools, folder, mcpServers: options.sharedMcpServers ?? [] }
     this.#roles = new Map([...agents.values()].map((agent) => [agent.name, buildRole(agent, shared, this.edges)]))
+    this.folders = [
+      ...(folder === undefined ? [] : [{ folder, agent: this.entryPoints[0] as Agent }]),
+      ...[...agents.values()].flatMap((agent) =>
+        agent.filesFolder === undefined ? [] : [{ folder: agent.filesFolder, agent }],
+      ),
+    ]
   }
 
   get agents(): readonly Agent[] {
@@ -207,10 +229,12 @@ export class AgencyGraph {
 interface Shared {
   tools: readonly Tool[]
   mcpServers: readonly (McpServerConfig | McpServer)[]
+  folder: FilesFolder | undefined
 }
 
 function buildRole(agent: Agent, shared: Shared, edges: readonly Edge[]): Role {
-  const all = onceEach([...agent.tools, ...shared.tools], `Agent "${agent.name}"`)
+  const folders = [agent.filesFolder, shared.folder].filter((folder) => folder !== undefined)
+  const all = withFolders(onceEach([...agent.tools, ...shared.tools], `Agent "${agent.name}"`), folders)
   const mcpSources = readMcpServers([...agent.mcpServers, ...shared.mcpServers], agent.name)
   const tools = new Map(all.filter((tool) => tool.kind === 'function').map((tool) => [tool.name, tool]))
   const hosted = all.filter((tool) => tool.kind === 'hosted')

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { agentFrozen, errorText, invalidOption } from '../base/errors.ts'
 import { optionNames, refuseUnknown } from '../base/options.ts'
+import type { FilesFolder } from '../files/folder.ts'
 import { fromSdkModel, isSdkModel, type SdkModel } from '../models/agents-sdk/model.ts'
 import type { ModelSettings } from '../models/model.ts'
 import { describeModel, isNamed, type ModelSpec } from '../models/spec.ts'
@@ -18,6 +19,7 @@ import { isModelName, ownedFields } from '../wire/client-config.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { Chain } from './chain.ts'
 import type { AgencyContext } from './context.ts'
+import { readFilesFolder } from './files-folder.ts'
 import { type InputGuardrail, type OutputGuardrail, readGuardrails, type SdkGuardrail } from './guardrails.ts'
 import type { RunHooks } from './hooks.ts'
 import { AGENT_MOVED, SETTINGS_MOVED } from './moved-options.ts'
@@ -25,6 +27,7 @@ import { readReminders, type SystemReminder } from './reminders.ts'
 import { readSchemasFolder, type SchemasFolderOptions } from './schemas-folder.ts'
 import { readText } from './text-file.ts'
 import { checkToolUse, type ToolUseBehavior } from './tool-use.ts'
+import { readToolsFolder } from './tools-folder.ts'
 
 /** A text, the path of a file that holds it, or a function that is called before every model call. */
 export type Instructions<Context extends object = UserContext> = string | InstructionsFunction<Context>
@@ -55,6 +58,19 @@ export interface AgentOptions<Context extends object = any, Output = any> extend
   modelSettings?: ModelSettings | undefined
   /** Function tools from `tool()`, BaseTool classes, hosted tools such as `webSearch()`, tools of the OpenAI Agents SDK. @default [] */
   tools?: readonly ToolLike<Context>[] | undefined
+  /**
+   * A folder with tools: every tool that its .ts, .js and .mjs files export is added to `tools`. Relative to the module that
+   * creates the agent, or to the working directory. Modules that use `await` at their top level need `loadTools()` instead.
+   * @default none
+   */
+  toolsFolder?: string | URL | undefined
+  /**
+   * A folder with files for the agent, stored with the server's own OpenAI key before the first run: documents in a vector store
+   * for file search, code, data and images for the code interpreter. The folder is renamed to `<name>_vs_<id>`, and each file
+   * gets the id under which it is stored; later starts store what is new or changed, and remove what was deleted.
+   * @default none
+   */
+  filesFolder?: string | URL | undefined
   /**
    * MCP servers whose tools this agent gets: `{ command, args }`, `{ url }`, or objects of the OpenAI Agents SDK. Each is connected
    * on first use; agents that list the same object share its connection. Needs the package `@modelcontextprotocol/client`.
@@ -98,6 +114,8 @@ const OPTIONS = optionNames<AgentOptions>({
   model: true,
   modelSettings: true,
   tools: true,
+  toolsFolder: true,
+  filesFolder: true,
   mcpServers: true,
   schemasFolder: true,
   apiHeaders: true,
@@ -129,6 +147,7 @@ export class Agent {
   #options: AgentOptions
   #model: ModelSpec | undefined
   #tools: readonly Tool[]
+  #filesFolder: FilesFolder | undefined
   #guards: Guards
   #frozen = false
 
@@ -148,12 +167,17 @@ export class Agent {
     checkShapes(options)
     checkOutputType(options)
     checkToolUse(options.toolUseBehavior, options.name)
-    const { schemasFolder, apiHeaders, apiParams, ...rest } = options
+    const { toolsFolder, schemasFolder, apiHeaders, apiParams, ...rest } = options // their tools are loaded here
     this.#options = { ...rest, ...this.#readInstructions(options.instructions) }
     this.#model = readModel(options.model, options.name)
     checkSettings(options.modelSettings, options.name)
-    const fromFolder = readSchemasFolder({ schemasFolder, apiHeaders, apiParams }, `agent "${this.name}"`)
-    this.#tools = readTools([...(options.tools ?? []), ...fromFolder], this.name)
+    const owner = `agent "${this.name}"`
+    const fromFolders = [
+      ...readToolsFolder(toolsFolder, owner, 'toolsFolder'),
+      ...readSchemasFolder({ schemasFolder, apiHeaders, apiParams }, owner),
+    ]
+    this.#tools = readTools([...(options.tools ?? []), ...fromFolders], this.name)
+    this.#filesFolder = readFilesFolder(options.filesFolder, owner, 'filesFolder')
     readMcpServers(options.mcpServers, options.name)
     this.#guards = readGuards(options)
   }
@@ -191,6 +215,13 @@ export class Agent {
   set tools(value: readonly ToolLike[]) {
     this.#change('tools', value)
     this.#tools = readTools(value, this.name)
+  }
+  /**
+   * The folder with the agent's files.
+   * @internal
+   */
+  get filesFolder(): FilesFolder | undefined {
+    return this.#filesFolder
   }
   get mcpServers(): readonly (McpServerConfig | McpServer)[] {
     return this.#options.mcpServers ?? []
@@ -248,7 +279,8 @@ export class Agent {
   clone(changes: Partial<AgentOptions> = {}): this {
     const Class = this.constructor as new (options: AgentOptions) => this
     const { instructions, ...options } = this.#options
-    const copy = new Class({ ...options, tools: this.#tools, ...changes })
+    const filesFolder = this.#filesFolder?.path
+    const copy = new Class({ ...options, filesFolder, tools: this.#tools, ...changes })
     if (!('instructions' in changes) && instructions !== undefined) copy.#options = { ...copy.#options, instructions } // already read, so it is a text and no longer a path
     return copy
   }

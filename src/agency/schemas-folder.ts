@@ -5,7 +5,7 @@ import { invalidOption } from '../base/errors.ts'
 import { readDocumentFile } from '../tools/from-openapi/document.ts'
 import { type OpenApiHeaders, toTools } from '../tools/from-openapi/tools-from-openapi.ts'
 import type { FunctionTool } from '../tools/tool.ts'
-import { findFolder } from './text-file.ts'
+import { locateFolder } from './text-file.ts'
 
 /** The agent options of this file. */
 export interface SchemasFolderOptions {
@@ -31,7 +31,7 @@ const DOCUMENT = /^[^.].*\.(json|ya?ml)$/i
  */
 export function readSchemasFolder(options: SchemasFolderOptions, owner: string): FunctionTool[] {
   const { schemasFolder, apiHeaders = {}, apiParams = {} } = options
-  const folder = schemasFolder === undefined ? undefined : findFolder(schemasFolder, owner, 'schemasFolder')
+  const folder = schemasFolder === undefined ? undefined : locateFolder(schemasFolder, owner, 'schemasFolder')
   const files =
     folder === undefined
       ? []

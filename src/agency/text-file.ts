@@ -51,19 +51,30 @@ export function readText(value: string | URL, owner: string, option: string): st
 }
 
 /**
- * The folder that an option names; a relative path is resolved as in `readText`.
+ * The place of the folder that an option names; a relative path is resolved as in `readText`.
+ * @param owner the owner named in errors: `agent "Desk"`
+ * @param find returns the folder at a place, or undefined. Default: a folder of exactly this path
  * @throws INVALID_OPTION when there is no such folder
  */
-export function findFolder(value: string | URL, owner: string, option: string): string {
+export function locateFolder(
+  value: unknown,
+  owner: string,
+  option: string,
+  find: (place: string) => string | undefined = asFolder,
+): string {
   const refuse = (reason: string) => invalidOption(`${option} of ${owner}: ${reason}`)
-  const path = value instanceof URL ? value.href : value
-  if (typeof path !== 'string' || path.trim() === '') throw refuse('it must be the path of a folder.')
-  const places = listPlaces(path.trim(), refuse)
-  const found = places.find((place) => statSync(place, { throwIfNoEntry: false })?.isDirectory())
+  if (!(typeof value === 'string' && value.trim() !== '') && !(value instanceof URL))
+    throw refuse('it must be the path or the file URL of a folder.')
+  const path = value instanceof URL ? value.href : value.trim()
+  const places = listPlaces(path, refuse)
+  const found = places.find((place) => find(place) !== undefined)
   if (found !== undefined) return found
   const shown = places.map((place) => relative(process.cwd(), place) || place)
-  throw refuse(`there is no folder "${path}". Tried: ${shown.join(', ')}.`)
+  throw refuse(`there is no folder "${path}". Tried: ${shown.join(', ')}. Create it, or correct the path.`)
 }
+
+const asFolder = (place: string) =>
+  statSync(place, { throwIfNoEntry: false })?.isDirectory() === true ? place : undefined
 
 /** True for a text meant as a path: `./a b.md`, `prompts/desk.md`, `desk.md`, `C:\desk.txt`; false for a sentence with a slash. */
 function looksLikePath(text: string): boolean {
@@ -72,7 +83,10 @@ function looksLikePath(text: string): boolean {
   return TEXT_EXTENSION.test(text) || PLAIN_PATH.test(text) || (/[\\/]/.test(text) && EXTENSION.test(text))
 }
 
-/** The places where the file may be, in search order and without duplicates. */
+/**
+ * The places where a path may lead, in search order and without duplicates. A relative path is resolved against the folders of
+ * the modules on the stack and the working directory, so this must be called before anything is awaited.
+ */
 function listPlaces(path: string, refuse: (reason: string) => Error): string[] {
   if (/^file:/i.test(path)) {
     try {

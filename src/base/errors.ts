@@ -40,6 +40,7 @@ export type ErrorCode =
   | 'GATEWAY_REFUSED'
   | 'FACTORY_FAILED'
   | 'FILE_FAILED'
+  | 'FOLDER_FAILED'
   | 'CLIENT_GONE'
   | 'PACKAGE_MISSING'
   | 'PORT_TAKEN'
@@ -239,6 +240,15 @@ export const filesNeedKey = (agent: string, field: 'api_key' | 'litellm_keys.ope
   fileFailed(
     `The files for agent ${agent} cannot be stored, because there is no key for the Files API. Set OPENAI_API_KEY, or send client_config.${field}.`,
     undefined,
+  )
+
+/** The files of a folder could not be stored; the folder is one of the operator's own. */
+export const folderFailed = (path: string, reason: string, cause?: unknown) =>
+  new AgencyError(
+    'FOLDER_FAILED',
+    500,
+    `The files of the folder ${path} could not be stored: ${reason}.`,
+    cause === undefined ? undefined : { cause },
   )
 
 // ---- models

@@ -17,6 +17,7 @@ import {
   factoryFailed,
   fenced,
   fileUrlFailed,
+  folderFailed,
   gatewayRefused,
   guardrailTripped,
   idempotencyMismatch,
@@ -343,6 +344,14 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means: 'A worker was away so long that another one has taken over its run, and then tried to write.',
     remedy: 'Nothing has to be done: the run goes on at the other worker. Often it means a blocked event loop.',
     example: fenced('6cceec2e'),
+  },
+  FOLDER_FAILED: {
+    when: 'start',
+    means:
+      'The files of a filesFolder or sharedFilesFolder could not be stored: a type that is not supported, a folder that cannot be renamed, a key of another account, or an answer of the Files API.',
+    remedy:
+      'The text names the folder and the reason. What was stored before the failure stays; the next start goes on from there.',
+    example: folderFailed('/srv/desk/files', 'the type of plan.xyz is not supported'),
   },
   FILE_FAILED: {
     when: 'request',

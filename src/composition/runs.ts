@@ -1,4 +1,5 @@
 /** Makes what runs share: the one place for servers and for agencies that run in process. */
+import { createFolderDesk } from '../agency/folder-desk.ts'
 import { errorText } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { ServerLog } from '../base/log.ts'
@@ -16,6 +17,8 @@ export interface RunsOptions {
   /** Masks the secrets of this process. */
   redact: (text: string) => string
   log: ServerLog
+  /** Writes the progress of storing folders. @default `log.info` */
+  note?: (text: string) => void
   /** Write a line for each failed run and file. False in process, where the caller gets the error itself. */
   logFailures: boolean
   exposeErrors: boolean
@@ -41,7 +44,7 @@ export interface RunsSettings extends FileSources {
  * @throws from `with` INVALID_OPTION for wrong prices, telemetry or directories
  */
 export function createRuns(options: RunsOptions) {
-  const { limits, log, redact, logFailures, exposeErrors } = options
+  const { limits, log, note = log.info, redact, logFailures, exposeErrors } = options
   const warn = (message: string) => log.warn(message)
   const runner = new Runner(options)
   const models = createModels({
@@ -50,6 +53,12 @@ export function createRuns(options: RunsOptions) {
     gatewayHostedTools: options.gatewayHostedTools,
     limits,
     log: warn,
+  })
+  const folders = createFolderDesk({
+    models: () => models.of(undefined),
+    explain: exposeErrors ? (error) => redact(errorText(error)) : nameOf,
+    note,
+    warn,
   })
   const warnOfPrice = warnOnce(warn)
   const logOnce = warnOnce((text) => log.error(text))
@@ -66,12 +75,14 @@ export function createRuns(options: RunsOptions) {
   return {
     runner,
     models,
+    folders,
     limits,
     with({ prices, telemetry = [], ...sources }: RunsSettings): Runs {
       let files: FileDesk | undefined
       return {
         runner,
         models,
+        folders,
         limits,
         price: createPricer(prices, warnOfPrice),
         telemetry: joinTelemetry(telemetry, (error) =>

@@ -1,6 +1,6 @@
 /** Makes everything behind the routes of a server, from its options and the environment. */
 import { homedir } from 'node:os'
-import { readAgency } from '../agency/served.ts'
+import { readAgency, type ServedAgency } from '../agency/served.ts'
 import { causeOf, duplicateName, errorText, nothingToServe, shuttingDown } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { ServerLog } from '../base/log.ts'
@@ -43,7 +43,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const lines = options.logger ? new RequestLines(log, mask) : undefined
   const metrics = await readMetrics(options.metrics)
   const services = await bundle(options, { limits, mask, log, lines, metrics })
-  const { runner, models, files, requestLog, stored } = services
+  const { runner, models, files, folders, requestLog, stored } = services
   if (options.runs?.store !== undefined) await stored.runs.open()
   metrics?.watchHeld(() => runner.budget.heldBytes)
   const shell: ShellOptions = {
@@ -62,6 +62,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
   /** Refuses new work, waits for running work, then ends the rest. */
   const drain = async () => {
     stored.runs.leave()
+    folders.stop(shuttingDown())
     await Promise.all([runner.drain(limits.drainMs), files.stop(shuttingDown())])
     await stored.runs.close()
     await requestLog?.flush()
@@ -92,9 +93,12 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
   const redact = (text: string) => withoutPlaces(mask(text))
   const served = await readServed(options, limits.callbackMs)
   const operator = { exposeErrors, onEvent, trustedModelOrigins, gatewayHostedTools }
-  const runs = createRuns({ limits, redact, log, logFailures: true, ...operator })
+  // The log of the console leaves out notes.
+  const note = lines === undefined ? (text: string) => console.error(mask(text)) : log.info
+  const runs = createRuns({ limits, redact, log, note, logFailures: true, ...operator })
   for (const { preview } of served.agencies)
     for (const { name, model } of preview.agents) await runs.models.check(model, name, options.keyPerRequest === true)
+  if (options.keyPerRequest !== true) await storeFolders(runs, served.agencies, (error) => mask(errorText(error)))
   const requestRules = { historyItems: limits.historyItems, clientConfig: readClientConfig(options) }
   const { allowedLocalFileDirs, trustedFileOrigins, prices } = options
   const listeners = [...[telemetry ?? []].flat(), ...(metrics === undefined ? [] : [metrics])]
@@ -112,6 +116,24 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
     noteRun: lines && ((request, note) => lines.noteRun(request, note)),
     log,
     stopping: () => runs.runner.draining,
+  }
+}
+
+/**
+ * Stores the folders of agencies before the server starts. Whoever starts it may read the whole cause of a failure. A server without
+ * a key of its own stores them at the first run.
+ */
+async function storeFolders(
+  { folders, models }: ReturnType<typeof createRuns>,
+  agencies: readonly ServedAgency[],
+  explain: (error: unknown) => string,
+): Promise<void> {
+  try {
+    await Promise.all(agencies.map(({ preview }) => folders.prepare(preview, explain)))
+  } catch (error) {
+    folders.stop(error as Error)
+    await models.close()
+    throw error
   }
 }
 

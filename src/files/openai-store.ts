@@ -5,7 +5,7 @@ import type { FileStore, LoadedFile } from './store.ts'
 
 /** The time limit of one attempt; the client tries a call up to three times. */
 const UPLOAD_TIMEOUT_MS = 120_000
-const CALL_TIMEOUT_MS = 30_000
+export const CALL_TIMEOUT_MS = 30_000
 /** The purpose that the original uses. Files with this purpose work as input files, images and in the code interpreter. */
 const PURPOSE = 'assistants'
 
@@ -17,18 +17,7 @@ export function openaiFileStore(
   client: () => Promise<OpenAI>,
   headers: { readonly [name: string]: string } = {},
 ): FileStore {
-  const call = async <T>(
-    signal: AbortSignal,
-    timeout: number,
-    send: (client: OpenAI, options: object) => Promise<T>,
-  ) => {
-    try {
-      return await send(await client(), { signal, timeout, headers })
-    } catch (error) {
-      signal.throwIfAborted()
-      throw error
-    }
-  }
+  const call = callerOf(client, headers)
   return {
     put: (file, signal) =>
       call(signal, UPLOAD_TIMEOUT_MS, async (client, options) => {
@@ -38,11 +27,11 @@ export function openaiFileStore(
       }),
     get: (id, signal) =>
       call(signal, CALL_TIMEOUT_MS, async (client, options) => {
-        const { filename, status } = await client.files.retrieve(id, options)
+        const { filename, status, created_at: createdAt } = await client.files.retrieve(id, options)
         if (typeof filename !== 'string') throw new Error('The Files API returned no file name.')
         // Some gateways return no status; a file with an id is then ready.
         const state = status === 'error' ? 'failed' : status === 'processed' || status == null ? 'ready' : 'pending'
-        return { id, name: filename, state }
+        return { id, name: filename, state, ...(typeof createdAt === 'number' ? { createdAt } : {}) }
       }),
     delete: (id, signal) =>
       call(signal, CALL_TIMEOUT_MS, async (client, options) => {
@@ -50,6 +39,22 @@ export function openaiFileStore(
       }),
   }
 }
+
+/** Makes one call of the `openai` client; rejects with the signal's reason after an abort. */
+export const callerOf =
+  (client: () => Promise<OpenAI>, headers: { readonly [name: string]: string }) =>
+  async <T>(
+    signal: AbortSignal,
+    timeout: number,
+    send: (client: OpenAI, options: object) => Promise<T>,
+  ): Promise<T> => {
+    try {
+      return await send(await client(), { signal, timeout, headers })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
+    }
+  }
 
 /** The body in one buffer: its length is known, which some gateways require, and it can be sent again. */
 function multipart({ name, pieces }: LoadedFile, headers: { readonly [name: string]: string }) {

@@ -12,6 +12,8 @@ export interface StoredFile {
   name: string
   /** The file can be used when this is `ready`. */
   state: 'pending' | 'ready' | 'failed'
+  /** When it was stored, in seconds since 1970; undefined where the store does not tell. */
+  createdAt?: number
 }
 
 /**

@@ -5,6 +5,7 @@ import { once } from '../base/async.ts'
 import type { Charges } from '../base/budget.ts'
 import { choiceRefused, invalidOption, languageModelVersion } from '../base/errors.ts'
 import type { UpstreamLimits } from '../base/limits.ts'
+import { type FolderStore, openaiFolderStore } from '../files/folder-store.ts'
 import { openaiFileStore } from '../files/openai-store.ts'
 import type { FileStore } from '../files/store.ts'
 import { toWebFetch } from '../net/http.ts'
@@ -46,6 +47,8 @@ export interface RequestModels {
   namer(spec: ModelSpec | undefined, agentName: string): Model
   /** Where the files of a run with this model are kept. @throws FILE_FAILED */
   files(spec: ModelSpec | undefined, agentName: string): FileStore
+  /** Where the folders of an agent with this model are kept; undefined for the demo, which keeps none. @throws FILE_FAILED */
+  folders(spec: ModelSpec | undefined, agentName: string): FolderStore | undefined
 }
 
 /** Every way to a model: connection pools, shared clients, clients of requests that ask for their own. */
@@ -149,6 +152,10 @@ function createRequestModels(shared: Shared, config: ClientConfig | undefined, a
       return endpoint.kind === 'demo'
         ? openaiFileStore(connections.demo)
         : openaiFileStore(made.client(endpoint), endpoint.headers)
+    },
+    folders(spec, agentName) {
+      const endpoint = resolveFiles(requestOf(spec, agentName))
+      return endpoint.kind === 'demo' ? undefined : openaiFolderStore(made.client(endpoint), endpoint.headers)
     },
   }
 }

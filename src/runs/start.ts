@@ -1,6 +1,7 @@
 /** Starts the run of a request, whichever way the request came: over HTTP, in process, or from a worker. */
 import type { AgencyGraph, SaveThreads } from '../agency/agency.ts'
 import { copyContext } from '../agency/context.ts'
+import type { FolderDesk } from '../agency/folder-desk.ts'
 import type { RunHooks } from '../agency/hooks.ts'
 import type { ServedAgency } from '../agency/served.ts'
 import { type Budget, weigh } from '../base/budget.ts'
@@ -21,6 +22,8 @@ export interface Runs {
   readonly runner: Runner
   readonly models: Models
   readonly files: FileDesk
+  /** Stores the folders of agencies before their first run. */
+  readonly folders: FolderDesk
   readonly price: Pricer
   readonly limits: Pick<Limits, 'callbackMs' | 'maxTurns'>
   /** Set while somebody listens. */
@@ -85,9 +88,9 @@ export async function startServedRun(
 }
 
 /**
- * Starts a run: history, plan, files, run.
- * @throws THREADS_FAILED, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_NOT_SUPPORTED, GATEWAY_REFUSED, FILE_FAILED, SHUTTING_DOWN,
- *   OVERLOADED; the signal's reason when it aborts while files are prepared
+ * Starts a run: folders, history, plan, files, run.
+ * @throws FOLDER_FAILED, THREADS_FAILED, UNKNOWN_AGENT, MISSING_API_KEY, MODEL_NOT_SUPPORTED, GATEWAY_REFUSED, FILE_FAILED,
+ *   SHUTTING_DOWN, OVERLOADED; the signal's reason when it aborts while files are prepared
  */
 export async function startRun(runs: Runs, order: RunOrder, options: StartOptions): Promise<Run> {
   const { owner, save } = order
@@ -105,9 +108,11 @@ export async function startRun(runs: Runs, order: RunOrder, options: StartOption
   return run
 }
 
-/** The plan of a request, with its files. @throws what `startRun` throws before the run starts */
-export const preparePlan = async (runs: Runs, order: RunOrder, options: StartOptions): Promise<RunPlan> =>
-  withFiles(runs, await planOf(runs, order, options), order.request, options)
+/** The plan of a request, with its folders and files stored. @throws what `startRun` throws before the run starts */
+export async function preparePlan(runs: Runs, order: RunOrder, options: StartOptions): Promise<RunPlan> {
+  if (order.agency.folders.length > 0) await runs.folders.prepare(order.agency)
+  return withFiles(runs, await planOf(runs, order, options), order.request, options)
+}
 
 async function planOf(
   { models, limits, price, telemetry }: Runs,

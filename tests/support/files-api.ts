@@ -4,6 +4,7 @@ export interface Upload {
   name: string
   purpose: string
   bytes: Buffer
+  createdAt?: number
 }
 
 /** What the Files API does with an upload: keep it, refuse it, or never answer. */
@@ -35,6 +36,8 @@ export function createFilesApi() {
     },
     /** The upload whose name matches. */
     find: (name: RegExp) => [...stored].find(([, upload]) => name.test(upload.name)),
+    /** When each file was stored, in seconds. */
+    createdAt: () => Math.floor(Date.now() / 1000),
     async handle(request: http.IncomingMessage, response: http.ServerResponse, body: Buffer) {
       const path = request.url ?? ''
       const method = request.method ?? ''
@@ -55,9 +58,9 @@ export function createFilesApi() {
           response.once('close', () => hanging--)
           return
         }
-        const id = `file-${String(++serial).padStart(12, '0')}`
+        const id = `file-${String(++serial).padStart(18, '0')}`
         const bytes = Buffer.from(await file.arrayBuffer())
-        stored.set(id, { name: file.name, purpose: String(form.get('purpose')), bytes })
+        stored.set(id, { name: file.name, purpose: String(form.get('purpose')), bytes, createdAt: api.createdAt() })
         return send(200, { id, object: 'file', filename: file.name, status: 'uploaded' })
       }
       const id = decodeURIComponent(path.slice('/v1/files/'.length))
@@ -70,7 +73,13 @@ export function createFilesApi() {
       }
       const look = (looks.get(id) ?? 0) + 1
       looks.set(id, look)
-      send(200, { id, object: 'file', filename: upload.name, status: api.status(upload.name, look) })
+      send(200, {
+        id,
+        object: 'file',
+        filename: upload.name,
+        status: api.status(upload.name, look),
+        created_at: upload.createdAt,
+      })
     },
   }
   return api

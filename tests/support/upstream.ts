@@ -3,6 +3,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFilesApi } from './files-api.ts'
+import { createVectorStoresApi } from './vector-stores-api.ts'
 
 type Json = { [key: string]: unknown }
 
@@ -42,6 +43,7 @@ async function listen(server: http.Server) {
 export async function startUpstream(script: (body: Json, index: number) => Turn) {
   const seen: SeenRequest[] = []
   const files = createFilesApi()
+  const stores = createVectorStoresApi(files)
   let serial = 0
   let open = 0
   const server = http.createServer(async (request, response) => {
@@ -50,6 +52,7 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     if (request.url?.startsWith('/v1/files')) return files.handle(request, response, Buffer.concat(chunks))
+    if (request.url?.startsWith('/v1/vector_stores')) return stores.handle(request, response, Buffer.concat(chunks))
     const body: Json = JSON.parse(Buffer.concat(chunks).toString('utf8'))
     const aborted = new Promise<void>((resolve) => {
       response.once('close', () => {
@@ -102,7 +105,7 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
     }
     response.end()
   })
-  return { ...(await listen(server)), seen, files, open: () => open }
+  return { ...(await listen(server)), seen, files, stores, open: () => open }
 }
 
 function outputOf(turn: Turn, next: () => number): Json[] {
