@@ -12,6 +12,7 @@ import {
   timeLimit,
 } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
+import { endRun } from '../tools/run-end.ts'
 import { createRedactor } from '../wire/redact.ts'
 import { EventLog } from './event-log.ts'
 import type { RunSummary } from './events.ts'
@@ -129,6 +130,7 @@ export class Runner {
     const forget = () => {
       this.#live.delete(id)
       budget.close()
+      endRun(abort.signal)
     }
     void done.then(forget, forget)
     this.#watch()
