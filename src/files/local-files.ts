@@ -96,7 +96,7 @@ export async function openLocalFile(
 }
 
 /** True for the directory itself and for paths below it. */
-function isInside(path: string, directory: string): boolean {
+export function isInside(path: string, directory: string): boolean {
   const steps = relative(directory, path)
   return steps !== '..' && !steps.startsWith(`..${sep}`) && !isAbsolute(steps)
 }
