@@ -1,6 +1,7 @@
 /** Watches source files for `dev`. */
-import { type FSWatcher, readdirSync, watch } from 'node:fs'
-import { join } from 'node:path'
+import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs'
+import { basename, join } from 'node:path'
+import { findFolder, readFolderName } from '../files/folder.ts'
 import { cannotWatch } from './errors.ts'
 
 const SOURCE = /^(\.env|[^.].*\.([cm]?[jt]s|md))$/
@@ -11,8 +12,8 @@ const SETTLE_MS = 100
 const MAX_FOLDERS = 500
 
 /**
- * Yields a path whenever source files below `root` have changed, until the signal aborts. Data files are ignored, because an
- * agency that writes one must not be restarted for it.
+ * Yields a path whenever source files below `root` have changed, or files in the stored folder of an agent were added or changed,
+ * until the signal aborts. Other data files are ignored, because an agency that writes one must not be restarted for it.
  *
  * @throws CommandError when the system allows no more watchers
  */
@@ -22,12 +23,19 @@ export async function* watchSources(root: string, signal: AbortSignal): AsyncGen
   let timer: NodeJS.Timeout | undefined
   let wake = () => {}
 
-  const notice = (path: string) => {
+  /** What has changed since it was last quiet, and whether that still counts once it is quiet again. */
+  const noticed = new Map<string, () => boolean>()
+  const settle = () => {
+    const counts = [...noticed].find(([, check]) => check())
+    noticed.clear()
+    if (counts === undefined) return
+    changed = counts[0]
+    wake()
+  }
+  const notice = (path: string, check = () => true) => {
+    noticed.set(path, check)
     clearTimeout(timer)
-    timer = setTimeout(() => {
-      changed = path
-      wake()
-    }, SETTLE_MS)
+    timer = setTimeout(settle, SETTLE_MS)
   }
   const add = (folder: string) => {
     if (watchers.has(folder) || watchers.size >= MAX_FOLDERS) return
@@ -35,7 +43,9 @@ export async function* watchSources(root: string, signal: AbortSignal): AsyncGen
     if (inside === undefined) return
     const onChange = (_event: string, name: string | null) => {
       if (name === null) return
-      if (SOURCE.test(name)) notice(join(folder, name))
+      const stored = storedHome(folder)
+      if (stored !== undefined) notice(join(stored, name), () => isNew(join(stored, name)))
+      else if (SOURCE.test(name)) notice(join(folder, name))
       else if (!IGNORED.test(name)) add(join(folder, name))
     }
     const watcher = startWatching(folder, onChange)
@@ -65,6 +75,18 @@ export async function* watchSources(root: string, signal: AbortSignal): AsyncGen
     clearTimeout(timer)
     for (const watcher of watchers.values()) watcher.close()
   }
+}
+
+/** Where the files of a stored folder lie, which may have been renamed since it is watched; undefined for any other folder. */
+function storedHome(folder: string): string | undefined {
+  const home = findFolder(folder)
+  return home === undefined || readFolderName(basename(home)).vectorStore === undefined ? undefined : home
+}
+
+/** True for a file that is not stored yet, or has changed: storing one sets its time to a whole second. */
+function isNew(path: string): boolean {
+  const info = statSync(path, { throwIfNoEntry: false })
+  return info?.isFile() === true && (!/_file-[a-zA-Z0-9]{15,}\.\w+$/.test(path) || info.mtimeMs % 1000 !== 0)
 }
 
 /** @throws CommandError when the system allows no more watchers */

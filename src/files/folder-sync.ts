@@ -177,22 +177,19 @@ async function isCurrent(store: FolderStore, id: string, mtimeMs: number, signal
 }
 
 /** Uploads one file, writes its id into its name, and removes what it replaces. */
-async function storeFile({ store, home, warn }: Sync, file: FolderFile, signal: AbortSignal): Promise<string> {
+async function storeFile({ store, home }: Sync, file: FolderFile, signal: AbortSignal): Promise<string> {
   const id = await store.put({ name: file.name, pieces: [await readFile(file.path, { signal })] }, signal)
   const extension = extname(file.name)
   const place = join(home, `${file.name.slice(0, file.name.length - extension.length)}_${id}${extension}`)
   try {
+    // A later change is noticed by a time after this one. It is set first, so that no file has an id without it.
+    const { createdAt } = await store.get(id, signal)
+    if (createdAt !== undefined) await utimes(file.path, createdAt, createdAt)
     await rename(file.path, place)
   } catch (error) {
     await remove(store, id, signal).catch(() => {}) // the first failure is the one to tell
     throw error
   }
-  // A later change is noticed by a time after this one.
-  const { createdAt } = await store.get(id, signal)
-  if (createdAt !== undefined)
-    await utimes(place, createdAt, createdAt).catch((error) =>
-      warn(`The time of ${place} could not be set, so it is stored again at the next start: ${errorText(error)}`),
-    )
   if (file.id !== undefined) await remove(store, file.id, signal)
   return id
 }
