@@ -7,6 +7,7 @@ export type { GuardrailResult, InputGuardrail, OutputGuardrail, SdkGuardrail } f
 export type { RunHooks, ToolCall } from './agency/hooks.ts'
 export type { SystemReminder } from './agency/reminders.ts'
 export type { AgencyCallbacks, AgencyFactory } from './agency/served.ts'
+export type { StoredPrompt } from './agency/stored-prompt.ts'
 export type { ToolResult, ToolUseBehavior, ToolUseVerdict } from './agency/tool-use.ts'
 export { loadTools } from './agency/tools-folder.ts'
 export { Agency, type AgencyResult, type AgencyStream, Agent } from './agency-swarm.ts'

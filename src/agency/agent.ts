@@ -25,6 +25,7 @@ import type { RunHooks } from './hooks.ts'
 import { AGENT_MOVED, SETTINGS_MOVED } from './moved-options.ts'
 import { readReminders, type SystemReminder } from './reminders.ts'
 import { readSchemasFolder, type SchemasFolderOptions } from './schemas-folder.ts'
+import { isStoredPrompt, isVoice, type StoredPrompt, VOICES } from './stored-prompt.ts'
 import { readText } from './text-file.ts'
 import { checkToolUse, type ToolUseBehavior } from './tool-use.ts'
 import { readToolsFolder } from './tools-folder.ts'
@@ -87,6 +88,13 @@ export interface AgentOptions<Context extends object = any, Output = any> extend
   includeWebSearchSources?: boolean | undefined
   /** Structured output: the final answer is parsed by this zod type, which must describe an object (else INVALID_OPTION). @default text */
   outputType?: z.ZodType<Output> | undefined
+  /**
+   * A prompt that is stored at OpenAI, sent with every model call: its id, and a version and variables. For models that are
+   * reached through the Responses API. Instructions of the agent replace those of the prompt. @default none
+   */
+  prompt?: StoredPrompt | undefined
+  /** The voice for realtime sessions, such as "marin"; shown in the metadata. @default none */
+  voice?: string | undefined
   /** Suggested first messages; shown in the metadata. @default [] */
   conversationStarters?: readonly string[] | undefined
   /** Suggested replies; shown in the metadata. @default [] */
@@ -125,6 +133,8 @@ const OPTIONS = optionNames<AgentOptions>({
   includeSearchResults: true,
   includeWebSearchSources: true,
   outputType: true,
+  prompt: true,
+  voice: true,
   conversationStarters: true,
   quickReplies: true,
   handoffReminder: true,
@@ -203,7 +213,10 @@ export class Agent {
     this.#model = model
   }
   get modelSettings(): ModelSettings {
-    return this.#options.modelSettings ?? {}
+    const { prompt, modelSettings = {} } = this.#options
+    return prompt === undefined
+      ? modelSettings
+      : { ...modelSettings, extraBody: { prompt, ...modelSettings.extraBody } }
   }
   set modelSettings(value: ModelSettings) {
     checkSettings(value, this.name)
@@ -246,6 +259,9 @@ export class Agent {
   }
   get quickReplies(): readonly string[] {
     return (this.#options.quickReplies ?? []).map((text) => text.trim())
+  }
+  get voice(): string | undefined {
+    return this.#options.voice?.trim().toLowerCase()
   }
   get handoffReminder(): string | undefined {
     return this.#options.handoffReminder
@@ -353,6 +369,8 @@ const SHAPES: [names: readonly (keyof AgentOptions)[], fits: (value: unknown) =>
   ],
   [['tools', 'mcpServers', 'inputGuardrails', 'outputGuardrails'], Array.isArray, 'a list'],
   [['modelSettings', 'hooks', 'apiHeaders', 'apiParams'], isObject, 'an object'],
+  [['prompt'], isStoredPrompt, 'an object with the id of a stored prompt: { id: "pmpt_...", version, variables }'],
+  [['voice'], isVoice, `one of ${VOICES.join(', ')}`],
 ]
 
 function checkShapes(options: AgentOptions): void {

@@ -111,6 +111,7 @@ function agentNodes(agency: AgencyGraph, agent: Agent, position: Position): Meta
     hasSubagents: outgoing.some((flow) => flow.kind === 'send-message'),
     capabilities: listCapabilities(agency.role(agent.name)),
   }
+  if (agent.voice !== undefined) data.voice = agent.voice
   if (agent.conversationStarters.length > 0) data.conversationStarters = [...agent.conversationStarters]
   if (agent.quickReplies.length > 0) data.quickReplies = [...agent.quickReplies]
   return [...toolNodes, { id: agent.name, data, type: 'agent', position }]

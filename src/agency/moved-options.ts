@@ -12,7 +12,6 @@ export const AGENT_MOVED: Moved = {
   truncationStrategy: 'modelSettings: { truncation }',
   parallelToolCalls: 'modelSettings: { parallelToolCalls }',
   toolChoice: 'modelSettings: { toolChoice }',
-  prompt: 'modelSettings: { extraBody: { prompt: { id } } }',
   responseValidator: 'outputGuardrails',
   responseFormat: 'outputType',
   returnInputGuardrailErrors: 'raiseInputGuardrailError, with the opposite value',

@@ -86,6 +86,7 @@ export interface AgentNode extends PositionedNode {
     model: string
     hasSubagents: boolean
     capabilities: string[]
+    voice?: string
     conversationStarters?: string[]
     quickReplies?: string[]
   }

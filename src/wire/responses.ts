@@ -49,6 +49,7 @@ const agentNode = z
       model: z.string(),
       hasSubagents: z.boolean(),
       capabilities: z.array(z.string()),
+      voice: z.string().exactOptional(),
       conversationStarters: z.array(z.string()).exactOptional(),
       quickReplies: z.array(z.string()).exactOptional(),
     }),
