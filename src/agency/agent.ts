@@ -99,6 +99,12 @@ export interface AgentOptions<Context extends object = any, Output = any> extend
   conversationStarters?: readonly string[] | undefined
   /** Suggested replies; shown in the metadata. @default [] */
   quickReplies?: readonly string[] | undefined
+  /**
+   * Keep the answers to conversation starters and quick replies that begin a conversation, in `.agency_swarm/starter_cache` of
+   * the working directory or of AGENCY_SWARM_CHATS_DIR, and give them again without asking the model. Answers that call tools
+   * are not kept. @default false
+   */
+  cacheConversationStarters?: boolean | undefined
   /** The system message this agent gets when a conversation is handed to it. @default a sentence with its name */
   handoffReminder?: string | undefined
   /** Check the user's messages before the first model call, when this agent starts the run. @default [] */
@@ -137,6 +143,7 @@ const OPTIONS = optionNames<AgentOptions>({
   voice: true,
   conversationStarters: true,
   quickReplies: true,
+  cacheConversationStarters: true,
   handoffReminder: true,
   inputGuardrails: true,
   outputGuardrails: true,
@@ -260,6 +267,9 @@ export class Agent {
   get quickReplies(): readonly string[] {
     return (this.#options.quickReplies ?? []).map((text) => text.trim())
   }
+  get cacheConversationStarters(): boolean {
+    return this.#options.cacheConversationStarters ?? false
+  }
   get voice(): string | undefined {
     return this.#options.voice?.trim().toLowerCase()
   }
@@ -362,6 +372,7 @@ const isText = (value: unknown) => typeof value === 'string'
 /** The expected types of options that nothing else validates at construction. */
 const SHAPES: [names: readonly (keyof AgentOptions)[], fits: (value: unknown) => boolean, expected: string][] = [
   [['description', 'handoffReminder'], isText, 'a text'],
+  [['cacheConversationStarters'], (value) => typeof value === 'boolean', 'true or false'],
   [
     ['instructions'],
     (value) => isText(value) || typeof value === 'function' || value instanceof URL,

@@ -27,7 +27,6 @@ export const AGENT_MOVED: Moved = {
   examples: 'the instructions',
   id: 'loadThreads and saveThreads of the agency',
   refreshFromId: 'loadThreads and saveThreads of the agency',
-  cacheConversationStarters: 'conversationStarters; their answers are not cached in this version',
   supportsOutboundCommunication: 'a flow of the agency: communicationFlows: [[a, b]]',
   supportsFrameworkToolWiring: 'a flow of the agency: communicationFlows: [[a, b]]',
 }

@@ -41,6 +41,8 @@ export interface ModelsOptions extends ServerSettings {
 
 /** The models of one request. */
 export interface RequestModels {
+  /** True when the request chose nothing: no model, address or key of its own. */
+  readonly own: boolean
   /** The model of an agent. @throws MISSING_API_KEY, MODEL_NOT_SUPPORTED */
   model(spec: ModelSpec | undefined, agentName: string): Model
   /** The model that names a conversation of this agent, by the same way. @throws MISSING_API_KEY, MODEL_NOT_SUPPORTED */
@@ -134,6 +136,7 @@ function createRequestModels(shared: Shared, config: ClientConfig | undefined, a
   /** Models by name: every turn asks for its own. Objects are left out, since a factory may make them anew per request. */
   const byName = new Map<string | undefined, Model>()
   return {
+    own: config === undefined,
     model(spec, agentName) {
       const known = typeof spec === 'object' ? undefined : byName.get(spec)
       if (known !== undefined) return known

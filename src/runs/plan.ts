@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { AgencyGraph } from '../agency/agency.ts'
 import type { RunHooks } from '../agency/hooks.ts'
+import { withStarterCache } from '../agency/starter-cache.ts'
 import { latestTraceId } from '../messages/items.ts'
 import type { RequestModels } from '../models/models.ts'
 import type { Pricer } from '../models/pricing/prices.ts'
@@ -86,7 +87,7 @@ export function planRun(agency: AgencyGraph, models: RequestModels, request: Run
   const { now = Date.now, newHex = randomHex } = request
   return {
     agency,
-    models,
+    models: withStarterCache(models, { ...request, agent: agency.role(recipient).agent }),
     recipient,
     input: inputOf(request),
     notes: [],
