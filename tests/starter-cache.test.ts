@@ -119,7 +119,7 @@ test('an answer that calls tools is made anew each time', async () => {
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('a file that is broken is written anew, and one of the original is not taken', async () => {
+test('a broken file is written anew, and one of the original is not taken', async () => {
   const { folder, list } = useCache()
   const upstream = await countingUpstream()
   await agentOf().getResponse('Yes')

@@ -278,8 +278,8 @@ test('options of the original get an error with the new name', () => {
     ['return_input_guardrail_errors', 'raiseInputGuardrailError, with the opposite value'],
     ['throw_input_guardrail_error', 'raiseInputGuardrailError'],
     ['tool_resources', 'fileSearch'],
-    ['tools_folder', 'import the tools'],
-    ['files_folder', 'fileSearch({ vectorStoreIds })'],
+    ['tools_folder', 'here it is written "toolsFolder"'],
+    ['files_folder', 'here it is written "filesFolder"'],
     ['schemas_folder', 'one tool({ parameters, execute })'],
     ['send_message_tool_class', 'communicationFlows'],
     ['handoffs', 'Handoff'],
@@ -292,7 +292,7 @@ test('options of the original get an error with the new name', () => {
     ['save_threads_callback', 'Use instead: saveThreads'],
     ['communication_flows', 'Write "communicationFlows"'],
     ['agency_chart', 'communicationFlows'],
-    ['shared_tools_folder', 'sharedTools'],
+    ['shared_tools_folder', 'here it is written "sharedToolsFolder"'],
     ['frobnicate', 'no option "frobnicate"'],
   ] as const)
     wrong(() => new Agency(agent(), option(name))).toThrow(place)
