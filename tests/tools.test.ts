@@ -278,9 +278,9 @@ test('options of the original get an error with the new name', () => {
     ['return_input_guardrail_errors', 'raiseInputGuardrailError, with the opposite value'],
     ['throw_input_guardrail_error', 'raiseInputGuardrailError'],
     ['tool_resources', 'fileSearch'],
-    ['tools_folder', 'here it is written "toolsFolder"'],
-    ['files_folder', 'here it is written "filesFolder"'],
-    ['schemas_folder', 'one tool({ parameters, execute })'],
+    ['tools_folder', 'Write "toolsFolder"'],
+    ['files_folder', 'Write "filesFolder"'],
+    ['schemas_folder', 'Write "schemasFolder"'],
     ['send_message_tool_class', 'communicationFlows'],
     ['handoffs', 'Handoff'],
     ['refresh_from_id', 'loadThreads'],
@@ -292,7 +292,7 @@ test('options of the original get an error with the new name', () => {
     ['save_threads_callback', 'Use instead: saveThreads'],
     ['communication_flows', 'Write "communicationFlows"'],
     ['agency_chart', 'communicationFlows'],
-    ['shared_tools_folder', 'here it is written "sharedToolsFolder"'],
+    ['shared_tools_folder', 'Write "sharedToolsFolder"'],
     ['frobnicate', 'no option "frobnicate"'],
   ] as const)
     wrong(() => new Agency(agent(), option(name))).toThrow(place)
