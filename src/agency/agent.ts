@@ -1,28 +1,26 @@
 /** One agent of an agency: its options, validated at construction, and its setters. */
-import { z } from 'zod'
-import { agentFrozen, errorText, invalidOption } from '../base/errors.ts'
+import type { z } from 'zod'
+import { agentFrozen, invalidOption } from '../base/errors.ts'
 import { optionNames, refuseUnknown } from '../base/options.ts'
 import type { FilesFolder } from '../files/folder.ts'
-import { fromSdkModel, isSdkModel, type SdkModel } from '../models/agents-sdk/model.ts'
+import type { SdkModel } from '../models/agents-sdk/model.ts'
 import type { ModelSettings } from '../models/model.ts'
-import { describeModel, isNamed, type ModelSpec } from '../models/spec.ts'
+import type { ModelSpec } from '../models/spec.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'
-import { schemaOf } from '../tools/define.ts'
 import type { McpServerConfig } from '../tools/mcp/config.ts'
 import type { McpServer } from '../tools/mcp/sdk-server.ts'
 import { readMcpServers } from '../tools/mcp/source.ts'
 import { onceEach } from '../tools/once-each.ts'
-import { describesObject } from '../tools/portable-schema.ts'
 import type { Tool } from '../tools/tool.ts'
 import type { UserContext } from '../tools/user-context.ts'
-import { isModelName, ownedFields } from '../wire/client-config.ts'
-import { isObject, type JsonSchema } from '../wire/json.ts'
+import { isObject } from '../wire/json.ts'
 import { Chain } from './chain.ts'
 import type { AgencyContext } from './context.ts'
 import { readFilesFolder } from './files-folder.ts'
 import { type InputGuardrail, type OutputGuardrail, readGuardrails, type SdkGuardrail } from './guardrails.ts'
 import type { RunHooks } from './hooks.ts'
-import { AGENT_MOVED, SETTINGS_MOVED } from './moved-options.ts'
+import { checkOutputType, checkSettings, readModel } from './model-options.ts'
+import { AGENT_MOVED } from './moved-options.ts'
 import { readReminders, type SystemReminder } from './reminders.ts'
 import { readSchemasFolder, type SchemasFolderOptions } from './schemas-folder.ts'
 import { isStoredPrompt, isVoice, type StoredPrompt, VOICES } from './stored-prompt.ts'
@@ -182,7 +180,7 @@ export class Agent {
     }
     this.name = options.name
     checkShapes(options)
-    checkOutputType(options)
+    checkOutputType(options.outputType, options.name)
     checkToolUse(options.toolUseBehavior, options.name)
     const { toolsFolder, schemasFolder, apiHeaders, apiParams, ...rest } = options // their tools are loaded here
     this.#options = { ...rest, ...this.#readInstructions(options.instructions) }
@@ -389,61 +387,6 @@ function checkShapes(options: AgentOptions): void {
     for (const name of names)
       if (options[name] !== undefined && !fits(options[name]))
         throw invalidOption(`${name} of agent "${options.name}" must be ${expected}.`)
-}
-
-/** Providers support structured output for objects only, so `outputType` must describe an object. @throws INVALID_OPTION */
-function checkOutputType({ name, outputType }: AgentOptions): void {
-  if (outputType === undefined) return
-  const owner = `outputType of agent "${name}"`
-  if (!(outputType instanceof z.ZodType)) throw invalidOption(`${owner} must be a zod 4 object: z.object({ ... }).`)
-  let schema: JsonSchema
-  try {
-    schema = schemaOf(outputType)
-  } catch (error) {
-    throw invalidOption(`${owner} cannot be written as a JSON Schema: ${errorText(error)}`)
-  }
-  if (!describesObject(schema, schema))
-    throw invalidOption(
-      `${owner} does not describe an object, and models return structured output as objects only. Wrap it: z.object({ answer: ... }).`,
-    )
-}
-
-/** The model of an agent, with SDK models adapted. @throws INVALID_OPTION for a name with a blank part between its slashes */
-function readModel(model: ModelSpec | SdkModel | undefined, agent: string): ModelSpec | undefined {
-  if (isSdkModel(model)) return fromSdkModel(model)
-  const name: unknown = model !== null && isNamed(model) ? describeModel(model) : model
-  if (!isObject(name) && !(typeof name === 'string' && isModelName(name)))
-    throw invalidOption(
-      `The model "${name}" of agent "${agent}" has no name: write "gpt-5.4", "<provider>/<model>" or "litellm/<provider>/<model>".`,
-    )
-  return model
-}
-
-const SETTINGS = optionNames<ModelSettings>({
-  temperature: true,
-  topP: true,
-  maxTokens: true,
-  toolChoice: true,
-  parallelToolCalls: true,
-  truncation: true,
-  reasoning: true,
-  verbosity: true,
-  store: true,
-  metadata: true,
-  include: true,
-  includeUsage: true,
-  extraHeaders: true,
-  extraBody: true,
-})
-
-/** @throws INVALID_OPTION for unknown settings, and for fields of `extraBody` that belong to the run */
-function checkSettings(settings: ModelSettings | undefined, agent: string): void {
-  refuseUnknown(`modelSettings of agent "${agent}"`, settings ?? {}, SETTINGS, SETTINGS_MOVED)
-  const [owned] = ownedFields(settings?.extraBody)
-  if (owned !== undefined)
-    throw invalidOption(
-      `modelSettings.extraBody.${owned.join('.')} of agent "${agent}" is set by the run. Set it with the agent's own options (model, instructions, tools, ...).`,
-    )
 }
 
 function readTools(list: readonly unknown[], agent: string): readonly Tool[] {
