@@ -65,10 +65,10 @@ test('the steps and the end of a run are written to the log of its request', asy
   await run.done
   expect(lines).toEqual([
     'INFO Agent Solo starts',
-    expect.stringMatching(/^INFO Agent Solo asks its model/),
-    expect.stringMatching(/^INFO The model of Solo has answered/),
-    'INFO Agent Solo has answered',
-    expect.stringMatching(/^INFO The run is done/),
+    expect.stringMatching(/^INFO Agent Solo calls its model/),
+    expect.stringMatching(/^INFO The model of Solo answered/),
+    'INFO Agent Solo finished',
+    expect.stringMatching(/^INFO The run finished/),
   ])
 })
 
