@@ -177,10 +177,6 @@ test('invalid bodies get 422 in the original shape, without secrets', async () =
     type: 'list_type',
     loc: ['body', 'chat_history'],
   })
-  expect((await ask({ message: 'x', chat_history: [{ role: 'tool', tool_call_id: 'a' }] }))[0]).toMatchObject({
-    type: 'value_error',
-    loc: ['body', 'chat_history', 0],
-  })
   expect((await ask({ message: 'x', recipient_agent: 5 }))[0]).toMatchObject({
     type: 'string_type',
     loc: ['body', 'recipient_agent'],

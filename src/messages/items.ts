@@ -1,7 +1,9 @@
 /** Reads stored messages and Responses items. */
-import { asText, isObject, parseInnerJson } from '../wire/json.ts'
+import { asText, isObject, type JsonObject, parseInnerJson } from '../wire/json.ts'
 import type { ContentPart, InputItem, StoredMessage } from '../wire/message.ts'
-import { toResponsesItem, toResponsesPart } from './foreign-items.ts'
+import { toResponsesItem } from './foreign-items.ts'
+import { createMessageSplitter } from './foreign-messages.ts'
+import { isPart, toResponsesPart } from './foreign-parts.ts'
 import { kindOf } from './item-kinds.ts'
 
 /** The keys of a stored message that are not part of its Responses item; they are never sent to a model (docs/wire.md, "Messages"). */
@@ -31,7 +33,7 @@ export function toModelItem(stored: InputItem): InputItem {
   const item: InputItem = {}
   if (kind === undefined) {
     for (const key of Object.keys(message)) if (!METADATA.has(key)) item[key] = message[key]
-    return item
+    return toWellFormed(item)
   }
   for (const key of Object.keys(message))
     if ((kind.keys.includes(key) || key === 'provider_data') && (message[key] !== null || NULLABLE.has(key)))
@@ -39,8 +41,35 @@ export function toModelItem(stored: InputItem): InputItem {
   if (item.type === 'function_call' && item.id === item.call_id) delete item.id
   if ('arguments' in item && item.type === 'function_call') item.arguments = toText(item.arguments)
   if (item.type === 'function_call_output' || item.type === 'custom_tool_call_output')
-    item.output = isParts(item.output) ? item.output.map(toResponsesPart).map(toInputPart) : toText(item.output)
-  return item
+    item.output = toOutput(item.output)
+  return toWellFormed(item)
+}
+
+/**
+ * Creates a reader for the history of one conversation, in order: converts each stored message to the items sent to a model. Most
+ * are one item; messages of other APIs may hold several.
+ */
+export function createHistoryReader(): (stored: InputItem) => InputItem[] {
+  const split = createMessageSplitter()
+  return (stored) => split(stored)?.map(toModelItem) ?? [toModelItem(stored)]
+}
+
+/**
+ * The value with U+FFFD in place of each half of a surrogate pair; the same value when it has none. JSON writes such a half as an
+ * escape (RFC 8259, section 8.2), and providers refuse the whole request for it. Keys keep theirs.
+ */
+export function toWellFormed<T>(value: T): T {
+  if (typeof value === 'string') return (value.isWellFormed() ? value : value.toWellFormed()) as T
+  if (typeof value !== 'object' || value === null) return value
+  let copy: { [key: string]: unknown } | undefined
+  for (const key in value) {
+    const part: unknown = value[key]
+    const sound = typeof part === 'number' ? part : toWellFormed(part)
+    if (sound === part) continue
+    copy ??= (Array.isArray(value) ? [...value] : { ...value }) as { [key: string]: unknown }
+    copy[key] = sound
+  }
+  return (copy ?? value) as T
 }
 
 /** Fields that an API requires and that may be null; it refuses null in others. */
@@ -50,10 +79,12 @@ const NULLABLE = new Set(['code', 'outputs', 'result', 'results'])
 const toText = (value: unknown): string =>
   typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value)
 
-/** True for a list of content parts; any other list is data, an empty one too. */
-const isParts = (output: unknown): output is ContentPart[] =>
-  Array.isArray(output) && output.length > 0 && output.every((part) => isObject(part) && PARTS.has(part.type))
-const PARTS = new Set<unknown>(['input_text', 'input_image', 'input_file', 'output_text', 'text', 'image_url'])
+/** Content parts as the API has them; anything else, an empty list too, is data and becomes its JSON. */
+function toOutput(output: unknown): string | ContentPart[] {
+  const parts = isObject(output) ? [output] : output
+  const isContent = Array.isArray(parts) && parts.length > 0 && parts.every(isPart)
+  return isContent ? parts.map(toResponsesPart).map(toInputPart) : toText(output)
+}
 
 /** Renames text parts that come from other APIs. */
 const toInputPart = (part: ContentPart): ContentPart =>
@@ -63,9 +94,16 @@ const toInputPart = (part: ContentPart): ContentPart =>
 export function argumentsJson({ arguments: args }: InputItem): string {
   const text = toText(args)
   try {
-    if (isObject(parseInnerJson(text))) return text
+    const value = parseInnerJson(text)
+    if (isObject(value)) return text.includes('\\u') ? keepWellFormed(text, value) : text
   } catch {} // not JSON: `{}`, as for JSON that is not an object
   return '{}'
+}
+
+/** The text itself unless it escapes half of a surrogate pair. */
+function keepWellFormed(text: string, value: JsonObject): string {
+  const sound = toWellFormed(value)
+  return sound === value ? text : JSON.stringify(sound)
 }
 
 /** True for `{}`, whatever blanks are in it. */

@@ -82,18 +82,7 @@ export function checkHistory(history: unknown): ValidationDetail[] {
   const wrong: ValidationDetail[] = []
   for (const [index, item] of history.entries())
     if (!isObject(item) && wrong.length < MAX_DETAILS) wrong.push(notAnObject([...loc, index], item))
-  if (wrong.length > 0) return wrong
-  for (const [index, item] of history.entries()) {
-    if (item.role === 'tool' || 'tool_calls' in item || 'tool_call_id' in item)
-      return [
-        valueError(
-          [...loc, index],
-          'this item has the shape of Chat Completions; the history has to hold Responses items. Start a new chat.',
-          item,
-        ),
-      ]
-  }
-  return []
+  return wrong
 }
 
 export function checkFiles({ file_ids: ids, file_urls: urls }: JsonObject): ValidationDetail[] {

@@ -1,5 +1,5 @@
 import { isSaid, toFunctionConversation } from '../../messages/functions.ts'
-import { readDataUrl, saidIn } from '../../messages/items.ts'
+import { readDataUrl, saidIn, toWellFormed } from '../../messages/items.ts'
 import { createNamer, FUNCTION_NAME, type NameRule } from '../../messages/names.ts'
 import { asText, isObject, type JsonObject, parseInnerJson } from '../../wire/json.ts'
 import type { InputItem } from '../../wire/message.ts'
@@ -139,7 +139,7 @@ function readArguments(value: unknown): unknown {
   if (typeof value !== 'string' || value.trim() === '') return {}
   try {
     const read = parseInnerJson(value)
-    if (isObject(read)) return read
+    if (isObject(read)) return toWellFormed(read)
     if (read === null) return {}
   } catch {} // shown below
   return { invalid_arguments: value }

@@ -1,5 +1,6 @@
 import { providerNotInstalled } from '../../base/errors.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
+import { toWellFormedJson } from '../../wire/well-formed.ts'
 import type { LanguageModel } from './ai-sdk.ts'
 
 /** Makes the models of one provider over one connection. */
@@ -50,7 +51,8 @@ export function dressFetch(
     const headers = new Headers(init.headers)
     if (!hasKey) headers.delete(PACKAGES[kind].keyHeader)
     const plain = Object.keys(extraBody).length === 0 || typeof init.body !== 'string'
-    const body = plain ? init.body : JSON.stringify(addFields(JSON.parse(init.body as string), extraBody))
+    const written = plain ? init.body : JSON.stringify(addFields(JSON.parse(init.body as string), extraBody))
+    const body = typeof written === 'string' ? toWellFormedJson(written) : written
     return fetch(url, { ...init, headers, ...(body === undefined ? {} : { body }) })
   }
 }

@@ -79,7 +79,7 @@ class ChatMessages {
 
   add(item: InputItem, isLast: boolean): void {
     const { origin, quirks } = this.#target
-    if (item.type === 'reasoning') this.#thoughts = dataOf(item).model === origin ? thoughtsOf(item, quirks) : {}
+    if (item.type === 'reasoning') this.#thoughts = mayReturn(item, origin) ? thoughtsOf(item, quirks) : {}
     else if (item.type === 'function_call') this.#addCall(item)
     else if (item.type === 'function_call_output')
       this.#messages.push({ role: 'tool', tool_call_id: this.#nameCall(item.call_id), content: saidIn(item.output) })
@@ -161,6 +161,10 @@ function joinContent(before: string | JsonObject[], after: string | JsonObject[]
 }
 
 const dataOf = (item: InputItem): JsonObject => (isObject(item.provider_data) ? item.provider_data : {})
+
+/** True for reasoning of this model, and for reasoning that a caller sent in the form of Chat Completions, whose model is not known. */
+const mayReturn = ({ provider_data: data }: InputItem, origin: string) =>
+  isObject(data) && (data.model === origin || (data.model === undefined && data.provider_metadata === undefined))
 
 function thoughtsOf(item: InputItem, { reasoning }: ChatQuirks): JsonObject {
   if (reasoning === 'reasoning_details') {

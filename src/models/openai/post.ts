@@ -4,6 +4,7 @@ import { ModelTimeout } from '../../base/errors.ts'
 import type { createFetch } from '../../net/http.ts'
 import type { JsonObject } from '../../wire/json.ts'
 import { writeJson } from '../../wire/json-write.ts'
+import { toWellFormedJson } from '../../wire/well-formed.ts'
 
 type Headers = { [name: string]: string }
 
@@ -34,7 +35,12 @@ export function postLike(client: () => Promise<OpenAI>, fetch: ReturnType<typeof
     const asking = known.get(path) ?? once(() => ask(path))
     known.set(path, asking)
     const { url, headers: own } = await asking()
-    const init = { method: 'POST', headers: withHeaders(own, headers), body: await writeJson(body), signal }
+    const init = {
+      method: 'POST',
+      headers: withHeaders(own, headers),
+      body: toWellFormedJson(await writeJson(body)),
+      signal,
+    }
     const response = await fetch(url, init).catch(async (cause) => {
       const { APIConnectionError, APIConnectionTimeoutError } = await import('openai')
       throw cause instanceof ModelTimeout

@@ -4,7 +4,7 @@ import { recipientReminder } from '../../agency/reminders.ts'
 import { inTurns, orAbort } from '../../base/async.ts'
 import { weigh } from '../../base/budget.ts'
 import { emptyMessage, guardrailTripped } from '../../base/errors.ts'
-import { toModelItem } from '../../messages/items.ts'
+import { createHistoryReader } from '../../messages/items.ts'
 import { searchNotes } from '../../messages/search-notes.ts'
 import type { InputItem, StoredMessage } from '../../wire/message.ts'
 import { inside } from '../span.ts'
@@ -154,7 +154,7 @@ async function open(run: RunState, ask: Ask): Promise<AgentThread> {
   const entry = transcript.add(incoming)
   const who = nextSpeaker(run, role, ask, first)
   run.emit([{ kind: 'agent', who }], BYTES_PER_EVENT, ask.id)
-  const base = await inTurns([...before, ...incoming], toModelItem)
+  const base = (await inTurns([...before, ...incoming], createHistoryReader())).flat()
   const weights = await inTurns(base, weigh)
   const work = ask.work ?? startWork('agent', ask.agent)
   if (ask.depth === 0) run.work = work

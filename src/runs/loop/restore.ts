@@ -2,7 +2,7 @@
 import { inTurns } from '../../base/async.ts'
 import { weigh } from '../../base/budget.ts'
 import { agencyChanged } from '../../base/errors.ts'
-import { toModelItem } from '../../messages/items.ts'
+import { createHistoryReader } from '../../messages/items.ts'
 import { searchNotes } from '../../messages/search-notes.ts'
 import type { StoredMessage } from '../../wire/message.ts'
 import { type AgentThread, createContext, createSpeaker, type RestoredCall, type RunState } from './agent-thread.ts'
@@ -99,7 +99,8 @@ async function rebuildThread(run: RunState, snapshot: RunSnapshot, state: Thread
     if (!agency.agentNames.includes(name)) throw agencyChanged(`agent "${name}"`)
   const role = agency.role(state.agent)
   const direct = run.transcript.messagesOf(state.direct)
-  const base = await inTurns([...run.transcript.thread(recipient, caller, openedAt), ...direct], toModelItem)
+  const history = [...run.transcript.thread(recipient, caller, openedAt), ...direct]
+  const base = (await inTurns(history, createHistoryReader())).flat()
   const weights = await inTurns(base, weigh)
   const items = [...(snapshot.items[id] ?? [])]
   const itemBytes = weigh(items)
