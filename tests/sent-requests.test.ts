@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { promise } from './promises.ts'
 import { assistant, call, type Item, inputOf, messagesOf, output, sendWith, thought, user } from './support/sent.ts'
 
+const CLEAR = [{ type: 'reasoning_text', text: 'hm' }]
 test.each([
   ['gpt-5.4', [thought('rs_1'), assistant('A', 'msg_1')], [thought('rs_1'), assistant('A', 'msg_1')]],
   ['gpt-4.1', [thought('rs_1'), assistant('A', 'msg_1')], [assistant('A')]],
@@ -16,6 +17,20 @@ test.each([
     [assistant('A'), user('x'), assistant('B', 'msg_2')],
   ],
   ['o4-mini', [thought('rs_1'), call('c', { id: 'fc_1' }), user('x')], [user('x')]],
+  // Reasoning in the clear is that of vLLM and other servers: OpenAI refuses it.
+  ['gpt-5.4', [thought('rs_1', { content: CLEAR }), assistant('A', 'msg_1')], [assistant('A')]],
+  ['o4-mini', [thought('rs_1', { content: CLEAR }), call('c', { id: 'fc_1' }), output('c')], [call('c'), output('c')]],
+  [
+    'gpt-5.4',
+    [thought('rs_1', { content: CLEAR, encrypted_content: 'x' }), assistant('A', 'msg_1')],
+    [thought('rs_1', { encrypted_content: 'x' }), assistant('A', 'msg_1')],
+  ],
+  ['gpt-5.4', [thought('rs_1', { content: [] }), assistant('A', 'msg_1')], [thought('rs_1'), assistant('A', 'msg_1')]],
+  [
+    'gpt-oss-120b',
+    [thought('rs_1', { content: CLEAR }), assistant('A', 'msg_1')],
+    [thought('rs_1', { content: CLEAR }), assistant('A', 'msg_1')],
+  ],
   ['gpt-5.4', [thought('rs_1'), thought('rs_2'), call('c')], []],
   ['gpt-5.4', [thought('__fake_id__'), assistant('A', 'msg_1')], [assistant('A')]],
   [

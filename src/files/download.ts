@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import type { Agent } from 'undici'
 import { orAbort } from '../base/async.ts'
-import { AgencyError, fileUrlFailed } from '../base/errors.ts'
+import { AgencyError, errorText, fileUrlFailed } from '../base/errors.ts'
 import { VERSION } from '../base/version.ts'
+import { createDecoder } from '../net/decoder.ts'
 import { checkAddress, createGuardedAgent } from '../net/guard.ts'
 import type { Lookup } from '../net/lookup.ts'
 import { Pieces } from '../net/pieces.ts'
@@ -101,29 +101,18 @@ async function collect(
       pieces.add(chunk)
     }
   }
-  const decode = createDecoder(encoding)
+  const decode = decoderOf(encoding)
   if (decode === undefined) await pipeline(body, fill, { signal })
   else await pipeline(body, decode, fill, { signal })
   return pieces.list()
 }
 
 /** A decompressor for hosts that compress although the request accepts only `identity`. Limits count the decompressed bytes. */
-function createDecoder(encoding: string) {
-  switch (encoding.trim().toLowerCase()) {
-    case '':
-    case 'identity':
-      return undefined
-    case 'gzip':
-    case 'x-gzip':
-      return createGunzip()
-    case 'deflate':
-      return createInflate()
-    case 'br':
-      return createBrotliDecompress()
-    case 'zstd':
-      return createZstdDecompress()
-    default:
-      throw fileUrlFailed(`The content encoding ${excerpt(encoding)} is not supported.`)
+function decoderOf(encoding: string) {
+  try {
+    return createDecoder(encoding)
+  } catch (error) {
+    throw fileUrlFailed(excerpt(errorText(error)))
   }
 }
 

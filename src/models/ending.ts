@@ -1,3 +1,4 @@
+/** Reads how answers end: failures, finish reasons, and answers that were cut off. */
 import { modelFailed } from '../base/errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ModelResponse, ResponseEvent } from './model.ts'
@@ -98,6 +99,14 @@ export function failureOf({ type, ...event }: ResponseEvent): ModelError | undef
   const isFailure = /error|failed|cancel/.test(`${type} ${status}`)
   return isFailure ? (failureIn({ ...event, type: 'error' }) as ModelError) : undefined
 }
+
+/** True for the beginning of a web page, with which a wrong address or a proxy answers. */
+export const isWebPage = (text: string): boolean => /^\s*</.test(text)
+
+export const webPageError = (): Error =>
+  modelFailed(
+    "The model's address answered with a web page (HTML) instead of JSON. Check the address: a base URL often ends in /v1.",
+  )
 
 /** How an answer ended. `reason` is safe to show: `max_output_tokens`, `content_filter`, or the provider's own word. */
 export type Ending =

@@ -1,3 +1,4 @@
+/** What is known of families of models by their names. */
 import type { ChatQuirks } from './openai/chat-messages.ts'
 
 /** A model's name without whose it is: `openai/gpt-4.1` and `ft:gpt-4.1:acme` are both `gpt-4.1`. */
@@ -14,6 +15,9 @@ export const takesReasoning = (model: string): boolean => !NOT_REASONING.test(ba
 const MISTRAL = /(^|[-_.])(mistral|ministral|magistral|mixtral|codestral|devstral|pixtral|voxtral|mathstral)/i
 const TEMPLATED = /^(gemma|medgemma)/i
 const OPENAI = /^(gpt-(?!oss)|chatgpt-|o\d)/
+
+/** True for a model of OpenAI by its name; false for a name that does not say so, such as that of a deployment. */
+export const isOpenAI = (model: string): boolean => OPENAI.test(bareName(model))
 
 /** Mistral's validation, wherever its models are served (its package mistral-common is used by vLLM and NIM too). */
 export const MISTRAL_QUIRKS: ChatQuirks = {

@@ -11,7 +11,8 @@ import type { FileStore } from '../files/store.ts'
 import { toWebFetch } from '../net/http.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import { aiSdkModel, isLanguageModel, type LanguageModel } from './ai-sdk/ai-sdk.ts'
-import { type AiSdkKind, dressFetch, isInstalled, loadConnect } from './ai-sdk/providers.ts'
+import { repairingFetch } from './ai-sdk/anthropic-answers.ts'
+import { type AiSdkKind, dressFetch, isInstalled, loadConnect, refuseWebPages } from './ai-sdk/providers.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { customModel } from './custom.ts'
 import type { Model } from './model.ts'
@@ -250,7 +251,11 @@ function openLanguageModel(kind: AiSdkKind, endpoint: AddressEndpoint, connectio
   return async (extraBody: { [key: string]: unknown }, budget: Charges | undefined): Promise<LanguageModel> => {
     const web = toWebFetch(connections.fetch(endpoint), budget)
     const connect = await loadConnect(kind, label, agentName)
-    const fetch = dressFetch(web, { kind, hasKey: apiKey !== undefined, extraBody })
+    const fetch = dressFetch(kind === 'anthropic' ? repairingFetch(web) : refuseWebPages(web), {
+      kind,
+      hasKey: apiKey !== undefined,
+      extraBody,
+    })
     const shown = kind === 'google' ? toPath(name) : name
     return connect({ baseURL: baseURL as string, apiKey: apiKey ?? 'none', fetch })(shown)
   }

@@ -1,6 +1,7 @@
+/** Builds responses and events of the Responses API from the answers of other APIs. */
 import { MAX_CALLS, tooManyCalls } from '../base/errors.ts'
 import { saidIn } from '../messages/items.ts'
-import { isObject, type JsonObject } from '../wire/json.ts'
+import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import { type Ending, stoppedBy } from './ending.ts'
 import { CallIds, newId } from './ids.ts'
@@ -127,6 +128,19 @@ export class ResponseSynthesis {
   /** How much of the answer's text there is, in characters. */
   get saidChars(): number {
     return this.#text === undefined ? 0 : this.#text.part.text.length
+  }
+
+  /** Everything that the model wrote, in characters: texts, reasoning, names and arguments of calls. */
+  get writtenChars(): number {
+    return this.#output.reduce(
+      (sum, item) =>
+        sum +
+        saidIn(item.content).length +
+        saidIn(item.summary).length +
+        asText(item.name).length +
+        asText(item.arguments).length,
+      0,
+    )
   }
 
   /** What a stretch of the answer's text rests on, as an annotation of the Responses API. */

@@ -3,6 +3,7 @@ import type { Charges } from '../base/budget.ts'
 import { ModelTimeout } from '../base/errors.ts'
 import { ANSWER_LIMITS, UPSTREAM_LIMITS, type UpstreamLimits } from '../base/limits.ts'
 import { AnswerGuard, EventGuard, forEachChunk, WEB_COPIES } from './answers.ts'
+import { type Breakable, createDecoder, decoded } from './decoder.ts'
 import { Pieces } from './pieces.ts'
 import { traceHeaders } from './trace-headers.ts'
 
@@ -117,7 +118,11 @@ function send(
       clearTimeout(tooLate)
       controller.rawHeaders = null // parts of the first chunk from the socket, which they would keep whole
       if (status >= 400) body.endWithin(Math.min(MAX_REFUSAL_MS, limits.upstreamIdleMs), MAX_REFUSAL_BYTES)
-      resolve(answer(url, status, new ReceivedHeaders(fields), body))
+      try {
+        resolve(answer(url, status, new ReceivedHeaders(fields), body))
+      } catch (error) {
+        giveUp(error) // an encoding that is not known
+      }
     },
     onResponseData: (_controller, chunk) => body.push(chunk),
     onResponseEnd() {
@@ -165,11 +170,14 @@ class ReceivedHeaders {
 interface Answer {
   status: number
   headers: ReceivedHeaders
-  body: Body
+  body: Breakable
 }
 
 /** The part of a Response that the client and our parser use. */
-function answer(url: string, status: number, headers: ReceivedHeaders, body: Body): Response {
+function answer(url: string, status: number, headers: ReceivedHeaders, raw: Body): Response {
+  const encoding = headers.get('content-encoding')
+  const decoder = encoding === null ? undefined : createDecoder(encoding)
+  const body = decoder === undefined ? raw : decoded(raw, decoder)
   const text = async () => {
     const pieces = new Pieces()
     await forEachChunk(body, ANSWER_LIMITS.eventBytes, (chunk) => pieces.add(chunk))

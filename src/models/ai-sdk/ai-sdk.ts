@@ -1,3 +1,4 @@
+/** Models over language models of the AI SDK. */
 import { type Charges, weigh } from '../../base/budget.ts'
 import { AgencyError, errorText, modelFailed } from '../../base/errors.ts'
 import { UPSTREAM_LIMITS, type UpstreamLimits } from '../../base/limits.ts'
@@ -7,6 +8,7 @@ import type { Model, ModelResponse, ResponseUsage, TurnRequest } from '../model.
 import { withRetries } from '../retry.ts'
 import { ResponseSynthesis } from '../synthesis.ts'
 import { EventWatch, inTime } from '../timeouts.ts'
+import { estimateUsage } from '../usage.ts'
 import { toPrompt } from './prompt.ts'
 import { toCallSettings, withCalledTools, withoutThinking } from './settings.ts'
 
@@ -128,8 +130,10 @@ class PartReader {
   readonly #sources: JsonObject[] = []
 
   readonly #budget: Charges | undefined
+  readonly #request: TurnRequest
 
   constructor(label: string, request: TurnRequest) {
+    this.#request = request
     this.#budget = request.budget
     this.parts = new ResponseSynthesis({ model: label, request })
     this.#structured = request.outputSchema !== undefined
@@ -238,12 +242,24 @@ class PartReader {
   }
 
   #finish({ usage, finishReason }: JsonObject): void {
-    this.parts.usage = toUsage(isObject(usage) ? usage : {})
+    this.parts.usage = this.#complete(toUsage(isObject(usage) ? usage : {}))
     const isOver = (isObject(finishReason) ? finishReason.unified : finishReason) !== 'interrupted'
     this.#ending = isOver ? endingOf(finishReason) : undefined
     // Packages give the arguments as an object, so a call that was cut looks whole.
     if (this.#ending?.kind === 'cut' && this.#lastCall !== '') this.parts.breakOff(this.#lastCall)
     for (const source of this.#sources.splice(0)) this.#cite({ source }, this.parts.saidChars)
+  }
+
+  /** The usage, with an estimate in place of each count that is missing. */
+  #complete(usage: ResponseUsage): ResponseUsage {
+    const written = this.parts.writtenChars
+    const lacksInput = usage.input_tokens === 0
+    const lacksOutput = usage.output_tokens === 0 && written > 0
+    if (!lacksInput && !lacksOutput) return usage
+    const guess = estimateUsage(this.#request, written)
+    const input_tokens = (lacksInput ? guess.input_tokens : usage.input_tokens) ?? 0
+    const output_tokens = (lacksOutput ? guess.output_tokens : usage.output_tokens) ?? 0
+    return { ...usage, input_tokens, output_tokens, total_tokens: input_tokens + output_tokens, estimated: true }
   }
 
   #keep(to: Parameters<ResponseSynthesis['attach']>[0], { providerMetadata }: JsonObject): void {

@@ -1,6 +1,8 @@
+/** The optional packages for Anthropic and Google, and the fetch below them. */
 import { providerNotInstalled } from '../../base/errors.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { toWellFormedJson } from '../../wire/well-formed.ts'
+import { webPageError } from '../ending.ts'
 import type { LanguageModel } from './ai-sdk.ts'
 
 /** Makes the models of one provider over one connection. */
@@ -54,6 +56,16 @@ export function dressFetch(
     const written = plain ? init.body : JSON.stringify(addFields(JSON.parse(init.body as string), extraBody))
     const body = typeof written === 'string' ? toWellFormedJson(written) : written
     return fetch(url, { ...init, headers, ...(body === undefined ? {} : { body }) })
+  }
+}
+
+/** A fetch that refuses a web page in place of an answer. @throws MODEL_FAILED */
+export function refuseWebPages(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
+  return async (url, init) => {
+    const response = await fetch(url, init)
+    if (!response.ok || !/\bhtml\b/i.test(response.headers.get('content-type') ?? '')) return response
+    await response.body?.cancel()
+    throw webPageError()
   }
 }
 

@@ -1,3 +1,4 @@
+/** What models over OpenAI's APIs share: the call, retries, and reading streams of server-sent events. */
 import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
 import type { Charges } from '../../base/budget.ts'
@@ -6,7 +7,7 @@ import { ANSWER_LIMITS, UPSTREAM_LIMITS, type UpstreamLimits } from '../../base/
 import { EventGuard, readJson, toBuffer } from '../../net/answers.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { JsonMeter } from '../../wire/json-meter.ts'
-import { failureIn } from '../ending.ts'
+import { failureIn, isWebPage, webPageError } from '../ending.ts'
 import type { EventBatch, Model, ModelResponse, TurnRequest } from '../model.ts'
 import { withRetries } from '../retry.ts'
 import { EventWatch, inTime, type Patience } from '../timeouts.ts'
@@ -38,6 +39,7 @@ export function readSse(
   const chunks = (response.body as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
   const guard = new EventGuard(budget)
   let begun = false
+  let ended = false
   /** The text before the first event: some gateways answer a streamed call with one JSON document. */
   let head = ''
   let failure: unknown
@@ -60,6 +62,17 @@ export function readSse(
     }
     return chunk.byteLength
   }
+  /** Ends an event without a blank line behind it, once; false when there is none, or it was cut off. */
+  const endEvent = () => {
+    if (ended) return false
+    ended = true
+    try {
+      parser.feed('\n\n')
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error
+    }
+    return true
+  }
   const close = async () => {
     watch.stop()
     guard.release()
@@ -75,10 +88,12 @@ export function readSse(
         if (failure !== undefined) throw failure
         if (done !== true) return { done: false, value: feed(value) }
         watch.stop()
+        if (isWebPage(head)) throw webPageError()
         if (!begun && /^\s*[[{]/.test(head)) {
           onEvent({ data: head })
           return { done: false, value: 0 }
         }
+        if (endEvent()) return { done: false, value: 0 }
       } catch (cause) {
         const error = failure ?? cause
         await close()
@@ -124,7 +139,10 @@ export interface ApiOptions {
 export interface Api {
   runsHostedTools: boolean
   path: '/responses' | '/chat/completions'
-  buildBody(request: TurnRequest, stream: boolean): JsonObject
+  /** @param portable without what only its provider can read: encrypted reasoning, and ids of items */
+  buildBody(request: TurnRequest, stream: boolean, portable: boolean): JsonObject
+  /** True for a refusal of what `portable` leaves out: the call is then repeated once without it. */
+  refusesState?(error: unknown): boolean
   readStream(response: Response, request: TurnRequest, wait: StreamWait): AsyncGenerator<EventBatch, void, undefined>
   /** Undefined for an answer of another kind. */
   readAnswer(answer: JsonObject, request: TurnRequest): ModelResponse | undefined
@@ -135,10 +153,14 @@ export function apiModel(options: ApiOptions, api: Api): Model {
   const { post, name, label = name, provider = 'openai', headers: ownHeaders, hostedTools = true } = options
   const { upstreamFirstByteMs: firstMs, upstreamIdleMs: idleMs } = options.limits ?? UPSTREAM_LIMITS
   const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
+    const { extraHeaders } = request.settings
+    const headers = ownHeaders === undefined ? extraHeaders : { ...extraHeaders, ...ownHeaders }
+    const send = (portable: boolean) => post(api.path, api.buildBody(request, stream, portable), { signal, headers })
     try {
-      const { extraHeaders } = request.settings
-      const headers = ownHeaders === undefined ? extraHeaders : { ...extraHeaders, ...ownHeaders }
-      return await post(api.path, api.buildBody(request, stream), { signal, headers })
+      return await send(false).catch((error: unknown) => {
+        if (signal.aborted || api.refusesState?.(error) !== true) throw error
+        return send(true)
+      })
     } catch (error) {
       signal.throwIfAborted()
       throw modelFailed(errorText(error), error)
@@ -147,8 +169,10 @@ export function apiModel(options: ApiOptions, api: Api): Model {
   const answer = async (request: TurnRequest, signal: AbortSignal): Promise<ModelResponse> => {
     const { body } = await call(request, false, signal)
     const chunks = (body ?? []) as unknown as AsyncIterable<Uint8Array>
-    const json = await readJson(chunks, request.budget).catch((error: unknown) => {
+    const head = { text: '' }
+    const json = await readJson(withHead(chunks, head), request.budget).catch((error: unknown) => {
       signal.throwIfAborted()
+      if (isWebPage(head.text)) throw webPageError()
       throw modelFailed(`The model's answer could not be read: ${errorText(error)}`, error)
     })
     const response = isObject(json) ? api.readAnswer(json, request) : undefined
@@ -181,6 +205,17 @@ export function apiModel(options: ApiOptions, api: Api): Model {
       ),
     completeTurn: (request, signal) =>
       withRetries(() => inTime(firstMs, signal, (inner) => answer(request, inner)), { signal, withinMs: firstMs }),
+  }
+}
+
+/** How much of an answer is kept to see what it is instead of JSON. */
+const HEAD_CHARS = 64
+
+/** The same chunks; `head` gets the first characters. */
+async function* withHead(chunks: AsyncIterable<Uint8Array>, head: { text: string }): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    if (head.text.length < HEAD_CHARS) head.text += toBuffer(chunk).toString('latin1', 0, HEAD_CHARS)
+    yield chunk
   }
 }
 

@@ -1,3 +1,4 @@
+/** Reads the answers of Chat Completions, streamed or whole. */
 import { type Charges, weigh } from '../../base/budget.ts'
 import { modelFailed } from '../../base/errors.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
@@ -15,6 +16,14 @@ export class ChunkReader {
   #heard = false
   /** Calls came in `tool_calls`: the old `function_call` beside it repeats one of them. */
   #listsCalls = false
+  /** The index of the choice that is read. */
+  #index: unknown = UNKNOWN
+  /** Choices with other indexes, until the wanted one comes. */
+  readonly #held: JsonObject[] = []
+  /** Where the reasoning is read from: gateways repeat it in several fields. */
+  #thoughtField: (typeof THOUGHTS)[number] | undefined
+  readonly #sources = new Sources()
+  readonly #cited = new Set<string>()
   /** A message in a chunk without content: a failure when no answer comes, or one without a finish reason. */
   #hint: ModelError | undefined
 
@@ -32,39 +41,70 @@ export class ChunkReader {
 
   /** True once the provider said why it stopped. */
   get finished(): boolean {
+    this.#replay()
     return this.#ending !== undefined
   }
 
-  /** @throws MODEL_FAILED when the chunk tells of a failure */
+  /** Reads the next chunk, or the whole answer. @throws MODEL_FAILED when it reports a failure */
   read(chunk: unknown): ResponseEvent[] {
     const parts = this.#parts
     const isFailure = isObject(chunk) && chunk.error != null && failureIn({ error: chunk.error }) !== undefined
-    const choices = isObject(chunk) && !isFailure ? chunk.choices : undefined
-    const choice = Array.isArray(choices) ? choices[0] : undefined
-    if (!isObject(choice)) {
+    const choices = isObject(chunk) && !isFailure ? choicesOf(chunk) : []
+    if (choices.length === 0) {
       throwIf(failureIn(chunk))
       this.#hint ??= failureIn(chunk, true)
     }
     if (!isObject(chunk)) return parts.take()
     if (typeof chunk.id === 'string') parts.identify(chunk.id)
     parts.begin()
+    const first = choices[0]
+    const choice =
+      first === undefined || (choices.length === 1 && first.index === this.#index) ? first : this.#choose(choices)
     const usage = usageIn(chunk, choice)
-    if (usage !== undefined) parts.usage = toUsage(usage)
-    if (!isObject(choice)) return parts.take()
+    if (usage !== undefined) parts.usage = toUsage(usage, parts.usage)
+    if (chunk.citations != null || chunk.search_results != null) this.#sources.add(chunk)
+    if (choice !== undefined) this.#readChoice(choice)
+    return parts.take()
+  }
+
+  #readChoice(choice: JsonObject): void {
     if (isObject(choice.delta)) this.#hear(choice.delta)
     else if (isObject(choice.message) && !this.#heard) this.#hear(choice.message, true)
     else if (typeof choice.text === 'string') this.#hear({ content: choice.text })
     if (choice.finish_reason || choice.error) this.#end(choice)
-    return parts.take()
+  }
+
+  /**
+   * The answer among several choices (`n: 2`): the one with index 0 or none. Others are kept until it comes; when it never does, the
+   * one with the lowest index is the answer.
+   */
+  #choose(choices: readonly JsonObject[]): JsonObject | undefined {
+    const choice = choices.find(({ index }) => isFirst(index))
+    if (this.#index !== UNKNOWN) return choice
+    if (choice === undefined) {
+      this.#budget?.charge(weigh(choices))
+      this.#held.push(...choices)
+      return undefined
+    }
+    this.#index = choice.index
+    this.#held.length = 0
+    return choice
+  }
+
+  #replay(): void {
+    const [first] = this.#held.toSorted((a, b) => Number(a.index) - Number(b.index))
+    for (const choice of this.#held.splice(0)) if (choice.index === first?.index) this.#readChoice(choice)
   }
 
   /** @throws MODEL_FAILED for an answer that failed, and for a stream that ended without saying anything */
   finish(): ModelResponse {
+    this.#replay()
     if (!this.#heard || this.#ending === undefined) throwIf(this.#hint)
     this.#calls.finish()
     const ending = this.#ending ?? { kind: 'unknown', reason: 'none' }
     // An empty message is an answer, no message is none.
     const isMissing = !this.#heard && ending.kind === 'complete'
+    if (this.#parts.saidChars > 0) for (const source of this.#sources.list()) this.#cite(source)
     return this.#parts.finish(isMissing ? { kind: 'unknown', reason: 'stop' } : ending)
   }
 
@@ -85,16 +125,19 @@ export class ChunkReader {
   #hear(delta: JsonObject, whole = false): void {
     this.#heard = true
     const { content, refusal, annotations, tool_calls: calls, function_call: call, images, audio } = delta
-    const thought = delta.reasoning_content || delta.reasoning || delta.thinking
-    if (thought) this.#parts.think(textIn(thought))
-    if (Array.isArray(delta.reasoning_details)) this.#keepDetails(delta.reasoning_details.filter(isObject))
+    if (
+      delta.reasoning_content ||
+      delta.reasoning ||
+      delta.reasoning_text ||
+      delta.thinking ||
+      delta.reasoning_details ||
+      delta.thinking_blocks
+    )
+      this.#think(delta)
     if (typeof content === 'string') this.#parts.say(content)
     else if (content != null) this.#readContent(content)
     if (typeof refusal === 'string') this.#parts.refuse(refusal)
-    if (Array.isArray(annotations))
-      for (const note of annotations)
-        if (isObject(note) && isObject(note.url_citation))
-          this.#parts.cite({ type: 'url_citation', ...note.url_citation })
+    if (Array.isArray(annotations)) for (const note of annotations) this.#cite(isObject(note) ? note : {})
     if (calls != null) {
       this.#budget?.charge(weigh(calls))
       for (const [index, entry] of (Array.isArray(calls) ? calls : [calls]).entries()) {
@@ -106,6 +149,25 @@ export class ChunkReader {
     if (Array.isArray(images)) for (const image of images) this.#show(image)
     if (isObject(audio) && typeof audio.transcript === 'string') this.#parts.say(audio.transcript)
     if (isObject(call) && !this.#listsCalls) this.#calls.read({ function: call, index: 'function_call' })
+  }
+
+  /** Reasoning, from the first of its fields that has a text. */
+  #think(delta: JsonObject): void {
+    this.#thoughtField ??= THOUGHTS.find((name) => textIn(delta[name]) !== '')
+    if (Array.isArray(delta.reasoning_details)) this.#keepDetails(delta.reasoning_details.filter(isObject))
+    if (this.#thoughtField !== undefined) this.#parts.think(textIn(delta[this.#thoughtField]))
+  }
+
+  /** A web page that the answer cites, each once. */
+  #cite({ type, url_citation: inner, ...flat }: JsonObject): void {
+    const citation = isObject(inner) ? inner : flat
+    if (typeof citation.url !== 'string' || (type !== undefined && type !== 'url_citation')) return
+    const end = this.#parts.saidChars
+    const key = JSON.stringify([citation.url, citation.start_index, citation.end_index])
+    if (this.#cited.has(key)) return
+    this.#cited.add(key)
+    this.#budget?.charge(weigh(citation))
+    this.#parts.cite({ type: 'url_citation', start_index: end, end_index: end, title: '', ...citation })
   }
 
   /** An image of the answer: its bytes as an item, its address as text. */
@@ -165,6 +227,47 @@ function textIn(part: unknown, depth = 0): string {
   )
 }
 
+/** The fields that reasoning is sent in, in the order in which they are tried. */
+const THOUGHTS = [
+  'reasoning_content',
+  'reasoning',
+  'reasoning_text',
+  'thinking',
+  'reasoning_details',
+  'thinking_blocks',
+] as const
+
+/** No choice has come yet. */
+const UNKNOWN = Symbol('unknown')
+const isFirst = (index: unknown) => index == null || index === 0 || index === '0'
+
+/** The choices of a chunk or an answer; some gateways send the text alone (`output_text`). */
+function choicesOf({ choices, output_text: text }: JsonObject): JsonObject[] {
+  if (Array.isArray(choices)) return choices.length === 1 && isObject(choices[0]) ? choices : choices.filter(isObject)
+  return typeof text === 'string' ? [{ delta: { content: text } }] : []
+}
+
+/** The web pages that an answer of Perplexity rests on: `citations` in the order of its marks, `search_results` with titles. */
+class Sources {
+  #citations: unknown[] = []
+  readonly #titles = new Map<unknown, unknown>()
+
+  add({ citations, search_results: results }: JsonObject): void {
+    if (Array.isArray(citations) && citations.length >= this.#citations.length) this.#citations = citations
+    if (Array.isArray(results))
+      for (const result of results) if (isObject(result)) this.#titles.set(result.url, result.title)
+  }
+
+  list(): JsonObject[] {
+    const urls = this.#citations.length > 0 ? this.#citations : [...this.#titles.keys()]
+    return urls.map((source) => {
+      const { url, title } = isObject(source) ? source : { url: source, title: undefined }
+      const named = title ?? this.#titles.get(url)
+      return { type: 'url_citation', url, ...(typeof named === 'string' ? { title: named } : {}) }
+    })
+  }
+}
+
 /** Groq and Moonshot put it in places of their own. */
 function usageIn({ usage, x_groq: groq }: JsonObject, choice: unknown): JsonObject | undefined {
   if (isObject(usage)) return usage
@@ -172,14 +275,18 @@ function usageIn({ usage, x_groq: groq }: JsonObject, choice: unknown): JsonObje
   return isObject(choice) && isObject(choice.usage) ? choice.usage : undefined
 }
 
-function toUsage(usage: JsonObject): ResponseUsage {
+/** The usage in the words of the Responses API. A later chunk may lack counts of an earlier one. */
+function toUsage(usage: JsonObject, before: ResponseUsage | undefined): ResponseUsage {
   const details = isObject(usage.prompt_tokens_details) ? usage.prompt_tokens_details : {}
   const output = isObject(usage.completion_tokens_details) ? usage.completion_tokens_details : {}
   const cached = details.cached_tokens ?? usage.prompt_cache_hit_tokens ?? usage.cached_tokens
+  const input = countOf(usage.prompt_tokens ?? usage.input_tokens ?? usage.promptTokens)
+  const said = countOf(usage.completion_tokens ?? usage.output_tokens ?? usage.completionTokens)
+  if (before !== undefined && input === 0 && said === 0) return before
   return {
-    input_tokens: countOf(usage.prompt_tokens ?? usage.input_tokens),
-    output_tokens: countOf(usage.completion_tokens ?? usage.output_tokens),
-    total_tokens: countOf(usage.total_tokens),
+    input_tokens: input || countOf(before?.input_tokens),
+    output_tokens: said || countOf(before?.output_tokens),
+    total_tokens: countOf(usage.total_tokens ?? usage.totalTokens),
     input_tokens_details: { ...details, cached_tokens: countOf(cached) },
     output_tokens_details: { ...output, reasoning_tokens: countOf(output.reasoning_tokens) },
   }

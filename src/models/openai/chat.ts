@@ -22,13 +22,18 @@ export function chatModel(options: ChatOptions): Model {
     buildBody: (request, stream) => buildBody({ ...options, origin: model }, request, stream),
     readStream: (response, request, wait) => synthesise(new ChunkReader(model, request), response, wait),
     readAnswer(answer, request) {
-      const [choice] = Array.isArray(answer.choices) ? answer.choices : []
-      if (!isObject(choice) || !(isObject(choice.message) || choice.finish_reason)) return undefined
+      if (!isAnswer(answer)) return undefined
       const reader = new ChunkReader(model, request)
       reader.read(answer)
       return reader.finish()
     },
   })
+}
+
+/** False for JSON that is no answer of this API. */
+function isAnswer({ choices, output_text: text }: JsonObject): boolean {
+  if (!Array.isArray(choices)) return typeof text === 'string'
+  return choices.some((choice) => isObject(choice) && (isObject(choice.message) || Boolean(choice.finish_reason)))
 }
 
 async function* synthesise(

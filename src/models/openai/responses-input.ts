@@ -1,3 +1,4 @@
+/** Converts conversations for the Responses API. */
 import { createHash } from 'node:crypto'
 import { takeIds } from '../../messages/clean.ts'
 import { callHalf, isModelMade, kindOf, typeOf } from '../../messages/item-kinds.ts'
@@ -5,12 +6,14 @@ import { argumentsJson } from '../../messages/items.ts'
 import { createNamer, FUNCTION_NAME } from '../../messages/names.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { InputItem } from '../../wire/message.ts'
-import { takesReasoning } from '../families.ts'
+import { isOpenAI, takesReasoning } from '../families.ts'
 
 export interface ResponsesTarget {
   model: string
   /** The provider stores nothing (`store: false`): it knows none of its earlier ids. */
   unstored: boolean
+  /** Without what only the provider that wrote it can read: reasoning, compacted history, and ids that are not required. */
+  portable?: boolean
 }
 
 /** Longest id of an item or a call. Source: "string too long. Expected a string with maximum length 64". */
@@ -37,6 +40,8 @@ export function toResponsesInput(items: readonly InputItem[], target: ResponsesT
     if (item.type === 'function_call') sent.arguments = argumentsJson(item)
     if (item.type === 'function_call' || item.type === 'custom_tool_call') sent.name = nameFunction(item.name)
     if (item.type === 'reasoning' && !Array.isArray(item.summary)) sent.summary = []
+    // "Invalid 'input[1].content': array too long. Expected an array with maximum length 0": musistudio/claude-code-router/issues/1783.
+    if (item.type === 'reasoning' && isOpenAI(target.model)) delete sent.content
     const own = item.type === 'local_shell_call_output' ? nameCall(id ?? item.call_id) : idOf(item, unnamed, target)
     if (item.type === 'local_shell_call_output') delete sent.call_id
     if (own !== undefined) return [{ ...sent, id: own }]
@@ -63,21 +68,29 @@ function leftBehind(items: readonly InputItem[], target: ResponsesTarget): Reado
     const isReasoning = item.type === 'reasoning'
     const stays: boolean = isReasoning
       ? led && isWanted(item, target)
-      : !isForeignHosted(item) && !(target.unstored && item.type === 'item_reference')
+      : !isForeignHosted(item) && !isStateless(item, target)
     if (!stays) left.add(item)
     if (!isReasoning) led = stays && isModelMade(item)
   }
   return left
 }
 
+/** An item that stands for what this call does not bring along. */
+const isStateless = ({ type }: InputItem, { unstored, portable }: ResponsesTarget) =>
+  (type === 'item_reference' && (unstored || portable === true)) || (type === 'compaction' && portable === true)
+
 /** A hosted call of another provider, which OpenAI does not know. */
 const isForeignHosted = (item: InputItem) =>
   item.provider_data !== undefined && typeOf(item).endsWith('_call') && callHalf(item) === undefined
 
-function isWanted(item: InputItem, { model, unstored }: ResponsesTarget): boolean {
-  if (item.provider_data !== undefined || !takesReasoning(model)) return false
+function isWanted(item: InputItem, { model, unstored, portable }: ResponsesTarget): boolean {
+  if (item.provider_data !== undefined || portable === true || !takesReasoning(model)) return false
+  // Only other servers, such as vLLM, write reasoning in the clear; OpenAI has never stored it.
+  if (isOpenAI(model) && hasContent(item)) return Boolean(item.encrypted_content)
   return Boolean(item.encrypted_content) || (!unstored && isValidId(item))
 }
+
+const hasContent = ({ content }: InputItem) => Array.isArray(content) && content.length > 0
 
 function isValidId(item: InputItem): boolean {
   const { id } = item
@@ -86,11 +99,11 @@ function isValidId(item: InputItem): boolean {
 }
 
 /** The id that goes along, if any: an approval is found by it, and hosted calls are refused without one. */
-function idOf(item: InputItem, unnamed: boolean, { unstored }: ResponsesTarget): unknown {
+function idOf(item: InputItem, unnamed: boolean, { unstored, portable }: ResponsesTarget): unknown {
   if (item.type === 'mcp_approval_request' || item.type === 'item_reference') return item.id
   if (item.provider_data !== undefined || !isValidId(item)) return undefined
   if (item.type === 'reasoning') return item.id
-  if (unstored) return kindOf(item)?.needsId === true ? item.id : undefined
+  if (unstored || portable === true) return kindOf(item)?.needsId === true ? item.id : undefined
   return unnamed ? undefined : item.id
 }
 

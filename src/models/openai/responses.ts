@@ -1,3 +1,4 @@
+/** Models over the Responses API. */
 import { modelFailed } from '../../base/errors.ts'
 import { isObject, isShallow, type JsonObject } from '../../wire/json.ts'
 import { failureIn, failureOf, isTerminal } from '../ending.ts'
@@ -16,7 +17,8 @@ export const responsesModel = (options: ApiOptions): Model =>
   apiModel(options, {
     runsHostedTools: true,
     path: '/responses',
-    buildBody: (request, stream) => buildBody(options.name, request, stream, options.extraArgs),
+    buildBody: (request, stream, portable) => buildBody(options, request, { stream, portable }),
+    refusesState: (error) => isObject(error) && STATE_REFUSED.test(`${error.code} ${error.message}`),
     readStream: (response, _request, wait) => parse(response, wait),
     readAnswer(answer) {
       const failure = failureIn(answer)
@@ -25,6 +27,13 @@ export const responsesModel = (options: ApiOptions): Model =>
       return Array.isArray(answer.output) ? (answer as ModelResponse) : undefined
     },
   })
+
+/**
+ * Refusals of reasoning or ids that another key, deployment or server wrote: "The encrypted content ... could not be verified", "Item
+ * with id 'rs_1' not found", "provided without its required following item", "Invalid 'input[1].content': array too long".
+ */
+const STATE_REFUSED =
+  /invalid_encrypted_content|encrypted content .*could not be|item .*not found|without its required|\.content'?: array too long/is
 
 /** One array of parsed events per network chunk. */
 async function* parse(response: Response, wait: StreamWait): AsyncGenerator<EventBatch, void, undefined> {
@@ -81,10 +90,9 @@ const isCompact = (json: string) => !json.includes('": ') && !json.includes(', "
 
 /** The request body; what is not set is left to the provider. Never `previous_response_id` or a conversation. */
 function buildBody(
-  model: string,
+  { name: model, extraArgs }: ApiOptions,
   request: TurnRequest,
-  stream: boolean,
-  extraArgs: JsonObject | undefined,
+  { stream, portable }: { stream: boolean; portable: boolean },
 ): JsonObject {
   const { settings, tools, hostedTools = [], outputSchema } = request
   const { reasoning, text: moreText, include, ...args } = { ...settings.extraBody, ...toBodyFields(extraArgs) }
@@ -95,7 +103,7 @@ function buildBody(
   const body = dropUnset({
     model,
     instructions: request.instructions,
-    input: toResponsesInput(request.input, { model, unstored: store === false }),
+    input: toResponsesInput(request.input, { model, unstored: store === false, portable }),
     tools: [...tools, ...hostedTools],
     include: includesOf(request, include),
     truncation: settings.truncation ?? 'auto',

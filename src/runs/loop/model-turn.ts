@@ -6,7 +6,7 @@ import { type Budget, type Charges, weigh } from '../../base/budget.ts'
 import { answerCut, modelFailed, modelRefused } from '../../base/errors.ts'
 import { addUnstored } from '../../files/attach.ts'
 import { cleanForModel } from '../../messages/clean.ts'
-import { messageText, refusalOf, toModelItem } from '../../messages/items.ts'
+import { messageText, refusalOf, toModelItem, toWellFormed } from '../../messages/items.ts'
 import { cutReason, failureOf, isTerminal, reasonName } from '../../models/ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from '../../models/model.ts'
 import { StreamedItems } from '../../models/streamed-items.ts'
@@ -152,8 +152,9 @@ async function compose(run: RunState, thread: AgentThread, model: Model): Promis
   thread.newUserMessage = false
   progress.toolCallsBefore = progress.toolCalls
   return {
-    instructions:
+    instructions: toWellFormed(
       typeof agent.instructions === 'function' ? await orAbort(instructions, run.signal) : await instructions,
+    ),
     input: cleanForModel(
       [...reminders, ...said, ...(await inTurns(items, toModelItem))],
       reminders.length + said.length,
@@ -171,7 +172,7 @@ function createItemIds({ who, items }: AgentThread): NonNullable<TurnRequest['it
 }
 
 /** Counts what a call has used, at the price of its own model. */
-function account(call: ModelCall, usage: ModelResponse['usage'], estimated = false): void {
+function account(call: ModelCall, usage: ModelResponse['usage'], estimated = usage?.estimated === true): void {
   const { run, thread, model, spent } = call
   const before = run.usage.total_cost
   spent.usage = usage
