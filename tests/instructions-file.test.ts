@@ -134,7 +134,7 @@ test.for([
   './desk.md',
   '../prompts/desk.txt',
   'prompts/desk.md',
-  'prompts/desk',
+  './prompts/desk',
   'desk.md',
   'desk.txt',
   './my prompts/desk.md',
@@ -178,6 +178,17 @@ test.for([
   '你是助手，用中文/英文回答。',
   'a/b '.repeat(600),
   'Answer in French.',
+  'TCP/IP',
+  'and/or',
+  'HTTP/1.1',
+  'CI/CD',
+  '24/7',
+  'Node.js/Express.js',
+  'prompts/desk',
+  'I/O',
+  '/help',
+  'https',
+  'client/server, peer/peer',
 ])('%j is a text, not a path', (instructions) => {
   const agent = new Agent({ name: 'Desk', instructions })
   expect(agent.instructions).toBe(instructions)

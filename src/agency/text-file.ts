@@ -18,7 +18,8 @@ const ROOTED = /^(\.{1,2}[\\/]|~[\\/]|[\\/]|[a-z]:[\\/]|file:)/i
 const EXTENSION = /\.[a-z][a-z0-9]{0,9}$/i
 const TEXT_EXTENSION =
   /\.(md|mdx|markdown|txt|text|prompty?|rst|adoc|xml|html?|ya?ml|toml|json|j2|jinja2?|njk|liquid|te?mpl|hbs|mustache|docx?|pdf)$/i
-const PLAIN_PATH = /^[\w.@-]+([\\/][\w.@-]+)+$/
+/** No sentence begins so. */
+const PREFIXED = /^(\.{1,2}[\\/]|~[\\/]|[a-z]:[\\/]|file:)/i
 const SENTENCE = /[.,;:!?]\s/
 
 /**
@@ -42,8 +43,8 @@ export function readText(value: string | URL, owner: string, option: string): st
   const places = listPlaces(path, refuse)
   const found = places.find(isFile)
   if (found !== undefined) return readTextFile(found, refuse)
-  if (!looksLikePath(path)) return text
-  const folder = places.some((place) => statSync(place, { throwIfNoEntry: false })?.isDirectory())
+  const folder = ROOTED.test(path) && places.some(isFolder)
+  if (!folder && !looksLikePath(path)) return text
   const shown = places.map((place) => relative(process.cwd(), place) || place)
   throw refuse(
     `"${path}" looks like the path of a file, and ${folder ? 'is a folder' : 'there is no such file'}. Tried: ${shown.join(', ')}. Correct the path, or pass the text itself.`,
@@ -73,14 +74,16 @@ export function locateFolder(
   throw refuse(`there is no folder "${path}". Tried: ${shown.join(', ')}. Create it, or correct the path.`)
 }
 
-const asFolder = (place: string) =>
-  statSync(place, { throwIfNoEntry: false })?.isDirectory() === true ? place : undefined
+const asFolder = (place: string) => (isFolder(place) ? place : undefined)
 
-/** True for a text meant as a path: `./a b.md`, `prompts/desk.md`, `desk.md`, `C:\desk.txt`; false for a sentence with a slash. */
+/**
+ * True for a text meant as a path: `./desk`, `C:\\desk.txt`, `/prompts/desk.md`, `prompts/desk.md`; false for words with a slash
+ * (`TCP/IP`, `and/or`, `/help`) and for sentences.
+ */
 function looksLikePath(text: string): boolean {
-  if (ROOTED.test(text)) return !SENTENCE.test(text) && (EXTENSION.test(text) || !/\s/.test(text))
-  if (/\s/.test(text)) return false
-  return TEXT_EXTENSION.test(text) || PLAIN_PATH.test(text) || (/[\\/]/.test(text) && EXTENSION.test(text))
+  if (PREFIXED.test(text)) return !SENTENCE.test(text) && (EXTENSION.test(text) || !/\s/.test(text))
+  if (ROOTED.test(text)) return !SENTENCE.test(text) && EXTENSION.test(text)
+  return !/\s/.test(text) && TEXT_EXTENSION.test(text)
 }
 
 /**
@@ -132,11 +135,14 @@ function toPath(file: string | null | undefined): string | undefined {
   }
 }
 
-const isFile = (path: string): boolean => {
+const isFile = (path: string): boolean => statOf(path)?.isFile() === true
+const isFolder = (path: string): boolean => statOf(path)?.isDirectory() === true
+
+function statOf(path: string) {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+    return statSync(path, { throwIfNoEntry: false })
   } catch {
-    return false // no permission for the folder, or the name is too long
+    return undefined // no permission for the folder, or the name is too long
   }
 }
 

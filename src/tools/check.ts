@@ -4,7 +4,8 @@ import { errorText } from '../base/errors.ts'
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { detailsFromZod, missing, noObject, type ValidationDetail, valueAt, valueError } from '../wire/validation.ts'
 import { resolveRef } from './local-refs.ts'
-import { toPortable } from './portable-schema.ts'
+import { toPortableShape } from './portable-schema.ts'
+import { restoreNames } from './property-names.ts'
 import { prune } from './prune.ts'
 import { type StandardSchema, validateStandard } from './standard-schema.ts'
 import type { FunctionTool, ToolInput } from './tool.ts'
@@ -24,11 +25,11 @@ export function createCheck(
       : extra === 'as-schema' && schema.additionalProperties === false
         ? closed(validator)
         : validator
-  const lenient = validator ?? exact ?? fromJsonSchema(() => toPortable(schema))
+  const lenient = validator ?? exact ?? fromJsonSchema(() => toPortableShape(schema))
   return async (input, loc, from = 'caller') => {
     if (input === undefined) return { ok: false, details: [missing(loc, null)] }
     if (!isObject(input)) return { ok: false, details: [noObject(loc, input)] }
-    const value = convert(input, schema, schema)
+    const value = convert(restoreNames(input, schema), schema, schema)
     if (from === 'caller') return validate(exact, value, { input, loc, schema })
     const result = await validate(lenient, value, { input, loc, schema })
     if (result.ok) return result
@@ -42,10 +43,11 @@ export function createCheck(
  * refused when a required one is missing. Patterns and alternatives from other servers are never evaluated here.
  */
 export function createServerCheck(schema: JsonSchema, requiredFields: unknown): FunctionTool['check'] {
-  const required = (Array.isArray(requiredFields) ? requiredFields : []).map(String)
+  const sent = (Array.isArray(requiredFields) ? requiredFields : []).map((name) => [String(name), true])
+  const required = Object.keys(restoreNames(Object.fromEntries(sent), schema) as object)
   return async (input, loc) => {
     if (!isObject(input)) return { ok: false, details: [noObject(loc, input)] }
-    const value = prune(convert(input, schema, schema), schema, { extras: false }) as JsonObject
+    const value = prune(convert(restoreNames(input, schema), schema, schema), schema, { extras: false }) as JsonObject
     const absent = required.filter((name) => !Object.hasOwn(value, name))
     return absent.length === 0
       ? { ok: true, value }

@@ -10,6 +10,7 @@
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { atPointer, resolveRef } from './local-refs.ts'
 import { isPortablePattern } from './portable-pattern.ts'
+import { toSentNames } from './property-names.ts'
 
 /** Limits of a schema that is sent. */
 const BOUNDS = { depth: 64, parts: 10_000, chars: 500_000 }
@@ -38,6 +39,9 @@ export function toPortable(schema: JsonSchema): JsonSchema {
   portable.set(schema, result)
   return result
 }
+
+/** The portable schema with the schema's own names of properties, for a check that takes the place of the schema's own. */
+export const toPortableShape = (schema: JsonSchema): JsonSchema => new Translation(schema, true).translate()
 
 const OBJECT_WORDS = ['properties', 'required', 'additionalProperties', 'patternProperties']
 
@@ -83,13 +87,15 @@ interface Fields {
 /** Translates one schema into its portable form. */
 class Translation {
   readonly #root: JsonSchema
+  readonly #keepsNames: boolean
   readonly #definitions = new Map<string, JsonSchema>()
   /** Reference -> the name of its definition, as it is sent. */
   readonly #names = new Map<string, string>()
   #parts = 0
 
-  constructor(root: JsonSchema) {
+  constructor(root: JsonSchema, keepsNames = false) {
     this.#root = root
+    this.#keepsNames = keepsNames
   }
 
   translate(): JsonSchema {
@@ -169,8 +175,14 @@ class Translation {
   }
 
   #object({ properties, required, additional }: Fields, depth: number, refs: readonly string[]): JsonSchema {
-    const entries = [...properties].map(([name, schemas]) => [name, this.#oneOf(schemas, depth, refs)] as const)
-    const names = [...required].filter((name) => properties.has(name))
+    const sent: ReadonlyMap<string, string> = this.#keepsNames ? new Map() : toSentNames(properties.keys())
+    const nameOf = (name: string) => sent.get(name) ?? name
+    const entries = [...properties].map(([name, schemas]) => {
+      const node = this.#oneOf(schemas, depth, refs)
+      // A reference takes nothing beside it.
+      return [nameOf(name), nameOf(name) === name || '$ref' in node ? node : { title: name, ...node }] as const
+    })
+    const names = [...required].filter((name) => properties.has(name)).map(nameOf)
     const open = additional === true || (isObject(additional) && Object.keys(additional).length === 0)
     return {
       properties: Object.fromEntries(entries),

@@ -20,6 +20,8 @@ import {
 import { messageText, refusalOf, toModelItem } from '../../messages/items.ts'
 import { readJsonAnswer } from '../../messages/json-answer.ts'
 import { isHostedCall } from '../../messages/search-notes.ts'
+import { schemaOf } from '../../tools/define.ts'
+import { restoreNames } from '../../tools/property-names.ts'
 import type { InputItem, StoredMessage } from '../../wire/message.ts'
 import type { RunEvent } from '../events.ts'
 import {
@@ -215,7 +217,9 @@ async function readFinalOutput(output: readonly InputItem[], role: Role, cut: st
 async function parseOutput(output: unknown, { agent }: Role, cut?: string): Promise<unknown> {
   if (agent.outputType === undefined) return output
   try {
-    return await agent.outputType.parseAsync(typeof output === 'string' ? readJsonAnswer(output) : output)
+    return await agent.outputType.parseAsync(
+      typeof output === 'string' ? restoreNames(readJsonAnswer(output), schemaOf(agent.outputType)) : output,
+    )
   } catch (error) {
     throw cut === undefined ? invalidOutput(agent.name, errorText(error)) : answerCut(agent.name, cut)
   }
