@@ -86,5 +86,43 @@ export async function inTurns<T, R>(values: readonly T[], work: (value: T) => R)
   return results
 }
 
+/** Lists from here on are worked through in pieces. */
+const LONG_LIST = 1_024
+
+/**
+ * Runs work that is written as a generator, which yields where it may be interrupted. Work on a short list runs through at once;
+ * work on a long one gives way to other work whenever its turn is over.
+ * @param length of the list that the work is about
+ */
+export function inPieces<T>(length: number, work: Generator<undefined, T>): T | Promise<T> {
+  return length >= LONG_LIST ? giveWay(work) : inFull(work)
+}
+
+/** Runs work that is written as a generator through at once. */
+export function inFull<T>(work: Generator<undefined, T>): T {
+  for (;;) {
+    const step = work.next()
+    if (step.done === true) return step.value
+  }
+}
+
+async function giveWay<T>(work: Generator<undefined, T>): Promise<T> {
+  for (let began = performance.now(); ; ) {
+    const step = work.next()
+    if (step.done === true) return step.value
+    if (performance.now() - began < TURN_MS) continue
+    await takeTurn()
+    began = performance.now()
+  }
+}
+
+/** Gives each value to `take`, and yields after every few hundred: one step of work for `inPieces`. */
+export function* eachOf<T>(values: readonly T[], take: (value: T, index: number) => void): Generator<undefined, void> {
+  for (let index = 0; index < values.length; index++) {
+    take(values[index] as T, index)
+    if ((index & 511) === 511) yield
+  }
+}
+
 const isPromiseLike = <T>(value: T | PromiseLike<T>): value is PromiseLike<T> =>
   typeof (value as PromiseLike<T> | undefined)?.then === 'function'

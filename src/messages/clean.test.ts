@@ -15,7 +15,7 @@ const tell = ({ type, role, id, call_id, content, output: said }: InputItem) =>
   [role ?? type, id === undefined ? '' : `#${id}`, call_id, content ?? said]
     .filter((word) => word !== undefined && word !== '')
     .join(' ')
-const sent = (items: InputItem[]) => cleanForModel(items, items.length).map(tell)
+const sent = (items: InputItem[]) => (cleanForModel(items, items.length) as InputItem[]).map(tell)
 
 const ROWS: [name: string, items: InputItem[], sent: string[]][] = [
   [
@@ -199,7 +199,7 @@ test.for([
   ['of two pairs of agents', ['B', 'A'], ['C', 'A'], []],
 ] as const)('a call and an output %s', ([, [agent, callerAgent], [other, otherCaller], kept]) => {
   const items = [call('c', { agent, callerAgent }), { ...output('c', 'x'), agent: other, callerAgent: otherCaller }]
-  expect(cleanForModel(items, items.length).map(tell)).toEqual(kept)
+  expect(sent(items)).toEqual(kept)
 })
 
 test('items that nothing is wrong with stay the same objects', () => {
@@ -207,10 +207,10 @@ test('items that nothing is wrong with stay the same objects', () => {
   for (const [index, item] of clean(items).entries()) expect(item).toBe(items[index])
 })
 
-test('very many calls and outputs of one id are read in one pass', () => {
+test('very many calls and outputs of one id are read in one pass', async () => {
   const many = Array.from({ length: 20_000 }, () => call('c'))
   const outputs = Array.from({ length: 20_000 }, (_, index) => output('c', `${index}`))
-  const cleaned = cleanForModel([...many, ...outputs], 0)
+  const cleaned = await cleanForModel([...many, ...outputs], 0)
   expect(cleaned).toHaveLength(40_000)
   expect(new Set(cleaned.map(({ call_id }) => call_id)).size).toBe(20_000)
   expect(clean([...outputs, ...outputs, ...many])).toHaveLength(40_000)

@@ -1,4 +1,5 @@
 /** Cleans conversations so that every provider accepts them. */
+import { eachOf, inFull, inPieces } from '../base/async.ts'
 import { asText } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
 import { type CallHalf, callHalf, callKey, isModelMade, typeOf } from './item-kinds.ts'
@@ -18,18 +19,35 @@ import { saidIn, toModelItem } from './items.ts'
  * @param historyCount number of items at the front that are the history: they are matched and compared but not returned
  */
 export function clean<T extends InputItem>(items: readonly T[], historyCount = 0): T[] {
-  const slots = markChanges(items, historyCount)
-  return emit(slots, slots.slice(historyCount))
+  return inFull(steps(items, { historyCount, from: historyCount }))
 }
 
 /**
- * Cleans the input of a model call: also removes empty messages and makes every call id unique.
+ * Cleans the input of a model call: also removes empty messages and makes every call id unique. A long conversation is cleaned in turns
+ * with other work, and then the result is a promise.
  * @param historyCount number of items at the front that are the history
  */
-export function cleanForModel(items: readonly InputItem[], historyCount: number): InputItem[] {
-  const slots = markChanges(items, historyCount, isEmptyMessage)
-  nameCalls(slots)
-  return emit(slots, slots)
+export const cleanForModel = (items: readonly InputItem[], historyCount: number): InputItem[] | Promise<InputItem[]> =>
+  inPieces(items.length, steps(items, { historyCount, from: 0, isEmpty: isEmptyMessage, naming: true }))
+
+interface Cleaning<T> {
+  historyCount: number
+  /** The first item that is returned. */
+  from: number
+  isEmpty?: (item: T) => boolean
+  /** Makes call ids unique. */
+  naming?: boolean
+}
+
+/** The work in pieces. */
+function* steps<T extends InputItem>(
+  items: readonly T[],
+  { historyCount, from, isEmpty, naming = false }: Cleaning<T>,
+): Generator<undefined, T[]> {
+  const slots = yield* markChanges(items, historyCount, isEmpty)
+  if (naming) nameCalls(slots)
+  yield
+  return yield* emit(slots, from === 0 ? slots : slots.slice(from))
 }
 
 /** One item, and the changes to make to it. */
@@ -49,19 +67,24 @@ interface Slot<T extends InputItem = InputItem> {
 }
 
 /** Marks in every thread what to remove or change. */
-function markChanges<T extends InputItem>(
+function* markChanges<T extends InputItem>(
   items: readonly T[],
   historyCount: number,
   isEmpty: (item: T) => boolean = () => false,
-): Slot<T>[] {
-  const slots = items.map((item, index): Slot<T> => {
-    return { item, index, dropped: isEmpty(item), unnamed: false, call: callHalf(item) }
+): Generator<undefined, Slot<T>[]> {
+  const slots: Slot<T>[] = []
+  yield* eachOf(items, (item, index) => {
+    slots.push({ item, index, dropped: isEmpty(item), unnamed: false, call: callHalf(item) })
   })
   for (const thread of splitThreads(slots)) {
-    pairCalls(thread, historyCount)
+    yield
+    yield* pairCalls(thread, historyCount)
+    yield
     dropDuplicates(thread.slice(0, thread.findLastIndex(({ index }) => index < historyCount) + 1))
+    yield
     dropLoneReasoning(thread)
   }
+  yield
   return slots
 }
 
@@ -79,7 +102,7 @@ function splitThreads<T extends InputItem>(slots: readonly Slot<T>[]): Iterable<
 }
 
 /** Links calls with their outputs, and drops those without a partner. */
-function pairCalls<T extends InputItem>(thread: readonly Slot<T>[], historyCount: number): void {
+function* pairCalls<T extends InputItem>(thread: readonly Slot<T>[], historyCount: number): Generator<undefined, void> {
   const byKey = new Map<string, Slot<T>[]>()
   for (const slot of thread) {
     if (slot.call === undefined) continue
@@ -87,7 +110,9 @@ function pairCalls<T extends InputItem>(thread: readonly Slot<T>[], historyCount
     if (halves === undefined) byKey.set(slot.call.key, [slot])
     else halves.push(slot)
   }
+  let count = 0
   for (const halves of byKey.values()) {
+    if ((++count & 511) === 0) yield
     const { open, early } = matchHalves(isApproval(halves) ? firstOfEach(halves) : halves)
     for (const [index, call] of open.slice(0, early.length).entries()) {
       const output = early[index] as Slot<T>
@@ -243,7 +268,7 @@ function nameCalls(slots: readonly Slot[]): void {
 }
 
 /** The remaining items, each with a unique id or none. */
-function emit<T extends InputItem>(all: readonly Slot<T>[], wanted: readonly Slot<T>[]): T[] {
+function* emit<T extends InputItem>(all: readonly Slot<T>[], wanted: readonly Slot<T>[]): Generator<undefined, T[]> {
   const ids = new Set<unknown>()
   const moved = new Set<Slot<T>>()
   for (const { early } of all) if (early !== undefined) moved.add(early)
@@ -255,11 +280,11 @@ function emit<T extends InputItem>(all: readonly Slot<T>[], wanted: readonly Slo
     if (item.id !== undefined) ids.add(item.id)
     out.push(item)
   }
-  for (const slot of wanted) {
-    if (moved.has(slot)) continue
+  yield* eachOf(wanted, (slot) => {
+    if (moved.has(slot)) return
     put(slot)
     if (slot.early !== undefined) put(slot.early)
-  }
+  })
   return out
 }
 

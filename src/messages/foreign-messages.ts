@@ -13,16 +13,6 @@ export const ROLES: ReadonlyMap<unknown, string> = new Map([
 /** LangChain writes the role of a message as its type. */
 export const MESSAGE_TYPES = new Set<unknown>(['human', 'ai', 'system', 'tool', 'function'])
 
-/** The fields that make a message more than a text: those of Chat Completions, LangChain, the AI SDK and Gemini. */
-const CALL_FIELDS = [
-  'tool_calls',
-  'tool_call_id',
-  'function_call',
-  'parts',
-  'reasoning_content',
-  'reasoning_details',
-  'data',
-]
 /** The types of parts that are calls, outputs or reasoning: those of Anthropic, LangChain, and the AI SDK with its UI messages. */
 const BLOCK =
   /^((.+_)?tool_(use|call|result)|function_(call|response)|tool-.+|dynamic-tool|step-start|input_json_delta|thinking|redacted_thinking|reasoning)$/
@@ -52,16 +42,21 @@ export function createMessageSplitter(): (item: InputItem) => InputItem[] | unde
   return (item) => (isForeign(item) ? new Splitter(openCall, answerCall).split(item) : undefined)
 }
 
+/** True for a message that is more than a text. Histories are long: every check is a plain one. */
 function isForeign(item: InputItem): boolean {
   const { type, role, content } = item
   if (type !== undefined && type !== 'message' && !MESSAGE_TYPES.has(type)) return false
   if (role === 'tool' || role === 'function' || type === 'tool' || type === 'function') return true
-  if (CALL_FIELDS.some((field) => typeof item[field] === 'object' || typeof item[field] === 'string')) return true
+  if (item.tool_calls != null || item.function_call != null || item.parts != null || item.data != null) return true
+  if (item.tool_call_id != null || item.reasoning_content != null || item.reasoning_details != null) return true
   return Array.isArray(content) && content.some(isBlock)
 }
 
+/** Parts that most messages have. */
+const PLAIN_PARTS = new Set<unknown>(['input_text', 'output_text', 'text', 'input_image', 'input_file'])
+
 function isBlock(part: unknown): boolean {
-  if (!isObject(part)) return false
+  if (!isObject(part) || (PLAIN_PARTS.has(part.type) && part.thought === undefined)) return false
   return typeof part.type === 'string' ? BLOCK.test(part.type) : UNTYPED.some((field) => part[field] !== undefined)
 }
 

@@ -44,9 +44,7 @@ export function toResponsesPart(part: unknown): ContentPart {
 
 /** The same part when it has no other fields. */
 function withFields(part: JsonObject, fields: ReadonlySet<string>): ContentPart {
-  let isClean = true
-  for (const key in part) if (part[key] === null || !fields.has(key)) isClean = false
-  if (isClean) return part as ContentPart
+  if (Object.keys(part).every((key) => part[key] !== null && fields.has(key))) return part as ContentPart
   return Object.fromEntries(
     Object.entries(part).filter(([key, value]) => value != null && fields.has(key)),
   ) as ContentPart

@@ -1,4 +1,5 @@
 /** Converts conversations for APIs that know only function calls. */
+import { eachOf } from '../base/async.ts'
 import { isObject } from '../wire/json.ts'
 import type { ContentPart, InputItem } from '../wire/message.ts'
 import { callHalf, isModelMade, typeOf } from './item-kinds.ts'
@@ -13,10 +14,15 @@ export interface FunctionConversation {
 
 /**
  * Converts a conversation: calls of other tools become function calls, outputs follow the calls of their turn, and items that
- * only the Responses API knows (hosted calls, approvals, references) are removed.
+ * only the Responses API knows (hosted calls, approvals, references) are removed. A generator, for `inPieces`.
  */
-export function toFunctionConversation(conversation: readonly InputItem[]): FunctionConversation {
-  const all = conversation.flatMap(toFunctionItem)
+export function* toFunctionConversation(
+  conversation: readonly InputItem[],
+): Generator<undefined, FunctionConversation> {
+  const all: InputItem[] = []
+  yield* eachOf(conversation, (item) => {
+    for (const converted of toFunctionItem(item)) all.push(converted)
+  })
   const last = all.findLastIndex((item) => !isNote(item))
   // Notes after the last answer become a user message: moved to the top, they would leave a conversation that ends with the
   // assistant, which these APIs refuse.
@@ -28,6 +34,7 @@ export function toFunctionConversation(conversation: readonly InputItem[]): Func
           .filter(isSaid)
       : []
   const notes = (closing.length > 0 ? all.slice(0, last) : all).filter(isNote).map(readNote).filter(isSaid)
+  yield
   const items = moveOutputsBehindCalls(all.filter((item) => !isNote(item)))
   return { notes, items: closing.length === 0 ? items : [...items, { role: 'user', content: closing.join('\n\n') }] }
 }

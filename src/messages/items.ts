@@ -37,12 +37,12 @@ export function toModelItem(stored: InputItem): InputItem {
   }
   for (const key of Object.keys(message))
     if ((kind.keys.includes(key) || key === 'provider_data') && (message[key] !== null || NULLABLE.has(key)))
-      item[key] = message[key]
+      item[key] = toWellFormed(message[key])
   if (item.type === 'function_call' && item.id === item.call_id) delete item.id
   if ('arguments' in item && item.type === 'function_call') item.arguments = toText(item.arguments)
   if (item.type === 'function_call_output' || item.type === 'custom_tool_call_output')
     item.output = toOutput(item.output)
-  return toWellFormed(item)
+  return item
 }
 
 /**
@@ -61,12 +61,16 @@ export function createHistoryReader(): (stored: InputItem) => InputItem[] {
 export function toWellFormed<T>(value: T): T {
   if (typeof value === 'string') return (value.isWellFormed() ? value : value.toWellFormed()) as T
   if (typeof value !== 'object' || value === null) return value
-  let copy: { [key: string]: unknown } | undefined
-  for (const key in value) {
-    const part: unknown = value[key]
-    const sound = typeof part === 'number' ? part : toWellFormed(part)
+  if (Array.isArray(value)) {
+    const parts = value.map(toWellFormed)
+    return parts.some((part, index) => part !== value[index]) ? (parts as T) : value
+  }
+  let copy: JsonObject | undefined
+  for (const key of Object.keys(value)) {
+    const part = (value as JsonObject)[key]
+    const sound = toWellFormed(part)
     if (sound === part) continue
-    copy ??= (Array.isArray(value) ? [...value] : { ...value }) as { [key: string]: unknown }
+    copy ??= { ...(value as JsonObject) }
     copy[key] = sound
   }
   return (copy ?? value) as T

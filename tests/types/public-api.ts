@@ -180,7 +180,7 @@ export const custom: Model = {
 
 type Claude = ReturnType<ReturnType<typeof createAnthropic>>
 /** The prompts written for AI SDK models are what those take. */
-export const prompt = (ours: ReturnType<typeof toPrompt>): Parameters<Claude['doStream']>[0]['prompt'] => ours
+export const prompt = (ours: Awaited<ReturnType<typeof toPrompt>>): Parameters<Claude['doStream']>[0]['prompt'] => ours
 const metrics = createMetrics()
 const listened = { agencies: { team: new Agency(ceo) }, telemetry: [openTelemetry(), metrics], metrics }
 void serve({ ...listened, logger: true })

@@ -1,3 +1,5 @@
+/** Converts between items of the Responses API and those of the Agents SDK. */
+import { inFull } from '../../base/async.ts'
 import { toFunctionConversation } from '../../messages/functions.ts'
 import { argumentsJson, saidIn } from '../../messages/items.ts'
 import { withTextOutputs } from '../../messages/text-outputs.ts'
@@ -14,7 +16,7 @@ export const wrapItems = (items: readonly InputItem[]): JsonObject[] =>
 
 /** A conversation for the Agents SDK's other models: what the system says in the middle of it, and items of the SDK's own. */
 export function toProtocol(input: readonly InputItem[]): { notes: string[]; items: JsonObject[] } {
-  const { notes, items } = toFunctionConversation(input)
+  const { notes, items } = inFull(toFunctionConversation(input))
   const names = new Map(items.flatMap(({ type, call_id, name }) => (type === 'function_call' ? [[call_id, name]] : [])))
   const converted = withTextOutputs(items).flatMap((item): JsonObject[] => {
     const { type, id, call_id: callId } = item

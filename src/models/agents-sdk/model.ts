@@ -1,11 +1,13 @@
+/** Models over those of the OpenAI Agents SDK. */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { inFull } from '../../base/async.ts'
 import { AgencyError, errorText, modelFailed } from '../../base/errors.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { type Ending, endingOf, failureIn, finishReasonIn, isTerminal } from '../ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from '../model.ts'
 import { dropUnset } from '../openai/api.ts'
 import { includesOf } from '../openai/responses.ts'
-import { toResponsesInput } from '../openai/responses-input.ts'
+import { convertItems } from '../openai/responses-input.ts'
 import { ResponseSynthesis, type SynthesisOptions } from '../synthesis.ts'
 import { telemetryNameOfClient, telemetryNameOfSdk } from '../telemetry-names.ts'
 import { readOutput, toProtocol, wrapItems } from './items.ts'
@@ -198,7 +200,7 @@ interface SdkTarget {
 function toSdkRequest(request: TurnRequest, { overResponses, model }: SdkTarget, signal: AbortSignal): JsonObject {
   const { instructions, input, tools, hostedTools = [], outputSchema, settings } = request
   const { notes, items } = overResponses
-    ? { notes: [], items: wrapItems(toResponsesInput(input, { model, unstored: settings.store === false })) }
+    ? { notes: [], items: wrapItems(inFull(convertItems(input, { model, unstored: settings.store === false }))) }
     : toProtocol(input)
   const system = [instructions, ...notes].filter(Boolean).join('\n\n')
   return {

@@ -46,7 +46,8 @@ export function aiSdkModel({ label, provider, open, extraArgs, headers, limits }
   const prepare = async (request: TurnRequest, signal: AbortSignal) => {
     const { extraBody, ...settings } = toCallSettings(request, extraArgs)
     const model = await open(extraBody, request.budget)
-    const prompt = toPrompt(request, { provider: namespaceOf(model), model: model.modelId })
+    const made = toPrompt(request, { provider: namespaceOf(model), model: model.modelId })
+    const prompt = made instanceof Promise ? await made : made
     const options = {
       ...withCalledTools(startsThinking(model, request, label) ? settings : withoutThinking(settings), prompt),
       prompt,

@@ -1,3 +1,5 @@
+/** Converts conversations to prompts of the AI SDK. */
+import { eachOf, inPieces } from '../../base/async.ts'
 import { isSaid, toFunctionConversation } from '../../messages/functions.ts'
 import { readDataUrl, saidIn, toWellFormed } from '../../messages/items.ts'
 import { createNamer, FUNCTION_NAME, type NameRule } from '../../messages/names.ts'
@@ -58,15 +60,18 @@ const FILES_FOLLOW = '(The result follows.)'
  * reasoning is sent where a provider gave data to prove it with; hosted calls and blank texts are left out. The first message is the
  * user's, and so is the last one, except for models that accept a prefilled answer.
  */
-export function toPrompt({ instructions, input }: TurnRequest, target: PromptTarget): Prompt {
+export const toPrompt = (request: TurnRequest, target: PromptTarget): Prompt | Promise<Prompt> =>
+  inPieces(request.input.length, convert(request, target))
+
+function* convert({ instructions, input }: TurnRequest, target: PromptTarget): Generator<undefined, Prompt> {
   const { provider, model } = target
-  const { notes, items } = toFunctionConversation(input)
+  const { notes, items } = yield* toFunctionConversation(input)
   const system = [instructions, ...notes].filter(Boolean).join('\n\n')
   const names = new Map(items.flatMap(({ type, call_id, name }) => (type === 'function_call' ? [[call_id, name]] : [])))
   const nameCall = createNamer(quirksOf(model).callIds ?? CALL_ID)
   const nameFunction = createNamer(FUNCTION_NAME)
   const messages: Message[] = []
-  for (const [index, item] of items.entries()) {
+  yield* eachOf(items, (item, index) => {
     if (item.type === 'reasoning') add(messages, 'assistant', toReasoning(item))
     else if (item.type === 'function_call')
       add(messages, 'assistant', [
@@ -88,7 +93,7 @@ export function toPrompt({ instructions, input }: TurnRequest, target: PromptTar
       const isLast = index === items.length - 1
       add(messages, 'user', parts.length > 0 || !isLast ? parts : [{ type: 'text', text: NO_TEXT }])
     }
-  }
+  })
   const talk = withUsersWords(messages.filter(isAnything), model)
   return system === '' ? talk : [{ role: 'system', content: system }, ...talk]
 }

@@ -140,7 +140,7 @@ export interface Api {
   runsHostedTools: boolean
   path: '/responses' | '/chat/completions'
   /** @param portable without what only its provider can read: encrypted reasoning, and ids of items */
-  buildBody(request: TurnRequest, stream: boolean, portable: boolean): JsonObject
+  buildBody(request: TurnRequest, stream: boolean, portable: boolean): Promise<JsonObject>
   /** True for a refusal of what `portable` leaves out: the call is then repeated once without it. */
   refusesState?(error: unknown): boolean
   readStream(response: Response, request: TurnRequest, wait: StreamWait): AsyncGenerator<EventBatch, void, undefined>
@@ -155,7 +155,8 @@ export function apiModel(options: ApiOptions, api: Api): Model {
   const call = async (request: TurnRequest, stream: boolean, signal: AbortSignal): Promise<Response> => {
     const { extraHeaders } = request.settings
     const headers = ownHeaders === undefined ? extraHeaders : { ...extraHeaders, ...ownHeaders }
-    const send = (portable: boolean) => post(api.path, api.buildBody(request, stream, portable), { signal, headers })
+    const send = async (portable: boolean) =>
+      post(api.path, await api.buildBody(request, stream, portable), { signal, headers })
     try {
       return await send(false).catch((error: unknown) => {
         if (signal.aborted || api.refusesState?.(error) !== true) throw error

@@ -1,3 +1,5 @@
+/** Converts conversations to the messages of Chat Completions. */
+import { eachOf, inPieces } from '../../base/async.ts'
 import { isSaid, toFunctionConversation } from '../../messages/functions.ts'
 import { argumentsJson, saidIn } from '../../messages/items.ts'
 import { createNamer, FUNCTION_NAME, type NameRule } from '../../messages/names.ts'
@@ -38,12 +40,16 @@ interface Target {
  * Responses items as chat messages: one message of the system, first; what one turn said and called belongs to one message of the
  * assistant, and the answers follow it; messages that say nothing are left out.
  */
-export function toMessages(request: TurnRequest, target: Target): JsonObject[] {
-  const { notes, items } = toFunctionConversation(request.input)
+export const toMessages = (request: TurnRequest, target: Target): JsonObject[] | Promise<JsonObject[]> =>
+  inPieces(request.input.length, convert(request, target))
+
+function* convert(request: TurnRequest, target: Target): Generator<undefined, JsonObject[]> {
+  const { notes, items } = yield* toFunctionConversation(request.input)
   const system = systemText(request, notes, target.quirks)
   const messages = new ChatMessages(target)
   const conversation = withTextOutputs(items)
-  for (const [index, item] of conversation.entries()) messages.add(item, index === conversation.length - 1)
+  yield
+  yield* eachOf(conversation, (item, index) => messages.add(item, index === conversation.length - 1))
   return [...(system === '' ? [] : [{ role: 'system', content: system }]), ...messages.finish()]
 }
 

@@ -1,3 +1,4 @@
+/** Models over Chat Completions. */
 import { modelFailed } from '../../base/errors.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { quirksOf } from '../families.ts'
@@ -57,7 +58,11 @@ async function* synthesise(
   yield { events: reader.take(), bytes: 0 }
 }
 
-function buildBody(options: ChatOptions & { origin: string }, request: TurnRequest, stream: boolean): JsonObject {
+async function buildBody(
+  options: ChatOptions & { origin: string },
+  request: TurnRequest,
+  stream: boolean,
+): Promise<JsonObject> {
   const { name: model, extraArgs } = options
   const quirks = { ...quirksOf(model), ...options.quirks }
   const { settings, outputSchema } = request
@@ -68,9 +73,10 @@ function buildBody(options: ChatOptions & { origin: string }, request: TurnReque
     function: { name, description, parameters, ...(strict ? { strict } : {}) },
   }))
   const { max_tokens = settings.maxTokens, ...rest } = toChatArgs(extraArgs, quirks)
+  const messages = toMessages(request, { origin: options.origin, quirks })
   const body = dropUnset({
     model,
-    messages: toMessages(request, { origin: options.origin, quirks }),
+    messages: messages instanceof Promise ? await messages : messages,
     tools: tools.length > 0 ? tools : undefined,
     temperature: settings.temperature,
     top_p: settings.topP,

@@ -1,5 +1,6 @@
 /** Converts conversations for the Responses API. */
 import { createHash } from 'node:crypto'
+import { eachOf, inPieces } from '../../base/async.ts'
 import { takeIds } from '../../messages/clean.ts'
 import { callHalf, isModelMade, kindOf, typeOf } from '../../messages/item-kinds.ts'
 import { argumentsJson } from '../../messages/items.ts'
@@ -25,14 +26,23 @@ const VALID_ID = /^[A-Za-z0-9_-]+$/
  * that are JSON. Items of other providers are sent without those providers' data. Reasoning goes to models that reason, and with
  * `store: false` only when it is encrypted; what came of reasoning that stays behind loses its id, which would call for it.
  */
-export function toResponsesInput(items: readonly InputItem[], target: ResponsesTarget): InputItem[] {
+export const toResponsesInput = (
+  items: readonly InputItem[],
+  target: ResponsesTarget,
+): InputItem[] | Promise<InputItem[]> => inPieces(items.length, convertItems(items, target))
+
+/** The same work as a generator. */
+export function* convertItems(items: readonly InputItem[], target: ResponsesTarget): Generator<undefined, InputItem[]> {
   const left = leftBehind(items, target)
+  yield
   const slots = items.map((item) => ({ item, unnamed: false }))
   takeIds(slots, ({ item }) => (item.type === 'reasoning' ? left.has(item) : undefined))
   const nameCall = createNamer({ maxLength: MAX_ID_CHARS })
   const nameFunction = createNamer(FUNCTION_NAME)
-  return slots.flatMap(({ item, unnamed }, index) => {
-    if (left.has(item)) return []
+  const input: InputItem[] = []
+  yield
+  yield* eachOf(slots, ({ item, unnamed }, index) => {
+    if (left.has(item)) return
     const { provider_data, id, ...rest } = item
     const sent: InputItem = fitContent(rest)
     if (Array.isArray(item.tools) && item.type !== 'mcp_list_tools') sent.tools = functionsOf(item.tools)
@@ -44,9 +54,10 @@ export function toResponsesInput(items: readonly InputItem[], target: ResponsesT
     if (item.type === 'reasoning' && isOpenAI(target.model)) delete sent.content
     const own = item.type === 'local_shell_call_output' ? nameCall(id ?? item.call_id) : idOf(item, unnamed, target)
     if (item.type === 'local_shell_call_output') delete sent.call_id
-    if (own !== undefined) return [{ ...sent, id: own }]
-    return kindOf(item)?.needsId === true ? [{ ...sent, id: makeId(item, index) }] : [sent]
+    if (own !== undefined) input.push({ ...sent, id: own })
+    else input.push(kindOf(item)?.needsId === true ? { ...sent, id: makeId(item, index) } : sent)
   })
+  return input
 }
 
 /**

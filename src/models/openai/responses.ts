@@ -89,21 +89,22 @@ function toEvent(data: unknown): ResponseEvent | undefined {
 const isCompact = (json: string) => !json.includes('": ') && !json.includes(', "') && !json.includes('\n')
 
 /** The request body; what is not set is left to the provider. Never `previous_response_id` or a conversation. */
-function buildBody(
+async function buildBody(
   { name: model, extraArgs }: ApiOptions,
   request: TurnRequest,
   { stream, portable }: { stream: boolean; portable: boolean },
-): JsonObject {
+): Promise<JsonObject> {
   const { settings, tools, hostedTools = [], outputSchema } = request
   const { reasoning, text: moreText, include, ...args } = { ...settings.extraBody, ...toBodyFields(extraArgs) }
   const text: JsonObject = isObject(moreText) ? { ...moreText } : {}
   if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
   if (settings.verbosity !== undefined) text.verbosity ??= settings.verbosity
   const store = args.store ?? settings.store
+  const made = toResponsesInput(request.input, { model, unstored: store === false, portable })
   const body = dropUnset({
     model,
     instructions: request.instructions,
-    input: toResponsesInput(request.input, { model, unstored: store === false, portable }),
+    input: made instanceof Promise ? await made : made,
     tools: [...tools, ...hostedTools],
     include: includesOf(request, include),
     truncation: settings.truncation ?? 'auto',

@@ -151,14 +151,13 @@ async function compose(run: RunState, thread: AgentThread, model: Model): Promis
   const instructions = composeInstructions(agency.sharedInstructions, agent, ask.additionalInstructions, context)
   thread.newUserMessage = false
   progress.toolCallsBefore = progress.toolCalls
+  const conversation = [...reminders, ...said, ...(await inTurns(items, toModelItem))]
+  const input = cleanForModel(conversation, reminders.length + said.length)
   return {
     instructions: toWellFormed(
       typeof agent.instructions === 'function' ? await orAbort(instructions, run.signal) : await instructions,
     ),
-    input: cleanForModel(
-      [...reminders, ...said, ...(await inTurns(items, toModelItem))],
-      reminders.length + said.length,
-    ),
+    input: input instanceof Promise ? await input : input,
     ...(await collectTools(run, thread, model)),
     itemIds: createItemIds(thread),
     ...(role.outputSchema === undefined ? {} : { outputSchema: role.outputSchema }),
