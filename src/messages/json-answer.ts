@@ -1,3 +1,4 @@
+/** Parses structured answers. */
 import { parseInnerJson } from '../wire/json.ts'
 
 /**

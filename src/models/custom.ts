@@ -1,3 +1,4 @@
+/** Models over users' own Model objects. */
 import { orAbort } from '../base/async.ts'
 import { defaultSettings, overDefaults } from './defaults.ts'
 import type { Model, TurnRequest } from './model.ts'

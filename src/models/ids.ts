@@ -1,3 +1,4 @@
+/** Makes ids of items and calls. */
 import { randomBytes } from 'node:crypto'
 import type { InputItem } from '../wire/message.ts'
 

@@ -1,8 +1,9 @@
+/** The interface between the turn loop and every model, and the values that pass through it. */
 import type { Charges } from '../base/budget.ts'
 import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 
-/** What a model is told about a function it may call (the Responses API's `tools` entry). */
+/** The definition of a function that a model may call (an entry of `tools` in the Responses API). */
 export interface ToolSchema {
   type: 'function'
   name: string
@@ -11,7 +12,7 @@ export interface ToolSchema {
   strict: boolean
 }
 
-/** One event of the Responses API's stream, as the provider sent it (or as a maker synthesised it). */
+/** One event of a Responses stream, as the provider sent it or as it was synthesised from another API. */
 export type ResponseEvent = { type: string; [key: string]: unknown }
 
 /** The provider's usage object of one response. */
@@ -49,7 +50,7 @@ export interface ModelSettings {
   truncation?: 'auto' | 'disabled' | undefined
   reasoning?: { effort?: string | null; summary?: string | null; [key: string]: unknown } | undefined
   verbosity?: 'low' | 'medium' | 'high' | undefined
-  /** `false`: the provider keeps nothing; reasoning then travels encrypted and earlier ids are left out. */
+  /** `false`: the provider stores nothing. Reasoning is then sent encrypted, and earlier ids are left out. */
   store?: boolean | undefined
   metadata?: Record<string, string> | undefined
   include?: string[] | undefined
@@ -60,37 +61,37 @@ export interface ModelSettings {
   extraBody?: Record<string, unknown> | undefined
 }
 
-/** A JSON Schema that an answer has to fit. */
+/** The JSON Schema of a structured answer. */
 export interface OutputSchema {
   name: string
   schema: JsonSchema
-  /** The schema is written as OpenAI's strict mode wants it. */
+  /** The schema follows the rules of OpenAI's strict mode. */
   strict: boolean
 }
 
 /** One model call as a value. */
 export interface TurnRequest {
   instructions: string | undefined
-  /** Responses input items: whole calls and answers, without the keys of stored messages. `provider_data` is what a provider wants back. */
+  /** Responses input items without the keys of stored messages. `provider_data` holds what a provider needs back. */
   input: InputItem[]
   tools: readonly ToolSchema[]
-  /** Tools that the provider runs itself, in the Responses API's own words (`{ type: 'web_search', ... }`). */
+  /** Tools that the provider runs, as the Responses API defines them (`{ type: 'web_search', ... }`). */
   hostedTools?: readonly JsonObject[]
-  /** What the provider is asked to add to its answers, beside `settings.include`. */
+  /** Values of `include` beside those of `settings.include`. */
   include?: readonly string[]
   settings: ModelSettings
   /** Structured output. */
   outputSchema?: OutputSchema
   /** Names messages and reasoning that their provider gives no ids: `prefix` and a number from `from` on. Default: random ids. */
   itemIds?: { prefix: string; from: number }
-  /** What the call holds is charged here, in bytes. `charge` throws when there is no room, and the run then ends. */
+  /** Charged for the memory of the call, in bytes. `charge` throws when the limit is reached, which ends the run. */
   budget?: Charges
 }
 
-/** One network chunk's worth of events and its size in bytes (back-pressure is counted in it). */
+/** The events of one network chunk, and its size in bytes, by which back-pressure is measured. */
 export interface EventBatch {
   events: ResponseEvent[]
-  /** The compact JSON of each event, where the maker has it at hand; spares readers from writing it again. */
+  /** The compact JSON of each event, when it is known, so that it need not be written again. */
   texts?: string[]
   bytes: number
 }
@@ -104,9 +105,9 @@ export interface EventBatch {
 export interface Model {
   /** The name sent upstream and looked up in the price table. */
   readonly name: string
-  /** Whose model it is, in the words of OpenTelemetry's conventions (`openai`, `anthropic`, `gcp.gemini`); telemetry tells it. */
+  /** The provider's name by OpenTelemetry's conventions (`openai`, `anthropic`, `gcp.gemini`), for telemetry. */
   readonly provider?: string | undefined
-  /** True where `hostedTools` reach a provider that runs them. Otherwise functions that say they cannot run stand for them. */
+  /** True when the provider runs `hostedTools`. Otherwise functions that say they are unavailable replace them. */
   readonly runsHostedTools?: boolean | undefined
   streamTurn(request: TurnRequest, signal: AbortSignal): AsyncIterable<EventBatch>
   completeTurn(request: TurnRequest, signal: AbortSignal): Promise<ModelResponse>

@@ -1,3 +1,4 @@
+/** The table of providers: addresses, keys, and how their APIs differ. */
 import { MISTRAL_QUIRKS, OPENAI_QUIRKS, TEMPLATE_QUIRKS } from './families.ts'
 import type { ChatQuirks } from './openai/chat-messages.ts'
 

@@ -1,3 +1,4 @@
+/** Repeats model calls that failed for a passing reason. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AgencyError, ModelTimeout } from '../base/errors.ts'
 import { isObject } from '../wire/json.ts'

@@ -1,3 +1,4 @@
+/** Assembles the items of a Responses stream. */
 import { isEmptyObject, messageText, refusalOf } from '../messages/items.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ContentPart, InputItem } from '../wire/message.ts'

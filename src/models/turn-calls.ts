@@ -1,3 +1,4 @@
+/** Gives the calls of one answer valid ids and arguments, and finds those that must not run. */
 import { errorText } from '../base/errors.ts'
 import { withoutEmptyStart } from '../messages/items.ts'
 import { isObject, parseInnerJson } from '../wire/json.ts'

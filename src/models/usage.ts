@@ -1,3 +1,4 @@
+/** Counts tokens and costs. */
 import type { Usage } from '../wire/message.ts'
 import type { ResponseUsage, TurnRequest } from './model.ts'
 import type { Pricer, TokenCounts } from './pricing/prices.ts'

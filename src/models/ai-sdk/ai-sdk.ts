@@ -12,7 +12,7 @@ import { estimateUsage } from '../usage.ts'
 import { toPrompt } from './prompt.ts'
 import { toCallSettings, withCalledTools, withoutThinking } from './settings.ts'
 
-/** A language model of the AI SDK (specification v4), as far as it is used here. */
+/** The used part of an AI SDK language model (specification v4). */
 export interface LanguageModel {
   readonly specificationVersion: string
   /** Such as `anthropic.messages`. */
@@ -26,21 +26,21 @@ export const isLanguageModel = (value: object): value is LanguageModel =>
   'specificationVersion' in value && 'doStream' in value && 'doGenerate' in value
 
 export interface AiSdkOptions {
-  /** What the response is said to come from and priced as. */
+  /** The model's name in responses, and for its price. */
   label: string
-  /** What telemetry calls the provider. Default: nothing. */
+  /** The provider's name in telemetry. @default none */
   provider?: string
-  /** The model of one call; `extraBody` is to be merged into what it sends, `budget` is charged with what it reads. */
+  /** Creates the model of one call, which merges `extraBody` into its body and charges `budget` for what it reads. */
   open: (extraBody: JsonObject, budget: Charges | undefined) => LanguageModel | Promise<LanguageModel>
   /** `client_config.model_settings_extra_args`. */
   extraArgs?: JsonObject | undefined
   /** Sent with every call. */
   headers?: { readonly [name: string]: string } | undefined
-  /** How long it is waited for. Default: the server's defaults. */
+  /** Timeouts. @default the server's */
   limits?: UpstreamLimits | undefined
 }
 
-/** A Model over a language model of the AI SDK: it speaks Responses events, synthesised from that model's parts. */
+/** A Model over an AI SDK language model, whose parts become Responses events. */
 export function aiSdkModel({ label, provider, open, extraArgs, headers, limits }: AiSdkOptions): Model {
   const { upstreamFirstByteMs: firstMs, upstreamIdleMs: idleMs } = limits ?? UPSTREAM_LIMITS
   const prepare = async (request: TurnRequest, signal: AbortSignal) => {
@@ -114,7 +114,7 @@ function startsThinking({ provider, modelId }: LanguageModel, { input }: TurnReq
 /** The name under which a model's own options and metadata stand. */
 export const namespaceOf = ({ provider }: LanguageModel): string => provider.split('.')[0] as string
 
-/** What a part weighs in the reader's window. */
+/** The size of a part for back-pressure, in bytes. */
 const sizeOf = (part: unknown) => 64 + (isObject(part) && typeof part.delta === 'string' ? part.delta.length : 0)
 
 /** Reads the parts of one answer into a response. */
@@ -308,7 +308,7 @@ function toUsage({ inputTokens, outputTokens }: JsonObject): ResponseUsage {
   }
 }
 
-/** One call of a provider, its failure in our words. @throws MODEL_FAILED, the signal's reason */
+/** Awaits a call. @throws MODEL_FAILED when it fails; the signal's reason after an abort */
 const asked = async <T>(call: PromiseLike<T>, signal: AbortSignal): Promise<T> => {
   try {
     return await call

@@ -1,3 +1,4 @@
+/** Converts the settings of a turn to those of the AI SDK. */
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { TurnRequest } from '../model.ts'
 import { dropUnset } from '../openai/api.ts'

@@ -1,3 +1,4 @@
+/** Chooses what the demo model answers. */
 import { CODE_NOTE } from '../../files/attach.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 

@@ -1,3 +1,4 @@
+/** The demo model: an offline stand-in for the Responses API. */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { JsonObject } from '../../wire/json.ts'

@@ -1,3 +1,4 @@
+/** The demo model's files, kept in memory. */
 import { randomBytes } from 'node:crypto'
 import type { JsonObject } from '../../wire/json.ts'
 

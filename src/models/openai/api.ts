@@ -18,8 +18,8 @@ const LONG_CHARS = 16_384
 
 /**
  * Reads a provider's event stream: `onData` gets the data of each event, then the size of the network chunk they came in
- * is given. Whoever stops pulling stops the network read. Plain functions, not a generator: one would cost every chunk some
- * turns of the microtask queue, and keep the last chunk alive while the stream is silent.
+ * is given. A reader that stops pulling stops the network read. Plain functions, not a generator: a generator costs every chunk several
+ * microtasks and keeps the last chunk alive while the stream is silent.
  * @throws MODEL_FAILED when the stream breaks or `onData` cannot read it; the signal's reason after an abort
  */
 export function readSse(
@@ -114,28 +114,28 @@ export function readSse(
 export interface StreamWait {
   signal: AbortSignal
   patience: Patience
-  /** Charged with what is not parsed yet. */
+  /** Charged for bytes that are not parsed yet. */
   budget?: Charges | undefined
 }
 
 export interface ApiOptions {
   post: Post
   name: string
-  /** What the response is said to come from and priced as. Default: `name`. */
+  /** The model's name in responses, and for its price. @default `name` */
   label?: string | undefined
-  /** What telemetry calls the provider. Default `openai`, as its conventions have it for everything that speaks this API. */
+  /** The provider's name in telemetry. OpenTelemetry uses `openai` for every server of this API. @default 'openai' */
   provider?: string
   /** `client_config.model_settings_extra_args`: merged into every body. */
   extraArgs?: JsonObject | undefined
   /** Sent with every call. */
   headers?: { readonly [name: string]: string } | undefined
-  /** How long it is waited for. Default: the server's defaults. */
+  /** Timeouts. @default the server's */
   limits?: UpstreamLimits | undefined
-  /** False: tools that the provider runs do not go to this address. Default true. */
+  /** False: hosted tools are not sent to this address. @default true */
   hostedTools?: boolean | undefined
 }
 
-/** What one of a provider's APIs has of its own. */
+/** What differs between the Responses and Chat Completions APIs. */
 export interface Api {
   runsHostedTools: boolean
   path: '/responses' | '/chat/completions'
@@ -144,11 +144,11 @@ export interface Api {
   /** True for a refusal of what `portable` leaves out: the call is then repeated once without it. */
   refusesState?(error: unknown): boolean
   readStream(response: Response, request: TurnRequest, wait: StreamWait): AsyncGenerator<EventBatch, void, undefined>
-  /** Undefined for an answer of another kind. */
+  /** Undefined for JSON that is not an answer of this API. */
   readAnswer(answer: JsonObject, request: TurnRequest): ModelResponse | undefined
 }
 
-/** A Model over one of OpenAI's APIs: the way there is `post`'s, bodies and parsing the API's, retries are ours. */
+/** A Model over one of OpenAI's APIs: `post` sends, `api` builds bodies and parses answers, retries happen here. */
 export function apiModel(options: ApiOptions, api: Api): Model {
   const { post, name, label = name, provider = 'openai', headers: ownHeaders, hostedTools = true } = options
   const { upstreamFirstByteMs: firstMs, upstreamIdleMs: idleMs } = options.limits ?? UPSTREAM_LIMITS
@@ -220,7 +220,7 @@ async function* withHead(chunks: AsyncIterable<Uint8Array>, head: { text: string
   }
 }
 
-/** A stream that is started when it is first asked for; its first batch is there before anybody sees it. */
+/** A stream that starts with its first `next()`, which resolves with the first batch. */
 function beginning(
   start: () => Promise<{ first: IteratorResult<EventBatch>; rest: AsyncIterator<EventBatch> }>,
 ): AsyncIterableIterator<EventBatch> {
@@ -241,6 +241,6 @@ function beginning(
   return stream
 }
 
-/** A body without the fields that are not set: they are left to the provider. */
+/** The body without unset fields, for which the provider has defaults. */
 export const dropUnset = (body: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))

@@ -1,3 +1,4 @@
+/** Assembles tool calls from the pieces of a Chat Completions stream. */
 import { MAX_CALLS, tooManyCalls } from '../../base/errors.ts'
 import { isEmptyObject, withoutEmptyStart } from '../../messages/items.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'

@@ -1,3 +1,4 @@
+/** Sends requests to a provider's API. */
 import type OpenAI from 'openai'
 import { once } from '../../base/async.ts'
 import { ModelTimeout } from '../../base/errors.ts'
@@ -8,22 +9,22 @@ import { toWellFormedJson } from '../../wire/well-formed.ts'
 
 type Headers = { [name: string]: string }
 
-/** Asks one path of a provider's API. @throws what the `openai` package throws */
+/** Sends a body to one path of a provider's API. @throws the errors of the `openai` package */
 export type Post = (
   path: string,
   body: JsonObject,
   call: { signal: AbortSignal; headers?: Readonly<Headers> | undefined },
 ) => Promise<Response>
 
-/** Over any client as it is: it may fetch credentials anew, rewrite addresses, or do what its owner taught it. */
+/** Over a user's client, used for every call: it may renew credentials or rewrite addresses. */
 export const postOver =
   (client: () => Promise<OpenAI>): Post =>
   async (path, body, call) =>
     (await client()).post<Response>(path, { body, ...call }).asResponse()
 
 /**
- * Over a client of ours, whose address, key and headers never change: it says once for each path how it would ask, and from
- * then on only the body is new. Working that out anew was a quarter of what a short stream cost.
+ * Over our own client, whose address, key and headers never change: its request for a path is built once, and later calls only
+ * replace the body. Building it for every call took a quarter of the time of a short stream.
  */
 export function postLike(client: () => Promise<OpenAI>, fetch: ReturnType<typeof createFetch>): Post {
   const known = new Map<string, () => Promise<{ url: string; headers: Headers }>>()
@@ -66,7 +67,7 @@ function readJson(text: string): object | undefined {
   }
 }
 
-/** As the client has it: what is undefined says nothing, and null takes a header away. */
+/** Merges headers as the client does: undefined is ignored, and null removes a header. */
 function withHeaders(own: Headers, more: { readonly [name: string]: string | null | undefined } = {}): Headers {
   const headers = { ...own }
   for (const [name, value] of Object.entries(more)) {

@@ -1,3 +1,4 @@
+/** Chooses among the tools of a turn. */
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { TurnRequest } from '../model.ts'
 

@@ -1,3 +1,4 @@
+/** Prices of models, and what an answer costs. */
 import { invalidOption } from '../../base/errors.ts'
 import { isObject } from '../../wire/json.ts'
 import { PRICES } from './prices.data.ts'
