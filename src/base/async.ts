@@ -52,7 +52,7 @@ export function once<T>(make: () => Promise<T>): (() => Promise<T>) & { made(): 
   return Object.assign(get, { made: () => value !== undefined })
 }
 
-/** How long work goes on before others get their turn, in milliseconds. */
+/** How long work goes on before others get a turn, in milliseconds. */
 const TURN_MS = 10
 
 /** Long pieces of work that wait for their turn, of all requests: the event loop that they share is one, too. */
@@ -73,15 +73,29 @@ function giveTurn(): void {
   if (waiting.length > 0) setImmediate(giveTurn)
 }
 
-/** `values.map(work)`, which gives way to other work every few milliseconds when there is much to do, and at its end. */
+/** Splits long work into turns: call `step()` after each small piece, and await it when it returns a promise. */
+export class Pace {
+  #began = performance.now()
+
+  /** Undefined while the turn may go on; otherwise a promise that resolves when the next turn begins. */
+  step(): Promise<void> | undefined {
+    return performance.now() - this.#began < TURN_MS ? undefined : this.#next()
+  }
+
+  async #next(): Promise<void> {
+    await takeTurn()
+    this.#began = performance.now()
+  }
+}
+
+/** `values.map(work)`, with a turn for other work every few milliseconds. */
 export async function inTurns<T, R>(values: readonly T[], work: (value: T) => R): Promise<R[]> {
   const results: R[] = []
-  let began = performance.now()
+  const pace = new Pace()
   for (let index = 0; index < values.length; index++) {
     results.push(work(values[index] as T))
-    if (performance.now() - began < TURN_MS) continue
-    await takeTurn()
-    began = performance.now()
+    const next = pace.step()
+    if (next !== undefined) await next
   }
   return results
 }
@@ -107,12 +121,12 @@ export function inFull<T>(work: Generator<undefined, T>): T {
 }
 
 async function giveWay<T>(work: Generator<undefined, T>): Promise<T> {
-  for (let began = performance.now(); ; ) {
+  const pace = new Pace()
+  for (;;) {
     const step = work.next()
     if (step.done === true) return step.value
-    if (performance.now() - began < TURN_MS) continue
-    await takeTurn()
-    began = performance.now()
+    const next = pace.step()
+    if (next !== undefined) await next
   }
 }
 

@@ -6,9 +6,11 @@ import type { RunEvent } from '../runs/events.ts'
 import type { Batch } from '../runs/feed.ts'
 import { Runner } from '../runs/runner.ts'
 import { CLIENT_CONFIG_FIELDS } from '../wire/client-config.ts'
+import type { FrameText } from '../wire/sse.ts'
 import { createAguiDialect } from './agui/dialect.ts'
 import { type FrameWriter, withIds } from './dialect.ts'
 import { createNativeDialect } from './native/dialect.ts'
+import { createNativeView } from './stored-view.ts'
 
 const rules = { historyItems: 100, clientConfig: CLIENT_CONFIG_FIELDS }
 const native = createNativeDialect({ scalars: 'json', rules })
@@ -27,9 +29,9 @@ const aguiBody = {
 }
 
 /** The batches of a real run. Its note stands for one about files, and its last item has no id. */
-async function recordRun(): Promise<readonly Batch[]> {
+async function recordRun(answer = 'Hello'): Promise<readonly Batch[]> {
   const feed = new RecordingFeed()
-  const plan = await scriptedPlan(() => 'Hello')
+  const plan = await scriptedPlan(() => answer)
   const options = { limits: readLimits(), exposeErrors: false, redact: String, log: recordLog(), logFailures: false }
   const notes = [{ role: 'system', content: 'The files: a.txt' }]
   const run = new Runner(options).start({ ...plan, notes }, { owner: 'solo', feed })
@@ -51,8 +53,9 @@ const writers: [string, () => Promise<FrameWriter>][] = [
   ['native', nativeWriter],
   ['AG-UI', aguiWriter],
 ]
+const textOf = (frames: FrameText) => (typeof frames === 'string' ? frames : [...frames].join(''))
 const framesOf = (writer: FrameWriter, batches: readonly Batch[]) =>
-  batches.map((batch) => writer.frames(batch)).join('')
+  batches.map((batch) => textOf(writer.frames(batch))).join('')
 
 test.for(writers)('the same events give the same %s frames in every process', async ([, create]) => {
   const batches = await recordRun()
@@ -60,7 +63,7 @@ test.for(writers)('the same events give the same %s frames in every process', as
   const elsewhere: Batch[] = JSON.parse(JSON.stringify(batches)) // no object is shared: not even speakers
   expect(framesOf(await create(), elsewhere)).toBe(frames)
   const inOneBatch = { first: 1, events: elsewhere.flatMap(({ events }) => events) }
-  expect((await create()).frames(inOneBatch)).toBe(frames)
+  expect(textOf((await create()).frames(inOneBatch))).toBe(frames)
 })
 
 test('the native stream begins with meta and ends with messages and end', async () => {
@@ -93,6 +96,29 @@ test.for(writers)('%s frames get their number as id, and go on after any of them
         .join(''),
     )
   }
+})
+
+test('frames that are written in pieces get the same numbers', async () => {
+  const batches = await recordRun('Hello \n\n'.repeat(100_000))
+  const writer = await nativeWriter()
+  const pieces = batches.map((batch) => writer.frames(batch))
+  expect(pieces.some((frames) => typeof frames !== 'string')).toBe(true)
+  const plain = framesOf(await nativeWriter(), batches)
+  const numbered = framesOf(withIds(await nativeWriter()), batches)
+  expect(numbered.replaceAll(/^id: \d+\n/gm, '')).toBe(plain)
+  const blocks = numbered.split('\n\n').slice(0, -1)
+  expect(blocks.map((block) => /^id: (\d+)\n/.exec(block)?.[1])).toEqual(blocks.map((_, index) => String(index + 1)))
+  const rest = framesOf(withIds(await nativeWriter(), 3), batches)
+  expect(rest).toBe(`${blocks.slice(3).join('\n\n')}\n\n`)
+})
+
+test('frames of stored runs are the same in pieces, and leave out the end', async () => {
+  const batches = await recordRun('Hello \n\n'.repeat(100_000))
+  const events = batches.flatMap((batch) => batch.events).map((event, index) => ({ number: index + 1, event }))
+  const frames = createNativeView(await nativeWriter()).frames(events)
+  expect(typeof frames).not.toBe('string')
+  const numbered = framesOf(withIds(await nativeWriter()), batches)
+  expect(textOf(frames)).toBe(numbered.slice(0, numbered.lastIndexOf('id: ')))
 })
 
 test('each dialect says which errors its stream reports', async () => {

@@ -3,6 +3,7 @@ import type { ServedAgency } from '../agency/served.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import type { Batch } from '../runs/feed.ts'
 import type { AgencyRequest } from '../wire/requests.ts'
+import type { FrameText } from '../wire/sse.ts'
 
 /** `Body` is a request of the protocol, as `read` returns it. */
 export interface Dialect<Body> {
@@ -18,8 +19,11 @@ export interface Dialect<Body> {
 
 /** A pure fold: the same events give the same frames in every process. */
 export interface FrameWriter {
-  /** All frames of one batch as one string. The first batch of a run begins with `started`, the last one ends with `ended`. */
-  frames(batch: Batch): string
+  /**
+   * All frames of one batch; long ones in pieces, to be taken before the next batch is written. The first batch of a run begins
+   * with `started`, the last one ends with `ended`.
+   */
+  frames(batch: Batch): FrameText
 }
 
 /** Why no run started; secrets in the message are masked. */
@@ -34,15 +38,30 @@ export interface Refusal {
  */
 export function withIds(writer: FrameWriter, after = 0): FrameWriter {
   let number = 0
+  let isAtStart = true
+  /** Numbers the frames of a text that may begin or end inside a frame; the blank line after a frame is never split. */
+  const addIds = (text: string): string => {
+    let out = ''
+    for (const [index, part] of text.split('\n\n').entries()) {
+      if (index > 0) {
+        if (number > after) out += '\n\n'
+        isAtStart = true
+      }
+      if (part === '') continue
+      if (isAtStart && ++number > after) out += `id: ${number}\n`
+      isAtStart = false
+      if (number > after) out += part
+    }
+    return out
+  }
   return {
     frames(batch) {
-      let out = ''
-      for (const frame of writer.frames(batch).split('\n\n')) {
-        if (frame === '') continue // after the blank line that ends the last frame
-        number++
-        if (number > after) out += `id: ${number}\n${frame}\n\n`
-      }
-      return out
+      const frames = writer.frames(batch)
+      return typeof frames === 'string' ? addIds(frames) : mapPieces(frames, addIds)
     },
   }
+}
+
+function* mapPieces(pieces: Iterable<string>, map: (piece: string) => string): Generator<string> {
+  for (const piece of pieces) yield map(piece)
 }

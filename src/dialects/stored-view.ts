@@ -1,12 +1,12 @@
 /** A stored run as frames that carry their numbers: the view of one protocol on its log. */
 import type { NumberedEvent } from '../runs/stored/events.ts'
-import { frame, toJson } from '../wire/sse.ts'
+import { type FrameText, frame, joinFrames, mapFrames, toJson } from '../wire/sse.ts'
 import type { FrameWriter } from './dialect.ts'
 import { END } from './native/writer.ts'
 
 /** A pure fold: the same events give the same frames in every process. */
 export interface StoredView {
-  frames(events: readonly NumberedEvent[]): string
+  frames(events: readonly NumberedEvent[]): FrameText
 }
 
 /**
@@ -15,15 +15,11 @@ export interface StoredView {
  */
 export function createNativeView(writer: FrameWriter): StoredView {
   return {
-    frames(events) {
-      let out = ''
-      for (const event of events) out += `id: ${event.number}\n${toFrame(event, writer)}`
-      return out
-    },
+    frames: (events) => mapFrames(events, (event) => joinFrames([`id: ${event.number}\n`, toFrame(event, writer)])),
   }
 }
 
-function toFrame({ number, event }: NumberedEvent, writer: FrameWriter): string {
+function toFrame({ number, event }: NumberedEvent, writer: FrameWriter): FrameText {
   switch (event.kind) {
     case 'queued':
       return `event: queued\n${frame(toJson({ position: event.position }))}`
@@ -36,10 +32,18 @@ function toFrame({ number, event }: NumberedEvent, writer: FrameWriter): string 
     case 'closed':
       return END
     case 'ended':
-      return writer.frames({ first: number, events: [event] }).slice(0, -END.length)
+      return withoutEnd(writer.frames({ first: number, events: [event] }))
     default:
       return writer.frames({ first: number, events: [event] })
   }
+}
+
+/** The frames of `ended` without `end`, which stored runs have as an event of their own. */
+const withoutEnd = (frames: FrameText): FrameText =>
+  typeof frames === 'string' ? frames.slice(0, -END.length) : dropEnd(frames)
+
+function* dropEnd(pieces: Iterable<string>): Generator<string> {
+  for (const piece of pieces) if (piece !== END) yield piece
 }
 
 type Approval = Extract<NumberedEvent['event'], { kind: 'requires_action' }>['approvals'][number]

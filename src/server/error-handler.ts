@@ -1,16 +1,24 @@
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AgencyError, causeOf, errorText } from '../base/errors.ts'
 import type { Services } from '../services.ts'
+import { encodeJson, isShortJson } from '../wire/json-write.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { valueError } from '../wire/validation.ts'
 
 /** When a refused caller may try again. */
 const RETRY_AFTER_SECONDS = '2'
 
-/** JSON without a charset, as the original's clients expect it. */
+/** JSON without a charset, as the original's clients expect it. Long answers are written in turns with other work. */
 export function sendJson(reply: FastifyReply, status: number, body: unknown, indent = 0) {
-  const text = JSON.stringify(body, null, indent)
-  return reply.code(status).header('content-type', 'application/json').serializer(String).send(text)
+  reply.code(status).header('content-type', 'application/json').serializer(String)
+  return indent > 0 || isShortJson(body) ? reply.send(JSON.stringify(body, null, indent)) : sendLongJson(reply, body)
+}
+
+async function sendLongJson(reply: FastifyReply, body: unknown) {
+  const pieces = await encodeJson(body)
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  return reply.header('content-length', length).send(Readable.from(pieces))
 }
 
 /** The one place where an error becomes an answer. Secrets are masked; stacks and unexpected texts stay in the log. */

@@ -1,12 +1,14 @@
 /** Writes a run as an event stream, and notices when its client leaves. */
-import type { OutgoingHttpHeaders } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
-import { forEach } from '../base/async.ts'
+import { forEach, Pace } from '../base/async.ts'
 import { causeOf, clientGone, errorText } from '../base/errors.ts'
 import type { FrameWriter } from '../dialects/dialect.ts'
 import type { Run } from '../runs/runner.ts'
 import type { Services } from '../services.ts'
+import { LONG_CHARS, slices } from '../wire/json-write.ts'
+import type { FrameText } from '../wire/sse.ts'
 
 const SSE_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -69,22 +71,26 @@ export async function writeEvents<T>(
   { heartbeatMs, limits: { idleTimeoutMs }, log }: StreamServices,
   reply: FastifyReply,
   events: AsyncIterable<T>,
-  toFrames: (value: T) => string,
+  toFrames: (value: T) => FrameText,
   done?: Promise<unknown>,
 ): Promise<boolean> {
   const out = reply.raw
   reply.hijack()
   out.writeHead(200, headersOf(reply))
   const writer = new TurnWriter(out)
+  const drain = () => drained(reply, idleTimeoutMs)
+  /** False when the client has left. */
+  const send = (frames: FrameText) => {
+    if (typeof frames !== 'string' || frames.length >= LONG_CHARS) return writePieces(frames, writer, drain)
+    writer.push(frames)
+    return !out.writableNeedDrain || drain()
+  }
   const heartbeat = setInterval(() => {
-    if (!writer.wrote && !out.writableNeedDrain) out.write(': keepalive\n\n')
+    if (!writer.wrote && !writer.isInFrame && !out.writableNeedDrain) out.write(': keepalive\n\n')
     writer.wrote = false
   }, heartbeatMs)
   try {
-    await forEach(events, (value) => {
-      writer.push(toFrames(value))
-      return !out.writableNeedDrain || drained(reply, idleTimeoutMs)
-    })
+    await forEach(events, (value) => send(toFrames(value)))
     await done
     limitIdle(reply, idleTimeoutMs)
     writer.end()
@@ -105,17 +111,36 @@ const headersOf = (reply: FastifyReply) => ({
   connection: reply.raw.shouldKeepAlive ? 'keep-alive' : 'close', // as the client asked
 })
 
+/** Writes long frames in turns with other work, no faster than the client reads. @returns false when the client has left */
+async function writePieces(frames: FrameText, writer: TurnWriter, drain: () => Promise<boolean>): Promise<boolean> {
+  const pace = new Pace()
+  writer.isInFrame = true
+  for (const piece of typeof frames === 'string' ? slices(frames) : frames) {
+    writer.push(piece)
+    if (writer.isFull && !(await drain())) return false
+    const next = pace.step()
+    if (next !== undefined) await next
+  }
+  writer.isInFrame = false
+  return true
+}
+
 /** Most characters that are gathered for one write. */
 const WRITE_CHARS = 65_536
 
 /** Gathers the frames of one turn of the event loop into one write, so that a chunk of the model's becomes one chunk of ours. */
 class TurnWriter {
   wrote = false
+  /** True while a frame is written in part: nothing else may be written in between. */
+  isInFrame = false
   #pending = ''
-  readonly #out: NodeJS.WritableStream
+  readonly #out: ServerResponse
 
-  constructor(out: NodeJS.WritableStream) {
+  constructor(out: ServerResponse) {
     this.#out = out
+  }
+  get isFull(): boolean {
+    return this.#out.writableNeedDrain
   }
   push(text: string): void {
     if (text === '') return

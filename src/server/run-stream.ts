@@ -4,6 +4,7 @@ import { createNativeView } from '../dialects/stored-view.ts'
 import type { RunId } from '../runs/run-store.ts'
 import type { NumberedEvent } from '../runs/stored/events.ts'
 import { RequestInvalid } from '../wire/requests.ts'
+import { joinFrames } from '../wire/sse.ts'
 import { valueError } from '../wire/validation.ts'
 import { signalOf, writeEvents } from './event-stream.ts'
 import type { RunRoutes } from './run-routes.ts'
@@ -43,9 +44,9 @@ export async function streamRun(
     const view = createNativeView(services.dialects.native.writer(undefined as never))
     let first = RETRY
     const toFrames = (events: readonly NumberedEvent[]) => {
-      const text = first + view.frames(events)
+      const frames = joinFrames([first, view.frames(events)])
       first = ''
-      return text
+      return frames
     }
     await writeEvents(services, reply, runs.follow(id, after, signal), toFrames)
   } finally {

@@ -34,6 +34,8 @@ const CLOSE_OBJECT = 125
 const NOWHERE = [0, 0] as const
 /** Strings are walked for so many characters, then searched for their next quote, which is faster only for long ones. */
 const WALK = 24
+/** Engines keep a table of all keys and look at every character of each. */
+const MAX_KEY_CHARS = 1024 * 1024
 
 /**
  * One pass over a text that comes in pieces. Of a text that is not JSON it may count wrong, but only behind its first
@@ -44,6 +46,8 @@ export class JsonMeter {
   values = 1
   /** Where the text can be split, about `cutEvery` characters apart. */
   readonly cuts: JsonCut[] = []
+  /** Start and end, quotes included, of each string that is longer than `cutEvery` and no key. */
+  readonly longStrings: (readonly [start: number, end: number])[] = []
   readonly #bounds: JsonBounds
   readonly #cutEvery: number
   /** Keys of each open container. */
@@ -110,6 +114,9 @@ export class JsonMeter {
     const count = (this.#keys[depth] ?? 0) + 1
     if (count > this.#bounds.keys) throw new JsonRefused(`an object has more than ${this.#bounds.keys} keys`)
     this.#keys[depth] = count
+    if (this.#stringEnd - this.#stringStart > MAX_KEY_CHARS)
+      throw new JsonRefused(`a key is longer than ${MAX_KEY_CHARS} characters`)
+    if (this.longStrings.at(-1)?.[1] === this.#stringEnd) this.longStrings.pop()
     if (this.#cutEvery !== Number.POSITIVE_INFINITY) this.#keyPlaces[depth - 1] = [this.#stringStart, this.#stringEnd]
   }
 
@@ -167,6 +174,8 @@ export class JsonMeter {
   #endString(quote: number): number {
     this.#inString = false
     this.#stringEnd = this.#offset + quote + 1
+    if (this.#stringEnd - this.#stringStart > this.#cutEvery)
+      this.longStrings.push([this.#stringStart, this.#stringEnd])
     return quote
   }
 }

@@ -10,7 +10,22 @@ const KEY_WITH_BACKSLASH = /"(?:[^"\\]|\\.)*\\\\(?:[^"\\]|\\.)*"\s*:/
 const { value } = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 6 },
-    fc.constantFrom('', ',', '"', '\\', '\\"', '[{', ']}', '漢字', '\u2028', 0, -1.5, true, null),
+    fc.constantFrom(
+      '',
+      ',',
+      '"',
+      '\\',
+      '\\"',
+      '[{',
+      ']}',
+      '漢字',
+      '\u2028',
+      '\u{1f600}\ud83d\u0001\\u00',
+      0,
+      -1.5,
+      true,
+      null,
+    ),
     fc.array(tie('value'), { maxLength: 6 }),
     fc.array(fc.tuple(key, tie('value')), { maxLength: 6 }),
   ),
@@ -69,6 +84,7 @@ test('what JSON.parse refuses is refused in pieces too, wherever it is broken', 
         const at = place % (text.length + 1)
         text = text.slice(0, at) + put + text.slice(put === '' ? at + 1 : at)
       }
+      text = text.toWellFormed() // half a pair cannot be sent as UTF-8
       fc.pre(!KEY_WITH_BACKSLASH.test(text))
       const [got, wanted] = [await parseInPieces(text, size, chunk), parse(text)]
       if (wanted instanceof SyntaxError) expect(got, text).toBeInstanceOf(SyntaxError)

@@ -1,24 +1,20 @@
 /** Parses large JSON in small pieces, so that whoever parses can take turns with other work. */
 import { randomUUID } from 'node:crypto'
-import { takeTurn } from '../base/async.ts'
+import { Pace } from '../base/async.ts'
 import { type JsonBounds, type JsonCut, JsonMeter, refuseProtoKey } from './json-meter.ts'
 
-/** Parsing this much takes some milliseconds at most, whatever it is; only a single string is not split. */
+/** Parsing this much takes a few milliseconds at most, whatever it is. Longer strings are parsed in slices of this length. */
 const PIECE_BYTES = 65_536
-
-/** A piece of a long string; decoding and parsing it are two turns. */
-const LONG_CHARS = 1024 * 1024
-
-/** How long pieces are parsed before others get their turn, in milliseconds. */
-const TURN_MS = 10
 
 /** A JSON text in UTF-8 that is metered while it arrives and parsed when it is complete. */
 export class JsonText {
   readonly #meter: JsonMeter
+  readonly #pieceBytes: number
 
   /** @param pieceBytes default 64 KiB; tests make it small */
   constructor(bounds: JsonBounds, pieceBytes = PIECE_BYTES) {
     this.#meter = new JsonMeter(bounds, pieceBytes)
+    this.#pieceBytes = pieceBytes
   }
 
   /** Values so far. */
@@ -36,23 +32,65 @@ export class JsonText {
    * @throws SyntaxError for what is not JSON, JsonRefused for the key `__proto__`
    */
   async parse(whole: Buffer): Promise<unknown> {
-    const { cuts } = this.#meter
+    const { cuts, longStrings } = this.#meter
     const tree = new Assembly(whole)
-    let began = performance.now()
+    const pace = new Pace()
+    let long = 0
     for (let index = 0; index <= cuts.length; index++) {
       const before = cuts[index - 1]
       const after = cuts[index]
-      const start = before === undefined ? textStart(whole) : before.at + 1
-      const piece = whole.toString('utf8', start, after?.at)
-      if (piece.length > LONG_CHARS) await takeTurn()
-      tree.add(piece, before, after)
-      if (index === cuts.length || performance.now() - began < TURN_MS) continue
-      await takeTurn()
-      began = performance.now()
+      let start = before === undefined ? textStart(whole) : before.at + 1
+      let piece = ''
+      for (
+        let place = longStrings[long];
+        place !== undefined && place[1] <= end(after, whole);
+        place = longStrings[++long]
+      ) {
+        piece += whole.toString('utf8', start, place[0]) + tree.keep(await this.#parseString(whole, place, pace))
+        start = place[1]
+      }
+      tree.add(piece + whole.toString('utf8', start, after?.at), before, after)
+      const next = pace.step()
+      if (next !== undefined && index < cuts.length) await next
     }
     return tree.root
   }
+
+  /** A long string, parsed in slices. @throws SyntaxError */
+  async #parseString(whole: Buffer, [open, end]: readonly [number, number], pace: Pace): Promise<string> {
+    const slices: string[] = []
+    for (let start = open + 1; start < end - 1; ) {
+      const stop = sliceEnd(whole, start, Math.min(start + this.#pieceBytes, end - 1), end - 1)
+      slices.push(JSON.parse(`"${whole.toString('utf8', start, stop)}"`))
+      start = stop
+      const next = pace.step()
+      if (next !== undefined) await next
+    }
+    return slices.join('')
+  }
 }
+
+const end = (cut: JsonCut | undefined, whole: Buffer) => cut?.at ?? whole.length
+
+const BACKSLASH = 92
+const LETTER_U = 117
+
+/** Where a slice of a string may end, at `at` or up to 6 bytes later: not in a character of UTF-8 and not in an escape. */
+function sliceEnd(bytes: Buffer, start: number, at: number, last: number): number {
+  const slash = bytes.lastIndexOf(BACKSLASH, at - 1)
+  if (slash >= start && slash >= at - ESCAPE_BYTES) {
+    let first = slash
+    while (first > start && bytes[first - 1] === BACKSLASH) first--
+    const escapes = (slash - first) % 2 === 0 // otherwise it is escaped itself
+    if (escapes) at = Math.max(at, slash + (bytes[slash + 1] === LETTER_U ? ESCAPE_BYTES : 2))
+  }
+  let end = Math.min(at, last)
+  while (end < last && ((bytes[end] as number) & 0xc0) === 0x80) end++
+  return end
+}
+
+/** The longest escape: a backslash, `u` and four digits. */
+const ESCAPE_BYTES = 6
 
 /** Where the text begins: behind its byte order mark. */
 const textStart = (bytes: Buffer) => (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0)
@@ -67,19 +105,37 @@ class Assembly {
   readonly #mark = randomUUID()
   /** The containers that are open. */
   #open: Container[] = []
+  /** Long strings of the next piece, which are parsed on their own. */
+  #long: string[] = []
 
   constructor(text: Buffer) {
     this.#text = text
   }
 
+  /** Keeps a long string of the next piece. @returns what stands for it there */
+  keep(text: string): string {
+    return `"${this.#mark}${this.#long.push(text) - 1}"`
+  }
+
   /** @param before the cut where the piece begins; `after`: where it ends */
   add(piece: string, before: JsonCut | undefined, after: JsonCut | undefined): void {
-    const value = parsePlain(this.#openers(before) + piece + closers(after))
+    const value = this.#parse(this.#openers(before) + piece + closers(after))
     if (before === undefined) {
       this.root = value
       this.#open = [value as Container]
     } else this.#join(value as Container)
     if (after !== undefined) this.#follow(after, before)
+  }
+
+  /** @throws SyntaxError, JsonRefused */
+  #parse(text: string): unknown {
+    refuseProtoKey(text)
+    if (this.#long.length === 0) return JSON.parse(text)
+    const long = this.#long
+    this.#long = []
+    return JSON.parse(text, (_, value: unknown) =>
+      typeof value === 'string' && value.startsWith(this.#mark) ? long[Number(value.slice(this.#mark.length))] : value,
+    )
   }
 
   #openers(cut: JsonCut | undefined): string {
@@ -127,9 +183,3 @@ const closers = (cut: JsonCut | undefined): string =>
         .join('')
 
 const isEmpty = (container: Container) => (Array.isArray(container) ? container : Object.keys(container)).length === 0
-
-/** @throws SyntaxError, JsonRefused */
-function parsePlain(text: string): unknown {
-  refuseProtoKey(text)
-  return JSON.parse(text)
-}

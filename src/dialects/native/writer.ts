@@ -5,7 +5,7 @@ import type { RunItem, SpeakerFields, StreamEvent, StreamSummary } from '../../w
 import { isObject } from '../../wire/json.ts'
 import type { InputItem, ModelEvent } from '../../wire/message.ts'
 import type { AgencyResponse } from '../../wire/responses.ts'
-import { escapeLineEnds, frame, toJson } from '../../wire/sse.ts'
+import { type FrameText, frame, joinFrames, jsonFrame, mapFrames, toJson, valueFrame } from '../../wire/sse.ts'
 import type { FrameWriter } from '../dialect.ts'
 
 /** How scalars inside `data` are written: as JSON, or as the original's strings ("None", "True", "3"). */
@@ -27,35 +27,26 @@ export function createNativeWriter(scalars: StreamScalars): FrameWriter {
     return tail
   }
 
-  const toFrame = (event: RunEvent): string => {
+  const toFrame = (event: RunEvent): FrameText => {
     switch (event.kind) {
       case 'model': {
         // Hot path: the provider's text is sent unchanged; the rest is built once per speaker.
-        const raw = escapeLineEnds(
-          python ? JSON.stringify(toStrings(event.event)) : (event.text ?? JSON.stringify(event.event)),
-        )
-        return frame(
-          `{"data":{"data":${raw},"type":"raw_response_event",${buildTail(event.who)}${writeReferences(event.event)}}}`,
-        )
+        const raw = python ? JSON.stringify(toStrings(event.event)) : (event.text ?? JSON.stringify(event.event))
+        const tail = `,"type":"raw_response_event",${buildTail(event.who)}${writeReferences(event.event)}}}`
+        return jsonFrame('{"data":{"data":', raw, tail)
       }
       case 'started':
         return `event: meta\n${frame(toJson({ run_id: event.runId }))}`
       case 'ended':
-        return `event: messages\n${frame(toJson(toSummary(event.runId, event.summary)))}${END}`
+        return joinFrames(['event: messages\n', valueFrame(toSummary(event.runId, event.summary)), END])
       case 'tripped':
-        return frame(toJson({ error: event.content }))
+        return valueFrame({ error: event.content })
       default:
-        return frame(`{"data":${toJson(python ? toStrings(toData(event)) : toData(event))}}`)
+        return valueFrame({ data: python ? toStrings(toData(event)) : toData(event) })
     }
   }
 
-  return {
-    frames({ events }) {
-      let out = ''
-      for (const event of events) out += toFrame(event)
-      return out
-    },
-  }
+  return { frames: ({ events }) => mapFrames(events, toFrame) }
 }
 
 /** The content of an event's frame: its outer `data`. */

@@ -5,7 +5,6 @@ import { ModelTimeout } from '../../base/errors.ts'
 import type { createFetch } from '../../net/http.ts'
 import type { JsonObject } from '../../wire/json.ts'
 import { writeJson } from '../../wire/json-write.ts'
-import { toWellFormedJson } from '../../wire/well-formed.ts'
 
 type Headers = { [name: string]: string }
 
@@ -39,7 +38,7 @@ export function postLike(client: () => Promise<OpenAI>, fetch: ReturnType<typeof
     const init = {
       method: 'POST',
       headers: withHeaders(own, headers),
-      body: toWellFormedJson(await writeJson(body)),
+      body: await writeJson(body),
       signal,
     }
     const response = await fetch(url, init).catch(async (cause) => {
