@@ -1,6 +1,7 @@
 /** The services that every route receives. */
 import type { FastifyRequest } from 'fastify'
 import type { ServedAgency } from './agency/served.ts'
+import type { Charges } from './base/budget.ts'
 import type { Limits } from './base/limits.ts'
 import type { ServerLog } from './base/log.ts'
 import type { Dialect } from './dialects/dialect.ts'
@@ -15,7 +16,8 @@ import type { AgencyRequest, RequestRules } from './wire/requests.ts'
 /** The logs of requests. */
 export interface RequestLogs {
   writer(id: unknown): WriteRunLog | undefined
-  take(id: string): Promise<unknown[] | undefined>
+  /** @param budget charged for the log while it is read */
+  take(id: string, budget: Charges): Promise<unknown[] | undefined>
   flush(): Promise<void>
 }
 

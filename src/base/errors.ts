@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'RATE_LIMITED'
   | 'TOO_LARGE'
   | 'UNSUPPORTED_BODY'
+  | 'UNKNOWN_EXPECTATION'
   | 'INVALID_HOST'
   | 'OTHER_SITE'
   | 'THREADS_FAILED'
@@ -205,6 +206,8 @@ export const tooLarge = (statusCode: 413 | 414, part: 'body' | 'address', bytes:
   new AgencyError('TOO_LARGE', statusCode, `The ${part} is larger than this server's limit of ${bytes} bytes.`)
 export const unsupportedBody = (feature: string) =>
   new AgencyError('UNSUPPORTED_BODY', 415, `${feature} is not supported. Send uncompressed JSON in UTF-8.`)
+export const unknownExpectation = () =>
+  new AgencyError('UNKNOWN_EXPECTATION', 417, 'The only supported value of the Expect header is 100-continue.')
 export const invalidHost = () =>
   new AgencyError(
     'INVALID_HOST',
@@ -308,10 +311,8 @@ export const modelFailed = (message: string, cause?: unknown) =>
     message.slice(0, MAX_PROVIDER_CHARS),
     cause === undefined ? undefined : { cause },
   )
-/** Most tool calls of one model response, which run in parallel. */
-export const MAX_CALLS = 256
-export const tooManyCalls = () =>
-  modelFailed(`The model made more than ${MAX_CALLS} tool calls in one response, which is the limit.`)
+export const tooManyCalls = (limit: number) =>
+  modelFailed(`The model made more than ${limit} tool calls in one response, which is the limit.`)
 /** The model refused to answer. Its reason is part of the text, because it is written for users. */
 export const modelRefused = (refusal: string) =>
   new AgencyError('MODEL_REFUSED', 502, `Model refused to produce output: ${refusal.slice(0, MAX_PROVIDER_CHARS)}`)

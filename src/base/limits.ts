@@ -179,6 +179,8 @@ export const ANSWER_LIMITS = {
   streamBytes: 256 * MiB,
   /** One event, and a plain answer: parsing that many takes about 50 ms at worst. */
   json: { values: 100_000, keys: 100_000, depth: Number.POSITIVE_INFINITY },
+  /** Tool calls of one answer, which run side by side. */
+  calls: 256,
 } as const
 
 /** The longest time that a timer of Node can wait. */

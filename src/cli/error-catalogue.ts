@@ -58,6 +58,7 @@ import {
   tooManyRequests,
   turnLimit,
   unknownAgent,
+  unknownExpectation,
   unknownTool,
   unsupportedBody,
 } from '../base/errors.ts'
@@ -233,6 +234,12 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means: 'The body is compressed, or its charset is not UTF-8.',
     remedy: 'Send uncompressed JSON in UTF-8, without Content-Encoding.',
     example: unsupportedBody('Content-Encoding'),
+  },
+  UNKNOWN_EXPECTATION: {
+    when: 'request',
+    means: 'The Expect header of the request has a value other than 100-continue.',
+    remedy: 'Leave the header out.',
+    example: unknownExpectation(),
   },
   INVALID_HOST: {
     when: 'request',

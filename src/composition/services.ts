@@ -1,6 +1,7 @@
 /** Makes everything behind the routes of a server, from its options and the environment. */
 import { homedir } from 'node:os'
 import { readAgency, type ServedAgency } from '../agency/served.ts'
+import type { Budget } from '../base/budget.ts'
 import { causeOf, duplicateName, errorText, nothingToServe, shuttingDown } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { ServerLog } from '../base/log.ts'
@@ -111,7 +112,7 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
     requestRules,
     dialects: createDialects(options, requestRules),
     heartbeatMs: options.heartbeatMs ?? 15_000,
-    requestLog: createRequestLog(options, { limits, redact, log }),
+    requestLog: createRequestLog(options, { limits, budget: runs.runner.budget, redact, log }),
     redact,
     noteRun: lines && ((request, note) => lines.noteRun(request, note)),
     log,
@@ -150,11 +151,11 @@ function createDialects(
 
 function createRequestLog(
   { enableLogging, logsDir: folder = 'activity-logs' }: BuildOptions,
-  { limits, redact, log }: { limits: Limits; redact: Redact; log: ServerLog },
+  { limits, budget, redact, log }: { limits: Limits; budget: Budget; redact: Redact; log: ServerLog },
 ): RequestLog | undefined {
   if (!enableLogging) return undefined
   const onError = (error: unknown) => log.error(errorText(error), causeOf(error))
-  return new RequestLog({ folder, fileBytes: limits.logBytes, files: limits.logFiles, redact, onError })
+  return new RequestLog({ folder, fileBytes: limits.logBytes, files: limits.logFiles, budget, redact, onError })
 }
 
 /** @throws NOTHING_TO_SERVE, DUPLICATE_NAME, and what `readAgency` throws */

@@ -1,5 +1,6 @@
 /** Builds responses and events of the Responses API from the answers of other APIs. */
-import { MAX_CALLS, tooManyCalls } from '../base/errors.ts'
+import { tooManyCalls } from '../base/errors.ts'
+import { ANSWER_LIMITS } from '../base/limits.ts'
 import { saidIn } from '../messages/items.ts'
 import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
@@ -157,7 +158,7 @@ export class ResponseSynthesis {
    */
   openCall(key: Key, { callId, name }: { callId: string; name: string }): void {
     if (this.#calls.has(key)) return
-    if (this.#calls.size === MAX_CALLS) throw tooManyCalls()
+    if (this.#calls.size === ANSWER_LIMITS.calls) throw tooManyCalls(ANSWER_LIMITS.calls)
     this.#endThought()
     const id = this.#callIds.take(callId)
     this.#calls.set(key, this.#open({ id, type: 'function_call', call_id: id, name, arguments: '' }))

@@ -1,10 +1,11 @@
+/** The header Expect (RFC 9110, 10.1.1). */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { tooLarge } from '../base/errors.ts'
+import { tooLarge, unknownExpectation } from '../base/errors.ts'
 
 /**
- * Asks a client that waits for it (`Expect: 100-continue`) for its body only once the request has been let in: by then it has
- * a route, a token and a size that is taken. Node would ask at once (RFC 9110, 10.1.1).
+ * Asks a client that sent `Expect: 100-continue` for its body only after its route, token and size were accepted; Node would
+ * ask at once. Any other expectation is refused with 417.
  */
 export function continueWhenLetIn(app: FastifyInstance, bodyBytes: number): void {
   const waiting = new WeakSet<IncomingMessage>()
@@ -12,7 +13,13 @@ export function continueWhenLetIn(app: FastifyInstance, bodyBytes: number): void
     waiting.add(request)
     app.server.emit('request', request, response)
   })
+  const unknown = new WeakSet<IncomingMessage>()
+  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    unknown.add(request)
+    app.server.emit('request', request, response)
+  })
   app.addHook('preParsing', ({ raw, headers }, reply, _payload, done) => {
+    if (unknown.has(raw)) return done(unknownExpectation())
     if (!waiting.has(raw)) return done()
     if (Number(headers['content-length'] ?? 0) > bodyBytes) return done(tooLarge(413, 'body', bodyBytes))
     reply.raw.writeContinue()

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { type Charges, VALUE_BYTES } from '../base/budget.ts'
 import type { WriteRunLog } from '../runs/run-log.ts'
 import type { RequestLogs } from '../services.ts'
 import { toLogLine } from '../wire/redact.ts'
@@ -12,6 +13,13 @@ import type { LogLine } from '../wire/responses.ts'
 export const LOG_HEADER = 'x-agency-log-id'
 const SAFE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/
 const PRUNE_EVERY = 100
+/** Charged for each line that waits for the disk, beside its text. */
+const WAITING_BYTES = 1024
+/** Copies of a log in memory while it is read: its text, its lines, their values and the answer. */
+const READ_COPIES = 4
+/** The size of the shortest line, and the number of values in it. */
+const LINE_BYTES = 150
+const LINE_VALUES = 8
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 
 export interface RequestLogOptions {
@@ -20,6 +28,8 @@ export interface RequestLogOptions {
   fileBytes: number
   /** The most logs; beyond that the oldest are deleted. */
   files: number
+  /** Charged for the lines that are not on disk yet. */
+  budget: Charges
   redact: (text: string) => string
   onError: (error: unknown) => void
 }
@@ -43,18 +53,35 @@ export class RequestLog implements RequestLogs {
       const text = toLogLine(this.#options.redact(message))
       const location = { file: 'agency-swarm-js', function: where, line: 0 }
       const line: LogLine = { message: text, details: { timestamp: localTime(), level, location } }
-      const written = (this.#pending.get(id) ?? Promise.resolve())
-        .then(() => this.#append(id, `${JSON.stringify(line)}\n`))
-        .catch(this.#options.onError)
-      this.#pending.set(id, written)
-      void written.then(() => this.#pending.get(id) === written && this.#pending.delete(id))
+      this.#write(id, `${JSON.stringify(line)}\n`)
     }
   }
 
-  /** Reads and deletes a log; undefined when there is none. */
-  async take(id: string): Promise<unknown[] | undefined> {
+  /** Appends a line after those before it. While the process is at its limit of data in memory, lines are dropped. */
+  #write(id: string, line: string): void {
+    const { budget, onError } = this.#options
+    const bytes = line.length + WAITING_BYTES
+    try {
+      budget.charge(bytes)
+    } catch {
+      return // the run goes on without this line
+    }
+    const written = (this.#pending.get(id) ?? Promise.resolve())
+      .then(() => this.#append(id, line))
+      .catch(onError)
+      .finally(() => budget.release(bytes))
+    this.#pending.set(id, written)
+    void written.then(() => this.#pending.get(id) === written && this.#pending.delete(id))
+  }
+
+  /**
+   * Reads and deletes a log; undefined when there is none.
+   * @throws what `budget` throws when the log does not fit in memory; the log is then kept
+   */
+  async take(id: string, budget: Charges): Promise<unknown[] | undefined> {
     if (!SAFE_ID.test(id)) return undefined
     await this.#pending.get(id)
+    budget.charge(await this.#weigh(id))
     const taken = join(this.#options.folder, `.${randomUUID()}.taken`)
     try {
       await rename(this.#pathOf(id), taken) // of two readers, only one succeeds
@@ -70,6 +97,15 @@ export class RequestLog implements RequestLogs {
   /** Waits until all lines are on disk. */
   async flush(): Promise<void> {
     await Promise.all(this.#pending.values())
+  }
+
+  /** The memory that reading a log needs, in bytes. */
+  async #weigh(id: string): Promise<number> {
+    const bytes = await stat(this.#pathOf(id)).then(
+      ({ size }) => Math.min(size, this.#options.fileBytes),
+      () => 0,
+    )
+    return READ_COPIES * bytes + (bytes / LINE_BYTES) * LINE_VALUES * VALUE_BYTES
   }
 
   #pathOf(id: string): string {

@@ -105,6 +105,11 @@ export class JsonMeter {
     this.#offset += text.length
   }
 
+  /** False in the middle of a string: a text that ends there is not JSON. */
+  get isBetweenStrings(): boolean {
+    return !this.#inString
+  }
+
   #countValue(): void {
     if (++this.values > this.#bounds.values) throw new JsonRefused(`it has more than ${this.#bounds.values} values`)
   }

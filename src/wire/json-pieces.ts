@@ -32,7 +32,8 @@ export class JsonText {
    * @throws SyntaxError for what is not JSON, JsonRefused for the key `__proto__`
    */
   async parse(whole: Buffer): Promise<unknown> {
-    const { cuts, longStrings } = this.#meter
+    const { cuts, longStrings, isBetweenStrings } = this.#meter
+    if (!isBetweenStrings) throw new SyntaxError('a string without its end')
     const tree = new Assembly(whole)
     const pace = new Pace()
     let long = 0

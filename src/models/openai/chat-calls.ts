@@ -1,5 +1,6 @@
 /** Assembles tool calls from the pieces of a Chat Completions stream. */
-import { MAX_CALLS, tooManyCalls } from '../../base/errors.ts'
+import { tooManyCalls } from '../../base/errors.ts'
+import { ANSWER_LIMITS } from '../../base/limits.ts'
 import { isEmptyObject, withoutEmptyStart } from '../../messages/items.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { ResponseSynthesis } from '../synthesis.ts'
@@ -75,7 +76,7 @@ export class ChatCalls {
   }
 
   #begin(): Call {
-    if (this.#calls.length === MAX_CALLS) throw tooManyCalls()
+    if (this.#calls.length === ANSWER_LIMITS.calls) throw tooManyCalls(ANSWER_LIMITS.calls)
     const last = this.#calls.at(-1)
     if (last !== undefined) this.#open(last) // calls open in the order in which they began
     const call: Call = {

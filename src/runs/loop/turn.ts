@@ -6,17 +6,18 @@ import { tripped } from '../../agency/guardrails.ts'
 import { handoffReminder } from '../../agency/instructions.ts'
 import { finalToolOutput } from '../../agency/tool-use.ts'
 import { orAbort } from '../../base/async.ts'
+import { weigh } from '../../base/budget.ts'
 import {
   answerCut,
   errorText,
   guardrailTripped,
   invalidOutput,
-  MAX_CALLS,
   modelRefused,
   tooManyCalls,
   turnLimit,
   unknownTool,
 } from '../../base/errors.ts'
+import { ANSWER_LIMITS } from '../../base/limits.ts'
 import { messageText, refusalOf, toModelItem } from '../../messages/items.ts'
 import { readJsonAnswer } from '../../messages/json-answer.ts'
 import { isHostedCall } from '../../messages/search-notes.ts'
@@ -82,7 +83,7 @@ async function beginTurn(run: RunState, thread: AgentThread): Promise<Draft | un
   const calls = answer.calls.filter((call) => !lost.includes(call))
   const progress = readProgress(thread)
   progress.toolCalls += output.filter(isHostedCall).length
-  if (calls.length > MAX_CALLS) throw tooManyCalls()
+  if (calls.length > ANSWER_LIMITS.calls) throw tooManyCalls(ANSWER_LIMITS.calls)
   const stray = calls.find((call) => !isKnown(thread, call.name))
   if (stray !== undefined) throw unknownTool(stray.name, who.agent)
   if (calls.length === 0) return { output: await readFinalOutput(output, role, cut), items: output, cut }
@@ -148,7 +149,7 @@ async function endTurn(run: RunState, thread: AgentThread, converse: Converse): 
   const events = outcomes.map((outcome, index) => toolOutputEvent(thread, outcome, outputs[index] as InputItem))
   const handoffEvents = handoff === undefined ? [] : await transfer(run, thread, handoff)
   await run.save() // before the turn's end is seen
-  const bytes = events.length === 0 ? 0 : 2 * JSON.stringify(outputs).length + events.length * BYTES_PER_EVENT
+  const bytes = events.length === 0 ? 0 : 2 * weigh(outputs) + events.length * BYTES_PER_EVENT
   if (events.length > 0) run.emit(events, bytes, thread.ask.id)
   announce(run, thread, handoffEvents)
   thread.turn = undefined

@@ -1,11 +1,12 @@
 /** `/get_logs`: returns the log of one request and deletes it. */
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { crossSiteRead } from '../../base/errors.ts'
 import type { RequestLogs } from '../../services.ts'
 import { schemaRef } from '../../wire/components.ts'
 import { isObject } from '../../wire/json.ts'
 import { logRequest, parseLogRequest } from '../../wire/requests.ts'
 import { logLine } from '../../wire/responses.ts'
+import { budgetOf } from '../body.ts'
 import { sendJson } from '../error-handler.ts'
 import { answerOf, BODY_REFUSALS, bodyOf, type Operation, type Operations } from '../operations.ts'
 
@@ -14,16 +15,21 @@ import { answerOf, BODY_REFUSALS, bodyOf, type Operation, type Operations } from
  * GET that a page of another site causes, by a link or a picture, is refused.
  */
 export function registerLogs(app: FastifyInstance, log: RequestLogs): void {
-  const answer = async (reply: FastifyReply, body: unknown, place: string) => {
+  const answer = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    [body, place]: [body: unknown, place: string],
+  ) => {
     const { log_id } = parseLogRequest(body, place)
     if (log_id === '') return sendJson(reply, 400, { error: 'Log ID is required' })
-    const lines = await log.take(log_id)
+    const lines = await log.take(log_id, budgetOf(request))
     return lines === undefined ? sendJson(reply, 404, { error: 'Log file not found' }) : sendJson(reply, 200, lines, 2)
   }
-  app.post('/get_logs', (request, reply) => answer(reply, request.body, 'body'))
-  app.get('/get_logs', async ({ query, headers }, reply) => {
+  app.post('/get_logs', (request, reply) => answer(request, reply, [request.body, 'body']))
+  app.get('/get_logs', async (request, reply) => {
+    const { query, headers } = request
     if (headers['sec-fetch-site'] === 'cross-site') throw crossSiteRead()
-    return answer(reply, isObject(query) ? { ...query } : {}, 'query')
+    return answer(request, reply, [isObject(query) ? { ...query } : {}, 'query'])
   })
 }
 

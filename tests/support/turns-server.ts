@@ -1,6 +1,8 @@
-// The server of bench/stalls.mjs: it measures how long each turn of its event loop takes, in processor time of its main thread.
+/** A server that measures how long each turn of its event loop takes, in processor time of its main thread: other processes do not count. */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { z } from 'zod'
-import { Agency, Agent, chatCompletions, serve, tool } from '../../src/index.ts'
+import { Agency, Agent, serve, tool } from '../../src/index.ts'
 
 const MIB = 1024 * 1024
 const large = tool({
@@ -8,17 +10,12 @@ const large = tool({
   parameters: z.object({ mib: z.number() }),
   execute: ({ mib }) => 'word '.repeat((mib * MIB) / 5),
 })
-const solo = (model: NonNullable<ConstructorParameters<typeof Agent>[0]['model']>) =>
-  new Agency(new Agent({ name: 'Lead', model, tools: [large] }))
 
 const { url } = await serve({
-  agencies: {
-    responses: solo('gpt-4.1'),
-    chat: solo(chatCompletions('gpt-4.1')),
-    anthropic: solo('anthropic/claude-sonnet-4-5'),
-  },
+  agencies: { responses: new Agency(new Agent({ name: 'Lead', model: 'gpt-4.1', tools: [large] })) },
   tools: [large],
   enableLogging: true,
+  logsDir: join(tmpdir(), `turns-${process.pid}`),
   host: '127.0.0.1',
   port: 0,
   banner: false,
