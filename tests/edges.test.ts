@@ -193,6 +193,44 @@ test('a client that waits to send its body hears first whether it is wanted', as
   socket.destroy()
 })
 
+const CHUNKED = 'POST /tool/ping HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
+const HEAD = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n'
+test.for([
+  ['two framings', 400, `${CHUNKED}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
+  ['two lengths', 400, `${CHUNKED}Content-Length: 2\r\nContent-Length: 1\r\n\r\n{}`],
+  ['a negative length', 400, `${CHUNKED}Content-Length: -1\r\n\r\n`],
+  ['chunked, but not last', 400, `${CHUNKED}Transfer-Encoding: chunked, identity\r\n\r\n2\r\n{}\r\n0\r\n\r\n`],
+  [
+    'a compressed transfer',
+    415,
+    `${CHUNKED}Connection: close\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
+  ],
+  [
+    'a chunk extension of 3 MB',
+    400,
+    `${CHUNKED}Transfer-Encoding: chunked\r\n\r\n2;${'x'.repeat(3e6)}\r\n{}\r\n0\r\n\r\n`,
+  ],
+  [
+    'a trailer of 3 MB',
+    431,
+    `${CHUNKED}Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-A: ${'x'.repeat(3e6)}\r\n\r\n`,
+  ],
+  ['100,000 headers', 431, `${HEAD}${'a: b\r\n'.repeat(100_000)}\r\n`],
+  ['a range', 200, `${HEAD}Range: bytes=0-1,${'2-3,'.repeat(500)}5-6\r\n\r\n`],
+  ['an upgrade, which is ignored', 200, `${HEAD}Upgrade: websocket\r\n\r\n`],
+  ['TRACE', 405, HEAD.replace('GET', 'TRACE').concat('\r\n')],
+  ['lines that end with LF alone', 400, 'GET /healthz HTTP/1.1\nHost: localhost\n\n'],
+  ['a folded header', 400, `${HEAD}X-A: b\r\n c\r\n\r\n`],
+  ['HTTP/2 without TLS', 400, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ['an expectation that is not known', 417, `${CHUNKED}Expect: 200-ok\r\nContent-Length: 2\r\n\r\n{}`],
+] as const)('an odd HTTP request gets one clear answer: %s', async ([, status, bytes]) => {
+  const { url } = await start()
+  const answer = await exchange(url, bytes)
+  expect(statusOf(answer)).toBe(status)
+  expect(answer.match(/HTTP\/1\.1 \d/g)).toHaveLength(1)
+  if (status >= 400) expect(JSON.parse(bodyOf(answer))).toEqual({ detail: expect.any(String) })
+})
+
 const EVERY_FIELD = {
   base_url: 'https://gateway.example/v1',
   api_key: 'sk-callers',

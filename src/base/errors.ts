@@ -332,6 +332,14 @@ export const mcpFailed = (agent: string, cause: unknown, server?: string) =>
     { cause },
   )
 
+/** The list would be sent to the model with every call. @param server as for `mcpFailed` */
+export const tooManyMcpTools = (agent: string, limit: number, server?: string) =>
+  new AgencyError(
+    'MCP_FAILED',
+    502,
+    `${server === undefined ? 'An MCP server' : `The MCP server "${server}"`} of agent "${agent}" lists more than ${limit} tools, which is the limit.`,
+  )
+
 export const gatewayRefused = (host: string) =>
   new AgencyError(
     'GATEWAY_REFUSED',

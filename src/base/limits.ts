@@ -183,6 +183,12 @@ export const ANSWER_LIMITS = {
   calls: 256,
 } as const
 
+/** How much of an MCP server is taken; the run fails beyond it. */
+export const MCP_LIMITS = {
+  /** Tools that one server lists. Models take some hundreds of tools at most. */
+  tools: 2_000,
+} as const
+
 /** The longest time that a timer of Node can wait. */
 export const MAX_MS = 2 ** 31 - 1
 

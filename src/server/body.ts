@@ -1,3 +1,4 @@
+/** Reads request bodies within their bounds. */
 import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Budget, VALUE_BYTES } from '../base/budget.ts'
@@ -10,7 +11,7 @@ import { JsonText } from '../wire/json-pieces.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { valueError } from '../wire/validation.ts'
 
-/** The place of the first mistake is looked for in bodies up to this size. */
+/** The position of the first mistake is searched for in bodies up to this size. */
 const SHORT_BYTES = 256 * 1024
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i
@@ -20,7 +21,7 @@ type Payload = NodeJS.ReadableStream & FastifyRequest['raw']
 /** Where a request carries its budget. */
 const BUDGET = Symbol('budget')
 
-/** What a request holds is charged here, from its body to the last byte of its answer. */
+/** The budget that a request is charged to, from its body to the last byte of its answer. */
 export const budgetOf = ({ raw }: FastifyRequest): Budget => (raw as unknown as { [BUDGET]: Budget })[BUDGET]
 
 /**
@@ -53,12 +54,12 @@ export function readBodies(scope: FastifyInstance, limits: Limits, process: Budg
   })
 }
 
-/** How much of a body that is not JSON is shown to its sender. */
+/** A longer body that is not JSON is not repeated to its sender. */
 const SHOWN_CHARS = 4_096
-/** Names whose values no answer repeats, and addresses. */
+/** Bodies that match may contain secrets: they are not repeated. */
 const MAY_HOLD_SECRETS = /context|config|forwarded|key|token|secret|password|authori|header|cookie|:\//i
 
-/** A text is no object: it is refused like one by whoever wants fields of it, as in the original. */
+/** Bodies that are not JSON are passed on as a string, so that validation answers 422 as FastAPI does. */
 function ofAnotherKind(body: Buffer): string {
   const text = body.toString('utf8')
   return text.length > SHOWN_CHARS || MAY_HOLD_SECRETS.test(text) ? '[redacted]' : text
@@ -66,8 +67,15 @@ function ofAnotherKind(body: Buffer): string {
 
 /** @throws UNSUPPORTED_BODY for an encoding or charset that is not read */
 function isJson(headers: FastifyRequest['headers']): boolean {
-  const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers
+  const {
+    'content-type': type = '',
+    'content-encoding': encoding = 'identity',
+    'transfer-encoding': transfer,
+  } = headers
   if (encoding.toLowerCase() !== 'identity') throw unsupportedBody('Content-Encoding')
+  // Node takes "gzip, chunked" for chunked alone (RFC 9112, 6.1).
+  if (transfer !== undefined && transfer.toLowerCase() !== 'chunked')
+    throw unsupportedBody('A Transfer-Encoding other than chunked')
   const charset = CHARSET.exec(type)?.[1]?.toLowerCase() ?? 'utf-8'
   if (!/^(utf-?8|us-ascii)$/.test(charset)) throw unsupportedBody('A charset other than UTF-8')
   return JSON_TYPE.test(type)

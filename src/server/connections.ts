@@ -37,7 +37,7 @@ export function limitConnections(
 }
 
 function refuse(socket: Socket): void {
-  const body = JSON.stringify({ detail: 'There are too many connections from this address.' })
+  const body = JSON.stringify({ detail: 'Too many connections from this address.' })
   socket.on('error', () => {}) // it may be gone already
   socket.write(
     `HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nRetry-After: 2\r\nConnection: close\r\n\r\n${body}`,

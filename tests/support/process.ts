@@ -38,7 +38,7 @@ export async function startProcess(
       printed += chunk
     })
   const exit = once(child, 'exit') as Promise<[code: number | null, signal: NodeJS.Signals | null]>
-  await Promise.race([vi.waitFor(() => expect(printed).toMatch(/get_response_stream -H/), { timeout: 15_000 }), exit])
+  await Promise.race([vi.waitFor(() => expect(printed).toMatch(/get_response_stream -H/), { timeout: 45_000 }), exit])
   return { child, exit, text: () => printed, url: /listening on (\S+)/.exec(printed)?.[1] ?? '' }
 }
 

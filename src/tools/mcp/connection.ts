@@ -14,7 +14,6 @@ import { loadClient, openWay, type Way } from './transports.ts'
 const ATTEMPT_PAUSES_MS = [250, 1_000]
 /** After all attempts failed, uses fail at once for a while: 1 second, then twice as long each time, up to this. */
 const MAX_PAUSE_MS = 30_000
-const MAX_TOOLS = 1_000
 const MAX_PAGES = 32
 /** How long closing waits for running calls, and for the server, in milliseconds. */
 const CLOSE_MS = 5_000
@@ -66,8 +65,6 @@ export class McpConnection {
     return this.#use(async (link) => {
       if (link.tools !== undefined) return link.tools
       const { tools } = await link.client.listTools(undefined, { timeout: this.config.startTimeoutMs ?? 30_000 })
-      if (tools.length > MAX_TOOLS)
-        throw new Error(`The server lists ${tools.length} tools, more than the ${MAX_TOOLS} that are taken.`)
       if (link.client.getServerCapabilities()?.tools?.listChanged === true) link.tools = tools
       return tools
     }, true)

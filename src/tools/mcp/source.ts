@@ -1,5 +1,7 @@
 /** The tools of an agent's MCP servers: listed before every model call, filtered, and described as function tools. */
-import { AgencyError, invalidOption, mcpFailed } from '../../base/errors.ts'
+import { inTurns } from '../../base/async.ts'
+import { AgencyError, invalidOption, mcpFailed, tooManyMcpTools } from '../../base/errors.ts'
+import { MCP_LIMITS } from '../../base/limits.ts'
 import { isObject, type JsonSchema } from '../../wire/json.ts'
 import { createServerCheck } from '../check.ts'
 import { toPortable } from '../portable-schema.ts'
@@ -55,16 +57,18 @@ export class McpSource {
   /**
    * The server's current tools, under the server's own names. Called before every model call; a server that reports changes
    * is asked again only then.
-   * @throws MCP_FAILED when the server cannot be reached or does not answer; PACKAGE_MISSING
+   * @throws MCP_FAILED when the server cannot be reached, does not answer, or lists too many tools; PACKAGE_MISSING
    */
   async tools(): Promise<FunctionTool[]> {
+    const server = this.named ? this.label : undefined
     try {
       const listed = await this.#endpoint.list()
+      if (listed.length > MCP_LIMITS.tools) throw tooManyMcpTools(this.#agent, MCP_LIMITS.tools, server)
       const named = listed.filter(isObject).filter((tool) => typeof tool.name === 'string' && this.#allows(tool))
-      return named.map((tool) => this.#toTool(tool))
+      return await inTurns(named, (tool) => this.#toTool(tool))
     } catch (error) {
       if (error instanceof AgencyError) throw error
-      throw mcpFailed(this.#agent, error, this.named ? this.label : undefined)
+      throw mcpFailed(this.#agent, error, server)
     }
   }
 
