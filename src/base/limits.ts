@@ -1,4 +1,4 @@
-/** Every limit that users can set: name, default and what it bounds. */
+/** Every limit that users can set, with its default and what it bounds, and fixed bounds of data from others. */
 import { getHeapStatistics } from 'node:v8'
 import { invalidOption } from './errors.ts'
 
@@ -6,7 +6,7 @@ export interface Limit {
   /** The default. */
   value: number
   unit: 'bytes' | 'ms' | ''
-  /** What it bounds and what happens beyond it; the documents repeat it word by word. */
+  /** What it bounds and what happens beyond it; the documentation repeats it word for word. */
   text: string
   /** The smallest value that makes sense. Default 1. */
   least?: number
@@ -20,7 +20,10 @@ const KiB = 1024
 const MiB = 1024 * KiB
 const DAY = 24 * 3_600_000
 
-/** Every bound of the server. `limits: { name }` or the environment variable sets one; the option wins. */
+/**
+ * Every bound that can be set, with `limits: { name }` or the environment variable; the option takes precedence. Fixed bounds that
+ * users meet follow below; constants of one implementation stay in their file.
+ */
 export const LIMITS = {
   bodyBytes: { value: 32 * MiB, unit: 'bytes', text: 'a request body; 413 beyond it' },
   heldBytes: {
@@ -161,7 +164,7 @@ export const LIMITS = {
 } satisfies { [name: string]: Limit }
 
 export type LimitName = keyof typeof LIMITS
-/** Whole numbers; what each bounds and its default stand in {@link LIMITS} and in docs/security.md. */
+/** Whole numbers; {@link LIMITS} and docs/security.md say what each bounds, and its default. */
 export type Limits = { [Name in Exclude<LimitName, 'maxTurns'>]: number } & { maxTurns: number | null }
 
 /** How long a model is waited for. */
@@ -171,7 +174,7 @@ export const UPSTREAM_LIMITS: UpstreamLimits = {
   upstreamIdleMs: LIMITS.upstreamIdleMs.value,
 }
 
-/** How much of a model's answer is taken, whatever its provider; the run fails beyond it. */
+/** How much of a model's answer is accepted, for every provider; the run fails beyond it. */
 export const ANSWER_LIMITS = {
   /** One event of a stream, and a plain answer. Pictures come in them as Base64: some MiB each, more for several. */
   eventBytes: 48 * MiB,
@@ -179,11 +182,29 @@ export const ANSWER_LIMITS = {
   streamBytes: 256 * MiB,
   /** One event, and a plain answer: parsing that many takes about 50 ms at worst. */
   json: { values: 100_000, keys: 100_000, depth: Number.POSITIVE_INFINITY },
+  /** Output items of one answer. */
+  items: 1_000,
   /** Tool calls of one answer, which run side by side. */
   calls: 256,
 } as const
 
-/** How much of an MCP server is taken; the run fails beyond it. */
+/**
+ * How large the JSON inside a text may become: arguments of a call, a structured answer. A text beyond it counts as not JSON: the
+ * model is told, a history sends `{}`, a structured answer fails.
+ */
+export const INNER_JSON_LIMITS = { depth: 300, keys: 100_000, values: 100_000 } as const
+
+/** Look-ups of host names that callers wrote; beyond them the request gets 503. */
+export const LOOKUP_LIMITS = {
+  /** How long a look-up may take, in milliseconds, including its time in the queue. */
+  ms: 4_000,
+  /** Names that are looked up at the same time. */
+  concurrent: 32,
+  /** Names that wait. */
+  queued: 256,
+} as const
+
+/** How much of an MCP server is accepted; the run fails beyond it. */
 export const MCP_LIMITS = {
   /** Tools that one server lists. Models take some hundreds of tools at most. */
   tools: 2_000,
@@ -192,7 +213,7 @@ export const MCP_LIMITS = {
 /** The longest time that a timer of Node can wait. */
 export const MAX_MS = 2 ** 31 - 1
 
-/** Limits that went into others, and where they went. */
+/** Limits that were replaced, and by what. */
 const MOVED: { readonly [name: string]: string } = {
   openBodyBytes: 'heldBytes, which bounds all that requests and runs hold, their bodies too',
 }
@@ -202,18 +223,18 @@ export const variableOf = (name: string): string =>
   `AGENCY_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
 
 /**
- * The limits that hold: option, else environment, else default.
- * @throws INVALID_OPTION for an unknown name and for what is no whole number in range
+ * The limits in effect: option, else environment, else default.
+ * @throws INVALID_OPTION for an unknown name, and for a value that is not a whole number in range
  */
 export function readLimits(given: Partial<Limits> = {}, env: NodeJS.ProcessEnv = process.env): Limits {
   for (const [name, target] of Object.entries(MOVED))
     if (Object.hasOwn(given, name) || env[variableOf(name)]?.trim())
       throw invalidOption(
-        `limits.${name} (${variableOf(name)}) is no longer a limit: set ${target}. Its variable is ${variableOf(target.split(',')[0] as string)}.`,
+        `limits.${name} (${variableOf(name)}) was removed: set ${target}. Its variable is ${variableOf(target.split(',')[0] as string)}.`,
       )
   for (const name of Object.keys(given))
     if (!Object.hasOwn(LIMITS, name))
-      throw invalidOption(`limits.${name} is no limit of this server. Known: ${Object.keys(LIMITS).join(', ')}.`)
+      throw invalidOption(`limits.${name} is not a limit of this server. Known: ${Object.keys(LIMITS).join(', ')}.`)
   const entries = Object.entries(LIMITS).map(([name, limit]: [string, Limit]) => {
     const option = given[name as LimitName]
     if (option === null && name === 'maxTurns') return [name, null]
@@ -233,5 +254,5 @@ function check(
   { unit, least = 1, most = unit === 'ms' ? MAX_MS : Number.MAX_SAFE_INTEGER }: Limit,
 ): number {
   if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) return Number(value)
-  throw invalidOption(`${name} has to be a whole number from ${least} to ${most}, not ${JSON.stringify(value)}.`)
+  throw invalidOption(`${name} must be a whole number from ${least} to ${most}, not ${JSON.stringify(value)}.`)
 }

@@ -2,8 +2,9 @@ import ipaddr from 'ipaddr.js'
 import { Agent, buildConnector } from 'undici'
 import { within } from '../base/async.ts'
 import { AgencyError, gatewayRefused } from '../base/errors.ts'
+import { LOOKUP_LIMITS } from '../base/limits.ts'
 import { isPublicAddress } from './addresses.ts'
-import { createLookup, LOOKUP_MS, type Lookup } from './lookup.ts'
+import { createLookup, type Lookup } from './lookup.ts'
 
 /** Of the whole process, so that all callers together look up a few names at a time. */
 const lookupAll = createLookup()
@@ -11,7 +12,7 @@ const lookupAll = createLookup()
 /** The addresses of a host, every one of them public. @throws GATEWAY_REFUSED, OVERLOADED, or the resolver's error */
 async function publicAddresses(hostname: string, lookup: Lookup): Promise<readonly string[]> {
   const bare = hostname.replace(/^\[|\]$/g, '')
-  const addresses = ipaddr.isValid(bare) ? [bare] : await within(LOOKUP_MS, 'The resolver', lookup(bare))
+  const addresses = ipaddr.isValid(bare) ? [bare] : await within(LOOKUP_LIMITS.ms, 'The resolver', lookup(bare))
   if (addresses.length === 0 || !addresses.every(isPublicAddress)) throw gatewayRefused(hostname)
   return addresses
 }

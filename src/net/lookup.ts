@@ -1,15 +1,10 @@
 import { Resolver } from 'node:dns/promises'
 import { overloaded } from '../base/errors.ts'
+import { LOOKUP_LIMITS } from '../base/limits.ts'
 
 /** All addresses of a host name. */
 export type Lookup = (host: string) => Promise<readonly string[]>
 
-/** How long a name is looked up, its time in the queue included. */
-export const LOOKUP_MS = 4_000
-/** Names that are looked up at the same time. */
-const CONCURRENT = 32
-/** Names that wait for their turn. */
-const QUEUED = 256
 /** Asked again after this time: a datagram may be lost. */
 const TRY_MS = 1_500
 
@@ -30,9 +25,9 @@ interface LookupOptions {
  */
 export function createLookup({
   servers,
-  ms = LOOKUP_MS,
-  concurrent = CONCURRENT,
-  queued = QUEUED,
+  ms = LOOKUP_LIMITS.ms,
+  concurrent = LOOKUP_LIMITS.concurrent,
+  queued = LOOKUP_LIMITS.queued,
 }: LookupOptions = {}): Lookup {
   const waiting: (() => void)[] = []
   let running = 0

@@ -92,6 +92,7 @@ const TOO_LONG = answerOf('The URL is longer than the server accepts.', 'Detail'
 export const BODY_REFUSALS = {
   413: answerOf('The body is larger than the server accepts.', 'Detail'),
   415: answerOf('The body is compressed, or its charset is not UTF-8.', 'Detail'),
+  417: answerOf('The Expect header has a value other than 100-continue.', 'Detail'),
   422: answerOf('The body is not valid.', 'HTTPValidationError'),
   503: { ...answerOf('The server is stopping, or at one of its limits.', 'Detail'), headers: RETRY_AFTER },
 }

@@ -4,6 +4,7 @@ import { dueReminders } from '../../agency/reminders.ts'
 import { forEach, inTurns, orAbort } from '../../base/async.ts'
 import { type Budget, type Charges, weigh } from '../../base/budget.ts'
 import { answerCut, modelFailed, modelRefused } from '../../base/errors.ts'
+import { ANSWER_LIMITS } from '../../base/limits.ts'
 import { addUnstored } from '../../files/attach.ts'
 import { cleanForModel } from '../../messages/clean.ts'
 import { messageText, refusalOf, toModelItem, toWellFormed } from '../../messages/items.ts'
@@ -79,7 +80,7 @@ export async function askModel(run: RunState, thread: AgentThread): Promise<Mode
     const response = await observed(call).finally(() => settleWork(work, run.plan.now, run.abortedAt))
     await notify(run, thread, 'onLlmEnd', response)
     const { status, incomplete_details: details, output: items } = response
-    if (items.length > MAX_ITEMS) throw tooManyItems()
+    if (items.length > ANSWER_LIMITS.items) throw tooManyItems()
     keep(run, thread, items)
     const cut = status === 'incomplete' ? reasonName(isObject(details) ? details.reason : undefined) : undefined
     return { items, calls: items.flatMap((item) => readCall(item, calls)), cut }
@@ -104,9 +105,8 @@ function countLostCall(call: ModelCall): void {
   account(call, estimateUsage(call.request, 0), true)
 }
 
-/** Output items of one answer that are taken. */
-const MAX_ITEMS = 1_000
-const tooManyItems = () => modelFailed(`The model answered with more than the ${MAX_ITEMS} items that are taken.`)
+const tooManyItems = () =>
+  modelFailed(`The model's response has more than ${ANSWER_LIMITS.items} output items, which is the limit.`)
 
 /** A request is held as the text that is sent, and as its bytes. */
 const COPIES = 2
@@ -293,7 +293,7 @@ function hear(call: ModelCall, heard: Heard, { events, texts, bytes }: EventBatc
       heard.items.read(event)
     }
   }
-  if (heard.items.size > MAX_ITEMS) throw tooManyItems()
+  if (heard.items.size > ANSWER_LIMITS.items) throw tooManyItems()
   if (heard.chars > chars) run.hold(heard.chars - chars, held) // the maker may be putting them together
   run.emit(out, bytes, thread.ask.id)
 }
