@@ -29,8 +29,8 @@ export async function soakHostile({ minutes, write, only }) {
   const attackers = fork(fileURLToPath(new URL('lib/hostile-callers.mjs', import.meta.url)), {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
-  const { gateway } = await message(attackers)
-  const server = await startServer(model.baseURL, gateway)
+  const hosts = await message(attackers)
+  const server = await startServer(model.baseURL, hosts)
   const failures = []
   const calm = { waits: [], runs: 0 }
   const hostile = { waits: [], runs: 0 }
@@ -88,7 +88,7 @@ const message = (child) =>
     child.once('exit', () => reject(new Error('a process ended before it said anything')))
   })
 
-async function startServer(modelURL, gateway) {
+async function startServer(modelURL, { gateway, mcp }) {
   const port = await freePort()
   const file = fileURLToPath(new URL('servers/hostile.mjs', import.meta.url))
   const command = `ulimit -n ${DESCRIPTORS}; exec "${process.execPath}" --max-old-space-size=${HEAP_MIB} "${file}"`
@@ -100,6 +100,7 @@ async function startServer(modelURL, gateway) {
     OPENAI_BASE_URL: modelURL,
     OPENAI_API_KEY: 'sk-soak',
     HOSTILE_ORIGIN: gateway,
+    HOSTILE_MCP: mcp,
     NODE_ENV: 'production',
   }
   const child = spawn('sh', ['-c', command], { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })

@@ -4,11 +4,13 @@ import { connect } from 'node:net'
 import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ATTACKS, startHostileGateway } from '../../tests/support/hostile-gateway.ts'
+import { MCP_LISTS, startHostileMcp } from '../../tests/support/hostile-mcp.ts'
 
 setPriority(19) // the server is measured, not who attacks it
 const MIB = 1024 * 1024
 const gateway = await startHostileGateway()
-process.send({ gateway: new URL(gateway.baseURL).origin })
+const mcp = await startHostileMcp()
+process.send({ gateway: new URL(gateway.baseURL).origin, mcp: mcp.url })
 const { origin, token, only } = await new Promise((resolve) => process.once('message', resolve))
 const { hostname, port } = new URL(origin)
 
@@ -103,7 +105,10 @@ const KINDS = {
     hold(toBytes('/chat/get_response_stream', JSON.stringify(byGateway('attack:small-events'))), 3_000),
   'turns that gather': () =>
     ask(`/${pick(['responses', 'chat'])}/${pick(paths)}`, byGateway(`call:${pick([1, 4, 16])}`)),
-  'a hostile MCP server': () => ask(`/remote/${pick(paths)}`, pick([{ message: 'x' }, byGateway('call:0 tool:echo2')])),
+  'large answers of an MCP server': () =>
+    ask(`/remote/${pick(paths)}`, pick([{ message: 'x' }, byGateway('call:0 tool:echo2')])),
+  'a hostile MCP server': () =>
+    ask(`/mcp_${pick(MCP_LISTS)}/${pick(paths)}`, byGateway(`call:0 tool:${pick(['giant', 'wait', 'broken'])}`)),
   'pictures that are none': () =>
     ask('/anthropic/get_response', {
       message: [{ role: 'user', content: [{ type: 'input_image', image_url: `data:${'e'.repeat(97_000)}` }] }],

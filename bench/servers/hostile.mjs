@@ -1,5 +1,7 @@
 // The built package as the server of the hostile soak test: a small heap, few descriptors, a token, models of every provider.
+import { MCPServerStreamableHttp } from '@openai/agents'
 import { Agency, Agent, chatCompletions, serve, tool } from '../../dist/index.js'
+import { MCP_LISTS } from '../../tests/support/hostile-mcp.ts'
 
 const echo = tool({ name: 'echo', execute: () => 'echoed' })
 const solo = (model, more = {}) =>
@@ -21,6 +23,14 @@ const mcp = {
   callTool: async () => [{ type: 'text', text: long }],
 }
 
+/** MCP servers over HTTP, each of which does harm in its own way. */
+const overHttp = (mode) =>
+  solo('gpt-5-mini', {
+    mcpServers: [
+      new MCPServerStreamableHttp({ url: `${process.env.HOSTILE_MCP}/${mode}`, name: mode, timeout: 3_000 }),
+    ],
+  })
+
 const hostile = process.env.HOSTILE_ORIGIN
 process.env.ANTHROPIC_API_BASE = hostile
 process.env.ANTHROPIC_API_KEY = 'sk-soak'
@@ -30,6 +40,7 @@ await serve({
     chat: solo(chatCompletions('gpt-5-mini')),
     anthropic: solo('anthropic/claude-sonnet-4-5'),
     remote: solo('gpt-5-mini', { mcpServers: [mcp] }),
+    ...Object.fromEntries(MCP_LISTS.map((mode) => [`mcp_${mode}`, overHttp(mode)])),
   },
   trustedModelOrigins: [hostile],
   metrics: true,

@@ -8,7 +8,7 @@ test('every event has the place of its item, up to 256 calls', () => {
     parts.openCall(key, { callId: 'again', name: 'a' })
   }
   for (let key = 0; key < 256; key++) parts.addArguments(key, '{}')
-  expect(() => parts.openCall(256, { callId: 'c256', name: 'a' })).toThrow('more than the 256 calls')
+  expect(() => parts.openCall(256, { callId: 'c256', name: 'a' })).toThrow('more than 256 tool calls')
   const { output } = parts.finish()
   expect(output).toHaveLength(256)
   const events = parts.take()
