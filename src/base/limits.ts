@@ -188,12 +188,6 @@ export const ANSWER_LIMITS = {
   calls: 256,
 } as const
 
-/**
- * How large the JSON inside a text may become: arguments of a call, a structured answer. A text beyond it counts as not JSON: the
- * model is told, a history sends `{}`, a structured answer fails.
- */
-export const INNER_JSON_LIMITS = { depth: 300, keys: 100_000, values: 100_000 } as const
-
 /** Look-ups of host names that callers wrote; beyond them the request gets 503. */
 export const LOOKUP_LIMITS = {
   /** How long a look-up may take, in milliseconds, including its time in the queue. */

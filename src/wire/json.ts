@@ -34,7 +34,7 @@ export function parseJson(text: string, bounds: JsonBounds): unknown {
   return JSON.parse(text)
 }
 
-/** Bounds of JSON inside a text value, such as the arguments of a call or a structured answer. */
+/** Bounds of JSON inside a text value, such as the arguments of a call or a structured answer. A text beyond them is not JSON. */
 const INNER_BOUNDS: JsonBounds = { depth: 300, keys: 100_000, values: 100_000 }
 
 /**
