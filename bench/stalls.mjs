@@ -1,12 +1,12 @@
 // How long one request keeps all others waiting: the longest turns of the server's event loop, in processor time.
 // node bench/stalls.mjs [part of a case's name] [MiB]
-import { LONG, startTurns } from '../tests/support/turns.ts'
+import { LONG_REQUESTS, startTurns } from '../tests/support/turns.ts'
 
 const [only = '', size = '30'] = process.argv.slice(2)
 const mib = Number(size)
 const server = await startTurns(mib, process.env.PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.PROFILE}`] : [])
 const cases = {
-  ...LONG,
+  ...LONG_REQUESTS,
   'a streamed answer of a model': () => ['/responses/get_response_stream', { message: 'ask-long' }],
 }
 for (const [name, make] of Object.entries(cases)) {
@@ -20,7 +20,7 @@ for (const [name, make] of Object.entries(cases)) {
 if ('four at once'.includes(only)) {
   let longest = 0
   let over = false
-  const four = Array.from({ length: 4 }, () => server.ask(...LONG['many values'](mib)))
+  const four = Array.from({ length: 4 }, () => server.ask(...LONG_REQUESTS['many values'](mib)))
   const all = Promise.all(four).then(() => {
     over = true
   })

@@ -105,7 +105,7 @@ const items = <T>(count: number, make: (index: number) => T) => Array.from({ len
 const [PLAIN, STREAM] = ['/responses/get_response', '/responses/get_response_stream'] as const
 
 /** Requests that carry, or lead to, `mib` MiB in one text or in many values. */
-export const LONG: { [name: string]: (mib: number) => [path: string, body: unknown] } = {
+export const LONG_REQUESTS: { [name: string]: (mib: number) => [path: string, body: unknown] } = {
   'a message': (mib) => [PLAIN, { message: longText(mib) }],
   'a message, streamed': (mib) => [STREAM, { message: longText(mib) }],
   'a message that is not ASCII': (mib) => [PLAIN, { message: '漢é'.repeat((mib * MIB) / 5) }],
