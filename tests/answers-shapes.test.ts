@@ -258,7 +258,7 @@ test('JSON with fences is read whole, and other text is an error', async () => {
   const wrong = await setUp(CHAT, [chat('Paris, of course', 'stop')], {
     agent: { outputType: z.object({ city: z.string() }) },
   })
-  expect((await wrong.ask(false)).error).toMatch(/does not fit its outputType: .*Paris, of/)
+  expect((await wrong.ask(false)).error).toMatch(/does not match its outputType: .*Paris, of/)
 })
 
 const usage = { prompt_tokens: 9, completion_tokens: 4, total_tokens: 13 }

@@ -41,7 +41,7 @@ test('a limit is an option, a variable or a default, and checked', async () => {
       expect(() => readLimits({}, { [variableOf(name)]: bad }), `${name} ${bad}`).toThrow(variableOf(name))
   for (const bad of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '5', null, {}, 2 ** 31])
     expect(() => readLimits({ runMs: bad as never }, {}), String(bad)).toThrow(/limits\.runMs/)
-  await expect(serveWith({ bodybytes: 1 } as never)).rejects.toThrow(/limits\.bodybytes is no limit.*bodyBytes/)
+  await expect(serveWith({ bodybytes: 1 } as never)).rejects.toThrow(/limits\.bodybytes is not a limit.*bodyBytes/)
   expect(() => readLimits({ openBodyBytes: 1 } as never, {})).toThrow(/limits\.openBodyBytes .* set heldBytes/)
   expect(() => readLimits({}, { AGENCY_OPEN_BODY_BYTES: '1' })).toThrow(/AGENCY_HELD_BYTES/)
   process.env.AGENCY_RUN_MS = 'soon'
