@@ -116,6 +116,18 @@ const ROWS: [name: string, items: InputItem[], sent: string[]][] = [
     [call('c'), output('c', 'a'), output('c', 'b'), says('user', 'x'), call('c')],
     ['function_call c', 'function_call_output c a', 'user x'],
   ],
+  [
+    'reasoning of a cut call, whose id a later answer has too',
+    [
+      thought('rs_1'),
+      call('c1', { id: 'fc_1' }),
+      says('user', 'x'),
+      thought('rs_1'),
+      call('c1', { id: 'fc_1' }),
+      output('c1'),
+    ],
+    ['user x', 'reasoning #rs_1', 'function_call #fc_1 c1', 'function_call_output c1 seen'],
+  ],
   ['outputs that answer nothing', [output('c'), output('d'), says('user', 'x')], ['user x']],
   [
     'halves of calls of every kind',

@@ -80,9 +80,11 @@ function* markChanges<T extends InputItem>(
     yield
     yield* pairCalls(thread, historyCount)
     yield
+    dropLoneReasoning(thread) // before it could make reasoning that stays a duplicate
     dropDuplicates(thread.slice(0, thread.findLastIndex(({ index }) => index < historyCount) + 1))
     yield
     dropLoneReasoning(thread)
+    takeIds(thread, (slot) => (slot.item.type === 'reasoning' ? slot.dropped : undefined))
   }
   yield
   return slots
@@ -205,14 +207,13 @@ function readId({ id, call_id }: InputItem): string | undefined {
   return typeof id === 'string' && !PLACEHOLDERS.has(id) && id !== call_id ? id : undefined
 }
 
-/** Drops reasoning whose following item was dropped, and the ids of the rest of that answer. */
+/** Drops reasoning whose following item was dropped. */
 function dropLoneReasoning<T extends InputItem>(thread: readonly Slot<T>[]): void {
   let led: boolean | undefined // true when the item after the reasoning stays
   for (const slot of thread.toReversed()) {
     if (slot.item.type !== 'reasoning') led = isModelMade(slot.item) && !slot.dropped
     else if (led !== true) slot.dropped = true
   }
-  takeIds(thread, (slot) => (slot.item.type === 'reasoning' ? slot.dropped : undefined))
 }
 
 /**
