@@ -11,6 +11,7 @@ import { Agency, Agent, BaseTool, buildApp, type ServeOptions, tool, toolFactory
 import { promise } from './promises.ts'
 import { post, startServer, useUpstream } from './support/client.ts'
 import { type Answer, type ApiDocument, Contract } from './support/contract.ts'
+import { LeavingStore, templateOf, visitRuns } from './support/contract-runs.ts'
 import { takeViolations } from './support/contract-setup.ts'
 
 const echo = tool({ name: 'echo', parameters: z.object({ text: z.string() }), execute: ({ text }) => text })
@@ -40,16 +41,23 @@ test.for([
   await useUpstream(({ input }) => {
     const said = JSON.stringify(input)
     if (said.includes('hang')) return { hang: true }
+    if (said.includes('Refund') && !said.includes('function_call_output'))
+      return { calls: [{ name: 'refund', arguments: {} }] }
     return said.includes('fail') ? { status: 400, message: 'no' } : { text: '.' }
   })
   let broken = false
+  const store = new LeavingStore()
   const { url, close } = await startServer({
     agencies: {
       solo: () => {
         if (broken) throw new Error('no database')
-        return new Agency(new Agent({ name: 'Assistant', model: 'gpt-4.1' }))
+        const refund = tool({ name: 'refund', needsApproval: true, execute: () => 'paid' })
+        const assistant = new Agent({ name: 'Assistant', model: 'gpt-4.1', tools: [refund] })
+        return new Agency([assistant, new Agent({ name: 'Keyless', model: 'anthropic/claude-sonnet-4-5' })])
       },
     },
+    keyPerRequest: true,
+    runs: { store: store.store },
     tools: [echo, Loud],
     appTokenEnv: 'CONTRACT_TOKEN',
     enableAgui,
@@ -65,7 +73,7 @@ test.for([
     const more = method === 'POST' ? { body: JSON.stringify(body) } : {}
     const head = { 'content-type': 'application/json', ...headers }
     const answer = await fetch(url + path, { method, headers: head, ...more })
-    seen.add(`${method.toLowerCase()} ${path.split('?')[0]} ${answer.status}`)
+    seen.add(`${method.toLowerCase()} ${templateOf(path.split('?')[0] ?? '')} ${answer.status}`)
     return answer
   }
   const ask = async (...args: Parameters<typeof send>) => (await send(...args)).text()
@@ -79,10 +87,14 @@ test.for([
       await ask(method, path, {})
       await ask(method, `${path}?${'x'.repeat(200)}`, {})
       for (const _ of [1, 2]) await ask(method, path, {}, { 'x-caller': path })
-      if (method === 'GET') continue
+      if (method !== 'POST') continue
       await ask(method, path, {}, { ...bearer, 'content-encoding': 'gzip' })
       for (const length of [250_000, 270_000]) await ask(method, path, { text: 'x'.repeat(length) }) // too much at once; too much
     }
+  await visitRuns({
+    store,
+    send: (method, path, body, headers) => send(method, `/solo${path}`, body ?? {}, { ...bearer, ...headers }),
+  })
   for (const text of ['', 'hello']) for (const name of ['echo', 'Loud']) await ask('POST', `/tool/${name}`, { text })
   for (const id of ['one', 'two']) await ask('POST', streamed, toRun('go'), { ...bearer, 'x-agency-log-id': id })
   const readLogs = async (byBody: string, byQuery: string) => {

@@ -67,6 +67,8 @@ export type ErrorCode =
 /** What an error carries beside its sentence. */
 export interface AgencyErrorOptions extends ErrorOptions {
   fields?: { readonly [field: string]: string }
+  /** Of an error with status 422: the part of the request that it is about. Default: its body. */
+  loc?: readonly string[]
 }
 
 /** Marks these errors, so that those of another copy of this package are recognized too. */
@@ -79,11 +81,14 @@ export class AgencyError extends Error {
   readonly statusCode: number
   /** Further fields of the answer's body, such as the `run_id` of THREAD_BUSY. */
   readonly fields: { readonly [field: string]: string } | undefined
+  /** The part of the request that the error is about, as in the answer's `loc`. */
+  readonly loc: readonly string[] | undefined
   constructor(code: ErrorCode, statusCode: number, message: string, options?: AgencyErrorOptions) {
     super(message, options)
     this.code = code
     this.statusCode = statusCode
     this.fields = options?.fields
+    this.loc = options?.loc
   }
 
   /** True for an error of this kind. Unlike `instanceof`, also for one that another copy of this package made. */
@@ -449,6 +454,7 @@ export const secretsNeedWorker = () =>
     'INVALID_REQUEST',
     422,
     'client_config with keys needs AGENCY_STORE_KEY on a server that leaves the work to other processes.',
+    { loc: ['body', 'client_config'] },
   )
 export const runEnded = (status: string) =>
   new AgencyError('RUN_ENDED', 409, `The run has already ended with status ${status}.`, { fields: { status } })
@@ -457,6 +463,7 @@ export const idempotencyMismatch = () =>
     'IDEMPOTENCY_MISMATCH',
     422,
     'The Idempotency-Key was already used with another request. Use a new key for a new request.',
+    { loc: ['header', 'idempotency-key'] },
   )
 export const approvalDecided = (status: string) =>
   new AgencyError('APPROVAL_DECIDED', 409, `The approval is no longer pending: it is ${status}.`, {

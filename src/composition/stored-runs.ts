@@ -42,9 +42,9 @@ export function createStoredRuns(options: StoredRunsOptions = {}, { runs, agenci
     throw invalidOption('runs.store has to be a store such as sqlite("./agency.db") or memory().')
   if (identify !== undefined && typeof identify !== 'function')
     throw invalidOption('runs.identify has to be a function of the request that returns the owner.')
-  if (!work && store === undefined)
+  if (!work && store?.shared !== true)
     throw invalidOption(
-      'runs.work: false needs a store that other processes share; the default is the memory of this one.',
+      'runs.work: false needs a store that other processes can use at the same time; memory() and sqlite() serve one process.',
     )
   const byPath = new Map(agencies.map((served) => [served.path, served]))
   return {

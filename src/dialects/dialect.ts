@@ -37,6 +37,12 @@ export interface Refusal {
  * @param after the last frame that the reader has: later ones are written
  */
 export function withIds(writer: FrameWriter, after = 0): FrameWriter {
+  const numbering = createNumbering(after)
+  return { frames: (batch) => numbering.add(writer.frames(batch)) }
+}
+
+/** Numbers frames from 1 on, and leaves those out that the reader has. */
+export function createNumbering(after: number) {
   let number = 0
   let isAtStart = true
   /** Numbers the frames of a text that may begin or end inside a frame; the blank line after a frame is never split. */
@@ -55,10 +61,11 @@ export function withIds(writer: FrameWriter, after = 0): FrameWriter {
     return out
   }
   return {
-    frames(batch) {
-      const frames = writer.frames(batch)
-      return typeof frames === 'string' ? addIds(frames) : mapPieces(frames, addIds)
+    /** The number of the newest frame. */
+    get last() {
+      return number
     },
+    add: (frames: FrameText): FrameText => (typeof frames === 'string' ? addIds(frames) : mapPieces(frames, addIds)),
   }
 }
 

@@ -159,6 +159,9 @@ async function runToEnd(run: Execution, options: ExecuteOptions, state: RunState
     if (signal.aborted && !limited) return { ending }
     const cause = limited ? signal.reason : error
     const failure = state.explain(cause, plan.recipient)
+    // A stored run goes on in another process: nothing has failed.
+    if (durable !== undefined && AgencyError.isInstance(cause) && cause.code === 'SHUTTING_DOWN')
+      return { error: cause, failure, ending }
     state.emit([failureEvent(cause, failure)], failure.length, 'main')
     if (options.logFailures) {
       const code = AgencyError.isInstance(cause) ? { code: cause.code } : {}

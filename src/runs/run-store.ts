@@ -12,6 +12,8 @@ import type { StoredMessage } from '../wire/message.ts'
  * @throws STORE_UNAVAILABLE from every method, with the database's own error as `cause`
  */
 export interface RunStore {
+  /** Set for a store that several processes may use at the same time. */
+  readonly shared?: boolean
   /**
    * Accepts a run: idempotency key, thread, place in the thread and the run itself.
    * @throws IDEMPOTENCY_MISMATCH, NOT_FOUND, THREAD_BUSY, THREAD_QUEUE_FULL, OVERLOADED
@@ -211,8 +213,19 @@ export interface NewRun extends RunId {
   idempotency?: Idempotency | null
   /** The first events, before any that the store adds; compact JSON. */
   events: readonly string[]
+  /** Called within the transaction for a run without a worker that the strategy stops. Default: it ends without a result. */
+  describeStop?: DescribeStop
   /** Bounds: runs that wait in the thread, and queued runs of the whole store. */
   limits: { threadQueue: number; queuedRuns: number }
+}
+
+/** What a run that nobody works on leaves behind when it is stopped. Pure. */
+export type DescribeStop = (run: RunRecord, work: RunWork) => Stopped
+export interface Stopped {
+  outcome: JsonObject
+  receipt: JsonObject
+  /** The run's last events before the one that the store adds; compact JSON. */
+  events: readonly string[]
 }
 
 export interface Admitted extends Ready {
@@ -332,17 +345,15 @@ export interface Writes {
   /** A worker's progress. @throws FENCED when another claim has begun, or this one has left the run */
   run: { change: RunChange; answer: Written }
   /**
-   * Asks a run to stop. A run that nobody works on is cancelled here, with `receipt` and `outcome`; a cancelled run is
-   * answered as it is. @throws NOT_FOUND, RUN_ENDED, IDEMPOTENCY_MISMATCH
+   * Asks a run to stop. A run that nobody works on is cancelled here, with what `describeStop` says of it; a cancelled run
+   * is answered as it is. @throws NOT_FOUND, RUN_ENDED, IDEMPOTENCY_MISMATCH
    */
   cancel: {
     change: RunId & {
       mode: CancelMode
       now: number
-      outcome?: JsonObject | null
-      receipt?: JsonObject | null
-      /** The run's last events before the one that the store adds; compact JSON. */
-      events?: readonly string[]
+      /** Default: it ends without a result. */
+      describeStop?: DescribeStop
       idempotency?: Idempotency | null
     }
     answer: Admitted
@@ -406,7 +417,7 @@ interface List extends Owned {
   /** Rows of a page, at least 1. */
   limit: number
   /** `next` of the page before: decimal digits. */
-  after?: string | null
+  after?: string | null | undefined
 }
 
 /** A run that a worker may claim, or one whose worker may have died. */
@@ -425,7 +436,7 @@ export interface Reads {
   /** By id, or the newest run with that alias. */
   run: { query: RunId | (Owned & { alias: string }); answer: RunRecord }
   /** Newest first. */
-  runs: { query: List & { threadId?: string; status?: RunStatus }; answer: Page<RunRecord> }
+  runs: { query: List & { threadId?: string | undefined; status?: RunStatus | undefined }; answer: Page<RunRecord> }
   /** What a run has stored of its work. Gone with its events. */
   work: { query: RunId; answer: RunWork }
   /** Events after a number. @throws EVENTS_EXPIRED */
@@ -438,7 +449,11 @@ export interface Reads {
   approval: { query: RunId & { approvalId: string }; answer: ApprovalRecord }
   /** Oldest first. */
   approvals: {
-    query: List & { status?: ApprovalStatus; threadId?: string; runId?: string }
+    query: List & {
+      status?: ApprovalStatus | undefined
+      threadId?: string | undefined
+      runId?: string | undefined
+    }
     answer: Page<ApprovalRecord>
   }
   /** First runs of their threads that are queued or in progress, of all owners, in the order of admission. For workers. */

@@ -30,6 +30,10 @@ export interface Runs {
   readonly telemetry: Telemetry | undefined
 }
 
+/** The owner of a run in the runner, which knows one text. */
+export const ownerKey = ({ agency, owner }: { agency: string; owner: string }): string =>
+  JSON.stringify([agency, owner])
+
 /** What a request brings beside its fields. */
 export interface StartOptions {
   streaming: boolean
@@ -69,7 +73,7 @@ export async function startServedRun(
   runs: Runs,
   served: ServedAgency,
   request: AgencyRequest,
-  options: StartOptions,
+  { owner = served.path, ...options }: StartOptions & { owner?: string | undefined },
 ): Promise<Run> {
   runs.runner.admit()
   const callbacks = { loadThreads: () => request.chat_history, saveThreads: () => {} }
@@ -79,7 +83,7 @@ export async function startServedRun(
     agency,
     request,
     userContext: { ...copyContext(agency.userContext), ...request.user_context },
-    owner: served.path,
+    owner,
     servedAs: served.path,
     save: keepsNothing ? undefined : agency.saveThreads,
     maxTurns: runs.limits.maxTurns,

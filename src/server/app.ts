@@ -13,6 +13,7 @@ export async function createApp(options: ShellOptions): Promise<FastifyInstance>
   const arrivalMs = Math.max(headersTimeoutMs, bodyTimeoutMs)
   const app = Fastify({
     exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: ID_CHARS },
     requestTimeout: arrivalMs,
     keepAliveTimeout: idleTimeoutMs,
     forceCloseConnections: 'idle',
@@ -43,7 +44,8 @@ export async function createApp(options: ShellOptions): Promise<FastifyInstance>
   const methodsOf = (written: string) => {
     const [, segment = '', ...rest] = written.split('/')
     const base = routes.get(decode(segment, decodeURIComponent))
-    return methods.get(base === undefined ? decode(written, decodeURI) : [base, ...rest].join('/'))
+    const path = base === undefined ? decode(written, decodeURI) : [base, ...rest].join('/')
+    return methods.get(path) ?? methods.get(patternOf(path, methods) ?? '')
   }
   // Before the body is read: nobody makes the server read what no route wants.
   app.addHook('onRequest', (request, reply, done) => {
@@ -54,8 +56,22 @@ export async function createApp(options: ShellOptions): Promise<FastifyInstance>
   return app
 }
 
-/** The methods of each literal path. What a caller wrote is looked up in it, and never taken for a pattern. */
+/** The longest id in a path, in characters; each may be escaped. */
+const ID_CHARS = 3 * 256
+
+/** The methods of each path of the router. What a caller wrote is looked up in it, and never taken for a pattern. */
 type Methods = Map<string, string[]>
+
+/** The path of the router whose parameters, such as `:run_id`, stand for parts of this path. */
+function patternOf(path: string, methods: Methods): string | undefined {
+  const parts = path.split('/')
+  const fits = (name: string, part: string | undefined) => (/^:\w+$/.test(name) ? part !== '' : name === part)
+  for (const pattern of methods.keys()) {
+    const names = pattern.split('/')
+    if (names.length === parts.length && names.every((name, index) => fits(name, parts[index]))) return pattern
+  }
+  return undefined
+}
 
 /** 405 for a known path, 307 to the path without its trailing slash, 404 otherwise. */
 function notFound(methodsOf: (path: string) => string[] | undefined, request: FastifyRequest, reply: FastifyReply) {

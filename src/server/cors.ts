@@ -1,6 +1,8 @@
 /** CORS: headers of responses, and preflights. */
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 
+/** Headers of answers that pages of other origins may read. */
+const EXPOSED = 'Location, Content-Location, Idempotent-Replayed, Retry-After'
 const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY']
 
 /**
@@ -17,6 +19,7 @@ export function createCors(origins: readonly string[]) {
       headers['access-control-allow-origin'] = origin
       headers['access-control-allow-credentials'] = 'true'
     }
+    if (headers['access-control-allow-origin'] !== undefined) headers['access-control-expose-headers'] = EXPOSED
     return headers
   }
   return {

@@ -32,20 +32,21 @@ export function createErrorHandler({ redact, log, telemetry }: Pick<Services, 'r
       const coded = isCoded(request) ? { code: error.code, ...error.fields } : {}
       const text = redact(error.message)
       if (error.statusCode === 422)
-        return sendJson(reply, 422, { detail: [valueError(['body'], text, null)], ...coded })
+        return sendJson(reply, 422, { detail: [valueError(error.loc ?? ['body'], text, null)], ...coded })
       if (error.statusCode === 503)
         return sendJson(reply.header('retry-after', RETRY_AFTER_SECONDS), 503, { detail: text, ...coded }) // expected: not logged
       const { statusCode } = error
       if (statusCode === 429) reply.header('retry-after', RETRY_AFTER_SECONDS)
       if (statusCode < 500) return sendJson(reply, statusCode, { detail: text, ...coded })
       logError()
-      return sendJson(reply, statusCode, { error: text })
+      return sendJson(reply, statusCode, isCoded(request) ? { detail: text, ...coded } : { error: text })
     }
     const status = (error as { statusCode?: number }).statusCode
     if (status !== undefined && status >= 400 && status < 500)
       return sendJson(reply, status, { detail: redact(errorText(error)) })
     logError()
-    return sendJson(reply, 500, { error: 'The server failed to answer this request. Its log has the reason.' })
+    const text = 'The server failed to answer this request. Its log has the reason.'
+    return sendJson(reply, 500, isCoded(request) ? { detail: text, code: 'INTERNAL' } : { error: text })
   }
 }
 

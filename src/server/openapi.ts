@@ -16,7 +16,7 @@ export function describeApi(
   services: Services,
   { gate, metricsGate }: { gate: Gate; metricsGate: Gate | undefined },
 ): JsonObject {
-  const { agencies, tools, requestLog, requestRules } = services
+  const { agencies, tools, requestLog, requestRules, stored } = services
   const parts = emptyParts(gate)
   const agencyOperations = describeAgencies(services)
   const all = [agencyOperations, logOperations, metricsOperations, healthOperations]
@@ -29,9 +29,16 @@ export function describeApi(
   }
   for (const { path, preview } of agencies) {
     const tags = [preview.name ?? decodeURIComponent(path)]
-    for (const { path: endpoint, method, id, operation } of agencyOperations.endpoints) {
+    for (const { path: endpoint, method, id, operation, coded } of agencyOperations.endpoints) {
       const operationId = addUnique(ids, `${path.replace(/\W/g, '_')}_${id}`)
-      addOperation(parts, `/${path}${endpoint}`, method, { tags, operationId, ...operation })
+      const identified = stored.identify !== undefined && endpoint !== '/get_metadata'
+      addOperation(
+        { ...parts, gate: { ...gate, identified } },
+        `/${path}${endpoint}`,
+        method,
+        { tags, operationId, ...operation },
+        coded ? 'CodedDetail' : 'Detail',
+      )
     }
   }
   if (requestLog !== undefined) add(logOperations, gate)
@@ -45,7 +52,7 @@ export function describeApi(
 function limitFields({ ClientConfig, ...others }: Components, allowed: readonly ClientConfigField[]): Components {
   if (allowed.length > 0)
     return { ...others, ClientConfig: pickProperties(ClientConfig, (name) => allowed.some((field) => field === name)) }
-  for (const body of ['ModifiedRequest', 'RunAgentInput'])
+  for (const body of ['ModifiedRequest', 'RunAgentInput', 'RunRequest'])
     if (others[body] !== undefined) others[body] = pickProperties(others[body], (name) => name !== 'client_config')
   return others
 }

@@ -22,6 +22,8 @@ export interface Gate {
   token: 'required' | 'optional' | 'none'
   /** True when requests are rate limited. */
   rateLimit: boolean
+  /** True when requests have to say whose runs they are about. Default: false. */
+  identified?: boolean
 }
 
 /** What an operation contributes beside its address. */
@@ -30,11 +32,14 @@ export type Operation = JsonObject & { responses: { [status: number]: JsonObject
 /** One endpoint of a route file. `path` is relative to the agency for the endpoints of agencies. */
 export interface Endpoint {
   path: string
-  method: 'get' | 'post'
+  method: Method
   /** Its operation id; a number is appended when another operation has it. */
   id: string
   operation: Operation
+  /** Its refusals carry the code of the error. */
+  coded?: boolean
 }
+export type Method = 'get' | 'post' | 'delete'
 
 /** What a route file contributes to the OpenAPI document: its endpoints and the schemas that they refer to. */
 export interface Operations {
@@ -66,36 +71,46 @@ export const answerOf = (description: string, component: string, ...others: read
     others.length === 0 ? schemaRef(component) : { anyOf: [component, ...others].map((name) => schemaRef(name)) },
   ),
 })
-/** A stream of server-sent events, each with the schema `frame`. Generators that cannot read events take the body as one text. */
-export const streamOf = (description: string, frame: string, examples: JsonObject = {}) => ({
+/** A stream of server-sent events, each with one of the schemas `frames`. Generators that cannot read events take the body as one text. */
+export const streamOf = (description: string, frames: string | readonly string[], examples: JsonObject = {}) => ({
   description: `${description} The schema is that of each event for clients that read events, and of the body as one text for those that do not.`,
-  content: { 'text/event-stream': { schema: { anyOf: [schemaRef(frame), { type: 'string' }] }, ...examples } },
+  content: {
+    'text/event-stream': {
+      schema: { anyOf: [...[frames].flat().map((name) => schemaRef(name)), { type: 'string' }] },
+      ...examples,
+    },
+  },
 })
 
-const header = (description: string, type = 'string') => ({ description, schema: { type } })
-const UNAUTHORIZED = {
-  ...answerOf('The token is missing or wrong.', 'Detail'),
+/** A header of an answer. */
+export const header = (description: string, type = 'string') => ({ description, schema: { type } })
+const unauthorized = (refusal: string) => ({
+  ...answerOf(
+    'The token is missing or wrong, or the server does not know whose request it is.',
+    'Detail',
+    ...(refusal === 'Detail' ? [] : [refusal]),
+  ),
   headers: { 'WWW-Authenticate': header('Present when no token was sent.') },
-}
-const RETRY_AFTER = { 'Retry-After': header('Seconds to wait before the next try.', 'integer') }
-const TOO_MANY = {
-  ...answerOf('This caller sent too many requests.', 'Detail'),
+})
+export const RETRY_AFTER = { 'Retry-After': header('Seconds to wait before the next try.', 'integer') }
+const tooMany = (refusal: string) => ({
+  ...answerOf('This caller sent too many requests.', refusal),
   headers: {
     ...RETRY_AFTER,
     'RateLimit-Limit': header('Requests in one window.', 'integer'),
     'RateLimit-Remaining': header('Requests left in this window.', 'integer'),
     'RateLimit-Reset': header('Seconds until the next window.', 'integer'),
   },
-}
-const TOO_LONG = answerOf('The URL is longer than the server accepts.', 'Detail')
-/** Errors of every operation with a body. */
-export const BODY_REFUSALS = {
-  413: answerOf('The body is larger than the server accepts.', 'Detail'),
-  415: answerOf('The body is compressed, or its charset is not UTF-8.', 'Detail'),
-  417: answerOf('The Expect header has a value other than 100-continue.', 'Detail'),
+})
+/** Errors of every operation with a body. @param refusal the component of its refusals */
+export const bodyRefusals = (refusal = 'Detail') => ({
+  413: answerOf('The body is larger than the server accepts.', refusal),
+  415: answerOf('The body is compressed, or its charset is not UTF-8.', refusal),
+  417: answerOf('The Expect header has a value other than 100-continue.', refusal),
   422: answerOf('The body is not valid.', 'HTTPValidationError'),
-  503: { ...answerOf('The server is stopping, or at one of its limits.', 'Detail'), headers: RETRY_AFTER },
-}
+  503: { ...answerOf('The server is stopping, or at one of its limits.', refusal), headers: RETRY_AFTER },
+})
+export const BODY_REFUSALS = bodyRefusals()
 
 /** The answer of a stream endpoint when its run cannot start. */
 export const NOT_STARTED = answerOf('The run could not start. A later failure is reported in the stream.', 'Failure')
@@ -111,15 +126,16 @@ const SECURITY: { [rule in Gate['token']]: readonly JsonObject[] } = {
 export function addOperation(
   { gate, paths }: ApiParts,
   path: string,
-  method: 'get' | 'post',
+  method: Method,
   operation: Operation,
+  refusal = 'Detail',
 ): void {
-  const { token, rateLimit } = gate
+  const { token, rateLimit, identified } = gate
   const responses = {
     ...operation.responses,
-    ...(token === 'required' ? { 401: UNAUTHORIZED } : {}),
-    414: TOO_LONG,
-    ...(rateLimit ? { 429: TOO_MANY } : {}),
+    ...(token === 'required' || identified ? { 401: unauthorized(refusal) } : {}),
+    414: answerOf('The URL is longer than the server accepts.', refusal),
+    ...(rateLimit ? { 429: tooMany(refusal) } : {}),
   }
   paths[path] = { ...paths[path], [method]: { ...operation, responses, security: SECURITY[token] } }
 }

@@ -85,7 +85,10 @@ export const toThread = (thread: ThreadRecord): ThreadAnswer => ({
   metadata: thread.metadata,
 })
 
-export const toList = <Row, Answer>({ data, next }: Page<Row>, toAnswer: (row: Row) => Answer): ListAnswer<Answer> => ({
+export const toList = <Row, Answer = Row>(
+  { data, next }: Page<Row>,
+  toAnswer: (row: Row) => Answer = (row) => row as unknown as Answer,
+): ListAnswer<Answer> => ({
   data: data.map(toAnswer),
   has_more: next !== null,
   next,

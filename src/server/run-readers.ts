@@ -1,40 +1,44 @@
-/** Who reads the streams of stored runs. */
+/** Who reads the streams of stored runs, so that a run can end when its last reader leaves. */
 
-/** Counts the readers of runs, for runs that end when their last reader leaves. */
+interface Reading {
+  readers: number
+  /** What happens once no reader has been there for a while. */
+  left: { graceMs: number; cancel: () => void } | undefined
+  timer: NodeJS.Timeout | undefined
+}
+
 export class RunReaders {
-  readonly #counts = new Map<string, number>()
-  readonly #cancels = new Map<string, { graceMs: number; cancel: () => void; timer?: NodeJS.Timeout }>()
+  readonly #runs = new Map<string, Reading>()
+  readonly #stopping: () => boolean
 
-  /** Counts a reader until the returned function is called. */
-  join(runId: string): () => void {
-    this.#counts.set(runId, (this.#counts.get(runId) ?? 0) + 1)
-    clearTimeout(this.#cancels.get(runId)?.timer)
-    return () => this.#leave(runId)
+  /** @param stopping true once the server lets go of its readers: they have not left, and come back to another process */
+  constructor(stopping: () => boolean) {
+    this.#stopping = stopping
   }
 
-  /** Calls `cancel` when no reader has been there for `graceMs`. */
-  cancelWhenLeft(runId: string, graceMs: number, cancel: () => void): void {
-    this.#cancels.set(runId, { graceMs, cancel })
+  /** Counts a reader until the returned function is called, with true when the run has ended. */
+  join(runId: string, left?: Reading['left']): (ended: boolean) => void {
+    const reading = this.#runs.get(runId) ?? { readers: 0, left: undefined, timer: undefined }
+    this.#runs.set(runId, reading)
+    reading.readers++
+    reading.left = left ?? reading.left
+    clearTimeout(reading.timer)
+    return (ended) => {
+      reading.readers--
+      if (ended) reading.left = undefined
+      if (reading.readers === 0) this.#leave(runId, reading)
+    }
   }
 
-  /** The run has ended. */
-  forget(runId: string): void {
-    clearTimeout(this.#cancels.get(runId)?.timer)
-    this.#cancels.delete(runId)
-  }
-
-  #leave(runId: string): void {
-    const count = (this.#counts.get(runId) ?? 1) - 1
-    if (count > 0) {
-      this.#counts.set(runId, count)
+  #leave(runId: string, reading: Reading): void {
+    const { left } = reading
+    if (left === undefined || this.#stopping()) {
+      this.#runs.delete(runId)
       return
     }
-    this.#counts.delete(runId)
-    const waiting = this.#cancels.get(runId)
-    if (waiting === undefined) return
-    waiting.timer = setTimeout(() => {
-      this.#cancels.delete(runId)
-      waiting.cancel()
-    }, waiting.graceMs)
+    reading.timer = setTimeout(() => {
+      this.#runs.delete(runId)
+      if (!this.#stopping()) left.cancel()
+    }, left.graceMs).unref()
   }
 }

@@ -1,11 +1,13 @@
 /** What the routes of runs and threads read from a request beside its body: its owner, its Idempotency-Key, its ids. */
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ServedAgency } from '../agency/served.ts'
 import { inTurns } from '../base/async.ts'
 import { notIdentified } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Idempotency } from '../runs/run-store.ts'
-import type { Identify } from '../services.ts'
+import { ownerKey } from '../runs/start.ts'
+import type { Identify, Services } from '../services.ts'
 import { isObject } from '../wire/json.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { valueError } from '../wire/validation.ts'
@@ -27,8 +29,15 @@ export async function ownerOf(identify: Identify | undefined, request: FastifyRe
   return owner
 }
 
+/** Whose ephemeral run it is, as the runner names it. @throws NOT_IDENTIFIED */
+export const runnerOwnerOf = async (
+  { stored: { identify } }: Pick<Services, 'stored'>,
+  request: FastifyRequest,
+  { path }: ServedAgency,
+): Promise<string> => ownerKey({ agency: path, owner: await ownerOf(identify, request) })
+
 /** A structured-field string or the bare key (draft-ietf-httpapi-idempotency-key-header, section 2.1). */
-const KEY = /^(?:"([\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21-\x7e]{1,255}))$/
+const KEY = /^(?:"([\x21\x23-\x5b\x5d-\x7e]{1,255})"|((?!")[\x21-\x7e]{1,255}))$/
 
 /**
  * The Idempotency-Key of a POST, with the hash of what it stands for; undefined without one.
@@ -50,8 +59,9 @@ export async function idempotencyOf(
 }
 
 /** Equal for requests with the same method, path and JSON, whatever the order of its names. */
-async function hashRequest({ method, url, body }: FastifyRequest): Promise<string> {
-  const hash = createHash('sha256').update(`${method} ${url.replace(/\?.*/s, '')}\n`)
+async function hashRequest(request: FastifyRequest): Promise<string> {
+  const { method, body } = request
+  const hash = createHash('sha256').update(`${method} ${pathOf(request)}\n`)
   const fields = isObject(body) ? Object.entries(body).sort(byName) : [['', body] as const]
   for (const [name, value] of fields) {
     hash.update(`\n${JSON.stringify(name)}`)
@@ -75,13 +85,24 @@ function sorted(value: unknown): unknown {
 
 const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => (a < b ? -1 : a > b ? 1 : 0)
 
-/** The number of the last frame that a reader has: its `Last-Event-ID`, or `starting_after`. 0: none. @throws RequestInvalid */
-export function lastEventIdOf({ headers }: FastifyRequest, startingAfter: number | undefined): number {
-  const sent = headers['last-event-id']
-  if (sent === undefined || sent === '') return startingAfter ?? 0
-  if (typeof sent === 'string' && /^\d{1,15}$/.test(sent)) return Number(sent)
-  throw new RequestInvalid([valueError(['header', 'last-event-id'], 'an event id is a number', sent)])
+/** The last frame that a reader has, and where its request says so. */
+export interface LastFrame {
+  /** 0: none. */
+  number: number
+  loc: readonly string[]
 }
+
+/** `Last-Event-ID`, or `starting_after`. @throws RequestInvalid */
+export function lastFrameOf({ headers }: FastifyRequest, startingAfter = 0): LastFrame {
+  const sent = headers['last-event-id']
+  if (sent === undefined || sent === '') return { number: startingAfter, loc: ['query', 'starting_after'] }
+  const loc = ['header', 'last-event-id']
+  if (typeof sent === 'string' && /^\d{1,15}$/.test(sent)) return { number: Number(sent), loc }
+  throw new RequestInvalid([valueError(loc, 'an event id is a number', sent)])
+}
+
+/** The path of a request without its query. */
+export const pathOf = ({ url }: FastifyRequest): string => url.replace(/\?.*/s, '')
 
 /** Says that the answer is that of an earlier request with the same key. */
 export function markReplay(reply: FastifyReply, replayed: boolean): FastifyReply {

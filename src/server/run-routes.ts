@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { ServedAgency } from '../agency/served.ts'
 import type { Limits } from '../base/limits.ts'
+import type { Owned } from '../runs/run-store.ts'
 import type { StoredRuns } from '../runs/stored/service.ts'
 import type { Services } from '../services.ts'
 import type { RequestRules } from '../wire/requests.ts'
@@ -15,8 +16,8 @@ export interface RunRoutes {
   readonly readers: RunReaders
   readonly services: Services
   agencyOf(request: FastifyRequest): ServedAgency
-  /** @throws NOT_IDENTIFIED */
-  ownerOf(request: FastifyRequest): Promise<string>
+  /** In whose name a request asks. @throws NOT_IDENTIFIED */
+  ownedBy(request: FastifyRequest): Promise<Owned>
 }
 
 /** Routes whose refusals carry the code of the error and what belongs to it. */
@@ -26,8 +27,11 @@ export const createRunRoutes = (services: Services, agencyOf: RunRoutes['agencyO
   runs: services.stored.runs,
   limits: services.limits,
   requestRules: services.requestRules,
-  readers: new RunReaders(),
+  readers: new RunReaders(services.stopping),
   services,
   agencyOf,
-  ownerOf: (request) => ownerOf(services.stored.identify, request),
+  ownedBy: async (request) => ({
+    agency: agencyOf(request).path,
+    owner: await ownerOf(services.stored.identify, request),
+  }),
 })

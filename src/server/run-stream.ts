@@ -1,12 +1,16 @@
 /** A stored run as an event stream: replayed from a frame on, then live. */
 import type { FastifyReply } from 'fastify'
+import { type AguiSource, countAguiFrames, writeAguiView } from '../dialects/agui/stored.ts'
+import { toAguiMessages } from '../dialects/agui/stored-history.ts'
 import { createNativeView } from '../dialects/stored-view.ts'
-import type { RunId } from '../runs/run-store.ts'
-import type { NumberedEvent } from '../runs/stored/events.ts'
+import type { RunId, RunRecord } from '../runs/run-store.ts'
+import type { StoredOrder } from '../runs/stored/order.ts'
 import { RequestInvalid } from '../wire/requests.ts'
-import { joinFrames } from '../wire/sse.ts'
+import type { ViewName } from '../wire/runs.ts'
+import { type FrameText, joinFrames } from '../wire/sse.ts'
 import { valueError } from '../wire/validation.ts'
 import { signalOf, writeEvents } from './event-stream.ts'
+import type { LastFrame } from './run-requests.ts'
 import type { RunRoutes } from './run-routes.ts'
 
 /** How soon a client that lost its connection comes back, in milliseconds; a block of its own at the start of each stream. */
@@ -14,43 +18,85 @@ const RETRY = 'retry: 1000\n\n'
 
 export interface StreamRequest {
   id: RunId
-  /** The number of the last frame that the reader has. */
-  after: number
+  /** The last frame that the reader has. Default: none. */
+  after?: LastFrame
+  /** Default: the protocol of the agency's stream endpoint. */
+  view?: ViewName | undefined
   /** Cancel the run this long after its last reader has left. Undefined: it goes on. */
   cancelWhenLeftMs?: number | undefined
 }
 
+/** A run in one view: how many frames it has so far, and those after the reader's last one. */
+interface View {
+  /** The number of its newest frame. */
+  last: number
+  frames(signal: AbortSignal): AsyncIterable<FrameText>
+}
+
 /**
- * Answers with the events of a run after a number, to its end.
+ * Answers with the events of a run after a frame, to its end.
  * 204 when the reader has them all; 410 when they are no longer kept; 422 for a number beyond the last.
  */
 export async function streamRun(
-  { runs, readers, services }: RunRoutes,
+  context: RunRoutes,
   reply: FastifyReply,
-  { id, after, cancelWhenLeftMs }: StreamRequest,
+  { id, after = { number: 0, loc: [] }, view: name, cancelWhenLeftMs }: StreamRequest,
 ): Promise<FastifyReply | undefined> {
-  const { lastEventId, endedAt } = await runs.store.read({ kind: 'run', ...id })
-  if (after > lastEventId)
+  const { runs, readers, services } = context
+  const run = await runs.store.read({ kind: 'run', ...id })
+  const isAgui = name === undefined ? services.dialects.agui !== undefined : name === 'agui'
+  const view = isAgui ? await openAguiView(context, run, after.number) : openNativeView(context, run, after.number)
+  if (after.number > view.last)
     throw new RequestInvalid([
-      valueError(['query', 'starting_after'], `the last event has the number ${lastEventId}`, after),
+      valueError(after.loc, `the last frame of the run has the number ${view.last}`, after.number),
     ])
-  if (endedAt !== null && after === lastEventId) return reply.code(204).send()
-  await runs.store.read({ kind: 'events', ...id, after, limit: 1 }) // 410 while there is still a status to send
+  if (run.endedAt !== null && after.number === view.last) return reply.code(204).send()
+  await runs.store.read({ kind: 'events', ...id, after: isAgui ? 0 : after.number, limit: 1 }) // 410 while there is still a status to send
   const signal = signalOf(reply)
-  const leave = readers.join(id.runId)
   const cancel = () => void runs.cancel({ ...id, mode: 'immediate', waitMs: 0 }).catch(() => {}) // it may have ended
-  if (cancelWhenLeftMs !== undefined) readers.cancelWhenLeft(id.runId, cancelWhenLeftMs, cancel)
+  const leave = readers.join(
+    id.runId,
+    cancelWhenLeftMs === undefined ? undefined : { graceMs: cancelWhenLeftMs, cancel },
+  )
+  let first = RETRY
+  const toFrames = (frames: FrameText) => {
+    const text = joinFrames([first, frames])
+    first = ''
+    return text
+  }
   try {
-    const view = createNativeView(services.dialects.native.writer(undefined as never))
-    let first = RETRY
-    const toFrames = (events: readonly NumberedEvent[]) => {
-      const frames = joinFrames([first, view.frames(events)])
-      first = ''
-      return frames
-    }
-    await writeEvents(services, reply, runs.follow(id, after, signal), toFrames)
+    await writeEvents(services, reply, view.frames(signal), toFrames)
   } finally {
-    leave()
+    leave(!signal.aborted)
   }
   return undefined
 }
+
+function openNativeView({ runs, services }: RunRoutes, run: RunRecord, after: number): View {
+  const view = createNativeView(services.dialects.native.writer(undefined as never))
+  return {
+    last: run.lastEventId,
+    async *frames(signal) {
+      for await (const events of runs.follow(idOf(run), after, signal)) yield view.frames(events)
+    },
+  }
+}
+
+async function openAguiView({ runs }: RunRoutes, run: RunRecord, after: number): Promise<View> {
+  const source: AguiSource = {
+    runId: run.runId,
+    threadId: run.threadId,
+    async conversation() {
+      const { plan, history } = await runs.store.read({ kind: 'work', ...idOf(run) })
+      const { request } = plan as unknown as StoredOrder
+      return toAguiMessages(run.runId, run.threadId === null ? (request.chat_history ?? []) : history, request.message)
+    },
+    replay: (upTo) => runs.replay(idOf(run), upTo),
+  }
+  return {
+    last: after === 0 ? run.lastEventId : await countAguiFrames(source, run.lastEventId),
+    frames: (signal) => writeAguiView(runs.follow(idOf(run), 0, signal), source, after),
+  }
+}
+
+const idOf = ({ agency, owner, runId }: RunRecord): RunId => ({ agency, owner, runId })

@@ -16,13 +16,19 @@ export interface HttpRequest {
   /** The answer that the run is for: the run ends when its client leaves. */
   reply: FastifyReply
   streaming: boolean
+  /** Whose run it is, of `ownerKey`. */
+  owner: string
 }
 
 /** @throws what `startServedRun` throws; CLIENT_GONE when the client leaves while its files are prepared */
-export async function startRun(services: Services, { served, request, reply, streaming }: HttpRequest): Promise<Run> {
+export async function startRun(
+  services: Services,
+  { served, request, reply, streaming, owner }: HttpRequest,
+): Promise<Run> {
   const { requestLog, telemetry, noteRun } = services
   const run = await startServedRun(services, served, request, {
     streaming,
+    owner,
     signal: signalOf(reply),
     log: requestLog?.writer(reply.request.headers[LOG_HEADER]),
     budget: budgetOf(reply.request),
@@ -32,7 +38,8 @@ export async function startRun(services: Services, { served, request, reply, str
   return run
 }
 
-function traceContextOf({ headers }: FastifyRequest): TraceContext {
+/** The caller's own trace. */
+export function traceContextOf({ headers }: FastifyRequest): TraceContext {
   const read = (name: string) => {
     const value = headers[name]
     return typeof value === 'string' ? value : undefined

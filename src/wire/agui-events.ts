@@ -18,6 +18,19 @@ const tokenUsage = z
   .meta({ id: 'AguiTokenUsage' })
 export type AguiTokenUsage = z.infer<typeof tokenUsage>
 
+/** A call that waits for a person. */
+const interrupt = z
+  .object({
+    id: text.describe('The id of the approval.'),
+    reason: z.literal('tool_approval'),
+    message: text,
+    toolCallId: text,
+    expiresAt: text,
+    metadata: json,
+  })
+  .meta({ id: 'AguiInterrupt' })
+export type AguiInterrupt = z.infer<typeof interrupt>
+
 const attributed = {
   subagentRunId: optional.describe('The invocation of the sub-agent; absent for the entry agent.'),
   metadata: json.optional().describe('The agent and its caller, with the field names of stored messages.'),
@@ -34,7 +47,10 @@ const aguiEvent = z
     event('RUN_FINISHED', {
       threadId: text,
       runId: text,
-      outcome: z.object({ type: z.enum(['success', 'cancelled']) }),
+      outcome: z.union([
+        z.object({ type: z.enum(['success', 'cancelled']) }),
+        z.object({ type: z.literal('interrupt'), interrupts: z.array(interrupt) }),
+      ]),
       usage: z.array(tokenUsage).optional(),
       metadata: json.optional(),
     }),
@@ -68,7 +84,10 @@ const aguiEvent = z
       parentToolCallId: optional,
       parentMessageId: optional,
     }),
-    event('SUBAGENT_FINISHED', { subagentRunId: text }),
+    event('SUBAGENT_FINISHED', {
+      subagentRunId: text,
+      outcome: z.object({ type: z.literal('suspended'), interruptIds: z.array(text) }).optional(),
+    }),
     event('SUBAGENT_ERROR', { subagentRunId: text, message: text }),
   ])
   .meta({ id: 'AguiEvent' })

@@ -16,6 +16,18 @@ export function toComponents(schemas: readonly z.ZodType[]): Components {
   return JSON.parse(JSON.stringify($defs).replaceAll('"#/$defs/', `"${REF}`))
 }
 
+/** The fields of a query as parameters of an operation. */
+export function queryParameters(schema: z.ZodObject): JsonSchema[] {
+  const { properties = {} } = z.toJSONSchema(schema, { io: 'output', override: refine }) as JsonSchema
+  return Object.entries(properties as Components).map(([name, { description, ...rest }]) => ({
+    name,
+    in: 'query',
+    required: false,
+    description,
+    schema: rest,
+  }))
+}
+
 /** A string that contains the JSON of a component. */
 export const jsonOf = (component: z.ZodType) =>
   z.string().meta({ contentMediaType: 'application/json', contentSchema: schemaRef(String(readId(component))) })

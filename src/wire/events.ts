@@ -115,24 +115,25 @@ const streamData = z
 export type StreamStart = z.infer<typeof streamStart>
 export type StreamData = z.infer<typeof streamData>
 
+/** The frames that every stream of a run has. */
+export const commonFrames = [
+  z
+    .object({ event: z.literal('meta'), data: jsonOf(streamStart) })
+    .meta({ id: 'MetaFrame', description: 'The first frame.' }),
+  z.object({ event: z.literal('message'), data: jsonOf(streamData) }).meta({
+    id: 'DataFrame',
+    description: 'An event of an agent. The event name is not sent; "message" is the default of the format.',
+  }),
+  z
+    .object({ event: z.literal('messages'), data: jsonOf(streamSummary) })
+    .meta({ id: 'MessagesFrame', description: 'The new messages and the result.' }),
+  z
+    .object({ event: z.literal('end'), data: z.literal('[DONE]') })
+    .meta({ id: 'EndFrame', description: 'The last frame.' }),
+] as const
+
 /** A server-sent event of a stream. */
-const streamFrame = z
-  .discriminatedUnion('event', [
-    z
-      .object({ event: z.literal('meta'), data: jsonOf(streamStart) })
-      .meta({ id: 'MetaFrame', description: 'The first frame.' }),
-    z.object({ event: z.literal('message'), data: jsonOf(streamData) }).meta({
-      id: 'DataFrame',
-      description: 'An event of an agent. The event name is not sent; "message" is the default of the format.',
-    }),
-    z
-      .object({ event: z.literal('messages'), data: jsonOf(streamSummary) })
-      .meta({ id: 'MessagesFrame', description: 'The new messages and the result.' }),
-    z
-      .object({ event: z.literal('end'), data: z.literal('[DONE]') })
-      .meta({ id: 'EndFrame', description: 'The last frame.' }),
-  ])
-  .meta({ id: 'StreamFrame' })
+const streamFrame = z.discriminatedUnion('event', commonFrames).meta({ id: 'StreamFrame' })
 export type StreamFrame = z.infer<typeof streamFrame>
 
 /** A frame, and the contents of its data. */

@@ -86,7 +86,7 @@ export type RunCancelRequest = z.infer<typeof runCancelRequest>
 export type DecisionRequest = z.infer<typeof decisionRequest>
 export type ThreadRequest = {
   thread_id?: string | null
-  messages?: StoredMessage[] | null
+  messages?: Partial<StoredMessage>[] | null
   metadata?: z.infer<typeof metadata> | null
 }
 
@@ -150,27 +150,43 @@ export function parseThreadRequest(body: unknown, { historyItems }: RequestRules
 
 /** An integer of a query string, which is a text there. */
 const queryInt = (min: number, max: number) =>
-  z.preprocess(
-    (value) => (typeof value === 'string' && /^[+-]?\d{1,15}$/.test(value) ? Number(value) : value),
-    z.int().min(min).max(max),
-  )
+  z.preprocess((value, context) => {
+    if (value === undefined || (typeof value === 'string' && /^[+-]?\d{1,15}$/.test(value)))
+      return value === undefined ? value : Number(value)
+    context.addIssue({ code: 'invalid_type', expected: 'int', input: value })
+    return z.NEVER
+  }, z.int().min(min).max(max))
 const page = {
   limit: queryInt(1, 100).default(20).describe('Rows of the page, 1 to 100.'),
-  after: z.string().max(200).optional().describe('`next` of the page before.'),
+  after: z
+    .string()
+    .regex(/^\d{1,15}$/, 'a cursor is `next` of the page before')
+    .optional()
+    .describe('`next` of the page before.'),
 }
-export const runsQuery = z.object({ ...page, thread_id: z.string().max(256).optional(), status: status.optional() })
+const onThread = threadId.optional().describe('Only what belongs to this thread.')
+export const runsQuery = z.object({
+  ...page,
+  thread_id: onThread,
+  status: status.optional().describe('Only runs with this status.'),
+})
 export const approvalsQuery = z.object({
   ...page,
-  status: z.enum(APPROVAL_STATUSES).default('pending'),
-  thread_id: z.string().max(256).optional(),
+  status: z.enum(APPROVAL_STATUSES).default('pending').describe('Only approvals with this status.'),
+  thread_id: onThread,
 })
 export const threadsQuery = z.object(page)
 export const runQuery = z.object({
   wait: queryInt(0, 60).default(0).describe('Seconds to wait for the end or a pause of the run, at most 60.'),
 })
-/** `native` is the frames of get_response_stream with ids. */
+const view = z
+  .enum(['native', 'agui'])
+  .optional()
+  .describe('The protocol of the frames. Default: that of the stream endpoint of the agency.')
+export type ViewName = NonNullable<z.infer<typeof view>>
+export const viewQuery = z.object({ view })
 export const eventsQuery = z.object({
-  view: z.enum(['native', 'agui']).optional().describe('The protocol of the frames.'),
+  view,
   starting_after: queryInt(0, Number.MAX_SAFE_INTEGER)
     .optional()
     .describe('The number of the last frame that is known. The header Last-Event-ID takes precedence.'),

@@ -21,7 +21,12 @@ export const validationDetail = z
     ctx: z.record(z.string(), z.unknown()).exactOptional(),
   })
   .meta({ id: 'ValidationError' })
-export const validationError = z.object({ detail: z.array(validationDetail) }).meta({ id: 'HTTPValidationError' })
+export const validationError = z
+  .object({
+    detail: z.array(validationDetail),
+    code: z.string().exactOptional().describe('On routes of runs: why, such as IDEMPOTENCY_MISMATCH.'),
+  })
+  .meta({ id: 'HTTPValidationError' })
 
 type Loc = readonly (string | number)[]
 

@@ -54,7 +54,7 @@ export class Contract {
     const { method, path, status, contentType = '', allow, preflight = false, body } = answer
     const problem = (what: string) => `${method} ${path} ${status}: ${what}`
     if (isBeforeOperations(answer)) return undefined
-    const known = this.#paths.get(keyOf(path))
+    const known = this.#paths.get(keyOf(path)) ?? this.#pattern(path)
     if (known === undefined) {
       const expected = /^\/$|^\/(docs|redoc|openapi\.json|playground)(\/|$)/.test(path)
         ? [200, 304, 307, 401, 404, 405, 414, 422, 429] // the page's own door among them
@@ -70,9 +70,11 @@ export class Contract {
       return refused || allowed ? undefined : problem(`not documented; expected: 405 with Allow ${methods}`)
     }
     if (method === 'HEAD' && status === 405) return undefined
-    const content = operation.responses[status]?.content
-    if (content === undefined) return problem('the status is not documented')
+    const response = operation.responses[status]
+    if (response === undefined) return problem('the status is not documented')
+    const content = response.content ?? {}
     const [type = ''] = contentType.split(';')
+    if (type === '' && response.content === undefined) return undefined
     if (content[type] === undefined) return problem(`the content type "${contentType}" is not documented`)
     const place = ['paths', known.written, name, 'responses', String(status), 'content', type, 'schema']
     const ref = `api#/${place.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`
@@ -80,6 +82,20 @@ export class Contract {
     return body === undefined || this.#fits(ref, body)
       ? undefined
       : problem(`${this.#reasons[0]}: ${JSON.stringify(body).slice(0, 500)}`)
+  }
+
+  /** The path with parameters that fits. */
+  #pattern(path: string) {
+    const parts = path.split('/')
+    return [...this.#paths.values()].find(({ written }) => {
+      const names = written.split('/')
+      return (
+        names.length === parts.length &&
+        names.every((name, index) =>
+          /^\{.+\}$/.test(name) ? parts[index] !== '' : keyOf(name) === keyOf(parts[index] ?? ''),
+        )
+      )
+    })
   }
 
   #fits(ref: string, value: unknown): boolean {

@@ -51,6 +51,13 @@ export class Snapshots {
     return this.#pending + this.#late === 0 ? '' : this.#frame(this.#runMessages)
   }
 
+  /** The frame of a snapshot of all that is known, whatever was sent before. */
+  repeat(): string {
+    this.#pending = 0
+    this.#late = 0
+    return this.#frame(this.#runMessages)
+  }
+
   /** Serialized again for each snapshot, so that a waiting stream holds no second copy of its request. */
   #requestJson(): string[] {
     return this.#requestMessages.map(toJson)

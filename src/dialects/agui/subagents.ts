@@ -22,8 +22,7 @@ export class Subagents {
     const call = handoff ?? this.#thread.calls.get(key)
     const subagentRunId = this.#thread.newId(who.agentRunId)
     branch.handoff = undefined
-    branch.subagentRunId = subagentRunId
-    branch.tail = `,"subagentRunId":${toJson(subagentRunId)}}\n\n`
+    setSubagent(branch, subagentRunId, who)
     if (!this.#thread.request.events.subagents) return left
     const started = event({
       type: 'SUBAGENT_STARTED',
@@ -46,9 +45,46 @@ export class Subagents {
     return out + this.#items.endAll(branch) + this.#leave(branch, failure)
   }
 
+  /** Ends what is open in all threads, which go on later: innermost first. */
+  suspend(interruptIds: readonly string[]): string {
+    let out = ''
+    for (const branch of [...this.#thread.branches.values()].reverse()) {
+      out += this.#items.endAll(branch)
+      if (branch.subagentRunId === undefined || !this.#thread.request.events.subagents) continue
+      const outcome = { type: 'suspended' as const, interruptIds: [...interruptIds] }
+      out += event({ type: 'SUBAGENT_FINISHED', subagentRunId: branch.subagentRunId, outcome })
+    }
+    return out
+  }
+
+  /** Starts the sub-agents of all threads again. @param renew with new ids, where the client has seen the end of the old ones */
+  resume(renew: boolean): string {
+    let out = ''
+    for (const branch of this.#thread.branches.values()) {
+      const { subagent, subagentRunId, parent } = branch
+      if (subagent === undefined || subagentRunId === undefined) continue
+      if (renew) setSubagent(branch, this.#thread.newId(subagentRunId), subagent)
+      if (!this.#thread.request.events.subagents) continue
+      out += event({
+        type: 'SUBAGENT_STARTED',
+        subagentRunId: branch.subagentRunId as string,
+        name: subagent.agent,
+        description: subagent.description || undefined,
+        parentSubagentRunId: parent?.subagentRunId,
+      })
+    }
+    return out
+  }
+
   #leave({ subagentRunId }: Branch, failure?: string): string {
     if (subagentRunId === undefined || !this.#thread.request.events.subagents) return ''
     if (failure === undefined) return event({ type: 'SUBAGENT_FINISHED', subagentRunId })
     return event({ type: 'SUBAGENT_ERROR', subagentRunId, message: failure })
   }
+}
+
+function setSubagent(branch: Branch, subagentRunId: string, who: Speaker): void {
+  branch.subagentRunId = subagentRunId
+  branch.subagent = who
+  branch.tail = `,"subagentRunId":${toJson(subagentRunId)}}\n\n`
 }

@@ -14,6 +14,8 @@ export interface Branch {
   readonly parent: Branch | undefined
   /** Run id of the agent that speaks in the thread; undefined for the entry agent. */
   subagentRunId: string | undefined
+  /** That agent, once it is a sub-agent. */
+  subagent: Speaker | undefined
   /** End of every delta frame: the attribution as JSON. */
   tail: string
   /** Items that are being streamed, by their place in the response. */
@@ -91,6 +93,7 @@ export class AguiThread {
       key,
       parent: this.calls.get(key)?.branch,
       subagentRunId: undefined,
+      subagent: undefined,
       tail: '}\n\n',
       open: new Map(),
       texts: new Map(),
@@ -132,6 +135,17 @@ export class AguiThread {
 
   closingSnapshot(): string {
     return this.#snapshots.close()
+  }
+
+  /** The conversation as it is, also when it is known already. */
+  snapshot(): string {
+    this.#snapshotDue = false
+    return this.#snapshots.repeat()
+  }
+
+  /** Never gives an id again that the other has given. */
+  avoidIdsOf(other: AguiThread): void {
+    for (const id of other.#ids) this.#ids.add(id)
   }
 
   /** The provider's id, made unique where a provider repeats one: clients merge items with the same id. */

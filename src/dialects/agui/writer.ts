@@ -3,7 +3,7 @@ import { AgencyError } from '../../base/errors.ts'
 import type { RunEvent, RunProgress, RunStarted, RunSummary, Speaker } from '../../runs/events.ts'
 import type { Batch } from '../../runs/feed.ts'
 import { AGUI_VERSION, type AguiRequest } from '../../wire/agui.ts'
-import type { AguiTokenUsage } from '../../wire/agui-events.ts'
+import type { AguiInterrupt, AguiTokenUsage } from '../../wire/agui-events.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { InputItem, Usage } from '../../wire/message.ts'
 import type { FrameWriter } from '../dialect.ts'
@@ -38,6 +38,35 @@ export class AguiWriter implements FrameWriter {
     return out
   }
 
+  /** Whether nothing is being streamed, so that a run may end or pause. */
+  get quiet(): boolean {
+    return this.#run?.quiet ?? true
+  }
+
+  /** The run pauses until these calls are decided. */
+  pause(interrupts: readonly AguiInterrupt[]): string {
+    const { threadId, runId } = this.#request
+    const suspended = this.#run?.suspend(interrupts.map(({ id }) => id)) ?? ''
+    return (
+      suspended +
+      event({ type: 'RUN_FINISHED', threadId, runId, outcome: { type: 'interrupt', interrupts: [...interrupts] } })
+    )
+  }
+
+  /** The run goes on after a pause. */
+  resume(): string {
+    return runStarted(this.#request) + (this.#run?.resume(false) ?? '')
+  }
+
+  /**
+   * Takes the place of a writer whose last events did not happen: ends what that one has open, and says what is left of the
+   * conversation.
+   */
+  replace(other: AguiWriter): string {
+    const closed = other.#run?.suspend([]) ?? ''
+    return this.#run === undefined || other.#run === undefined ? closed : closed + this.#run.replace(other.#run)
+  }
+
   #start({ runId, notes }: RunStarted): string {
     this.#run = new RunWriter(new AguiThread(this.#request, runId, notes))
     return runStarted(this.#request)
@@ -55,6 +84,27 @@ class RunWriter {
     this.#thread = thread
     this.#items = new StreamedItems(thread)
     this.#subagents = new Subagents(thread, this.#items)
+  }
+
+  get quiet(): boolean {
+    return this.#thread.openItems === 0
+  }
+
+  suspend(interruptIds: readonly string[]): string {
+    return this.#subagents.suspend(interruptIds)
+  }
+
+  resume(renew: boolean): string {
+    return this.#subagents.resume(renew)
+  }
+
+  /** What was half said begins anew: its final text is in a snapshot. */
+  replace(other: RunWriter): string {
+    const thread = this.#thread
+    thread.avoidIdsOf(other.#thread)
+    for (const { open } of thread.branches.values()) open.clear()
+    thread.openItems = 0
+    return thread.snapshot() + this.resume(true)
   }
 
   write(runEvent: Exclude<RunEvent, RunStarted>): string {

@@ -12,7 +12,7 @@ import { findVoidFrames, type LoggedFrame } from '../loop/journal.ts'
 import type { RunPlan } from '../plan.ts'
 import type { CancelMode, ClaimedRun, RunStore, StoredEvent, Written } from '../run-store.ts'
 import type { Run } from '../runner.ts'
-import { preparePlan, type RunOrder, type Runs } from '../start.ts'
+import { ownerKey, preparePlan, type RunOrder, type Runs } from '../start.ts'
 import { createDecoder, scopeOf } from './events.ts'
 import { createJournal, readCoverage, readPrepared, toCoverageRow, toSnapshot } from './journal.ts'
 import { type LogChange, StoredLog } from './log.ts'
@@ -217,10 +217,6 @@ class RunAttempt {
 
 /** The scope of events that are final as soon as they are stored. */
 const ALWAYS = ''
-
-/** The owner of a run in the runner, which knows one text. */
-export const ownerKey = ({ agency, owner }: { agency: string; owner: string }): string =>
-  JSON.stringify([agency, owner])
 
 const withoutFiles = (order: RunOrder): RunOrder => ({
   ...order,

@@ -51,6 +51,8 @@ export interface StoredRuns {
    * run's last event. @throws NOT_FOUND, EVENTS_EXPIRED, STORE_UNAVAILABLE
    */
   follow(id: RunId, after: number, signal: AbortSignal): AsyncIterable<readonly NumberedEvent[]>
+  /** Its stored events from the first to a number. @throws NOT_FOUND, EVENTS_EXPIRED, STORE_UNAVAILABLE */
+  replay(id: RunId, upTo: number): AsyncIterable<readonly NumberedEvent[]>
 }
 
 export interface DecideApproval extends RunId {

@@ -1,18 +1,19 @@
 /** Stored runs of one process: accepts them, works on them, follows and stops them. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { notFound, secretsNeedWorker, shuttingDown } from '../../base/errors.ts'
+import { notFound, runEnded, secretsNeedWorker, shuttingDown } from '../../base/errors.ts'
 import type { ServerLog } from '../../base/log.ts'
 import { latestTraceId } from '../../messages/items.ts'
-import { RequestInvalid } from '../../wire/requests.ts'
+import { type AgencyRequest, RequestInvalid } from '../../wire/requests.ts'
 import { valueError } from '../../wire/validation.ts'
+import { namesFiles } from '../attach-files.ts'
 import { checkEditedArguments } from '../loop/approvals.ts'
 import type { Admitted, ClaimRequest, Job, RunId, RunRecord, RunStore } from '../run-store.ts'
 import { type Attempt, type AttemptOptions, startAttempt } from './attempt.ts'
 import { createDecoder, createEncoder, type NumberedEvent } from './events.ts'
 import { splitOrder } from './order.ts'
 import type { CancelStoredRun, DecideApproval, StartStoredRun, StoredRuns } from './service.ts'
-import { cancelledWithoutWorker } from './unworked.ts'
+import { describeStop } from './unworked.ts'
 
 export interface StoredRunsOptions extends Omit<AttemptOptions, 'worker' | 'secrets' | 'leaving'> {
   /** False: accept and show runs, and leave the work to other processes. */
@@ -63,9 +64,13 @@ export class LocalStoredRuns implements StoredRuns {
     if (this.#leaving) throw shuttingDown()
     const served = agencyOf(request.agency)
     if (served === undefined) throw notFound('run')
-    if (request.thread != null && served.keepsThreads)
-      throw new RequestInvalid([valueError(['body', 'thread_id'], 'this agency keeps its own conversations', null)])
-    const { request: body } = request
+    const { request: body, thread } = request
+    if (thread != null && served.keepsThreads)
+      throw new RequestInvalid([
+        valueError(['body', 'thread_id'], 'this agency keeps its own conversations', thread.threadId),
+      ])
+    if (saysNothing(body))
+      throw new RequestInvalid([valueError(['body', 'message'], 'message cannot be empty', body.message)])
     const recipient = body.recipient_agent ?? (served.preview.entryPoints[0] as { name: string }).name
     const models = await runs.models.of(body.client_config)
     models.model(served.preview.role(recipient).agent.model, recipient)
@@ -91,6 +96,7 @@ export class LocalStoredRuns implements StoredRuns {
         pin: pinned ? this.worker : null,
         idempotency: request.idempotency ?? null,
         events: [createEncoder()({ kind: 'started', runId, notes: [] }, undefined)],
+        describeStop,
         limits: { threadQueue: limits.threadQueue, queuedRuns: limits.queuedRuns },
       })
       if (admitted.run.runId !== runId) this.#secrets.delete(runId)
@@ -104,19 +110,18 @@ export class LocalStoredRuns implements StoredRuns {
 
   async cancel({ waitMs, mode, idempotency, ...id }: CancelStoredRun) {
     const { now } = this.#options
-    const before = await this.store.read({ kind: 'run', ...id })
-    const unworked = before.status === 'in_progress' ? undefined : await cancelledWithoutWorker(this.store, before)
     const { ready, replayed } = await this.store.write({
       kind: 'cancel',
       ...id,
       mode,
       now: now(),
       idempotency: idempotency ?? null,
-      ...unworked,
+      describeStop,
     })
     this.wake(ready)
     this.#attempts.get(id.runId)?.stop(mode)
     const run = await this.wait(id, waitMs, this.#stopped.signal, (record) => record.endedAt !== null)
+    if (run.endedAt !== null && run.status !== 'cancelled') throw runEnded(run.status)
     return { run, settled: run.endedAt !== null, replayed }
   }
 
@@ -187,6 +192,17 @@ export class LocalStoredRuns implements StoredRuns {
         last = recent.at(-1)?.number ?? last
         yield recent
       } else await log.next(until)
+    }
+  }
+
+  async *replay({ agency, owner, runId }: RunId, upTo: number): AsyncGenerator<readonly NumberedEvent[]> {
+    const decode = createDecoder()
+    for (let last = 0; last < upTo; ) {
+      const limit = Math.min(500, upTo - last)
+      const { events } = await this.store.read({ kind: 'events', agency, owner, runId, after: last, limit })
+      if (events.length === 0) return
+      last = events.at(-1)?.number ?? last
+      yield events.map(decode)
     }
   }
 
@@ -340,5 +356,9 @@ export class LocalStoredRuns implements StoredRuns {
     await this.store.close()
   }
 }
+
+/** A blank text without files is nothing to answer. */
+const saysNothing = ({ message, file_ids: fileIds, file_urls: fileUrls }: AgencyRequest) =>
+  typeof message === 'string' && message.trim() === '' && !namesFiles({ fileIds, fileUrls })
 
 const isLive = (status: string) => status === 'queued' || status === 'in_progress' || status === 'requires_action'

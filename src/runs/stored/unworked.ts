@@ -1,21 +1,15 @@
-/** Cancels a run that nobody works on: what its callers get is read from what is stored of it. */
+/** Stops a run that nobody works on: what its callers get is read from what is stored of it. */
 import type { JsonObject } from '../../wire/json.ts'
 import type { RunSnapshot, ThreadState } from '../loop/journal.ts'
 import type { AgentReceipt, CallReceipt } from '../loop/receipt.ts'
 import { messagesOfSnapshot } from '../loop/restore.ts'
-import type { RunRecord, RunStore } from '../run-store.ts'
+import type { DescribeStop } from '../run-store.ts'
 import { createEncoder } from './events.ts'
 import { toSnapshot } from './journal.ts'
 import { emptySummary, toOutcome } from './outcome.ts'
 
-/** What a cancel stores with a queued or paused run. */
-export async function cancelledWithoutWorker(
-  store: RunStore,
-  run: RunRecord,
-): Promise<{ outcome: JsonObject; receipt: JsonObject; events: string[] } | undefined> {
-  if (run.endedAt !== null) return undefined
-  const { agency, owner, runId, recipient } = run
-  const work = await store.read({ kind: 'work', agency, owner, runId })
+/** What callers of a queued or paused run get when it is stopped. */
+export const describeStop: DescribeStop = ({ runId, recipient }, work) => {
   const snapshot = toSnapshot(work)
   const summary = emptySummary({
     cancelled: true,

@@ -23,6 +23,8 @@ import {
   type Operations,
   streamOf,
 } from '../operations.ts'
+import { operations as runOperations } from '../run-operations.ts'
+import { runnerOwnerOf } from '../run-requests.ts'
 import { createRunRoutes } from '../run-routes.ts'
 import { startRun } from '../start-run.ts'
 import { operations as aguiOperations } from './agui.ts'
@@ -80,9 +82,10 @@ function registerAgency(app: FastifyInstance, services: Services, base: string, 
   registerStream(app, services, { path, agencyOf, dialect: native })
   registerAnswer(app, services, { path: `${base}/get_response`, agencyOf, dialect: native })
   app.post(`${base}/cancel_response_stream`, async (request, reply) => {
+    const owner = await runnerOwnerOf(services, request, agencyOf(request))
     const { run_id, cancel_mode } = parseCancelRequest(request.body)
     const mode = cancel_mode ?? 'immediate'
-    const summary = await services.runner.cancel(run_id, agencyOf(request).path, mode, CANCEL_WAIT_MS)
+    const summary = await services.runner.cancel(run_id, owner, mode, CANCEL_WAIT_MS)
     const ended = summary !== undefined
     const new_messages = summary?.newMessages ?? []
     const answer: CancelResponse = {
@@ -109,10 +112,12 @@ function registerStream<Body>(app: FastifyInstance, services: Services, route: R
   app.post(path, async (request, reply) => {
     const served = agencyOf(request)
     if (services.stopping()) throw shuttingDown()
+    const owner = await runnerOwnerOf(services, request, served)
     const body = await dialect.read(request.body, served)
     let run: Run
     try {
-      run = await startRun(services, { served, request: dialect.toRunRequest(body, served), reply, streaming: true })
+      const order = dialect.toRunRequest(body, served)
+      run = await startRun(services, { served, request: order, reply, streaming: true, owner })
     } catch (error) {
       if (!AgencyError.isInstance(error)) throw error
       const frames = dialect.refuse({ code: error.code, message: services.redact(error.message) }, body)
@@ -129,9 +134,10 @@ function registerAnswer(app: FastifyInstance, services: Services, route: RunRout
   app.post(path, async (request, reply) => {
     const served = agencyOf(request)
     if (services.stopping()) throw shuttingDown()
+    const owner = await runnerOwnerOf(services, request, served)
     const body = await dialect.read(request.body, served)
     try {
-      const run = await startRun(services, { served, request: body, reply, streaming: false })
+      const run = await startRun(services, { served, request: body, reply, streaming: false, owner })
       const summary = await run.done
       const { failure, error } = summary
       if (AgencyError.isInstance(error) && error.statusCode === 503) throw error // another server may take it
@@ -203,10 +209,16 @@ const CANCEL: Endpoint = {
 }
 
 /** The endpoints of one agency, with paths below the agency's own. */
-export const operations = ({ dialects: { agui } }: Pick<Services, 'dialects'>): Operations =>
-  agui === undefined
-    ? {
-        schemas: [agencyRequestSchema, cancelRequest, agencyResponse, ...streamSchemas, cancelResponse, metadata],
-        endpoints: [METADATA, RESPONSE, RESPONSE_STREAM, CANCEL],
-      }
-    : { schemas: [...aguiOperations.schemas, metadata], endpoints: [METADATA, ...aguiOperations.endpoints] }
+export function operations({ dialects }: Pick<Services, 'dialects'>): Operations {
+  const own =
+    dialects.agui === undefined
+      ? {
+          schemas: [agencyRequestSchema, cancelRequest, agencyResponse, ...streamSchemas, cancelResponse],
+          endpoints: [RESPONSE, RESPONSE_STREAM, CANCEL],
+        }
+      : aguiOperations
+  return {
+    schemas: [...new Set([...own.schemas, ...runOperations.schemas, metadata])],
+    endpoints: [METADATA, ...own.endpoints, ...runOperations.endpoints],
+  }
+}

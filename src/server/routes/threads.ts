@@ -1,43 +1,45 @@
 /** `/{agency}/threads`: conversations that the server keeps. */
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { ServedAgency } from '../../agency/served.ts'
 import { AgencyError } from '../../base/errors.ts'
 import type { ThreadId } from '../../runs/run-store.ts'
-import { parseQuery, parseThreadRequest, threadsQuery } from '../../wire/runs.ts'
+import type { StoredMessage } from '../../wire/message.ts'
+import { parseQuery, parseThreadRequest, threadsQuery, viewQuery } from '../../wire/runs.ts'
 import { sendJson } from '../error-handler.ts'
 import { toList, toThread } from '../run-answers.ts'
-import { idempotencyOf, markReplay } from '../run-requests.ts'
+import { idempotencyOf, markReplay, pathOf } from '../run-requests.ts'
 import { CODED, type RunRoutes } from '../run-routes.ts'
 import { streamRun } from '../run-stream.ts'
 
 export function registerThreads(app: FastifyInstance, base: string, context: RunRoutes): void {
-  const { runs, limits, agencyOf, ownerOf } = context
-  const { store } = runs
+  const { limits, agencyOf, ownedBy, requestRules } = context
+  const { store } = context.runs
   const idOf = async (request: FastifyRequest): Promise<ThreadId> => ({
-    agency: agencyOf(request).path,
-    owner: await ownerOf(request),
+    ...(await ownedBy(request)),
     threadId: (request.params as { thread_id: string }).thread_id,
   })
 
   app.post(`${base}/threads`, CODED, async (request, reply) => {
-    const { thread_id, messages, metadata } = parseThreadRequest(request.body, context.requestRules)
+    const owned = await ownedBy(request)
+    const { thread_id, messages, metadata } = parseThreadRequest(request.body, requestRules)
+    const now = Date.now()
     const { thread, replayed } = await store.write({
       kind: 'createThread',
-      agency: agencyOf(request).path,
-      owner: await ownerOf(request),
+      ...owned,
       threadId: thread_id ?? randomUUID(),
-      messages: messages ?? [],
+      messages: (messages ?? []).map((message) => toStored(message, agencyOf(request), now)),
       metadata: metadata ?? {},
-      now: Date.now(),
+      now,
       idempotency: (await idempotencyOf(request, limits)) ?? null,
     })
-    return sendJson(markReplay(reply, replayed), 201, toThread(thread))
+    markReplay(reply, replayed).header('location', `${pathOf(request)}/${thread.threadId}`)
+    return sendJson(reply, 201, toThread(thread))
   })
 
   app.get(`${base}/threads`, CODED, async (request, reply) => {
-    const { limit, after } = parseQuery(threadsQuery, request.query)
-    const owned = { agency: agencyOf(request).path, owner: await ownerOf(request) }
-    const page = await store.read({ kind: 'threads', ...owned, limit, after: after ?? null })
+    const owned = await ownedBy(request)
+    const page = await store.read({ kind: 'threads', ...owned, ...parseQuery(threadsQuery, request.query) })
     return sendJson(reply, 200, toList(page, toThread))
   })
 
@@ -51,8 +53,8 @@ export function registerThreads(app: FastifyInstance, base: string, context: Run
   })
 
   app.get(`${base}/threads/:thread_id/messages`, CODED, async (request, reply) => {
-    const { limit, after } = parseQuery(threadsQuery, request.query)
-    const page = await store.read({ kind: 'messages', ...(await idOf(request)), limit, after: after ?? null })
+    const id = await idOf(request)
+    const page = await store.read({ kind: 'messages', ...id, ...parseQuery(threadsQuery, request.query) })
     return sendJson(
       reply,
       200,
@@ -60,16 +62,34 @@ export function registerThreads(app: FastifyInstance, base: string, context: Run
     )
   })
 
-  /** The run that is alive, from its first event. Chat pages ask for it on every new chat, so that none is no error. */
+  registerThreadStream(app, base, context, idOf)
+}
+
+/** The run that is alive, from its first event. Chat pages ask for it on every new chat, so that none is no error. */
+function registerThreadStream(
+  app: FastifyInstance,
+  base: string,
+  context: RunRoutes,
+  idOf: (request: FastifyRequest) => Promise<ThreadId>,
+): void {
   app.get(`${base}/threads/:thread_id/stream`, CODED, async (request, reply) => {
-    const { agency, owner, threadId } = await idOf(request)
-    const thread = await store.read({ kind: 'thread', agency, owner, threadId }).catch(catchNotFound)
+    const { threadId, ...owned } = await idOf(request)
+    const { view } = parseQuery(viewQuery, request.query)
+    const thread = await context.runs.store.read({ kind: 'thread', ...owned, threadId }).catch(catchNotFound)
     if (thread?.activeRunId == null) return reply.code(204).send()
-    const path = request.url.replace(/\?.*/s, '').replace(/\/threads\/[^/]*\/stream$/, '')
+    const path = pathOf(request).replace(/\/threads\/[^/]*\/stream$/, '')
     reply.header('content-location', `${path}/runs/${thread.activeRunId}`)
-    return streamRun(context, reply, { id: { agency, owner, runId: thread.activeRunId }, after: 0 })
+    return streamRun(context, reply, { id: { ...owned, runId: thread.activeRunId }, view })
   })
 }
+
+/** A message as it is stored: one that does not say whose it is belongs to the conversation with the user. */
+const toStored = (message: Partial<StoredMessage>, { preview }: ServedAgency, now: number): StoredMessage => ({
+  ...message,
+  agent: message.agent ?? preview.entryPoints[0]?.name ?? '',
+  callerAgent: message.callerAgent ?? null,
+  timestamp: message.timestamp ?? now * 1000,
+})
 
 function catchNotFound(error: unknown): undefined {
   if (AgencyError.isInstance(error) && error.code === 'NOT_FOUND') return undefined

@@ -13,11 +13,20 @@ export function describeCancel(open: () => Scene): void {
       ...idOf('r'),
       mode: 'after_turn',
       now: NOW,
-      receipt,
+      describeStop: ({ status }, { plan }) => ({
+        outcome: { plan },
+        receipt,
+        events: [JSON.stringify({ kind: 'summary', status })],
+      }),
     })
-    expect(cancelled).toMatchObject({ status: 'cancelled', endedAt: NOW, receipt })
+    expect(cancelled).toMatchObject({ status: 'cancelled', wish: 'after_turn', endedAt: NOW, receipt })
+    expect(cancelled.outcome).toEqual({ plan: { message: 'r' } })
     expect(await run('r')).toEqual(cancelled)
-    expect(await events('r')).toEqual([{ kind: 'meta' }, { kind: 'ended', status: 'cancelled' }])
+    expect(await events('r')).toEqual([
+      { kind: 'meta' },
+      { kind: 'summary', status: 'queued' },
+      { kind: 'ended', status: 'cancelled' },
+    ])
     expect(await tryClaim('r')).toBeUndefined()
   })
 

@@ -89,13 +89,14 @@ async function openThread(tx: Transaction, request: NewRun): Promise<ThreadRow |
 }
 
 /** What the strategy does with the runs that are there. @throws THREAD_BUSY, THREAD_QUEUE_FULL */
-async function makeWay(tx: Transaction, thread: ThreadRow, { thread: wanted, limits, now }: NewRun): Promise<void> {
+async function makeWay(tx: Transaction, thread: ThreadRow, request: NewRun): Promise<void> {
+  const { thread: wanted, limits, now, describeStop } = request
   const [active, ...waiting] = await liveRuns(tx, thread.number)
   if (active === undefined) return
   if (wanted?.strategy === 'reject') throw threadBusy(active.run_id)
   if (waiting.length >= limits.threadQueue) throw threadQueueFull(limits.threadQueue)
   if (wanted?.strategy === 'interrupt' || wanted?.strategy === 'rollback')
-    await stopRun(tx, active, { mode: 'immediate', rollback: wanted.strategy === 'rollback' }, now)
+    await stopRun(tx, active, { mode: 'immediate', now, rollback: wanted.strategy === 'rollback', describeStop })
 }
 
 async function addRun(tx: Transaction, request: NewRun, thread: ThreadRow | undefined): Promise<RunRow> {

@@ -4,7 +4,7 @@ import { spendReservations } from './costs.ts'
 import { first, type Transaction } from './database.ts'
 import { type RunRow, toRun } from './rows.ts'
 import { change, update } from './runs.ts'
-import { readWork } from './work.ts'
+import { readWork } from './snapshot.ts'
 
 export async function claim(tx: Transaction, request: ClaimRequest): Promise<ClaimedRun | undefined> {
   const { runId, worker, now } = request

@@ -6,8 +6,8 @@ import { first, type Sql, select, type Value } from './database.ts'
 import { findApproval } from './requests.ts'
 import { type ApprovalRow, type RunRow, readEvents, type ThreadRow, toApproval, toRun, toState } from './rows.ts'
 import { findRun } from './runs.ts'
+import { readWork } from './snapshot.ts'
 import { describeThread, getThread } from './threads.ts'
-import { readWork } from './work.ts'
 
 type Readers = { [Kind in keyof Reads]: (sql: Sql, query: Reads[Kind]['query']) => Promise<Reads[Kind]['answer']> }
 

@@ -11,7 +11,7 @@ export async function cancel(tx: Transaction, request: Writes['cancel']['change'
   const earlier = await useKey(tx, request, request.runId)
   if (earlier !== undefined) return replay(tx, request, earlier)
   const run = await findRun(tx, request)
-  if (run.ended_at === null) await stopRun(tx, run, request, request.now)
+  if (run.ended_at === null) await stopRun(tx, run, request)
   else if (run.status !== 'cancelled') throw runEnded(run.status)
   return answer(tx, run)
 }

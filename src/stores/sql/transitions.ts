@@ -1,10 +1,11 @@
 /** How a run changes its state, whoever changes it: its place in the thread, its stop, its end. */
-import type { CancelMode, EndStatus, Leaving } from '../../runs/run-store.ts'
+import type { CancelMode, DescribeStop, EndStatus, Leaving } from '../../runs/run-store.ts'
 import type { JsonObject } from '../../wire/json.ts'
 import { spendReservations } from './costs.ts'
 import { encode, first, type Sql, type Transaction } from './database.ts'
-import { endedEvent, queuedEvent, type RunRow } from './rows.ts'
+import { endedEvent, queuedEvent, type RunRow, toRun } from './rows.ts'
 import { addEvents, change, liveRuns, update } from './runs.ts'
+import { readWork } from './snapshot.ts'
 import { removeMessages } from './threads.ts'
 
 /** Gives each waiting run of a thread its place; the first live one becomes claimable. */
@@ -58,20 +59,21 @@ export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: 
   if (run.thread !== null) await moveUp(tx, run.thread, now)
 }
 
-/** What a cancel says of a run that nobody works on. */
 export interface Stop {
   mode: CancelMode
+  now: number
   rollback?: boolean
-  outcome?: JsonObject | null | undefined
-  receipt?: JsonObject | null | undefined
-  events?: readonly string[] | undefined
+  describeStop?: DescribeStop | undefined
 }
 
 /** Asks the worker of a live run to stop it; without a worker the run is cancelled here. */
-export async function stopRun(tx: Transaction, run: RunRow, stop: Stop, now: number): Promise<void> {
-  if (stop.rollback) await update(tx, run, { rollback: 1 })
-  if (run.worker === null) return endRun(tx, run, { ...stop, status: 'cancelled' }, now)
-  if (run.wish !== 'immediate' && run.wish !== stop.mode) await change(tx, run, { wish: stop.mode })
+export async function stopRun(tx: Transaction, run: RunRow, stop: Stop): Promise<void> {
+  const { mode, now, rollback, describeStop } = stop
+  if (rollback) await update(tx, run, { rollback: 1 })
+  if (run.wish !== 'immediate' && run.wish !== mode) await change(tx, run, { wish: mode })
+  if (run.worker !== null) return
+  const stopped = describeStop?.(toRun(run), await readWork(tx, run))
+  await endRun(tx, run, { ...stopped, status: 'cancelled' }, now)
 }
 
 /** After a decision or an expiry: a paused run whose last approval is decided becomes claimable again. */

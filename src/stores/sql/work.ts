@@ -1,37 +1,11 @@
-/** What a run has stored of its work: read by a claim, written by its worker. */
+/** What a worker writes of a run. */
 import { fenced } from '../../base/errors.ts'
-import type { NewApproval, RunChange, RunWork, Written } from '../../runs/run-store.ts'
-import type { StoredMessage } from '../../wire/message.ts'
-import { encode, first, nextNumber, type Sql, select, type Transaction } from './database.ts'
-import { type RunRow, readConversations, toState } from './rows.ts'
+import type { NewApproval, RunChange, Written } from '../../runs/run-store.ts'
+import { encode, nextNumber, type Transaction } from './database.ts'
+import { type RunRow, toState } from './rows.ts'
 import { addEvents, change, liveRuns, lockFenced, update } from './runs.ts'
 import { removeMessages } from './threads.ts'
 import { endRun, isPending } from './transitions.ts'
-
-export async function readWork(sql: Sql, run: RunRow): Promise<RunWork> {
-  const plan = await first<{ plan: string; sealed: string | null }>(
-    sql,
-    'SELECT * FROM plans WHERE run = ?',
-    run.number,
-  )
-  const from = run.first_message ?? Number.MAX_SAFE_INTEGER
-  const messages =
-    run.thread === null
-      ? []
-      : await select<{ number: number; run_id: string | null; message: string }>(
-          sql,
-          'SELECT number, run_id, message FROM messages WHERE thread = ? ORDER BY number',
-          run.thread,
-        )
-  const parse = (rows: typeof messages): StoredMessage[] => rows.map(({ message }) => JSON.parse(message))
-  return {
-    plan: plan === undefined ? {} : JSON.parse(plan.plan),
-    sealed: plan?.sealed ?? null,
-    history: parse(messages.filter(({ number }) => number < from)),
-    messages: parse(messages.filter(({ run_id }) => run_id === run.run_id)),
-    ...(await readConversations(sql, run.number)),
-  }
-}
 
 export async function writeWork(tx: Transaction, request: RunChange): Promise<Written> {
   const run = await lockFenced(tx, request.claim)

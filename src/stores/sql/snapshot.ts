@@ -1,0 +1,30 @@
+/** What a run has stored of its work, for the worker that takes it up. */
+import type { RunWork } from '../../runs/run-store.ts'
+import type { StoredMessage } from '../../wire/message.ts'
+import { first, type Sql, select } from './database.ts'
+import { type RunRow, readConversations } from './rows.ts'
+
+export async function readWork(sql: Sql, run: RunRow): Promise<RunWork> {
+  const plan = await first<{ plan: string; sealed: string | null }>(
+    sql,
+    'SELECT * FROM plans WHERE run = ?',
+    run.number,
+  )
+  const from = run.first_message ?? Number.MAX_SAFE_INTEGER
+  const messages =
+    run.thread === null
+      ? []
+      : await select<{ number: number; run_id: string | null; message: string }>(
+          sql,
+          'SELECT number, run_id, message FROM messages WHERE thread = ? ORDER BY number',
+          run.thread,
+        )
+  const parse = (rows: typeof messages): StoredMessage[] => rows.map(({ message }) => JSON.parse(message))
+  return {
+    plan: plan === undefined ? {} : JSON.parse(plan.plan),
+    sealed: plan?.sealed ?? null,
+    history: parse(messages.filter(({ number }) => number < from)),
+    messages: parse(messages.filter(({ run_id }) => run_id === run.run_id)),
+    ...(await readConversations(sql, run.number)),
+  }
+}
