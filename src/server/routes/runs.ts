@@ -1,6 +1,6 @@
 /** `/{agency}/runs` and `/{agency}/approvals`: runs as resources. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { MAX_CALLS } from '../../base/errors.ts'
+import { MAX_CALLS } from '../../base/limits.ts'
 import type { RunId, RunRecord } from '../../runs/run-store.ts'
 import type { StartStoredRun } from '../../runs/stored/service.ts'
 import {
