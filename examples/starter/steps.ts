@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { post, stream } from '../run.ts'
+import { get, post, stream } from '../run.ts'
 
 export async function steps(url: string): Promise<void> {
   const ask = async (message: string) => (await post(`${url}/starter/get_response`, { message })).response
@@ -12,6 +12,12 @@ export async function steps(url: string): Promise<void> {
   const history = frames.find((frame) => frame.event === 'messages')?.data.new_messages
   assert.equal(history.at(-1).agent, 'Support')
   assert.match(history.at(-1).content[0].text, /Order 1234 left the warehouse/)
+
+  const { run_id } = await post(`${url}/starter/runs`, { message: 'What is 17 plus 25?', thread_id: 'sums' })
+  const run = await get(`${url}/starter/runs/${run_id}?wait=30`)
+  assert.equal(run.status, 'completed')
+  const { data } = await get(`${url}/starter/threads/sums/messages`)
+  assert.deepEqual(data, run.new_messages)
 
   const address = await post(`${url}/tool/FormatAddress`, { street: 'Main 5', city: 'Bonn' })
   assert.deepEqual(address, { response: 'Main 5\nBonn' })

@@ -1,6 +1,6 @@
 /** `/{agency}/runs` and `/{agency}/approvals`: runs as resources. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { MAX_CALLS } from '../../base/limits.ts'
+import { ANSWER_LIMITS } from '../../base/limits.ts'
 import type { RunId, RunRecord } from '../../runs/run-store.ts'
 import type { StartStoredRun } from '../../runs/stored/service.ts'
 import {
@@ -43,7 +43,14 @@ const idOf = async ({ ownedBy }: RunRoutes, request: FastifyRequest): Promise<Ru
 async function answerOf({ runs: { store } }: RunRoutes, record: RunRecord): Promise<RunAnswer> {
   if (record.status !== 'requires_action') return toRunAnswer(record)
   const { agency, owner, runId } = record
-  const pending = await store.read({ kind: 'approvals', agency, owner, runId, status: 'pending', limit: MAX_CALLS })
+  const pending = await store.read({
+    kind: 'approvals',
+    agency,
+    owner,
+    runId,
+    status: 'pending',
+    limit: ANSWER_LIMITS.calls,
+  })
   return toRunAnswer(record, pending.data)
 }
 
