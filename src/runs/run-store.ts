@@ -314,13 +314,16 @@ export type Leaving =
       incompleteReason?: string | null
       receipt?: JsonObject | null
     }
-  /** Nothing of the run works any more, and approvals are pending. Ignored when the last one was just decided, or a stop is wanted. */
+  /**
+   * Nothing of the run works any more, and approvals are pending. When the last one was just decided, or a stop is wanted, the
+   * run is claimable again at once.
+   */
   | { kind: 'pause' }
   /** Hands the run over to whoever claims it next. */
   | { kind: 'release' }
 
 export interface Written extends Ready {
-  /** As it is after the write; a worker that asked to pause goes on while it is `in_progress`. */
+  /** As it is after the write. */
   state: RunSnapshot
 }
 
@@ -407,7 +410,8 @@ export interface Writes {
       /** About how many rows one call removes at most. @default 2000 */
       limit?: number
     }
-    answer: Ready & { more: boolean }
+    /** `nextExpiry` is when the next pending approval expires; null when none is pending. */
+    answer: Ready & { more: boolean; nextExpiry: number | null }
   }
 }
 

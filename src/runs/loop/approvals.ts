@@ -3,11 +3,13 @@ import type { AgencyGraph } from '../../agency/agency.ts'
 import { orAbort } from '../../base/async.ts'
 import { agencyChanged } from '../../base/errors.ts'
 import { readCallArguments, toolFailure } from '../../tools/run.ts'
-import type { ToolInput } from '../../tools/tool.ts'
+import { isObject } from '../../wire/json.ts'
+import { type ValidationDetail, valueError } from '../../wire/validation.ts'
 import type { AgentThread, RunState } from './agent-thread.ts'
 import { toolOf } from './call-kinds.ts'
 import type { Decision } from './journal.ts'
 import { createToolContext } from './tool-context.ts'
+import { findServerTools } from './tools-for-turn.ts'
 import type { FunctionCall } from './turn-state.ts'
 
 const NONE: ReadonlyMap<FunctionCall, { problem: string | undefined }> = new Map()
@@ -39,7 +41,7 @@ async function check(
   if (typeof ask === 'function') {
     const context = createToolContext(run, thread, { toolCallId: call.callId })
     try {
-      if ((await orAbort(Promise.resolve(ask(input.value, context)), run.signal)) !== true) return undefined
+      if (!(await orAbort(Promise.resolve(ask(input.value, context)), run.signal))) return undefined
     } catch (error) {
       run.signal.throwIfAborted()
       return { problem: run.redact(toolFailure(tool.name, error)) }
@@ -62,17 +64,32 @@ export function describeRejection(tool: string, decision: Decision & { kind: 're
 }
 
 /**
- * Checks arguments that a person edited, as those of a model are checked.
- * @throws AGENCY_CHANGED when the agent or its tool is gone
+ * What is wrong with arguments that a person edited. They are checked as those of a model are; a field that the tool does not
+ * have is wrong too, because it would be dropped.
+ * @throws MCP_FAILED; the signal's reason
  */
 export async function checkEditedArguments(
   agency: AgencyGraph,
   { agent, tool: name }: { agent: string; tool: string },
-  args: unknown,
-): Promise<ToolInput> {
-  if (!agency.agentNames.includes(agent)) throw agencyChanged(`agent "${agent}"`)
+  args: { readonly [name: string]: unknown },
+  signal: AbortSignal,
+): Promise<ValidationDetail[]> {
+  const loc = ['body', 'arguments']
+  const gone = (what: string) => [valueError(loc, agencyChanged(what).message, args)]
+  if (!agency.agentNames.includes(agent)) return gone(`agent "${agent}"`)
   const role = agency.role(agent)
-  const tool = role.tools.get(name)
-  if (tool === undefined) throw agencyChanged(`tool "${name}" of agent "${agent}"`)
-  return tool.check(args, [], 'model')
+  const tool = role.tools.get(name) ?? (await findServerTools({ signal }, role)).get(name)
+  if (tool === undefined) return gone(`tool "${name}" of agent "${agent}"`)
+  const checked = await tool.check(args, loc, 'model')
+  const { properties = {}, additionalProperties } = tool.parameters
+  const unknown = Object.keys(args).filter((key) => !isObject(properties) || !Object.hasOwn(properties, key))
+  return [
+    ...(checked.ok ? [] : checked.details),
+    ...(additionalProperties === false ? unknown : []).map((key) => ({
+      type: 'extra_forbidden',
+      loc: [...loc, key],
+      msg: 'Extra inputs are not permitted',
+      input: args[key],
+    })),
+  ]
 }

@@ -62,11 +62,16 @@ function applyEdits({ items, approvals }: RunSnapshot): RunSnapshot['items'] {
     if (decision.kind !== 'approve' || decision.arguments === undefined) continue
     const json = JSON.stringify(decision.arguments)
     edited[thread] = (edited[thread] ?? []).map((item) =>
-      item.type === 'function_call' && item.call_id === callId ? { ...item, arguments: json } : item,
+      item.type === 'function_call' && item.call_id === callId && !isSameJson(item.arguments, json)
+        ? { ...item, arguments: json }
+        : item,
     )
   }
   return edited
 }
+
+/** Arguments that nobody changed keep the model's own text. */
+const isSameJson = (text: unknown, json: string) => JSON.stringify(JSON.parse(String(text))) === json
 
 interface Source {
   snapshot: RunSnapshot
@@ -159,7 +164,7 @@ async function restoreTurn(run: RunState, thread: AgentThread, { turn }: ThreadS
   })
   thread.turn = { from: turn.from, calls }
   const open = calls.filter(({ callId }) => thread.restored?.calls.get(callId)?.state !== 'done')
-  if (open.some(({ name }) => !isKnown(thread, name))) thread.found = await findServerTools(run, thread)
+  if (open.some(({ name }) => !isKnown(thread, name))) thread.found = await findServerTools(run, thread.role)
   const gone = open.find(({ name }) => !isKnown(thread, name))
   if (gone !== undefined) throw agencyChanged(`tool "${gone.name}" of agent "${thread.who.agent}"`)
 }

@@ -355,12 +355,21 @@ test('a needsApproval that throws is what the model reads', async () => {
 
 test('edited arguments are checked against the schema of the tool', async () => {
   const { agency } = createShop()
-  const place = { agent: 'Worker', tool: 'pay' }
-  expect(await checkEditedArguments(agency, place, { amount: 3 })).toEqual({ ok: true, value: { amount: 3 } })
-  expect(await checkEditedArguments(agency, place, { amount: 'much' })).toMatchObject({ ok: false })
-  await expect(checkEditedArguments(agency, { agent: 'Gone', tool: 'pay' }, {})).rejects.toMatchObject({
-    code: 'AGENCY_CHANGED',
-  })
+  const { signal } = new AbortController()
+  const check = (args: object, place = { agent: 'Worker', tool: 'pay' }) =>
+    checkEditedArguments(agency, place, args as { [name: string]: unknown }, signal)
+  expect(await check({ amount: 3 })).toEqual([])
+  expect(await check({ amount: 'much' })).toMatchObject([{ loc: ['body', 'arguments', 'amount'] }])
+  expect(await check({ amount: 3, order: 1 })).toMatchObject([
+    { type: 'extra_forbidden', loc: ['body', 'arguments', 'order'] },
+  ])
+  for (const place of [
+    { agent: 'Gone', tool: 'pay' },
+    { agent: 'Worker', tool: 'gone' },
+  ])
+    expect(await check({}, place)).toMatchObject([
+      { loc: ['body', 'arguments'], msg: expect.stringContaining('is gone') },
+    ])
 })
 
 test('an agent or a tool that is gone ends the run with AGENCY_CHANGED', async () => {

@@ -34,7 +34,7 @@ export async function collectTools(
 }
 
 /** The tools of the agent's MCP servers as they are now. @throws MCP_FAILED; the signal's reason */
-export const findServerTools = (run: RunState, { role }: AgentThread) => discover(run, role, [])
+export const findServerTools = (run: Pick<RunState, 'signal'>, role: Role) => discover(run, role, [])
 
 const NOTHING_FOUND: ReadonlyMap<string, FunctionTool> = new Map()
 
@@ -56,7 +56,7 @@ function joinHosted(own: readonly HostedTool[], added: readonly HostedTool[]): J
  * the agent uses already is left out.
  */
 async function discover(
-  run: RunState,
+  run: Pick<RunState, 'signal'>,
   { mcpSources, schemas, stubs }: Role,
   unavailable: readonly HostedTool[],
 ): Promise<ReadonlyMap<string, FunctionTool>> {

@@ -33,6 +33,8 @@ export interface AttemptOptions {
   seal: Seal | undefined
   /** True once runs should leave this process at their next turn boundary. */
   leaving(): boolean
+  /** Called when a call waits for a person, with the time at which that ends. */
+  onApproval(expiresAt: number): void
 }
 
 /** An attempt that goes on. */
@@ -126,7 +128,7 @@ class RunAttempt {
 
   async #execute(): Promise<Written | undefined> {
     const { run, work } = this.#claimed
-    const { limits, runs, now, worker, leaving } = this.#options
+    const { limits, runs, now, worker, leaving, onApproval } = this.#options
     if (run.crashes >= limits.attempts) throw crashLoop(limits.attempts)
     const { plan, order } = await this.#plan()
     const snapshot = toSnapshot(work)
@@ -136,6 +138,7 @@ class RunAttempt {
       approvalMs: limits.approvalMs,
       prepared: prepare(plan),
       worker,
+      onApproval,
     })
     const saver = run.threadId === null ? undefined : new ThreadSaver(this.log, work.messages)
     this.#run = runs.runner.start(plan, {

@@ -37,14 +37,17 @@ export interface JournalOptions {
   prepared: JsonObject | null
   /** Pins the run to this process once it cannot go on elsewhere. */
   worker: string
+  /** Called once requests for approval are stored, with the time at which they expire. */
+  onApproval(expiresAt: number): void
 }
 
-export function createJournal({ log, now, approvalMs, prepared, worker }: JournalOptions): Journal {
+export function createJournal({ log, now, approvalMs, prepared, worker, onApproval }: JournalOptions): Journal {
   let pinned = false
   return {
     async write(change) {
       for (const scope of change.covers) log.cover(scope)
-      const approvals = change.approvals.map((request) => toApproval(request, now() + approvalMs))
+      const expiresAt = now() + approvalMs
+      const approvals = change.approvals.map((request) => toApproval(request, expiresAt))
       if (approvals.length > 0)
         log.append([
           {
@@ -63,6 +66,7 @@ export function createJournal({ log, now, approvalMs, prepared, worker }: Journa
       const pin = !change.progress.recoverable && !pinned ? { recoverable: false, pin: worker } : {}
       pinned ||= !change.progress.recoverable
       await log.write({ ...toRows(change, run), approvals, ...pin })
+      if (approvals.length > 0) onApproval(expiresAt)
     },
   }
 }

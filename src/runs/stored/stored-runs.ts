@@ -15,7 +15,7 @@ import { splitOrder } from './order.ts'
 import type { CancelStoredRun, DecideApproval, StartStoredRun, StoredRuns } from './service.ts'
 import { describeStop } from './unworked.ts'
 
-export interface StoredRunsOptions extends Omit<AttemptOptions, 'worker' | 'secrets' | 'leaving'> {
+export interface StoredRunsOptions extends Omit<AttemptOptions, 'worker' | 'secrets' | 'leaving' | 'onApproval'> {
   /** False: accept and show runs, and leave the work to other processes. */
   work: boolean
   log: ServerLog
@@ -25,7 +25,8 @@ export interface StoredRunsOptions extends Omit<AttemptOptions, 'worker' | 'secr
 const LOOK_MS = 5_000
 /** How often what is past its time is removed, in milliseconds. */
 const SWEEP_MS = 60_000
-const MAX_TIMER_MS = 2 ** 31 - 1
+/** The shortest time between two sweeps. */
+const MIN_SWEEP_MS = 5
 
 export class LocalStoredRuns implements StoredRuns {
   readonly store: RunStore
@@ -33,6 +34,8 @@ export class LocalStoredRuns implements StoredRuns {
   readonly #options: StoredRunsOptions
   readonly #attempts = new Map<string, Attempt>()
   readonly #starting = new Set<string>()
+  /** Runs that became claimable while they were being claimed, or were still on their way out of an attempt. */
+  readonly #missed = new Set<string>()
   readonly #secrets = new Map<string, unknown>()
   readonly #attemptOptions: AttemptOptions
   readonly #stopped = new AbortController()
@@ -41,6 +44,8 @@ export class LocalStoredRuns implements StoredRuns {
   #backlog = false
   #lookTimer: NodeJS.Timeout | undefined
   #sweepTimer: NodeJS.Timeout | undefined
+  /** When the next sweep is due. */
+  #sweepAt = Number.POSITIVE_INFINITY
 
   constructor(options: StoredRunsOptions) {
     this.store = options.store
@@ -50,6 +55,7 @@ export class LocalStoredRuns implements StoredRuns {
       worker: this.worker,
       secrets: this.#secrets,
       leaving: () => this.#leaving,
+      onApproval: (expiresAt) => this.#sweepBy(expiresAt),
     }
   }
 
@@ -141,16 +147,14 @@ export class LocalStoredRuns implements StoredRuns {
     return admitted
   }
 
-  /** @throws INVALID_REQUEST for arguments that the tool does not take */
+  /** @throws INVALID_REQUEST for arguments that the tool does not take, MCP_FAILED */
   async #checkArguments(id: RunId, approvalId: string, args: { [name: string]: unknown }): Promise<void> {
     const served = this.#options.agencyOf(id.agency)
     const approval = await this.store.read({ kind: 'approval', ...id, approvalId })
-    if (served === undefined || approval.status !== 'pending') return // the store refuses the decision
-    try {
-      await checkEditedArguments(served.preview, approval, args)
-    } catch (error) {
-      throw new RequestInvalid([valueError(['body', 'arguments'], (error as Error).message, args)])
-    }
+    const decidable = approval.status === 'pending' && approval.expiresAt > this.#options.now()
+    if (served === undefined || !decidable) return // the store refuses the decision
+    const details = await checkEditedArguments(served.preview, approval, args, this.#stopped.signal)
+    if (details.length > 0) throw new RequestInvalid(details)
   }
 
   wake(ready: readonly string[]): void {
@@ -221,7 +225,11 @@ export class LocalStoredRuns implements StoredRuns {
   /** Takes a run and works on it until it ends, pauses or leaves. Never rejects. */
   async #claim(request: Omit<ClaimRequest, 'worker' | 'now'>): Promise<void> {
     const { runId } = request
-    if (this.#leaving || this.#attempts.has(runId) || this.#starting.has(runId)) return
+    if (this.#leaving) return
+    if (this.#attempts.has(runId) || this.#starting.has(runId)) {
+      this.#missed.add(runId)
+      return
+    }
     if (!this.#hasRoom()) {
       this.#backlog = true
       return
@@ -245,6 +253,7 @@ export class LocalStoredRuns implements StoredRuns {
       this.#lookSoon()
     } finally {
       this.#starting.delete(runId)
+      if (this.#missed.delete(runId)) void this.#claim({ runId })
       if (this.#backlog && this.#hasRoom()) void this.#look()
     }
   }
@@ -253,7 +262,6 @@ export class LocalStoredRuns implements StoredRuns {
     if (state.status !== 'in_progress' && state.status !== 'requires_action' && state.status !== 'queued')
       this.#secrets.delete(runId)
     this.wake(ready)
-    if (state.status === 'requires_action') this.#sweepWhenApprovalsExpire()
   }
 
   #hasRoom(): boolean {
@@ -309,8 +317,9 @@ export class LocalStoredRuns implements StoredRuns {
   }
 
   async #sweep(): Promise<void> {
-    clearTimeout(this.#sweepTimer)
     const { now, limits } = this.#options
+    this.#sweepAt = Number.POSITIVE_INFINITY
+    this.#sweepBy(now() + SWEEP_MS)
     try {
       let more = true
       while (more && !this.#leaving) {
@@ -322,20 +331,20 @@ export class LocalStoredRuns implements StoredRuns {
         })
         this.wake(answer.ready)
         more = answer.more
+        if (!more && answer.nextExpiry !== null) this.#sweepBy(answer.nextExpiry)
       }
     } catch (error) {
       this.#options.log.error('The store could not be swept; it is tried again.', error)
     }
-    this.#sweepIn(SWEEP_MS)
   }
 
-  #sweepWhenApprovalsExpire(): void {
-    if (this.#options.limits.approvalMs < SWEEP_MS) this.#sweepIn(this.#options.limits.approvalMs + 5)
-  }
-
-  #sweepIn(ms: number): void {
+  /** Sweeps at that time at the latest. */
+  #sweepBy(time: number): void {
+    if (this.#leaving || time >= this.#sweepAt) return
     clearTimeout(this.#sweepTimer)
-    if (!this.#leaving) this.#sweepTimer = setTimeout(() => void this.#sweep(), Math.min(ms, MAX_TIMER_MS)).unref()
+    this.#sweepAt = time
+    const wait = Math.max(MIN_SWEEP_MS, Math.min(time - this.#options.now(), SWEEP_MS))
+    this.#sweepTimer = setTimeout(() => void this.#sweep(), wait).unref()
   }
 
   /**

@@ -126,19 +126,22 @@ export function describeApprovals(open: () => Scene): void {
   })
 
   test('a decision that comes before the pause lets the run go on', async () => {
-    const { start, write, approve, run } = open()
+    const { start, write, approve, claim, named } = open()
     const claimed = await start('r')
     await write(claimed, { approvals: [approval()] })
     await approve('r')
-    const { state } = await write(claimed, { leave: { kind: 'pause' } })
-    expect([state.status, (await run('r')).worker]).toEqual(['in_progress', 'w1'])
+    const { state, ready } = await write(claimed, { leave: { kind: 'pause' } })
+    expect([state.status, named(ready)]).toEqual(['queued', ['r']])
+    expect(await claim('r')).toMatchObject({ takenOver: false, run: { attempt: 1, crashes: 0 } })
   })
 
   test('a run with a wish to stop does not pause', async () => {
-    const { start, pause, cancel } = open()
+    const { start, pause, cancel, claim, named } = open()
     const claimed = await start('r')
     await cancel('r')
-    expect((await pause(claimed, approval())).state).toMatchObject({ status: 'in_progress', wish: 'immediate' })
+    const { state, ready } = await pause(claimed, approval())
+    expect([state, named(ready)]).toMatchObject([{ status: 'queued', wish: 'immediate' }, ['r']])
+    expect((await claim('r')).run.wish).toBe('immediate')
   })
 
   test('edited arguments are kept with the approval', async () => {
@@ -167,6 +170,13 @@ export function describeApprovals(open: () => Scene): void {
     const resumed = await claim('r')
     expect(resumed.run.attempt).toBe(1)
     expect((await claim('r', { deadFence: resumed.claim.fence })).run.attempt).toBe(2)
+  })
+
+  test('a sweep says when the next approval expires', async () => {
+    const { start, pause, store } = open()
+    await pause(await start('r'), approval('a1', NOW + 10), approval('a2', NOW + 30), approval('a3', NOW + 20))
+    const { nextExpiry } = await store.write({ kind: 'sweep', now: NOW + 10, eventsMs: 1e9, runsMs: 1e9 })
+    expect(nextExpiry).toBe(NOW + 20)
   })
 
   test('an expired approval cannot be decided, and frees its run', async () => {

@@ -25,7 +25,9 @@ export async function sweep(tx: Transaction, request: Writes['sweep']['change'])
     await removeWork(tx, run.number)
     await update(tx, run, { trimmed: 1 })
   })
-  return { more: expired || keys || runs || events, ready: [...tx.ready] }
+  const next = `SELECT min(expires_at) AS next FROM approvals WHERE status = 'pending'`
+  const nextExpiry = (await first<{ next: number | null }>(tx, next))?.next ?? null
+  return { more: expired || keys || runs || events, nextExpiry, ready: [...tx.ready] }
 }
 
 /** Does work for each run until about so many rows are gone; true when some are left. */

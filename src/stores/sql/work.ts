@@ -41,9 +41,11 @@ async function leave(
     tx.ready.add(run.run_id)
     return change(tx, run, { worker: null })
   }
-  // A worker that has not seen the wish to stop has to see it: nobody would, once it left.
   if (run.wish === null && (await isPending(tx, run)))
-    await change(tx, run, { status: 'requires_action', worker: null })
+    return change(tx, run, { status: 'requires_action', worker: null })
+  // The last approval was just decided, or a stop is wanted: the next claim goes on, and sees the wish.
+  await change(tx, run, { status: 'queued', resumes: 1, worker: null })
+  tx.ready.add(run.run_id)
 }
 
 async function addWork(tx: Transaction, run: RunRow, request: RunChange): Promise<void> {
