@@ -84,6 +84,7 @@ export type {
   HostedTool,
   Tool,
   ToolContext,
+  ToolEvent,
   ToolGuardrailResult,
   ToolInputGuardrail,
   ToolOutputGuardrail,

@@ -61,7 +61,7 @@ test('an approval of an earlier process expires at its time', async () => {
   expect(Date.parse(run.ended_at)).toBeGreaterThanOrEqual(Date.parse(approval.expires_at))
 })
 
-test('a decision made while other calls ran counts after the stop of the server', async () => {
+test('a decision made while calls ran counts after the server has stopped', async () => {
   await useUpstream(callThenTell(refundCall(17), slowCall))
   const folder = useFolder()
   const { refund, refunds } = createRefund()

@@ -406,7 +406,7 @@ describe.each(STORES)('with %s', (name) => {
     expect((await shop.until(run_id, 'completed')).response).toBe('refunded 5 | refunded 50')
   })
 
-  test('the model reads what a needsApproval has thrown, and the call does not run', async () => {
+  test('a needsApproval that throws stops the call, and the model reads why', async () => {
     const { refund, refunds } = createRefund({
       needsApproval: () => {
         throw new Error('no rule')

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'MODEL_NOT_SUPPORTED'
   | 'PROVIDER_NOT_INSTALLED'
   | 'INVALID_TOOL'
+  | 'INVALID_EVENT'
   | 'INVALID_REQUEST'
   | 'EMPTY_MESSAGE'
   | 'NOTHING_TO_ANSWER'
@@ -144,6 +145,8 @@ export const invalidOption = (message: string) => new AgencyError('INVALID_OPTIO
 export const duplicateName = (message: string) => new AgencyError('DUPLICATE_NAME', 500, message)
 export const invalidFlow = (message: string) => new AgencyError('INVALID_FLOW', 500, message)
 export const invalidTool = (message: string) => new AgencyError('INVALID_TOOL', 500, message)
+export const invalidEvent = (reason: string) =>
+  new AgencyError('INVALID_EVENT', 500, `context.emit() cannot send this event: ${reason}.`)
 export const agentFrozen = (agent: string, option: string) =>
   new AgencyError(
     'AGENT_FROZEN',

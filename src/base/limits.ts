@@ -139,7 +139,12 @@ export const LIMITS = {
   runEventBytes: {
     value: 32 * MiB,
     unit: 'bytes',
-    text: 'events of one stored run; beyond it pieces of texts are no longer stored, whole items are, and an event says so',
+    text: 'events of one stored run; beyond it pieces of texts and events of tools are no longer stored, whole items are, and an event says so',
+  },
+  toolEventBytes: {
+    value: 64 * KiB,
+    unit: 'bytes',
+    text: 'the JSON of one event that a tool sends with `context.emit()`; a larger one throws `INVALID_EVENT`',
   },
   runEventsMs: { value: DAY, unit: 'ms', text: 'how long the events of a stored run are kept after its end; then 410' },
   runsKeptMs: {

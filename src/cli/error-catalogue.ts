@@ -21,6 +21,7 @@ import {
   gatewayRefused,
   guardrailTripped,
   idempotencyMismatch,
+  invalidEvent,
   invalidFlow,
   invalidHost,
   invalidOption,
@@ -117,6 +118,13 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     remedy:
       'Create it with tool({ name, parameters: z.object({ ... }), execute }) or as a class of BaseTool.define({ ... }).',
     example: invalidTool('A tool needs a name.'),
+  },
+  INVALID_EVENT: {
+    when: 'run',
+    means: 'A tool has called context.emit() with something that cannot be sent.',
+    remedy:
+      'Send { name, value } with a value that JSON can express; send less, or raise limits.toolEventBytes. Unless the tool catches the error, the model reads it as a failure of the tool.',
+    example: invalidEvent('an event is { name, value }, with a name of 1 to 128 characters'),
   },
   AGENT_FROZEN: {
     when: 'start',

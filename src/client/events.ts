@@ -45,6 +45,8 @@ export type StreamEvent =
       /** For a handoff: the agent that now has the conversation. */
       target_agent?: string
     } & (Speaker | Nobody))
+  /** What a tool tells while it works, such as its progress; the tool decides about `name` and `value`. */
+  | ({ kind: 'custom'; name: string; value: unknown; call_id?: string } & Speaker)
   /** A failure. `nested` is true when a sub-agent failed: its sender gets the error and the run goes on. Otherwise the run is over. */
   | ({ kind: 'error'; content: string; nested: boolean; parent_run_id?: string } & (
       | Pick<Speaker, 'agent' | 'callerAgent'>
@@ -143,6 +145,10 @@ function readData(payload: JsonObject): StreamEvent {
         ...(output === undefined ? {} : { output }),
         ...(typeof target === 'string' ? { target_agent: target } : {}),
       }
+    }
+    case 'custom': {
+      const { name, value = null } = payload
+      return { kind: 'custom', name: String(name), value, ...readSpeaker(payload), ...pickTexts(payload, 'call_id') }
     }
     case 'error': {
       const { agent, callerAgent, content } = payload

@@ -170,6 +170,8 @@ function weighEvent(event: RunEvent): number {
       return weigh(event.event) + (event.text?.length ?? 0)
     case 'item':
       return weigh(event.raw)
+    case 'custom':
+      return weigh(event.value)
     case 'error':
     case 'tripped':
       return weigh(event.content)

@@ -64,6 +64,8 @@ export type RunProgress =
       /** What a tool returned, as plain JSON. */
       output?: unknown
     }
+  /** What a tool sent with `context.emit()`; `value` is JSON. */
+  | { kind: 'custom'; who: Speaker; callId: string; name: string; value: unknown }
   /** An error of the whole run, or of the sub-agent `who`. */
   | { kind: 'error'; who: Speaker | undefined; content: string }
   /** A guardrail ended the run. */

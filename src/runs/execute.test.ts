@@ -23,7 +23,7 @@ async function prepare(script: Script, more: Partial<Execution & ExecuteOptions>
     save: undefined,
     ...more,
   }
-  const limits = { idleTimeoutMs: 1000, callbackMs: 1000 }
+  const limits = { idleTimeoutMs: 1000, callbackMs: 1000, toolEventBytes: 1000 }
   const options = { limits, exposeErrors: false, redact: (text: string) => text, log, logFailures: true, ...more }
   return { feed, log, abort, start: () => execute(run, options) }
 }

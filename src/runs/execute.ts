@@ -52,7 +52,7 @@ export interface Durable {
 }
 
 export interface ExecuteOptions {
-  limits: Pick<Limits, 'idleTimeoutMs' | 'callbackMs'>
+  limits: Pick<Limits, 'idleTimeoutMs' | 'callbackMs' | 'toolEventBytes'>
   /** Give callers the texts of providers and of users' code. For development. */
   exposeErrors: boolean
   /** Masks the secrets that this server knows. */
@@ -175,7 +175,7 @@ async function runToEnd(run: Execution, options: ExecuteOptions, state: RunState
 function createState(run: Execution, options: ExecuteOptions, emit: Emit) {
   const { id, plan, feed, abort, stopMode, span, budget, durable } = run
   const { signal } = abort
-  const { idleTimeoutMs, callbackMs } = options.limits
+  const { idleTimeoutMs, callbackMs, toolEventBytes } = options.limits
   const transcript = new Transcript(plan.history)
   const open = new Set<AgentThread>()
   const mask = requestRedactor(plan)
@@ -197,6 +197,7 @@ function createState(run: Execution, options: ExecuteOptions, emit: Emit) {
     busy: new Set(),
     lanes: new Map(),
     budget,
+    toolEventBytes,
     hold: (bytes, part = budget) => charge(part, bytes, abort),
     emit,
     room: () => feed.room(signal, idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),

@@ -35,10 +35,8 @@ export interface Run {
 }
 
 export interface RunnerOptions extends ExecuteOptions {
-  limits: Pick<
-    Limits,
-    'slowReaderBytes' | 'idleTimeoutMs' | 'runMs' | 'callbackMs' | 'concurrentRuns' | 'heldBytes' | 'runBytes'
-  >
+  limits: ExecuteOptions['limits'] &
+    Pick<Limits, 'slowReaderBytes' | 'runMs' | 'concurrentRuns' | 'heldBytes' | 'runBytes'>
   /** Makes the id of a run. @default a random UUID */
   newId?: () => string
   /** The clock of the time limit: milliseconds that never go back. @default `performance.now()` */

@@ -11,6 +11,7 @@ const callTool = (called: FunctionTool, args: object = {}, signal = new AbortCon
     toolCallId: 'c1',
     idempotencyKey: 'r:c1',
     signal,
+    emit: async () => {},
   })
   return runTool(called, JSON.stringify(args), context, { redact: (text) => text, note: () => {} })
 }

@@ -3,6 +3,14 @@ import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
 import type { ContextAccess, UserContext } from './user-context.ts'
 
+/** What a tool tells the caller of its run while it works, such as its progress. Models do not see it. */
+export interface ToolEvent {
+  /** What the event is, for the client: 1 to 128 characters. */
+  name: string
+  /** Anything that JSON can express; it is copied. @default null */
+  value?: unknown
+}
+
 /** The run as a tool sees it. Standalone tools (`/tool/<name>`) get one with an empty `userContext`. */
 export interface ToolContext<Context extends object = UserContext> extends ContextAccess<Context> {
   /** The agent that called the tool; null for a standalone tool. */
@@ -16,6 +24,12 @@ export interface ToolContext<Context extends object = UserContext> extends Conte
   readonly idempotencyKey: string
   /** Aborts when the run is cancelled, its client disconnects, or the tool's `timeoutMs` is over. */
   readonly signal: AbortSignal
+  /**
+   * Sends an event into the stream of the run's caller, such as the progress of a long tool. Without a stream, and once the call
+   * has ended, it does nothing. The promise never rejects; await it in a loop, so that a slow reader slows the tool down.
+   * @throws INVALID_EVENT for a name that is missing or too long, and a value that is no JSON or has more than `limits.toolEventBytes`
+   */
+  emit(event: ToolEvent): Promise<void>
 }
 
 /** What a guardrail of a tool found. Nothing counts as no objection. */

@@ -74,7 +74,13 @@ const aguiEvent = z
     event('REASONING_MESSAGE_END', { messageId: text, ...attributed }),
     event('REASONING_END', { messageId: text, ...attributed }),
     event('MESSAGES_SNAPSHOT', { messages: z.array(aguiMessage) }),
-    event('CUSTOM', { name: z.literal('annotated_output'), value: json, ...attributed }),
+    event('CUSTOM', {
+      name: text.describe(
+        'annotated_output for a text with annotations; any other name is that of an event of a tool.',
+      ),
+      value: z.unknown(),
+      ...attributed,
+    }),
     event('RAW', { event: json, ...attributed }),
     event('SUBAGENT_STARTED', {
       subagentRunId: text,

@@ -82,13 +82,22 @@ const runItemEvent = z
     description:
       'A complete item: a message, a call, its output, a handoff. Guidance of an input guardrail belongs to no agent.',
   })
+const customEvent = z
+  .object({
+    type: z.literal('custom'),
+    name: z.string().describe('What it is; the tool decides.'),
+    value: z.unknown().describe('Any JSON.'),
+    ...speaker,
+    call_id: z.string().describe('The call of the tool.'),
+  })
+  .meta({ id: 'CustomEvent', description: 'What a tool tells while it works, such as its progress.' })
 const errorEvent = z
   .object({ type: z.literal('error'), content: z.string(), ...maybeSpeaker })
   .meta({ id: 'ErrorEvent', description: 'A run failed. After a failure of a sub-agent, its sender continues.' })
 
 /** The events of agents, discriminated by `type`. */
 const streamEvent = z
-  .discriminatedUnion('type', [rawResponseEvent, agentUpdatedEvent, runItemEvent, errorEvent])
+  .discriminatedUnion('type', [rawResponseEvent, agentUpdatedEvent, runItemEvent, customEvent, errorEvent])
   .meta({ id: 'StreamEvent' })
 /** An event of an agent in a stream: the outer `data` of a frame, discriminated by `type`. */
 export type StreamEvent = z.infer<typeof streamEvent>

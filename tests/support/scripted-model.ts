@@ -99,6 +99,7 @@ export function prepareRun(agency: Agency, options: LoopOptions = {}) {
   const warnings: string[] = []
   let stopping = false
   const run: RunState = {
+    toolEventBytes: 1_000,
     id: 'run-1',
     plan,
     signal: abort.signal,

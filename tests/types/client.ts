@@ -49,6 +49,8 @@ const tell = (event: StreamEvent): string => {
       return event.new_messages.map((message) => message.agent).join() + event.cancelled
     case 'end':
       return ''
+    case 'custom':
+      return `${event.name} ${event.value} of ${event.agent}`
     case 'other':
       return event.event ?? ''
     default:

@@ -240,6 +240,9 @@ for await (const event of stream)
       // @ts-expect-error there is no item of that name
       if (event.name === 'tool_finished') break
       break
+    case 'custom':
+      is<typeof event.value, unknown>(true)
+      break
     case 'error':
       is<typeof event.content, string>(true)
       break

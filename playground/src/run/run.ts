@@ -121,6 +121,7 @@ export function followEvent(run: RunView, event: StreamEvent, at?: number): RunV
       }
     case 'end':
       return endRun(run, at)
+    case 'custom':
     case 'other':
       return run
     default:

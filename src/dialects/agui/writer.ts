@@ -137,6 +137,11 @@ class RunWriter {
         return this.#subagents.enter(runEvent.who)
       case 'item':
         return this.#convertItem(runEvent)
+      case 'custom': {
+        const { who, name, value, callId } = runEvent
+        const { subagentRunId } = this.#thread.branch(who)
+        return event({ type: 'CUSTOM', name, value, subagentRunId, metadata: { ...toMetadata(who), call_id: callId } })
+      }
       case 'error': {
         const { who, content } = runEvent
         if (who !== undefined)

@@ -69,6 +69,14 @@ export function toData(event: RunProgress): StreamEvent {
         ...(event.anonymous ? {} : identity(event.who)),
         ...(event.name === 'tool_called' || event.name === 'tool_output' ? readCallId(event.raw) : {}),
       }
+    case 'custom':
+      return {
+        type: 'custom',
+        name: event.name,
+        value: event.value,
+        ...toSpeakerFields(event.who),
+        call_id: event.callId,
+      }
     case 'error':
       return { type: 'error', content: event.content, ...(event.who === undefined ? {} : identity(event.who)) }
     case 'tripped':

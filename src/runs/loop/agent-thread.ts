@@ -51,6 +51,8 @@ export interface RunState {
   work?: Work | undefined
   /** Set by the loop: when the run was aborted, by the plan's clock. */
   abortedAt?: number | undefined
+  /** The largest event of a tool, in bytes. */
+  readonly toolEventBytes: number
   /** True once the run shall stop at the next turn boundary of each thread, to go on elsewhere. Needs a journal. */
   leaving?(): boolean
   /** Logs a warning for the operator. */

@@ -11,7 +11,7 @@ import { askAgent, type Call, type Converse } from './ask-agent.ts'
 import { toolOf } from './call-kinds.ts'
 import { settleWork, startWork, type Work } from './receipt.ts'
 import { recordAnswer, recordBegun } from './record.ts'
-import { createToolContext } from './tool-context.ts'
+import { createToolContext, openToolEvents } from './tool-context.ts'
 import type { CallOutcome, TurnCall } from './turn-state.ts'
 
 /**
@@ -147,12 +147,13 @@ async function callTool({ run, thread, call, work, note }: Call): Promise<ToolAn
   const { name, callId, argumentsJson, key } = call
   const tool = findTool(thread, name)
   if (tool === undefined) return toAnswer('Error: only the first transfer of a turn counts; this one was ignored.')
-  const context = createToolContext(run, thread, { toolCallId: callId, idempotencyKey: key })
-  const enabled = tool.isEnabled?.(context, thread.role.agent) ?? true
-  if (enabled !== true && !(await orAbort(Promise.resolve(enabled), run.signal)))
-    return toAnswer(`Error: the tool "${name}" is not available now.`)
+  const events = openToolEvents(run, thread, callId)
+  const context = createToolContext(run, thread, { toolCallId: callId, idempotencyKey: key, emit: events.emit })
   const held = run.budget.part()
   try {
+    const enabled = tool.isEnabled?.(context, thread.role.agent) ?? true
+    if (enabled !== true && !(await orAbort(Promise.resolve(enabled), run.signal)))
+      return toAnswer(`Error: the tool "${name}" is not available now.`)
     run.hold(argumentsJson.length + VALUE_BYTES * countInnerValues(argumentsJson), held)
     work.waits = false
     const running = runTool(tool, argumentsJson, context, { redact: run.redact, note })
@@ -162,5 +163,6 @@ async function callTool({ run, thread, call, work, note }: Call): Promise<ToolAn
     return await orAbort(running, run.signal)
   } finally {
     held.close()
+    events.close()
   }
 }

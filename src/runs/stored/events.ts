@@ -1,6 +1,6 @@
 /** The events of a stored run: what they are beside those of every run, and their JSON in the store. */
 import type { JsonObject } from '../../wire/json.ts'
-import type { RunEvent, RunProgress, Speaker } from '../events.ts'
+import type { RunEvent, Speaker } from '../events.ts'
 import type { StoredEvent, StoreEvent } from '../run-store.ts'
 
 /** A worker took the run over: readers drop every frame after number `voidAfter` that came before this one. */
@@ -91,5 +91,6 @@ export function createDecoder(): (stored: StoredEvent) => NumberedEvent {
 export const scopeOf = ({ event }: StoredEvent): string | undefined =>
   (JSON.parse(event) as JsonObject & { scope?: string }).scope
 
-export const isDelta = (event: LoggedEvent): event is RunProgress & { kind: 'model' } =>
-  event.kind === 'model' && event.event.type.endsWith('.delta')
+/** Events that are not stored any more once a run has too many: pieces of texts, and what tools send. */
+export const isMinor = (event: LoggedEvent): boolean =>
+  event.kind === 'custom' || (event.kind === 'model' && event.event.type.endsWith('.delta'))

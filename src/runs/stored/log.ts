@@ -5,7 +5,7 @@ import type { RunEvent } from '../events.ts'
 import type { Batch, Feed } from '../feed.ts'
 import type { Claim, RunChange, RunStore, Written } from '../run-store.ts'
 import { Coverage, type CoverageState } from './coverage.ts'
-import { createEncoder, isDelta, type LoggedEvent, type NumberedEvent } from './events.ts'
+import { createEncoder, isMinor, type LoggedEvent, type NumberedEvent } from './events.ts'
 
 export interface StoredLogOptions {
   store: RunStore
@@ -90,7 +90,7 @@ export class StoredLog implements Feed {
   }
 
   #add(event: LoggedEvent, scope: string | undefined): void {
-    if (this.#truncated && isDelta(event)) return
+    if (this.#truncated && isMinor(event)) return
     const json = this.#encode(event, scope)
     this.#last++
     this.#waiting.push({ number: this.#last, event })

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { RunContext } from '../../agency/context.ts'
 import { errorText, shuttingDown } from '../../base/errors.ts'
 import type { Services } from '../../services.ts'
+import { createNoEmit } from '../../tools/events.ts'
 import { toJsonValue } from '../../tools/json-value.ts'
 import { toolFailure } from '../../tools/run.ts'
 import type { ToolContext } from '../../tools/tool.ts'
@@ -11,7 +12,9 @@ import { signalOf } from '../event-stream.ts'
 import { LOG_HEADER } from '../request-log.ts'
 
 /** `POST /tool/<name>` for every standalone tool. */
-export function registerTools(app: FastifyInstance, { tools, redact, requestLog, stopping }: Services): void {
+export function registerTools(app: FastifyInstance, services: Services): void {
+  const { tools, redact, requestLog, stopping, limits } = services
+  const emit = createNoEmit(limits.toolEventBytes)
   for (const tool of tools) {
     app.post(`/tool/${encodeURIComponent(tool.name)}`, async (request, reply) => {
       if (stopping()) throw shuttingDown()
@@ -19,6 +22,7 @@ export function registerTools(app: FastifyInstance, { tools, redact, requestLog,
         toolCallId: '',
         idempotencyKey: '',
         signal: signalOf(reply),
+        emit,
       })
       try {
         const checked = await tool.check(request.body, ['body'])
