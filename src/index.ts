@@ -66,6 +66,7 @@ export {
 } from './tools/hosted.ts'
 export type {
   McpAddress,
+  McpApprovalCheck,
   McpCommand,
   McpProgress,
   McpServerConfig,

@@ -52,6 +52,7 @@ const contextOf = (userContext: Json, signal: AbortSignal): ToolContext => ({
   toolCallId: 'call_1',
   idempotencyKey: 'key_1',
   signal,
+  emit: async () => {},
   userContext,
   get: ((key: string) => userContext[key]) as ToolContext['get'],
   set: (key, value) => {

@@ -3,6 +3,7 @@ import { invalidOption } from '../../base/errors.ts'
 import { MAX_MS } from '../../base/limits.ts'
 import { refuseUnknown } from '../../base/options.ts'
 import { isObject } from '../../wire/json.ts'
+import type { ToolContext } from '../tool.ts'
 
 /** A tool as its server lists it, for `toolFilter`. */
 export interface McpToolInfo {
@@ -11,6 +12,11 @@ export interface McpToolInfo {
   /** What the server says of the tool, such as `{ readOnlyHint: true }`; a hint, not a promise. */
   readonly annotations: { readonly [name: string]: unknown }
 }
+
+/** Decides whether a call of a server's tool needs a person's approval. */
+export type McpApprovalCheck = {
+  check(args: { [name: string]: unknown }, context: ToolContext, tool: McpToolInfo): boolean | Promise<boolean>
+}['check']
 
 /** What a tool reports while it runs. */
 export interface McpProgress {
@@ -34,8 +40,16 @@ export interface McpServerSettings {
   toolFilter?: ((tool: McpToolInfo) => boolean) | undefined
   /** Put before the name of every tool. @default '' */
   toolPrefix?: string | undefined
-  /** Calls wait until a person has approved them: of every tool, or of these, by the server's names. See `needsApproval` of `tool()`. @default false */
-  needsApproval?: boolean | readonly string[] | undefined
+  /**
+   * Calls wait until a person has approved them: of every tool, of these, by the server's names, or those for which a function
+   * returns true. See `needsApproval` of `tool()`. @default false
+   */
+  needsApproval?: boolean | readonly string[] | McpApprovalCheck | undefined
+  /**
+   * Calls that a restart interrupted are run again, and those whose connection was lost: of every tool, or of these. See
+   * `safeToRetry` of `tool()`. @default the tools that the server calls read-only or idempotent
+   */
+  safeToRetry?: boolean | readonly string[] | undefined
   /** How long starting and connecting may take, with all attempts, in milliseconds. @default 30_000 */
   startTimeoutMs?: number | undefined
   /** How long a call may be silent, in milliseconds; each progress report of the server starts it anew. @default 60_000 */
@@ -77,7 +91,7 @@ export type McpServerConfig = McpCommand | McpAddress
 
 const SETTINGS = [
   ...(['name', 'allowedTools', 'blockedTools', 'toolFilter', 'toolPrefix', 'startTimeoutMs', 'timeoutMs'] as const),
-  ...(['needsApproval', 'maxCallMs', 'maxResultBytes', 'idleTimeoutMs', 'onProgress'] as const),
+  ...(['needsApproval', 'safeToRetry', 'maxCallMs', 'maxResultBytes', 'idleTimeoutMs', 'onProgress'] as const),
 ] satisfies (keyof McpServerSettings)[]
 const COMMAND = new Set<string>([...SETTINGS, 'command', 'args', 'env', 'cwd'] satisfies (keyof McpCommand)[])
 const ADDRESS = new Set<string>([...SETTINGS, 'url', 'headers', 'transport'] satisfies (keyof McpAddress)[])
@@ -106,6 +120,12 @@ export function checkConfig(config: McpServerConfig, owner: string): void {
   for (const option of ['allowedTools', 'blockedTools'] as const)
     if (config[option] !== undefined && !Array.isArray(config[option]))
       throw wrong(`${option} must be a list of names.`)
+  const isNames = (value: unknown) =>
+    typeof value === 'boolean' || (Array.isArray(value) && value.every((one) => typeof one === 'string'))
+  const { needsApproval = false, safeToRetry = false } = config
+  if (typeof needsApproval !== 'function' && !isNames(needsApproval))
+    throw wrong('needsApproval must be true, false, a list of names, or a function (args, context, tool) => boolean.')
+  if (!isNames(safeToRetry)) throw wrong('safeToRetry must be true, false or a list of names.')
   for (const option of ['toolFilter', 'onProgress'] as const)
     if (config[option] !== undefined && typeof config[option] !== 'function')
       throw wrong(`${option} must be a function.`)

@@ -6,7 +6,7 @@ import { isObject, type JsonSchema } from '../../wire/json.ts'
 import { createServerCheck } from '../check.ts'
 import { toPortable } from '../portable-schema.ts'
 import type { FunctionTool } from '../tool.ts'
-import { checkConfig, isConfig, type McpServerConfig, type McpServerSettings } from './config.ts'
+import { checkConfig, isConfig, type McpServerConfig, type McpServerSettings, type McpToolInfo } from './config.ts'
 import { connectionTo, type McpConnection } from './connection.ts'
 import { isServerObject, type McpServer, type SdkServer, serverFor, settingsOf } from './sdk-server.ts'
 import { titleOf } from './tool-names.ts'
@@ -81,8 +81,7 @@ export class McpSource {
     const { allowedTools, blockedTools, toolFilter } = this.#settings
     const name = String(tool.name)
     if (allowedTools?.includes(name) === false || blockedTools?.includes(name) === true) return false
-    const annotations = isObject(tool.annotations) ? tool.annotations : {}
-    return toolFilter?.({ name, description: textOf(tool.description), annotations }) ?? true
+    return toolFilter?.(toInfo(tool)) ?? true
   }
 
   #toTool(listed: { [key: string]: unknown }): FunctionTool {
@@ -90,7 +89,7 @@ export class McpSource {
     const schema = toObjectSchema(listed.inputSchema)
     const parameters = toSendable(schema)
     const endpoint = this.#endpoint
-    const { needsApproval } = this.#settings
+    const repeatable = readChoice(this.#settings.safeToRetry, name) ?? isRepeatable(listed)
     return Object.freeze<FunctionTool>({
       kind: 'function',
       origin: 'function',
@@ -101,16 +100,32 @@ export class McpSource {
       parameters,
       strict: false,
       oneCallAtATime: false,
-      ...(needsApproval === true || (Array.isArray(needsApproval) && needsApproval.includes(name))
-        ? { needsApproval: true }
-        : {}),
-      ...(isRepeatable(listed) ? { safeToRetry: true } : {}),
+      ...this.#approvalOf(listed),
+      ...(repeatable ? { safeToRetry: true } : {}),
       check: createServerCheck(schema, parameters.required),
-      run: (value, { signal, toolCallId }) =>
-        endpoint.call(name, value as object, { signal, toolCallId, repeatable: isRepeatable(listed) }),
+      run: (value, { signal, toolCallId }) => endpoint.call(name, value as object, { signal, toolCallId, repeatable }),
     })
   }
+
+  #approvalOf(listed: { [key: string]: unknown }): Pick<FunctionTool, 'needsApproval'> {
+    const { needsApproval } = this.#settings
+    if (typeof needsApproval !== 'function')
+      return readChoice(needsApproval, String(listed.name)) === true ? { needsApproval: true } : {}
+    const info = toInfo(listed)
+    return { needsApproval: (args, context) => needsApproval(args as { [name: string]: unknown }, context, info) }
+  }
 }
+
+/** What an option for all tools, or for some by name, says of one; undefined when it is not set. */
+const readChoice = (option: boolean | readonly string[] | undefined, name: string): boolean | undefined =>
+  typeof option === 'object' ? option.includes(name) : option
+
+/** A tool as the options of its server get it. */
+const toInfo = ({ name, description, annotations }: { [key: string]: unknown }): McpToolInfo => ({
+  name: String(name),
+  description: textOf(description),
+  annotations: isObject(annotations) ? annotations : {},
+})
 
 /** What the server says of the tool; the specification calls it a hint. */
 const isRepeatable = ({ annotations }: { [key: string]: unknown }) =>
