@@ -29,7 +29,7 @@ test.each(STORES)('a call of a server tool waits, and runs with edited arguments
   expect(callsOf(run.new_messages)).toEqual([['echo', '{"word":"hello"}']])
 })
 
-test('a function decides by the arguments, the context and what the server says of the tool', async () => {
+test('a function decides by arguments, context and what the server says', async () => {
   const asked: unknown[] = []
   const config = await hostWith({
     toolPrefix: 'fx_',
