@@ -405,8 +405,6 @@ test('an unsupported tool option is an error that names the tool', () => {
     wait() {},
   }
   expect(make(computerTool({ computer: computer as never }))).toThrow(/computer tool "computer_use_preview".*tool\(/)
-  const mcp = hostedMcpTool({ serverLabel: 'docs', serverUrl: 'https://mcp.example', requireApproval: 'always' })
-  expect(make(mcp)).toThrow(/"docs" asks for approval.*requireApproval: "never"/)
   expect(make(webSearchTool)).toThrow(/"webSearchTool" is not a tool/)
 })
 

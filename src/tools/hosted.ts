@@ -70,6 +70,8 @@ export interface HostedMcpOptions {
   headers?: Record<string, string>
   /** The tools the model may call. @default all */
   allowedTools?: string[] | { toolNames?: string[]; readOnly?: boolean }
+  /** Which calls wait for a person's approval. @default 'never' */
+  requireApproval?: 'always' | 'never' | { always?: { toolNames: string[] }; never?: { toolNames: string[] } }
   [option: string]: unknown
 }
 
@@ -98,8 +100,9 @@ export const imageGeneration = (options: ImageGenerationOptions = {}): HostedToo
   hostedTool({ type: 'image_generation', ...options })
 
 /**
- * Lets the provider call the tools of an MCP server, without approval.
- * @throws INVALID_TOOL without a label or an address, and for a `requireApproval` other than "never"
+ * Lets the provider call the tools of an MCP server. With `requireApproval`, calls wait for a person in stored runs, and are
+ * refused in others.
+ * @throws INVALID_TOOL without a label or an address
  */
 export function hostedMcp(options: HostedMcpOptions): HostedTool {
   if (!options.serverLabel || !(options.serverUrl || options.connectorId))
@@ -113,7 +116,7 @@ const LOCAL = /^(function|custom|computer.*|local_shell|apply_patch|tool_search|
 /**
  * Creates any hosted tool of the Responses API: `hostedTool({ type: 'web_search_preview', searchContextSize: 'low' })`. Names
  * in camelCase become the API's snake_case names.
- * @throws INVALID_TOOL without a `type`, and for types whose calls the application would have to run or approve
+ * @throws INVALID_TOOL without a `type`, and for types whose calls the application would have to run
  */
 export function hostedTool(options: { type: string; [option: string]: unknown }): HostedTool {
   const { include_search_results, include_outputs, ...definition } = toSnake(options) as JsonObject
@@ -124,10 +127,6 @@ export function hostedTool(options: { type: string; [option: string]: unknown })
   if (LOCAL.test(type) || ownShell)
     throw invalidTool(
       `The tool "${type}" must be run by the application, which this version does not support. Write it with tool({ ... }).`,
-    )
-  if (type === 'mcp' && definition.require_approval !== 'never')
-    throw invalidTool(
-      `The hosted MCP server "${server_label}" asks for approval before its tools run, which this version does not support. Use requireApproval: "never", with allowedTools for the tools you trust.`,
     )
   const name = type === 'mcp' ? 'hosted_mcp' : (type.split('_preview', 1)[0] as string)
   const wantsImages =

@@ -10,7 +10,7 @@ import { toolOf } from './call-kinds.ts'
 import type { Decision } from './journal.ts'
 import { createToolContext } from './tool-context.ts'
 import { findServerTools } from './tools-for-turn.ts'
-import type { FunctionCall } from './turn-state.ts'
+import type { FunctionCall, HostedDecision, TurnCall } from './turn-state.ts'
 
 const NONE: ReadonlyMap<FunctionCall, { problem: string | undefined }> = new Map()
 
@@ -23,7 +23,7 @@ export async function needsApproval(
   thread: AgentThread,
   calls: readonly FunctionCall[],
 ): Promise<ReadonlyMap<FunctionCall, { problem: string | undefined }>> {
-  if (calls.every((call) => !toolOf(thread, call)?.needsApproval)) return NONE
+  if (calls.every((call) => !call.hosted && !toolOf(thread, call)?.needsApproval)) return NONE
   const checked = await Promise.all(calls.map(async (call) => ({ call, approval: await check(run, thread, call) })))
   return new Map(checked.flatMap(({ call, approval }) => (approval === undefined ? [] : [[call, approval]])))
 }
@@ -33,6 +33,7 @@ async function check(
   thread: AgentThread,
   call: FunctionCall,
 ): Promise<{ problem: string | undefined } | undefined> {
+  if (call.hosted) return run.journal === undefined ? refuse(run, thread, toolNameOf(call)) : { problem: undefined }
   const tool = toolOf(thread, call)
   if (!tool?.needsApproval) return undefined
   const input = await readCallArguments(tool, call.argumentsJson)
@@ -47,13 +48,29 @@ async function check(
       return { problem: run.redact(toolFailure(tool.name, error)) }
     }
   }
-  if (run.journal !== undefined) return { problem: undefined }
+  return run.journal === undefined ? refuse(run, thread, tool.name) : { problem: undefined }
+}
+
+/** A run without a journal cannot wait. */
+function refuse(run: RunState, { who }: AgentThread, tool: string): { problem: string } {
   run.warn?.(
-    `The tool "${tool.name}" of agent "${thread.who.agent}" needs approval, which only stored runs can wait for. The call was refused.`,
+    `The tool "${tool}" of agent "${who.agent}" needs approval, which only stored runs can wait for. The call was refused.`,
   )
   return {
-    problem: `Error: the call of "${tool.name}" needs a person's approval, which is not available here. It was not run.`,
+    problem: `Error: the call of "${tool}" needs a person's approval, which is not available here. It was not run.`,
   }
+}
+
+/** What a person reads as the tool's name: for a hosted MCP server, with its label, which no own tool can have in its name. */
+export const toolNameOf = ({ name, hosted, item }: FunctionCall): string =>
+  hosted ? `${item.server_label}.${name}` : name
+
+/** What the provider gets for a request of a hosted MCP server. */
+export function decideHosted(call: TurnCall, decision: Decision): HostedDecision | undefined {
+  if (call.problem !== undefined) return { approve: false, reason: call.problem }
+  if (decision.kind === 'pending') return undefined
+  if (decision.kind === 'approve') return { approve: true }
+  return { approve: false, reason: describeRejection(toolNameOf(call), decision) }
 }
 
 /** What the model reads of a call that was not approved. */
@@ -78,6 +95,14 @@ export async function checkEditedArguments(
   const gone = (what: string) => [valueError(loc, agencyChanged(what).message, args)]
   if (!agency.agentNames.includes(agent)) return gone(`agent "${agent}"`)
   const role = agency.role(agent)
+  if (role.hosted.some(({ definition }) => definition.type === 'mcp' && name.startsWith(`${definition.server_label}.`)))
+    return [
+      valueError(
+        loc,
+        'the provider makes this call as the model wrote it: approve it without arguments, or reject it',
+        args,
+      ),
+    ]
   const tool = role.tools.get(name) ?? (await findServerTools({ signal }, role)).get(name)
   if (tool === undefined) return gone(`tool "${name}" of agent "${agent}"`)
   const checked = await tool.check(args, loc, 'model')

@@ -1,4 +1,5 @@
 /** What a call of a turn is: a tool's, a message to another agent, or a handoff. */
+import type { Role } from '../../agency/agency.ts'
 import type { Agent } from '../../agency/agent.ts'
 import type { HandoffClass } from '../../agency/flows.ts'
 import type { FunctionTool } from '../../tools/tool.ts'
@@ -10,8 +11,8 @@ export const isKnown = (thread: AgentThread, name: string): boolean =>
   findTool(thread, name) !== undefined || thread.role.sends.has(name) || thread.role.handoffs.has(name)
 
 /** What runs in this process for a call; undefined for send_message, for handoffs, and for calls that must not run. */
-export const toolOf = (thread: AgentThread, { name, problem }: FunctionCall): FunctionTool | undefined =>
-  problem === undefined && !thread.role.sends.has(name) ? findTool(thread, name) : undefined
+export const toolOf = (thread: AgentThread, { name, problem, hosted }: FunctionCall): FunctionTool | undefined =>
+  problem === undefined && !hosted && !thread.role.sends.has(name) ? findTool(thread, name) : undefined
 
 /** The call that hands the thread over: the first of the turn. */
 export function handoffOf(
@@ -19,11 +20,15 @@ export function handoffOf(
   { calls }: Turn,
 ): { call: TurnCall; handoff: { target: Agent; via: HandoffClass } } | undefined {
   for (const call of calls) {
-    const handoff = call.half ? undefined : role.handoffs.get(call.name)
+    const handoff = isTransfer(role, call) ? role.handoffs.get(call.name) : undefined
     if (handoff !== undefined) return { call, handoff }
   }
   return undefined
 }
+
+/** True for a whole call that would hand the thread over. */
+export const isTransfer = (role: Role, { name, half, hosted }: FunctionCall): boolean =>
+  !half && !hosted && role.handoffs.has(name)
 
 /**
  * The key under which a call may be repeated without a second effect: `<run id>:<call id>`. Models that number their calls use

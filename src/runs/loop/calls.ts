@@ -6,7 +6,7 @@ import { runTool } from '../../tools/run.ts'
 import { countInnerValues } from '../../wire/json.ts'
 import { type Ending, inside } from '../span.ts'
 import { type AgentThread, describeEnding, findTool, notify, type RunState } from './agent-thread.ts'
-import { describeRejection } from './approvals.ts'
+import { decideHosted, describeRejection } from './approvals.ts'
 import { askAgent, type Call, type Converse } from './ask-agent.ts'
 import { toolOf } from './call-kinds.ts'
 import { settleWork, startWork, type Work } from './receipt.ts'
@@ -40,8 +40,8 @@ export async function answerCalls(
   return paused ? 'paused' : outcomes
 }
 
-function startCallWork(thread: AgentThread, { name, callId }: TurnCall): Work {
-  const isAgent = thread.role.sends.has(name)
+function startCallWork(thread: AgentThread, { name, callId, hosted }: TurnCall): Work {
+  const isAgent = !hosted && thread.role.sends.has(name)
   const work = thread.restored?.threads.get(callId)?.work ?? startWork(isAgent ? 'agent' : 'tool', name, callId)
   work.waits = work.calls.length === 0 // until it starts
   return work
@@ -55,6 +55,10 @@ async function settleCall(given: Unsettled): Promise<ToolAnswer | 'paused'> {
   const { callId, name } = call
   const restored = thread.restored?.calls.get(callId)
   if (restored?.state === 'done') return { output: restored.output ?? '', value: restored.value }
+  if (call.hosted) {
+    const decision = decideHosted(call, restored?.decision ?? { kind: 'pending' })
+    return decision === undefined ? 'paused' : reply(given, { output: '', value: decision })
+  }
   const tool = toolOf(thread, call)
   if (tool !== undefined && restored?.state === 'begun' && tool.safeToRetry !== true) {
     const text = `Error: the tool "${name}" was interrupted by a restart. It may have taken effect; check before you call it again.`

@@ -30,7 +30,7 @@ import {
 import { settleWork, startWork, type Work } from './receipt.ts'
 import { toolCalledEvent } from './tool-facts.ts'
 import { collectTools } from './tools-for-turn.ts'
-import type { FunctionCall } from './turn-state.ts'
+import { type FunctionCall, readCall } from './turn-state.ts'
 
 /** One model call that is under way. */
 interface ModelCall {
@@ -83,18 +83,17 @@ export async function askModel(run: RunState, thread: AgentThread): Promise<Mode
     if (items.length > ANSWER_LIMITS.items) throw tooManyItems()
     keep(run, thread, items)
     const cut = status === 'incomplete' ? reasonName(isObject(details) ? details.reason : undefined) : undefined
-    return { items, calls: items.flatMap((item) => readCall(item, calls)), cut }
+    return { items, calls: items.flatMap((item) => toCall(item, calls)), cut }
   } finally {
     held.close()
   }
 }
 
-/** The item as a call; an empty list for any other item. */
-function readCall(item: InputItem, { problems }: TurnCalls): FunctionCall[] {
-  if (item.type !== 'function_call') return []
+/** The item as a call of the turn; an empty list for any other item. */
+function toCall(item: InputItem, { problems }: TurnCalls): FunctionCall[] {
+  const call = readCall(item)
   const { told: problem, half = false } = problems.get(item) ?? {}
-  const { name, call_id, arguments: argumentsJson } = item
-  return [{ item, name: String(name), callId: String(call_id), argumentsJson: String(argumentsJson), problem, half }]
+  return call === undefined ? [] : [{ ...call, problem, half }]
 }
 
 /** A model call that a lost process had made was paid for; what it has used can only be guessed. */

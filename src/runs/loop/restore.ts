@@ -11,7 +11,7 @@ import type { RunSnapshot, ThreadState } from './journal.ts'
 import { startWork } from './receipt.ts'
 import { findServerTools } from './tools-for-turn.ts'
 import { Transcript } from './transcript.ts'
-import { toTurnCall } from './turn-state.ts'
+import { restoreCalls } from './turn-state.ts'
 
 /**
  * Restores the transcript and gives the user's thread, to which the threads of sub-agents hang; undefined when nothing was
@@ -157,13 +157,9 @@ function readCalls({ calls, approvals }: RunSnapshot, id: string): Map<string, R
 /** @throws AGENCY_CHANGED when a tool, a recipient or a handoff of a call without an answer is gone */
 async function restoreTurn(run: RunState, thread: AgentThread, { turn }: ThreadState): Promise<void> {
   if (turn === null) return
-  const states = new Map(turn.calls.map((call) => [call.callId, call]))
-  const calls = thread.items.slice(turn.from).flatMap((item) => {
-    const state = item.type === 'function_call' ? states.get(String(item.call_id)) : undefined
-    return state === undefined ? [] : [toTurnCall(item, state)]
-  })
+  const calls = restoreCalls(thread.items.slice(turn.from), turn)
   thread.turn = { from: turn.from, calls }
-  const open = calls.filter(({ callId }) => thread.restored?.calls.get(callId)?.state !== 'done')
+  const open = calls.filter(({ callId, hosted }) => !hosted && thread.restored?.calls.get(callId)?.state !== 'done')
   if (open.some(({ name }) => !isKnown(thread, name))) thread.found = await findServerTools(run, thread.role)
   const gone = open.find(({ name }) => !isKnown(thread, name))
   if (gone !== undefined) throw agencyChanged(`tool "${gone.name}" of agent "${thread.who.agent}"`)

@@ -1,7 +1,7 @@
 /** One turn of an agent thread: the model's answer, and the calls in it. */
 import type { ToolAnswer } from '../../tools/output.ts'
 import type { InputItem } from '../../wire/message.ts'
-import type { TurnCallState, TurnState } from './journal.ts'
+import type { TurnState } from './journal.ts'
 
 /** A function call of a model's answer. */
 export interface FunctionCall {
@@ -14,6 +14,8 @@ export interface FunctionCall {
   readonly problem: string | undefined
   /** The answer was cut in the middle of the call. */
   readonly half: boolean
+  /** A hosted MCP server's request for approval: the provider makes the call itself once it is approved. */
+  readonly hosted: boolean
 }
 
 /** A call of a turn. */
@@ -48,11 +50,35 @@ export const toTurnState = ({ from, calls }: Turn): TurnState => ({
   })),
 })
 
-/** A call again, from its item and what was recorded of it. */
-export const toTurnCall = (item: InputItem, { problem, ...state }: TurnCallState): TurnCall => ({
-  item,
-  name: String(item.name),
-  argumentsJson: String(item.arguments),
-  problem: problem ?? undefined,
-  ...state,
-})
+/** An item of a model's answer as a call; undefined for any other item. */
+export function readCall(
+  item: InputItem,
+): Pick<FunctionCall, 'item' | 'name' | 'callId' | 'argumentsJson' | 'hosted'> | undefined {
+  const hosted = item.type === 'mcp_approval_request'
+  const callId = hosted ? item.id : item.call_id
+  if ((item.type !== 'function_call' && !hosted) || typeof callId !== 'string') return undefined
+  return { item, name: String(item.name), callId, argumentsJson: String(item.arguments ?? '{}'), hosted }
+}
+
+/** The items of an open turn as calls again, with what was recorded of each. */
+export function restoreCalls(items: readonly InputItem[], { calls }: TurnState): TurnCall[] {
+  const states = new Map(calls.map((call) => [call.callId, call]))
+  return items.flatMap((item) => {
+    const call = readCall(item)
+    if (call === undefined) return []
+    const state = states.get(call.callId)
+    return state === undefined ? [] : [{ ...call, ...state, problem: state.problem ?? undefined }]
+  })
+}
+
+/** What the provider gets for a request for approval. */
+export interface HostedDecision {
+  approve: boolean
+  reason?: string
+}
+
+/** What stands in the conversation for the answer of a call. */
+export const toOutputItem = ({ call: { callId, hosted }, answer: { output, value } }: CallOutcome): InputItem =>
+  hosted
+    ? { type: 'mcp_approval_response', approval_request_id: callId, ...(value as HostedDecision) }
+    : { call_id: callId, output, type: 'function_call_output' }

@@ -38,14 +38,14 @@ import {
   readProgress,
   toStored,
 } from './agent-thread.ts'
-import { needsApproval } from './approvals.ts'
+import { needsApproval, toolNameOf } from './approvals.ts'
 import type { Converse } from './ask-agent.ts'
-import { createKey, handoffOf, isKnown, toolOf } from './call-kinds.ts'
+import { createKey, handoffOf, isKnown, isTransfer, toolOf } from './call-kinds.ts'
 import { answerCalls } from './calls.ts'
 import { askModel } from './model-turn.ts'
 import { recordThread } from './record.ts'
 import { toolOutputEvent } from './tool-facts.ts'
-import type { CallOutcome, FunctionCall, Turn, TurnCall } from './turn-state.ts'
+import { type FunctionCall, type Turn, type TurnCall, toOutputItem } from './turn-state.ts'
 
 /** The final answer of an agent that no guardrail has seen yet. */
 interface Draft {
@@ -84,17 +84,18 @@ async function beginTurn(run: RunState, thread: AgentThread): Promise<Draft | un
   const progress = readProgress(thread)
   progress.toolCalls += output.filter(isHostedCall).length
   if (calls.length > ANSWER_LIMITS.calls) throw tooManyCalls(ANSWER_LIMITS.calls)
-  const stray = calls.find((call) => !isKnown(thread, call.name))
+  const stray = calls.find((call) => !call.hosted && !isKnown(thread, call.name))
   if (stray !== undefined) throw unknownTool(stray.name, who.agent)
   if (calls.length === 0) return { output: await readFinalOutput(output, role, cut), items: output, cut }
   const from = items.length
   items.push(...output.map((item) => toStored(run, who, item)))
-  const transfers = calls.filter((call) => !call.half && role.handoffs.has(call.name))
+  const transfers = calls.filter((call) => isTransfer(role, call))
   announce(run, thread, [
     ...transfers.map(({ item }) => createItemEvent(who, 'handoff_requested', 'handoff_call_item', item)),
     ...createMessageEvents(thread, output),
   ])
-  progress.toolCalls += calls.length - (transfers.length > 0 ? 1 : 0) // the handoff itself is not counted
+  const own = calls.filter((call) => !call.hosted)
+  progress.toolCalls += own.length - (transfers.length > 0 ? 1 : 0) // the handoff itself is not counted
   progress.usedTools = true
   thread.turn = { from, calls: await prepareCalls(run, thread, calls) }
   await recordTurn(run, thread, thread.turn)
@@ -119,20 +120,29 @@ async function prepareCalls(run: RunState, thread: AgentThread, calls: readonly 
 function recordTurn(run: RunState, thread: AgentThread, turn: Turn): Promise<void> | undefined {
   if (run.journal === undefined) return undefined
   const { id, parent } = thread.ask
-  const tools = turn.calls.filter((call) => toolOf(thread, call) !== undefined)
-  const [waiting, running] = [tools.filter((call) => call.needsApproval), tools.filter((call) => !call.needsApproval)]
+  const waiting = turn.calls.filter((call) => call.needsApproval)
+  const running = turn.calls.filter((call) => !call.needsApproval && toolOf(thread, call) !== undefined)
   return recordThread(run, thread, {
     turn: true,
     calls: running.map(({ callId }) => ({ thread: id, callId, state: 'begun' })),
-    approvals: waiting.map(({ callId, name, argumentsJson }) => ({
+    approvals: waiting.map((call) => ({
       thread: id,
-      callId,
+      callId: call.callId,
       agent: thread.who.agent,
-      tool: name,
-      arguments: JSON.parse(argumentsJson),
+      tool: toolNameOf(call),
+      arguments: readJson(call.argumentsJson),
       parentRunId: parent?.callId ?? null,
     })),
   })
+}
+
+/** Arguments of a hosted call may be no JSON: nobody checked them. */
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
 }
 
 /** Answers the calls of the open turn. Gives the final answer where a tool's output is it. */
@@ -146,7 +156,9 @@ async function endTurn(run: RunState, thread: AgentThread, converse: Converse): 
   const outputs = outcomes.map(toOutputItem)
   keep(run, thread, outputs)
   items.push(...outputs.map((item) => toStored(run, who, item)))
-  const events = outcomes.map((outcome, index) => toolOutputEvent(thread, outcome, outputs[index] as InputItem))
+  const events = outcomes.flatMap((outcome, index) =>
+    outcome.call.hosted ? [] : [toolOutputEvent(thread, outcome, outputs[index] as InputItem)],
+  )
   const handoffEvents = handoff === undefined ? [] : await transfer(run, thread, handoff)
   await run.save() // before the turn's end is seen
   const bytes = events.length === 0 ? 0 : 2 * weigh(outputs) + events.length * BYTES_PER_EVENT
@@ -159,17 +171,11 @@ async function endTurn(run: RunState, thread: AgentThread, converse: Converse): 
   }
   // A call that did not run has no result that could be the answer.
   const results = outcomes
-    .filter(({ call }) => call.problem === undefined)
+    .filter(({ call }) => call.problem === undefined && !call.hosted)
     .map(({ call: { name, callId }, answer: { output } }) => ({ name, callId, output }))
   const final = await orAbort(finalToolOutput(role.agent.toolUseBehavior, context, results), run.signal)
   return final === undefined ? undefined : { output: await parseOutput(final.output, role), items: [], cut: undefined }
 }
-
-const toOutputItem = ({ call: { callId }, answer: { output } }: CallOutcome): InputItem => ({
-  call_id: callId,
-  output,
-  type: 'function_call_output',
-})
 
 /** Takes the final answer, or turns it back to the agent with an output guardrail's guidance. */
 async function acceptAnswer(run: RunState, thread: AgentThread, { output, items, cut }: Draft): Promise<void> {

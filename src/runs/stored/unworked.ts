@@ -3,6 +3,7 @@ import type { JsonObject } from '../../wire/json.ts'
 import type { RunSnapshot, ThreadState } from '../loop/journal.ts'
 import type { AgentReceipt, CallReceipt } from '../loop/receipt.ts'
 import { messagesOfSnapshot } from '../loop/restore.ts'
+import { readCall } from '../loop/turn-state.ts'
 import type { DescribeStop } from '../run-store.ts'
 import { createEncoder } from './events.ts'
 import { toSnapshot } from './journal.ts'
@@ -36,7 +37,7 @@ function toReceipt(snapshot: RunSnapshot, recipient: string): AgentReceipt {
 function toCalls(snapshot: RunSnapshot, { id, turn }: ThreadState): CallReceipt[] {
   const items = snapshot.items[id] ?? []
   return (turn?.calls ?? []).map(({ callId }) => {
-    const name = String(items.find((item) => item.call_id === callId && item.type === 'function_call')?.name ?? '')
+    const name = items.map(readCall).find((call) => call?.callId === callId)?.name ?? ''
     const done = snapshot.calls.some((call) => call.thread === id && call.callId === callId && call.state === 'done')
     const child = snapshot.threads.find(({ parent }) => parent?.thread === id && parent.callId === callId)
     const state = done ? 'finished_first' : child === undefined ? 'never_started' : 'stopped'
