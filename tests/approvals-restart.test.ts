@@ -102,7 +102,7 @@ async function openKillableShop() {
   return { start, refunds: () => readFileSync(ledger, 'utf8') }
 }
 
-test('a paused run is decided after the process was killed', async () => {
+test('a paused run is decided after the process was killed', { timeout: 90_000 }, async () => {
   const { start, refunds } = await openKillableShop()
   const before = await start()
   const { run_id } = await before.start()
@@ -116,7 +116,7 @@ test('a paused run is decided after the process was killed', async () => {
   expect(refunds()).toBe('17\n')
 })
 
-test('a decision made before the process was killed counts after it', async () => {
+test('a decision made before the process was killed counts after it', { timeout: 90_000 }, async () => {
   const { start, refunds } = await openKillableShop()
   const before = await start({ HANG: 'yes' })
   const { run_id } = await before.start()
@@ -131,7 +131,7 @@ test('a decision made before the process was killed counts after it', async () =
   expect(told.map(({ data }) => data.approvals[0].approval_id)).toContain(approval.approval_id)
 })
 
-test('a call that waited when the process was killed still waits', async () => {
+test('a call that waited when the process was killed still waits', { timeout: 90_000 }, async () => {
   const { start, refunds } = await openKillableShop()
   const before = await start({ HANG: 'yes' })
   const { run_id } = await before.start()
