@@ -35,14 +35,22 @@ function tiersOf(row) {
   return [...tiers].sort(([a], [b]) => a - b)
 }
 
-/** One line per model that can be called as a chat and has prices per token: `name prices [thousands:prices ...]`. */
+/** Most tokens of a request and of an answer: `input/output`, either may be empty; nothing where the source has neither. */
+function toBounds({ max_input_tokens: input, max_output_tokens: output }) {
+  const [most, mostOut] = [input, output].map((tokens) => (Number.isInteger(tokens) && tokens > 0 ? tokens : ''))
+  return most === '' && mostOut === '' ? [] : [`${most}/${mostOut}`]
+}
+
+/** One line per model that can be called as a chat and has prices per token: `name prices [thousands:prices ...] [bounds]`. */
 function toLines(table) {
   return Object.entries(table).flatMap(([name, entry]) => {
     const row = table[entry.alias_of] ?? entry
     const base = { ...row.tiered_pricing?.[0], ...row }
     if (!['chat', 'responses'].includes(row.mode) || !(base.input_cost_per_token >= 0)) return []
     if (/[^!-~]|[`$\\]/.test(name)) throw new Error(`The name ${JSON.stringify(name)} does not fit the format.`)
-    return [[name, toCells(base), ...tiersOf(row).map(([k, tier]) => `${k}:${toCells(tier)}`)].join(' ')]
+    return [
+      [name, toCells(base), ...tiersOf(row).map(([k, tier]) => `${k}:${toCells(tier)}`), ...toBounds(row)].join(' '),
+    ]
   })
 }
 
@@ -68,7 +76,8 @@ export const PRICES_SOURCE = 'LiteLLM ${values.version}, taken on ${values.date}
 
 /**
  * A line per model: \`name input,output,cacheRead,cacheWrite,reasoning,audioInput,audioOutput\` in US dollars per million tokens,
- * then \`thousands:...\` for what changes above so many thousand input tokens. Empty: not listed.
+ * then \`thousands:...\` for what changes above so many thousand input tokens, then \`input/output\`: the most tokens of a
+ * request and of an answer. Empty: not listed.
  */
 export const PRICES = \`
 ${lines.join('\n')}

@@ -194,6 +194,7 @@ export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
       save: this.saveThreads,
       hooks,
       maxTurns: options.maxTurns === undefined ? runs.limits.maxTurns : options.maxTurns,
+      maxCost: options.maxCost ?? null,
     }
     const run = await startRun(shared, order, { streaming, signal })
     return { run, result: run.done.then((summary) => this.#finish(summary)) }

@@ -6,6 +6,7 @@ import { errorText } from '../base/errors.ts'
 import type { EventBatch, Model, ModelResponse, TurnRequest } from '../models/model.ts'
 import type { RequestModels } from '../models/models.ts'
 import { ResponseSynthesis } from '../models/synthesis.ts'
+import { UNASKED_USAGE } from '../models/usage.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { Agent } from './agent.ts'
@@ -110,7 +111,7 @@ class Replay {
 
   constructor({ name }: Model, request: TurnRequest) {
     this.#synthesis = new ResponseSynthesis({ model: name, request })
-    this.#synthesis.usage = { input_tokens: 0, output_tokens: 0, total_tokens: 0 }
+    this.#synthesis.usage = UNASKED_USAGE
     this.#synthesis.begin()
   }
 

@@ -64,6 +64,7 @@ export type ErrorCode =
   | 'NOT_RECOVERABLE'
   | 'CRASH_LOOP'
   | 'COST_LIMIT'
+  | 'MODEL_NOT_PRICED'
 
 /** What an error carries beside its sentence. */
 export interface AgencyErrorOptions extends ErrorOptions {
@@ -449,9 +450,31 @@ export const crashLoop = (attempts: number) =>
     500,
     `The run has taken down ${attempts} processes, one after the other, and is not tried again.`,
   )
-/** @param limitUsd the bound that was reached */
-export const costLimit = (limitUsd: number) =>
-  new AgencyError('COST_LIMIT', 500, `The run was stopped at its limit of ${limitUsd} US dollars for model calls.`)
+/** What a model call would have reserved, and the bound that has no room for it. */
+export interface CostRefusal {
+  of: 'run' | 'thread' | 'owner'
+  limitUsd: number
+  spentUsd: number
+  /** For calls that go on. */
+  reservedUsd: number
+  worst: { usd: number; inputTokens: number; outputTokens: number }
+}
+
+export const costLimit = ({ of, limitUsd, spentUsd, reservedUsd, worst }: CostRefusal) => {
+  const reserved = reservedUsd > 0 ? ` and ${toUsd(reservedUsd)} are reserved` : ''
+  return new AgencyError(
+    'COST_LIMIT',
+    500,
+    `The run was stopped before a model call that may cost up to ${toUsd(worst.usd)} (${worst.inputTokens} tokens in, ${worst.outputTokens} out): of the ${toUsd(limitUsd)} for this ${of}, ${toUsd(spentUsd)} are spent${reserved}.`,
+  )
+}
+const toUsd = (usd: number) => `$${Number(usd.toPrecision(3))}`
+export const unpricedModel = (model: string) =>
+  new AgencyError(
+    'MODEL_NOT_PRICED',
+    500,
+    `There is no price for the model "${model.replace(/\p{Cc}/gu, ' ').slice(0, 100)}", so its calls cannot be kept below a cost limit. Give one with the prices option.`,
+  )
 export const secretsNeedWorker = () =>
   new AgencyError(
     'INVALID_REQUEST',

@@ -61,6 +61,7 @@ import {
   unknownAgent,
   unknownExpectation,
   unknownTool,
+  unpricedModel,
   unsupportedBody,
 } from '../base/errors.ts'
 import { RequestInvalid } from '../wire/requests.ts'
@@ -432,9 +433,23 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
   },
   COST_LIMIT: {
     when: 'run',
-    means: 'The run reached the bound on its cost; it ends as incomplete, with what it has.',
-    remedy: 'Raise `max_cost` of the request, or `maxCost` and `budgets` of the server.',
-    example: costLimit(1),
+    means:
+      'The next model call might have passed a bound on costs. A stored run ends as incomplete, with what it has; any other fails.',
+    remedy:
+      'Set `modelSettings.maxTokens` of the agent, so that each call reserves less. Or raise `max_cost` of the request, or `maxCost` and `budgets` of the server.',
+    example: costLimit({
+      of: 'run',
+      limitUsd: 1,
+      spentUsd: 0.31,
+      reservedUsd: 0,
+      worst: { usd: 1.92, inputTokens: 1204, outputTokens: 128_000 },
+    }),
+  },
+  MODEL_NOT_PRICED: {
+    when: 'run',
+    means: 'A run with a bound on its costs uses a model whose price is not known.',
+    remedy: 'Give the model a price: `prices: { "my-model": { inputUsdPerMillion: 1, outputUsdPerMillion: 2 } }`.',
+    example: unpricedModel('our-model'),
   },
   AGENCY_CHANGED: {
     when: 'run',

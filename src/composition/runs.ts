@@ -5,7 +5,7 @@ import type { Limits } from '../base/limits.ts'
 import type { ServerLog } from '../base/log.ts'
 import { createFileDesk, type FileDesk, type FileDeskOptions } from '../files/attachments.ts'
 import { createModels } from '../models/models.ts'
-import { createPricer, type Prices, warnOnce } from '../models/pricing/prices.ts'
+import { createPriceList, type Prices, warnOnce } from '../models/pricing/prices.ts'
 import type { RunEvent } from '../runs/events.ts'
 import { Runner } from '../runs/runner.ts'
 import { joinTelemetry, type Telemetry } from '../runs/span.ts'
@@ -37,6 +37,8 @@ export interface RunsSettings extends FileSources {
   /** Model name -> what its tokens cost, before the shipped price table. */
   prices?: Prices | undefined
   telemetry?: readonly Telemetry[] | undefined
+  /** US dollars that one run of a server may cost. Default: no bound */
+  maxCost?: number | null | undefined
 }
 
 /**
@@ -77,14 +79,15 @@ export function createRuns(options: RunsOptions) {
     models,
     folders,
     limits,
-    with({ prices, telemetry = [], ...sources }: RunsSettings): Runs {
+    with({ prices, telemetry = [], maxCost = null, ...sources }: RunsSettings): Runs {
       let files: FileDesk | undefined
       return {
         runner,
         models,
         folders,
         limits,
-        price: createPricer(prices, warnOfPrice),
+        maxCost,
+        ...createPriceList(prices, warnOfPrice),
         telemetry: joinTelemetry(telemetry, (error) =>
           logOnce(redact(`Telemetry failed; runs go on. (${describeError(error)})`)),
         ),

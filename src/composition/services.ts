@@ -16,6 +16,7 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import { asFunctionTool } from '../tools/base-tool.ts'
 import { createPlaceMask, createRedactor, type Redact } from '../wire/redact.ts'
 import type { RequestRules } from '../wire/requests.ts'
+import { checkPrices } from './cost-bounds.ts'
 import { createServerLog } from './log.ts'
 import {
   type BuildOptions,
@@ -32,7 +33,7 @@ import { createStoredRuns } from './stored-runs.ts'
 /**
  * @param more names of options that the caller handles itself
  * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, MISSING_TOKEN, MODEL_NOT_SUPPORTED,
- *   PROVIDER_NOT_INSTALLED, FACTORY_FAILED
+ *   PROVIDER_NOT_INSTALLED, FACTORY_FAILED, MODEL_NOT_PRICED
  */
 export async function createServices(options: BuildOptions, more: readonly string[] = []) {
   checkOptions(options, more)
@@ -103,7 +104,14 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
   const requestRules = { historyItems: limits.historyItems, clientConfig: readClientConfig(options) }
   const { allowedLocalFileDirs, trustedFileOrigins, prices } = options
   const listeners = [...[telemetry ?? []].flat(), ...(metrics === undefined ? [] : [metrics])]
-  const shared = runs.with({ prices, telemetry: listeners, allowedLocalFileDirs, trustedFileOrigins })
+  const shared = runs.with({
+    prices,
+    telemetry: listeners,
+    maxCost: options.runs?.maxCost,
+    allowedLocalFileDirs,
+    trustedFileOrigins,
+  })
+  await checkPrices(options.runs, served.agencies, shared)
   return {
     ...shared,
     ...served,

@@ -6,10 +6,12 @@ import type { ServerLog } from '../base/log.ts'
 import { refuseUnknown } from '../base/options.ts'
 import type { RunStore } from '../runs/run-store.ts'
 import type { Runs } from '../runs/start.ts'
+import type { CostBudgets } from '../runs/stored/costs.ts'
 import { createSeal, readSealKey, type Seal } from '../runs/stored/order.ts'
 import { LocalStoredRuns } from '../runs/stored/stored-runs.ts'
 import type { Identify } from '../services.ts'
 import { memory } from '../stores/memory.ts'
+import { checkCosts } from './cost-bounds.ts'
 
 /** How runs are kept that outlive their request: `POST /{agency}/runs`, threads and approvals. */
 export interface StoredRunsOptions {
@@ -23,9 +25,20 @@ export interface StoredRunsOptions {
   identify?: Identify | undefined
   /** False: accept and show runs only, and leave the work to other processes on the same store. @default true */
   work?: boolean | undefined
+  /**
+   * US dollars that all model calls of one run may cost together, those of sub-agents included; a request may ask for less with
+   * `max_cost`. It also bounds runs of the other endpoints. Each call reserves its worst case first (docs/usage.md).
+   * @default no bound
+   */
+  maxCost?: number | null | undefined
+  /** What the stored runs of a thread, and of an owner, may cost together. @default no bound */
+  budgets?: CostBudgets | undefined
 }
 
-const OPTIONS = { store: true, identify: true, work: true } satisfies Record<keyof Required<StoredRunsOptions>, true>
+const OPTIONS = { store: true, identify: true, work: true, maxCost: true, budgets: true } satisfies Record<
+  keyof Required<StoredRunsOptions>,
+  true
+>
 
 export interface StoredRunsParts {
   runs: Runs
@@ -37,7 +50,7 @@ export interface StoredRunsParts {
 /** @throws INVALID_OPTION */
 export function createStoredRuns(options: StoredRunsOptions = {}, { runs, agencies, limits, log }: StoredRunsParts) {
   refuseUnknown('runs', options, new Set(Object.keys(OPTIONS)))
-  const { store, identify, work = true } = options
+  const { store, identify, work = true, budgets = {} } = options
   if (store !== undefined && typeof store?.admit !== 'function')
     throw invalidOption('runs.store has to be a store such as sqlite("./agency.db") or memory().')
   if (identify !== undefined && typeof identify !== 'function')
@@ -46,6 +59,7 @@ export function createStoredRuns(options: StoredRunsOptions = {}, { runs, agenci
     throw invalidOption(
       'runs.work: false needs a store that other processes can use at the same time; memory() and sqlite() serve one process.',
     )
+  checkCosts(options)
   const byPath = new Map(agencies.map((served) => [served.path, served]))
   return {
     runs: new LocalStoredRuns({
@@ -56,6 +70,7 @@ export function createStoredRuns(options: StoredRunsOptions = {}, { runs, agenci
       log,
       now: Date.now,
       seal: readSeal(),
+      budgets,
       agencyOf: (path) => byPath.get(path),
     }),
     identify,

@@ -24,6 +24,8 @@ export interface RunOptions<
   additionalInstructions?: string | undefined
   /** Most model turns of the run, sub-agents included; null for no limit. @default `AGENCY_MAX_TURNS`, or 100 */
   maxTurns?: number | null | undefined
+  /** US dollars for all model calls of the run, sub-agents included; null for no limit (docs/usage.md). @default null */
+  maxCost?: number | null | undefined
   /** Another address, key or model for this run, in the names of the wire. */
   clientConfig?: ClientConfig | undefined
   /** Model name -> price of its tokens. Overrides the built-in price table. */
@@ -49,6 +51,7 @@ const OPTIONS = optionNames<RunOptions>({
   contextOverride: true,
   additionalInstructions: true,
   maxTurns: true,
+  maxCost: true,
   clientConfig: true,
   prices: true,
   generateChatName: true,
@@ -151,10 +154,15 @@ function checkMessage(message: unknown): void {
     )
 }
 
-function checkValues({ maxTurns, contextOverride, hooks, signal, allowedLocalFileDirs: dirs }: RunOptions): void {
+function checkValues(options: RunOptions): void {
+  const { maxTurns, maxCost, contextOverride, hooks, signal, allowedLocalFileDirs: dirs } = options
   if (maxTurns != null && !(Number.isInteger(maxTurns) && maxTurns >= 1))
     throw invalidOption(
       `maxTurns of a run is a whole number of 1 or more, or null for no limit, not ${describeValue(maxTurns)}.`,
+    )
+  if (maxCost != null && !(typeof maxCost === 'number' && maxCost > 0 && maxCost < Number.POSITIVE_INFINITY))
+    throw invalidOption(
+      `maxCost of a run is a number of US dollars above 0, or null for no limit, not ${describeValue(maxCost)}.`,
     )
   if (contextOverride !== undefined && !isPlainObject(contextOverride))
     throw invalidOption(

@@ -86,6 +86,8 @@ export interface TurnRequest {
   itemIds?: { prefix: string; from: number }
   /** Charged for the memory of the call, in bytes. `charge` throws when the limit is reached, which ends the run. */
   budget?: Charges
+  /** Awaited before the call is tried again, with the error of the last attempt. When it throws, the call fails with that error. */
+  onRetry?: (error: unknown) => Promise<void>
 }
 
 /** The events of one network chunk, and its size in bytes, by which back-pressure is measured. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { gatewayRefused, ModelTimeout, modelFailed } from '../base/errors.ts'
-import { waitBefore, withRetries } from './retry.ts'
+import { isUnbilled, waitBefore, withRetries } from './retry.ts'
 
 /** An error as the clients make them: with a status, headers or a cause. */
 const failure = (fields: object, cause?: unknown) =>
@@ -34,6 +34,25 @@ test('transient errors are retried, others and our limits are not', () => {
     null,
   ]
   for (const error of lasting) expect(waitBefore(0, error)).toBeUndefined()
+})
+
+test('calls that were refused or never sent are not billed, others may be', () => {
+  const unbilled = [
+    ...[400, 401, 403, 404, 409, 413, 422, 429, 500, 502, 503, 529].map((status) => failure({ status })),
+    failure({ statusCode: 400 }),
+    ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'].map((code) => failure({}, failure({ code }))),
+    failure({}, gatewayRefused('inner')),
+  ]
+  for (const error of unbilled) expect(isUnbilled(error)).toBe(true)
+  const unknown = [
+    ...[408, 504, 524].map((status) => failure({ status })),
+    ...['ECONNRESET', 'UND_ERR_SOCKET', 'UND_ERR_HEADERS_TIMEOUT'].map((code) => failure({}, failure({ code }))),
+    modelFailed('late', new ModelTimeout('headers', 'late')),
+    modelFailed('an empty answer'),
+    new Error('The run was cancelled.'),
+    undefined,
+  ]
+  for (const error of unknown) expect(isUnbilled(error)).toBe(false)
 })
 
 test('Retry-After is respected up to 20 seconds, else waits grow', () => {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AgencyError, ModelTimeout } from '../base/errors.ts'
 import { isObject } from '../wire/json.ts'
+import type { TurnRequest } from './model.ts'
 
 /** How often one model call is tried again, whatever the reasons were. */
 const RETRIES = 2
@@ -14,6 +15,8 @@ export interface RetryBounds {
   signal: AbortSignal
   /** No attempt begins later than this after the first one did, in milliseconds. */
   withinMs: number
+  /** Awaited before each further attempt; an error that it throws ends the call. */
+  onRetry?: TurnRequest['onRetry']
 }
 
 /**
@@ -22,7 +25,10 @@ export interface RetryBounds {
  * has run out is not tried again.
  * @throws what the last attempt threw; the signal's reason after an abort
  */
-export async function withRetries<T>(attempt: () => Promise<T>, { signal, withinMs }: RetryBounds): Promise<T> {
+export async function withRetries<T>(
+  attempt: () => Promise<T>,
+  { signal, withinMs, onRetry }: RetryBounds,
+): Promise<T> {
   const latest = performance.now() + withinMs
   for (let retry = 0; ; retry++) {
     try {
@@ -31,6 +37,7 @@ export async function withRetries<T>(attempt: () => Promise<T>, { signal, within
       signal.throwIfAborted()
       const waitMs = retry < RETRIES ? waitBefore(retry, error) : undefined
       if (waitMs === undefined || performance.now() + waitMs > latest) throw error
+      await onRetry?.(error)
       await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted())
     }
   }
@@ -44,6 +51,21 @@ export function waitBefore(retry: number, error: unknown): number | undefined {
   if (refusal?.status === undefined) return causes.some(isBroken) ? backoff(retry) : undefined
   if (refusal.status < 500 && ![408, 409, 429].includes(refusal.status)) return undefined
   return Math.min(MAX_RETRY_AFTER_MS, askedFor(refusal.headers) ?? backoff(retry))
+}
+
+/** Errors of ours that come before anything is sent. */
+const UNSENT = /^(MISSING_API_KEY|MODEL_NOT_SUPPORTED|PROVIDER_NOT_INSTALLED|GATEWAY_REFUSED|INVALID_OPTION)$/
+/** No connection was made, so nothing was asked. */
+const UNREACHED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$/
+/** A gateway gave up on a provider that may still be working. */
+const GAVE_UP = [408, 504, 520, 522, 524]
+
+/** True for a call that its provider cannot have charged: it was refused, or never sent. */
+export function isUnbilled(error: unknown): boolean {
+  const causes = causesOf(error)
+  const refusal = causes.find(({ status }) => status !== undefined)
+  if (refusal?.status !== undefined) return refusal.status >= 400 && !GAVE_UP.includes(refusal.status)
+  return causes.some(({ code }) => UNSENT.test(code) || UNREACHED.test(code))
 }
 
 /** Limits of a fetch that users brought. Ours throw a ModelTimeout. */

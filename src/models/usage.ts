@@ -19,6 +19,9 @@ export const emptyUsage = (): Usage => ({
   total_cost: 0,
 })
 
+/** The usage of an answer that no provider was asked for; known by its identity, since some models report zeros for what they do not know. */
+export const UNASKED_USAGE: ResponseUsage = Object.freeze({ input_tokens: 0, output_tokens: 0, total_tokens: 0 })
+
 /** One response to be counted: the model that gave it, and what that model costs. */
 export interface Billed {
   model: string

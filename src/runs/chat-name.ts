@@ -2,9 +2,11 @@
 import type { Charges } from '../base/budget.ts'
 import { modelFailed } from '../base/errors.ts'
 import { messageText, toModelItem } from '../messages/items.ts'
+import type { ModelResponse, TurnRequest } from '../models/model.ts'
 import { DEFAULT_MODEL } from '../models/spec.ts'
 import { isObject, parseInnerJson } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
+import { type Ledger, payFor } from './ledger.ts'
 import type { RunPlan } from './plan.ts'
 
 const INSTRUCTIONS = `Name this conversation, so that a person finds it again in a list.
@@ -29,15 +31,15 @@ const OUTPUT = {
 
 /**
  * A name for what a run added to a conversation. The call goes the way of the run's first agent, with its address, key and
- * headers (models/resolve.ts says which model it asks there), and is not part of the run's usage.
- * @throws MODEL_FAILED when there is no name of 2 to 6 words after three retries; the signal's reason; after 30 s a
+ * headers (models/resolve.ts says which model it asks there). It is not part of the run's usage, but counts towards its bounds.
+ * @throws COST_LIMIT, MODEL_NOT_PRICED; MODEL_FAILED when there is no name of 2 to 6 words after three retries; the signal's reason; after 30 s a
  *   TimeoutError
  */
 export async function nameChat(
   { agency, recipient, models }: RunPlan,
   added: readonly StoredMessage[],
   signal: AbortSignal,
-  budget?: Charges,
+  { budget, ledger }: { budget?: Charges; ledger?: Ledger | undefined } = {},
 ): Promise<string> {
   const { agent } = agency.role(recipient)
   const model = models.namer(agent.model, recipient)
@@ -55,7 +57,14 @@ export async function nameChat(
   const limited = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
   let input: InputItem[] = [{ type: 'message', role: 'user', content: describeItems(added) }]
   for (let attempt = 0; attempt <= RETRIES; attempt++) {
-    const { output } = await model.completeTurn({ ...request, input }, limited)
+    let usage: ModelResponse['usage']
+    const ask = async (asked: TurnRequest) => {
+      const response = await model.completeTurn(asked, limited)
+      usage = response.usage
+      return response
+    }
+    const call = { ledger, model, request: { ...request, input }, signal: limited }
+    const { output } = await payFor(call, ask, () => usage)
     const name = readName(output)
     if (/^\S+( \S+){1,5}$/.test(name) && name.length <= NAME_CHARS) return name
     // The user's word: some models refuse a conversation whose last message is their own.

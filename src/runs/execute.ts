@@ -10,6 +10,7 @@ import { nameChat } from './chat-name.ts'
 import type { RunEvent, RunSummary } from './events.ts'
 import { explain, failureEvent, requestRedactor, runFields, unexpectedFailure } from './failure.ts'
 import type { Feed } from './feed.ts'
+import type { Ledger } from './ledger.ts'
 import { type AgentThread, describeEnding, type RunState, type ThreadResult } from './loop/agent-thread.ts'
 import type { Journal, RunSnapshot } from './loop/journal.ts'
 import { resumeLoop, runLoop } from './loop/loop.ts'
@@ -36,6 +37,8 @@ export interface Execution {
   readonly budget: Budget
   /** Saves the conversation; undefined where its caller keeps it. */
   readonly save: SaveThreads | undefined
+  /** Bounds what the run may spend on model calls. */
+  readonly ledger?: Ledger | undefined
   /** Set for a stored run; its events `started` and `ended` are written by whoever stores it. */
   readonly durable?: Durable | undefined
 }
@@ -173,7 +176,7 @@ async function runToEnd(run: Execution, options: ExecuteOptions, state: RunState
 
 /** The state that the turns of the run share, and the function that saves its conversation where one is given. */
 function createState(run: Execution, options: ExecuteOptions, emit: Emit) {
-  const { id, plan, feed, abort, stopMode, span, budget, durable } = run
+  const { id, plan, feed, abort, stopMode, span, budget, ledger, durable } = run
   const { signal } = abort
   const { idleTimeoutMs, callbackMs, toolEventBytes } = options.limits
   const transcript = new Transcript(plan.history)
@@ -198,6 +201,7 @@ function createState(run: Execution, options: ExecuteOptions, emit: Emit) {
     lanes: new Map(),
     budget,
     toolEventBytes,
+    ledger,
     hold: (bytes, part = budget) => charge(part, bytes, abort),
     emit,
     room: () => feed.room(signal, idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),
@@ -213,11 +217,11 @@ function createState(run: Execution, options: ExecuteOptions, emit: Emit) {
 
 /** A run without a name is better than none: a failure is logged. */
 const tryNameChat = (
-  { id, plan, abort, budget }: Execution,
+  { id, plan, abort, budget, ledger }: Execution,
   { log }: ExecuteOptions,
   newMessages: RunSummary['newMessages'],
 ): Promise<string | undefined> =>
-  nameChat(plan, newMessages, abort.signal, budget).catch((error: unknown) => {
+  nameChat(plan, newMessages, abort.signal, { budget, ledger }).catch((error: unknown) => {
     log.error('The chat got no name.', error, requestRedactor(plan), runFields(id, plan))
     return undefined
   })

@@ -19,6 +19,7 @@ import type { RunSummary } from './events.ts'
 import { type CancelMode, type Durable, type ExecuteOptions, execute } from './execute.ts'
 import { explain } from './failure.ts'
 import type { Batch, Feed } from './feed.ts'
+import type { Ledger } from './ledger.ts'
 import type { RunPlan } from './plan.ts'
 import type { Span } from './span.ts'
 
@@ -53,6 +54,8 @@ export interface RunSettings {
   budget?: Budget | undefined
   /** Its id. Default: a new one */
   id?: string | undefined
+  /** Bounds what the run may spend on model calls. Default: nothing does */
+  ledger?: Ledger | undefined
   /** Set for a stored run. */
   durable?: Durable | undefined
   /** Takes the events. Default: a window of them in memory, for one reader */
@@ -106,7 +109,8 @@ export class Runner {
   }
 
   /** @throws SHUTTING_DOWN, OVERLOADED */
-  start(plan: RunPlan, { owner, save, budget: shared, feed: given, id = this.#newId(), durable }: RunSettings): Run {
+  start(plan: RunPlan, settings: RunSettings): Run {
+    const { owner, save, budget: shared, feed: given, id = this.#newId(), ledger, durable } = settings
     this.admit()
     const { slowReaderBytes, runMs, runBytes } = this.#options.limits
     const budget = shared ?? this.budget.part({ bound: runBytes, refuse: runTooLarge })
@@ -122,7 +126,7 @@ export class Runner {
       if (reason === 'immediate') abort.abort(new Error('The run was cancelled.'))
     }
     const span = startSpan(id, plan, this.#options.redact)
-    const run = { id, plan, feed, abort, stopMode: () => mode, span, budget, save, durable }
+    const run = { id, plan, feed, abort, stopMode: () => mode, span, budget, save, ledger, durable }
     const done = execute(run, this.#options)
     this.#live.set(id, { owner, stop, done, deadline: this.#now() + runMs })
     const forget = () => {

@@ -8,24 +8,26 @@ import { type Budget, weigh } from '../base/budget.ts'
 import type { Limits } from '../base/limits.ts'
 import type { FileDesk } from '../files/attachments.ts'
 import type { Models } from '../models/models.ts'
-import type { Pricer } from '../models/pricing/prices.ts'
+import type { PriceList } from '../models/pricing/prices.ts'
 import { loadConversation } from '../threads/load.ts'
 import { type AgencyRequest, secretsOf } from '../wire/requests.ts'
 import { attachFiles, namesFiles } from './attach-files.ts'
+import { createMemoryAccount, Ledger } from './ledger.ts'
 import { planRun, type RunPlan } from './plan.ts'
 import { logEnd, logSteps, type WriteRunLog } from './run-log.ts'
 import type { Run, Runner } from './runner.ts'
 import type { Telemetry, TraceContext } from './span.ts'
 
 /** Everything that runs share. Made once per server, or per agency that runs in process. */
-export interface Runs {
+export interface Runs extends PriceList {
   readonly runner: Runner
   readonly models: Models
   readonly files: FileDesk
   /** Stores the folders of agencies before their first run. */
   readonly folders: FolderDesk
-  readonly price: Pricer
   readonly limits: Pick<Limits, 'callbackMs' | 'maxTurns'>
+  /** US dollars that one run may cost; null for no bound. */
+  readonly maxCost: number | null
   /** Set while somebody listens. */
   readonly telemetry: Telemetry | undefined
 }
@@ -63,6 +65,8 @@ export interface RunOrder {
   hooks?: RunHooks | undefined
   /** Most model turns; null for no limit. */
   maxTurns: number | null
+  /** US dollars for all model calls of the run; null for no bound. */
+  maxCost: number | null
 }
 
 /**
@@ -87,6 +91,7 @@ export async function startServedRun(
     servedAs: served.path,
     save: keepsNothing ? undefined : agency.saveThreads,
     maxTurns: runs.limits.maxTurns,
+    maxCost: runs.maxCost,
   }
   return startRun(runs, order, options)
 }
@@ -100,7 +105,7 @@ export async function startRun(runs: Runs, order: RunOrder, options: StartOption
   const { owner, save } = order
   const { signal, log, budget } = options
   const plan = await preparePlan(runs, order, options)
-  const run = runs.runner.start(plan, { owner, save, budget })
+  const run = runs.runner.start(plan, { owner, save, budget, ledger: ledgerOf(runs, order) })
   const cancel = () => run.stop('immediate')
   signal?.addEventListener('abort', cancel, { once: true })
   if (signal?.aborted) cancel() // it aborted while the run was prepared
@@ -110,6 +115,13 @@ export async function startRun(runs: Runs, order: RunOrder, options: StartOption
       if (log !== undefined) logEnd(log, summary)
     })
   return run
+}
+
+/** What bounds the costs of a run that nobody stores. */
+function ledgerOf({ price, priceOf }: Runs, { maxCost, request }: RunOrder): Ledger | undefined {
+  if (maxCost === null) return undefined
+  const bounds = [{ of: 'run' as const, scope: 'run', limitUsd: maxCost }]
+  return new Ledger({ price, priceOf, account: createMemoryAccount(), bounds, clientConfig: request.client_config })
 }
 
 /** The plan of a request, with its folders and files stored. @throws what `startRun` throws before the run starts */

@@ -50,7 +50,9 @@ const runFields = z.object({
     .number()
     .positive()
     .nullish()
-    .describe('US dollars for all model calls of the run together; at the bound it ends as incomplete.'),
+    .describe(
+      "US dollars for all model calls of the run together; at the bound it ends as incomplete. At most the server's bound, which is the default.",
+    ),
 })
 export const runRequestSchema = agencyRequestSchema.extend(runFields.shape).meta({ id: 'RunRequest' })
 export type RunRequestBody = z.infer<typeof runRequestSchema>
@@ -90,12 +92,14 @@ export type ThreadRequest = {
   metadata?: z.infer<typeof metadata> | null
 }
 
+/** The server's own bounds of a run, which a request may only lower; null for none. */
+export interface RunBounds {
+  maxTurns: number | null
+  maxCost: number | null
+}
+
 /** The body of POST /runs. @throws RequestInvalid */
-export function parseRunRequest(
-  body: unknown,
-  agents: readonly string[],
-  rules: RequestRules & { maxTurns: number | null },
-): RunRequest {
+export function parseRunRequest(body: unknown, agents: readonly string[], rules: RequestRules & RunBounds): RunRequest {
   const object = asObject(body)
   const { request, details } = readRequest(object, agents, rules)
   const own = runFields.safeParse(object)
@@ -108,24 +112,22 @@ export function parseRunRequest(
 }
 
 function checkRunFields(
-  { thread_id, max_turns }: z.infer<typeof runFields>,
+  { thread_id, max_turns, max_cost }: z.infer<typeof runFields>,
   body: { readonly [key: string]: unknown },
-  { maxTurns }: { maxTurns: number | null },
+  { maxTurns, maxCost }: RunBounds,
 ): ValidationDetail[] {
   const details: ValidationDetail[] = []
   if (thread_id != null && body.chat_history != null)
     details.push(
       valueError(['body', 'chat_history'], 'a run on a thread has its history there; leave chat_history out', null),
     )
-  if (max_turns != null && maxTurns !== null && max_turns > maxTurns)
-    details.push({
-      type: 'less_than_equal',
-      loc: ['body', 'max_turns'],
-      msg: `Input should be less than or equal to ${maxTurns}`,
-      input: max_turns,
-      ctx: { le: maxTurns },
-    })
-  return details
+  return [...details, ...checkBound('max_turns', max_turns, maxTurns), ...checkBound('max_cost', max_cost, maxCost)]
+}
+
+function checkBound(name: string, input: number | null | undefined, le: number | null): ValidationDetail[] {
+  if (input == null || le === null || input <= le) return []
+  const msg = `Input should be less than or equal to ${le}`
+  return [{ type: 'less_than_equal', loc: ['body', name], msg, input, ctx: { le } }]
 }
 
 /** The body of POST .../cancel, which may be missing. @throws RequestInvalid */

@@ -71,7 +71,7 @@ export function aiSdkModel({ label, provider, open, extraArgs, headers, limits }
         return asked(model.doStream(options), abortSignal) // some packages read the first part before they give the stream
       }
       try {
-        const { stream } = await withRetries(attempt, { signal, withinMs: firstMs })
+        const { stream } = await withRetries(attempt, { signal, withinMs: firstMs, onRetry: request.onRetry })
         for await (const part of stream as unknown as AsyncIterable<unknown>) {
           reader.read(part)
           const events = reader.parts.take()
@@ -93,7 +93,7 @@ export function aiSdkModel({ label, provider, open, extraArgs, headers, limits }
       const result = await withRetries(
         () =>
           inTime(firstMs, signal, (abortSignal) => asked(model.doGenerate({ ...options, abortSignal }), abortSignal)),
-        { signal, withinMs: firstMs },
+        { signal, withinMs: firstMs, onRetry: request.onRetry },
       )
       signal.throwIfAborted()
       return reader.readAnswer(result as unknown as JsonObject)

@@ -201,11 +201,15 @@ export function apiModel(options: ApiOptions, api: Api): Model {
             })
             return { first: await rest.next(), rest }
           },
-          { signal, withinMs: firstMs },
+          { signal, withinMs: firstMs, onRetry: request.onRetry },
         ),
       ),
     completeTurn: (request, signal) =>
-      withRetries(() => inTime(firstMs, signal, (inner) => answer(request, inner)), { signal, withinMs: firstMs }),
+      withRetries(() => inTime(firstMs, signal, (inner) => answer(request, inner)), {
+        signal,
+        withinMs: firstMs,
+        onRetry: request.onRetry,
+      }),
   }
 }
 

@@ -5,2624 +5,2625 @@ export const PRICES_SOURCE = 'LiteLLM 1.110.2, taken on 2026-11-24'
 
 /**
  * A line per model: `name input,output,cacheRead,cacheWrite,reasoning,audioInput,audioOutput` in US dollars per million tokens,
- * then `thousands:...` for what changes above so many thousand input tokens. Empty: not listed.
+ * then `thousands:...` for what changes above so many thousand input tokens, then `input/output`: the most tokens of a
+ * request and of an answer. Empty: not listed.
  */
 export const PRICES = `
-abliteration/abliterated-model 1,3,0.1
-abliteration/abliterated-model-large 3,5,0.3
-abliteration/abliterated-model-large-flash 1,2,0.1
-abliteration/abliterated-model-large-v2 3,5,0.3
-ai21.j2-mid-v1 12.5,12.5
-ai21.j2-ultra-v1 18.8,18.8
-ai21.jamba-1-5-large-v1:0 2,8
-ai21.jamba-1-5-mini-v1:0 0.2,0.4
-ai21.jamba-instruct-v1:0 0.5,0.7
-aiand/deepseek-ai/deepseek-v4-flash 0.15,0.25,0.08
-aiand/deepseek-ai/deepseek-v4-pro 1,2.5,0.25
-aiand/deepseek-ai/deepseek-v4.1-flash 0.3,0.6,0.02
-aiand/deepseek-ai/deepseek-v4.1-flash-1017 0.3,0.6,0.02
-aiand/google/gemma-4-31b-it 0.2,0.5,0.05
-aiand/meta/muse-spark-open 1.25,4.25,0.15
-aiand/moonshotai/kimi-k2.7-code 0.75,3.5,0.2
-aiand/moonshotai/kimi-k3 3,12.5,0.5
-aiand/motif-technologies/motif-3 0.5,2,0.2
-aiand/openai/gpt-oss-120b 0.15,0.6,0.08
-aiand/qwen/qwen3.6-27b 0.32,3.2,0.2
-aiand/qwen/qwen3.8-27b 0.4,3,0.2
-aiand/zai-org/glm-5.2 1,4,0.3
-aiand/zai-org/glm-5.3 1,4,0.3
-aiand/zai-org/glm-5.3-flash 0.15,0.5,0.03
-aihubmix/agnes-2.5-flash 0.03,0.15
-aihubmix/agnes-2.5-pro 0.45,0.9,0.00378
-aihubmix/cc-glm-5.1 0.06,0.22
-aihubmix/claude-fable-5 11,55,1.1,13.75
-aihubmix/claude-haiku-4-5 1.1,5.5,0.11,1.375
-aihubmix/claude-opus-4-8-think 5,25,0.5,6.25
-aihubmix/claude-opus-5 5,25,0.5,6.25
-aihubmix/claude-sonnet-5 2,10,0.2,2.5
-aihubmix/coding-glm-5.3 0.06,0.22,0.015
-aihubmix/coding-kimi-k3 0.44,1.61333,0.066
+abliteration/abliterated-model 1,3,0.1 262144/262134
+abliteration/abliterated-model-large 3,5,0.3 1000000/999990
+abliteration/abliterated-model-large-flash 1,2,0.1 1048576/262144
+abliteration/abliterated-model-large-v2 3,5,0.3 1000000/999990
+ai21.j2-mid-v1 12.5,12.5 8191/8191
+ai21.j2-ultra-v1 18.8,18.8 8191/8191
+ai21.jamba-1-5-large-v1:0 2,8 256000/4096
+ai21.jamba-1-5-mini-v1:0 0.2,0.4 256000/4096
+ai21.jamba-instruct-v1:0 0.5,0.7 70000/4096
+aiand/deepseek-ai/deepseek-v4-flash 0.15,0.25,0.08 1048576/384000
+aiand/deepseek-ai/deepseek-v4-pro 1,2.5,0.25 1048576/384000
+aiand/deepseek-ai/deepseek-v4.1-flash 0.3,0.6,0.02 1048576/384000
+aiand/deepseek-ai/deepseek-v4.1-flash-1017 0.3,0.6,0.02 1048576/384000
+aiand/google/gemma-4-31b-it 0.2,0.5,0.05 262144/32768
+aiand/meta/muse-spark-open 1.25,4.25,0.15 1048576/943718
+aiand/moonshotai/kimi-k2.7-code 0.75,3.5,0.2 262144/262144
+aiand/moonshotai/kimi-k3 3,12.5,0.5 1048576/131072
+aiand/motif-technologies/motif-3 0.5,2,0.2 262144/262144
+aiand/openai/gpt-oss-120b 0.15,0.6,0.08 131072/32768
+aiand/qwen/qwen3.6-27b 0.32,3.2,0.2 262144/65536
+aiand/qwen/qwen3.8-27b 0.4,3,0.2 262144/32768
+aiand/zai-org/glm-5.2 1,4,0.3 1048576/131072
+aiand/zai-org/glm-5.3 1,4,0.3 1048576/131072
+aiand/zai-org/glm-5.3-flash 0.15,0.5,0.03 1048550/131072
+aihubmix/agnes-2.5-flash 0.03,0.15 512000/65500
+aihubmix/agnes-2.5-pro 0.45,0.9,0.00378 1000000/65536
+aihubmix/cc-glm-5.1 0.06,0.22 200000/131072
+aihubmix/claude-fable-5 11,55,1.1,13.75 1000000/128000
+aihubmix/claude-haiku-4-5 1.1,5.5,0.11,1.375 200000/64000
+aihubmix/claude-opus-4-8-think 5,25,0.5,6.25 1000000/128000
+aihubmix/claude-opus-5 5,25,0.5,6.25 1000000/128000
+aihubmix/claude-sonnet-5 2,10,0.2,2.5 1000000/128000
+aihubmix/coding-glm-5.3 0.06,0.22,0.015 1048576/131072
+aihubmix/coding-kimi-k3 0.44,1.61333,0.066 1048576/1048576
 aihubmix/coding-xiaomi-mimo-v2-omni 0.08,0.4,0.016
-aihubmix/coding-xiaomi-mimo-v2.5 0.08,0.16,0.0016
-aihubmix/coding-xiaomi-mimo-v2.5-pro 0.2,0.4,0.0016
-aihubmix/command-a-plus-05-2026 2.5,10
-aihubmix/deepseek-v4-flash 0.142,0.284,0.0284
-aihubmix/deepseek-v4-pro 1.69,3.38,0.14027
-aihubmix/doubao-seed-2-0-code-preview 0.4822,2.411,0.09644
-aihubmix/doubao-seed-2-0-lite-260428 0.09041,0.54246,0.018082
-aihubmix/doubao-seed-2-0-mini 0.030136,0.30136,0.006027
-aihubmix/doubao-seed-2-0-pro 0.4822,2.411,0.09644
-aihubmix/doubao-seed-2-1-turbo 0.46475,2.32375,0.09295
-aihubmix/ernie-5.1 0.5634,2.5353,0.5634
-aihubmix/gemini-3-flash-preview 0.5,3,0.05
-aihubmix/gemini-3-flash-preview-search 0.5,3,0.05
-aihubmix/gemini-3.1-pro-preview 2,12,0.2
-aihubmix/gemini-3.1-pro-preview-customtools 2,12,0.2
-aihubmix/gemini-3.5-flash-lite 0.3,2.499999,0.03
-aihubmix/gemini-3.7-flash 0.75,3.75,0.075
-aihubmix/gemma-4-26b-a4b-it 0.14,0.39998
-aihubmix/gemma-4-31b-it 0.14,0.39998
-aihubmix/glm-5.2-fast-preview 2.254,7.889,0.5635
-aihubmix/glm-5.3 1.1268,3.9438,0.2817
-aihubmix/glm-5.3-flash 0.11268,0.39438,0.02817
-aihubmix/glm-5v-turbo 0.7042,3.09848,0.169008
-aihubmix/gpt-5.3-codex 1.75,14,0.175
-aihubmix/gpt-5.4-high 2.5,15,0.25
-aihubmix/gpt-5.4-low 2.5,15,0.25
-aihubmix/gpt-5.4-mini 0.75,4.5,0.075
-aihubmix/gpt-5.4-nano 0.2,1.25,0.02
-aihubmix/gpt-5.5 5,30,0.5
-aihubmix/gpt-5.5-pro 30,180
-aihubmix/gpt-5.6-luna 0.2,1.2,0.02,0.25
-aihubmix/gpt-5.6-sol-disc 4,20,0.4,5
-aihubmix/gpt-5.6-terra 2,12,0.2,2.5
-aihubmix/gpt-chat-latest 5,30,0.5
-aihubmix/grok-4-20-non-reasoning 2,6,0.2
-aihubmix/grok-4-20-reasoning 2,6,0.2
-aihubmix/grok-4.6 2,6,0.5
-aihubmix/grok-build-0.1 1,2,0.2
-aihubmix/hy3 0.1562,0.6248,0.03905
-aihubmix/hy4-preview 0.845,2.535,0.04225
-aihubmix/kimi-k2.6 0.95,3.9995,0.160835
-aihubmix/kimi-k2.7-code-highspeed 1.9,7.999,0.32167
-aihubmix/kimi-k3 3,15,0.3
-aihubmix/longcat-2.0 0.7746,3.0984,0.015492
-aihubmix/mai-thinking-1 2,8
-aihubmix/mimo-v2-omni 0.44,2.2,0.088
-aihubmix/mimo-v2-pro 1.1,3.3,0.22
-aihubmix/minimax-m2.7 0.2958,1.1832,0.05916
-aihubmix/minimax-m3 0.288,1.152
-aihubmix/muse-spark-1.2 1.375,4.675
-aihubmix/qwen3-coder-next 0.137,0.548
-aihubmix/qwen3.5-122b-a10b 0.1126,0.9008
-aihubmix/qwen3.5-397b-a17b 0.1644,0.9864
-aihubmix/qwen3.6-27b 0.422,2.532
-aihubmix/qwen3.6-35b-a3b 0.254,1.524
-aihubmix/qwen3.6-max-preview 1.268,7.608,0.1268,1.585
-aihubmix/qwen3.7-plus 0.282,1.128,0.0564,0.3525
-aihubmix/qwen3.8-2.4t-a95b 2,6,0.5
-aihubmix/qwen3.8-flash 0.1126,0.380025,0.014075,0.175937
-aihubmix/qwen3.8-max 1.69,5.07,0.169,2.1125
-aihubmix/step-3.7-flash 0.22,1.32,0.044
-amazon-nova/nova-lite-v1 0.06,0.24
-amazon-nova/nova-micro-v1 0.035,0.14
-amazon-nova/nova-premier-v1 2.5,12.5
-amazon-nova/nova-pro-v1 0.8,3.2
-amazon.nova-2-lite-v1:0 0.3,2.5,0.075
-amazon.nova-2-pro-preview-20251202-v1:0 1.25,10,0.3125,,,1.25
-amazon.nova-lite-v1:0 0.06,0.24,0.015
-amazon.nova-micro-v1:0 0.035,0.14,0.00875
-amazon.nova-premier-v1:0 2.5,12.5,0.625
-amazon.nova-pro-v1:0 0.8,3.2,0.2
-amazon.titan-text-express-v1 0.2,0.6
-amazon.titan-text-lite-v1 0.15,0.2
-amazon.titan-text-premier-v1:0 0.5,1.5
-anthropic.claude-3-5-haiku-20241022-v1:0 0.8,4,0.08,1
-anthropic.claude-3-5-sonnet-20240620-v1:0 3,15,0.3,3.75
-anthropic.claude-3-5-sonnet-20241022-v2:0 3,15,0.3,3.75
-anthropic.claude-3-7-sonnet-20240620-v1:0 3.6,18,0.36,4.5
-anthropic.claude-3-7-sonnet-20250219-v1:0 3,15,0.3,3.75
-anthropic.claude-3-opus-20240229-v1:0 15,75,1.5,18.75
-anthropic.claude-fable-5 10,50,1,12.5
-anthropic.claude-fable-5-1 10,50,0.25,12.5
-anthropic.claude-haiku-4-5-20251001-v1:0 1,5,0.1,1.25
-anthropic.claude-haiku-4-5@20251001 1,5,0.1,1.25
-anthropic.claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-anthropic.claude-instant-v1 0.8,2.4
-anthropic.claude-mythos-5-1 10,50,0.25,12.5
-anthropic.claude-mythos-preview 27.5,137.5,2.75,34.375
-anthropic.claude-opus-4-1-20250805-v1:0 15,75,1.5,18.75
-anthropic.claude-opus-4-20250514-v1:0 15,75,1.5,18.75
-anthropic.claude-opus-4-5-20251101-v1:0 5,25,0.5,6.25
-anthropic.claude-opus-4-6-v1 5,25,0.5,6.25
-anthropic.claude-opus-4-7 5,25,0.5,6.25
-anthropic.claude-opus-4-8 5,25,0.5,6.25
-anthropic.claude-opus-5 5,25,0.5,6.25
-anthropic.claude-opus-5-5 4,20,0.2,5
-anthropic.claude-sonnet-4-20250514-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5
-anthropic.claude-sonnet-4-5-20250929-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5
-anthropic.claude-sonnet-4-6 3,15,0.3,3.75
-anthropic.claude-sonnet-5 2,10,0.2,2.5
-anthropic.claude-sonnet-5-5 2,10,0.1,2.5
-anthropic.claude-v1 8,24
-anthropic.claude-v2:1 8,24
-anyscale/HuggingFaceH4/zephyr-7b-beta 0.15,0.15
-anyscale/codellama/CodeLlama-34b-Instruct-hf 1,1
-anyscale/codellama/CodeLlama-70b-Instruct-hf 1,1
-anyscale/google/gemma-7b-it 0.15,0.15
-anyscale/meta-llama/Llama-2-13b-chat-hf 0.25,0.25
-anyscale/meta-llama/Llama-2-70b-chat-hf 1,1
-anyscale/meta-llama/Llama-2-7b-chat-hf 0.15,0.15
-anyscale/meta-llama/Meta-Llama-3-70B-Instruct 1,1
-anyscale/meta-llama/Meta-Llama-3-8B-Instruct 0.15,0.15
-anyscale/mistralai/Mistral-7B-Instruct-v0.1 0.15,0.15
-anyscale/mistralai/Mixtral-8x22B-Instruct-v0.1 0.9,0.9
-anyscale/mistralai/Mixtral-8x7B-Instruct-v0.1 0.15,0.15
-apac.amazon.nova-2-lite-v1:0 0.396,3.311,0.099
-apac.amazon.nova-2-pro-preview-20251202-v1:0 1.375,11,0.34375,,,1.375
-apac.amazon.nova-lite-v1:0 0.063,0.252,0.01575
-apac.amazon.nova-micro-v1:0 0.037,0.148,0.00925
-apac.amazon.nova-pro-v1:0 0.84,3.36,0.21
-apac.anthropic.claude-fable-5 11,55,1.1,13.75
-apac.anthropic.claude-haiku-4-5-20251001-v1:0 1.1,5.5,0.11,1.375
-apac.anthropic.claude-haiku-5-5 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875
-apac.anthropic.claude-mythos-preview 27.5,137.5,2.75,34.375
-apac.anthropic.claude-opus-4-7 5.5,27.5,0.55,6.875
-apac.anthropic.claude-opus-4-8 5.5,27.5,0.55,6.875
-apac.anthropic.claude-opus-5 5.5,27.5,0.55,6.875
-apac.anthropic.claude-opus-5-5 4.4,22,0.22,5.5
-apac.anthropic.claude-sonnet-4-20250514-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5
-apac.anthropic.claude-sonnet-4-6 3.3,16.5,0.33,4.125
-apac.anthropic.claude-sonnet-5 2.2,11,0.22,2.75
-apac.anthropic.claude-sonnet-5-5 2.2,11,0.11,2.75
-au.anthropic.claude-fable-5 11,55,1.1,13.75
-au.anthropic.claude-haiku-4-5-20251001-v1:0 1.1,5.5,0.11,1.375
-au.anthropic.claude-haiku-5-5 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875
-au.anthropic.claude-mythos-preview 27.5,137.5,2.75,34.375
-au.anthropic.claude-opus-4-6-v1 5.5,27.5,0.55,6.875
-au.anthropic.claude-opus-4-7 5.5,27.5,0.55,6.875
-au.anthropic.claude-opus-4-8 5.5,27.5,0.55,6.875
-au.anthropic.claude-opus-5 5.5,27.5,0.55,6.875
-au.anthropic.claude-opus-5-5 4.4,22,0.22,5.5
-au.anthropic.claude-sonnet-4-5-20250929-v1:0 3.3,16.5,0.33,4.125 200:6.6,24.75,0.66,8.25
-au.anthropic.claude-sonnet-4-6 3.3,16.5,0.33,4.125
-au.anthropic.claude-sonnet-5 2.2,11,0.22,2.75
-au.anthropic.claude-sonnet-5-5 2.2,11,0.11,2.75
-azure/apac/gpt-6.1-sol 2.4,12,0.12,3 272:4.8,18,0.24,6
-azure/apac/gpt-6.1-terra 1.2,6,0.06,1.5 272:2.4,9,0.12,3
-azure/chat-latest 5,30,0.5
-azure/codex-mini 1.5,6,0.375
-azure/computer-use-preview 3,12
+aihubmix/coding-xiaomi-mimo-v2.5 0.08,0.16,0.0016 1048576/131072
+aihubmix/coding-xiaomi-mimo-v2.5-pro 0.2,0.4,0.0016 1048576/131072
+aihubmix/command-a-plus-05-2026 2.5,10 128000/64000
+aihubmix/deepseek-v4-flash 0.142,0.284,0.0284 1000000/384000
+aihubmix/deepseek-v4-pro 1.69,3.38,0.14027 1000000/384000
+aihubmix/doubao-seed-2-0-code-preview 0.4822,2.411,0.09644 256000/128000
+aihubmix/doubao-seed-2-0-lite-260428 0.09041,0.54246,0.018082 256000/128000
+aihubmix/doubao-seed-2-0-mini 0.030136,0.30136,0.006027 256000/128000
+aihubmix/doubao-seed-2-0-pro 0.4822,2.411,0.09644 256000/128000
+aihubmix/doubao-seed-2-1-turbo 0.46475,2.32375,0.09295 256000/256000
+aihubmix/ernie-5.1 0.5634,2.5353,0.5634 119000/65536
+aihubmix/gemini-3-flash-preview 0.5,3,0.05 1048576/65536
+aihubmix/gemini-3-flash-preview-search 0.5,3,0.05 1048576/65536
+aihubmix/gemini-3.1-pro-preview 2,12,0.2 1048576/65536
+aihubmix/gemini-3.1-pro-preview-customtools 2,12,0.2 1048576/65536
+aihubmix/gemini-3.5-flash-lite 0.3,2.499999,0.03 1048576/65536
+aihubmix/gemini-3.7-flash 0.75,3.75,0.075 1048576/65536
+aihubmix/gemma-4-26b-a4b-it 0.14,0.39998 262144/131100
+aihubmix/gemma-4-31b-it 0.14,0.39998 262144/131100
+aihubmix/glm-5.2-fast-preview 2.254,7.889,0.5635 1000000/131072
+aihubmix/glm-5.3 1.1268,3.9438,0.2817 1048576/131072
+aihubmix/glm-5.3-flash 0.11268,0.39438,0.02817 1048576/131072
+aihubmix/glm-5v-turbo 0.7042,3.09848,0.169008 200000/131072
+aihubmix/gpt-5.3-codex 1.75,14,0.175 400000/128000
+aihubmix/gpt-5.4-high 2.5,15,0.25 1050000/128000
+aihubmix/gpt-5.4-low 2.5,15,0.25 1050000/128000
+aihubmix/gpt-5.4-mini 0.75,4.5,0.075 400000/128000
+aihubmix/gpt-5.4-nano 0.2,1.25,0.02 400000/128000
+aihubmix/gpt-5.5 5,30,0.5 1050000/128000
+aihubmix/gpt-5.5-pro 30,180 1050000/128000
+aihubmix/gpt-5.6-luna 0.2,1.2,0.02,0.25 1050000/128000
+aihubmix/gpt-5.6-sol-disc 4,20,0.4,5 1050000/128000
+aihubmix/gpt-5.6-terra 2,12,0.2,2.5 1050000/128000
+aihubmix/gpt-chat-latest 5,30,0.5 400000/128000
+aihubmix/grok-4-20-non-reasoning 2,6,0.2 1000000/
+aihubmix/grok-4-20-reasoning 2,6,0.2 1000000/
+aihubmix/grok-4.6 2,6,0.5 500000/500000
+aihubmix/grok-build-0.1 1,2,0.2 256000/256000
+aihubmix/hy3 0.1562,0.6248,0.03905 256000/128000
+aihubmix/hy4-preview 0.845,2.535,0.04225 1048576/64000
+aihubmix/kimi-k2.6 0.95,3.9995,0.160835 262144/32768
+aihubmix/kimi-k2.7-code-highspeed 1.9,7.999,0.32167 262144/32768
+aihubmix/kimi-k3 3,15,0.3 1048576/1048576
+aihubmix/longcat-2.0 0.7746,3.0984,0.015492 1000000/131072
+aihubmix/mai-thinking-1 2,8 256000/64000
+aihubmix/mimo-v2-omni 0.44,2.2,0.088 256000/
+aihubmix/mimo-v2-pro 1.1,3.3,0.22 1000000/
+aihubmix/minimax-m2.7 0.2958,1.1832,0.05916 204800/204800
+aihubmix/minimax-m3 0.288,1.152 1000000/524288
+aihubmix/muse-spark-1.2 1.375,4.675 1048576/
+aihubmix/qwen3-coder-next 0.137,0.548 262144/65536
+aihubmix/qwen3.5-122b-a10b 0.1126,0.9008 262144/65536
+aihubmix/qwen3.5-397b-a17b 0.1644,0.9864 262144/65536
+aihubmix/qwen3.6-27b 0.422,2.532 262144/65536
+aihubmix/qwen3.6-35b-a3b 0.254,1.524 262144/65536
+aihubmix/qwen3.6-max-preview 1.268,7.608,0.1268,1.585 262144/65536
+aihubmix/qwen3.7-plus 0.282,1.128,0.0564,0.3525 1000000/131072
+aihubmix/qwen3.8-2.4t-a95b 2,6,0.5 1000000/131072
+aihubmix/qwen3.8-flash 0.1126,0.380025,0.014075,0.175937 1000000/131072
+aihubmix/qwen3.8-max 1.69,5.07,0.169,2.1125 1000000/131072
+aihubmix/step-3.7-flash 0.22,1.32,0.044 256000/
+amazon-nova/nova-lite-v1 0.06,0.24 300000/10000
+amazon-nova/nova-micro-v1 0.035,0.14 128000/10000
+amazon-nova/nova-premier-v1 2.5,12.5 1000000/10000
+amazon-nova/nova-pro-v1 0.8,3.2 300000/10000
+amazon.nova-2-lite-v1:0 0.3,2.5,0.075 1000000/64000
+amazon.nova-2-pro-preview-20251202-v1:0 1.25,10,0.3125,,,1.25 1000000/64000
+amazon.nova-lite-v1:0 0.06,0.24,0.015 300000/10000
+amazon.nova-micro-v1:0 0.035,0.14,0.00875 128000/10000
+amazon.nova-premier-v1:0 2.5,12.5,0.625 1000000/10000
+amazon.nova-pro-v1:0 0.8,3.2,0.2 300000/10000
+amazon.titan-text-express-v1 0.2,0.6 42000/8000
+amazon.titan-text-lite-v1 0.15,0.2 42000/4000
+amazon.titan-text-premier-v1:0 0.5,1.5 42000/32000
+anthropic.claude-3-5-haiku-20241022-v1:0 0.8,4,0.08,1 200000/8192
+anthropic.claude-3-5-sonnet-20240620-v1:0 3,15,0.3,3.75 200000/4096
+anthropic.claude-3-5-sonnet-20241022-v2:0 3,15,0.3,3.75 200000/8192
+anthropic.claude-3-7-sonnet-20240620-v1:0 3.6,18,0.36,4.5 200000/8192
+anthropic.claude-3-7-sonnet-20250219-v1:0 3,15,0.3,3.75 200000/8192
+anthropic.claude-3-opus-20240229-v1:0 15,75,1.5,18.75 200000/4096
+anthropic.claude-fable-5 10,50,1,12.5 1000000/128000
+anthropic.claude-fable-5-1 10,50,0.25,12.5 1000000/128000
+anthropic.claude-haiku-4-5-20251001-v1:0 1,5,0.1,1.25 200000/64000
+anthropic.claude-haiku-4-5@20251001 1,5,0.1,1.25 200000/64000
+anthropic.claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 1000000/128000
+anthropic.claude-instant-v1 0.8,2.4 100000/8191
+anthropic.claude-mythos-5-1 10,50,0.25,12.5 1000000/128000
+anthropic.claude-mythos-preview 27.5,137.5,2.75,34.375 1000000/128000
+anthropic.claude-opus-4-1-20250805-v1:0 15,75,1.5,18.75 200000/32000
+anthropic.claude-opus-4-20250514-v1:0 15,75,1.5,18.75 200000/32000
+anthropic.claude-opus-4-5-20251101-v1:0 5,25,0.5,6.25 200000/64000
+anthropic.claude-opus-4-6-v1 5,25,0.5,6.25 1000000/128000
+anthropic.claude-opus-4-7 5,25,0.5,6.25 1000000/128000
+anthropic.claude-opus-4-8 5,25,0.5,6.25 1000000/128000
+anthropic.claude-opus-5 5,25,0.5,6.25 1000000/128000
+anthropic.claude-opus-5-5 4,20,0.2,5 1000000/128000
+anthropic.claude-sonnet-4-20250514-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5 200000/64000
+anthropic.claude-sonnet-4-5-20250929-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5 200000/64000
+anthropic.claude-sonnet-4-6 3,15,0.3,3.75 1000000/64000
+anthropic.claude-sonnet-5 2,10,0.2,2.5 1000000/128000
+anthropic.claude-sonnet-5-5 2,10,0.1,2.5 1000000/128000
+anthropic.claude-v1 8,24 100000/8191
+anthropic.claude-v2:1 8,24 100000/8191
+anyscale/HuggingFaceH4/zephyr-7b-beta 0.15,0.15 16384/16384
+anyscale/codellama/CodeLlama-34b-Instruct-hf 1,1 4096/4096
+anyscale/codellama/CodeLlama-70b-Instruct-hf 1,1 4096/4096
+anyscale/google/gemma-7b-it 0.15,0.15 8192/8192
+anyscale/meta-llama/Llama-2-13b-chat-hf 0.25,0.25 4096/4096
+anyscale/meta-llama/Llama-2-70b-chat-hf 1,1 4096/4096
+anyscale/meta-llama/Llama-2-7b-chat-hf 0.15,0.15 4096/4096
+anyscale/meta-llama/Meta-Llama-3-70B-Instruct 1,1 8192/8192
+anyscale/meta-llama/Meta-Llama-3-8B-Instruct 0.15,0.15 8192/8192
+anyscale/mistralai/Mistral-7B-Instruct-v0.1 0.15,0.15 16384/16384
+anyscale/mistralai/Mixtral-8x22B-Instruct-v0.1 0.9,0.9 65536/65536
+anyscale/mistralai/Mixtral-8x7B-Instruct-v0.1 0.15,0.15 16384/16384
+apac.amazon.nova-2-lite-v1:0 0.396,3.311,0.099 1000000/64000
+apac.amazon.nova-2-pro-preview-20251202-v1:0 1.375,11,0.34375,,,1.375 1000000/64000
+apac.amazon.nova-lite-v1:0 0.063,0.252,0.01575 300000/10000
+apac.amazon.nova-micro-v1:0 0.037,0.148,0.00925 128000/10000
+apac.amazon.nova-pro-v1:0 0.84,3.36,0.21 300000/10000
+apac.anthropic.claude-fable-5 11,55,1.1,13.75 1000000/128000
+apac.anthropic.claude-haiku-4-5-20251001-v1:0 1.1,5.5,0.11,1.375 200000/64000
+apac.anthropic.claude-haiku-5-5 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875 1000000/128000
+apac.anthropic.claude-mythos-preview 27.5,137.5,2.75,34.375 1000000/128000
+apac.anthropic.claude-opus-4-7 5.5,27.5,0.55,6.875 1000000/128000
+apac.anthropic.claude-opus-4-8 5.5,27.5,0.55,6.875 1000000/128000
+apac.anthropic.claude-opus-5 5.5,27.5,0.55,6.875 1000000/128000
+apac.anthropic.claude-opus-5-5 4.4,22,0.22,5.5 1000000/128000
+apac.anthropic.claude-sonnet-4-20250514-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5 200000/64000
+apac.anthropic.claude-sonnet-4-6 3.3,16.5,0.33,4.125 1000000/64000
+apac.anthropic.claude-sonnet-5 2.2,11,0.22,2.75 1000000/128000
+apac.anthropic.claude-sonnet-5-5 2.2,11,0.11,2.75 1000000/128000
+au.anthropic.claude-fable-5 11,55,1.1,13.75 1000000/128000
+au.anthropic.claude-haiku-4-5-20251001-v1:0 1.1,5.5,0.11,1.375 200000/64000
+au.anthropic.claude-haiku-5-5 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875 1000000/128000
+au.anthropic.claude-mythos-preview 27.5,137.5,2.75,34.375 1000000/128000
+au.anthropic.claude-opus-4-6-v1 5.5,27.5,0.55,6.875 1000000/128000
+au.anthropic.claude-opus-4-7 5.5,27.5,0.55,6.875 1000000/128000
+au.anthropic.claude-opus-4-8 5.5,27.5,0.55,6.875 1000000/128000
+au.anthropic.claude-opus-5 5.5,27.5,0.55,6.875 1000000/128000
+au.anthropic.claude-opus-5-5 4.4,22,0.22,5.5 1000000/128000
+au.anthropic.claude-sonnet-4-5-20250929-v1:0 3.3,16.5,0.33,4.125 200:6.6,24.75,0.66,8.25 200000/64000
+au.anthropic.claude-sonnet-4-6 3.3,16.5,0.33,4.125 1000000/64000
+au.anthropic.claude-sonnet-5 2.2,11,0.22,2.75 1000000/128000
+au.anthropic.claude-sonnet-5-5 2.2,11,0.11,2.75 1000000/128000
+azure/apac/gpt-6.1-sol 2.4,12,0.12,3 272:4.8,18,0.24,6 922000/128000
+azure/apac/gpt-6.1-terra 1.2,6,0.06,1.5 272:2.4,9,0.12,3 922000/128000
+azure/chat-latest 5,30,0.5 272000/128000
+azure/codex-mini 1.5,6,0.375 200000/100000
+azure/computer-use-preview 3,12 8192/1024
 azure/eu/codex-mini 1.65,6.6,0.413
 azure/eu/computer-use-preview 3.3,13.2
 azure/eu/gpt-4.1 2.2,8.8,0.55
 azure/eu/gpt-4.1-mini 0.44,1.76,0.11
 azure/eu/gpt-4.1-nano 0.11,0.44,0.028
-azure/eu/gpt-4o 2.75,11,1.375,1.38
-azure/eu/gpt-4o-2024-05-13 5.5,16.5
-azure/eu/gpt-4o-2024-08-06 2.75,11,1.375
-azure/eu/gpt-4o-2024-11-20 2.75,11,1.375,1.38
-azure/eu/gpt-4o-mini 0.165,0.66,0.083
-azure/eu/gpt-4o-mini-2024-07-18 0.165,0.66,0.083
+azure/eu/gpt-4o 2.75,11,1.375,1.38 128000/16384
+azure/eu/gpt-4o-2024-05-13 5.5,16.5 128000/4096
+azure/eu/gpt-4o-2024-08-06 2.75,11,1.375 128000/16384
+azure/eu/gpt-4o-2024-11-20 2.75,11,1.375,1.38 128000/16384
+azure/eu/gpt-4o-mini 0.165,0.66,0.083 128000/16384
+azure/eu/gpt-4o-mini-2024-07-18 0.165,0.66,0.083 128000/16384
 azure/eu/gpt-5 1.375,11,0.1375
-azure/eu/gpt-5-2025-08-07 1.375,11,0.1375
+azure/eu/gpt-5-2025-08-07 1.375,11,0.1375 272000/128000
 azure/eu/gpt-5-codex 1.375,11,0.138
 azure/eu/gpt-5-mini 0.275,2.2,0.0275
-azure/eu/gpt-5-mini-2025-08-07 0.275,2.2,0.0275
+azure/eu/gpt-5-mini-2025-08-07 0.275,2.2,0.0275 272000/128000
 azure/eu/gpt-5-nano 0.055,0.44,0.0055
-azure/eu/gpt-5-nano-2025-08-07 0.055,0.44,0.0055
+azure/eu/gpt-5-nano-2025-08-07 0.055,0.44,0.0055 272000/128000
 azure/eu/gpt-5-pro 16.5,132
-azure/eu/gpt-5.1 1.375,11,0.1375
-azure/eu/gpt-5.1-chat 1.375,11,0.1375
-azure/eu/gpt-5.1-codex 1.375,11,0.1375
+azure/eu/gpt-5.1 1.375,11,0.1375 272000/128000
+azure/eu/gpt-5.1-chat 1.375,11,0.1375 111616/16384
+azure/eu/gpt-5.1-codex 1.375,11,0.1375 272000/128000
 azure/eu/gpt-5.1-codex-max 1.375,11,0.1375
-azure/eu/gpt-5.1-codex-mini 0.275,2.2,0.0275
+azure/eu/gpt-5.1-codex-mini 0.275,2.2,0.0275 272000/128000
 azure/eu/gpt-5.2 1.925,15.4,0.1925
-azure/eu/gpt-5.2-chat 1.925,15.4,0.1925
+azure/eu/gpt-5.2-chat 1.925,15.4,0.1925 111616/16384
 azure/eu/gpt-5.2-codex 1.925,15.4,0.1925
 azure/eu/gpt-5.2-pro 23.1,184.8
-azure/eu/gpt-5.3-chat 1.925,15.4,0.1925
+azure/eu/gpt-5.3-chat 1.925,15.4,0.1925 111616/16384
 azure/eu/gpt-5.3-codex 1.925,15.4,0.1925
-azure/eu/gpt-5.4 2.75,16.5,0.275 272:5.5,24.75,0.55
-azure/eu/gpt-5.4-2026-03-05 2.75,16.5,0.275 272:5.5,24.75,0.55
+azure/eu/gpt-5.4 2.75,16.5,0.275 272:5.5,24.75,0.55 922000/128000
+azure/eu/gpt-5.4-2026-03-05 2.75,16.5,0.275 272:5.5,24.75,0.55 922000/128000
 azure/eu/gpt-5.4-mini 0.825,4.95,0.0825
 azure/eu/gpt-5.4-nano 0.22,1.375,0.022
 azure/eu/gpt-5.4-pro 33,198 272:66,297
-azure/eu/gpt-5.5 5.5,33,0.55 272:11,49.5,1.1
-azure/eu/gpt-5.5-2026-04-23 5.5,33,0.55 272:11,49.5,1.1
-azure/eu/gpt-5.5-2026-04-24 5.5,33,0.55 272:11,49.5,1.1
-azure/eu/gpt-5.6 4.4,22,0.44,5.5 272:8.8,33,0.88,11
-azure/eu/gpt-5.6-luna 0.22,1.32,0.022,0.275 272:0.44,1.98,0.044,0.55
-azure/eu/gpt-5.6-sol 4.4,22,0.44,5.5 272:8.8,33,0.88,11
-azure/eu/gpt-5.6-terra 2.2,13.2,0.22,2.75 272:4.4,19.8,0.44,5.5
-azure/eu/gpt-6-astra 12,60,1.2,15 272:24,90,2.4,30
-azure/eu/gpt-6-luna 0.12,0.6,0.012,0.15 272:0.24,0.9,0.024,0.3
-azure/eu/gpt-6-sol 2.4,12,0.24,3 272:4.8,18,0.48,6
-azure/eu/gpt-6.1-sol 2.4,12,0.12,3 272:4.8,18,0.24,6
-azure/eu/gpt-6.1-terra 1.2,6,0.06,1.5 272:2.4,9,0.12,3
-azure/eu/o1 16.5,66,8.25
-azure/eu/o1-2024-12-17 16.5,66,8.25
+azure/eu/gpt-5.5 5.5,33,0.55 272:11,49.5,1.1 922000/128000
+azure/eu/gpt-5.5-2026-04-23 5.5,33,0.55 272:11,49.5,1.1 922000/128000
+azure/eu/gpt-5.5-2026-04-24 5.5,33,0.55 272:11,49.5,1.1 922000/128000
+azure/eu/gpt-5.6 4.4,22,0.44,5.5 272:8.8,33,0.88,11 922000/128000
+azure/eu/gpt-5.6-luna 0.22,1.32,0.022,0.275 272:0.44,1.98,0.044,0.55 922000/128000
+azure/eu/gpt-5.6-sol 4.4,22,0.44,5.5 272:8.8,33,0.88,11 922000/128000
+azure/eu/gpt-5.6-terra 2.2,13.2,0.22,2.75 272:4.4,19.8,0.44,5.5 922000/128000
+azure/eu/gpt-6-astra 12,60,1.2,15 272:24,90,2.4,30 922000/128000
+azure/eu/gpt-6-luna 0.12,0.6,0.012,0.15 272:0.24,0.9,0.024,0.3 922000/128000
+azure/eu/gpt-6-sol 2.4,12,0.24,3 272:4.8,18,0.48,6 922000/128000
+azure/eu/gpt-6.1-sol 2.4,12,0.12,3 272:4.8,18,0.24,6 922000/128000
+azure/eu/gpt-6.1-terra 1.2,6,0.06,1.5 272:2.4,9,0.12,3 922000/128000
+azure/eu/o1 16.5,66,8.25 200000/100000
+azure/eu/o1-2024-12-17 16.5,66,8.25 200000/100000
 azure/eu/o1-mini 1.21,4.84,0.605
-azure/eu/o1-mini-2024-09-12 1.21,4.84,0.605
-azure/eu/o3 2.2,8.8,0.55
-azure/eu/o3-2025-04-16 2.2,8.8,0.55
+azure/eu/o1-mini-2024-09-12 1.21,4.84,0.605 128000/65536
+azure/eu/o3 2.2,8.8,0.55 200000/100000
+azure/eu/o3-2025-04-16 2.2,8.8,0.55 200000/100000
 azure/eu/o3-deep-research 11,44,2.75
-azure/eu/o3-mini 1.21,4.84,0.605
-azure/eu/o3-mini-2025-01-31 1.21,4.84,0.605
-azure/eu/o4-mini 1.21,4.84,0.303
-azure/eu/o4-mini-2025-04-16 1.21,4.84,0.303
-azure/global-standard/gpt-4o-2024-08-06 2.5,10,1.25
-azure/global-standard/gpt-4o-2024-11-20 2.5,10,1.25
-azure/global-standard/gpt-4o-mini 0.15,0.6
-azure/global/gpt-4o-2024-08-06 2.5,10,1.25
-azure/global/gpt-4o-2024-11-20 2.5,10,1.25
-azure/global/gpt-5.1 1.25,10,0.125
-azure/global/gpt-5.1-codex 1.25,10,0.125
-azure/global/gpt-5.1-codex-mini 0.25,2,0.025
-azure/gpt-3.5-turbo 0.5,1.5
-azure/gpt-35-turbo 0.5,1.5
-azure/gpt-4-0125-preview 10,30
-azure/gpt-4-1106-preview 10,30
-azure/gpt-4-turbo 11,33
-azure/gpt-4-turbo-2024-04-09 11,33
-azure/gpt-4-turbo-vision-preview 11,33
-azure/gpt-4.1 2,8,0.5
-azure/gpt-4.1-2025-04-14 2,8,0.5
-azure/gpt-4.1-mini 0.4,1.6,0.1
-azure/gpt-4.1-mini-2025-04-14 0.4,1.6,0.1
-azure/gpt-4.1-nano 0.1,0.4,0.025
-azure/gpt-4.1-nano-2025-04-14 0.1,0.4,0.025
-azure/gpt-4o 2.5,10,1.25
-azure/gpt-4o-2024-05-13 5,15
-azure/gpt-4o-2024-08-06 2.5,10,1.25
-azure/gpt-4o-2024-11-20 2.5,10,1.25
-azure/gpt-4o-audio-preview-2024-12-17 2.5,10,,,,40,80
-azure/gpt-4o-mini 0.15,0.6,0.075
-azure/gpt-4o-mini-2024-07-18 0.15,0.6,0.075
-azure/gpt-4o-mini-audio-preview-2024-12-17 0.15,0.6,,,,10,20
-azure/gpt-5 1.25,10,0.125
-azure/gpt-5-2025-08-07 1.25,10,0.125
-azure/gpt-5-chat 1.25,10,0.125
-azure/gpt-5-codex 1.25,10,0.125
-azure/gpt-5-mini 0.25,2,0.025
-azure/gpt-5-mini-2025-08-07 0.25,2,0.025
-azure/gpt-5-nano 0.05,0.4,0.005
-azure/gpt-5-nano-2025-08-07 0.05,0.4,0.005
-azure/gpt-5-pro 15,120
-azure/gpt-5.1 1.25,10,0.125
-azure/gpt-5.1-2025-11-13 1.25,10,0.125
-azure/gpt-5.1-chat 1.25,10,0.125
-azure/gpt-5.1-codex 1.25,10,0.125
-azure/gpt-5.1-codex-2025-11-13 1.25,10,0.125
-azure/gpt-5.1-codex-max 1.25,10,0.125
-azure/gpt-5.1-codex-mini 0.25,2,0.025
-azure/gpt-5.1-codex-mini-2025-11-13 0.25,2,0.025
-azure/gpt-5.2 1.75,14,0.175
-azure/gpt-5.2-2025-12-11 1.75,14,0.175
-azure/gpt-5.2-chat 1.75,14,0.175
-azure/gpt-5.2-codex 1.75,14,0.175
-azure/gpt-5.2-pro 21,168
-azure/gpt-5.2-pro-2025-12-11 21,168
-azure/gpt-5.3-chat 1.75,14,0.175
-azure/gpt-5.3-codex 1.75,14,0.175
-azure/gpt-5.4 2.5,15,0.25 272:5,22.5,0.5
-azure/gpt-5.4-2026-03-05 2.5,15,0.25 272:5,22.5,0.5
-azure/gpt-5.4-mini 0.75,4.5,0.075
-azure/gpt-5.4-mini-2026-03-17 0.75,4.5,0.075
-azure/gpt-5.4-nano 0.2,1.25,0.02
-azure/gpt-5.4-nano-2026-03-17 0.2,1.25,0.02
-azure/gpt-5.4-pro 30,180,3 272:60,270,6
-azure/gpt-5.4-pro-2026-03-05 30,180,3 272:60,270,6
-azure/gpt-5.5 5,30,0.5 272:10,45,1
-azure/gpt-5.5-2026-04-23 5,30,0.5 272:10,45,1
-azure/gpt-5.5-2026-04-24 5,30,0.5 272:10,45,1
-azure/gpt-5.5-pro 30,180,3 272:60,270,6
-azure/gpt-5.5-pro-2026-04-23 30,180,3 272:60,270,6
-azure/gpt-5.6 4,20,0.4,5 272:8,30,0.8,10
-azure/gpt-5.6-luna 0.2,1.2,0.02,0.25 272:0.4,1.8,0.04,0.5
-azure/gpt-5.6-luna-2026-07-09 0.2,1.2,0.02,0.25 272:0.4,1.8,0.04,0.5
-azure/gpt-5.6-sol 4,20,0.4,5 272:8,30,0.8,10
-azure/gpt-5.6-sol-2026-07-09 4,20,0.4,5 272:8,30,0.8,10
-azure/gpt-5.6-terra 2,12,0.2,2.5 272:4,18,0.4,5
-azure/gpt-5.6-terra-2026-07-09 2,12,0.2,2.5 272:4,18,0.4,5
-azure/gpt-6-astra 10,50,1,12.5 272:20,75,2,25
-azure/gpt-6-astra-2026-09-03 10,50,1,12.5 272:20,75,2,25
-azure/gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-azure/gpt-6-luna-2026-09-22 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-azure/gpt-6-sol 2,10,0.2,2.5 272:4,15,0.4,5
-azure/gpt-6-sol-2026-09-22 2,10,0.2,2.5 272:4,15,0.4,5
-azure/gpt-6.1-sol 2,10,0.1,2.5 272:4,15,0.2,5
-azure/gpt-6.1-sol-2026-09-29 2,10,0.1,2.5 272:4,15,0.2,5
-azure/gpt-6.1-terra 1,5,0.05,1.25 272:2,7.5,0.1,2.5
-azure/gpt-astra-latest 10,50,1,12.5 272:20,75,2,25
-azure/gpt-audio 2.5,10,,,,40,80
-azure/gpt-audio-1.5 2.5,10,,,,32,64
-azure/gpt-audio-1.5-2026-02-23 2.5,10,,,,32,64
-azure/gpt-audio-2025-08-28 2.5,10,,,,40,80
-azure/gpt-audio-mini 0.6,2.4,,,,10,20
-azure/gpt-audio-mini-2025-10-06 0.6,2.4,,,,10,20
-azure/gpt-chat-latest 5,30,0.5
-azure/gpt-luna-latest 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-azure/gpt-mini-latest 0.75,4.5,0.075
-azure/gpt-sol-latest 2,10,0.1,2.5 272:4,15,0.2,5
-azure/gpt-terra-latest 1,5,0.05,1.25 272:2,7.5,0.1,2.5
-azure/mistral-large-2402 8,24
-azure/mistral-large-latest 8,24
-azure/model-router 0.14,0
-azure/o1 15,60,7.5
-azure/o1-2024-12-17 15,60,7.5
-azure/o1-mini 1.1,4.4,0.55
-azure/o1-mini-2024-09-12 1.1,4.4,0.55
-azure/o3 2,8,0.5
-azure/o3-2025-04-16 2,8,0.5
-azure/o3-deep-research 10,40,2.5
-azure/o3-mini 1.1,4.4,0.55
-azure/o3-mini-2025-01-31 1.1,4.4,0.55
-azure/o3-pro 20,80
-azure/o3-pro-2025-06-10 20,80
-azure/o4-mini 1.1,4.4,0.275
-azure/o4-mini-2025-04-16 1.1,4.4,0.275
-azure/us-gov/gpt-5.1 1.71875,13.75,0.171875
-azure/us-gov/o3-mini 1.513,6.05,0.757
+azure/eu/o3-mini 1.21,4.84,0.605 200000/100000
+azure/eu/o3-mini-2025-01-31 1.21,4.84,0.605 200000/100000
+azure/eu/o4-mini 1.21,4.84,0.303 200000/100000
+azure/eu/o4-mini-2025-04-16 1.21,4.84,0.303 200000/100000
+azure/global-standard/gpt-4o-2024-08-06 2.5,10,1.25 128000/16384
+azure/global-standard/gpt-4o-2024-11-20 2.5,10,1.25 128000/16384
+azure/global-standard/gpt-4o-mini 0.15,0.6 128000/16384
+azure/global/gpt-4o-2024-08-06 2.5,10,1.25 128000/16384
+azure/global/gpt-4o-2024-11-20 2.5,10,1.25 128000/16384
+azure/global/gpt-5.1 1.25,10,0.125 272000/128000
+azure/global/gpt-5.1-codex 1.25,10,0.125 272000/128000
+azure/global/gpt-5.1-codex-mini 0.25,2,0.025 272000/128000
+azure/gpt-3.5-turbo 0.5,1.5 4097/4096
+azure/gpt-35-turbo 0.5,1.5 4097/4096
+azure/gpt-4-0125-preview 10,30 128000/4096
+azure/gpt-4-1106-preview 10,30 128000/4096
+azure/gpt-4-turbo 11,33 128000/4096
+azure/gpt-4-turbo-2024-04-09 11,33 128000/4096
+azure/gpt-4-turbo-vision-preview 11,33 128000/4096
+azure/gpt-4.1 2,8,0.5 1047576/32768
+azure/gpt-4.1-2025-04-14 2,8,0.5 1047576/32768
+azure/gpt-4.1-mini 0.4,1.6,0.1 1047576/32768
+azure/gpt-4.1-mini-2025-04-14 0.4,1.6,0.1 1047576/32768
+azure/gpt-4.1-nano 0.1,0.4,0.025 1047576/32768
+azure/gpt-4.1-nano-2025-04-14 0.1,0.4,0.025 1047576/32768
+azure/gpt-4o 2.5,10,1.25 128000/16384
+azure/gpt-4o-2024-05-13 5,15 128000/4096
+azure/gpt-4o-2024-08-06 2.5,10,1.25 128000/16384
+azure/gpt-4o-2024-11-20 2.5,10,1.25 128000/16384
+azure/gpt-4o-audio-preview-2024-12-17 2.5,10,,,,40,80 128000/16384
+azure/gpt-4o-mini 0.15,0.6,0.075 128000/16384
+azure/gpt-4o-mini-2024-07-18 0.15,0.6,0.075 128000/16384
+azure/gpt-4o-mini-audio-preview-2024-12-17 0.15,0.6,,,,10,20 128000/16384
+azure/gpt-5 1.25,10,0.125 272000/128000
+azure/gpt-5-2025-08-07 1.25,10,0.125 272000/128000
+azure/gpt-5-chat 1.25,10,0.125 128000/16384
+azure/gpt-5-codex 1.25,10,0.125 272000/128000
+azure/gpt-5-mini 0.25,2,0.025 272000/128000
+azure/gpt-5-mini-2025-08-07 0.25,2,0.025 272000/128000
+azure/gpt-5-nano 0.05,0.4,0.005 272000/128000
+azure/gpt-5-nano-2025-08-07 0.05,0.4,0.005 272000/128000
+azure/gpt-5-pro 15,120 272000/128000
+azure/gpt-5.1 1.25,10,0.125 272000/128000
+azure/gpt-5.1-2025-11-13 1.25,10,0.125 272000/128000
+azure/gpt-5.1-chat 1.25,10,0.125 111616/16384
+azure/gpt-5.1-codex 1.25,10,0.125 272000/128000
+azure/gpt-5.1-codex-2025-11-13 1.25,10,0.125 272000/128000
+azure/gpt-5.1-codex-max 1.25,10,0.125 272000/128000
+azure/gpt-5.1-codex-mini 0.25,2,0.025 272000/128000
+azure/gpt-5.1-codex-mini-2025-11-13 0.25,2,0.025 272000/128000
+azure/gpt-5.2 1.75,14,0.175 272000/128000
+azure/gpt-5.2-2025-12-11 1.75,14,0.175 272000/128000
+azure/gpt-5.2-chat 1.75,14,0.175 111616/16384
+azure/gpt-5.2-codex 1.75,14,0.175 272000/128000
+azure/gpt-5.2-pro 21,168 272000/128000
+azure/gpt-5.2-pro-2025-12-11 21,168 272000/128000
+azure/gpt-5.3-chat 1.75,14,0.175 111616/16384
+azure/gpt-5.3-codex 1.75,14,0.175 272000/128000
+azure/gpt-5.4 2.5,15,0.25 272:5,22.5,0.5 922000/128000
+azure/gpt-5.4-2026-03-05 2.5,15,0.25 272:5,22.5,0.5 922000/128000
+azure/gpt-5.4-mini 0.75,4.5,0.075 272000/128000
+azure/gpt-5.4-mini-2026-03-17 0.75,4.5,0.075 272000/128000
+azure/gpt-5.4-nano 0.2,1.25,0.02 272000/128000
+azure/gpt-5.4-nano-2026-03-17 0.2,1.25,0.02 272000/128000
+azure/gpt-5.4-pro 30,180,3 272:60,270,6 922000/128000
+azure/gpt-5.4-pro-2026-03-05 30,180,3 272:60,270,6 922000/128000
+azure/gpt-5.5 5,30,0.5 272:10,45,1 922000/128000
+azure/gpt-5.5-2026-04-23 5,30,0.5 272:10,45,1 922000/128000
+azure/gpt-5.5-2026-04-24 5,30,0.5 272:10,45,1 922000/128000
+azure/gpt-5.5-pro 30,180,3 272:60,270,6 1050000/128000
+azure/gpt-5.5-pro-2026-04-23 30,180,3 272:60,270,6 1050000/128000
+azure/gpt-5.6 4,20,0.4,5 272:8,30,0.8,10 922000/128000
+azure/gpt-5.6-luna 0.2,1.2,0.02,0.25 272:0.4,1.8,0.04,0.5 922000/128000
+azure/gpt-5.6-luna-2026-07-09 0.2,1.2,0.02,0.25 272:0.4,1.8,0.04,0.5 922000/128000
+azure/gpt-5.6-sol 4,20,0.4,5 272:8,30,0.8,10 922000/128000
+azure/gpt-5.6-sol-2026-07-09 4,20,0.4,5 272:8,30,0.8,10 922000/128000
+azure/gpt-5.6-terra 2,12,0.2,2.5 272:4,18,0.4,5 922000/128000
+azure/gpt-5.6-terra-2026-07-09 2,12,0.2,2.5 272:4,18,0.4,5 922000/128000
+azure/gpt-6-astra 10,50,1,12.5 272:20,75,2,25 922000/128000
+azure/gpt-6-astra-2026-09-03 10,50,1,12.5 272:20,75,2,25 922000/128000
+azure/gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+azure/gpt-6-luna-2026-09-22 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+azure/gpt-6-sol 2,10,0.2,2.5 272:4,15,0.4,5 922000/128000
+azure/gpt-6-sol-2026-09-22 2,10,0.2,2.5 272:4,15,0.4,5 922000/128000
+azure/gpt-6.1-sol 2,10,0.1,2.5 272:4,15,0.2,5 922000/128000
+azure/gpt-6.1-sol-2026-09-29 2,10,0.1,2.5 272:4,15,0.2,5 922000/128000
+azure/gpt-6.1-terra 1,5,0.05,1.25 272:2,7.5,0.1,2.5 922000/128000
+azure/gpt-astra-latest 10,50,1,12.5 272:20,75,2,25 922000/128000
+azure/gpt-audio 2.5,10,,,,40,80 128000/16384
+azure/gpt-audio-1.5 2.5,10,,,,32,64 128000/16384
+azure/gpt-audio-1.5-2026-02-23 2.5,10,,,,32,64 128000/16384
+azure/gpt-audio-2025-08-28 2.5,10,,,,40,80 128000/16384
+azure/gpt-audio-mini 0.6,2.4,,,,10,20 128000/16384
+azure/gpt-audio-mini-2025-10-06 0.6,2.4,,,,10,20 128000/16384
+azure/gpt-chat-latest 5,30,0.5 128000/128000
+azure/gpt-luna-latest 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+azure/gpt-mini-latest 0.75,4.5,0.075 272000/128000
+azure/gpt-sol-latest 2,10,0.1,2.5 272:4,15,0.2,5 922000/128000
+azure/gpt-terra-latest 1,5,0.05,1.25 272:2,7.5,0.1,2.5 922000/128000
+azure/mistral-large-2402 8,24 32000/32000
+azure/mistral-large-latest 8,24 32000/32000
+azure/model-router 0.14,0 200000/32768
+azure/o1 15,60,7.5 200000/100000
+azure/o1-2024-12-17 15,60,7.5 200000/100000
+azure/o1-mini 1.1,4.4,0.55 128000/65536
+azure/o1-mini-2024-09-12 1.1,4.4,0.55 128000/65536
+azure/o3 2,8,0.5 200000/100000
+azure/o3-2025-04-16 2,8,0.5 200000/100000
+azure/o3-deep-research 10,40,2.5 200000/100000
+azure/o3-mini 1.1,4.4,0.55 200000/100000
+azure/o3-mini-2025-01-31 1.1,4.4,0.55 200000/100000
+azure/o3-pro 20,80 200000/100000
+azure/o3-pro-2025-06-10 20,80 200000/100000
+azure/o4-mini 1.1,4.4,0.275 200000/100000
+azure/o4-mini-2025-04-16 1.1,4.4,0.275 200000/100000
+azure/us-gov/gpt-5.1 1.71875,13.75,0.171875 272000/128000
+azure/us-gov/o3-mini 1.513,6.05,0.757 200000/100000
 azure/us/codex-mini 1.65,6.6,0.413
 azure/us/computer-use-preview 3.3,13.2
 azure/us/gpt-4.1 2.2,8.8,0.55
-azure/us/gpt-4.1-2025-04-14 2.2,8.8,0.55
+azure/us/gpt-4.1-2025-04-14 2.2,8.8,0.55 1047576/32768
 azure/us/gpt-4.1-mini 0.44,1.76,0.11
-azure/us/gpt-4.1-mini-2025-04-14 0.44,1.76,0.11
+azure/us/gpt-4.1-mini-2025-04-14 0.44,1.76,0.11 1047576/32768
 azure/us/gpt-4.1-nano 0.11,0.44,0.028
-azure/us/gpt-4.1-nano-2025-04-14 0.11,0.44,0.028
-azure/us/gpt-4o 2.75,11,1.375,1.38
-azure/us/gpt-4o-2024-05-13 5.5,16.5
-azure/us/gpt-4o-2024-08-06 2.75,11,1.375
-azure/us/gpt-4o-2024-11-20 2.75,11,1.375,1.38
-azure/us/gpt-4o-mini 0.165,0.66,0.083
-azure/us/gpt-4o-mini-2024-07-18 0.165,0.66,0.083
+azure/us/gpt-4.1-nano-2025-04-14 0.11,0.44,0.028 1047576/32768
+azure/us/gpt-4o 2.75,11,1.375,1.38 128000/16384
+azure/us/gpt-4o-2024-05-13 5.5,16.5 128000/4096
+azure/us/gpt-4o-2024-08-06 2.75,11,1.375 128000/16384
+azure/us/gpt-4o-2024-11-20 2.75,11,1.375,1.38 128000/16384
+azure/us/gpt-4o-mini 0.165,0.66,0.083 128000/16384
+azure/us/gpt-4o-mini-2024-07-18 0.165,0.66,0.083 128000/16384
 azure/us/gpt-5 1.375,11,0.1375
-azure/us/gpt-5-2025-08-07 1.375,11,0.1375
+azure/us/gpt-5-2025-08-07 1.375,11,0.1375 272000/128000
 azure/us/gpt-5-codex 1.375,11,0.138
 azure/us/gpt-5-mini 0.275,2.2,0.0275
-azure/us/gpt-5-mini-2025-08-07 0.275,2.2,0.0275
+azure/us/gpt-5-mini-2025-08-07 0.275,2.2,0.0275 272000/128000
 azure/us/gpt-5-nano 0.055,0.44,0.0055
-azure/us/gpt-5-nano-2025-08-07 0.055,0.44,0.0055
+azure/us/gpt-5-nano-2025-08-07 0.055,0.44,0.0055 272000/128000
 azure/us/gpt-5-pro 16.5,132
-azure/us/gpt-5.1 1.375,11,0.1375
-azure/us/gpt-5.1-chat 1.375,11,0.1375
-azure/us/gpt-5.1-codex 1.375,11,0.1375
+azure/us/gpt-5.1 1.375,11,0.1375 272000/128000
+azure/us/gpt-5.1-chat 1.375,11,0.1375 111616/16384
+azure/us/gpt-5.1-codex 1.375,11,0.1375 272000/128000
 azure/us/gpt-5.1-codex-max 1.375,11,0.1375
-azure/us/gpt-5.1-codex-mini 0.275,2.2,0.0275
+azure/us/gpt-5.1-codex-mini 0.275,2.2,0.0275 272000/128000
 azure/us/gpt-5.2 1.925,15.4,0.1925
-azure/us/gpt-5.2-chat 1.925,15.4,0.1925
+azure/us/gpt-5.2-chat 1.925,15.4,0.1925 111616/16384
 azure/us/gpt-5.2-codex 1.925,15.4,0.1925
 azure/us/gpt-5.2-pro 23.1,184.8
-azure/us/gpt-5.3-chat 1.925,15.4,0.1925
+azure/us/gpt-5.3-chat 1.925,15.4,0.1925 111616/16384
 azure/us/gpt-5.3-codex 1.925,15.4,0.1925
-azure/us/gpt-5.4 2.75,16.5,0.275 272:5.5,24.75,0.55
-azure/us/gpt-5.4-2026-03-05 2.75,16.5,0.275 272:5.5,24.75,0.55
+azure/us/gpt-5.4 2.75,16.5,0.275 272:5.5,24.75,0.55 922000/128000
+azure/us/gpt-5.4-2026-03-05 2.75,16.5,0.275 272:5.5,24.75,0.55 922000/128000
 azure/us/gpt-5.4-mini 0.825,4.95,0.0825
 azure/us/gpt-5.4-nano 0.22,1.375,0.022
 azure/us/gpt-5.4-pro 33,198 272:66,297
-azure/us/gpt-5.5 5.5,33,0.55 272:11,49.5,1.1
-azure/us/gpt-5.5-2026-04-23 5.5,33,0.55 272:11,49.5,1.1
-azure/us/gpt-5.5-2026-04-24 5.5,33,0.55 272:11,49.5,1.1
-azure/us/gpt-5.6 4.4,22,0.44,5.5 272:8.8,33,0.88,11
-azure/us/gpt-5.6-luna 0.22,1.32,0.022,0.275 272:0.44,1.98,0.044,0.55
-azure/us/gpt-5.6-sol 4.4,22,0.44,5.5 272:8.8,33,0.88,11
-azure/us/gpt-5.6-terra 2.2,13.2,0.22,2.75 272:4.4,19.8,0.44,5.5
-azure/us/gpt-6-astra 11,55,1.1,13.75 272:22,82.5,2.2,27.5
-azure/us/gpt-6-luna 0.11,0.55,0.011,0.1375 272:0.22,0.825,0.022,0.275
-azure/us/gpt-6-sol 2.2,11,0.22,2.75 272:4.4,16.5,0.44,5.5
-azure/us/gpt-6.1-sol 2.2,11,0.11,2.75 272:4.4,16.5,0.22,5.5
-azure/us/gpt-6.1-terra 1.1,5.5,0.055,1.375 272:2.2,8.25,0.11,2.75
-azure/us/gpt-chat-latest 5.5,33,0.55
-azure/us/o1 16.5,66,8.25
-azure/us/o1-2024-12-17 16.5,66,8.25
+azure/us/gpt-5.5 5.5,33,0.55 272:11,49.5,1.1 922000/128000
+azure/us/gpt-5.5-2026-04-23 5.5,33,0.55 272:11,49.5,1.1 922000/128000
+azure/us/gpt-5.5-2026-04-24 5.5,33,0.55 272:11,49.5,1.1 922000/128000
+azure/us/gpt-5.6 4.4,22,0.44,5.5 272:8.8,33,0.88,11 922000/128000
+azure/us/gpt-5.6-luna 0.22,1.32,0.022,0.275 272:0.44,1.98,0.044,0.55 922000/128000
+azure/us/gpt-5.6-sol 4.4,22,0.44,5.5 272:8.8,33,0.88,11 922000/128000
+azure/us/gpt-5.6-terra 2.2,13.2,0.22,2.75 272:4.4,19.8,0.44,5.5 922000/128000
+azure/us/gpt-6-astra 11,55,1.1,13.75 272:22,82.5,2.2,27.5 922000/128000
+azure/us/gpt-6-luna 0.11,0.55,0.011,0.1375 272:0.22,0.825,0.022,0.275 922000/128000
+azure/us/gpt-6-sol 2.2,11,0.22,2.75 272:4.4,16.5,0.44,5.5 922000/128000
+azure/us/gpt-6.1-sol 2.2,11,0.11,2.75 272:4.4,16.5,0.22,5.5 922000/128000
+azure/us/gpt-6.1-terra 1.1,5.5,0.055,1.375 272:2.2,8.25,0.11,2.75 922000/128000
+azure/us/gpt-chat-latest 5.5,33,0.55 128000/128000
+azure/us/o1 16.5,66,8.25 200000/100000
+azure/us/o1-2024-12-17 16.5,66,8.25 200000/100000
 azure/us/o1-mini 1.21,4.84,0.605
-azure/us/o1-mini-2024-09-12 1.21,4.84,0.605
-azure/us/o3 2.2,8.8,0.55
-azure/us/o3-2025-04-16 2.2,8.8,0.55
+azure/us/o1-mini-2024-09-12 1.21,4.84,0.605 128000/65536
+azure/us/o3 2.2,8.8,0.55 200000/100000
+azure/us/o3-2025-04-16 2.2,8.8,0.55 200000/100000
 azure/us/o3-deep-research 11,44,2.75
-azure/us/o3-mini 1.21,4.84,0.605
-azure/us/o3-mini-2025-01-31 1.21,4.84,0.605
-azure/us/o4-mini 1.21,4.84,0.303
-azure/us/o4-mini-2025-04-16 1.21,4.84,0.303
-azure_ai/Codestral-2501 0.3,0.9
-azure_ai/Cohere-command-a-plus-05-2026 0.8,3.2
-azure_ai/DeepSeek-V4-Flash-0731 0.44,1.32,0.014
-azure_ai/FW-DeepSeek-V3.2 0.62,1.85,0.31
-azure_ai/FW-DeepSeek-V4-Flash 0.15,0.31,0.03
-azure_ai/FW-DeepSeek-V4-Pro 1.925,3.828,0.165
-azure_ai/FW-DeepSeek-V4.1-Flash 0.375,1.5,0.008
-azure_ai/FW-GLM-5 1.1,3.52,0.22
-azure_ai/FW-GLM-5.1 1.54,4.84,0.286
-azure_ai/FW-GLM-5.2 1.54,4.84,0.15
-azure_ai/FW-GLM-5.2-Fast 2.31,7.26,0.231
-azure_ai/FW-GLM-5.3 1.75,5.5,0.325
-azure_ai/FW-GLM-5.3-Flash 0.188,0.625,0.038
-azure_ai/FW-GPT-OSS-120B 0.165,0.66,0.082
-azure_ai/FW-Inkling 1.1,4.46,0.19
-azure_ai/FW-Kimi-K2.5 0.66,3.3,0.11
-azure_ai/FW-Kimi-K2.6 1.045,4.4,0.176
-azure_ai/FW-Kimi-K2.7-Code 1.05,4.4,0.21
-azure_ai/FW-Kimi-K3 3,15,0.3
-azure_ai/FW-MiniMax-M2.5 0.33,1.32,0.033
-azure_ai/FW-MiniMax-M3 0.33,1.32,0.066
-azure_ai/FW-Nemotron-3-Ultra-NVFP4 0.66,2.64,0.13
-azure_ai/FW-Nemotron-Lightning-3.5-30B-A3B 0.06,0.22,0.01
-azure_ai/Llama-3.3-70B-Instruct 0.71,0.71
-azure_ai/Llama-4-Maverick-17B-128E-Instruct-FP8 0.25,1
-azure_ai/Llama-4-Scout-17B-16E-Instruct 0.2,0.78
-azure_ai/MAI-Code-1.1-Flash 0.2,1.2,0.02
-azure_ai/MAI-Cyber-1-Flash 0.6,3.5,0.06
-azure_ai/MAI-DS-R1 1.35,5.4
-azure_ai/MAI-Thinking-1 2,8,0.2
-azure_ai/Phi-4 0.125,0.5
-azure_ai/Phi-4-mini-instruct 0.075,0.3
-azure_ai/Phi-4-mini-reasoning 0.075,0.3
-azure_ai/Phi-4-multimodal-instruct 0.08,0.32,,,,4
-azure_ai/Phi-4-reasoning 0.125,0.5
-azure_ai/claude-fable-5 10,50,1,12.5
-azure_ai/claude-fable-5-1 10,50,0.25,12.5
-azure_ai/claude-fable-latest 10,50,0.25,12.5
-azure_ai/claude-haiku-4-5 1,5,0.1,1.25
-azure_ai/claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-azure_ai/claude-haiku-latest 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-azure_ai/claude-mythos-5-1 10,50,0.25,12.5
-azure_ai/claude-opus-4-5 5,25,0.5,6.25
-azure_ai/claude-opus-4-6 5,25,0.5,6.25
-azure_ai/claude-opus-4-7 5,25,0.5,6.25
-azure_ai/claude-opus-4-8 5,25,0.5,6.25
-azure_ai/claude-opus-5 5,25,0.5,6.25
-azure_ai/claude-opus-5-5 4,20,0.2,5
-azure_ai/claude-opus-5-5-fast 8,40,0.4,10
-azure_ai/claude-opus-latest 4,20,0.2,5
-azure_ai/claude-sonnet-4-5 3,15,0.3,3.75
-azure_ai/claude-sonnet-4-6 3,15,0.3,3.75
-azure_ai/claude-sonnet-5 2,10,0.2,2.5
-azure_ai/claude-sonnet-5-5 2,10,0.1,2.5
-azure_ai/claude-sonnet-latest 2,10,0.1,2.5
-azure_ai/codex-mini 1.5,6,0.375
-azure_ai/cohere-command-a 2.5,10
-azure_ai/deepseek-flash-latest 0.19,0.51,0.028
-azure_ai/deepseek-pro-latest 1.74,3.48,0.145
+azure/us/o3-mini 1.21,4.84,0.605 200000/100000
+azure/us/o3-mini-2025-01-31 1.21,4.84,0.605 200000/100000
+azure/us/o4-mini 1.21,4.84,0.303 200000/100000
+azure/us/o4-mini-2025-04-16 1.21,4.84,0.303 200000/100000
+azure_ai/Codestral-2501 0.3,0.9 256000/4096
+azure_ai/Cohere-command-a-plus-05-2026 0.8,3.2 128000/64000
+azure_ai/DeepSeek-V4-Flash-0731 0.44,1.32,0.014 1000000/384000
+azure_ai/FW-DeepSeek-V3.2 0.62,1.85,0.31 163840/163840
+azure_ai/FW-DeepSeek-V4-Flash 0.15,0.31,0.03 1000000/384000
+azure_ai/FW-DeepSeek-V4-Pro 1.925,3.828,0.165 1000000/384000
+azure_ai/FW-DeepSeek-V4.1-Flash 0.375,1.5,0.008 1000000/384000
+azure_ai/FW-GLM-5 1.1,3.52,0.22 200000/128000
+azure_ai/FW-GLM-5.1 1.54,4.84,0.286 202800/131072
+azure_ai/FW-GLM-5.2 1.54,4.84,0.15 1048576/131072
+azure_ai/FW-GLM-5.2-Fast 2.31,7.26,0.231 1048576/131072
+azure_ai/FW-GLM-5.3 1.75,5.5,0.325 1048576/131072
+azure_ai/FW-GLM-5.3-Flash 0.188,0.625,0.038 1048576/131072
+azure_ai/FW-GPT-OSS-120B 0.165,0.66,0.082 131072/131072
+azure_ai/FW-Inkling 1.1,4.46,0.19 1048576/1048576
+azure_ai/FW-Kimi-K2.5 0.66,3.3,0.11 262144/262144
+azure_ai/FW-Kimi-K2.6 1.045,4.4,0.176 262144/262144
+azure_ai/FW-Kimi-K2.7-Code 1.05,4.4,0.21 262144/262144
+azure_ai/FW-Kimi-K3 3,15,0.3 1048576/131072
+azure_ai/FW-MiniMax-M2.5 0.33,1.32,0.033 1000000/1000000
+azure_ai/FW-MiniMax-M3 0.33,1.32,0.066 512000/512000
+azure_ai/FW-Nemotron-3-Ultra-NVFP4 0.66,2.64,0.13 262144/262144
+azure_ai/FW-Nemotron-Lightning-3.5-30B-A3B 0.06,0.22,0.01 262144/
+azure_ai/Llama-3.3-70B-Instruct 0.71,0.71 128000/8192
+azure_ai/Llama-4-Maverick-17B-128E-Instruct-FP8 0.25,1 1000000/1000000
+azure_ai/Llama-4-Scout-17B-16E-Instruct 0.2,0.78 10000000/16384
+azure_ai/MAI-Code-1.1-Flash 0.2,1.2,0.02 256000/64000
+azure_ai/MAI-Cyber-1-Flash 0.6,3.5,0.06 256000/64000
+azure_ai/MAI-DS-R1 1.35,5.4 128000/8192
+azure_ai/MAI-Thinking-1 2,8,0.2 256000/64000
+azure_ai/Phi-4 0.125,0.5 16384/16384
+azure_ai/Phi-4-mini-instruct 0.075,0.3 131072/4096
+azure_ai/Phi-4-mini-reasoning 0.075,0.3 131072/4096
+azure_ai/Phi-4-multimodal-instruct 0.08,0.32,,,,4 131072/4096
+azure_ai/Phi-4-reasoning 0.125,0.5 32768/4096
+azure_ai/claude-fable-5 10,50,1,12.5 1000000/128000
+azure_ai/claude-fable-5-1 10,50,0.25,12.5 1000000/128000
+azure_ai/claude-fable-latest 10,50,0.25,12.5 1000000/128000
+azure_ai/claude-haiku-4-5 1,5,0.1,1.25 200000/64000
+azure_ai/claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 1000000/128000
+azure_ai/claude-haiku-latest 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 1000000/128000
+azure_ai/claude-mythos-5-1 10,50,0.25,12.5 1000000/128000
+azure_ai/claude-opus-4-5 5,25,0.5,6.25 200000/64000
+azure_ai/claude-opus-4-6 5,25,0.5,6.25 1000000/128000
+azure_ai/claude-opus-4-7 5,25,0.5,6.25 1000000/128000
+azure_ai/claude-opus-4-8 5,25,0.5,6.25 1000000/128000
+azure_ai/claude-opus-5 5,25,0.5,6.25 1000000/128000
+azure_ai/claude-opus-5-5 4,20,0.2,5 1000000/128000
+azure_ai/claude-opus-5-5-fast 8,40,0.4,10 1000000/128000
+azure_ai/claude-opus-latest 4,20,0.2,5 1000000/128000
+azure_ai/claude-sonnet-4-5 3,15,0.3,3.75 200000/64000
+azure_ai/claude-sonnet-4-6 3,15,0.3,3.75 1000000/128000
+azure_ai/claude-sonnet-5 2,10,0.2,2.5 1000000/128000
+azure_ai/claude-sonnet-5-5 2,10,0.1,2.5 1000000/128000
+azure_ai/claude-sonnet-latest 2,10,0.1,2.5 1000000/128000
+azure_ai/codex-mini 1.5,6,0.375 200000/100000
+azure_ai/cohere-command-a 2.5,10 131072/8182
+azure_ai/deepseek-flash-latest 0.19,0.51,0.028 1000000/384000
+azure_ai/deepseek-pro-latest 1.74,3.48,0.145 1000000/384000
 azure_ai/deepseek-r1 1.35,5.4
 azure_ai/deepseek-v3-0324 1.14,4.56
 azure_ai/deepseek-v3.1 1.23,4.94
-azure_ai/deepseek-v3.2 0.58,1.68
-azure_ai/deepseek-v3.2-speciale 0.58,1.68
-azure_ai/deepseek-v4-flash 0.19,0.51,0.028
-azure_ai/deepseek-v4-pro 1.74,3.48,0.145
-azure_ai/deepseek-v4.1-flash 0.3,1.2,0.006
-azure_ai/glm-flash-latest 0.188,0.625,0.038
-azure_ai/glm-latest 1.75,5.5,0.325
-azure_ai/gpt-5.4 2.5,15,0.25 272:5,22.5,0.5
-azure_ai/gpt-5.4-2026-03-05 2.5,15,0.25 272:5,22.5,0.5
-azure_ai/gpt-5.4-mini 0.75,4.5,0.075
-azure_ai/gpt-5.4-mini-2026-03-17 0.75,4.5,0.075
-azure_ai/gpt-5.4-nano 0.2,1.25,0.02
-azure_ai/gpt-5.4-nano-2026-03-17 0.2,1.25,0.02
-azure_ai/gpt-5.4-pro 30,180,3 272:60,270,6
-azure_ai/gpt-5.4-pro-2026-03-05 30,180,3 272:60,270,6
-azure_ai/gpt-5.5 5,30,0.5 272:10,45,1
-azure_ai/gpt-5.5-2026-04-23 5,30,0.5 272:10,45,1
-azure_ai/gpt-5.5-2026-04-24 5,30,0.5 272:10,45,1
-azure_ai/gpt-6-astra 10,50,1,12.5 272:20,75,2,25
-azure_ai/gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-azure_ai/gpt-6-sol 2,10,0.2,2.5 272:4,15,0.4,5
-azure_ai/gpt-6.1-sol 2,10,0.1,2.5 272:4,15,0.2,5
-azure_ai/gpt-6.1-terra 1,5,0.05,1.25 272:2,7.5,0.1,2.5
-azure_ai/gpt-astra-latest 10,50,1,12.5 272:20,75,2,25
-azure_ai/gpt-chat-latest 5,30,0.5
-azure_ai/gpt-luna-latest 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-azure_ai/gpt-mini-latest 0.75,4.5,0.075
-azure_ai/gpt-oss-120b 0.15,0.6
-azure_ai/gpt-sol-latest 2,10,0.1,2.5 272:4,15,0.2,5
-azure_ai/gpt-terra-latest 1,5,0.05,1.25 272:2,7.5,0.1,2.5
+azure_ai/deepseek-v3.2 0.58,1.68 128000/128000
+azure_ai/deepseek-v3.2-speciale 0.58,1.68 128000/128000
+azure_ai/deepseek-v4-flash 0.19,0.51,0.028 1000000/384000
+azure_ai/deepseek-v4-pro 1.74,3.48,0.145 1000000/384000
+azure_ai/deepseek-v4.1-flash 0.3,1.2,0.006 1000000/384000
+azure_ai/glm-flash-latest 0.188,0.625,0.038 1048576/131072
+azure_ai/glm-latest 1.75,5.5,0.325 1048576/131072
+azure_ai/gpt-5.4 2.5,15,0.25 272:5,22.5,0.5 922000/128000
+azure_ai/gpt-5.4-2026-03-05 2.5,15,0.25 272:5,22.5,0.5 922000/128000
+azure_ai/gpt-5.4-mini 0.75,4.5,0.075 272000/128000
+azure_ai/gpt-5.4-mini-2026-03-17 0.75,4.5,0.075 272000/128000
+azure_ai/gpt-5.4-nano 0.2,1.25,0.02 272000/128000
+azure_ai/gpt-5.4-nano-2026-03-17 0.2,1.25,0.02 272000/128000
+azure_ai/gpt-5.4-pro 30,180,3 272:60,270,6 922000/128000
+azure_ai/gpt-5.4-pro-2026-03-05 30,180,3 272:60,270,6 922000/128000
+azure_ai/gpt-5.5 5,30,0.5 272:10,45,1 922000/128000
+azure_ai/gpt-5.5-2026-04-23 5,30,0.5 272:10,45,1 922000/128000
+azure_ai/gpt-5.5-2026-04-24 5,30,0.5 272:10,45,1 922000/128000
+azure_ai/gpt-6-astra 10,50,1,12.5 272:20,75,2,25 922000/128000
+azure_ai/gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+azure_ai/gpt-6-sol 2,10,0.2,2.5 272:4,15,0.4,5 922000/128000
+azure_ai/gpt-6.1-sol 2,10,0.1,2.5 272:4,15,0.2,5 922000/128000
+azure_ai/gpt-6.1-terra 1,5,0.05,1.25 272:2,7.5,0.1,2.5 922000/128000
+azure_ai/gpt-astra-latest 10,50,1,12.5 272:20,75,2,25 922000/128000
+azure_ai/gpt-chat-latest 5,30,0.5 128000/128000
+azure_ai/gpt-luna-latest 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+azure_ai/gpt-mini-latest 0.75,4.5,0.075 272000/128000
+azure_ai/gpt-oss-120b 0.15,0.6 131072/131072
+azure_ai/gpt-sol-latest 2,10,0.1,2.5 272:4,15,0.2,5 922000/128000
+azure_ai/gpt-terra-latest 1,5,0.05,1.25 272:2,7.5,0.1,2.5 922000/128000
 azure_ai/grok-3 3,15
 azure_ai/grok-3-mini 0.25,1.27
-azure_ai/grok-4 3,15
-azure_ai/grok-4-1-fast-non-reasoning 0.2,0.5
-azure_ai/grok-4-1-fast-reasoning 0.2,0.5
-azure_ai/grok-4-20-non-reasoning 1.25,2.5,1.25
-azure_ai/grok-4-20-reasoning 1.25,2.5,1.25
+azure_ai/grok-4 3,15 262000/8192
+azure_ai/grok-4-1-fast-non-reasoning 0.2,0.5 128000/128000
+azure_ai/grok-4-1-fast-reasoning 0.2,0.5 128000/128000
+azure_ai/grok-4-20-non-reasoning 1.25,2.5,1.25 262000/8192
+azure_ai/grok-4-20-reasoning 1.25,2.5,1.25 262000/8192
 azure_ai/grok-4-fast-non-reasoning 0.2,0.5
 azure_ai/grok-4-fast-reasoning 0.2,0.5
-azure_ai/grok-4.3 1.25,2.5,0.2 200:2.5,5,0.4
-azure_ai/grok-4.6 2,6,0.5 200:4,12,1
-azure_ai/grok-4.7 2,6,0.5 200:4,12,1
-azure_ai/grok-code-fast-1 0.2,1.5
-azure_ai/grok-latest 2,6,0.5 200:4,12,1
-azure_ai/jais-30b-chat 3.2,9.71
-azure_ai/kimi-k2-thinking 0.6,2.5
-azure_ai/kimi-k2.5 0.6,3,0.1
-azure_ai/kimi-k2.6 0.95,4,0.16
-azure_ai/kimi-k2.7-code 0.95,4,0.19
-azure_ai/kimi-latest 3,15,0.3
-azure_ai/minimax-latest 0.33,1.32,0.066
-azure_ai/ministral-3b 0.04,0.04
-azure_ai/mistral-large-3 0.5,1.5
-azure_ai/mistral-large-latest 2,6
-azure_ai/mistral-medium-2505 0.4,2
-azure_ai/mistral-medium-3-5 1.5,7.5
-azure_ai/mistral-nemo 0.15,0.15
-azure_ai/mistral-small-2503 0.1,0.3
-azure_ai/model-router 0.14,0
-azure_ai/model_router 0.14,0
+azure_ai/grok-4.3 1.25,2.5,0.2 200:2.5,5,0.4 200000/8192
+azure_ai/grok-4.6 2,6,0.5 200:4,12,1 200000/128000
+azure_ai/grok-4.7 2,6,0.5 200:4,12,1 500000/500000
+azure_ai/grok-code-fast-1 0.2,1.5 256000/8192
+azure_ai/grok-latest 2,6,0.5 200:4,12,1 500000/500000
+azure_ai/jais-30b-chat 3.2,9.71 8192/8192
+azure_ai/kimi-k2-thinking 0.6,2.5 262144/262144
+azure_ai/kimi-k2.5 0.6,3,0.1 262144/262144
+azure_ai/kimi-k2.6 0.95,4,0.16 262144/262144
+azure_ai/kimi-k2.7-code 0.95,4,0.19 262144/262144
+azure_ai/kimi-latest 3,15,0.3 1048576/131072
+azure_ai/minimax-latest 0.33,1.32,0.066 512000/512000
+azure_ai/ministral-3b 0.04,0.04 128000/4096
+azure_ai/mistral-large-3 0.5,1.5 256000/8191
+azure_ai/mistral-large-latest 2,6 128000/4096
+azure_ai/mistral-medium-2505 0.4,2 131072/8191
+azure_ai/mistral-medium-3-5 1.5,7.5 128000/128000
+azure_ai/mistral-nemo 0.15,0.15 131072/4096
+azure_ai/mistral-small-2503 0.1,0.3 128000/128000
+azure_ai/model-router 0.14,0 200000/32768
+azure_ai/model_router 0.14,0 200000/32768
 baseten/MiniMaxAI/MiniMax-M2.5 0.3,1.2
 baseten/deepseek-ai/DeepSeek-V3-0324 0.77,0.77
 baseten/deepseek-ai/DeepSeek-V3.1 0.5,1.5
-baseten/deepseek-ai/DeepSeek-V4-Flash-0731 0.13,0.26,0.028
-baseten/deepseek-ai/DeepSeek-V4-Pro 1.74,3.48,0.145
-baseten/deepseek-ai/DeepSeek-V4-Pro-0813 1.32,3.96,0.132
-baseten/deepseek-ai/DeepSeek-V4.1-Flash 0.3,1.2,0.007
-baseten/deepseek-ai/DeepSeek-V4.1-Flash-1017 0.3,1.2,0.007
-baseten/deepseek-ai/DeepSeek-V4.1-Flash-1017-Fast 0.6,2.4,0.014
-baseten/deepseek-ai/DeepSeek-V4.1-Flash-Fast 0.6,2.4,0.014
-baseten/deepseek-flash-latest 0.13,0.26,0.028
-baseten/deepseek-pro-latest 1.32,3.96,0.132
-baseten/glm-flash-latest 0.15,0.5,0.03
-baseten/glm-latest 1.4,4.4,0.14
-baseten/kimi-latest 3,15,0.3
-baseten/meta-models/muse-spark-open 1.25,4.25,0.15
+baseten/deepseek-ai/DeepSeek-V4-Flash-0731 0.13,0.26,0.028 1048576/384000
+baseten/deepseek-ai/DeepSeek-V4-Pro 1.74,3.48,0.145 1048576/262144
+baseten/deepseek-ai/DeepSeek-V4-Pro-0813 1.32,3.96,0.132 1048576/262144
+baseten/deepseek-ai/DeepSeek-V4.1-Flash 0.3,1.2,0.007 1048576/262144
+baseten/deepseek-ai/DeepSeek-V4.1-Flash-1017 0.3,1.2,0.007 1048576/262144
+baseten/deepseek-ai/DeepSeek-V4.1-Flash-1017-Fast 0.6,2.4,0.014 1048576/262144
+baseten/deepseek-ai/DeepSeek-V4.1-Flash-Fast 0.6,2.4,0.014 1048576/131072
+baseten/deepseek-flash-latest 0.13,0.26,0.028 1048576/384000
+baseten/deepseek-pro-latest 1.32,3.96,0.132 1048576/262144
+baseten/glm-flash-latest 0.15,0.5,0.03 1048576/131072
+baseten/glm-latest 1.4,4.4,0.14 1048576/262144
+baseten/kimi-latest 3,15,0.3 1048576/262144
+baseten/meta-models/muse-spark-open 1.25,4.25,0.15 1048576/1048576
 baseten/moonshotai/Kimi-K2-Instruct-0905 0.6,2.5
 baseten/moonshotai/Kimi-K2-Thinking 0.6,2.5
 baseten/moonshotai/Kimi-K2.5 0.6,3
-baseten/moonshotai/Kimi-K2.6 0.95,4,0.16
-baseten/moonshotai/Kimi-K2.7-Code 0.95,4,0.16
-baseten/moonshotai/Kimi-K3 3,15,0.3
-baseten/moonshotai/Kimi-K3.1-Pro 2,10,0.2
-baseten/nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B 0.6,2.4,0.12
-baseten/nvidia/NVIDIA-Nemotron-3.5-Super-VL-120B-A12B 0.2,0.5,0.04
+baseten/moonshotai/Kimi-K2.6 0.95,4,0.16 262000/262000
+baseten/moonshotai/Kimi-K2.7-Code 0.95,4,0.16 262000/262000
+baseten/moonshotai/Kimi-K3 3,15,0.3 1048576/262144
+baseten/moonshotai/Kimi-K3.1-Pro 2,10,0.2 1000000/1048576
+baseten/nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B 0.6,2.4,0.12 202800/202800
+baseten/nvidia/NVIDIA-Nemotron-3.5-Super-VL-120B-A12B 0.2,0.5,0.04 1048576/1048576
 baseten/nvidia/Nemotron-120B-A12B 0.3,0.75
-baseten/openai/gpt-oss-120b 0.1,0.5,0.1
-baseten/reflection/Beam-1.0 0.4,1.2,0.04
-baseten/thinkingmachines/inkling 1,4.05,0.17
-baseten/thinkingmachines/inkling-small 0.5,1.2,0.1
+baseten/openai/gpt-oss-120b 0.1,0.5,0.1 128072/128072
+baseten/reflection/Beam-1.0 0.4,1.2,0.04 1048576/131072
+baseten/thinkingmachines/inkling 1,4.05,0.17 1048576/32768
+baseten/thinkingmachines/inkling-small 0.5,1.2,0.1 1048576/32768
 baseten/zai-org/GLM-4.6 0.6,2.2
-baseten/zai-org/GLM-4.7 0.6,2.2,0.12
+baseten/zai-org/GLM-4.7 0.6,2.2,0.12 200000/200000
 baseten/zai-org/GLM-5 0.95,3.15
-baseten/zai-org/GLM-5.2 1.4,4.4,0.14
-baseten/zai-org/GLM-5.2-Fast 2.1,6.6,0.21
-baseten/zai-org/GLM-5.3 1.4,4.4,0.14
-baseten/zai-org/GLM-5.3-Fast 2.1,6.6,0.21
-baseten/zai-org/GLM-5.3-Flash 0.15,0.5,0.03
-bedrock/ap-northeast-1/anthropic.claude-instant-v1 2.23,7.55
-bedrock/ap-northeast-1/anthropic.claude-v1 8,24
-bedrock/ap-northeast-1/anthropic.claude-v2:1 8,24
-bedrock/ap-northeast-1/deepseek.v3.2 0.74,2.22
-bedrock/ap-northeast-1/minimax.minimax-m2.1 0.36,1.44
-bedrock/ap-northeast-1/minimax.minimax-m2.5 0.36,1.44
-bedrock/ap-northeast-1/mistral.voxtral-mini-3b-2507 0.05,0.05
-bedrock/ap-northeast-1/mistral.voxtral-small-24b-2507 0.12,0.36
-bedrock/ap-northeast-1/moonshotai.kimi-k2-thinking 0.73,3.03
-bedrock/ap-northeast-1/moonshotai.kimi-k2.5 0.72,3.6
-bedrock/ap-northeast-1/qwen.qwen3-coder-next 0.6,1.44
-bedrock/ap-northeast-1/qwen.qwen3-next-80b-a3b 0.18,1.45
-bedrock/ap-south-1/deepseek.v3.2 0.74,2.22
-bedrock/ap-south-1/meta.llama3-70b-instruct-v1:0 3.18,4.2
-bedrock/ap-south-1/meta.llama3-8b-instruct-v1:0 0.36,0.72
-bedrock/ap-south-1/minimax.minimax-m2.1 0.36,1.44
-bedrock/ap-south-1/minimax.minimax-m2.5 0.36,1.44
-bedrock/ap-south-1/moonshotai.kimi-k2-thinking 0.71,2.94
-bedrock/ap-south-1/moonshotai.kimi-k2.5 0.72,3.6
-bedrock/ap-south-1/qwen.qwen3-coder-next 0.6,1.44
-bedrock/ap-south-1/qwen.qwen3-next-80b-a3b 0.18,1.41
-bedrock/ap-southeast-2/minimax.minimax-m2.5 0.31,1.24
-bedrock/ap-southeast-2/mistral.voxtral-mini-3b-2507 0.0412,0.0412
-bedrock/ap-southeast-2/mistral.voxtral-small-24b-2507 0.103,0.309
-bedrock/ap-southeast-2/qwen.qwen3-next-80b-a3b 0.1545,1.236
-bedrock/ap-southeast-3/deepseek.v3.2 0.74,2.22
-bedrock/ap-southeast-3/minimax.minimax-m2.1 0.36,1.44
-bedrock/ap-southeast-3/minimax.minimax-m2.5 0.36,1.44
-bedrock/ap-southeast-3/moonshotai.kimi-k2.5 0.72,3.6
-bedrock/ap-southeast-3/qwen.qwen3-coder-next 0.6,1.44
-bedrock/ca-central-1/meta.llama3-70b-instruct-v1:0 3.05,4.03
-bedrock/ca-central-1/meta.llama3-8b-instruct-v1:0 0.35,0.69
-bedrock/claude-fable-latest 10,50,0.25,12.5
-bedrock/claude-haiku-latest 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-bedrock/claude-opus-latest 4,20,0.2,5
-bedrock/claude-sonnet-latest 2,10,0.1,2.5
-bedrock/claude_platform/claude-fable-5 10,50,1,12.5
-bedrock/claude_platform/claude-fable-5-1 10,50,0.25,12.5
-bedrock/claude_platform/claude-haiku-4-5 1,5,0.1,1.25
-bedrock/claude_platform/claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-bedrock/claude_platform/claude-opus-4-5 5,25,0.5,6.25
-bedrock/claude_platform/claude-opus-4-6 5,25,0.5,6.25
-bedrock/claude_platform/claude-opus-4-7 5,25,0.5,6.25
-bedrock/claude_platform/claude-opus-4-8 5,25,0.5,6.25
-bedrock/claude_platform/claude-opus-5 5,25,0.5,6.25
-bedrock/claude_platform/claude-opus-5-5 4,20,0.2,5
-bedrock/claude_platform/claude-sonnet-4-5 3,15,0.3,3.75
-bedrock/claude_platform/claude-sonnet-4-6 3,15,0.3,3.75
-bedrock/claude_platform/claude-sonnet-5 2,10,0.2,2.5
-bedrock/claude_platform/claude-sonnet-5-5 2,10,0.1,2.5
-bedrock/eu-central-1/anthropic.claude-instant-v1 2.48,8.38
-bedrock/eu-central-1/anthropic.claude-v1 8,24
-bedrock/eu-central-1/anthropic.claude-v2:1 8,24
-bedrock/eu-central-1/minimax.minimax-m2.1 0.36,1.44
-bedrock/eu-central-1/minimax.minimax-m2.5 0.36,1.44
-bedrock/eu-central-1/qwen.qwen3-coder-next 0.6,1.44
-bedrock/eu-north-1/deepseek.v3.2 0.74,2.22
-bedrock/eu-north-1/minimax.minimax-m2.1 0.36,1.44
-bedrock/eu-north-1/minimax.minimax-m2.5 0.36,1.44
-bedrock/eu-north-1/moonshotai.kimi-k2.5 0.72,3.6
-bedrock/eu-south-1/minimax.minimax-m2.1 0.36,1.44
-bedrock/eu-south-1/minimax.minimax-m2.5 0.36,1.44
-bedrock/eu-south-1/qwen.qwen3-coder-next 0.6,1.44
-bedrock/eu-west-1/meta.llama3-70b-instruct-v1:0 2.86,3.78
-bedrock/eu-west-1/meta.llama3-8b-instruct-v1:0 0.32,0.65
-bedrock/eu-west-1/minimax.minimax-m2.1 0.36,1.44
-bedrock/eu-west-1/minimax.minimax-m2.5 0.36,1.44
-bedrock/eu-west-1/qwen.qwen3-coder-next 0.6,1.44
-bedrock/eu-west-1/qwen.qwen3-next-80b-a3b 0.18,1.41
-bedrock/eu-west-2/meta.llama3-70b-instruct-v1:0 3.45,4.55
-bedrock/eu-west-2/meta.llama3-8b-instruct-v1:0 0.39,0.78
-bedrock/eu-west-2/minimax.minimax-m2.1 0.47,1.86
-bedrock/eu-west-2/minimax.minimax-m2.5 0.47,1.86
-bedrock/eu-west-2/mistral.voxtral-mini-3b-2507 0.06,0.06
-bedrock/eu-west-2/mistral.voxtral-small-24b-2507 0.16,0.47
-bedrock/eu-west-2/nvidia.nemotron-super-3-120b 0.23,1.01
-bedrock/eu-west-2/qwen.qwen3-coder-next 0.78,1.86
-bedrock/eu-west-2/qwen.qwen3-next-80b-a3b 0.23,1.86
-bedrock/eu-west-3/mistral.mistral-7b-instruct-v0:2 0.2,0.26
-bedrock/eu-west-3/mistral.mistral-large-2402-v1:0 5.2,15.6
-bedrock/eu-west-3/mistral.mixtral-8x7b-instruct-v0:1 0.59,0.91
-bedrock/glm-latest 1.68,5.28,0.312,2.1
-bedrock/gpt-astra-latest 10,50,1,12.5 272:20,75,2,25
-bedrock/gpt-luna-latest 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-bedrock/gpt-sol-latest 2,10,0.1,2.5 272:4,15,0.2,5
-bedrock/gpt-terra-latest 1,5,0.05,1.25 272:2,7.5,0.1,2.5
-bedrock/grok-latest 2,6,0.5
-bedrock/invoke/anthropic.claude-3-5-sonnet-20240620-v1:0 3,15,0.3,3.75
-bedrock/kimi-latest 3,15,0.3,3.75
-bedrock/moonshotai.kimi-k2-thinking 0.6,2.5
-bedrock/moonshotai.kimi-k2.5 0.6,3
-bedrock/sa-east-1/deepseek.v3.2 0.74,2.22
-bedrock/sa-east-1/meta.llama3-70b-instruct-v1:0 4.45,5.88
-bedrock/sa-east-1/meta.llama3-8b-instruct-v1:0 0.5,1.01
-bedrock/sa-east-1/minimax.minimax-m2.1 0.36,1.44
-bedrock/sa-east-1/minimax.minimax-m2.5 0.36,1.44
-bedrock/sa-east-1/moonshotai.kimi-k2-thinking 0.73,3.03
-bedrock/sa-east-1/moonshotai.kimi-k2.5 0.72,3.6
-bedrock/sa-east-1/qwen.qwen3-coder-next 0.6,1.44
-bedrock/sa-east-1/qwen.qwen3-next-80b-a3b 0.18,1.45
-bedrock/us-east-1/anthropic.claude-instant-v1 0.8,2.4
-bedrock/us-east-1/anthropic.claude-v1 8,24
-bedrock/us-east-1/anthropic.claude-v2:1 8,24
-bedrock/us-east-1/deepseek.v3.2 0.62,1.85
-bedrock/us-east-1/meta.llama3-70b-instruct-v1:0 2.65,3.5
-bedrock/us-east-1/meta.llama3-8b-instruct-v1:0 0.3,0.6
-bedrock/us-east-1/minimax.minimax-m2.1 0.3,1.2
-bedrock/us-east-1/minimax.minimax-m2.5 0.3,1.2
-bedrock/us-east-1/mistral.mistral-7b-instruct-v0:2 0.15,0.2
-bedrock/us-east-1/mistral.mistral-large-2402-v1:0 4,12
-bedrock/us-east-1/mistral.mixtral-8x7b-instruct-v0:1 0.45,0.7
-bedrock/us-east-1/moonshotai.kimi-k2-thinking 0.6,2.5
-bedrock/us-east-1/moonshotai.kimi-k2.5 0.6,3
-bedrock/us-east-1/qwen.qwen3-coder-next 0.5,1.2
-bedrock/us-east-1/zai.glm-5 1,3.2
-bedrock/us-east-2/deepseek.v3.2 0.62,1.85
-bedrock/us-east-2/minimax.minimax-m2.1 0.3,1.2
-bedrock/us-east-2/minimax.minimax-m2.5 0.3,1.2
-bedrock/us-east-2/moonshotai.kimi-k2-thinking 0.6,2.5
-bedrock/us-east-2/moonshotai.kimi-k2.5 0.6,3
-bedrock/us-east-2/qwen.qwen3-coder-next 0.5,1.2
-bedrock/us-gov-east-1/amazon.nova-pro-v1:0 0.96,3.84,0.24
-bedrock/us-gov-east-1/amazon.titan-text-express-v1 1.3,1.7
-bedrock/us-gov-east-1/amazon.titan-text-lite-v1 0.3,0.4
-bedrock/us-gov-east-1/amazon.titan-text-premier-v1:0 0.5,1.5
-bedrock/us-gov-east-1/anthropic.claude-3-5-sonnet-20240620-v1:0 3.6,18
-bedrock/us-gov-east-1/anthropic.claude-3-7-sonnet-20250219-v1:0 3.6,18,0.36,4.5
-bedrock/us-gov-east-1/anthropic.claude-3-haiku-20240307-v1:0 0.3,1.5
-bedrock/us-gov-east-1/anthropic.claude-fable-5-1 12,60,0.3,15
-bedrock/us-gov-east-1/anthropic.claude-haiku-4-5-20251001-v1:0 1.2,6,0.12,1.5
-bedrock/us-gov-east-1/anthropic.claude-haiku-5-5 0.12,0.6,0.012,0.15 100:0.6,3,0.06,0.75
-bedrock/us-gov-east-1/anthropic.claude-opus-4-8 6,30,0.6,7.5
-bedrock/us-gov-east-1/anthropic.claude-opus-5 6,30,0.6,7.5
-bedrock/us-gov-east-1/anthropic.claude-opus-5-5 4.8,24,0.24,6
-bedrock/us-gov-east-1/anthropic.claude-sonnet-4-5-20250929-v1:0 3.6,18,0.36,4.5
-bedrock/us-gov-east-1/anthropic.claude-sonnet-5 2.4,12,0.24,3
-bedrock/us-gov-east-1/anthropic.claude-sonnet-5-5 2.4,12,0.12,3
-bedrock/us-gov-east-1/claude-sonnet-4-5-20250929-v1:0 3.6,18,0.36,4.5
-bedrock/us-gov-east-1/meta.llama3-70b-instruct-v1:0 2.65,3.5
-bedrock/us-gov-east-1/meta.llama3-8b-instruct-v1:0 0.3,2.65
-bedrock/us-gov-east-1/moonshotai.kimi-k3 3.96,19.8,0.396,4.95
-bedrock/us-gov-east-1/nvidia.nemotron-nano-12b-v2 0.24,0.72
-bedrock/us-gov-east-1/nvidia.nemotron-nano-3-30b 0.072,0.288
-bedrock/us-gov-east-1/nvidia.nemotron-nano-9b-v2 0.072,0.276
-bedrock/us-gov-east-1/nvidia.nemotron-super-3-120b 0.18,0.78
-bedrock/us-gov-east-1/openai.gpt-oss-120b-1:0 0.18,0.72
-bedrock/us-gov-east-1/openai.gpt-oss-20b-1:0 0.084,0.36
-bedrock/us-gov-west-1/amazon.nova-lite-v1:0 0.072,0.288,0.018
-bedrock/us-gov-west-1/amazon.nova-micro-v1:0 0.042,0.168,0.0105
-bedrock/us-gov-west-1/amazon.nova-pro-v1:0 0.96,3.84,0.24
-bedrock/us-gov-west-1/amazon.titan-text-express-v1 0.8,1.6
-bedrock/us-gov-west-1/amazon.titan-text-lite-v1 0.3,0.4
-bedrock/us-gov-west-1/amazon.titan-text-premier-v1:0 0.5,1.5
-bedrock/us-gov-west-1/anthropic.claude-3-5-sonnet-20240620-v1:0 3.6,18
-bedrock/us-gov-west-1/anthropic.claude-3-7-sonnet-20250219-v1:0 3.6,18,0.36,4.5
-bedrock/us-gov-west-1/anthropic.claude-3-haiku-20240307-v1:0 0.3,1.5
-bedrock/us-gov-west-1/anthropic.claude-fable-5-1 12,60,0.3,15
-bedrock/us-gov-west-1/anthropic.claude-haiku-4-5-20251001-v1:0 1.2,6,0.12,1.5
-bedrock/us-gov-west-1/anthropic.claude-haiku-5-5 0.12,0.6,0.012,0.15 100:0.6,3,0.06,0.75
-bedrock/us-gov-west-1/anthropic.claude-opus-4-8 6,30,0.6,7.5
-bedrock/us-gov-west-1/anthropic.claude-opus-5 6,30,0.6,7.5
-bedrock/us-gov-west-1/anthropic.claude-opus-5-5 4.8,24,0.24,6
-bedrock/us-gov-west-1/anthropic.claude-sonnet-4-5-20250929-v1:0 3.6,18,0.36,4.5
-bedrock/us-gov-west-1/anthropic.claude-sonnet-5 2.4,12,0.24,3
-bedrock/us-gov-west-1/anthropic.claude-sonnet-5-5 2.4,12,0.12,3
-bedrock/us-gov-west-1/claude-sonnet-4-5-20250929-v1:0 3.6,18,0.36,4.5
-bedrock/us-gov-west-1/meta.llama3-70b-instruct-v1:0 2.65,3.5
-bedrock/us-gov-west-1/meta.llama3-8b-instruct-v1:0 0.3,0.6
-bedrock/us-gov-west-1/moonshotai.kimi-k3 3.96,19.8,0.396,4.95
-bedrock/us-gov-west-1/nvidia.nemotron-nano-12b-v2 0.24,0.72
-bedrock/us-gov-west-1/nvidia.nemotron-nano-3-30b 0.072,0.288
-bedrock/us-gov-west-1/nvidia.nemotron-nano-9b-v2 0.072,0.276
-bedrock/us-gov-west-1/nvidia.nemotron-super-3-120b 0.18,0.78
-bedrock/us-gov-west-1/openai.gpt-oss-120b-1:0 0.18,0.72
-bedrock/us-gov-west-1/openai.gpt-oss-20b-1:0 0.084,0.36
-bedrock/us-west-1/meta.llama3-70b-instruct-v1:0 2.65,3.5
-bedrock/us-west-1/meta.llama3-8b-instruct-v1:0 0.3,0.6
-bedrock/us-west-2/anthropic.claude-instant-v1 0.8,2.4
-bedrock/us-west-2/anthropic.claude-v1 8,24
-bedrock/us-west-2/anthropic.claude-v2:1 8,24
-bedrock/us-west-2/deepseek.v3.2 0.62,1.85
-bedrock/us-west-2/minimax.minimax-m2.1 0.3,1.2
-bedrock/us-west-2/minimax.minimax-m2.5 0.3,1.2
-bedrock/us-west-2/mistral.mistral-7b-instruct-v0:2 0.15,0.2
-bedrock/us-west-2/mistral.mistral-large-2402-v1:0 4,12
-bedrock/us-west-2/mistral.mixtral-8x7b-instruct-v0:1 0.45,0.7
-bedrock/us-west-2/moonshotai.kimi-k2-thinking 0.6,2.5
-bedrock/us-west-2/moonshotai.kimi-k2.5 0.6,3
-bedrock/us-west-2/qwen.qwen3-coder-next 0.5,1.2
-bedrock/us-west-2/zai.glm-5 1,3.2
-bedrock/us.anthropic.claude-3-5-haiku-20241022-v1:0 0.8,4,0.08,1
-bedrock_mantle/anthropic.claude-haiku-4-5 1,5,0.1,1.25
-bedrock_mantle/anthropic.claude-haiku-5-5 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875
-bedrock_mantle/anthropic.claude-opus-5-5 4.4,22,0.22,5.5
-bedrock_mantle/anthropic.claude-sonnet-5-5 2.2,11,0.11,2.75
-bedrock_mantle/claude-haiku-latest 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875
-bedrock_mantle/claude-opus-latest 4.4,22,0.22,5.5
-bedrock_mantle/claude-sonnet-latest 2.2,11,0.11,2.75
-bedrock_mantle/deepseek.v3.1 0.58,1.68
-bedrock_mantle/google.gemma-4-26b-a4b 0.13,0.4
-bedrock_mantle/google.gemma-4-31b 0.14,0.4
-bedrock_mantle/google.gemma-4-e2b 0.04,0.08
-bedrock_mantle/gpt-astra-latest 11,55,1.1,13.75 272:22,82.5,2.2,27.5
-bedrock_mantle/gpt-luna-latest 0.11,0.55,0.011,0.1375 272:0.22,0.825,0.022,0.275
-bedrock_mantle/gpt-sol-latest 2.2,11,0.11,2.75 272:4.4,16.5,0.22,5.5
-bedrock_mantle/gpt-terra-latest 1.1,5.5,0.055,1.375 272:2.2,8.25,0.11,2.75
-bedrock_mantle/grok-latest 2.2,6.6,0.55
-bedrock_mantle/moonshotai.kimi-k2-thinking 0.6,2.5
-bedrock_mantle/openai.gpt-5.4 2.75,16.5,0.275 272:5.5,24.75,0.55
-bedrock_mantle/openai.gpt-5.5 5.5,33,0.55 272:11,49.5,1.1
-bedrock_mantle/openai.gpt-5.6-cyber 13.75,82.5,1.375,17.1875
-bedrock_mantle/openai.gpt-5.6-luna 0.22,1.32,0.022,0.275 272:0.44,1.98,0.044,0.55
-bedrock_mantle/openai.gpt-5.6-sol 4.4,22,0.44,5.5 272:8.8,33,0.88,11
-bedrock_mantle/openai.gpt-5.6-terra 2.2,13.2,0.22,2.75 272:4.4,19.8,0.44,5.5
-bedrock_mantle/openai.gpt-6-astra 11,55,1.1,13.75 272:22,82.5,2.2,27.5
-bedrock_mantle/openai.gpt-6-luna 0.11,0.55,0.011,0.1375 272:0.22,0.825,0.022,0.275
-bedrock_mantle/openai.gpt-6-sol 2.2,11,0.22,2.75 272:4.4,16.5,0.44,5.5
-bedrock_mantle/openai.gpt-6.1-sol 2.2,11,0.11,2.75 272:4.4,16.5,0.22,5.5
-bedrock_mantle/openai.gpt-6.1-terra 1.1,5.5,0.055,1.375 272:2.2,8.25,0.11,2.75
-bedrock_mantle/openai.gpt-daybreak-blue-5.6-sol 4.4,22,0.44,5.5 272:8.8,33,0.88,11
-bedrock_mantle/openai.gpt-oss-120b 0.15,0.6
-bedrock_mantle/openai.gpt-oss-20b 0.07,0.3
-bedrock_mantle/openai.gpt-oss-safeguard-120b 0.15,0.6
-bedrock_mantle/openai.gpt-oss-safeguard-20b 0.07,0.2
-bedrock_mantle/qwen.qwen3-235b-a22b-2507 0.22,0.88
-bedrock_mantle/qwen.qwen3-32b 0.15,0.6
-bedrock_mantle/qwen.qwen3-coder-30b-a3b-instruct 0.15,0.6
-bedrock_mantle/qwen.qwen3-coder-480b-a35b-instruct 0.45,1.8
-bedrock_mantle/qwen.qwen3-next-80b-a3b-instruct 0.14,1.2
-bedrock_mantle/qwen.qwen3-vl-235b-a22b-instruct 0.53,2.66
-bedrock_mantle/us-gov-east-1/nvidia.nemotron-nano-12b-v2 0.24,0.72
-bedrock_mantle/us-gov-east-1/nvidia.nemotron-nano-3-30b 0.072,0.288
-bedrock_mantle/us-gov-east-1/nvidia.nemotron-nano-9b-v2 0.072,0.276
-bedrock_mantle/us-gov-east-1/nvidia.nemotron-super-3-120b 0.18,0.78
-bedrock_mantle/us-gov-east-1/openai.gpt-5.4 3.3,19.8,0.33
-bedrock_mantle/us-gov-east-1/openai.gpt-oss-120b 0.18,0.72
-bedrock_mantle/us-gov-east-1/openai.gpt-oss-20b 0.084,0.36
-bedrock_mantle/us-gov-east-1/xai.grok-4.6 2.64,7.92,0.66
-bedrock_mantle/us-gov-east-1/xai.grok-4.7 2.64,7.92,0.66
-bedrock_mantle/us-gov-west-1/anthropic.claude-haiku-5-5 0.12,0.6,0.012,0.15 100:0.6,3,0.06,0.75
-bedrock_mantle/us-gov-west-1/anthropic.claude-opus-5-5 4.8,24,0.24,6
-bedrock_mantle/us-gov-west-1/anthropic.claude-sonnet-5-5 2.4,12,0.12,3
-bedrock_mantle/us-gov-west-1/google.gemma-4-26b-a4b 0.156,0.48
-bedrock_mantle/us-gov-west-1/google.gemma-4-31b 0.168,0.48
-bedrock_mantle/us-gov-west-1/google.gemma-4-e2b 0.048,0.096
-bedrock_mantle/us-gov-west-1/nvidia.nemotron-nano-12b-v2 0.24,0.72
-bedrock_mantle/us-gov-west-1/nvidia.nemotron-nano-3-30b 0.072,0.288
-bedrock_mantle/us-gov-west-1/nvidia.nemotron-nano-9b-v2 0.072,0.276
-bedrock_mantle/us-gov-west-1/nvidia.nemotron-super-3-120b 0.18,0.78
-bedrock_mantle/us-gov-west-1/openai.gpt-5.4 3.3,19.8,0.33
-bedrock_mantle/us-gov-west-1/openai.gpt-5.6-luna 0.264,1.584,0.0264,0.33 272:0.528,2.376,0.0528,0.66
-bedrock_mantle/us-gov-west-1/openai.gpt-5.6-terra 2.64,15.84,0.264,3.3 272:5.28,23.76,0.528,6.6
-bedrock_mantle/us-gov-west-1/openai.gpt-oss-120b 0.18,0.72
-bedrock_mantle/us-gov-west-1/openai.gpt-oss-20b 0.084,0.36
-bedrock_mantle/us-gov-west-1/xai.grok-4.3 1.5,3,0.24
-bedrock_mantle/us-gov-west-1/xai.grok-4.6 2.64,7.92,0.66
-bedrock_mantle/us-gov-west-1/xai.grok-4.7 2.64,7.92,0.66
-bedrock_mantle/xai.grok-4.3 1.25,2.5,0.2
-bedrock_mantle/xai.grok-4.6 2.2,6.6,0.55
-bedrock_mantle/xai.grok-4.7 2.2,6.6,0.55
-bigmodel/glm-5.3 1.14285714,4,0.285714286
-bigmodel/glm-5.3-flash 0.114285714,0.4,0.0328571429
-bigmodel/glm-5.3-flashx 0.285714286,1,0.0814285714
-c4ai-aya-expanse-32b 0.5,1.5
-cerebras/gemma-4-31b 0.99,1.49
-cerebras/gpt-oss-120b 0.35,0.75
-cerebras/llama-3.1-70b 0.6,0.6
-cerebras/llama-3.1-8b 0.1,0.1
-cerebras/llama-3.3-70b 0.85,1.2
-cerebras/llama3.1-8b 0.1,0.1
-cerebras/qwen-3-32b 0.4,0.8
-cerebras/qwen-3.8-27b 0.99,1.49
-chat-latest 5,30,0.5
-chatdolphin 0.5,0.5
-claude-fable-5 10,50,1,12.5
-claude-fable-5-1 10,50,0.25,12.5
-claude-fable-latest 10,50,0.25,12.5
-claude-haiku-4-5 1,5,0.1,1.25
-claude-haiku-4-5-20251001 1,5,0.1,1.25
-claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-claude-haiku-latest 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-claude-mythos-5 10,50,1,12.5
-claude-mythos-5-1 10,50,0.25,12.5
-claude-mythos-preview 10,50,1,12.5
-claude-opus-4-5 5,25,0.5,6.25
-claude-opus-4-5-20251101 5,25,0.5,6.25
-claude-opus-4-6 5,25,0.5,6.25
-claude-opus-4-6-20260205 5,25,0.5,6.25
-claude-opus-4-7 5,25,0.5,6.25
-claude-opus-4-7-20260416 5,25,0.5,6.25
-claude-opus-4-8 5,25,0.5,6.25
-claude-opus-5 5,25,0.5,6.25
-claude-opus-5-5 4,20,0.2,5
-claude-opus-latest 4,20,0.2,5
-claude-sonnet-4-5 3,15,0.3,3.75
-claude-sonnet-4-5-20250929 3,15,0.3,3.75
-claude-sonnet-4-5-20250929-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5
-claude-sonnet-4-6 3,15,0.3,3.75
-claude-sonnet-5 2,10,0.2,2.5
-claude-sonnet-5-5 2,10,0.1,2.5
-claude-sonnet-latest 2,10,0.1,2.5
-clf_ai_gateway/deepseek-v4-flash 0.176,0.528,0.005
-clf_ai_gateway/deepseek-v4-pro 0.528,1.584,0.017
-clf_ai_gateway/deepseek-v4.1-flash 0.12,0.48,0.002
-clf_ai_gateway/glm-4.7-flash 0.024,0.16
-clf_ai_gateway/glm-5.2 0.56,1.76,0.104
-clf_ai_gateway/glm-5.3 0.56,1.76,0.104
-clf_ai_gateway/glm-5.3-flash 0.06,0.2,0.012
-clf_ai_gateway/kimi-k2.6 0.38,1.6,0.064
-clf_ai_gateway/kimi-k2.7-code 0.38,1.6,0.076
-clf_ai_gateway/qwen3.8-27b 0.18,1.28,0.02
-cloudflare/@cf/aisingapore/gemma-sea-lion-v4-27b-it 0.351,0.555
-cloudflare/@cf/deepseek-ai/deepseek-r1-distill-qwen-32b 0.497,4.881
-cloudflare/@cf/google/gemma-2b-it-lora 0,0
-cloudflare/@cf/google/gemma-4-26b-a4b-it 0.1,0.3
-cloudflare/@cf/google/gemma-7b-it-lora 0,0
-cloudflare/@cf/ibm-granite/granite-4.0-h-micro 0.017,0.112
-cloudflare/@cf/meta-llama/llama-2-7b-chat-hf-lora 0,0
-cloudflare/@cf/meta/llama-2-7b-chat-fp16 1.923,1.923
-cloudflare/@cf/meta/llama-2-7b-chat-int8 1.923,1.923
-cloudflare/@cf/meta/llama-3.1-8b-instruct-fp8 0.152,0.287
-cloudflare/@cf/meta/llama-3.2-11b-vision-instruct 0.0485,0.676
-cloudflare/@cf/meta/llama-3.2-1b-instruct 0.027,0.201
-cloudflare/@cf/meta/llama-3.2-3b-instruct 0.0509,0.335
-cloudflare/@cf/meta/llama-3.3-70b-instruct-fp8-fast 0.293,2.253
-cloudflare/@cf/meta/llama-4-scout-17b-16e-instruct 0.27,0.85
-cloudflare/@cf/meta/llama-guard-3-8b 0.484,0.03
-cloudflare/@cf/mistral/mistral-7b-instruct-v0.1 1.923,1.923
-cloudflare/@cf/mistral/mistral-7b-instruct-v0.2-lora 0,0
-cloudflare/@cf/mistralai/mistral-small-3.1-24b-instruct 0.351,0.555
-cloudflare/@cf/moonshotai/kimi-k2.6 0.95,4,0.16
-cloudflare/@cf/moonshotai/kimi-k2.7-code 0.95,4,0.19
-cloudflare/@cf/nvidia/nemotron-3-120b-a12b 0.5,1.5
-cloudflare/@cf/openai/gpt-oss-120b 0.35,0.75
-cloudflare/@cf/openai/gpt-oss-20b 0.2,0.3
-cloudflare/@cf/qwen/qwen2.5-coder-32b-instruct 0.66,1
-cloudflare/@cf/qwen/qwen3-30b-a3b-fp8 0.0509,0.335
-cloudflare/@cf/qwen/qwq-32b 0.66,1
-cloudflare/@cf/zai-org/glm-4.7-flash 0.0605,0.4
-cloudflare/@cf/zai-org/glm-5.2 1.4,4.4,0.26
-cloudflare/@hf/thebloke/codellama-7b-instruct-awq 1.923,1.923
-codestral/codestral-2405 0,0
-codestral/codestral-latest 0,0
+baseten/zai-org/GLM-5.2 1.4,4.4,0.14 1048576/262144
+baseten/zai-org/GLM-5.2-Fast 2.1,6.6,0.21 1048576/262144
+baseten/zai-org/GLM-5.3 1.4,4.4,0.14 1048576/262144
+baseten/zai-org/GLM-5.3-Fast 2.1,6.6,0.21 1048576/262144
+baseten/zai-org/GLM-5.3-Flash 0.15,0.5,0.03 1048576/131072
+bedrock/ap-northeast-1/anthropic.claude-instant-v1 2.23,7.55 100000/8191
+bedrock/ap-northeast-1/anthropic.claude-v1 8,24 100000/8191
+bedrock/ap-northeast-1/anthropic.claude-v2:1 8,24 100000/8191
+bedrock/ap-northeast-1/deepseek.v3.2 0.74,2.22 156000/8000
+bedrock/ap-northeast-1/minimax.minimax-m2.1 0.36,1.44 196000/8192
+bedrock/ap-northeast-1/minimax.minimax-m2.5 0.36,1.44 196000/8192
+bedrock/ap-northeast-1/mistral.voxtral-mini-3b-2507 0.05,0.05 32768/8192
+bedrock/ap-northeast-1/mistral.voxtral-small-24b-2507 0.12,0.36 32768/8192
+bedrock/ap-northeast-1/moonshotai.kimi-k2-thinking 0.73,3.03 262144/16000
+bedrock/ap-northeast-1/moonshotai.kimi-k2.5 0.72,3.6 262144/16000
+bedrock/ap-northeast-1/qwen.qwen3-coder-next 0.6,1.44 262144/16384
+bedrock/ap-northeast-1/qwen.qwen3-next-80b-a3b 0.18,1.45 262144/8192
+bedrock/ap-south-1/deepseek.v3.2 0.74,2.22 156000/8000
+bedrock/ap-south-1/meta.llama3-70b-instruct-v1:0 3.18,4.2 8192/8192
+bedrock/ap-south-1/meta.llama3-8b-instruct-v1:0 0.36,0.72 8192/8192
+bedrock/ap-south-1/minimax.minimax-m2.1 0.36,1.44 196000/8192
+bedrock/ap-south-1/minimax.minimax-m2.5 0.36,1.44 196000/8192
+bedrock/ap-south-1/moonshotai.kimi-k2-thinking 0.71,2.94 262144/16000
+bedrock/ap-south-1/moonshotai.kimi-k2.5 0.72,3.6 262144/16000
+bedrock/ap-south-1/qwen.qwen3-coder-next 0.6,1.44 262144/16384
+bedrock/ap-south-1/qwen.qwen3-next-80b-a3b 0.18,1.41 262144/8192
+bedrock/ap-southeast-2/minimax.minimax-m2.5 0.31,1.24 196000/8192
+bedrock/ap-southeast-2/mistral.voxtral-mini-3b-2507 0.0412,0.0412 32768/8192
+bedrock/ap-southeast-2/mistral.voxtral-small-24b-2507 0.103,0.309 32768/8192
+bedrock/ap-southeast-2/qwen.qwen3-next-80b-a3b 0.1545,1.236 262144/8192
+bedrock/ap-southeast-3/deepseek.v3.2 0.74,2.22 156000/8000
+bedrock/ap-southeast-3/minimax.minimax-m2.1 0.36,1.44 196000/8192
+bedrock/ap-southeast-3/minimax.minimax-m2.5 0.36,1.44 196000/8192
+bedrock/ap-southeast-3/moonshotai.kimi-k2.5 0.72,3.6 262144/16000
+bedrock/ap-southeast-3/qwen.qwen3-coder-next 0.6,1.44 262144/16384
+bedrock/ca-central-1/meta.llama3-70b-instruct-v1:0 3.05,4.03 8192/8192
+bedrock/ca-central-1/meta.llama3-8b-instruct-v1:0 0.35,0.69 8192/8192
+bedrock/claude-fable-latest 10,50,0.25,12.5 1000000/128000
+bedrock/claude-haiku-latest 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 1000000/128000
+bedrock/claude-opus-latest 4,20,0.2,5 1000000/128000
+bedrock/claude-sonnet-latest 2,10,0.1,2.5 1000000/128000
+bedrock/claude_platform/claude-fable-5 10,50,1,12.5 1000000/128000
+bedrock/claude_platform/claude-fable-5-1 10,50,0.25,12.5 1000000/128000
+bedrock/claude_platform/claude-haiku-4-5 1,5,0.1,1.25 200000/64000
+bedrock/claude_platform/claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 1000000/128000
+bedrock/claude_platform/claude-opus-4-5 5,25,0.5,6.25 200000/64000
+bedrock/claude_platform/claude-opus-4-6 5,25,0.5,6.25 1000000/128000
+bedrock/claude_platform/claude-opus-4-7 5,25,0.5,6.25 1000000/128000
+bedrock/claude_platform/claude-opus-4-8 5,25,0.5,6.25 1000000/128000
+bedrock/claude_platform/claude-opus-5 5,25,0.5,6.25 1000000/128000
+bedrock/claude_platform/claude-opus-5-5 4,20,0.2,5 1000000/128000
+bedrock/claude_platform/claude-sonnet-4-5 3,15,0.3,3.75 200000/64000
+bedrock/claude_platform/claude-sonnet-4-6 3,15,0.3,3.75 1000000/128000
+bedrock/claude_platform/claude-sonnet-5 2,10,0.2,2.5 1000000/128000
+bedrock/claude_platform/claude-sonnet-5-5 2,10,0.1,2.5 1000000/128000
+bedrock/eu-central-1/anthropic.claude-instant-v1 2.48,8.38 100000/8191
+bedrock/eu-central-1/anthropic.claude-v1 8,24 100000/8191
+bedrock/eu-central-1/anthropic.claude-v2:1 8,24 100000/8191
+bedrock/eu-central-1/minimax.minimax-m2.1 0.36,1.44 196000/8192
+bedrock/eu-central-1/minimax.minimax-m2.5 0.36,1.44 196000/8192
+bedrock/eu-central-1/qwen.qwen3-coder-next 0.6,1.44 262144/16384
+bedrock/eu-north-1/deepseek.v3.2 0.74,2.22 156000/8000
+bedrock/eu-north-1/minimax.minimax-m2.1 0.36,1.44 196000/8192
+bedrock/eu-north-1/minimax.minimax-m2.5 0.36,1.44 196000/8192
+bedrock/eu-north-1/moonshotai.kimi-k2.5 0.72,3.6 262144/16000
+bedrock/eu-south-1/minimax.minimax-m2.1 0.36,1.44 196000/8192
+bedrock/eu-south-1/minimax.minimax-m2.5 0.36,1.44 196000/8192
+bedrock/eu-south-1/qwen.qwen3-coder-next 0.6,1.44 262144/16384
+bedrock/eu-west-1/meta.llama3-70b-instruct-v1:0 2.86,3.78 8192/8192
+bedrock/eu-west-1/meta.llama3-8b-instruct-v1:0 0.32,0.65 8192/8192
+bedrock/eu-west-1/minimax.minimax-m2.1 0.36,1.44 196000/8192
+bedrock/eu-west-1/minimax.minimax-m2.5 0.36,1.44 196000/8192
+bedrock/eu-west-1/qwen.qwen3-coder-next 0.6,1.44 262144/16384
+bedrock/eu-west-1/qwen.qwen3-next-80b-a3b 0.18,1.41 262144/8192
+bedrock/eu-west-2/meta.llama3-70b-instruct-v1:0 3.45,4.55 8192/8192
+bedrock/eu-west-2/meta.llama3-8b-instruct-v1:0 0.39,0.78 8192/8192
+bedrock/eu-west-2/minimax.minimax-m2.1 0.47,1.86 196000/8192
+bedrock/eu-west-2/minimax.minimax-m2.5 0.47,1.86 196000/8192
+bedrock/eu-west-2/mistral.voxtral-mini-3b-2507 0.06,0.06 32768/8192
+bedrock/eu-west-2/mistral.voxtral-small-24b-2507 0.16,0.47 32768/8192
+bedrock/eu-west-2/nvidia.nemotron-super-3-120b 0.23,1.01 256000/32000
+bedrock/eu-west-2/qwen.qwen3-coder-next 0.78,1.86 262144/16384
+bedrock/eu-west-2/qwen.qwen3-next-80b-a3b 0.23,1.86 262144/8192
+bedrock/eu-west-3/mistral.mistral-7b-instruct-v0:2 0.2,0.26 32000/4096
+bedrock/eu-west-3/mistral.mistral-large-2402-v1:0 5.2,15.6 32000/4096
+bedrock/eu-west-3/mistral.mixtral-8x7b-instruct-v0:1 0.59,0.91 32000/4096
+bedrock/glm-latest 1.68,5.28,0.312,2.1 1000000/128000
+bedrock/gpt-astra-latest 10,50,1,12.5 272:20,75,2,25 922000/128000
+bedrock/gpt-luna-latest 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+bedrock/gpt-sol-latest 2,10,0.1,2.5 272:4,15,0.2,5 1000000/131072
+bedrock/gpt-terra-latest 1,5,0.05,1.25 272:2,7.5,0.1,2.5 922000/128000
+bedrock/grok-latest 2,6,0.5 524288/524288
+bedrock/invoke/anthropic.claude-3-5-sonnet-20240620-v1:0 3,15,0.3,3.75 200000/4096
+bedrock/kimi-latest 3,15,0.3,3.75 1000000/131072
+bedrock/moonshotai.kimi-k2-thinking 0.6,2.5 262144/16000
+bedrock/moonshotai.kimi-k2.5 0.6,3 262144/16000
+bedrock/sa-east-1/deepseek.v3.2 0.74,2.22 156000/8000
+bedrock/sa-east-1/meta.llama3-70b-instruct-v1:0 4.45,5.88 8192/8192
+bedrock/sa-east-1/meta.llama3-8b-instruct-v1:0 0.5,1.01 8192/8192
+bedrock/sa-east-1/minimax.minimax-m2.1 0.36,1.44 196000/8192
+bedrock/sa-east-1/minimax.minimax-m2.5 0.36,1.44 196000/8192
+bedrock/sa-east-1/moonshotai.kimi-k2-thinking 0.73,3.03 262144/16000
+bedrock/sa-east-1/moonshotai.kimi-k2.5 0.72,3.6 262144/16000
+bedrock/sa-east-1/qwen.qwen3-coder-next 0.6,1.44 262144/16384
+bedrock/sa-east-1/qwen.qwen3-next-80b-a3b 0.18,1.45 262144/8192
+bedrock/us-east-1/anthropic.claude-instant-v1 0.8,2.4 100000/8191
+bedrock/us-east-1/anthropic.claude-v1 8,24 100000/8191
+bedrock/us-east-1/anthropic.claude-v2:1 8,24 100000/8191
+bedrock/us-east-1/deepseek.v3.2 0.62,1.85 156000/8000
+bedrock/us-east-1/meta.llama3-70b-instruct-v1:0 2.65,3.5 8192/8192
+bedrock/us-east-1/meta.llama3-8b-instruct-v1:0 0.3,0.6 8192/8192
+bedrock/us-east-1/minimax.minimax-m2.1 0.3,1.2 196000/8192
+bedrock/us-east-1/minimax.minimax-m2.5 0.3,1.2 196000/8192
+bedrock/us-east-1/mistral.mistral-7b-instruct-v0:2 0.15,0.2 32000/4096
+bedrock/us-east-1/mistral.mistral-large-2402-v1:0 4,12 32000/4096
+bedrock/us-east-1/mistral.mixtral-8x7b-instruct-v0:1 0.45,0.7 32000/4096
+bedrock/us-east-1/moonshotai.kimi-k2-thinking 0.6,2.5 262144/16000
+bedrock/us-east-1/moonshotai.kimi-k2.5 0.6,3 262144/16000
+bedrock/us-east-1/qwen.qwen3-coder-next 0.5,1.2 262144/16384
+bedrock/us-east-1/zai.glm-5 1,3.2 200000/128000
+bedrock/us-east-2/deepseek.v3.2 0.62,1.85 156000/8000
+bedrock/us-east-2/minimax.minimax-m2.1 0.3,1.2 196000/8192
+bedrock/us-east-2/minimax.minimax-m2.5 0.3,1.2 196000/8192
+bedrock/us-east-2/moonshotai.kimi-k2-thinking 0.6,2.5 262144/16000
+bedrock/us-east-2/moonshotai.kimi-k2.5 0.6,3 262144/16000
+bedrock/us-east-2/qwen.qwen3-coder-next 0.5,1.2 262144/16384
+bedrock/us-gov-east-1/amazon.nova-pro-v1:0 0.96,3.84,0.24 300000/10000
+bedrock/us-gov-east-1/amazon.titan-text-express-v1 1.3,1.7 42000/8000
+bedrock/us-gov-east-1/amazon.titan-text-lite-v1 0.3,0.4 42000/4000
+bedrock/us-gov-east-1/amazon.titan-text-premier-v1:0 0.5,1.5 42000/32000
+bedrock/us-gov-east-1/anthropic.claude-3-5-sonnet-20240620-v1:0 3.6,18 200000/4096
+bedrock/us-gov-east-1/anthropic.claude-3-7-sonnet-20250219-v1:0 3.6,18,0.36,4.5 200000/8192
+bedrock/us-gov-east-1/anthropic.claude-3-haiku-20240307-v1:0 0.3,1.5 195904/4096
+bedrock/us-gov-east-1/anthropic.claude-fable-5-1 12,60,0.3,15 1000000/128000
+bedrock/us-gov-east-1/anthropic.claude-haiku-4-5-20251001-v1:0 1.2,6,0.12,1.5 200000/64000
+bedrock/us-gov-east-1/anthropic.claude-haiku-5-5 0.12,0.6,0.012,0.15 100:0.6,3,0.06,0.75 1000000/128000
+bedrock/us-gov-east-1/anthropic.claude-opus-4-8 6,30,0.6,7.5 1000000/128000
+bedrock/us-gov-east-1/anthropic.claude-opus-5 6,30,0.6,7.5 1000000/128000
+bedrock/us-gov-east-1/anthropic.claude-opus-5-5 4.8,24,0.24,6 1000000/128000
+bedrock/us-gov-east-1/anthropic.claude-sonnet-4-5-20250929-v1:0 3.6,18,0.36,4.5 200000/64000
+bedrock/us-gov-east-1/anthropic.claude-sonnet-5 2.4,12,0.24,3 1000000/128000
+bedrock/us-gov-east-1/anthropic.claude-sonnet-5-5 2.4,12,0.12,3 1000000/128000
+bedrock/us-gov-east-1/claude-sonnet-4-5-20250929-v1:0 3.6,18,0.36,4.5 200000/64000
+bedrock/us-gov-east-1/meta.llama3-70b-instruct-v1:0 2.65,3.5 8000/2048
+bedrock/us-gov-east-1/meta.llama3-8b-instruct-v1:0 0.3,2.65 8000/2048
+bedrock/us-gov-east-1/moonshotai.kimi-k3 3.96,19.8,0.396,4.95 868928/131072
+bedrock/us-gov-east-1/nvidia.nemotron-nano-12b-v2 0.24,0.72 128000/8192
+bedrock/us-gov-east-1/nvidia.nemotron-nano-3-30b 0.072,0.288 262144/8192
+bedrock/us-gov-east-1/nvidia.nemotron-nano-9b-v2 0.072,0.276 128000/8192
+bedrock/us-gov-east-1/nvidia.nemotron-super-3-120b 0.18,0.78 256000/32768
+bedrock/us-gov-east-1/openai.gpt-oss-120b-1:0 0.18,0.72 128000/16384
+bedrock/us-gov-east-1/openai.gpt-oss-20b-1:0 0.084,0.36 128000/16384
+bedrock/us-gov-west-1/amazon.nova-lite-v1:0 0.072,0.288,0.018 300000/10000
+bedrock/us-gov-west-1/amazon.nova-micro-v1:0 0.042,0.168,0.0105 128000/10000
+bedrock/us-gov-west-1/amazon.nova-pro-v1:0 0.96,3.84,0.24 300000/10000
+bedrock/us-gov-west-1/amazon.titan-text-express-v1 0.8,1.6 42000/8000
+bedrock/us-gov-west-1/amazon.titan-text-lite-v1 0.3,0.4 42000/4000
+bedrock/us-gov-west-1/amazon.titan-text-premier-v1:0 0.5,1.5 42000/32000
+bedrock/us-gov-west-1/anthropic.claude-3-5-sonnet-20240620-v1:0 3.6,18 200000/4096
+bedrock/us-gov-west-1/anthropic.claude-3-7-sonnet-20250219-v1:0 3.6,18,0.36,4.5 200000/8192
+bedrock/us-gov-west-1/anthropic.claude-3-haiku-20240307-v1:0 0.3,1.5 195904/4096
+bedrock/us-gov-west-1/anthropic.claude-fable-5-1 12,60,0.3,15 1000000/128000
+bedrock/us-gov-west-1/anthropic.claude-haiku-4-5-20251001-v1:0 1.2,6,0.12,1.5 200000/64000
+bedrock/us-gov-west-1/anthropic.claude-haiku-5-5 0.12,0.6,0.012,0.15 100:0.6,3,0.06,0.75 1000000/128000
+bedrock/us-gov-west-1/anthropic.claude-opus-4-8 6,30,0.6,7.5 1000000/128000
+bedrock/us-gov-west-1/anthropic.claude-opus-5 6,30,0.6,7.5 1000000/128000
+bedrock/us-gov-west-1/anthropic.claude-opus-5-5 4.8,24,0.24,6 1000000/128000
+bedrock/us-gov-west-1/anthropic.claude-sonnet-4-5-20250929-v1:0 3.6,18,0.36,4.5 200000/64000
+bedrock/us-gov-west-1/anthropic.claude-sonnet-5 2.4,12,0.24,3 1000000/128000
+bedrock/us-gov-west-1/anthropic.claude-sonnet-5-5 2.4,12,0.12,3 1000000/128000
+bedrock/us-gov-west-1/claude-sonnet-4-5-20250929-v1:0 3.6,18,0.36,4.5 200000/64000
+bedrock/us-gov-west-1/meta.llama3-70b-instruct-v1:0 2.65,3.5 8000/8192
+bedrock/us-gov-west-1/meta.llama3-8b-instruct-v1:0 0.3,0.6 8000/8192
+bedrock/us-gov-west-1/moonshotai.kimi-k3 3.96,19.8,0.396,4.95 868928/131072
+bedrock/us-gov-west-1/nvidia.nemotron-nano-12b-v2 0.24,0.72 128000/8192
+bedrock/us-gov-west-1/nvidia.nemotron-nano-3-30b 0.072,0.288 262144/8192
+bedrock/us-gov-west-1/nvidia.nemotron-nano-9b-v2 0.072,0.276 128000/8192
+bedrock/us-gov-west-1/nvidia.nemotron-super-3-120b 0.18,0.78 256000/32768
+bedrock/us-gov-west-1/openai.gpt-oss-120b-1:0 0.18,0.72 128000/16384
+bedrock/us-gov-west-1/openai.gpt-oss-20b-1:0 0.084,0.36 128000/16384
+bedrock/us-west-1/meta.llama3-70b-instruct-v1:0 2.65,3.5 8192/8192
+bedrock/us-west-1/meta.llama3-8b-instruct-v1:0 0.3,0.6 8192/8192
+bedrock/us-west-2/anthropic.claude-instant-v1 0.8,2.4 100000/8191
+bedrock/us-west-2/anthropic.claude-v1 8,24 100000/8191
+bedrock/us-west-2/anthropic.claude-v2:1 8,24 100000/8191
+bedrock/us-west-2/deepseek.v3.2 0.62,1.85 156000/8000
+bedrock/us-west-2/minimax.minimax-m2.1 0.3,1.2 196000/8192
+bedrock/us-west-2/minimax.minimax-m2.5 0.3,1.2 196000/8192
+bedrock/us-west-2/mistral.mistral-7b-instruct-v0:2 0.15,0.2 32000/4096
+bedrock/us-west-2/mistral.mistral-large-2402-v1:0 4,12 32000/4096
+bedrock/us-west-2/mistral.mixtral-8x7b-instruct-v0:1 0.45,0.7 32000/4096
+bedrock/us-west-2/moonshotai.kimi-k2-thinking 0.6,2.5 262144/16000
+bedrock/us-west-2/moonshotai.kimi-k2.5 0.6,3 262144/16000
+bedrock/us-west-2/qwen.qwen3-coder-next 0.5,1.2 262144/16384
+bedrock/us-west-2/zai.glm-5 1,3.2 200000/128000
+bedrock/us.anthropic.claude-3-5-haiku-20241022-v1:0 0.8,4,0.08,1 200000/8192
+bedrock_mantle/anthropic.claude-haiku-4-5 1,5,0.1,1.25 200000/64000
+bedrock_mantle/anthropic.claude-haiku-5-5 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875 1000000/128000
+bedrock_mantle/anthropic.claude-opus-5-5 4.4,22,0.22,5.5 1000000/128000
+bedrock_mantle/anthropic.claude-sonnet-5-5 2.2,11,0.11,2.75 1000000/128000
+bedrock_mantle/claude-haiku-latest 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875 1000000/128000
+bedrock_mantle/claude-opus-latest 4.4,22,0.22,5.5 1000000/128000
+bedrock_mantle/claude-sonnet-latest 2.2,11,0.11,2.75 1000000/128000
+bedrock_mantle/deepseek.v3.1 0.58,1.68 128000/8000
+bedrock_mantle/google.gemma-4-26b-a4b 0.13,0.4 256000/256000
+bedrock_mantle/google.gemma-4-31b 0.14,0.4 256000/256000
+bedrock_mantle/google.gemma-4-e2b 0.04,0.08 128000/128000
+bedrock_mantle/gpt-astra-latest 11,55,1.1,13.75 272:22,82.5,2.2,27.5 922000/128000
+bedrock_mantle/gpt-luna-latest 0.11,0.55,0.011,0.1375 272:0.22,0.825,0.022,0.275 922000/128000
+bedrock_mantle/gpt-sol-latest 2.2,11,0.11,2.75 272:4.4,16.5,0.22,5.5 1000000/131072
+bedrock_mantle/gpt-terra-latest 1.1,5.5,0.055,1.375 272:2.2,8.25,0.11,2.75 922000/128000
+bedrock_mantle/grok-latest 2.2,6.6,0.55 524288/524288
+bedrock_mantle/moonshotai.kimi-k2-thinking 0.6,2.5 256000/16000
+bedrock_mantle/openai.gpt-5.4 2.75,16.5,0.275 272:5.5,24.75,0.55 922000/128000
+bedrock_mantle/openai.gpt-5.5 5.5,33,0.55 272:11,49.5,1.1 922000/128000
+bedrock_mantle/openai.gpt-5.6-cyber 13.75,82.5,1.375,17.1875 922000/128000
+bedrock_mantle/openai.gpt-5.6-luna 0.22,1.32,0.022,0.275 272:0.44,1.98,0.044,0.55 922000/128000
+bedrock_mantle/openai.gpt-5.6-sol 4.4,22,0.44,5.5 272:8.8,33,0.88,11 922000/128000
+bedrock_mantle/openai.gpt-5.6-terra 2.2,13.2,0.22,2.75 272:4.4,19.8,0.44,5.5 922000/128000
+bedrock_mantle/openai.gpt-6-astra 11,55,1.1,13.75 272:22,82.5,2.2,27.5 922000/128000
+bedrock_mantle/openai.gpt-6-luna 0.11,0.55,0.011,0.1375 272:0.22,0.825,0.022,0.275 922000/128000
+bedrock_mantle/openai.gpt-6-sol 2.2,11,0.22,2.75 272:4.4,16.5,0.44,5.5 922000/128000
+bedrock_mantle/openai.gpt-6.1-sol 2.2,11,0.11,2.75 272:4.4,16.5,0.22,5.5 1000000/131072
+bedrock_mantle/openai.gpt-6.1-terra 1.1,5.5,0.055,1.375 272:2.2,8.25,0.11,2.75 922000/128000
+bedrock_mantle/openai.gpt-daybreak-blue-5.6-sol 4.4,22,0.44,5.5 272:8.8,33,0.88,11 1050000/128000
+bedrock_mantle/openai.gpt-oss-120b 0.15,0.6 131072/16384
+bedrock_mantle/openai.gpt-oss-20b 0.07,0.3 131072/16384
+bedrock_mantle/openai.gpt-oss-safeguard-120b 0.15,0.6 131072/16000
+bedrock_mantle/openai.gpt-oss-safeguard-20b 0.07,0.2 131072/16000
+bedrock_mantle/qwen.qwen3-235b-a22b-2507 0.22,0.88 256000/8000
+bedrock_mantle/qwen.qwen3-32b 0.15,0.6 32000/8000
+bedrock_mantle/qwen.qwen3-coder-30b-a3b-instruct 0.15,0.6 256000/16000
+bedrock_mantle/qwen.qwen3-coder-480b-a35b-instruct 0.45,1.8 262144/16000
+bedrock_mantle/qwen.qwen3-next-80b-a3b-instruct 0.14,1.2 256000/8000
+bedrock_mantle/qwen.qwen3-vl-235b-a22b-instruct 0.53,2.66 256000/8000
+bedrock_mantle/us-gov-east-1/nvidia.nemotron-nano-12b-v2 0.24,0.72 128000/8192
+bedrock_mantle/us-gov-east-1/nvidia.nemotron-nano-3-30b 0.072,0.288 262144/8192
+bedrock_mantle/us-gov-east-1/nvidia.nemotron-nano-9b-v2 0.072,0.276 128000/8192
+bedrock_mantle/us-gov-east-1/nvidia.nemotron-super-3-120b 0.18,0.78 256000/32768
+bedrock_mantle/us-gov-east-1/openai.gpt-5.4 3.3,19.8,0.33 922000/128000
+bedrock_mantle/us-gov-east-1/openai.gpt-oss-120b 0.18,0.72 131072/16384
+bedrock_mantle/us-gov-east-1/openai.gpt-oss-20b 0.084,0.36 131072/16384
+bedrock_mantle/us-gov-east-1/xai.grok-4.6 2.64,7.92,0.66 500000/500000
+bedrock_mantle/us-gov-east-1/xai.grok-4.7 2.64,7.92,0.66 524288/524288
+bedrock_mantle/us-gov-west-1/anthropic.claude-haiku-5-5 0.12,0.6,0.012,0.15 100:0.6,3,0.06,0.75 1000000/128000
+bedrock_mantle/us-gov-west-1/anthropic.claude-opus-5-5 4.8,24,0.24,6 1000000/128000
+bedrock_mantle/us-gov-west-1/anthropic.claude-sonnet-5-5 2.4,12,0.12,3 1000000/128000
+bedrock_mantle/us-gov-west-1/google.gemma-4-26b-a4b 0.156,0.48 256000/256000
+bedrock_mantle/us-gov-west-1/google.gemma-4-31b 0.168,0.48 256000/256000
+bedrock_mantle/us-gov-west-1/google.gemma-4-e2b 0.048,0.096 128000/128000
+bedrock_mantle/us-gov-west-1/nvidia.nemotron-nano-12b-v2 0.24,0.72 128000/8192
+bedrock_mantle/us-gov-west-1/nvidia.nemotron-nano-3-30b 0.072,0.288 262144/8192
+bedrock_mantle/us-gov-west-1/nvidia.nemotron-nano-9b-v2 0.072,0.276 128000/8192
+bedrock_mantle/us-gov-west-1/nvidia.nemotron-super-3-120b 0.18,0.78 256000/32768
+bedrock_mantle/us-gov-west-1/openai.gpt-5.4 3.3,19.8,0.33 922000/128000
+bedrock_mantle/us-gov-west-1/openai.gpt-5.6-luna 0.264,1.584,0.0264,0.33 272:0.528,2.376,0.0528,0.66 922000/128000
+bedrock_mantle/us-gov-west-1/openai.gpt-5.6-terra 2.64,15.84,0.264,3.3 272:5.28,23.76,0.528,6.6 922000/128000
+bedrock_mantle/us-gov-west-1/openai.gpt-oss-120b 0.18,0.72 131072/16384
+bedrock_mantle/us-gov-west-1/openai.gpt-oss-20b 0.084,0.36 131072/16384
+bedrock_mantle/us-gov-west-1/xai.grok-4.3 1.5,3,0.24 1048576/16384
+bedrock_mantle/us-gov-west-1/xai.grok-4.6 2.64,7.92,0.66 500000/500000
+bedrock_mantle/us-gov-west-1/xai.grok-4.7 2.64,7.92,0.66 524288/524288
+bedrock_mantle/xai.grok-4.3 1.25,2.5,0.2 1048576/16384
+bedrock_mantle/xai.grok-4.6 2.2,6.6,0.55 500000/500000
+bedrock_mantle/xai.grok-4.7 2.2,6.6,0.55 524288/524288
+bigmodel/glm-5.3 1.14285714,4,0.285714286 1000000/128000
+bigmodel/glm-5.3-flash 0.114285714,0.4,0.0328571429 1000000/128000
+bigmodel/glm-5.3-flashx 0.285714286,1,0.0814285714 1000000/128000
+c4ai-aya-expanse-32b 0.5,1.5 128000/4000
+cerebras/gemma-4-31b 0.99,1.49 131072/40960
+cerebras/gpt-oss-120b 0.35,0.75 131072/32768
+cerebras/llama-3.1-70b 0.6,0.6 128000/128000
+cerebras/llama-3.1-8b 0.1,0.1 128000/128000
+cerebras/llama-3.3-70b 0.85,1.2 128000/128000
+cerebras/llama3.1-8b 0.1,0.1 128000/128000
+cerebras/qwen-3-32b 0.4,0.8 128000/128000
+cerebras/qwen-3.8-27b 0.99,1.49 65536/32768
+chat-latest 5,30,0.5 400000/128000
+chatdolphin 0.5,0.5 16384/16384
+claude-fable-5 10,50,1,12.5 1000000/128000
+claude-fable-5-1 10,50,0.25,12.5 1000000/128000
+claude-fable-latest 10,50,0.25,12.5 1000000/128000
+claude-haiku-4-5 1,5,0.1,1.25 200000/64000
+claude-haiku-4-5-20251001 1,5,0.1,1.25 200000/64000
+claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 1000000/128000
+claude-haiku-latest 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 1000000/128000
+claude-mythos-5 10,50,1,12.5 1000000/128000
+claude-mythos-5-1 10,50,0.25,12.5 1000000/128000
+claude-mythos-preview 10,50,1,12.5 1000000/128000
+claude-opus-4-5 5,25,0.5,6.25 200000/64000
+claude-opus-4-5-20251101 5,25,0.5,6.25 200000/64000
+claude-opus-4-6 5,25,0.5,6.25 1000000/128000
+claude-opus-4-6-20260205 5,25,0.5,6.25 1000000/128000
+claude-opus-4-7 5,25,0.5,6.25 1000000/128000
+claude-opus-4-7-20260416 5,25,0.5,6.25 1000000/128000
+claude-opus-4-8 5,25,0.5,6.25 1000000/128000
+claude-opus-5 5,25,0.5,6.25 1000000/128000
+claude-opus-5-5 4,20,0.2,5 1000000/128000
+claude-opus-latest 4,20,0.2,5 1000000/128000
+claude-sonnet-4-5 3,15,0.3,3.75 200000/64000
+claude-sonnet-4-5-20250929 3,15,0.3,3.75 200000/64000
+claude-sonnet-4-5-20250929-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5 200000/64000
+claude-sonnet-4-6 3,15,0.3,3.75 1000000/128000
+claude-sonnet-5 2,10,0.2,2.5 1000000/128000
+claude-sonnet-5-5 2,10,0.1,2.5 1000000/128000
+claude-sonnet-latest 2,10,0.1,2.5 1000000/128000
+clf_ai_gateway/deepseek-v4-flash 0.176,0.528,0.005 1048576/131072
+clf_ai_gateway/deepseek-v4-pro 0.528,1.584,0.017 1048576/131072
+clf_ai_gateway/deepseek-v4.1-flash 0.12,0.48,0.002 1048576/131072
+clf_ai_gateway/glm-4.7-flash 0.024,0.16 131072/131072
+clf_ai_gateway/glm-5.2 0.56,1.76,0.104 262144/131072
+clf_ai_gateway/glm-5.3 0.56,1.76,0.104 1048576/131072
+clf_ai_gateway/glm-5.3-flash 0.06,0.2,0.012 1048576/131072
+clf_ai_gateway/kimi-k2.6 0.38,1.6,0.064 262144/131072
+clf_ai_gateway/kimi-k2.7-code 0.38,1.6,0.076 262144/131072
+clf_ai_gateway/qwen3.8-27b 0.18,1.28,0.02 262144/131072
+cloudflare/@cf/aisingapore/gemma-sea-lion-v4-27b-it 0.351,0.555 128000/128000
+cloudflare/@cf/deepseek-ai/deepseek-r1-distill-qwen-32b 0.497,4.881 80000/80000
+cloudflare/@cf/google/gemma-2b-it-lora 0,0 8192/8192
+cloudflare/@cf/google/gemma-4-26b-a4b-it 0.1,0.3 256000/256000
+cloudflare/@cf/google/gemma-7b-it-lora 0,0 3500/3500
+cloudflare/@cf/ibm-granite/granite-4.0-h-micro 0.017,0.112 131000/131000
+cloudflare/@cf/meta-llama/llama-2-7b-chat-hf-lora 0,0 8192/8192
+cloudflare/@cf/meta/llama-2-7b-chat-fp16 1.923,1.923 3072/3072
+cloudflare/@cf/meta/llama-2-7b-chat-int8 1.923,1.923 2048/2048
+cloudflare/@cf/meta/llama-3.1-8b-instruct-fp8 0.152,0.287 32000/32000
+cloudflare/@cf/meta/llama-3.2-11b-vision-instruct 0.0485,0.676 128000/128000
+cloudflare/@cf/meta/llama-3.2-1b-instruct 0.027,0.201 60000/60000
+cloudflare/@cf/meta/llama-3.2-3b-instruct 0.0509,0.335 80000/80000
+cloudflare/@cf/meta/llama-3.3-70b-instruct-fp8-fast 0.293,2.253 24000/24000
+cloudflare/@cf/meta/llama-4-scout-17b-16e-instruct 0.27,0.85 131000/131000
+cloudflare/@cf/meta/llama-guard-3-8b 0.484,0.03 131072/131072
+cloudflare/@cf/mistral/mistral-7b-instruct-v0.1 1.923,1.923 8192/8192
+cloudflare/@cf/mistral/mistral-7b-instruct-v0.2-lora 0,0 15000/15000
+cloudflare/@cf/mistralai/mistral-small-3.1-24b-instruct 0.351,0.555 128000/128000
+cloudflare/@cf/moonshotai/kimi-k2.6 0.95,4,0.16 262144/262144
+cloudflare/@cf/moonshotai/kimi-k2.7-code 0.95,4,0.19 262144/262144
+cloudflare/@cf/nvidia/nemotron-3-120b-a12b 0.5,1.5 256000/256000
+cloudflare/@cf/openai/gpt-oss-120b 0.35,0.75 128000/128000
+cloudflare/@cf/openai/gpt-oss-20b 0.2,0.3 128000/128000
+cloudflare/@cf/qwen/qwen2.5-coder-32b-instruct 0.66,1 32768/32768
+cloudflare/@cf/qwen/qwen3-30b-a3b-fp8 0.0509,0.335 32768/32768
+cloudflare/@cf/qwen/qwq-32b 0.66,1 24000/24000
+cloudflare/@cf/zai-org/glm-4.7-flash 0.0605,0.4 131072/131072
+cloudflare/@cf/zai-org/glm-5.2 1.4,4.4,0.26 262144/262144
+cloudflare/@hf/thebloke/codellama-7b-instruct-awq 1.923,1.923 4096/4096
+codestral/codestral-2405 0,0 32000/8191
+codestral/codestral-latest 0,0 32000/8191
 cognition/swe-1.6 0.5,2.5,0.2
 cognition/swe-1.7 0.5,2.5,0.2
 cognition/swe-1.7-lightning 2.5,12.5,1
-cohere.command-light-text-v14 0.3,0.6
-cohere.command-text-v14 1,2
-command-a-03-2025 2.5,10
-command-a-plus-05-2026 0,0
-command-r-08-2024 0.15,0.6
-command-r-plus-08-2024 2.5,10
-command-r7b-12-2024 0.0375,0.15
-computer-use-preview 3,12
-computer-use-preview-2025-03-11 3,12
-coralbricks/deepseek-v4.1-flash 0.01,1.2,0,0.09
-coralbricks/deepseek-v4.1-flash-fast 0.01,1.2,0,0.09
-coralbricks/deepseek-v4.1-flash-fast-fp4 0.01,1.2,0,0.09
-coralbricks/glm-5.3 1.12,4.4,0,1.68
-coralbricks/glm-5.3-fast 1.12,4.4,0,1.68
-coralbricks/glm-5.3-fp4 1.12,4.4,0,1.68
-crusoe/Qwen/Qwen3-235B-A22B-Instruct-2507 3,3
-crusoe/deepseek-ai/DeepSeek-R1-0528 3,7
-crusoe/deepseek-ai/DeepSeek-V3-0324 1.5,1.5
-crusoe/google/gemma-3-12b-it 0.1,0.1
-crusoe/meta-llama/Llama-3.3-70B-Instruct 0.2,0.2
-crusoe/moonshotai/Kimi-K2-Thinking 2.5,2.5
-crusoe/openai/gpt-oss-120b 0.8,0.8
-darkbloom/gemma-4-26b 0.03,0.165
-darkbloom/gpt-oss-20b 0.0145,0.07
-dashscope/deepseek-v4-flash 0.2,0.4,0.04
-dashscope/deepseek-v4-flash-0731 0.2,0.4,0.04
-dashscope/deepseek-v4-pro 2.4,4.8,0.2
-dashscope/glm-5.1 1.4,4.4,0.26
-dashscope/glm-5.2 1.4,4.4,0.28
-dashscope/kimi-k2.7-code 0.95,4,0.19
-dashscope/qwen-coder 0.3,1.5
-dashscope/qwen-flash 0.05,0.4 256:0.25,2
-dashscope/qwen-flash-2025-07-28 0.05,0.4 256:0.25,2
-dashscope/qwen-flash-latest 0.15,0.47,0.016,0.2
-dashscope/qwen-max 1.6,6.4
-dashscope/qwen-max-latest 2,6,0.25
-dashscope/qwen-plus 0.4,1.2
-dashscope/qwen-plus-2025-01-25 0.4,1.2
-dashscope/qwen-plus-2025-04-28 0.4,1.2,,,4
-dashscope/qwen-plus-2025-07-14 0.4,1.2,,,4
-dashscope/qwen-plus-2025-07-28 0.4,1.2,,,4 256:1.2,3.6,,,12
-dashscope/qwen-plus-2025-09-11 0.4,1.2,,,4 256:1.2,3.6,,,12
-dashscope/qwen-plus-latest 0.4,1.2,,,4 256:1.2,3.6,,,12
-dashscope/qwen-turbo 0.05,0.2,,,0.5
-dashscope/qwen-turbo-2024-11-01 0.05,0.2
-dashscope/qwen-turbo-2025-04-28 0.05,0.2,,,0.5
-dashscope/qwen-turbo-latest 0.05,0.2,,,0.5
-dashscope/qwen3-coder-flash 0.3,1.5,0.08 32:0.5,2.5,0.12 128:0.8,4,0.2 256:1.6,9.6,0.4
-dashscope/qwen3-coder-flash-2025-07-28 0.3,1.5 32:0.5,2.5 128:0.8,4 256:1.6,9.6
-dashscope/qwen3-coder-plus 1,5,0.1 32:1.8,9,0.18 128:3,15,0.3 256:6,60,0.6
-dashscope/qwen3-coder-plus-2025-07-22 1,5 32:1.8,9 128:3,15 256:6,60
-dashscope/qwen3-max 1.2,6 32:2.4,12 128:3,15
-dashscope/qwen3-max-2026-01-23 1.2,6 32:2.4,12 128:3,15
-dashscope/qwen3-max-preview 1.2,6 32:2.4,12 128:3,15
-dashscope/qwen3-next-80b-a3b-instruct 0.15,1.2
-dashscope/qwen3-next-80b-a3b-thinking 0.15,1.2
-dashscope/qwen3-vl-235b-a22b-instruct 0.4,1.6
-dashscope/qwen3-vl-235b-a22b-thinking 0.4,4
-dashscope/qwen3-vl-32b-instruct 0.16,0.64
-dashscope/qwen3-vl-32b-thinking 0.16,2.87
-dashscope/qwen3-vl-plus 0.2,1.6 32:0.3,2.4 128:0.6,4.8
-dashscope/qwen3.5-plus 0.4,2.4 256:0.5,3
-dashscope/qwen3.7-max 2.5,7.5,0.5,3.125
-dashscope/qwen3.7-plus 0.4,1.6,0.08 256:1.2,4.8,0.24
-dashscope/qwen3.8-flash 0.15,0.47,0.016,0.2
-dashscope/qwen3.8-max 2,6,0.25
-dashscope/qwen3.8-omni-flash 0.15,0.47,0.016
-dashscope/qwq-plus 0.8,2.4
-databricks/claude-fable-latest 9.99999,50.00002,0.24997,12.49997
-databricks/claude-haiku-latest 0.10003,0.50001,0.01001,0.12502 100:0.50001,2.49998,0.04998,0.62503
-databricks/claude-opus-latest 4.00001,19.99998,0.19999,5.00003
-databricks/claude-sonnet-latest 1.99997,9.99999,0.10003,2.49998
-databricks/databricks-claude-fable-5 9.99999,50.00002,1.00002,12.49997
-databricks/databricks-claude-fable-5-1 9.99999,50.00002,0.24997,12.49997
-databricks/databricks-claude-haiku-4-5 1.00002,5.00003,0.10003,1.24999
-databricks/databricks-claude-haiku-5-5 0.10003,0.50001,0.01001,0.12502 100:0.50001,2.49998,0.04998,0.62503
-databricks/databricks-claude-opus-4 15.00002,75.0001,1.50003,18.74999
-databricks/databricks-claude-opus-4-1 15.00002,75.0001,1.50003,18.74999
-databricks/databricks-claude-opus-4-5 5.00003,25.00001,0.50001,6.25002
-databricks/databricks-claude-opus-4-6 5.00003,25.00001,0.50001,6.25002
-databricks/databricks-claude-opus-4-7 5.00003,25.00001,0.50001,6.25002
-databricks/databricks-claude-opus-4-8 5.00003,25.00001,0.50001,6.25002
-databricks/databricks-claude-opus-5 5.00003,25.00001,0.50001,6.25002
-databricks/databricks-claude-opus-5-5 4.00001,19.99998,0.19999,5.00003
-databricks/databricks-claude-sonnet-4 2.99999,15.00002,0.30002,3.74997
-databricks/databricks-claude-sonnet-4-1 2.99999,15.00002,0.30002,3.74997
-databricks/databricks-claude-sonnet-4-5 2.99999,15.00002,0.30002,3.74997
-databricks/databricks-claude-sonnet-4-6 2.99999,15.00002,0.30002,3.74997
-databricks/databricks-claude-sonnet-5 1.99997,9.99999,0.19999,2.49998
-databricks/databricks-claude-sonnet-5-5 1.99997,9.99999,0.10003,2.49998
-databricks/databricks-deepseek-v4-1-flash 0.30002,1.20001,0.03003,0.30002
-databricks/databricks-deepseek-v4-1-flash-1017 0.30002,1.20001,0.007,0.30002
-databricks/databricks-deepseek-v4-flash-0731 0.14,0.28,0.028,0.14
-databricks/databricks-deepseek-v4-pro-0813 1.31999,3.95997,0.13202,1.31999
-databricks/databricks-gemini-2-5-flash 0.30002,2.49998,0.030002,0.30002
-databricks/databricks-gemini-2-5-flash-lite 0.12502,0.50001,0.01253,0.12502,,0.37499
-databricks/databricks-gemini-2-5-pro 1.24999,9.99999,0.124999,1.24999
-databricks/databricks-gemini-3-1-flash-image 0.62503,3.74997,0.62503,0.62503
-databricks/databricks-gemini-3-1-flash-lite 0.31248,1.87502,0.03122,0.31248,,0.62503
-databricks/databricks-gemini-3-1-flash-lite-image 0.31248,1.87502,0.31248,0.31248
-databricks/databricks-gemini-3-1-pro 2.49998,15.00002,0.24997,2.49998 200:5.00003,22.5,0.50001
-databricks/databricks-gemini-3-5-flash 1.87502,11.24998,0.18753,1.87502
-databricks/databricks-gemini-3-5-flash-lite 0.37499,3.12501,0.03752,0.37499
-databricks/databricks-gemini-3-6-flash 0.74998,3.74997,0.07497,0.74998
-databricks/databricks-gemini-3-7-flash 0.74998,3.74997,0.07497,0.74998
-databricks/databricks-gemini-3-8-flash 0.74998,3.74997,0.07497,0.74998
-databricks/databricks-gemini-3-flash 0.62503,3.74997,0.06251,0.62503,,1.24999
-databricks/databricks-gemini-3-pro 2.49998,15.00002,0.24997,2.49998
-databricks/databricks-gemini-3-pro-image 2.49998,15.00002,2.49998,2.49998
-databricks/databricks-gemini-4-argon 2.49998,12.49997,0.12502,2.49998
-databricks/databricks-gemma-3-12b 0.15001,0.50001,0.15001,0.15001
-databricks/databricks-glm-5-2 1.4,4.39999,0.25998,1.4
-databricks/databricks-glm-5-3 1.4,4.39999,0.25998,1.4
-databricks/databricks-glm-5-3-flash 0.15001,0.50001,0.03003,0.15001
-databricks/databricks-gpt-5 1.24999,9.99999,0.12502,1.24999
-databricks/databricks-gpt-5-1 1.24999,9.99999,0.12502,1.24999
-databricks/databricks-gpt-5-2 1.75,14,0.175,1.75
-databricks/databricks-gpt-5-3-codex 1.75,14,0.175,1.75
-databricks/databricks-gpt-5-4 2.49998,15.00002,0.24997,2.49998 272:5.00003,22.5,0.50001
-databricks/databricks-gpt-5-4-mini 0.74998,4.50002,0.07497,0.74998
-databricks/databricks-gpt-5-4-nano 0.19999,1.24999,0.02002,0.19999
-databricks/databricks-gpt-5-4-pro 29.99997,180.0001,29.99997,29.99997 272:60,270
-databricks/databricks-gpt-5-5 5.00003,29.99997,0.50001,5.00003 272:9.99999,45,1.00002
-databricks/databricks-gpt-5-5-pro 29.99997,180.0001,29.99997,29.99997 272:60,270
-databricks/databricks-gpt-5-6-luna 0.19999,1.20001,0.02002,0.24997 272:0.39998,1.79998,0.03997,0.50001
-databricks/databricks-gpt-5-6-sol 4.00001,19.99998,0.39998,5.00003 272:8.00002,30,0.80003,9.99999
-databricks/databricks-gpt-5-6-terra 1.99997,12.00003,0.19999,2.49998 272:4.00001,18,0.39998,5.00003
-databricks/databricks-gpt-5-mini 0.24997,1.99997,0.02499,0.24997
-databricks/databricks-gpt-5-nano 0.04998,0.39998,0.00497,0.04998
-databricks/databricks-gpt-6-1-sol 1.99997,9.99999,0.10003,2.49998 272:4.00001,15,0.19999,5.00003
-databricks/databricks-gpt-6-1-terra 1.00002,5.00003,0.04998,1.24999 272:1.99997,7.50001,0.10003,2.49998
-databricks/databricks-gpt-6-astra 9.99999,50.00002,1.00002,12.49997 272:20,75.0001,1.99997,25
-databricks/databricks-gpt-6-luna 0.10003,0.50001,0.01001,0.12502 272:0.19999,0.7497,0.02002,0.24997
-databricks/databricks-gpt-6-sol 1.99997,9.99999,0.19999,2.49998 272:4.00001,15.0003,0.39998,5.00003
-databricks/databricks-gpt-oss-120b 0.15001,0.59997,0.15001,0.15001
-databricks/databricks-gpt-oss-20b 0.07,0.30002,0.07,0.07
-databricks/databricks-grok-4-6 2.49998,7.50001,0.62503,2.49998
-databricks/databricks-grok-4-7 2.49998,7.50001,0.62503,2.49998
-databricks/databricks-inkling 1.00002,4.04999,0.17003,1.00002
-databricks/databricks-kimi-k2-7 0.94997,4.00001,0.18998,0.94997
-databricks/databricks-kimi-k3 2.99999,15.00002,0.30002,2.99999
-databricks/databricks-kimi-k3-1-pro 1.99997,9.99999,0.19999,1.99997
-databricks/databricks-llama-4-maverick 0.50001,1.50003,0.50001,0.50001
-databricks/databricks-meta-llama-3-1-8b-instruct 0.15001,0.45003,0.15001,0.15001
-databricks/databricks-meta-llama-3-3-70b-instruct 0.50001,1.50003,0.50001,0.50001
+cohere.command-light-text-v14 0.3,0.6 4096/4096
+cohere.command-text-v14 1,2 4096/4096
+command-a-03-2025 2.5,10 256000/8000
+command-a-plus-05-2026 0,0 128000/64000
+command-r-08-2024 0.15,0.6 128000/4096
+command-r-plus-08-2024 2.5,10 128000/4096
+command-r7b-12-2024 0.0375,0.15 128000/4096
+computer-use-preview 3,12 8192/1024
+computer-use-preview-2025-03-11 3,12 8192/1024
+coralbricks/deepseek-v4.1-flash 0.01,1.2,0,0.09 1048576/1048576
+coralbricks/deepseek-v4.1-flash-fast 0.01,1.2,0,0.09 1048576/1048576
+coralbricks/deepseek-v4.1-flash-fast-fp4 0.01,1.2,0,0.09 1048576/1048576
+coralbricks/glm-5.3 1.12,4.4,0,1.68 1048576/1048576
+coralbricks/glm-5.3-fast 1.12,4.4,0,1.68 1048576/1048576
+coralbricks/glm-5.3-fp4 1.12,4.4,0,1.68 1048576/1048576
+crusoe/Qwen/Qwen3-235B-A22B-Instruct-2507 3,3 262144/262144
+crusoe/deepseek-ai/DeepSeek-R1-0528 3,7 163840/163840
+crusoe/deepseek-ai/DeepSeek-V3-0324 1.5,1.5 163840/163840
+crusoe/google/gemma-3-12b-it 0.1,0.1 131072/131072
+crusoe/meta-llama/Llama-3.3-70B-Instruct 0.2,0.2 131072/131072
+crusoe/moonshotai/Kimi-K2-Thinking 2.5,2.5 262144/262144
+crusoe/openai/gpt-oss-120b 0.8,0.8 131072/131072
+darkbloom/gemma-4-26b 0.03,0.165 131072/32768
+darkbloom/gpt-oss-20b 0.0145,0.07 131072/32768
+dashscope/deepseek-v4-flash 0.2,0.4,0.04 1000000/393216
+dashscope/deepseek-v4-flash-0731 0.2,0.4,0.04 1000000/393216
+dashscope/deepseek-v4-pro 2.4,4.8,0.2 1000000/393216
+dashscope/glm-5.1 1.4,4.4,0.26 202745/131072
+dashscope/glm-5.2 1.4,4.4,0.28 1048576/131072
+dashscope/kimi-k2.7-code 0.95,4,0.19 229376/16384
+dashscope/qwen-coder 0.3,1.5 1000000/16384
+dashscope/qwen-flash 0.05,0.4 256:0.25,2 997952/32768
+dashscope/qwen-flash-2025-07-28 0.05,0.4 256:0.25,2 997952/32768
+dashscope/qwen-flash-latest 0.15,0.47,0.016,0.2 991808/131072
+dashscope/qwen-max 1.6,6.4 30720/8192
+dashscope/qwen-max-latest 2,6,0.25 991808/131072
+dashscope/qwen-plus 0.4,1.2 129024/16384
+dashscope/qwen-plus-2025-01-25 0.4,1.2 129024/8192
+dashscope/qwen-plus-2025-04-28 0.4,1.2,,,4 129024/16384
+dashscope/qwen-plus-2025-07-14 0.4,1.2,,,4 129024/16384
+dashscope/qwen-plus-2025-07-28 0.4,1.2,,,4 256:1.2,3.6,,,12 997952/32768
+dashscope/qwen-plus-2025-09-11 0.4,1.2,,,4 256:1.2,3.6,,,12 997952/32768
+dashscope/qwen-plus-latest 0.4,1.2,,,4 256:1.2,3.6,,,12 997952/32768
+dashscope/qwen-turbo 0.05,0.2,,,0.5 129024/16384
+dashscope/qwen-turbo-2024-11-01 0.05,0.2 1000000/8192
+dashscope/qwen-turbo-2025-04-28 0.05,0.2,,,0.5 1000000/16384
+dashscope/qwen-turbo-latest 0.05,0.2,,,0.5 1000000/16384
+dashscope/qwen3-coder-flash 0.3,1.5,0.08 32:0.5,2.5,0.12 128:0.8,4,0.2 256:1.6,9.6,0.4 997952/65536
+dashscope/qwen3-coder-flash-2025-07-28 0.3,1.5 32:0.5,2.5 128:0.8,4 256:1.6,9.6 997952/65536
+dashscope/qwen3-coder-plus 1,5,0.1 32:1.8,9,0.18 128:3,15,0.3 256:6,60,0.6 997952/65536
+dashscope/qwen3-coder-plus-2025-07-22 1,5 32:1.8,9 128:3,15 256:6,60 997952/65536
+dashscope/qwen3-max 1.2,6 32:2.4,12 128:3,15 258048/65536
+dashscope/qwen3-max-2026-01-23 1.2,6 32:2.4,12 128:3,15 258048/65536
+dashscope/qwen3-max-preview 1.2,6 32:2.4,12 128:3,15 258048/65536
+dashscope/qwen3-next-80b-a3b-instruct 0.15,1.2 262144/65536
+dashscope/qwen3-next-80b-a3b-thinking 0.15,1.2 262144/65536
+dashscope/qwen3-vl-235b-a22b-instruct 0.4,1.6 131072/32768
+dashscope/qwen3-vl-235b-a22b-thinking 0.4,4 131072/32768
+dashscope/qwen3-vl-32b-instruct 0.16,0.64 131072/32768
+dashscope/qwen3-vl-32b-thinking 0.16,2.87 131072/32768
+dashscope/qwen3-vl-plus 0.2,1.6 32:0.3,2.4 128:0.6,4.8 260096/32768
+dashscope/qwen3.5-plus 0.4,2.4 256:0.5,3 991808/65536
+dashscope/qwen3.7-max 2.5,7.5,0.5,3.125 991808/65536
+dashscope/qwen3.7-plus 0.4,1.6,0.08 256:1.2,4.8,0.24 991808/65536
+dashscope/qwen3.8-flash 0.15,0.47,0.016,0.2 991808/131072
+dashscope/qwen3.8-max 2,6,0.25 991808/131072
+dashscope/qwen3.8-omni-flash 0.15,0.47,0.016 991808/131072
+dashscope/qwq-plus 0.8,2.4 98304/8192
+databricks/claude-fable-latest 9.99999,50.00002,0.24997,12.49997 1000000/128000
+databricks/claude-haiku-latest 0.10003,0.50001,0.01001,0.12502 100:0.50001,2.49998,0.04998,0.62503 1000000/128000
+databricks/claude-opus-latest 4.00001,19.99998,0.19999,5.00003 1000000/128000
+databricks/claude-sonnet-latest 1.99997,9.99999,0.10003,2.49998 1000000/128000
+databricks/databricks-claude-fable-5 9.99999,50.00002,1.00002,12.49997 1000000/128000
+databricks/databricks-claude-fable-5-1 9.99999,50.00002,0.24997,12.49997 1000000/128000
+databricks/databricks-claude-haiku-4-5 1.00002,5.00003,0.10003,1.24999 200000/64000
+databricks/databricks-claude-haiku-5-5 0.10003,0.50001,0.01001,0.12502 100:0.50001,2.49998,0.04998,0.62503 1000000/128000
+databricks/databricks-claude-opus-4 15.00002,75.0001,1.50003,18.74999 200000/32000
+databricks/databricks-claude-opus-4-1 15.00002,75.0001,1.50003,18.74999 200000/32000
+databricks/databricks-claude-opus-4-5 5.00003,25.00001,0.50001,6.25002 200000/64000
+databricks/databricks-claude-opus-4-6 5.00003,25.00001,0.50001,6.25002 1000000/128000
+databricks/databricks-claude-opus-4-7 5.00003,25.00001,0.50001,6.25002 1000000/128000
+databricks/databricks-claude-opus-4-8 5.00003,25.00001,0.50001,6.25002 1000000/128000
+databricks/databricks-claude-opus-5 5.00003,25.00001,0.50001,6.25002 1000000/128000
+databricks/databricks-claude-opus-5-5 4.00001,19.99998,0.19999,5.00003 1000000/128000
+databricks/databricks-claude-sonnet-4 2.99999,15.00002,0.30002,3.74997 200000/64000
+databricks/databricks-claude-sonnet-4-1 2.99999,15.00002,0.30002,3.74997 200000/64000
+databricks/databricks-claude-sonnet-4-5 2.99999,15.00002,0.30002,3.74997 200000/64000
+databricks/databricks-claude-sonnet-4-6 2.99999,15.00002,0.30002,3.74997 1000000/64000
+databricks/databricks-claude-sonnet-5 1.99997,9.99999,0.19999,2.49998 1000000/128000
+databricks/databricks-claude-sonnet-5-5 1.99997,9.99999,0.10003,2.49998 1000000/128000
+databricks/databricks-deepseek-v4-1-flash 0.30002,1.20001,0.03003,0.30002 1000000/384000
+databricks/databricks-deepseek-v4-1-flash-1017 0.30002,1.20001,0.007,0.30002 1000000/384000
+databricks/databricks-deepseek-v4-flash-0731 0.14,0.28,0.028,0.14 1000000/393216
+databricks/databricks-deepseek-v4-pro-0813 1.31999,3.95997,0.13202,1.31999 1000000/393216
+databricks/databricks-gemini-2-5-flash 0.30002,2.49998,0.030002,0.30002 1048576/65535
+databricks/databricks-gemini-2-5-flash-lite 0.12502,0.50001,0.01253,0.12502,,0.37499 1048576/65536
+databricks/databricks-gemini-2-5-pro 1.24999,9.99999,0.124999,1.24999 1048576/65536
+databricks/databricks-gemini-3-1-flash-image 0.62503,3.74997,0.62503,0.62503 131072/32768
+databricks/databricks-gemini-3-1-flash-lite 0.31248,1.87502,0.03122,0.31248,,0.62503 1048576/65536
+databricks/databricks-gemini-3-1-flash-lite-image 0.31248,1.87502,0.31248,0.31248 65536/4096
+databricks/databricks-gemini-3-1-pro 2.49998,15.00002,0.24997,2.49998 200:5.00003,22.5,0.50001 1048576/65536
+databricks/databricks-gemini-3-5-flash 1.87502,11.24998,0.18753,1.87502 1048576/65536
+databricks/databricks-gemini-3-5-flash-lite 0.37499,3.12501,0.03752,0.37499 1048576/65536
+databricks/databricks-gemini-3-6-flash 0.74998,3.74997,0.07497,0.74998 1048576/65536
+databricks/databricks-gemini-3-7-flash 0.74998,3.74997,0.07497,0.74998 1048576/65536
+databricks/databricks-gemini-3-8-flash 0.74998,3.74997,0.07497,0.74998 1048576/65536
+databricks/databricks-gemini-3-flash 0.62503,3.74997,0.06251,0.62503,,1.24999 1048576/65536
+databricks/databricks-gemini-3-pro 2.49998,15.00002,0.24997,2.49998 1048576/65536
+databricks/databricks-gemini-3-pro-image 2.49998,15.00002,2.49998,2.49998 65536/32768
+databricks/databricks-gemini-4-argon 2.49998,12.49997,0.12502,2.49998 1048576/1048576
+databricks/databricks-gemma-3-12b 0.15001,0.50001,0.15001,0.15001 128000/32000
+databricks/databricks-glm-5-2 1.4,4.39999,0.25998,1.4 1000000/131072
+databricks/databricks-glm-5-3 1.4,4.39999,0.25998,1.4 1048576/65536
+databricks/databricks-glm-5-3-flash 0.15001,0.50001,0.03003,0.15001 1048576/131072
+databricks/databricks-gpt-5 1.24999,9.99999,0.12502,1.24999 272000/128000
+databricks/databricks-gpt-5-1 1.24999,9.99999,0.12502,1.24999 272000/128000
+databricks/databricks-gpt-5-2 1.75,14,0.175,1.75 272000/128000
+databricks/databricks-gpt-5-3-codex 1.75,14,0.175,1.75 272000/128000
+databricks/databricks-gpt-5-4 2.49998,15.00002,0.24997,2.49998 272:5.00003,22.5,0.50001 922000/128000
+databricks/databricks-gpt-5-4-mini 0.74998,4.50002,0.07497,0.74998 272000/128000
+databricks/databricks-gpt-5-4-nano 0.19999,1.24999,0.02002,0.19999 272000/128000
+databricks/databricks-gpt-5-4-pro 29.99997,180.0001,29.99997,29.99997 272:60,270 922000/128000
+databricks/databricks-gpt-5-5 5.00003,29.99997,0.50001,5.00003 272:9.99999,45,1.00002 922000/128000
+databricks/databricks-gpt-5-5-pro 29.99997,180.0001,29.99997,29.99997 272:60,270 922000/128000
+databricks/databricks-gpt-5-6-luna 0.19999,1.20001,0.02002,0.24997 272:0.39998,1.79998,0.03997,0.50001 922000/128000
+databricks/databricks-gpt-5-6-sol 4.00001,19.99998,0.39998,5.00003 272:8.00002,30,0.80003,9.99999 922000/128000
+databricks/databricks-gpt-5-6-terra 1.99997,12.00003,0.19999,2.49998 272:4.00001,18,0.39998,5.00003 922000/128000
+databricks/databricks-gpt-5-mini 0.24997,1.99997,0.02499,0.24997 272000/128000
+databricks/databricks-gpt-5-nano 0.04998,0.39998,0.00497,0.04998 272000/128000
+databricks/databricks-gpt-6-1-sol 1.99997,9.99999,0.10003,2.49998 272:4.00001,15,0.19999,5.00003 922000/128000
+databricks/databricks-gpt-6-1-terra 1.00002,5.00003,0.04998,1.24999 272:1.99997,7.50001,0.10003,2.49998 922000/128000
+databricks/databricks-gpt-6-astra 9.99999,50.00002,1.00002,12.49997 272:20,75.0001,1.99997,25 922000/128000
+databricks/databricks-gpt-6-luna 0.10003,0.50001,0.01001,0.12502 272:0.19999,0.7497,0.02002,0.24997 922000/128000
+databricks/databricks-gpt-6-sol 1.99997,9.99999,0.19999,2.49998 272:4.00001,15.0003,0.39998,5.00003 922000/128000
+databricks/databricks-gpt-oss-120b 0.15001,0.59997,0.15001,0.15001 131072/131072
+databricks/databricks-gpt-oss-20b 0.07,0.30002,0.07,0.07 131072/131072
+databricks/databricks-grok-4-6 2.49998,7.50001,0.62503,2.49998 500000/
+databricks/databricks-grok-4-7 2.49998,7.50001,0.62503,2.49998 500000/500000
+databricks/databricks-inkling 1.00002,4.04999,0.17003,1.00002 1000000/
+databricks/databricks-kimi-k2-7 0.94997,4.00001,0.18998,0.94997 262144/262144
+databricks/databricks-kimi-k3 2.99999,15.00002,0.30002,2.99999 1000000/1048576
+databricks/databricks-kimi-k3-1-pro 1.99997,9.99999,0.19999,1.99997 1048576/1048576
+databricks/databricks-llama-4-maverick 0.50001,1.50003,0.50001,0.50001 128000/128000
+databricks/databricks-meta-llama-3-1-8b-instruct 0.15001,0.45003,0.15001,0.15001 200000/128000
+databricks/databricks-meta-llama-3-3-70b-instruct 0.50001,1.50003,0.50001,0.50001 128000/128000
 databricks/databricks-qwen3-next-80b-a3b-instruct 0.15001,1.20001,0.15001,0.15001
-databricks/databricks-qwen35-122b-a10b 0.22001,2.20003,0.22001,0.22001
-databricks/glm-flash-latest 0.15001,0.50001,0.03003,0.15001
-databricks/glm-latest 1.4,4.39999,0.25998,1.4
-databricks/gpt-astra-latest 9.99999,50.00002,1.00002,12.49997 272:20,75.0001,1.99997,25
-databricks/gpt-luna-latest 0.10003,0.50001,0.01001,0.12502 272:0.19999,0.7497,0.02002,0.24997
-databricks/gpt-mini-latest 0.74998,4.50002,0.07497,0.74998
-databricks/gpt-sol-latest 1.99997,9.99999,0.10003,2.49998 272:4.00001,15,0.19999,5.00003
-databricks/gpt-terra-latest 1.00002,5.00003,0.04998,1.24999 272:1.99997,7.50001,0.10003,2.49998
-databricks/grok-latest 2.49998,7.50001,0.62503,2.49998
-databricks/kimi-latest 2.99999,15.00002,0.30002,2.99999
-daybreak-blue-latest 4,20,0.4,5 272:8,30,0.8,10
-daybreak-red-latest 12.5,75,1.25,15.625 272:25,112.5,2.5,31.25
-deep-research-pro-preview-12-2025 2,12,0.2
-deepinfra/ByteDance/Seed-1.8 0.25,2,0.05
-deepinfra/ByteDance/Seed-2.0-code 0.5,3,0.1
-deepinfra/ByteDance/Seed-2.0-mini 0.1,0.4,0.02
-deepinfra/ByteDance/Seed-2.0-pro 0.5,3,0.1
-deepinfra/Gryphe/MythoMax-L2-13b 0.4,0.4
-deepinfra/MiniMaxAI/MiniMax-M2.7 0.25,1,0.05
-deepinfra/MiniMaxAI/MiniMax-M2.7-Turbo 0.38,1.7,0.07
-deepinfra/MiniMaxAI/MiniMax-M3 0.28,1.1,0.056
-deepinfra/NousResearch/Hermes-3-Llama-3.1-405B 1,1
-deepinfra/NousResearch/Hermes-3-Llama-3.1-70B 0.7,0.7
-deepinfra/Qwen/QwQ-32B 0.15,0.4
-deepinfra/Qwen/Qwen2.5-72B-Instruct 0.36,0.4
-deepinfra/Qwen/Qwen2.5-7B-Instruct 0.04,0.1
-deepinfra/Qwen/Qwen2.5-VL-32B-Instruct 0.2,0.6
-deepinfra/Qwen/Qwen3-14B 0.12,0.24
-deepinfra/Qwen/Qwen3-235B-A22B 0.18,0.54
-deepinfra/Qwen/Qwen3-235B-A22B-Instruct-2507 0.09,0.55
-deepinfra/Qwen/Qwen3-235B-A22B-Thinking-2507 0.3,2.9
-deepinfra/Qwen/Qwen3-30B-A3B 0.12,0.5
-deepinfra/Qwen/Qwen3-32B 0.08,0.28
-deepinfra/Qwen/Qwen3-Coder-480B-A35B-Instruct 0.4,1.6
-deepinfra/Qwen/Qwen3-Coder-480B-A35B-Instruct-Turbo 0.3,1,0.1
-deepinfra/Qwen/Qwen3-Max 1.2,6,0.24
-deepinfra/Qwen/Qwen3-Max-Thinking 1.2,6,0.24
-deepinfra/Qwen/Qwen3-Next-80B-A3B-Instruct 0.09,1.1
-deepinfra/Qwen/Qwen3-Next-80B-A3B-Thinking 0.14,1.4
-deepinfra/Qwen/Qwen3-VL-235B-A22B-Instruct 0.2,0.88,0.11
-deepinfra/Qwen/Qwen3-VL-30B-A3B-Instruct 0.15,0.6
-deepinfra/Qwen/Qwen3.5-122B-A10B 0.29,2.4
-deepinfra/Qwen/Qwen3.5-27B 0.26,2.6
-deepinfra/Qwen/Qwen3.5-35B-A3B 0.14,1,0.05
-deepinfra/Qwen/Qwen3.5-397B-A17B 0.45,3,0.22
-deepinfra/Qwen/Qwen3.5-9B 0.1,0.15
-deepinfra/Qwen/Qwen3.6-27B 0.32,3.2
-deepinfra/Qwen/Qwen3.6-35B-A3B 0.1,0.95
-deepinfra/Qwen/Qwen3.7-Max 2.5,7.5,0.5
-deepinfra/Qwen/Qwen3.8-2.4T-A95B 2,6,0.2
-deepinfra/Qwen/Qwen3.8-27B 0.4,3,0.04
-deepinfra/Qwen/Qwen3.8-Max 1.65,4.951,0.206
-deepinfra/Sao10K/L3-8B-Lunaris-v1-Turbo 0.04,0.05
-deepinfra/Sao10K/L3.1-70B-Euryale-v2.2 0.85,0.85
-deepinfra/Sao10K/L3.3-70B-Euryale-v2.3 0.65,0.75
-deepinfra/XiaomiMiMo/MiMo-V2.5 0.4,2,0.08
-deepinfra/XiaomiMiMo/MiMo-V2.5-Pro 1,3,0.2
-deepinfra/allenai/olmOCR-7B-0725-FP8 0.27,1.5
-deepinfra/anthropic/claude-3-7-sonnet-latest 3.3,16.5,0.33
-deepinfra/anthropic/claude-4-opus 16.5,82.5
-deepinfra/anthropic/claude-4-sonnet 3.3,16.5
-deepinfra/anthropic/claude-fable-5 10,50
-deepinfra/anthropic/claude-haiku-4-5 1,5
-deepinfra/anthropic/claude-opus-4-7 5,25
-deepinfra/anthropic/claude-opus-4-8 5,25
-deepinfra/anthropic/claude-opus-5 5,25
-deepinfra/anthropic/claude-sonnet-4-6 3,15
-deepinfra/anthropic/claude-sonnet-5 2,10
-deepinfra/deepseek-ai/DeepSeek-R1 0.7,2.4
-deepinfra/deepseek-ai/DeepSeek-R1-0528 0.5,2.15,0.35
-deepinfra/deepseek-ai/DeepSeek-R1-0528-Turbo 1,3
-deepinfra/deepseek-ai/DeepSeek-R1-Distill-Llama-70B 0.2,0.6
-deepinfra/deepseek-ai/DeepSeek-R1-Distill-Qwen-32B 0.27,0.27
-deepinfra/deepseek-ai/DeepSeek-R1-Turbo 1,3
-deepinfra/deepseek-ai/DeepSeek-V3 0.32,0.89
-deepinfra/deepseek-ai/DeepSeek-V3-0324 0.24,0.9,0.135
-deepinfra/deepseek-ai/DeepSeek-V3.1 0.25,0.95,0.13
-deepinfra/deepseek-ai/DeepSeek-V3.1-Terminus 0.27,1,0.216
-deepinfra/deepseek-ai/DeepSeek-V3.2 0.26,0.38,0.13
-deepinfra/deepseek-ai/DeepSeek-V4-Flash 0.09,0.18,0.018
-deepinfra/deepseek-ai/DeepSeek-V4-Flash-0731 0.06,0.18,0.015
-deepinfra/deepseek-ai/DeepSeek-V4-Pro 1.3,2.6,0.1
-deepinfra/deepseek-ai/DeepSeek-V4-Pro-0813 1.3,2.6,0.1
-deepinfra/deepseek-ai/DeepSeek-V4.1-Flash 0.14,0.42,0.0042
-deepinfra/deepseek-ai/DeepSeek-V4.1-Flash-1017 0.14,0.42,0.0042
-deepinfra/google/gemini-2.5-flash 0.3,2.5
-deepinfra/google/gemini-2.5-pro 1.25,10
-deepinfra/google/gemini-3.1-flash-lite 0.25,1.5
-deepinfra/google/gemini-3.1-pro 2,12
-deepinfra/google/gemini-3.5-flash 1.5,9
-deepinfra/google/gemini-3.7-flash 0.75,3.75
-deepinfra/google/gemma-3-12b-it 0.05,0.15
-deepinfra/google/gemma-3-27b-it 0.08,0.16
-deepinfra/google/gemma-3-4b-it 0.05,0.1
-deepinfra/google/gemma-4-26B-A4B-it 0.07,0.34
-deepinfra/google/gemma-4-31B-it 0.2,0.4
-deepinfra/google/gemma-4-31B-it-Ultra 0.27,0.76
-deepinfra/google/gemma-4-31B-it-turbo 0.09,0.34,0.05
-deepinfra/google/gemma-4-E4B-it 0.02,0.1
-deepinfra/inclusionAI/Ling-3.0-flash 0.06,0.18,0.012
-deepinfra/meta-llama/Llama-3.2-11B-Vision-Instruct 0.049,0.049
-deepinfra/meta-llama/Llama-3.2-3B-Instruct 0.02,0.02
-deepinfra/meta-llama/Llama-3.3-70B-Instruct 0.23,0.4
-deepinfra/meta-llama/Llama-3.3-70B-Instruct-Turbo 0.1,0.32
-deepinfra/meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8 0.2,0.8
-deepinfra/meta-llama/Llama-4-Scout-17B-16E-Instruct 0.1,0.3
-deepinfra/meta-llama/Llama-Guard-3-8B 0.055,0.055
-deepinfra/meta-llama/Llama-Guard-4-12B 0.18,0.18
-deepinfra/meta-llama/Meta-Llama-3-8B-Instruct 0.03,0.06
-deepinfra/meta-llama/Meta-Llama-3.1-70B-Instruct 0.4,0.4
-deepinfra/meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo 0.4,0.4
-deepinfra/meta-llama/Meta-Llama-3.1-8B-Instruct 0.03,0.05
-deepinfra/meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo 0.02,0.04
-deepinfra/meta-models/Muse-Glimmer-30B 0.3,1.2,0.04
-deepinfra/microsoft/WizardLM-2-8x22B 0.48,0.48
-deepinfra/microsoft/phi-4 0.07,0.14
-deepinfra/mistralai/Mistral-Nemo-Instruct-2407 0.019,0.03
-deepinfra/mistralai/Mistral-Small-24B-Instruct-2501 0.05,0.08
-deepinfra/mistralai/Mistral-Small-3.2-24B-Instruct-2506 0.075,0.2
-deepinfra/mistralai/Mixtral-8x7B-Instruct-v0.1 0.4,0.4
-deepinfra/moonshotai/Kimi-K2-Instruct 0.5,2
-deepinfra/moonshotai/Kimi-K2-Instruct-0905 0.5,2,0.4
-deepinfra/moonshotai/Kimi-K2.5 0.45,2.25,0.07
-deepinfra/moonshotai/Kimi-K2.6 0.75,3.5,0.15
-deepinfra/moonshotai/Kimi-K2.7-Code 0.68,3.4,0.136
-deepinfra/moonshotai/Kimi-K3 2.85,14.25,0.285
-deepinfra/nvidia/Llama-3.1-Nemotron-70B-Instruct 0.6,0.6
-deepinfra/nvidia/Llama-3.3-Nemotron-Super-49B-v1.5 0.1,0.4
-deepinfra/nvidia/NVIDIA-Nemotron-3-Super-120B-A12B 0.085,0.4
-deepinfra/nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B 0.5,2.2,0.1
-deepinfra/nvidia/NVIDIA-Nemotron-3.5-Lightning 0.08,0.2,0.04
-deepinfra/nvidia/NVIDIA-Nemotron-Nano-9B-v2 0.04,0.16
-deepinfra/nvidia/Nemotron-3-Nano-30B-A3B 0.05,0.2,0.025
-deepinfra/nvidia/Nemotron-Content-Safety-3.5 0.2,0.2
-deepinfra/openai/gpt-oss-120b 0.037,0.17
-deepinfra/openai/gpt-oss-120b-Turbo 0.15,0.6
-deepinfra/openai/gpt-oss-120b-Ultra 0.2,0.95
-deepinfra/openai/gpt-oss-20b 0.03,0.14
-deepinfra/stepfun-ai/Step-3.7-Flash 0.2,1.15,0.04
-deepinfra/tencent/Hy3 0.14,0.58,0.035
-deepinfra/thinkingmachines/Inkling 0.95,4.05,0.16
-deepinfra/thinkingmachines/Inkling-Small 0.45,1.2,0.1
-deepinfra/zai-org/GLM-4.5 0.4,1.6
-deepinfra/zai-org/GLM-4.6 0.5,2,0.1
-deepinfra/zai-org/GLM-4.7 0.4,1.75,0.08
-deepinfra/zai-org/GLM-4.7-Flash 0.06,0.4,0.01
-deepinfra/zai-org/GLM-5 0.6,2.08,0.12
-deepinfra/zai-org/GLM-5.1 1.05,3.5,0.205
-deepinfra/zai-org/GLM-5.2 0.75,2.4,0.14
-deepseek-chat 0.28,0.42,0.028
-deepseek-flash 0.3,1.2,0.006,0
-deepseek-reasoner 0.28,0.42,0.028
-deepseek-v3-2-251201 0,0
-deepseek-v4-flash 0.3,1.2,0.006,0
-deepseek-v4-flash-vision-exp 0.3,1.2,0.006,0
-deepseek-v4-pro 1.32,3.96,0.044,0
-deepseek.r1-v1:0 1.35,5.4
-deepseek.v3-v1:0 0.58,1.68
-deepseek.v3.2 0.62,1.85
-deepseek/deepseek-chat 0.28,0.42,0.028,0
-deepseek/deepseek-coder 0.14,0.28,0.014
-deepseek/deepseek-flash 0.3,1.2,0.006,0
-deepseek/deepseek-flash-latest 0.3,1.2,0.006,0
-deepseek/deepseek-pro-latest 1.32,3.96,0.044,0
-deepseek/deepseek-r1 0.55,2.19,0.14
-deepseek/deepseek-reasoner 0.28,0.42,0.028
-deepseek/deepseek-v3 0.27,1.1,0.07,0
-deepseek/deepseek-v3.2 0.28,0.4,0.028
-deepseek/deepseek-v4-flash 0.3,1.2,0.006,0
-deepseek/deepseek-v4-flash-vision-exp 0.3,1.2,0.006,0
-deepseek/deepseek-v4-pro 1.32,3.96,0.044,0
-empiriolabs/aplomb-1 0.02,0
-empiriolabs/deepseek-v4-1-flash-1017 0.2,0.8,0.02
-empiriolabs/deepseek-v4-flash-0731 0.424,1.272
-empiriolabs/deepseek-v4-flash-0731:variant1 0.44,1.32
-empiriolabs/deepseek-v4-pro 1.65,3.3
-empiriolabs/deepseek-v4-pro-0813 1.32,3.96
-empiriolabs/deepseek-v4-pro:variant1 2.4,4.8
-empiriolabs/deepseek-v4-pro:variant2 1.65,3.301,0.138
-empiriolabs/deepseek-v4-pro:variant3 2.4,4.8
-empiriolabs/fugu-max 2,6,0.25
-empiriolabs/fugu-ultra-v1-0 7.5,45,1.5 272:15,67.5,3
-empiriolabs/fugu-ultra-v1-1 5,30,0.5 272:10,45,1
-empiriolabs/fugu-ultra-v2-0 5,30,0.5 272:10,45,1
-empiriolabs/gemma-4-26b-a4b 0.05,0.29,0.025
-empiriolabs/glm-4-6v-flashx 0.04,0.4,0.036
-empiriolabs/glm-4-7-flashx 0.07,0.4,0.063
-empiriolabs/glm-5-1 0.825,3.301,0.165 32:1.1,3.851,0.22
-empiriolabs/glm-5-2 1.4,4.4
-empiriolabs/glm-5-2:variant1 1.1,3.851,0.275
-empiriolabs/glm-5-2:variant2 1.4,4.4
-empiriolabs/glm-5-3 1.4,4.4
-empiriolabs/glm-5-3-flash 0.075,0.25
-empiriolabs/kimi-k2-6 0.8939,3.7131,0.1788
-empiriolabs/kimi-k2-7-code 0.95,4
-empiriolabs/kimi-k2-7-code-highspeed 1.9,8
-empiriolabs/kimi-k2-7-code:variant1 0.8939,3.7131,0.1788
-empiriolabs/kimi-k3 3,15
-empiriolabs/kimi-k3-1-pro 2,10,1.8
-empiriolabs/mimo-v2-6-flash 0.14,0.28
-empiriolabs/mimo-v2-6-pro 0.435,0.87
-empiriolabs/mimo-v2-6-pro-ultraspeed 4.35,8.7
-empiriolabs/minimax-m2-7 0.15,0.6,0.03
-empiriolabs/minimax-m2-7-highspeed 0.3,1.2,0.03
-empiriolabs/minimax-m3 0.225,0.9,0.045 512:0.45,1.8,0.09
-empiriolabs/minimax-m3-1-flash 0.1125,0.45,0.01125
-empiriolabs/minimax-m3:priority 0.3375,1.35,0.0675 512:0.675,2.7,0.135
-empiriolabs/mistral-small-4 0.15,0.6
-empiriolabs/muse-glimmer-30b 0.2,0.8,0.05
-empiriolabs/muse-spark-1-1 1.25,4.25,1
-empiriolabs/muse-spark-1-2 1.25,4.25,1
-empiriolabs/muse-spark-1-3 1.25,4.25,1
-empiriolabs/nova-lite-1-0 0.069,0.28,0.0386
-empiriolabs/nova-lite-2 0.38,3.16,0.2128
-empiriolabs/nova-micro-1-0 0.04,0.16,0.0224
-empiriolabs/nova-pro-1-0 2.4,9.6
-empiriolabs/perplexity-advanced-deep-research 12,60
-empiriolabs/perplexity-deep-research 4.8,19
-empiriolabs/perplexity-pro-search 7.8,39
-empiriolabs/perplexity-sonar 2.4,2.4
-empiriolabs/perplexity-sonar-pro 7.2,36
-empiriolabs/perplexity-sonar-reasoning-pro 4.8,19
-empiriolabs/qwen3-5-122b-a10b 0.115,0.917 128:0.287,2.294
-empiriolabs/qwen3-5-27b 0.086,0.688 128:0.258,2.064
-empiriolabs/qwen3-5-35b-a3b 0.057,0.459 128:0.229,1.835
-empiriolabs/qwen3-5-397b-a17b 0.172,1.032 128:0.43,2.58
-empiriolabs/qwen3-5-4b 0.04,0.07,0.02
-empiriolabs/qwen3-5-9b 0.09,0.13,0.045
-empiriolabs/qwen3-5-flash 0.09,0.368
-empiriolabs/qwen3-5-flash:variant1 0.029,0.287 128:0.115,1.147 256:0.172,1.72
-empiriolabs/qwen3-5-omni-flash 0.8,4.4
-empiriolabs/qwen3-5-omni-plus 2.8,16.6
-empiriolabs/qwen3-5-plus 0.36,2.21 256:0.45,2.76
-empiriolabs/qwen3-5-plus:variant1 0.115,0.688 128:0.287,1.72 256:0.573,3.44
-empiriolabs/qwen3-6-27b 0.412564,2.475384
-empiriolabs/qwen3-6-35b-a3b 0.07,0.42,0.035
-empiriolabs/qwen3-6-flash 0.25,1.5 256:1,4
-empiriolabs/qwen3-6-flash:variant1 0.165,0.99 256:0.66,3.961
-empiriolabs/qwen3-6-plus 0.5,3 256:2,6
-empiriolabs/qwen3-6-plus:variant1 0.276,1.651 256:1.101,6.602
-empiriolabs/qwen3-7-flash 0.03,0.13,0.006 32:0.1,0.4,0.02 256:0.2,0.8,0.04
-empiriolabs/qwen3-7-flash:variant1 0.028,0.11,0.006 32:0.083,0.33,0.017 256:0.165,0.66,0.033
-empiriolabs/qwen3-7-max 2.5,7.5
-empiriolabs/qwen3-7-max:variant1 1.65,4.951
-empiriolabs/qwen3-7-plus 0.4,1.6 256:1.2,4.8
-empiriolabs/qwen3-7-plus:variant1 0.276,1.101,0.056 256:0.826,3.301,0.166
-empiriolabs/qwen3-8-27b 0.17,0.5,0.08
-empiriolabs/qwen3-8-flash 0.16,0.47
-empiriolabs/qwen3-8-max 2,6
-empiriolabs/qwen3-8-max-0902 2,6
-empiriolabs/qwen3-8-max:variant1 1.65,4.951
-empiriolabs/qwen3-8-omni-flash 0.3,0.94
-empiriolabs/seed-2-0-code 0.4,2.4 128:0.8,4.8
-empiriolabs/seed-2-0-lite 0.31,2.5 128:0.62,5
-empiriolabs/seed-2-0-mini 0.12,0.5 128:0.24,1
-empiriolabs/seed-2-0-pro 0.63,3.79 128:1.26,7.58
-empiriolabs/seed-2-1-turbo 0.63,3.13
-empiriolabs/step-3-5-flash 0.1,0.3,0.02
-empiriolabs/step-3-5-flash-2603 0.1,0.3,0.02
-empiriolabs/step-3-7-flash 0.2,1.15,0.04
-empiriolabs/step-5-preview 1,2.7,0.1
-empiriolabs/stepaudio-2-5-chat 1.5,3.5,0.3
-empiriolabs/stepaudio-3-chat 1.5,3.5,0.3
-eu.amazon.nova-2-lite-v1:0 0.429,3.597,0.10725
-eu.amazon.nova-2-pro-preview-20251202-v1:0 1.375,11,0.34375,,,1.375
-eu.amazon.nova-lite-v1:0 0.078,0.312,0.0195
-eu.amazon.nova-micro-v1:0 0.046,0.184,0.0115
-eu.amazon.nova-pro-v1:0 1.05,4.2,0.2625
-eu.anthropic.claude-3-5-haiku-20241022-v1:0 0.8,4,0.08,1
-eu.anthropic.claude-3-5-sonnet-20240620-v1:0 3,15,0.3,3.75
-eu.anthropic.claude-3-5-sonnet-20241022-v2:0 3,15,0.3,3.75
-eu.anthropic.claude-3-7-sonnet-20250219-v1:0 3,15,0.3,3.75
-eu.anthropic.claude-3-opus-20240229-v1:0 15,75,1.5,18.75
-eu.anthropic.claude-fable-5 11,55,1.1,13.75
-eu.anthropic.claude-fable-5-1 11,55,0.275,13.75
-eu.anthropic.claude-haiku-4-5-20251001-v1:0 1.1,5.5,0.11,1.375
-eu.anthropic.claude-haiku-5-5 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875
-eu.anthropic.claude-opus-4-1-20250805-v1:0 15,75,1.5,18.75
-eu.anthropic.claude-opus-4-20250514-v1:0 15,75,1.5,18.75
-eu.anthropic.claude-opus-4-5-20251101-v1:0 5.5,27.5,0.55,6.875
-eu.anthropic.claude-opus-4-6-v1 5.5,27.5,0.55,6.875
-eu.anthropic.claude-opus-4-7 5.5,27.5,0.55,6.875
-eu.anthropic.claude-opus-4-8 5.5,27.5,0.55,6.875
-eu.anthropic.claude-opus-5 5.5,27.5,0.55,6.875
-eu.anthropic.claude-opus-5-5 4.4,22,0.22,5.5
-eu.anthropic.claude-sonnet-4-20250514-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5
-eu.anthropic.claude-sonnet-4-5-20250929-v1:0 3.3,16.5,0.33,4.125 200:6.6,24.75,0.66,8.25
-eu.anthropic.claude-sonnet-4-6 3.3,16.5,0.33,4.125
-eu.anthropic.claude-sonnet-5 2.2,11,0.22,2.75
-eu.anthropic.claude-sonnet-5-5 2.2,11,0.11,2.75
-eu.deepseek.v3.2 0.74,2.22
-eu.meta.llama3-2-1b-instruct-v1:0 0.13,0.13
-eu.meta.llama3-2-3b-instruct-v1:0 0.19,0.19
-eu.mistral.pixtral-large-2502-v1:0 2,6
+databricks/databricks-qwen35-122b-a10b 0.22001,2.20003,0.22001,0.22001 262144/25000
+databricks/glm-flash-latest 0.15001,0.50001,0.03003,0.15001 1048576/131072
+databricks/glm-latest 1.4,4.39999,0.25998,1.4 1048576/65536
+databricks/gpt-astra-latest 9.99999,50.00002,1.00002,12.49997 272:20,75.0001,1.99997,25 922000/128000
+databricks/gpt-luna-latest 0.10003,0.50001,0.01001,0.12502 272:0.19999,0.7497,0.02002,0.24997 922000/128000
+databricks/gpt-mini-latest 0.74998,4.50002,0.07497,0.74998 272000/128000
+databricks/gpt-sol-latest 1.99997,9.99999,0.10003,2.49998 272:4.00001,15,0.19999,5.00003 922000/128000
+databricks/gpt-terra-latest 1.00002,5.00003,0.04998,1.24999 272:1.99997,7.50001,0.10003,2.49998 922000/128000
+databricks/grok-latest 2.49998,7.50001,0.62503,2.49998 500000/500000
+databricks/kimi-latest 2.99999,15.00002,0.30002,2.99999 1000000/1048576
+daybreak-blue-latest 4,20,0.4,5 272:8,30,0.8,10 922000/128000
+daybreak-red-latest 12.5,75,1.25,15.625 272:25,112.5,2.5,31.25 272000/128000
+deep-research-pro-preview-12-2025 2,12,0.2 65536/32768
+deepinfra/ByteDance/Seed-1.8 0.25,2,0.05 256000/256000
+deepinfra/ByteDance/Seed-2.0-code 0.5,3,0.1 256000/256000
+deepinfra/ByteDance/Seed-2.0-mini 0.1,0.4,0.02 256000/256000
+deepinfra/ByteDance/Seed-2.0-pro 0.5,3,0.1 256000/256000
+deepinfra/Gryphe/MythoMax-L2-13b 0.4,0.4 4096/4096
+deepinfra/MiniMaxAI/MiniMax-M2.7 0.25,1,0.05 196608/196608
+deepinfra/MiniMaxAI/MiniMax-M2.7-Turbo 0.38,1.7,0.07 196608/196608
+deepinfra/MiniMaxAI/MiniMax-M3 0.28,1.1,0.056 524288/524288
+deepinfra/NousResearch/Hermes-3-Llama-3.1-405B 1,1 131072/131072
+deepinfra/NousResearch/Hermes-3-Llama-3.1-70B 0.7,0.7 131072/131072
+deepinfra/Qwen/QwQ-32B 0.15,0.4 131072/131072
+deepinfra/Qwen/Qwen2.5-72B-Instruct 0.36,0.4 32768/32768
+deepinfra/Qwen/Qwen2.5-7B-Instruct 0.04,0.1 32768/32768
+deepinfra/Qwen/Qwen2.5-VL-32B-Instruct 0.2,0.6 128000/128000
+deepinfra/Qwen/Qwen3-14B 0.12,0.24 40960/40960
+deepinfra/Qwen/Qwen3-235B-A22B 0.18,0.54 40960/40960
+deepinfra/Qwen/Qwen3-235B-A22B-Instruct-2507 0.09,0.55 262144/262144
+deepinfra/Qwen/Qwen3-235B-A22B-Thinking-2507 0.3,2.9 262144/262144
+deepinfra/Qwen/Qwen3-30B-A3B 0.12,0.5 40960/40960
+deepinfra/Qwen/Qwen3-32B 0.08,0.28 40960/40960
+deepinfra/Qwen/Qwen3-Coder-480B-A35B-Instruct 0.4,1.6 262144/262144
+deepinfra/Qwen/Qwen3-Coder-480B-A35B-Instruct-Turbo 0.3,1,0.1 262144/262144
+deepinfra/Qwen/Qwen3-Max 1.2,6,0.24 256000/256000
+deepinfra/Qwen/Qwen3-Max-Thinking 1.2,6,0.24 256000/256000
+deepinfra/Qwen/Qwen3-Next-80B-A3B-Instruct 0.09,1.1 262144/262144
+deepinfra/Qwen/Qwen3-Next-80B-A3B-Thinking 0.14,1.4 262144/262144
+deepinfra/Qwen/Qwen3-VL-235B-A22B-Instruct 0.2,0.88,0.11 262144/262144
+deepinfra/Qwen/Qwen3-VL-30B-A3B-Instruct 0.15,0.6 262144/262144
+deepinfra/Qwen/Qwen3.5-122B-A10B 0.29,2.4 262144/262144
+deepinfra/Qwen/Qwen3.5-27B 0.26,2.6 262144/262144
+deepinfra/Qwen/Qwen3.5-35B-A3B 0.14,1,0.05 262144/262144
+deepinfra/Qwen/Qwen3.5-397B-A17B 0.45,3,0.22 262144/262144
+deepinfra/Qwen/Qwen3.5-9B 0.1,0.15 262144/262144
+deepinfra/Qwen/Qwen3.6-27B 0.32,3.2 262144/262144
+deepinfra/Qwen/Qwen3.6-35B-A3B 0.1,0.95 262144/262144
+deepinfra/Qwen/Qwen3.7-Max 2.5,7.5,0.5 256000/256000
+deepinfra/Qwen/Qwen3.8-2.4T-A95B 2,6,0.2 262144/262144
+deepinfra/Qwen/Qwen3.8-27B 0.4,3,0.04 262144/262144
+deepinfra/Qwen/Qwen3.8-Max 1.65,4.951,0.206 256000/256000
+deepinfra/Sao10K/L3-8B-Lunaris-v1-Turbo 0.04,0.05 8192/8192
+deepinfra/Sao10K/L3.1-70B-Euryale-v2.2 0.85,0.85 131072/131072
+deepinfra/Sao10K/L3.3-70B-Euryale-v2.3 0.65,0.75 131072/131072
+deepinfra/XiaomiMiMo/MiMo-V2.5 0.4,2,0.08 262144/262144
+deepinfra/XiaomiMiMo/MiMo-V2.5-Pro 1,3,0.2 1048576/1048576
+deepinfra/allenai/olmOCR-7B-0725-FP8 0.27,1.5 16384/16384
+deepinfra/anthropic/claude-3-7-sonnet-latest 3.3,16.5,0.33 200000/200000
+deepinfra/anthropic/claude-4-opus 16.5,82.5 200000/200000
+deepinfra/anthropic/claude-4-sonnet 3.3,16.5 200000/200000
+deepinfra/anthropic/claude-fable-5 10,50 1000000/1000000
+deepinfra/anthropic/claude-haiku-4-5 1,5 200000/200000
+deepinfra/anthropic/claude-opus-4-7 5,25 1000000/1000000
+deepinfra/anthropic/claude-opus-4-8 5,25 1000000/1000000
+deepinfra/anthropic/claude-opus-5 5,25 1000000/1000000
+deepinfra/anthropic/claude-sonnet-4-6 3,15 1000000/1000000
+deepinfra/anthropic/claude-sonnet-5 2,10 1000000/1000000
+deepinfra/deepseek-ai/DeepSeek-R1 0.7,2.4 163840/163840
+deepinfra/deepseek-ai/DeepSeek-R1-0528 0.5,2.15,0.35 163840/163840
+deepinfra/deepseek-ai/DeepSeek-R1-0528-Turbo 1,3 32768/32768
+deepinfra/deepseek-ai/DeepSeek-R1-Distill-Llama-70B 0.2,0.6 131072/131072
+deepinfra/deepseek-ai/DeepSeek-R1-Distill-Qwen-32B 0.27,0.27 131072/131072
+deepinfra/deepseek-ai/DeepSeek-R1-Turbo 1,3 40960/40960
+deepinfra/deepseek-ai/DeepSeek-V3 0.32,0.89 163840/163840
+deepinfra/deepseek-ai/DeepSeek-V3-0324 0.24,0.9,0.135 163840/163840
+deepinfra/deepseek-ai/DeepSeek-V3.1 0.25,0.95,0.13 163840/163840
+deepinfra/deepseek-ai/DeepSeek-V3.1-Terminus 0.27,1,0.216 163840/163840
+deepinfra/deepseek-ai/DeepSeek-V3.2 0.26,0.38,0.13 163840/163840
+deepinfra/deepseek-ai/DeepSeek-V4-Flash 0.09,0.18,0.018 1048576/1048576
+deepinfra/deepseek-ai/DeepSeek-V4-Flash-0731 0.06,0.18,0.015 1048576/1048576
+deepinfra/deepseek-ai/DeepSeek-V4-Pro 1.3,2.6,0.1 1048576/1048576
+deepinfra/deepseek-ai/DeepSeek-V4-Pro-0813 1.3,2.6,0.1 1048576/1048576
+deepinfra/deepseek-ai/DeepSeek-V4.1-Flash 0.14,0.42,0.0042 1048576/131072
+deepinfra/deepseek-ai/DeepSeek-V4.1-Flash-1017 0.14,0.42,0.0042 1048576/131072
+deepinfra/google/gemini-2.5-flash 0.3,2.5 1000000/1000000
+deepinfra/google/gemini-2.5-pro 1.25,10 1000000/1000000
+deepinfra/google/gemini-3.1-flash-lite 0.25,1.5 1000000/1000000
+deepinfra/google/gemini-3.1-pro 2,12 1000000/1000000
+deepinfra/google/gemini-3.5-flash 1.5,9 1000000/1000000
+deepinfra/google/gemini-3.7-flash 0.75,3.75 1000000/1000000
+deepinfra/google/gemma-3-12b-it 0.05,0.15 131072/131072
+deepinfra/google/gemma-3-27b-it 0.08,0.16 131072/131072
+deepinfra/google/gemma-3-4b-it 0.05,0.1 131072/131072
+deepinfra/google/gemma-4-26B-A4B-it 0.07,0.34 262144/262144
+deepinfra/google/gemma-4-31B-it 0.2,0.4 262144/262144
+deepinfra/google/gemma-4-31B-it-Ultra 0.27,0.76 131072/131072
+deepinfra/google/gemma-4-31B-it-turbo 0.09,0.34,0.05 262144/262144
+deepinfra/google/gemma-4-E4B-it 0.02,0.1 131072/131072
+deepinfra/inclusionAI/Ling-3.0-flash 0.06,0.18,0.012 131072/131072
+deepinfra/meta-llama/Llama-3.2-11B-Vision-Instruct 0.049,0.049 131072/131072
+deepinfra/meta-llama/Llama-3.2-3B-Instruct 0.02,0.02 131072/131072
+deepinfra/meta-llama/Llama-3.3-70B-Instruct 0.23,0.4 131072/131072
+deepinfra/meta-llama/Llama-3.3-70B-Instruct-Turbo 0.1,0.32 131072/131072
+deepinfra/meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8 0.2,0.8 1048576/1048576
+deepinfra/meta-llama/Llama-4-Scout-17B-16E-Instruct 0.1,0.3 327680/327680
+deepinfra/meta-llama/Llama-Guard-3-8B 0.055,0.055 131072/131072
+deepinfra/meta-llama/Llama-Guard-4-12B 0.18,0.18 163840/163840
+deepinfra/meta-llama/Meta-Llama-3-8B-Instruct 0.03,0.06 8192/8192
+deepinfra/meta-llama/Meta-Llama-3.1-70B-Instruct 0.4,0.4 131072/131072
+deepinfra/meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo 0.4,0.4 131072/131072
+deepinfra/meta-llama/Meta-Llama-3.1-8B-Instruct 0.03,0.05 131072/131072
+deepinfra/meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo 0.02,0.04 131072/131072
+deepinfra/meta-models/Muse-Glimmer-30B 0.3,1.2,0.04 131072/131072
+deepinfra/microsoft/WizardLM-2-8x22B 0.48,0.48 65536/65536
+deepinfra/microsoft/phi-4 0.07,0.14 16384/16384
+deepinfra/mistralai/Mistral-Nemo-Instruct-2407 0.019,0.03 131072/131072
+deepinfra/mistralai/Mistral-Small-24B-Instruct-2501 0.05,0.08 32768/32768
+deepinfra/mistralai/Mistral-Small-3.2-24B-Instruct-2506 0.075,0.2 128000/128000
+deepinfra/mistralai/Mixtral-8x7B-Instruct-v0.1 0.4,0.4 32768/32768
+deepinfra/moonshotai/Kimi-K2-Instruct 0.5,2 131072/131072
+deepinfra/moonshotai/Kimi-K2-Instruct-0905 0.5,2,0.4 262144/262144
+deepinfra/moonshotai/Kimi-K2.5 0.45,2.25,0.07 262144/262144
+deepinfra/moonshotai/Kimi-K2.6 0.75,3.5,0.15 262144/262144
+deepinfra/moonshotai/Kimi-K2.7-Code 0.68,3.4,0.136 262144/262144
+deepinfra/moonshotai/Kimi-K3 2.85,14.25,0.285 1048576/1048576
+deepinfra/nvidia/Llama-3.1-Nemotron-70B-Instruct 0.6,0.6 131072/131072
+deepinfra/nvidia/Llama-3.3-Nemotron-Super-49B-v1.5 0.1,0.4 131072/131072
+deepinfra/nvidia/NVIDIA-Nemotron-3-Super-120B-A12B 0.085,0.4 262144/262144
+deepinfra/nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B 0.5,2.2,0.1 262144/262144
+deepinfra/nvidia/NVIDIA-Nemotron-3.5-Lightning 0.08,0.2,0.04 262144/
+deepinfra/nvidia/NVIDIA-Nemotron-Nano-9B-v2 0.04,0.16 131072/131072
+deepinfra/nvidia/Nemotron-3-Nano-30B-A3B 0.05,0.2,0.025 262144/262144
+deepinfra/nvidia/Nemotron-Content-Safety-3.5 0.2,0.2 131072/131072
+deepinfra/openai/gpt-oss-120b 0.037,0.17 131072/131072
+deepinfra/openai/gpt-oss-120b-Turbo 0.15,0.6 131072/131072
+deepinfra/openai/gpt-oss-120b-Ultra 0.2,0.95 131072/131072
+deepinfra/openai/gpt-oss-20b 0.03,0.14 131072/131072
+deepinfra/stepfun-ai/Step-3.7-Flash 0.2,1.15,0.04 262144/262144
+deepinfra/tencent/Hy3 0.14,0.58,0.035 262144/262144
+deepinfra/thinkingmachines/Inkling 0.95,4.05,0.16 524288/524288
+deepinfra/thinkingmachines/Inkling-Small 0.45,1.2,0.1 524288/524288
+deepinfra/zai-org/GLM-4.5 0.4,1.6 131072/131072
+deepinfra/zai-org/GLM-4.6 0.5,2,0.1 202752/202752
+deepinfra/zai-org/GLM-4.7 0.4,1.75,0.08 202752/202752
+deepinfra/zai-org/GLM-4.7-Flash 0.06,0.4,0.01 202752/202752
+deepinfra/zai-org/GLM-5 0.6,2.08,0.12 202752/202752
+deepinfra/zai-org/GLM-5.1 1.05,3.5,0.205 202752/202752
+deepinfra/zai-org/GLM-5.2 0.75,2.4,0.14 1048576/1048576
+deepseek-chat 0.28,0.42,0.028 131072/8192
+deepseek-flash 0.3,1.2,0.006,0 1000000/393216
+deepseek-reasoner 0.28,0.42,0.028 131072/65536
+deepseek-v3-2-251201 0,0 98304/32768
+deepseek-v4-flash 0.3,1.2,0.006,0 1000000/393216
+deepseek-v4-flash-vision-exp 0.3,1.2,0.006,0 1000000/393216
+deepseek-v4-pro 1.32,3.96,0.044,0 1000000/393216
+deepseek.r1-v1:0 1.35,5.4 128000/8192
+deepseek.v3-v1:0 0.58,1.68 128000/8000
+deepseek.v3.2 0.62,1.85 156000/8000
+deepseek/deepseek-chat 0.28,0.42,0.028,0 131072/8192
+deepseek/deepseek-coder 0.14,0.28,0.014 128000/4096
+deepseek/deepseek-flash 0.3,1.2,0.006,0 1000000/393216
+deepseek/deepseek-flash-latest 0.3,1.2,0.006,0 1000000/393216
+deepseek/deepseek-pro-latest 1.32,3.96,0.044,0 1000000/393216
+deepseek/deepseek-r1 0.55,2.19,0.14 65536/8192
+deepseek/deepseek-reasoner 0.28,0.42,0.028 131072/65536
+deepseek/deepseek-v3 0.27,1.1,0.07,0 65536/8192
+deepseek/deepseek-v3.2 0.28,0.4,0.028 163840/163840
+deepseek/deepseek-v4-flash 0.3,1.2,0.006,0 1000000/393216
+deepseek/deepseek-v4-flash-vision-exp 0.3,1.2,0.006,0 1000000/393216
+deepseek/deepseek-v4-pro 1.32,3.96,0.044,0 1000000/393216
+empiriolabs/aplomb-1 0.02,0 1000000/
+empiriolabs/deepseek-v4-1-flash-1017 0.2,0.8,0.02 1000000/393216
+empiriolabs/deepseek-v4-flash-0731 0.424,1.272 1000000/393216
+empiriolabs/deepseek-v4-flash-0731:variant1 0.44,1.32 1000000/393216
+empiriolabs/deepseek-v4-pro 1.65,3.3 1000000/393216
+empiriolabs/deepseek-v4-pro-0813 1.32,3.96 1000000/393216
+empiriolabs/deepseek-v4-pro:variant1 2.4,4.8 1000000/393216
+empiriolabs/deepseek-v4-pro:variant2 1.65,3.301,0.138 1000000/393216
+empiriolabs/deepseek-v4-pro:variant3 2.4,4.8 1000000/393216
+empiriolabs/fugu-max 2,6,0.25 1000000/131072
+empiriolabs/fugu-ultra-v1-0 7.5,45,1.5 272:15,67.5,3 1000000/131072
+empiriolabs/fugu-ultra-v1-1 5,30,0.5 272:10,45,1 1000000/131072
+empiriolabs/fugu-ultra-v2-0 5,30,0.5 272:10,45,1 1000000/131072
+empiriolabs/gemma-4-26b-a4b 0.05,0.29,0.025 262144/32768
+empiriolabs/glm-4-6v-flashx 0.04,0.4,0.036 131072/32768
+empiriolabs/glm-4-7-flashx 0.07,0.4,0.063 202752/131072
+empiriolabs/glm-5-1 0.825,3.301,0.165 32:1.1,3.851,0.22 202745/128000
+empiriolabs/glm-5-2 1.4,4.4 1048576/131072
+empiriolabs/glm-5-2:variant1 1.1,3.851,0.275 1048576/131072
+empiriolabs/glm-5-2:variant2 1.4,4.4 1048576/131072
+empiriolabs/glm-5-3 1.4,4.4 1048576/131072
+empiriolabs/glm-5-3-flash 0.075,0.25 1048576/131072
+empiriolabs/kimi-k2-6 0.8939,3.7131,0.1788 262144/16000
+empiriolabs/kimi-k2-7-code 0.95,4 262144/131072
+empiriolabs/kimi-k2-7-code-highspeed 1.9,8 262144/131072
+empiriolabs/kimi-k2-7-code:variant1 0.8939,3.7131,0.1788 262144/16384
+empiriolabs/kimi-k3 3,15 1048576/131072
+empiriolabs/kimi-k3-1-pro 2,10,1.8 1048576/131072
+empiriolabs/mimo-v2-6-flash 0.14,0.28 1048576/131072
+empiriolabs/mimo-v2-6-pro 0.435,0.87 1048576/131072
+empiriolabs/mimo-v2-6-pro-ultraspeed 4.35,8.7 1048576/131072
+empiriolabs/minimax-m2-7 0.15,0.6,0.03 204800/131072
+empiriolabs/minimax-m2-7-highspeed 0.3,1.2,0.03 204800/131072
+empiriolabs/minimax-m3 0.225,0.9,0.045 512:0.45,1.8,0.09 1048576/524288
+empiriolabs/minimax-m3-1-flash 0.1125,0.45,0.01125 1048576/524288
+empiriolabs/minimax-m3:priority 0.3375,1.35,0.0675 512:0.675,2.7,0.135 1048458/524288
+empiriolabs/mistral-small-4 0.15,0.6 262144/65536
+empiriolabs/muse-glimmer-30b 0.2,0.8,0.05 131072/32768
+empiriolabs/muse-spark-1-1 1.25,4.25,1 1048576/131072
+empiriolabs/muse-spark-1-2 1.25,4.25,1 1048576/131072
+empiriolabs/muse-spark-1-3 1.25,4.25,1 1048576/131072
+empiriolabs/nova-lite-1-0 0.069,0.28,0.0386 317379/10000
+empiriolabs/nova-lite-2 0.38,3.16,0.2128 1000000/131072
+empiriolabs/nova-micro-1-0 0.04,0.16,0.0224 133003/10000
+empiriolabs/nova-pro-1-0 2.4,9.6 317319/10000
+empiriolabs/perplexity-advanced-deep-research 12,60 /16000
+empiriolabs/perplexity-deep-research 4.8,19 919327/
+empiriolabs/perplexity-pro-search 7.8,39 /32768
+empiriolabs/perplexity-sonar 2.4,2.4 919327/
+empiriolabs/perplexity-sonar-pro 7.2,36 919328/32768
+empiriolabs/perplexity-sonar-reasoning-pro 4.8,19 919330/131072
+empiriolabs/qwen3-5-122b-a10b 0.115,0.917 128:0.287,2.294 258048/64000
+empiriolabs/qwen3-5-27b 0.086,0.688 128:0.258,2.064 258048/64000
+empiriolabs/qwen3-5-35b-a3b 0.057,0.459 128:0.229,1.835 258048/64000
+empiriolabs/qwen3-5-397b-a17b 0.172,1.032 128:0.43,2.58 258048/64000
+empiriolabs/qwen3-5-4b 0.04,0.07,0.02 262144/32768
+empiriolabs/qwen3-5-9b 0.09,0.13,0.045 262144/32768
+empiriolabs/qwen3-5-flash 0.09,0.368 995904/32768
+empiriolabs/qwen3-5-flash:variant1 0.029,0.287 128:0.115,1.147 256:0.172,1.72 995904/65536
+empiriolabs/qwen3-5-omni-flash 0.8,4.4 196608/32768
+empiriolabs/qwen3-5-omni-plus 2.8,16.6 196608/32768
+empiriolabs/qwen3-5-plus 0.36,2.21 256:0.45,2.76 983616/65536
+empiriolabs/qwen3-5-plus:variant1 0.115,0.688 128:0.287,1.72 256:0.573,3.44 983616/65536
+empiriolabs/qwen3-6-27b 0.412564,2.475384 229376/64000
+empiriolabs/qwen3-6-35b-a3b 0.07,0.42,0.035 131072/16384
+empiriolabs/qwen3-6-flash 0.25,1.5 256:1,4 983616/65536
+empiriolabs/qwen3-6-flash:variant1 0.165,0.99 256:0.66,3.961 983616/65536
+empiriolabs/qwen3-6-plus 0.5,3 256:2,6 983616/65536
+empiriolabs/qwen3-6-plus:variant1 0.276,1.651 256:1.101,6.602 983616/65536
+empiriolabs/qwen3-7-flash 0.03,0.13,0.006 32:0.1,0.4,0.02 256:0.2,0.8,0.04 983616/65536
+empiriolabs/qwen3-7-flash:variant1 0.028,0.11,0.006 32:0.083,0.33,0.017 256:0.165,0.66,0.033 983616/65536
+empiriolabs/qwen3-7-max 2.5,7.5 983616/65536
+empiriolabs/qwen3-7-max:variant1 1.65,4.951 983616/65536
+empiriolabs/qwen3-7-plus 0.4,1.6 256:1.2,4.8 983616/65536
+empiriolabs/qwen3-7-plus:variant1 0.276,1.101,0.056 256:0.826,3.301,0.166 983616/65536
+empiriolabs/qwen3-8-27b 0.17,0.5,0.08 262144/32768
+empiriolabs/qwen3-8-flash 0.16,0.47 983616/131072
+empiriolabs/qwen3-8-max 2,6 983616/131072
+empiriolabs/qwen3-8-max-0902 2,6 983616/131072
+empiriolabs/qwen3-8-max:variant1 1.65,4.951 983616/131072
+empiriolabs/qwen3-8-omni-flash 0.3,0.94 1006592/131072
+empiriolabs/seed-2-0-code 0.4,2.4 128:0.8,4.8 229096/128000
+empiriolabs/seed-2-0-lite 0.31,2.5 128:0.62,5 229096/128000
+empiriolabs/seed-2-0-mini 0.12,0.5 128:0.24,1 229156/128000
+empiriolabs/seed-2-0-pro 0.63,3.79 128:1.26,7.58 229096/128000
+empiriolabs/seed-2-1-turbo 0.63,3.13 229093/65536
+empiriolabs/step-3-5-flash 0.1,0.3,0.02 262144/131072
+empiriolabs/step-3-5-flash-2603 0.1,0.3,0.02 262144/131072
+empiriolabs/step-3-7-flash 0.2,1.15,0.04 262144/131072
+empiriolabs/step-5-preview 1,2.7,0.1 1024000/131072
+empiriolabs/stepaudio-2-5-chat 1.5,3.5,0.3 262144/131072
+empiriolabs/stepaudio-3-chat 1.5,3.5,0.3 262144/131072
+eu.amazon.nova-2-lite-v1:0 0.429,3.597,0.10725 1000000/64000
+eu.amazon.nova-2-pro-preview-20251202-v1:0 1.375,11,0.34375,,,1.375 1000000/64000
+eu.amazon.nova-lite-v1:0 0.078,0.312,0.0195 300000/10000
+eu.amazon.nova-micro-v1:0 0.046,0.184,0.0115 128000/10000
+eu.amazon.nova-pro-v1:0 1.05,4.2,0.2625 300000/10000
+eu.anthropic.claude-3-5-haiku-20241022-v1:0 0.8,4,0.08,1 200000/8192
+eu.anthropic.claude-3-5-sonnet-20240620-v1:0 3,15,0.3,3.75 200000/4096
+eu.anthropic.claude-3-5-sonnet-20241022-v2:0 3,15,0.3,3.75 200000/8192
+eu.anthropic.claude-3-7-sonnet-20250219-v1:0 3,15,0.3,3.75 200000/8192
+eu.anthropic.claude-3-opus-20240229-v1:0 15,75,1.5,18.75 200000/4096
+eu.anthropic.claude-fable-5 11,55,1.1,13.75 1000000/128000
+eu.anthropic.claude-fable-5-1 11,55,0.275,13.75 1000000/128000
+eu.anthropic.claude-haiku-4-5-20251001-v1:0 1.1,5.5,0.11,1.375 200000/64000
+eu.anthropic.claude-haiku-5-5 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875 1000000/128000
+eu.anthropic.claude-opus-4-1-20250805-v1:0 15,75,1.5,18.75 200000/32000
+eu.anthropic.claude-opus-4-20250514-v1:0 15,75,1.5,18.75 200000/32000
+eu.anthropic.claude-opus-4-5-20251101-v1:0 5.5,27.5,0.55,6.875 200000/64000
+eu.anthropic.claude-opus-4-6-v1 5.5,27.5,0.55,6.875 1000000/128000
+eu.anthropic.claude-opus-4-7 5.5,27.5,0.55,6.875 1000000/128000
+eu.anthropic.claude-opus-4-8 5.5,27.5,0.55,6.875 1000000/128000
+eu.anthropic.claude-opus-5 5.5,27.5,0.55,6.875 1000000/128000
+eu.anthropic.claude-opus-5-5 4.4,22,0.22,5.5 1000000/128000
+eu.anthropic.claude-sonnet-4-20250514-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5 200000/64000
+eu.anthropic.claude-sonnet-4-5-20250929-v1:0 3.3,16.5,0.33,4.125 200:6.6,24.75,0.66,8.25 200000/64000
+eu.anthropic.claude-sonnet-4-6 3.3,16.5,0.33,4.125 1000000/64000
+eu.anthropic.claude-sonnet-5 2.2,11,0.22,2.75 1000000/128000
+eu.anthropic.claude-sonnet-5-5 2.2,11,0.11,2.75 1000000/128000
+eu.deepseek.v3.2 0.74,2.22 163840/163840
+eu.meta.llama3-2-1b-instruct-v1:0 0.13,0.13 128000/4096
+eu.meta.llama3-2-3b-instruct-v1:0 0.19,0.19 128000/4096
+eu.mistral.pixtral-large-2502-v1:0 2,6 128000/16384
 fal_ai/fal-ai/moondream3-preview/query 0.4,3.5
-fireworks_ai/accounts/fireworks/models/chronos-hermes-13b-v2 0.2,0.2
-fireworks_ai/accounts/fireworks/models/code-llama-13b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/code-llama-13b-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/code-llama-13b-python 0.2,0.2
-fireworks_ai/accounts/fireworks/models/code-llama-34b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/code-llama-34b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/code-llama-34b-python 0.9,0.9
-fireworks_ai/accounts/fireworks/models/code-llama-70b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/code-llama-70b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/code-llama-70b-python 0.9,0.9
-fireworks_ai/accounts/fireworks/models/code-llama-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/code-llama-7b-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/code-llama-7b-python 0.2,0.2
-fireworks_ai/accounts/fireworks/models/code-qwen-1p5-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/codegemma-2b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/codegemma-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/cogito-671b-v2-p1 1.2,1.2
-fireworks_ai/accounts/fireworks/models/cogito-v1-preview-llama-3b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/cogito-v1-preview-llama-70b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/cogito-v1-preview-llama-8b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/cogito-v1-preview-qwen-14b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/cogito-v1-preview-qwen-32b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/dbrx-instruct 1.2,1.2
-fireworks_ai/accounts/fireworks/models/deepseek-coder-1b-base 0.1,0.1
-fireworks_ai/accounts/fireworks/models/deepseek-coder-33b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/deepseek-coder-7b-base 0.2,0.2
-fireworks_ai/accounts/fireworks/models/deepseek-coder-7b-base-v1p5 0.2,0.2
-fireworks_ai/accounts/fireworks/models/deepseek-coder-7b-instruct-v1p5 0.2,0.2
-fireworks_ai/accounts/fireworks/models/deepseek-coder-v2-instruct 1.2,1.2
-fireworks_ai/accounts/fireworks/models/deepseek-coder-v2-lite-base 0.5,0.5
-fireworks_ai/accounts/fireworks/models/deepseek-coder-v2-lite-instruct 0.5,0.5
-fireworks_ai/accounts/fireworks/models/deepseek-prover-v2 1.2,1.2
-fireworks_ai/accounts/fireworks/models/deepseek-r1 3,8
-fireworks_ai/accounts/fireworks/models/deepseek-r1-0528 3,8
-fireworks_ai/accounts/fireworks/models/deepseek-r1-0528-distill-qwen3-8b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/deepseek-r1-basic 0.55,2.19
-fireworks_ai/accounts/fireworks/models/deepseek-r1-distill-llama-70b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/deepseek-r1-distill-llama-8b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/deepseek-r1-distill-qwen-14b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/deepseek-r1-distill-qwen-1p5b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/deepseek-r1-distill-qwen-32b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/deepseek-r1-distill-qwen-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/deepseek-v2-lite-chat 0.5,0.5
-fireworks_ai/accounts/fireworks/models/deepseek-v2p5 1.2,1.2
-fireworks_ai/accounts/fireworks/models/deepseek-v3 0.9,0.9
-fireworks_ai/accounts/fireworks/models/deepseek-v3-0324 0.9,0.9
-fireworks_ai/accounts/fireworks/models/deepseek-v3p1 0.56,1.68
-fireworks_ai/accounts/fireworks/models/deepseek-v3p1-terminus 0.56,1.68
-fireworks_ai/accounts/fireworks/models/deepseek-v3p2 0.56,1.68
-fireworks_ai/accounts/fireworks/models/deepseek-v4-flash 0.14,0.28,0.028
-fireworks_ai/accounts/fireworks/models/deepseek-v4-flash-0731 0.22,0.66,0.007
-fireworks_ai/accounts/fireworks/models/deepseek-v4-flash-vision-exp 0.22,0.66,0.007
-fireworks_ai/accounts/fireworks/models/deepseek-v4-pro 1.2,1.2,0.6
-fireworks_ai/accounts/fireworks/models/deepseek-v4-pro-0813 1.32,3.96,0.044
-fireworks_ai/accounts/fireworks/models/deepseek-v4p1-flash 0.3,1.2,0.006
-fireworks_ai/accounts/fireworks/models/deepseek-v4p1-flash-1017 0.3,1.2,0.006
-fireworks_ai/accounts/fireworks/models/deepseek-v4p1-flash-1017-us 0.45,1.8,0.009
-fireworks_ai/accounts/fireworks/models/devstral-small-2505 0.9,0.9
-fireworks_ai/accounts/fireworks/models/dobby-mini-unhinged-plus-llama-3-1-8b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/dobby-unhinged-llama-3-3-70b-new 0.9,0.9
-fireworks_ai/accounts/fireworks/models/dolphin-2-9-2-qwen2-72b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/dolphin-2p6-mixtral-8x7b 0.5,0.5
-fireworks_ai/accounts/fireworks/models/ember-1 3,15,0.3
-fireworks_ai/accounts/fireworks/models/ernie-4p5-21b-a3b-pt 0.1,0.1
-fireworks_ai/accounts/fireworks/models/ernie-4p5-300b-a47b-pt 0.1,0.1
-fireworks_ai/accounts/fireworks/models/fare-20b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/firefunction-v1 0.5,0.5
-fireworks_ai/accounts/fireworks/models/firefunction-v2 0.9,0.9
-fireworks_ai/accounts/fireworks/models/firellava-13b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/firesearch-ocr-v6 0.2,0.2
-fireworks_ai/accounts/fireworks/models/flux-1-dev 0.1,0.1
-fireworks_ai/accounts/fireworks/models/flux-1-dev-controlnet-union 0.001,0.001
-fireworks_ai/accounts/fireworks/models/flux-1-schnell 0.1,0.1
-fireworks_ai/accounts/fireworks/models/gemma-2b-it 0.1,0.1
-fireworks_ai/accounts/fireworks/models/gemma-3-27b-it 0.9,0.9
-fireworks_ai/accounts/fireworks/models/gemma-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/gemma-7b-it 0.2,0.2
-fireworks_ai/accounts/fireworks/models/gemma2-9b-it 0.2,0.2
-fireworks_ai/accounts/fireworks/models/glm-4p5 0.55,2.19
-fireworks_ai/accounts/fireworks/models/glm-4p5-air 0.22,0.88
-fireworks_ai/accounts/fireworks/models/glm-4p5v 1.2,1.2
-fireworks_ai/accounts/fireworks/models/glm-4p6 0.55,2.19
-fireworks_ai/accounts/fireworks/models/glm-4p7 0.6,2.2,0.3
-fireworks_ai/accounts/fireworks/models/glm-5p1 1.4,4.4,0.26
-fireworks_ai/accounts/fireworks/models/glm-5p2 1.4,4.4,0.14
-fireworks_ai/accounts/fireworks/models/glm-5p3 1.4,4.4,0.26
-fireworks_ai/accounts/fireworks/models/glm-5p3-flash 0.15,0.5,0.03
-fireworks_ai/accounts/fireworks/models/gpt-oss-120b 0.15,0.6,0.015
-fireworks_ai/accounts/fireworks/models/gpt-oss-20b 0.07,0.3,0.035
-fireworks_ai/accounts/fireworks/models/gpt-oss-safeguard-120b 1.2,1.2
-fireworks_ai/accounts/fireworks/models/gpt-oss-safeguard-20b 0.5,0.5
-fireworks_ai/accounts/fireworks/models/hermes-2-pro-mistral-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/inkling 1,4.05,0.17
-fireworks_ai/accounts/fireworks/models/internvl3-38b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/internvl3-78b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/internvl3-8b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/kat-coder 0.9,0.9
-fireworks_ai/accounts/fireworks/models/kat-dev-32b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/kat-dev-72b-exp 0.9,0.9
-fireworks_ai/accounts/fireworks/models/kimi-k2-instruct 0.6,2.5
-fireworks_ai/accounts/fireworks/models/kimi-k2-instruct-0905 0.6,2.5
-fireworks_ai/accounts/fireworks/models/kimi-k2-thinking 0.6,2.5
-fireworks_ai/accounts/fireworks/models/kimi-k2p5 0.6,3,0.1
-fireworks_ai/accounts/fireworks/models/kimi-k2p6 0.95,4,0.16
-fireworks_ai/accounts/fireworks/models/kimi-k2p7-code 0.95,4,0.19
-fireworks_ai/accounts/fireworks/models/kimi-k3 3,15,0.3
-fireworks_ai/accounts/fireworks/models/kimi-k3p1-pro 2,10,0.2
-fireworks_ai/accounts/fireworks/models/llama-guard-2-8b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/llama-guard-3-1b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/llama-guard-3-8b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/llama-v2-13b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/llama-v2-13b-chat 0.2,0.2
-fireworks_ai/accounts/fireworks/models/llama-v2-70b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/llama-v2-70b-chat 0.9,0.9
-fireworks_ai/accounts/fireworks/models/llama-v2-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/llama-v2-7b-chat 0.2,0.2
-fireworks_ai/accounts/fireworks/models/llama-v3-70b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/llama-v3-70b-instruct-hf 0.9,0.9
-fireworks_ai/accounts/fireworks/models/llama-v3-8b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/llama-v3-8b-instruct-hf 0.2,0.2
-fireworks_ai/accounts/fireworks/models/llama-v3p1-405b-instruct 3,3
-fireworks_ai/accounts/fireworks/models/llama-v3p1-405b-instruct-long 0.1,0.1
-fireworks_ai/accounts/fireworks/models/llama-v3p1-70b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/llama-v3p1-70b-instruct-1b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/llama-v3p1-8b-instruct 0.1,0.1
-fireworks_ai/accounts/fireworks/models/llama-v3p1-nemotron-70b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/llama-v3p2-11b-vision-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/llama-v3p2-1b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/llama-v3p2-1b-instruct 0.1,0.1
-fireworks_ai/accounts/fireworks/models/llama-v3p2-3b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/llama-v3p2-3b-instruct 0.1,0.1
-fireworks_ai/accounts/fireworks/models/llama-v3p2-90b-vision-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/llama-v3p3-70b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/llama4-maverick-instruct-basic 0.22,0.88
-fireworks_ai/accounts/fireworks/models/llama4-scout-instruct-basic 0.15,0.6
-fireworks_ai/accounts/fireworks/models/llamaguard-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/llava-yi-34b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/minimax-m1-80k 0.1,0.1
-fireworks_ai/accounts/fireworks/models/minimax-m2 0.3,1.2
-fireworks_ai/accounts/fireworks/models/minimax-m2p1 0.3,1.2,0.03
-fireworks_ai/accounts/fireworks/models/minimax-m3 0.3,1.2,0.06
-fireworks_ai/accounts/fireworks/models/minimax-m3p1-flash 0.15,0.6,0.015
-fireworks_ai/accounts/fireworks/models/ministral-3-14b-instruct-2512 0.2,0.2
-fireworks_ai/accounts/fireworks/models/ministral-3-3b-instruct-2512 0.1,0.1
-fireworks_ai/accounts/fireworks/models/ministral-3-8b-instruct-2512 0.2,0.2
-fireworks_ai/accounts/fireworks/models/mistral-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/mistral-7b-instruct-4k 0.2,0.2
-fireworks_ai/accounts/fireworks/models/mistral-7b-instruct-v0p2 0.2,0.2
-fireworks_ai/accounts/fireworks/models/mistral-7b-instruct-v3 0.2,0.2
-fireworks_ai/accounts/fireworks/models/mistral-7b-v0p2 0.2,0.2
-fireworks_ai/accounts/fireworks/models/mistral-large-3-fp8 1.2,1.2
-fireworks_ai/accounts/fireworks/models/mistral-nemo-base-2407 0.2,0.2
-fireworks_ai/accounts/fireworks/models/mistral-nemo-instruct-2407 0.2,0.2
-fireworks_ai/accounts/fireworks/models/mistral-small-24b-instruct-2501 0.9,0.9
-fireworks_ai/accounts/fireworks/models/mixtral-8x22b 1.2,1.2
-fireworks_ai/accounts/fireworks/models/mixtral-8x22b-instruct 1.2,1.2
-fireworks_ai/accounts/fireworks/models/mixtral-8x22b-instruct-hf 1.2,1.2
-fireworks_ai/accounts/fireworks/models/mixtral-8x7b 0.5,0.5
-fireworks_ai/accounts/fireworks/models/mixtral-8x7b-instruct 0.5,0.5
-fireworks_ai/accounts/fireworks/models/mixtral-8x7b-instruct-hf 0.5,0.5
-fireworks_ai/accounts/fireworks/models/muse-glimmer-30b 0.35,1.5,0.04
-fireworks_ai/accounts/fireworks/models/muse-spark-open 1.25,4.25,0.15
-fireworks_ai/accounts/fireworks/models/mythomax-l2-13b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/nemotron-3-ultra-nvfp4 0.6,2.4,0.12
-fireworks_ai/accounts/fireworks/models/nemotron-lightning-3p5-30b-a3b 0.05,0.2,0.01
-fireworks_ai/accounts/fireworks/models/nemotron-nano-v2-12b-vl 0.1,0.1
-fireworks_ai/accounts/fireworks/models/nous-capybara-7b-v1p9 0.2,0.2
-fireworks_ai/accounts/fireworks/models/nous-hermes-2-mixtral-8x7b-dpo 0.5,0.5
-fireworks_ai/accounts/fireworks/models/nous-hermes-2-yi-34b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/nous-hermes-llama2-13b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/nous-hermes-llama2-70b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/nous-hermes-llama2-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/nvidia-nemotron-nano-12b-v2 0.2,0.2
-fireworks_ai/accounts/fireworks/models/nvidia-nemotron-nano-9b-v2 0.2,0.2
-fireworks_ai/accounts/fireworks/models/openchat-3p5-0106-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/openhermes-2-mistral-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/openhermes-2p5-mistral-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/openorca-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/phi-2-3b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/phi-3-mini-128k-instruct 0.1,0.1
-fireworks_ai/accounts/fireworks/models/phi-3-vision-128k-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/phind-code-llama-34b-python-v1 0.9,0.9
-fireworks_ai/accounts/fireworks/models/phind-code-llama-34b-v1 0.9,0.9
-fireworks_ai/accounts/fireworks/models/phind-code-llama-34b-v2 0.9,0.9
-fireworks_ai/accounts/fireworks/models/pythia-12b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen-qwq-32b-preview 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen-v2p5-14b-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen-v2p5-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen1p5-72b-chat 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2-72b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2-7b-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen2-vl-2b-instruct 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen2-vl-72b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2-vl-7b-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen2p5-0p5b-instruct 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen2p5-14b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen2p5-1p5b-instruct 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen2p5-32b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2p5-32b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2p5-72b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2p5-72b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2p5-7b-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-0p5b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-0p5b-instruct 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-14b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-14b-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-1p5b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-1p5b-instruct 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-32b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-32b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-32b-instruct-128k 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-32b-instruct-32k-rope 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-32b-instruct-64k 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-3b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-3b-instruct 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen2p5-coder-7b-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen2p5-math-72b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2p5-vl-32b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2p5-vl-3b-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen2p5-vl-72b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen2p5-vl-7b-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen3-0p6b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen3-14b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen3-1p7b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen3-1p7b-fp8-draft 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen3-1p7b-fp8-draft-131072 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen3-1p7b-fp8-draft-40960 0.1,0.1
-fireworks_ai/accounts/fireworks/models/qwen3-235b-a22b 0.22,0.88
-fireworks_ai/accounts/fireworks/models/qwen3-235b-a22b-instruct-2507 0.22,0.88
-fireworks_ai/accounts/fireworks/models/qwen3-235b-a22b-thinking-2507 0.22,0.88
-fireworks_ai/accounts/fireworks/models/qwen3-30b-a3b 0.15,0.6
-fireworks_ai/accounts/fireworks/models/qwen3-30b-a3b-instruct-2507 0.5,0.5
-fireworks_ai/accounts/fireworks/models/qwen3-30b-a3b-thinking-2507 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen3-32b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen3-4b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen3-4b-instruct-2507 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen3-8b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen3-coder-30b-a3b-instruct 0.15,0.6
-fireworks_ai/accounts/fireworks/models/qwen3-coder-480b-a35b-instruct 0.45,1.8
-fireworks_ai/accounts/fireworks/models/qwen3-coder-480b-instruct-bf16 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen3-next-80b-a3b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen3-next-80b-a3b-thinking 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen3-vl-235b-a22b-instruct 0.22,0.88
-fireworks_ai/accounts/fireworks/models/qwen3-vl-235b-a22b-thinking 0.22,0.88
-fireworks_ai/accounts/fireworks/models/qwen3-vl-30b-a3b-instruct 0.15,0.6
-fireworks_ai/accounts/fireworks/models/qwen3-vl-30b-a3b-thinking 0.15,0.6
-fireworks_ai/accounts/fireworks/models/qwen3-vl-32b-instruct 0.9,0.9
-fireworks_ai/accounts/fireworks/models/qwen3-vl-8b-instruct 0.2,0.2
-fireworks_ai/accounts/fireworks/models/qwen3p7-plus 0.4,1.6,0.08
-fireworks_ai/accounts/fireworks/models/qwen3p8-max 2,6,0.25
-fireworks_ai/accounts/fireworks/models/qwq-32b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/rolm-ocr 0.2,0.2
-fireworks_ai/accounts/fireworks/models/snorkel-mistral-7b-pairrm-dpo 0.2,0.2
-fireworks_ai/accounts/fireworks/models/stablecode-3b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/starcoder-16b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/starcoder-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/starcoder2-15b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/starcoder2-3b 0.1,0.1
-fireworks_ai/accounts/fireworks/models/starcoder2-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/toppy-m-7b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/ultramarine-1-flash-us 0.15,0.5,0.03
-fireworks_ai/accounts/fireworks/models/yi-34b 0.9,0.9
-fireworks_ai/accounts/fireworks/models/yi-34b-200k-capybara 0.9,0.9
-fireworks_ai/accounts/fireworks/models/yi-34b-chat 0.9,0.9
-fireworks_ai/accounts/fireworks/models/yi-6b 0.2,0.2
-fireworks_ai/accounts/fireworks/models/yi-large 3,3
-fireworks_ai/accounts/fireworks/models/zephyr-7b-beta 0.2,0.2
-fireworks_ai/accounts/fireworks/routers/deepseek-v4p1-flash-1017-spot 0.21,0.84,0.0042
-fireworks_ai/accounts/fireworks/routers/deepseek-v4p1-flash-1017-ultrafast 2.4,9.6,0.048
-fireworks_ai/accounts/fireworks/routers/deepseek-v4p1-flash-spot 0.21,0.84,0.0042
-fireworks_ai/accounts/fireworks/routers/deepseek-v4p1-flash-us 0.45,1.8,0.009
-fireworks_ai/accounts/fireworks/routers/glm-5p1-fast 2.8,8.8,0.52
-fireworks_ai/accounts/fireworks/routers/glm-5p2-fast 2.1,6.6,0.21
-fireworks_ai/accounts/fireworks/routers/glm-5p2-fast-us 2.1,6.6,0.21
-fireworks_ai/accounts/fireworks/routers/glm-5p3-fast 2.1,6.6,0.39
-fireworks_ai/accounts/fireworks/routers/glm-5p3-flash-us 0.225,0.75,0.045
-fireworks_ai/accounts/fireworks/routers/glm-5p3-spot 0.98,3.08,0.182
-fireworks_ai/accounts/fireworks/routers/glm-5p3-us 2.1,6.6,0.39
-fireworks_ai/accounts/fireworks/routers/kimi-k2p6-fast 2,8,0.3
-fireworks_ai/accounts/fireworks/routers/kimi-k2p7-code-fast 1.9,8,0.38
-fireworks_ai/accounts/fireworks/routers/kimi-k3-fast 4.5,22.5,0.45
-fireworks_ai/accounts/fireworks/routers/kimi-k3-spot 2.1,10.5,0.21
-fireworks_ai/accounts/fireworks/routers/kimi-k3-us 4.5,22.5,0.45
-fireworks_ai/accounts/fireworks/routers/spot-deepseek-v4-flash 0.105,0.21,0.021
-fireworks_ai/deepseek-v4-flash 0.14,0.28,0.028
-fireworks_ai/deepseek-v4-flash-0731 0.22,0.66,0.007
-fireworks_ai/deepseek-v4-flash-vision-exp 0.22,0.66,0.007
-fireworks_ai/deepseek-v4-pro-0813 1.32,3.96,0.044
-fireworks_ai/deepseek-v4p1-flash 0.3,1.2,0.006
-fireworks_ai/deepseek-v4p1-flash-us 0.45,1.8,0.009
-fireworks_ai/glm-4p7 0.6,2.2,0.3
-fireworks_ai/glm-5p1 1.4,4.4,0.26
-fireworks_ai/glm-5p1-fast 2.8,8.8,0.52
-fireworks_ai/glm-5p2 1.4,4.4,0.14
-fireworks_ai/glm-5p2-fast 2.1,6.6,0.21
-fireworks_ai/glm-5p2-fast-us 2.1,6.6,0.21
-fireworks_ai/glm-5p3 1.4,4.4,0.26
-fireworks_ai/glm-5p3-fast 2.1,6.6,0.39
-fireworks_ai/glm-5p3-flash 0.15,0.5,0.03
-fireworks_ai/glm-5p3-flash-us 0.225,0.75,0.045
-fireworks_ai/glm-5p3-us 2.1,6.6,0.39
-fireworks_ai/gpt-oss-120b 0.15,0.6,0.015
-fireworks_ai/gpt-oss-20b 0.07,0.3,0.035
-fireworks_ai/kimi-k2p5 0.6,3,0.1
-fireworks_ai/kimi-k2p6 0.95,4,0.16
-fireworks_ai/kimi-k2p6-fast 2,8,0.3
-fireworks_ai/kimi-k2p7-code 0.95,4,0.19
-fireworks_ai/kimi-k2p7-code-fast 1.9,8,0.38
-fireworks_ai/kimi-k3 3,15,0.3
-fireworks_ai/kimi-k3-fast 4.5,22.5,0.45
-fireworks_ai/kimi-k3-us 4.5,22.5,0.45
-fireworks_ai/kimi-latest 3,15,0.3
-fireworks_ai/minimax-latest 0.3,1.2,0.06
-fireworks_ai/minimax-m2p1 0.3,1.2,0.03
-fireworks_ai/minimax-m3 0.3,1.2,0.06
-fireworks_ai/muse-glimmer-30b 0.35,1.5,0.04
-fireworks_ai/nemotron-3-ultra-nvfp4 0.6,2.4,0.12
-fireworks_ai/nemotron-lightning-3p5-30b-a3b 0.05,0.2,0.01
-fireworks_ai/qwen3p7-plus 0.4,1.6,0.08
-fireworks_ai/qwen3p8-max 2,6,0.25
-friendliai/MiniMaxAI/MiniMax-M2.5 0.3,1.2,0.06
-friendliai/deepseek-ai/DeepSeek-V3.2 0.5,1.5,0.25
-friendliai/google/gemma-4-31B-it 0.14,0.4
-friendliai/zai-org/GLM-5.1 1.4,4.4,0.26
-friendliai/zai-org/GLM-5.2 1.4,4.4,0.26
-friendliai/zai-org/GLM-5.3 1.26,3.96,0.234
-friendliai/zai-org/GLM-5.3-Flash 0.15,0.5,0.03
-ft:gpt-3.5-turbo 3,6
-ft:gpt-3.5-turbo-0125 3,6
-ft:gpt-3.5-turbo-0613 3,6
-ft:gpt-3.5-turbo-1106 3,6
-ft:gpt-4-0613 30,60
-ft:gpt-4.1-2025-04-14 3,12,0.75
-ft:gpt-4.1-mini-2025-04-14 0.8,3.2,0.2
-ft:gpt-4.1-nano-2025-04-14 0.2,0.8,0.05
-ft:gpt-4o-2024-08-06 3.75,15,1.875
-ft:gpt-4o-2024-11-20 3.75,15,,1.875
-ft:gpt-4o-mini-2024-07-18 0.3,1.2,0.15
-ft:o4-mini-2025-04-16 4,16,1
-gemini-2.5-computer-use-preview-10-2025 1.25,10 200:2.5,15
-gemini-2.5-flash 0.3,2.5,0.03,,2.5,1 200:,,,,,0.3
-gemini-2.5-flash-lite 0.1,0.4,0.01,,0.4,0.3 200:,,,,,0.3
-gemini-2.5-flash-lite-preview-09-2025 0.1,0.4,0.01,,0.4,0.3
-gemini-2.5-flash-preview-09-2025 0.3,2.5,0.03,,2.5,1
-gemini-2.5-pro 1.25,10,0.125 200:2.5,15,0.25,0.25
-gemini-2.5-pro-preview-tts 1,20,0.125,,,0.7,20
-gemini-3-flash-preview 0.5,3,0.05,,3,1 200:,,,,,1
-gemini-3.1-flash-lite 0.25,1.5,0.025,,1.5,0.5 200:,,,,,0.5
-gemini-3.1-flash-lite-preview 0.25,1.5,0.025,,1.5,0.5
-gemini-3.1-pro-preview 2,12,0.2 200:4,18,0.4,0.25
-gemini-3.1-pro-preview-customtools 2,12,0.2 200:4,18,0.4,0.25
-gemini-3.5-flash 1.5,9,0.15,,9,1.5
-gemini-3.5-flash-lite 0.3,2.5,0.03,,2.5
-gemini-3.6-flash 0.75,3.75,0.075,,3.75
-gemini-3.7-flash 0.75,3.75,0.075,,3.75
-gemini-3.8-flash 0.75,3.75,0.075,,3.75
-gemini-3.8-flash-cyber 1.5,7.5,0.15,,7.5
-gemini-exp-1206 0.3,2.5,0.03,,2.5,1
-gemini-flash-latest 0.75,3.75,0.075,,3.75
-gemini-flash-lite-latest 0.3,2.5,0.03,,2.5
-gemini-omni-flash-preview 1.5,9,,,9,1.5
-gemini-pro-latest 2,12,0.2 200:4,18,0.4
-gemini-robotics-er-1.5-preview 0.3,2.5,0,,2.5,1
-gemini-robotics-er-2-preview 1,5,0.1,,5,1
-gemini/deep-research-max-preview-04-2026 2,12
-gemini/deep-research-preview-04-2026 2,12
-gemini/deep-research-pro-preview-12-2025 2,12
-gemini/gemini-2.5-computer-use-preview-10-2025 1.25,10 200:2.5,15
-gemini/gemini-2.5-flash 0.3,2.5,0.03,,2.5,1
-gemini/gemini-2.5-flash-lite 0.1,0.4,0.01,,0.4,0.3
-gemini/gemini-2.5-pro 1.25,10,0.125 200:2.5,15,0.25
-gemini/gemini-2.5-pro-preview-tts 1,20,0.125,,,0.7,20
-gemini/gemini-3-flash-preview 0.5,3,0.05,,3,1
-gemini/gemini-3.1-flash-lite 0.25,1.5,0.025,,1.5,0.5
-gemini/gemini-3.1-flash-lite-preview 0.25,1.5,0.025,,1.5,0.5
-gemini/gemini-3.1-pro-preview 2,12,0.2 200:4,18,0.4
-gemini/gemini-3.1-pro-preview-customtools 2,12,0.2 200:4,18,0.4
-gemini/gemini-3.5-flash 1.5,9,0.15,,9,1.5
-gemini/gemini-3.5-flash-lite 0.3,2.5,0.03,,2.5
-gemini/gemini-3.6-flash 0.75,3.75,0.075,,3.75
-gemini/gemini-3.7-flash 0.75,3.75,0.075,,3.75
-gemini/gemini-3.8-flash 0.75,3.75,0.075,,3.75
-gemini/gemini-4-argon 2,10,0.1,,10
-gemini/gemini-4-hydrogen 1.5,7.5,0.075,,7.5
-gemini/gemini-exp-1114 0,0 128:0,0
-gemini/gemini-exp-1206 0,0 128:0,0
-gemini/gemini-flash-latest 0.75,3.75,0.075,,3.75
-gemini/gemini-flash-lite-latest 0.3,2.5,0.03,,2.5
-gemini/gemini-gemma-2-27b-it 0.35,1.05
-gemini/gemini-gemma-2-9b-it 0.35,1.05
-gemini/gemini-omni-1.1-flash 1.5,9,,,9,1.5
-gemini/gemini-omni-1.2-flash 1.5,9,,,9
-gemini/gemini-omni-flash-preview 1.5,9,,,9,1.5
-gemini/gemini-pro-latest 2,12,0.2 200:4,18,0.4
-gemini/gemini-robotics-er-2-preview 1,5,0.1,,5,1
-gemini/gemini-robotics-er-2-streaming-preview 1,5,,,,1
-gemini/gemma-3-27b-it 0,0 128:0,0
-gemini/gemma-4-26b-a4b-it 0,0
-gemini/gemma-4-31b-it 0,0
-gemini/learnlm-1.5-pro-experimental 0,0 128:0,0
-gemini/lyria-3-clip-preview 0,0
-gemini/lyria-3-pro-preview 0,0
-gemini/lyria-3.5 0,0
-gemini/lyria-3.5-clip-preview 0,0
-gemini/lyria-3.5-pro-preview 0,0
-gemini/lyria-realtime-exp 0,0
-gigachat/GigaChat-2 0,0
-gigachat/GigaChat-2-Max 0,0
-gigachat/GigaChat-2-Pro 0,0
-github_copilot/claude-fable-5 10,50,1,12.5
-github_copilot/claude-fable-5.1 10,50,0.25,12.5
-github_copilot/claude-fable-latest 10,50,0.25,12.5
-github_copilot/claude-haiku-4.5 1,5,0.1,1.25
-github_copilot/claude-haiku-5.5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-github_copilot/claude-haiku-latest 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-github_copilot/claude-opus-4.8 5,25,0.5,6.25
-github_copilot/claude-opus-4.8-fast 10,50,1,12.5
-github_copilot/claude-opus-5 5,25,0.5,6.25
-github_copilot/claude-opus-5.5 4,20,0.2,5
-github_copilot/claude-opus-latest 4,20,0.2,5
-github_copilot/claude-sonnet-4.6 3,15,0.3,3.75
-github_copilot/claude-sonnet-5 2,10,0.2,2.5
-github_copilot/claude-sonnet-5.5 2,10,0.1,2.5
-github_copilot/claude-sonnet-latest 2,10,0.1,2.5
-github_copilot/gemini-3.7-flash 0.75,3.75,0.075
-github_copilot/gemini-3.8-flash 0.75,3.75,0.075
-github_copilot/gemini-4-argon 2,10,0.1
-github_copilot/gpt-5-mini 0.25,2,0.025
-github_copilot/gpt-5.3-codex 1.75,14,0.175
-github_copilot/gpt-5.4 2.5,15,0.25 272:5,22.5,0.5
-github_copilot/gpt-5.4-mini 0.75,4.5,0.075
-github_copilot/gpt-5.4-nano 0.2,1.25,0.02
-github_copilot/gpt-5.5 5,30,0.5 272:10,45,1
-github_copilot/gpt-5.6-luna 0.2,1.2,0.02,0.25 200:0.4,1.8,0.04,0.5
-github_copilot/gpt-5.6-sol 4,20,0.4,5 272:8,30,0.8,10
-github_copilot/gpt-5.6-terra 2,12,0.2,2.5 272:4,18,0.4,5
-github_copilot/gpt-6-astra 10,50,1,12.5 272:20,75,2,25
-github_copilot/gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-github_copilot/gpt-6-sol 2,10,0.2,2.5 272:4,15,0.4,5
-github_copilot/gpt-6.1-sol 2,10,0.1,2.5 272:4,15,0.2,5
-github_copilot/gpt-6.1-terra 1,5,0.05,1.25 272:2,7.5,0.1,2.5
-github_copilot/gpt-astra-latest 10,50,1,12.5 272:20,75,2,25
-github_copilot/gpt-luna-latest 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-github_copilot/gpt-sol-latest 2,10,0.1,2.5 272:4,15,0.2,5
-github_copilot/gpt-terra-latest 1,5,0.05,1.25 272:2,7.5,0.1,2.5
-github_copilot/grok-4.5 2,6,0.5 200:4,12,1
-github_copilot/grok-4.6 2,6,0.5 200:4,12,1
-github_copilot/grok-4.7 2,6,0.5 200:4,12,1
-github_copilot/grok-latest 2,6,0.5 200:4,12,1
-github_copilot/kimi-k3 3,15,0.3
-github_copilot/kimi-latest 3,15,0.3
-github_copilot/mai-code-1.1-flash 0.2,1.2,0.02
-glm-4-7-251222 0,0
-global.amazon.nova-2-lite-v1:0 0.3,2.5,0.075
-global.anthropic.claude-fable-5 10,50,1,12.5
-global.anthropic.claude-fable-5-1 10,50,0.25,12.5
-global.anthropic.claude-haiku-4-5-20251001-v1:0 1,5,0.1,1.25
-global.anthropic.claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-global.anthropic.claude-mythos-5-1 10,50,0.25,12.5
-global.anthropic.claude-opus-4-5-20251101-v1:0 5,25,0.5,6.25
-global.anthropic.claude-opus-4-6-v1 5,25,0.5,6.25
-global.anthropic.claude-opus-4-7 5,25,0.5,6.25
-global.anthropic.claude-opus-4-8 5,25,0.5,6.25
-global.anthropic.claude-opus-5 5,25,0.5,6.25
-global.anthropic.claude-opus-5-5 4,20,0.2,5
-global.anthropic.claude-sonnet-4-20250514-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5
-global.anthropic.claude-sonnet-4-5-20250929-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5
-global.anthropic.claude-sonnet-4-6 3,15,0.3,3.75
-global.anthropic.claude-sonnet-5 2,10,0.2,2.5
-global.anthropic.claude-sonnet-5-5 2,10,0.1,2.5
-global.moonshotai.kimi-k3 3,15,0.3,3.75
-global.moonshotai.kimi-k3.1 4,20,0.2,5
-global.openai.gpt-5.4 2.5,15,0.25 272:5,22.5,0.5
-global.openai.gpt-5.5 5,30,0.5 272:10,45,1
-global.openai.gpt-5.6-luna 0.2,1.2,0.02,0.25 272:0.4,1.8,0.04,0.5
-global.openai.gpt-5.6-sol 4,20,0.4,5 272:8,30,0.8,10
-global.openai.gpt-5.6-terra 2,12,0.2,2.5 272:4,18,0.4,5
-global.openai.gpt-6-astra 10,50,1,12.5 272:20,75,2,25
-global.openai.gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-global.openai.gpt-6-sol 2,10,0.2,2.5 272:4,15,0.4,5
-global.openai.gpt-6.1-sol 2,10,0.1,2.5 272:4,15,0.2,5
-global.openai.gpt-6.1-terra 1,5,0.05,1.25 272:2,7.5,0.1,2.5
-global.xai.grok-4.6 2,6,0.5
-global.xai.grok-4.7 2,6,0.5
-global.zai.glm-5.3 1.68,5.28,0.312,2.1
-gmi/MiniMaxAI/MiniMax-M2 0.3,1.2
-gmi/MiniMaxAI/MiniMax-M2.1 0.3,1.2
-gmi/MiniMaxAI/MiniMax-M2.5 0.3,1.2,0.03
-gmi/MiniMaxAI/MiniMax-M2.7 0.21,0.84,0.042
-gmi/MiniMaxAI/MiniMax-M3 0.24,0.96,0.048
-gmi/MiniMaxAI/MiniMax-M3.1-Flash 0.1125,0.45,0.01125
-gmi/Qwen/Qwen3-235B-A22B-FP8 0.17,1.09
-gmi/Qwen/Qwen3-235B-A22B-Instruct-2507-FP8 0.0875,0.35,0.0175
-gmi/Qwen/Qwen3-235B-A22B-Thinking-2507-FP8 0.35,4.2
-gmi/Qwen/Qwen3-30B-A3B 0.08,0.25
-gmi/Qwen/Qwen3-32B-FP8 0.1,0.6
-gmi/Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8 0.9,4.5,0.18
-gmi/Qwen/Qwen3-Next-80B-A3B-Instruct 0.15,1.5
-gmi/Qwen/Qwen3-Next-80B-A3B-Thinking 0.15,1.5
-gmi/Qwen/Qwen3-VL-235B-A22B-Instruct-FP8 0.3,1.4
-gmi/Qwen/Qwen3.5-122B-A10B 0.4,3.2
-gmi/Qwen/Qwen3.5-27B 0.3,2.4
-gmi/Qwen/Qwen3.5-35B-A3B 0.25,2
-gmi/Qwen/Qwen3.5-397B-A17B 0.6,3.6
-gmi/Qwen/Qwen3.6-35B-A3B 0.248,1.485
-gmi/Qwen/Qwen3.6-Plus 0.5,3
-gmi/Qwen/Qwen3.6-Plus-2026-04-02 0.5,3
-gmi/Qwen/Qwen3.7-Max 2.5,7.5,0.25
-gmi/Qwen/Qwen3.8-27B 0.45,3.2,0.25
-gmi/Qwen/Qwen3.8-Flash 0.16,0.47,0.016
-gmi/Qwen/Qwen3.8-Max 2,6,0.25
-gmi/Qwen/Qwen3.8-Max-0902 1.65,4.951,0.206
-gmi/XiaomiMiMo/MiMo-V2.5 0.119,0.238,0.00238
-gmi/XiaomiMiMo/MiMo-V2.5-Pro 0.3045,0.609,0.00252
-gmi/XiaomiMiMo/MiMo-V2.6-Flash 0.112,0.224,0.00224
-gmi/XiaomiMiMo/MiMo-V2.6-Pro 0.348,0.696,0.00288
-gmi/anthropic/claude-opus-4 15,75
-gmi/anthropic/claude-opus-4.5 5,25
-gmi/anthropic/claude-sonnet-4 3,15
-gmi/anthropic/claude-sonnet-4.5 3,15
-gmi/deepseek-ai/DeepSeek-Prover-V2-671B 0.5,2.18
-gmi/deepseek-ai/DeepSeek-R1 0.5,2.18
-gmi/deepseek-ai/DeepSeek-R1-0528 0.57,2.29,0.23
-gmi/deepseek-ai/DeepSeek-R1-Distill-Llama-70B 0.25,0.75
-gmi/deepseek-ai/DeepSeek-R1-Distill-Llama-8B 0.14,0.39
-gmi/deepseek-ai/DeepSeek-R1-Distill-Qwen-14B 0.2,0.2
-gmi/deepseek-ai/DeepSeek-R1-Distill-Qwen-32B 0.5,0.9
-gmi/deepseek-ai/DeepSeek-R1-Distill-Qwen-7B 0.1,0.2
-gmi/deepseek-ai/DeepSeek-V3-0324 0.28,0.88
-gmi/deepseek-ai/DeepSeek-V3.1 0.27,1
-gmi/deepseek-ai/DeepSeek-V3.1-Terminus 0.27,1
-gmi/deepseek-ai/DeepSeek-V3.2 0.28,0.4
-gmi/deepseek-ai/DeepSeek-V3.2-Exp 0.27,0.41
-gmi/deepseek-ai/DeepSeek-V3.2-Speciale 0.28,0.4
-gmi/deepseek-ai/DeepSeek-V4-Flash 0.091,0.182,0.0182
-gmi/deepseek-ai/DeepSeek-V4-Flash-0731 0.286,0.858,0.0091
-gmi/deepseek-ai/DeepSeek-V4-Pro-0813 1.056,3.168,0.0352
-gmi/deepseek-ai/DeepSeek-V4.1-Flash 0.18,0.72,0.0036
-gmi/deepseek-ai/deepseek-v4-flash-vision-exp 0.44,1.32,0.014
-gmi/deepseek-ai/deepseek-v4.1-flash-1017 0.18,0.72,0.0036
-gmi/gmicloud/Ripple-65B-Preview 0.2,0.6,0.05
-gmi/google/gemini-3-flash-preview 0.5,3
-gmi/google/gemini-3.1-flash-lite-preview 0.25,1.5,0.025
-gmi/google/gemini-3.1-pro-preview 2,12
-gmi/google/gemini-3.5-flash 1.5,9,0.15
-gmi/google/gemini-3.5-flash-lite 0.3,2.5,0.03
-gmi/google/gemini-3.6-flash 1.5,7.5,0.15
-gmi/google/gemini-3.7-flash 0.75,3.75,0.075
-gmi/google/gemini-3.8-flash 0.75,3.75,0.075
-gmi/google/gemini-4-argon 2,10,0.1
-gmi/google/gemma-4-26b-a4b-it 0.13,0.4
-gmi/google/gemma-4-31b-it 0.14,0.4,0.1
-gmi/meta-llama/Llama-3.3-70B-Instruct 0.25,0.75
-gmi/meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8 0.25,0.8
-gmi/meta-llama/Llama-4-Scout-17B-16E-Instruct 0.08,0.5
-gmi/moonshotai/Kimi-K2-Instruct-0905 0.57,2.29,0.14
-gmi/moonshotai/Kimi-K2-Thinking 0.8,1.2
-gmi/moonshotai/Kimi-K2.5 0.6,3
-gmi/moonshotai/Kimi-K2.6 0.855,3.6,0.144
-gmi/moonshotai/kimi-k2.7-code 0.95,4,0.19
-gmi/moonshotai/kimi-k2.7-code-highspeed 1.9,8,0.38
-gmi/moonshotai/kimi-k3 3,15,0.3
-gmi/moonshotai/kimi-k3.1-pro 2,10,0.2
-gmi/nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-BF16 0.15,1,0.05
-gmi/nvidia/NVIDIA-Nemotron-3.5-Super-VL-120B-A12B-BF16 0.1,0.5,0.05
-gmi/nvidia/nemotron-3-ultra-550b-a55b 0.8,2.6,0.1
-gmi/openai/gpt-4o 2.5,10
-gmi/openai/gpt-4o-mini 0.15,0.6
-gmi/openai/gpt-5 1.25,10
-gmi/openai/gpt-5.1 1.25,10
-gmi/openai/gpt-5.2 1.75,14
-gmi/openai/gpt-5.4 2.5,15,0.25
-gmi/openai/gpt-5.4-mini 0.75,4.5,0.075
-gmi/openai/gpt-5.4-nano 0.2,1.25,0.02
-gmi/openai/gpt-5.4-pro 30,180
-gmi/openai/gpt-5.5 5,30,0.5
-gmi/openai/gpt-5.6-luna 1,6,0.1
-gmi/openai/gpt-5.6-sol 5,30,0.5
-gmi/openai/gpt-5.6-terra 2.5,15,0.25
-gmi/openai/gpt-6-astra 10,50,1
-gmi/openai/gpt-6-luna 0.1,0.5,0.01
-gmi/openai/gpt-6-sol 2,10,0.2
-gmi/openai/gpt-6.1-sol 2,10,0.1
-gmi/openai/gpt-oss-120b 0.05,0.25
-gmi/openai/gpt-oss-20b 0.04,0.15
-gmi/stepfun-ai/Step-3.7-Flash 0.2,1.15,0.04
-gmi/stepfun-ai/Step-5-Preview 1,2.7,0.1
-gmi/tencent/HunyuanOCR 0.5,0.5
-gmi/tencent/Hy3 0.14,0.58,0.035
-gmi/tencent/hy3-preview 0.18,0.6,0.06
-gmi/tencent/hy4 0.417,1.2505,0.021
-gmi/tencent/hy4-preview 0.834,2.501,0.042
-gmi/x-ai/grok-4.5 2,6,0.5
-gmi/xai/grok4.6 2,6,0.5
-gmi/zai-org/GLM-4.5-Air-FP8 0.2,1.1
-gmi/zai-org/GLM-4.5-FP8 0.6,2.2
-gmi/zai-org/GLM-4.6 0.6,2
-gmi/zai-org/GLM-4.7-FP8 0.4,2
-gmi/zai-org/GLM-4.7-Flash 0.07,0.4
-gmi/zai-org/GLM-5-FP8 0.6,1.92,0.12
-gmi/zai-org/GLM-5.1-FP8 1.4,4.4,0.26
-gmi/zai-org/GLM-5.2-FP8 1.4,4.4,0.26
-gmi/zai-org/GLM-5.3 0.7,2.2,0.13
-gmi/zai-org/GLM-5.3-Flash 0.075,0.25,0.015
-google.gemma-3-12b-it 0.09,0.29
-google.gemma-3-27b-it 0.23,0.38
-google.gemma-3-4b-it 0.04,0.08
-gpt-3.5-turbo 0.5,1.5
-gpt-3.5-turbo-0125 0.5,1.5
-gpt-3.5-turbo-1106 1,2
-gpt-3.5-turbo-16k 3,4
-gpt-4 30,60
-gpt-4-0613 30,60
-gpt-4-1106-preview 10,30
-gpt-4-turbo 10,30
-gpt-4-turbo-2024-04-09 10,30
-gpt-4.1 2,8,0.5
-gpt-4.1-2025-04-14 2,8,0.5
-gpt-4.1-mini 0.4,1.6,0.1
-gpt-4.1-mini-2025-04-14 0.4,1.6,0.1
-gpt-4.1-nano 0.1,0.4,0.025
-gpt-4.1-nano-2025-04-14 0.1,0.4,0.025
-gpt-4o 2.5,10,1.25
-gpt-4o-2024-05-13 5,15
-gpt-4o-2024-08-06 2.5,10,1.25
-gpt-4o-2024-11-20 2.5,10,1.25
-gpt-4o-audio-preview-2024-12-17 2.5,10,,,,40,80
-gpt-4o-audio-preview-2025-06-03 2.5,10,,,,40,80
-gpt-4o-mini 0.15,0.6,0.075
-gpt-4o-mini-2024-07-18 0.15,0.6,0.075
-gpt-4o-mini-audio-preview-2024-12-17 0.15,0.6,,,,10,20
-gpt-4o-mini-search-preview 0.15,0.6,0.075
-gpt-4o-mini-search-preview-2025-03-11 0.15,0.6,0.075
-gpt-4o-search-preview 2.5,10,1.25
-gpt-4o-search-preview-2025-03-11 2.5,10,1.25
-gpt-5 1.25,10,0.125
-gpt-5-2025-08-07 1.25,10,0.125
-gpt-5-chat 1.25,10,0.125
-gpt-5-chat-latest 1.25,10,0.125
-gpt-5-codex 1.25,10,0.125
-gpt-5-mini 0.25,2,0.025
-gpt-5-mini-2025-08-07 0.25,2,0.025
-gpt-5-nano 0.05,0.4,0.005
-gpt-5-nano-2025-08-07 0.05,0.4,0.005
-gpt-5-pro 15,120
-gpt-5-pro-2025-10-06 15,120
-gpt-5-search-api 1.25,10,0.125
-gpt-5-search-api-2025-10-14 1.25,10,0.125
-gpt-5.1 1.25,10,0.125
-gpt-5.1-2025-11-13 1.25,10,0.125
-gpt-5.1-chat-latest 1.25,10,0.125
-gpt-5.1-codex 1.25,10,0.125
-gpt-5.1-codex-max 1.25,10,0.125
-gpt-5.1-codex-mini 0.25,2,0.025
-gpt-5.2 1.75,14,0.175
-gpt-5.2-2025-12-11 1.75,14,0.175
-gpt-5.2-chat-latest 1.75,14,0.175
-gpt-5.2-codex 1.75,14,0.175
-gpt-5.2-pro 21,168
-gpt-5.2-pro-2025-12-11 21,168
-gpt-5.3-chat-latest 1.75,14,0.175
-gpt-5.3-codex 1.75,14,0.175
-gpt-5.4 2.5,15,0.25 272:5,22.5,0.5
-gpt-5.4-2026-03-05 2.5,15,0.25 272:5,22.5,0.5
-gpt-5.4-mini 0.75,4.5,0.075
-gpt-5.4-mini-2026-03-17 0.75,4.5,0.075
-gpt-5.4-nano 0.2,1.25,0.02
-gpt-5.4-nano-2026-03-17 0.2,1.25,0.02
-gpt-5.4-pro 30,180 272:60,270
-gpt-5.4-pro-2026-03-05 30,180 272:60,270
-gpt-5.5 5,30,0.5 272:10,45,1
-gpt-5.5-2026-04-23 5,30,0.5 272:10,45,1
+fireworks_ai/accounts/fireworks/models/chronos-hermes-13b-v2 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/code-llama-13b 0.2,0.2 16384/16384
+fireworks_ai/accounts/fireworks/models/code-llama-13b-instruct 0.2,0.2 16384/16384
+fireworks_ai/accounts/fireworks/models/code-llama-13b-python 0.2,0.2 16384/16384
+fireworks_ai/accounts/fireworks/models/code-llama-34b 0.9,0.9 16384/16384
+fireworks_ai/accounts/fireworks/models/code-llama-34b-instruct 0.9,0.9 16384/16384
+fireworks_ai/accounts/fireworks/models/code-llama-34b-python 0.9,0.9 16384/16384
+fireworks_ai/accounts/fireworks/models/code-llama-70b 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/code-llama-70b-instruct 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/code-llama-70b-python 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/code-llama-7b 0.2,0.2 16384/16384
+fireworks_ai/accounts/fireworks/models/code-llama-7b-instruct 0.2,0.2 16384/16384
+fireworks_ai/accounts/fireworks/models/code-llama-7b-python 0.2,0.2 16384/16384
+fireworks_ai/accounts/fireworks/models/code-qwen-1p5-7b 0.2,0.2 65536/65536
+fireworks_ai/accounts/fireworks/models/codegemma-2b 0.1,0.1 8192/8192
+fireworks_ai/accounts/fireworks/models/codegemma-7b 0.2,0.2 8192/8192
+fireworks_ai/accounts/fireworks/models/cogito-671b-v2-p1 1.2,1.2 163840/163840
+fireworks_ai/accounts/fireworks/models/cogito-v1-preview-llama-3b 0.1,0.1 131072/131072
+fireworks_ai/accounts/fireworks/models/cogito-v1-preview-llama-70b 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/cogito-v1-preview-llama-8b 0.2,0.2 131072/131072
+fireworks_ai/accounts/fireworks/models/cogito-v1-preview-qwen-14b 0.2,0.2 131072/131072
+fireworks_ai/accounts/fireworks/models/cogito-v1-preview-qwen-32b 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/dbrx-instruct 1.2,1.2 32768/32768
+fireworks_ai/accounts/fireworks/models/deepseek-coder-1b-base 0.1,0.1 16384/16384
+fireworks_ai/accounts/fireworks/models/deepseek-coder-33b-instruct 0.9,0.9 16384/16384
+fireworks_ai/accounts/fireworks/models/deepseek-coder-7b-base 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/deepseek-coder-7b-base-v1p5 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/deepseek-coder-7b-instruct-v1p5 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/deepseek-coder-v2-instruct 1.2,1.2 65536/65536
+fireworks_ai/accounts/fireworks/models/deepseek-coder-v2-lite-base 0.5,0.5 163840/163840
+fireworks_ai/accounts/fireworks/models/deepseek-coder-v2-lite-instruct 0.5,0.5 163840/163840
+fireworks_ai/accounts/fireworks/models/deepseek-prover-v2 1.2,1.2 163840/163840
+fireworks_ai/accounts/fireworks/models/deepseek-r1 3,8 163840/20480
+fireworks_ai/accounts/fireworks/models/deepseek-r1-0528 3,8 163840/160000
+fireworks_ai/accounts/fireworks/models/deepseek-r1-0528-distill-qwen3-8b 0.2,0.2 131072/131072
+fireworks_ai/accounts/fireworks/models/deepseek-r1-basic 0.55,2.19 163840/20480
+fireworks_ai/accounts/fireworks/models/deepseek-r1-distill-llama-70b 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/deepseek-r1-distill-llama-8b 0.2,0.2 131072/131072
+fireworks_ai/accounts/fireworks/models/deepseek-r1-distill-qwen-14b 0.2,0.2 131072/131072
+fireworks_ai/accounts/fireworks/models/deepseek-r1-distill-qwen-1p5b 0.1,0.1 131072/131072
+fireworks_ai/accounts/fireworks/models/deepseek-r1-distill-qwen-32b 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/deepseek-r1-distill-qwen-7b 0.2,0.2 131072/131072
+fireworks_ai/accounts/fireworks/models/deepseek-v2-lite-chat 0.5,0.5 163840/163840
+fireworks_ai/accounts/fireworks/models/deepseek-v2p5 1.2,1.2 32768/32768
+fireworks_ai/accounts/fireworks/models/deepseek-v3 0.9,0.9 131072/8192
+fireworks_ai/accounts/fireworks/models/deepseek-v3-0324 0.9,0.9 163840/163840
+fireworks_ai/accounts/fireworks/models/deepseek-v3p1 0.56,1.68 128000/8192
+fireworks_ai/accounts/fireworks/models/deepseek-v3p1-terminus 0.56,1.68 128000/8192
+fireworks_ai/accounts/fireworks/models/deepseek-v3p2 0.56,1.68 163840/163840
+fireworks_ai/accounts/fireworks/models/deepseek-v4-flash 0.14,0.28,0.028 1048576/384000
+fireworks_ai/accounts/fireworks/models/deepseek-v4-flash-0731 0.22,0.66,0.007 1048576/131072
+fireworks_ai/accounts/fireworks/models/deepseek-v4-flash-vision-exp 0.22,0.66,0.007 1048576/1048576
+fireworks_ai/accounts/fireworks/models/deepseek-v4-pro 1.2,1.2,0.6 1048576/131072
+fireworks_ai/accounts/fireworks/models/deepseek-v4-pro-0813 1.32,3.96,0.044 1048576/131072
+fireworks_ai/accounts/fireworks/models/deepseek-v4p1-flash 0.3,1.2,0.006 1048576/393216
+fireworks_ai/accounts/fireworks/models/deepseek-v4p1-flash-1017 0.3,1.2,0.006 1048576/393216
+fireworks_ai/accounts/fireworks/models/deepseek-v4p1-flash-1017-us 0.45,1.8,0.009 1048576/393216
+fireworks_ai/accounts/fireworks/models/devstral-small-2505 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/dobby-mini-unhinged-plus-llama-3-1-8b 0.2,0.2 131072/131072
+fireworks_ai/accounts/fireworks/models/dobby-unhinged-llama-3-3-70b-new 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/dolphin-2-9-2-qwen2-72b 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/dolphin-2p6-mixtral-8x7b 0.5,0.5 32768/32768
+fireworks_ai/accounts/fireworks/models/ember-1 3,15,0.3 1048576/
+fireworks_ai/accounts/fireworks/models/ernie-4p5-21b-a3b-pt 0.1,0.1 131072/4096
+fireworks_ai/accounts/fireworks/models/ernie-4p5-300b-a47b-pt 0.1,0.1 131072/4096
+fireworks_ai/accounts/fireworks/models/fare-20b 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/firefunction-v1 0.5,0.5 32768/32768
+fireworks_ai/accounts/fireworks/models/firefunction-v2 0.9,0.9 8192/8192
+fireworks_ai/accounts/fireworks/models/firellava-13b 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/firesearch-ocr-v6 0.2,0.2 8192/8192
+fireworks_ai/accounts/fireworks/models/flux-1-dev 0.1,0.1 4096/4096
+fireworks_ai/accounts/fireworks/models/flux-1-dev-controlnet-union 0.001,0.001 4096/4096
+fireworks_ai/accounts/fireworks/models/flux-1-schnell 0.1,0.1 4096/4096
+fireworks_ai/accounts/fireworks/models/gemma-2b-it 0.1,0.1 8192/8192
+fireworks_ai/accounts/fireworks/models/gemma-3-27b-it 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/gemma-7b 0.2,0.2 8192/8192
+fireworks_ai/accounts/fireworks/models/gemma-7b-it 0.2,0.2 8192/8192
+fireworks_ai/accounts/fireworks/models/gemma2-9b-it 0.2,0.2 8192/8192
+fireworks_ai/accounts/fireworks/models/glm-4p5 0.55,2.19 131072/96000
+fireworks_ai/accounts/fireworks/models/glm-4p5-air 0.22,0.88 131072/96000
+fireworks_ai/accounts/fireworks/models/glm-4p5v 1.2,1.2 131072/131072
+fireworks_ai/accounts/fireworks/models/glm-4p6 0.55,2.19 202752/202800
+fireworks_ai/accounts/fireworks/models/glm-4p7 0.6,2.2,0.3 202752/202800
+fireworks_ai/accounts/fireworks/models/glm-5p1 1.4,4.4,0.26 202752/131072
+fireworks_ai/accounts/fireworks/models/glm-5p2 1.4,4.4,0.14 1048576/131072
+fireworks_ai/accounts/fireworks/models/glm-5p3 1.4,4.4,0.26 1048576/128000
+fireworks_ai/accounts/fireworks/models/glm-5p3-flash 0.15,0.5,0.03 1048576/1048576
+fireworks_ai/accounts/fireworks/models/gpt-oss-120b 0.15,0.6,0.015 131072/32768
+fireworks_ai/accounts/fireworks/models/gpt-oss-20b 0.07,0.3,0.035 131072/32768
+fireworks_ai/accounts/fireworks/models/gpt-oss-safeguard-120b 1.2,1.2 131072/131072
+fireworks_ai/accounts/fireworks/models/gpt-oss-safeguard-20b 0.5,0.5 131072/131072
+fireworks_ai/accounts/fireworks/models/hermes-2-pro-mistral-7b 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/inkling 1,4.05,0.17 1048576/1048576
+fireworks_ai/accounts/fireworks/models/internvl3-38b 0.9,0.9 16384/16384
+fireworks_ai/accounts/fireworks/models/internvl3-78b 0.9,0.9 16384/16384
+fireworks_ai/accounts/fireworks/models/internvl3-8b 0.2,0.2 16384/16384
+fireworks_ai/accounts/fireworks/models/kat-coder 0.9,0.9 262144/262144
+fireworks_ai/accounts/fireworks/models/kat-dev-32b 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/kat-dev-72b-exp 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/kimi-k2-instruct 0.6,2.5 131072/16384
+fireworks_ai/accounts/fireworks/models/kimi-k2-instruct-0905 0.6,2.5 262144/32768
+fireworks_ai/accounts/fireworks/models/kimi-k2-thinking 0.6,2.5 262144/262144
+fireworks_ai/accounts/fireworks/models/kimi-k2p5 0.6,3,0.1 262144/32768
+fireworks_ai/accounts/fireworks/models/kimi-k2p6 0.95,4,0.16 262144/32768
+fireworks_ai/accounts/fireworks/models/kimi-k2p7-code 0.95,4,0.19 262144/32768
+fireworks_ai/accounts/fireworks/models/kimi-k3 3,15,0.3 1048576/131072
+fireworks_ai/accounts/fireworks/models/kimi-k3p1-pro 2,10,0.2 1048576/131072
+fireworks_ai/accounts/fireworks/models/llama-guard-2-8b 0.2,0.2 8192/8192
+fireworks_ai/accounts/fireworks/models/llama-guard-3-1b 0.1,0.1 131072/131072
+fireworks_ai/accounts/fireworks/models/llama-guard-3-8b 0.2,0.2 131072/131072
+fireworks_ai/accounts/fireworks/models/llama-v2-13b 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/llama-v2-13b-chat 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/llama-v2-70b 0.1,0.1 4096/4096
+fireworks_ai/accounts/fireworks/models/llama-v2-70b-chat 0.9,0.9 2048/2048
+fireworks_ai/accounts/fireworks/models/llama-v2-7b 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/llama-v2-7b-chat 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/llama-v3-70b-instruct 0.9,0.9 8192/8192
+fireworks_ai/accounts/fireworks/models/llama-v3-70b-instruct-hf 0.9,0.9 8192/8192
+fireworks_ai/accounts/fireworks/models/llama-v3-8b 0.2,0.2 8192/8192
+fireworks_ai/accounts/fireworks/models/llama-v3-8b-instruct-hf 0.2,0.2 8192/8192
+fireworks_ai/accounts/fireworks/models/llama-v3p1-405b-instruct 3,3 131072/16384
+fireworks_ai/accounts/fireworks/models/llama-v3p1-405b-instruct-long 0.1,0.1 4096/4096
+fireworks_ai/accounts/fireworks/models/llama-v3p1-70b-instruct 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/llama-v3p1-70b-instruct-1b 0.1,0.1 4096/4096
+fireworks_ai/accounts/fireworks/models/llama-v3p1-8b-instruct 0.1,0.1 131072/16384
+fireworks_ai/accounts/fireworks/models/llama-v3p1-nemotron-70b-instruct 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/llama-v3p2-11b-vision-instruct 0.2,0.2 131072/16384
+fireworks_ai/accounts/fireworks/models/llama-v3p2-1b 0.1,0.1 131072/131072
+fireworks_ai/accounts/fireworks/models/llama-v3p2-1b-instruct 0.1,0.1 131072/16384
+fireworks_ai/accounts/fireworks/models/llama-v3p2-3b 0.1,0.1 131072/131072
+fireworks_ai/accounts/fireworks/models/llama-v3p2-3b-instruct 0.1,0.1 131072/16384
+fireworks_ai/accounts/fireworks/models/llama-v3p2-90b-vision-instruct 0.9,0.9 131072/16384
+fireworks_ai/accounts/fireworks/models/llama-v3p3-70b-instruct 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/llama4-maverick-instruct-basic 0.22,0.88 131072/131072
+fireworks_ai/accounts/fireworks/models/llama4-scout-instruct-basic 0.15,0.6 131072/131072
+fireworks_ai/accounts/fireworks/models/llamaguard-7b 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/llava-yi-34b 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/minimax-m1-80k 0.1,0.1 4096/4096
+fireworks_ai/accounts/fireworks/models/minimax-m2 0.3,1.2 196608/4096
+fireworks_ai/accounts/fireworks/models/minimax-m2p1 0.3,1.2,0.03 196608/204800
+fireworks_ai/accounts/fireworks/models/minimax-m3 0.3,1.2,0.06 512000/512000
+fireworks_ai/accounts/fireworks/models/minimax-m3p1-flash 0.15,0.6,0.015 1048576/1048576
+fireworks_ai/accounts/fireworks/models/ministral-3-14b-instruct-2512 0.2,0.2 256000/256000
+fireworks_ai/accounts/fireworks/models/ministral-3-3b-instruct-2512 0.1,0.1 256000/256000
+fireworks_ai/accounts/fireworks/models/ministral-3-8b-instruct-2512 0.2,0.2 256000/256000
+fireworks_ai/accounts/fireworks/models/mistral-7b 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/mistral-7b-instruct-4k 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/mistral-7b-instruct-v0p2 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/mistral-7b-instruct-v3 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/mistral-7b-v0p2 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/mistral-large-3-fp8 1.2,1.2 256000/256000
+fireworks_ai/accounts/fireworks/models/mistral-nemo-base-2407 0.2,0.2 128000/128000
+fireworks_ai/accounts/fireworks/models/mistral-nemo-instruct-2407 0.2,0.2 128000/128000
+fireworks_ai/accounts/fireworks/models/mistral-small-24b-instruct-2501 0.9,0.9 32768/32768
+fireworks_ai/accounts/fireworks/models/mixtral-8x22b 1.2,1.2 65536/65536
+fireworks_ai/accounts/fireworks/models/mixtral-8x22b-instruct 1.2,1.2 65536/65536
+fireworks_ai/accounts/fireworks/models/mixtral-8x22b-instruct-hf 1.2,1.2 65536/65536
+fireworks_ai/accounts/fireworks/models/mixtral-8x7b 0.5,0.5 32768/32768
+fireworks_ai/accounts/fireworks/models/mixtral-8x7b-instruct 0.5,0.5 32768/32768
+fireworks_ai/accounts/fireworks/models/mixtral-8x7b-instruct-hf 0.5,0.5 32768/32768
+fireworks_ai/accounts/fireworks/models/muse-glimmer-30b 0.35,1.5,0.04 131072/16384
+fireworks_ai/accounts/fireworks/models/muse-spark-open 1.25,4.25,0.15 1048576/
+fireworks_ai/accounts/fireworks/models/mythomax-l2-13b 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/nemotron-3-ultra-nvfp4 0.6,2.4,0.12 262144/32768
+fireworks_ai/accounts/fireworks/models/nemotron-lightning-3p5-30b-a3b 0.05,0.2,0.01 262144/32768
+fireworks_ai/accounts/fireworks/models/nemotron-nano-v2-12b-vl 0.1,0.1 131072/4096
+fireworks_ai/accounts/fireworks/models/nous-capybara-7b-v1p9 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/nous-hermes-2-mixtral-8x7b-dpo 0.5,0.5 32768/32768
+fireworks_ai/accounts/fireworks/models/nous-hermes-2-yi-34b 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/nous-hermes-llama2-13b 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/nous-hermes-llama2-70b 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/nous-hermes-llama2-7b 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/nvidia-nemotron-nano-12b-v2 0.2,0.2 128000/131072
+fireworks_ai/accounts/fireworks/models/nvidia-nemotron-nano-9b-v2 0.2,0.2 128000/131072
+fireworks_ai/accounts/fireworks/models/openchat-3p5-0106-7b 0.2,0.2 8192/8192
+fireworks_ai/accounts/fireworks/models/openhermes-2-mistral-7b 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/openhermes-2p5-mistral-7b 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/openorca-7b 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/phi-2-3b 0.1,0.1 2048/2048
+fireworks_ai/accounts/fireworks/models/phi-3-mini-128k-instruct 0.1,0.1 131072/131072
+fireworks_ai/accounts/fireworks/models/phi-3-vision-128k-instruct 0.2,0.2 32064/32064
+fireworks_ai/accounts/fireworks/models/phind-code-llama-34b-python-v1 0.9,0.9 16384/16384
+fireworks_ai/accounts/fireworks/models/phind-code-llama-34b-v1 0.9,0.9 16384/16384
+fireworks_ai/accounts/fireworks/models/phind-code-llama-34b-v2 0.9,0.9 16384/16384
+fireworks_ai/accounts/fireworks/models/pythia-12b 0.2,0.2 2048/2048
+fireworks_ai/accounts/fireworks/models/qwen-qwq-32b-preview 0.9,0.9 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen-v2p5-14b-instruct 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen-v2p5-7b 0.2,0.2 131072/131072
+fireworks_ai/accounts/fireworks/models/qwen1p5-72b-chat 0.9,0.9 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2-72b-instruct 0.9,0.9 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2-7b-instruct 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2-vl-2b-instruct 0.1,0.1 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2-vl-72b-instruct 0.9,0.9 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2-vl-7b-instruct 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-0p5b-instruct 0.1,0.1 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-14b 0.2,0.2 131072/131072
+fireworks_ai/accounts/fireworks/models/qwen2p5-1p5b-instruct 0.1,0.1 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-32b 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/qwen2p5-32b-instruct 0.9,0.9 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-72b 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/qwen2p5-72b-instruct 0.9,0.9 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-7b-instruct 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-0p5b 0.1,0.1 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-0p5b-instruct 0.1,0.1 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-14b 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-14b-instruct 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-1p5b 0.1,0.1 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-1p5b-instruct 0.1,0.1 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-32b 0.9,0.9 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-32b-instruct 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-32b-instruct-128k 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-32b-instruct-32k-rope 0.9,0.9 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-32b-instruct-64k 0.9,0.9 65536/65536
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-3b 0.1,0.1 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-3b-instruct 0.1,0.1 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-7b 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-coder-7b-instruct 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/qwen2p5-math-72b-instruct 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/qwen2p5-vl-32b-instruct 0.9,0.9 128000/128000
+fireworks_ai/accounts/fireworks/models/qwen2p5-vl-3b-instruct 0.2,0.2 128000/128000
+fireworks_ai/accounts/fireworks/models/qwen2p5-vl-72b-instruct 0.9,0.9 128000/128000
+fireworks_ai/accounts/fireworks/models/qwen2p5-vl-7b-instruct 0.2,0.2 128000/128000
+fireworks_ai/accounts/fireworks/models/qwen3-0p6b 0.1,0.1 40960/40960
+fireworks_ai/accounts/fireworks/models/qwen3-14b 0.2,0.2 40960/40960
+fireworks_ai/accounts/fireworks/models/qwen3-1p7b 0.1,0.1 131072/131072
+fireworks_ai/accounts/fireworks/models/qwen3-1p7b-fp8-draft 0.1,0.1 262144/262144
+fireworks_ai/accounts/fireworks/models/qwen3-1p7b-fp8-draft-131072 0.1,0.1 131072/131072
+fireworks_ai/accounts/fireworks/models/qwen3-1p7b-fp8-draft-40960 0.1,0.1 40960/40960
+fireworks_ai/accounts/fireworks/models/qwen3-235b-a22b 0.22,0.88 131072/131072
+fireworks_ai/accounts/fireworks/models/qwen3-235b-a22b-instruct-2507 0.22,0.88 262144/262144
+fireworks_ai/accounts/fireworks/models/qwen3-235b-a22b-thinking-2507 0.22,0.88 262144/262144
+fireworks_ai/accounts/fireworks/models/qwen3-30b-a3b 0.15,0.6 131072/131072
+fireworks_ai/accounts/fireworks/models/qwen3-30b-a3b-instruct-2507 0.5,0.5 262144/262144
+fireworks_ai/accounts/fireworks/models/qwen3-30b-a3b-thinking-2507 0.9,0.9 262144/262144
+fireworks_ai/accounts/fireworks/models/qwen3-32b 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/qwen3-4b 0.2,0.2 40960/40960
+fireworks_ai/accounts/fireworks/models/qwen3-4b-instruct-2507 0.2,0.2 262144/262144
+fireworks_ai/accounts/fireworks/models/qwen3-8b 0.2,0.2 40960/40960
+fireworks_ai/accounts/fireworks/models/qwen3-coder-30b-a3b-instruct 0.15,0.6 262144/262144
+fireworks_ai/accounts/fireworks/models/qwen3-coder-480b-a35b-instruct 0.45,1.8 262144/262144
+fireworks_ai/accounts/fireworks/models/qwen3-coder-480b-instruct-bf16 0.9,0.9 262144/4096
+fireworks_ai/accounts/fireworks/models/qwen3-next-80b-a3b-instruct 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/qwen3-next-80b-a3b-thinking 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/qwen3-vl-235b-a22b-instruct 0.22,0.88 262144/262144
+fireworks_ai/accounts/fireworks/models/qwen3-vl-235b-a22b-thinking 0.22,0.88 262144/262144
+fireworks_ai/accounts/fireworks/models/qwen3-vl-30b-a3b-instruct 0.15,0.6 262144/262144
+fireworks_ai/accounts/fireworks/models/qwen3-vl-30b-a3b-thinking 0.15,0.6 262144/262144
+fireworks_ai/accounts/fireworks/models/qwen3-vl-32b-instruct 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/qwen3-vl-8b-instruct 0.2,0.2 262144/4096
+fireworks_ai/accounts/fireworks/models/qwen3p7-plus 0.4,1.6,0.08 262144/65536
+fireworks_ai/accounts/fireworks/models/qwen3p8-max 2,6,0.25 262144/
+fireworks_ai/accounts/fireworks/models/qwq-32b 0.9,0.9 131072/131072
+fireworks_ai/accounts/fireworks/models/rolm-ocr 0.2,0.2 128000/128000
+fireworks_ai/accounts/fireworks/models/snorkel-mistral-7b-pairrm-dpo 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/stablecode-3b 0.1,0.1 4096/4096
+fireworks_ai/accounts/fireworks/models/starcoder-16b 0.2,0.2 8192/8192
+fireworks_ai/accounts/fireworks/models/starcoder-7b 0.2,0.2 8192/8192
+fireworks_ai/accounts/fireworks/models/starcoder2-15b 0.2,0.2 16384/16384
+fireworks_ai/accounts/fireworks/models/starcoder2-3b 0.1,0.1 16384/16384
+fireworks_ai/accounts/fireworks/models/starcoder2-7b 0.2,0.2 16384/16384
+fireworks_ai/accounts/fireworks/models/toppy-m-7b 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/models/ultramarine-1-flash-us 0.15,0.5,0.03 1048576/1048576
+fireworks_ai/accounts/fireworks/models/yi-34b 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/yi-34b-200k-capybara 0.9,0.9 200000/200000
+fireworks_ai/accounts/fireworks/models/yi-34b-chat 0.9,0.9 4096/4096
+fireworks_ai/accounts/fireworks/models/yi-6b 0.2,0.2 4096/4096
+fireworks_ai/accounts/fireworks/models/yi-large 3,3 32768/32768
+fireworks_ai/accounts/fireworks/models/zephyr-7b-beta 0.2,0.2 32768/32768
+fireworks_ai/accounts/fireworks/routers/deepseek-v4p1-flash-1017-spot 0.21,0.84,0.0042 1048576/393216
+fireworks_ai/accounts/fireworks/routers/deepseek-v4p1-flash-1017-ultrafast 2.4,9.6,0.048 1048576/393216
+fireworks_ai/accounts/fireworks/routers/deepseek-v4p1-flash-spot 0.21,0.84,0.0042 1048576/393216
+fireworks_ai/accounts/fireworks/routers/deepseek-v4p1-flash-us 0.45,1.8,0.009 1048576/393216
+fireworks_ai/accounts/fireworks/routers/glm-5p1-fast 2.8,8.8,0.52 202800/131072
+fireworks_ai/accounts/fireworks/routers/glm-5p2-fast 2.1,6.6,0.21 1048576/131072
+fireworks_ai/accounts/fireworks/routers/glm-5p2-fast-us 2.1,6.6,0.21 1048576/131072
+fireworks_ai/accounts/fireworks/routers/glm-5p3-fast 2.1,6.6,0.39 1048576/1048576
+fireworks_ai/accounts/fireworks/routers/glm-5p3-flash-us 0.225,0.75,0.045 1048576/1048576
+fireworks_ai/accounts/fireworks/routers/glm-5p3-spot 0.98,3.08,0.182 1048576/128000
+fireworks_ai/accounts/fireworks/routers/glm-5p3-us 2.1,6.6,0.39 1048576/128000
+fireworks_ai/accounts/fireworks/routers/kimi-k2p6-fast 2,8,0.3 262144/32768
+fireworks_ai/accounts/fireworks/routers/kimi-k2p7-code-fast 1.9,8,0.38 262144/32768
+fireworks_ai/accounts/fireworks/routers/kimi-k3-fast 4.5,22.5,0.45 1048576/131072
+fireworks_ai/accounts/fireworks/routers/kimi-k3-spot 2.1,10.5,0.21 1048576/131072
+fireworks_ai/accounts/fireworks/routers/kimi-k3-us 4.5,22.5,0.45 1048576/131072
+fireworks_ai/accounts/fireworks/routers/spot-deepseek-v4-flash 0.105,0.21,0.021 1048576/384000
+fireworks_ai/deepseek-v4-flash 0.14,0.28,0.028 1048576/384000
+fireworks_ai/deepseek-v4-flash-0731 0.22,0.66,0.007 1048576/131072
+fireworks_ai/deepseek-v4-flash-vision-exp 0.22,0.66,0.007 1048576/1048576
+fireworks_ai/deepseek-v4-pro-0813 1.32,3.96,0.044 1048576/131072
+fireworks_ai/deepseek-v4p1-flash 0.3,1.2,0.006 1048576/393216
+fireworks_ai/deepseek-v4p1-flash-us 0.45,1.8,0.009 1048576/393216
+fireworks_ai/glm-4p7 0.6,2.2,0.3 202752/202800
+fireworks_ai/glm-5p1 1.4,4.4,0.26 202752/131072
+fireworks_ai/glm-5p1-fast 2.8,8.8,0.52 202800/131072
+fireworks_ai/glm-5p2 1.4,4.4,0.14 1048576/131072
+fireworks_ai/glm-5p2-fast 2.1,6.6,0.21 1048576/131072
+fireworks_ai/glm-5p2-fast-us 2.1,6.6,0.21 1048576/131072
+fireworks_ai/glm-5p3 1.4,4.4,0.26 1048576/128000
+fireworks_ai/glm-5p3-fast 2.1,6.6,0.39 1048576/1048576
+fireworks_ai/glm-5p3-flash 0.15,0.5,0.03 1048576/1048576
+fireworks_ai/glm-5p3-flash-us 0.225,0.75,0.045 1048576/1048576
+fireworks_ai/glm-5p3-us 2.1,6.6,0.39 1048576/128000
+fireworks_ai/gpt-oss-120b 0.15,0.6,0.015 131072/32768
+fireworks_ai/gpt-oss-20b 0.07,0.3,0.035 131072/32768
+fireworks_ai/kimi-k2p5 0.6,3,0.1 262144/32768
+fireworks_ai/kimi-k2p6 0.95,4,0.16 262144/32768
+fireworks_ai/kimi-k2p6-fast 2,8,0.3 262144/32768
+fireworks_ai/kimi-k2p7-code 0.95,4,0.19 262144/32768
+fireworks_ai/kimi-k2p7-code-fast 1.9,8,0.38 262144/32768
+fireworks_ai/kimi-k3 3,15,0.3 1048576/131072
+fireworks_ai/kimi-k3-fast 4.5,22.5,0.45 1048576/131072
+fireworks_ai/kimi-k3-us 4.5,22.5,0.45 1048576/131072
+fireworks_ai/kimi-latest 3,15,0.3 1048576/131072
+fireworks_ai/minimax-latest 0.3,1.2,0.06 512000/512000
+fireworks_ai/minimax-m2p1 0.3,1.2,0.03 196608/204800
+fireworks_ai/minimax-m3 0.3,1.2,0.06 512000/512000
+fireworks_ai/muse-glimmer-30b 0.35,1.5,0.04 131072/16384
+fireworks_ai/nemotron-3-ultra-nvfp4 0.6,2.4,0.12 262144/32768
+fireworks_ai/nemotron-lightning-3p5-30b-a3b 0.05,0.2,0.01 262144/32768
+fireworks_ai/qwen3p7-plus 0.4,1.6,0.08 262144/65536
+fireworks_ai/qwen3p8-max 2,6,0.25 262144/
+friendliai/MiniMaxAI/MiniMax-M2.5 0.3,1.2,0.06 196608/196608
+friendliai/deepseek-ai/DeepSeek-V3.2 0.5,1.5,0.25 163840/163840
+friendliai/google/gemma-4-31B-it 0.14,0.4 262144/262144
+friendliai/zai-org/GLM-5.1 1.4,4.4,0.26 202752/202752
+friendliai/zai-org/GLM-5.2 1.4,4.4,0.26 1048576/1048576
+friendliai/zai-org/GLM-5.3 1.26,3.96,0.234 1048576/1048576
+friendliai/zai-org/GLM-5.3-Flash 0.15,0.5,0.03 1048576/1048576
+ft:gpt-3.5-turbo 3,6 16385/4096
+ft:gpt-3.5-turbo-0125 3,6 16385/4096
+ft:gpt-3.5-turbo-0613 3,6 4096/4096
+ft:gpt-3.5-turbo-1106 3,6 16385/4096
+ft:gpt-4-0613 30,60 8192/4096
+ft:gpt-4.1-2025-04-14 3,12,0.75 1047576/32768
+ft:gpt-4.1-mini-2025-04-14 0.8,3.2,0.2 1047576/32768
+ft:gpt-4.1-nano-2025-04-14 0.2,0.8,0.05 1047576/32768
+ft:gpt-4o-2024-08-06 3.75,15,1.875 128000/16384
+ft:gpt-4o-2024-11-20 3.75,15,,1.875 128000/16384
+ft:gpt-4o-mini-2024-07-18 0.3,1.2,0.15 128000/16384
+ft:o4-mini-2025-04-16 4,16,1 200000/100000
+gemini-2.5-computer-use-preview-10-2025 1.25,10 200:2.5,15 128000/64000
+gemini-2.5-flash 0.3,2.5,0.03,,2.5,1 200:,,,,,0.3 1048576/65535
+gemini-2.5-flash-lite 0.1,0.4,0.01,,0.4,0.3 200:,,,,,0.3 1048576/65535
+gemini-2.5-flash-lite-preview-09-2025 0.1,0.4,0.01,,0.4,0.3 1048576/65535
+gemini-2.5-flash-preview-09-2025 0.3,2.5,0.03,,2.5,1 1048576/65535
+gemini-2.5-pro 1.25,10,0.125 200:2.5,15,0.25,0.25 1048576/65535
+gemini-2.5-pro-preview-tts 1,20,0.125,,,0.7,20 1048576/65535
+gemini-3-flash-preview 0.5,3,0.05,,3,1 200:,,,,,1 1048576/65535
+gemini-3.1-flash-lite 0.25,1.5,0.025,,1.5,0.5 200:,,,,,0.5 1048576/65536
+gemini-3.1-flash-lite-preview 0.25,1.5,0.025,,1.5,0.5 1048576/65536
+gemini-3.1-pro-preview 2,12,0.2 200:4,18,0.4,0.25 1048576/65536
+gemini-3.1-pro-preview-customtools 2,12,0.2 200:4,18,0.4,0.25 1048576/65536
+gemini-3.5-flash 1.5,9,0.15,,9,1.5 1048576/65535
+gemini-3.5-flash-lite 0.3,2.5,0.03,,2.5 1048576/65536
+gemini-3.6-flash 0.75,3.75,0.075,,3.75 1048576/65536
+gemini-3.7-flash 0.75,3.75,0.075,,3.75 1048576/65536
+gemini-3.8-flash 0.75,3.75,0.075,,3.75 1048576/65536
+gemini-3.8-flash-cyber 1.5,7.5,0.15,,7.5 1048576/65536
+gemini-exp-1206 0.3,2.5,0.03,,2.5,1 1048576/65535
+gemini-flash-latest 0.75,3.75,0.075,,3.75 1048576/65536
+gemini-flash-lite-latest 0.3,2.5,0.03,,2.5 1048576/65536
+gemini-omni-flash-preview 1.5,9,,,9,1.5 131072/57920
+gemini-pro-latest 2,12,0.2 200:4,18,0.4 1048576/65536
+gemini-robotics-er-1.5-preview 0.3,2.5,0,,2.5,1 1048576/65535
+gemini-robotics-er-2-preview 1,5,0.1,,5,1 131072/65536
+gemini/deep-research-max-preview-04-2026 2,12 1048576/65536
+gemini/deep-research-preview-04-2026 2,12 1048576/65536
+gemini/deep-research-pro-preview-12-2025 2,12 1048576/65536
+gemini/gemini-2.5-computer-use-preview-10-2025 1.25,10 200:2.5,15 128000/64000
+gemini/gemini-2.5-flash 0.3,2.5,0.03,,2.5,1 1048576/65536
+gemini/gemini-2.5-flash-lite 0.1,0.4,0.01,,0.4,0.3 1048576/65536
+gemini/gemini-2.5-pro 1.25,10,0.125 200:2.5,15,0.25 1048576/65536
+gemini/gemini-2.5-pro-preview-tts 1,20,0.125,,,0.7,20 8192/16384
+gemini/gemini-3-flash-preview 0.5,3,0.05,,3,1 1048576/65536
+gemini/gemini-3.1-flash-lite 0.25,1.5,0.025,,1.5,0.5 1048576/65536
+gemini/gemini-3.1-flash-lite-preview 0.25,1.5,0.025,,1.5,0.5 1048576/65536
+gemini/gemini-3.1-pro-preview 2,12,0.2 200:4,18,0.4 1048576/65536
+gemini/gemini-3.1-pro-preview-customtools 2,12,0.2 200:4,18,0.4 1048576/65536
+gemini/gemini-3.5-flash 1.5,9,0.15,,9,1.5 1048576/65536
+gemini/gemini-3.5-flash-lite 0.3,2.5,0.03,,2.5 1048576/65536
+gemini/gemini-3.6-flash 0.75,3.75,0.075,,3.75 1048576/65536
+gemini/gemini-3.7-flash 0.75,3.75,0.075,,3.75 1048576/65536
+gemini/gemini-3.8-flash 0.75,3.75,0.075,,3.75 1048576/65536
+gemini/gemini-4-argon 2,10,0.1,,10 1048576/1048576
+gemini/gemini-4-hydrogen 1.5,7.5,0.075,,7.5 1048576/1048576
+gemini/gemini-exp-1114 0,0 128:0,0 1048576/8192
+gemini/gemini-exp-1206 0,0 128:0,0 2097152/8192
+gemini/gemini-flash-latest 0.75,3.75,0.075,,3.75 1048576/65536
+gemini/gemini-flash-lite-latest 0.3,2.5,0.03,,2.5 1048576/65536
+gemini/gemini-gemma-2-27b-it 0.35,1.05 8192/8192
+gemini/gemini-gemma-2-9b-it 0.35,1.05 8192/8192
+gemini/gemini-omni-1.1-flash 1.5,9,,,9,1.5 131072/65536
+gemini/gemini-omni-1.2-flash 1.5,9,,,9 131072/65536
+gemini/gemini-omni-flash-preview 1.5,9,,,9,1.5 131072/65536
+gemini/gemini-pro-latest 2,12,0.2 200:4,18,0.4 1048576/65536
+gemini/gemini-robotics-er-2-preview 1,5,0.1,,5,1 131072/65536
+gemini/gemini-robotics-er-2-streaming-preview 1,5,,,,1 131072/65536
+gemini/gemma-3-27b-it 0,0 128:0,0 131072/8192
+gemini/gemma-4-26b-a4b-it 0,0 262144/32768
+gemini/gemma-4-31b-it 0,0 262144/32768
+gemini/learnlm-1.5-pro-experimental 0,0 128:0,0 32767/8192
+gemini/lyria-3-clip-preview 0,0 131072/8192
+gemini/lyria-3-pro-preview 0,0 131072/8192
+gemini/lyria-3.5 0,0 131072/65536
+gemini/lyria-3.5-clip-preview 0,0 131072/8192
+gemini/lyria-3.5-pro-preview 0,0 131072/8192
+gemini/lyria-realtime-exp 0,0 1048576/65536
+gigachat/GigaChat-2 0,0 128000/8192
+gigachat/GigaChat-2-Max 0,0 128000/8192
+gigachat/GigaChat-2-Pro 0,0 128000/8192
+github_copilot/claude-fable-5 10,50,1,12.5 200000/64000
+github_copilot/claude-fable-5.1 10,50,0.25,12.5 200000/64000
+github_copilot/claude-fable-latest 10,50,0.25,12.5 200000/64000
+github_copilot/claude-haiku-4.5 1,5,0.1,1.25 128000/16000
+github_copilot/claude-haiku-5.5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 128000/16000
+github_copilot/claude-haiku-latest 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 128000/16000
+github_copilot/claude-opus-4.8 5,25,0.5,6.25 200000/64000
+github_copilot/claude-opus-4.8-fast 10,50,1,12.5 200000/64000
+github_copilot/claude-opus-5 5,25,0.5,6.25 200000/64000
+github_copilot/claude-opus-5.5 4,20,0.2,5 200000/128000
+github_copilot/claude-opus-latest 4,20,0.2,5 200000/128000
+github_copilot/claude-sonnet-4.6 3,15,0.3,3.75 200000/64000
+github_copilot/claude-sonnet-5 2,10,0.2,2.5 200000/64000
+github_copilot/claude-sonnet-5.5 2,10,0.1,2.5 200000/128000
+github_copilot/claude-sonnet-latest 2,10,0.1,2.5 200000/128000
+github_copilot/gemini-3.7-flash 0.75,3.75,0.075 200000/64000
+github_copilot/gemini-3.8-flash 0.75,3.75,0.075 200000/65536
+github_copilot/gemini-4-argon 2,10,0.1 200000/65536
+github_copilot/gpt-5-mini 0.25,2,0.025 128000/64000
+github_copilot/gpt-5.3-codex 1.75,14,0.175 128000/128000
+github_copilot/gpt-5.4 2.5,15,0.25 272:5,22.5,0.5 272000/128000
+github_copilot/gpt-5.4-mini 0.75,4.5,0.075 272000/128000
+github_copilot/gpt-5.4-nano 0.2,1.25,0.02 272000/128000
+github_copilot/gpt-5.5 5,30,0.5 272:10,45,1 272000/128000
+github_copilot/gpt-5.6-luna 0.2,1.2,0.02,0.25 200:0.4,1.8,0.04,0.5 200000/128000
+github_copilot/gpt-5.6-sol 4,20,0.4,5 272:8,30,0.8,10 272000/128000
+github_copilot/gpt-5.6-terra 2,12,0.2,2.5 272:4,18,0.4,5 272000/128000
+github_copilot/gpt-6-astra 10,50,1,12.5 272:20,75,2,25 922000/128000
+github_copilot/gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+github_copilot/gpt-6-sol 2,10,0.2,2.5 272:4,15,0.4,5 922000/128000
+github_copilot/gpt-6.1-sol 2,10,0.1,2.5 272:4,15,0.2,5 922000/128000
+github_copilot/gpt-6.1-terra 1,5,0.05,1.25 272:2,7.5,0.1,2.5 922000/128000
+github_copilot/gpt-astra-latest 10,50,1,12.5 272:20,75,2,25 922000/128000
+github_copilot/gpt-luna-latest 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+github_copilot/gpt-sol-latest 2,10,0.1,2.5 272:4,15,0.2,5 922000/128000
+github_copilot/gpt-terra-latest 1,5,0.05,1.25 272:2,7.5,0.1,2.5 922000/128000
+github_copilot/grok-4.5 2,6,0.5 200:4,12,1 500000/500000
+github_copilot/grok-4.6 2,6,0.5 200:4,12,1 500000/500000
+github_copilot/grok-4.7 2,6,0.5 200:4,12,1 500000/500000
+github_copilot/grok-latest 2,6,0.5 200:4,12,1 500000/500000
+github_copilot/kimi-k3 3,15,0.3 917504/131072
+github_copilot/kimi-latest 3,15,0.3 917504/131072
+github_copilot/mai-code-1.1-flash 0.2,1.2,0.02 128000/128000
+glm-4-7-251222 0,0 204800/131072
+global.amazon.nova-2-lite-v1:0 0.3,2.5,0.075 1000000/64000
+global.anthropic.claude-fable-5 10,50,1,12.5 1000000/128000
+global.anthropic.claude-fable-5-1 10,50,0.25,12.5 1000000/128000
+global.anthropic.claude-haiku-4-5-20251001-v1:0 1,5,0.1,1.25 200000/64000
+global.anthropic.claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 1000000/128000
+global.anthropic.claude-mythos-5-1 10,50,0.25,12.5 1000000/128000
+global.anthropic.claude-opus-4-5-20251101-v1:0 5,25,0.5,6.25 200000/64000
+global.anthropic.claude-opus-4-6-v1 5,25,0.5,6.25 1000000/128000
+global.anthropic.claude-opus-4-7 5,25,0.5,6.25 1000000/128000
+global.anthropic.claude-opus-4-8 5,25,0.5,6.25 1000000/128000
+global.anthropic.claude-opus-5 5,25,0.5,6.25 1000000/128000
+global.anthropic.claude-opus-5-5 4,20,0.2,5 1000000/128000
+global.anthropic.claude-sonnet-4-20250514-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5 200000/64000
+global.anthropic.claude-sonnet-4-5-20250929-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5 200000/64000
+global.anthropic.claude-sonnet-4-6 3,15,0.3,3.75 1000000/64000
+global.anthropic.claude-sonnet-5 2,10,0.2,2.5 1000000/128000
+global.anthropic.claude-sonnet-5-5 2,10,0.1,2.5 1000000/128000
+global.moonshotai.kimi-k3 3,15,0.3,3.75 1000000/131072
+global.moonshotai.kimi-k3.1 4,20,0.2,5 868928/131072
+global.openai.gpt-5.4 2.5,15,0.25 272:5,22.5,0.5 922000/128000
+global.openai.gpt-5.5 5,30,0.5 272:10,45,1 922000/128000
+global.openai.gpt-5.6-luna 0.2,1.2,0.02,0.25 272:0.4,1.8,0.04,0.5 922000/128000
+global.openai.gpt-5.6-sol 4,20,0.4,5 272:8,30,0.8,10 922000/128000
+global.openai.gpt-5.6-terra 2,12,0.2,2.5 272:4,18,0.4,5 922000/128000
+global.openai.gpt-6-astra 10,50,1,12.5 272:20,75,2,25 922000/128000
+global.openai.gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+global.openai.gpt-6-sol 2,10,0.2,2.5 272:4,15,0.4,5 922000/128000
+global.openai.gpt-6.1-sol 2,10,0.1,2.5 272:4,15,0.2,5 1000000/131072
+global.openai.gpt-6.1-terra 1,5,0.05,1.25 272:2,7.5,0.1,2.5 922000/128000
+global.xai.grok-4.6 2,6,0.5 500000/500000
+global.xai.grok-4.7 2,6,0.5 524288/524288
+global.zai.glm-5.3 1.68,5.28,0.312,2.1 1000000/128000
+gmi/MiniMaxAI/MiniMax-M2 0.3,1.2 196608/
+gmi/MiniMaxAI/MiniMax-M2.1 0.3,1.2 196608/16384
+gmi/MiniMaxAI/MiniMax-M2.5 0.3,1.2,0.03 196608/
+gmi/MiniMaxAI/MiniMax-M2.7 0.21,0.84,0.042 196608/
+gmi/MiniMaxAI/MiniMax-M3 0.24,0.96,0.048 1048576/
+gmi/MiniMaxAI/MiniMax-M3.1-Flash 0.1125,0.45,0.01125 1048576/
+gmi/Qwen/Qwen3-235B-A22B-FP8 0.17,1.09 32768/
+gmi/Qwen/Qwen3-235B-A22B-Instruct-2507-FP8 0.0875,0.35,0.0175 262144/
+gmi/Qwen/Qwen3-235B-A22B-Thinking-2507-FP8 0.35,4.2 262141/
+gmi/Qwen/Qwen3-30B-A3B 0.08,0.25 40946/
+gmi/Qwen/Qwen3-32B-FP8 0.1,0.6 32768/
+gmi/Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8 0.9,4.5,0.18 262128/
+gmi/Qwen/Qwen3-Next-80B-A3B-Instruct 0.15,1.5 262144/
+gmi/Qwen/Qwen3-Next-80B-A3B-Thinking 0.15,1.5 262144/
+gmi/Qwen/Qwen3-VL-235B-A22B-Instruct-FP8 0.3,1.4 262144/16384
+gmi/Qwen/Qwen3.5-122B-A10B 0.4,3.2 262144/
+gmi/Qwen/Qwen3.5-27B 0.3,2.4 262144/
+gmi/Qwen/Qwen3.5-35B-A3B 0.25,2 262144/
+gmi/Qwen/Qwen3.5-397B-A17B 0.6,3.6 262144/
+gmi/Qwen/Qwen3.6-35B-A3B 0.248,1.485 262144/
+gmi/Qwen/Qwen3.6-Plus 0.5,3 262144/
+gmi/Qwen/Qwen3.6-Plus-2026-04-02 0.5,3 262144/
+gmi/Qwen/Qwen3.7-Max 2.5,7.5,0.25 262144/
+gmi/Qwen/Qwen3.8-27B 0.45,3.2,0.25 1048575/
+gmi/Qwen/Qwen3.8-Flash 0.16,0.47,0.016 1048575/
+gmi/Qwen/Qwen3.8-Max 2,6,0.25 262144/
+gmi/Qwen/Qwen3.8-Max-0902 1.65,4.951,0.206 262144/
+gmi/XiaomiMiMo/MiMo-V2.5 0.119,0.238,0.00238 1050000/
+gmi/XiaomiMiMo/MiMo-V2.5-Pro 0.3045,0.609,0.00252 1050000/
+gmi/XiaomiMiMo/MiMo-V2.6-Flash 0.112,0.224,0.00224 1050000/
+gmi/XiaomiMiMo/MiMo-V2.6-Pro 0.348,0.696,0.00288 1050000/
+gmi/anthropic/claude-opus-4 15,75 409600/32000
+gmi/anthropic/claude-opus-4.5 5,25 409600/32000
+gmi/anthropic/claude-sonnet-4 3,15 409600/32000
+gmi/anthropic/claude-sonnet-4.5 3,15 409600/32000
+gmi/deepseek-ai/DeepSeek-Prover-V2-671B 0.5,2.18 131072/
+gmi/deepseek-ai/DeepSeek-R1 0.5,2.18 131072/
+gmi/deepseek-ai/DeepSeek-R1-0528 0.57,2.29,0.23 131072/
+gmi/deepseek-ai/DeepSeek-R1-Distill-Llama-70B 0.25,0.75 131072/
+gmi/deepseek-ai/DeepSeek-R1-Distill-Llama-8B 0.14,0.39 131072/
+gmi/deepseek-ai/DeepSeek-R1-Distill-Qwen-14B 0.2,0.2 131072/
+gmi/deepseek-ai/DeepSeek-R1-Distill-Qwen-32B 0.5,0.9 131072/
+gmi/deepseek-ai/DeepSeek-R1-Distill-Qwen-7B 0.1,0.2 131072/
+gmi/deepseek-ai/DeepSeek-V3-0324 0.28,0.88 163840/16384
+gmi/deepseek-ai/DeepSeek-V3.1 0.27,1 163840/
+gmi/deepseek-ai/DeepSeek-V3.1-Terminus 0.27,1 131072/
+gmi/deepseek-ai/DeepSeek-V3.2 0.28,0.4 163840/16384
+gmi/deepseek-ai/DeepSeek-V3.2-Exp 0.27,0.41 163840/
+gmi/deepseek-ai/DeepSeek-V3.2-Speciale 0.28,0.4 163840/
+gmi/deepseek-ai/DeepSeek-V4-Flash 0.091,0.182,0.0182 1048575/
+gmi/deepseek-ai/DeepSeek-V4-Flash-0731 0.286,0.858,0.0091 1048576/
+gmi/deepseek-ai/DeepSeek-V4-Pro-0813 1.056,3.168,0.0352 1048575/
+gmi/deepseek-ai/DeepSeek-V4.1-Flash 0.18,0.72,0.0036 1048575/
+gmi/deepseek-ai/deepseek-v4-flash-vision-exp 0.44,1.32,0.014 1048575/
+gmi/deepseek-ai/deepseek-v4.1-flash-1017 0.18,0.72,0.0036 1048575/
+gmi/gmicloud/Ripple-65B-Preview 0.2,0.6,0.05 1000000/
+gmi/google/gemini-3-flash-preview 0.5,3 1048576/65536
+gmi/google/gemini-3.1-flash-lite-preview 0.25,1.5,0.025 1048576/
+gmi/google/gemini-3.1-pro-preview 2,12 1048576/
+gmi/google/gemini-3.5-flash 1.5,9,0.15 1048576/
+gmi/google/gemini-3.5-flash-lite 0.3,2.5,0.03 1048576/
+gmi/google/gemini-3.6-flash 1.5,7.5,0.15 1048576/
+gmi/google/gemini-3.7-flash 0.75,3.75,0.075 1048576/
+gmi/google/gemini-3.8-flash 0.75,3.75,0.075 1048576/
+gmi/google/gemini-4-argon 2,10,0.1 1048576/
+gmi/google/gemma-4-26b-a4b-it 0.13,0.4 256000/
+gmi/google/gemma-4-31b-it 0.14,0.4,0.1 262144/
+gmi/meta-llama/Llama-3.3-70B-Instruct 0.25,0.75 131072/
+gmi/meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8 0.25,0.8 1048576/
+gmi/meta-llama/Llama-4-Scout-17B-16E-Instruct 0.08,0.5 1048576/
+gmi/moonshotai/Kimi-K2-Instruct-0905 0.57,2.29,0.14 262144/
+gmi/moonshotai/Kimi-K2-Thinking 0.8,1.2 262144/16384
+gmi/moonshotai/Kimi-K2.5 0.6,3 262144/
+gmi/moonshotai/Kimi-K2.6 0.855,3.6,0.144 262144/
+gmi/moonshotai/kimi-k2.7-code 0.95,4,0.19 262144/
+gmi/moonshotai/kimi-k2.7-code-highspeed 1.9,8,0.38 262144/
+gmi/moonshotai/kimi-k3 3,15,0.3 1048576/
+gmi/moonshotai/kimi-k3.1-pro 2,10,0.2 1048576/
+gmi/nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B-BF16 0.15,1,0.05 65536/
+gmi/nvidia/NVIDIA-Nemotron-3.5-Super-VL-120B-A12B-BF16 0.1,0.5,0.05 32768/
+gmi/nvidia/nemotron-3-ultra-550b-a55b 0.8,2.6,0.1 262144/
+gmi/openai/gpt-4o 2.5,10 131072/16384
+gmi/openai/gpt-4o-mini 0.15,0.6 131072/16384
+gmi/openai/gpt-5 1.25,10 409600/32000
+gmi/openai/gpt-5.1 1.25,10 409600/32000
+gmi/openai/gpt-5.2 1.75,14 409600/32000
+gmi/openai/gpt-5.4 2.5,15,0.25 409600/
+gmi/openai/gpt-5.4-mini 0.75,4.5,0.075 409600/
+gmi/openai/gpt-5.4-nano 0.2,1.25,0.02 409600/
+gmi/openai/gpt-5.4-pro 30,180 409600/
+gmi/openai/gpt-5.5 5,30,0.5 1050000/
+gmi/openai/gpt-5.6-luna 1,6,0.1 1050000/
+gmi/openai/gpt-5.6-sol 5,30,0.5 1050000/
+gmi/openai/gpt-5.6-terra 2.5,15,0.25 1050000/
+gmi/openai/gpt-6-astra 10,50,1 1050000/
+gmi/openai/gpt-6-luna 0.1,0.5,0.01 1050000/
+gmi/openai/gpt-6-sol 2,10,0.2 1050000/
+gmi/openai/gpt-6.1-sol 2,10,0.1 1050000/
+gmi/openai/gpt-oss-120b 0.05,0.25 131072/
+gmi/openai/gpt-oss-20b 0.04,0.15 131072/
+gmi/stepfun-ai/Step-3.7-Flash 0.2,1.15,0.04 256000/
+gmi/stepfun-ai/Step-5-Preview 1,2.7,0.1 1048576/
+gmi/tencent/HunyuanOCR 0.5,0.5 32768/
+gmi/tencent/Hy3 0.14,0.58,0.035 262144/
+gmi/tencent/hy3-preview 0.18,0.6,0.06 262144/
+gmi/tencent/hy4 0.417,1.2505,0.021 1000000/
+gmi/tencent/hy4-preview 0.834,2.501,0.042 262144/
+gmi/x-ai/grok-4.5 2,6,0.5 2000000/
+gmi/xai/grok4.6 2,6,0.5 2000000/
+gmi/zai-org/GLM-4.5-Air-FP8 0.2,1.1 131076/
+gmi/zai-org/GLM-4.5-FP8 0.6,2.2 131072/
+gmi/zai-org/GLM-4.6 0.6,2 204800/
+gmi/zai-org/GLM-4.7-FP8 0.4,2 202752/16384
+gmi/zai-org/GLM-4.7-Flash 0.07,0.4 202752/
+gmi/zai-org/GLM-5-FP8 0.6,1.92,0.12 202752/
+gmi/zai-org/GLM-5.1-FP8 1.4,4.4,0.26 202752/
+gmi/zai-org/GLM-5.2-FP8 1.4,4.4,0.26 1048576/
+gmi/zai-org/GLM-5.3 0.7,2.2,0.13 1048576/
+gmi/zai-org/GLM-5.3-Flash 0.075,0.25,0.015 1048576/
+google.gemma-3-12b-it 0.09,0.29 128000/8000
+google.gemma-3-27b-it 0.23,0.38 128000/8000
+google.gemma-3-4b-it 0.04,0.08 128000/8000
+gpt-3.5-turbo 0.5,1.5 16385/4096
+gpt-3.5-turbo-0125 0.5,1.5 16385/4096
+gpt-3.5-turbo-1106 1,2 16385/4096
+gpt-3.5-turbo-16k 3,4 16385/4096
+gpt-4 30,60 8192/4096
+gpt-4-0613 30,60 8192/4096
+gpt-4-1106-preview 10,30 128000/4096
+gpt-4-turbo 10,30 128000/4096
+gpt-4-turbo-2024-04-09 10,30 128000/4096
+gpt-4.1 2,8,0.5 1047576/32768
+gpt-4.1-2025-04-14 2,8,0.5 1047576/32768
+gpt-4.1-mini 0.4,1.6,0.1 1047576/32768
+gpt-4.1-mini-2025-04-14 0.4,1.6,0.1 1047576/32768
+gpt-4.1-nano 0.1,0.4,0.025 1047576/32768
+gpt-4.1-nano-2025-04-14 0.1,0.4,0.025 1047576/32768
+gpt-4o 2.5,10,1.25 128000/16384
+gpt-4o-2024-05-13 5,15 128000/4096
+gpt-4o-2024-08-06 2.5,10,1.25 128000/16384
+gpt-4o-2024-11-20 2.5,10,1.25 128000/16384
+gpt-4o-audio-preview-2024-12-17 2.5,10,,,,40,80 128000/16384
+gpt-4o-audio-preview-2025-06-03 2.5,10,,,,40,80 128000/16384
+gpt-4o-mini 0.15,0.6,0.075 128000/16384
+gpt-4o-mini-2024-07-18 0.15,0.6,0.075 128000/16384
+gpt-4o-mini-audio-preview-2024-12-17 0.15,0.6,,,,10,20 128000/16384
+gpt-4o-mini-search-preview 0.15,0.6,0.075 128000/16384
+gpt-4o-mini-search-preview-2025-03-11 0.15,0.6,0.075 128000/16384
+gpt-4o-search-preview 2.5,10,1.25 128000/16384
+gpt-4o-search-preview-2025-03-11 2.5,10,1.25 128000/16384
+gpt-5 1.25,10,0.125 272000/128000
+gpt-5-2025-08-07 1.25,10,0.125 272000/128000
+gpt-5-chat 1.25,10,0.125 128000/16384
+gpt-5-chat-latest 1.25,10,0.125 128000/16384
+gpt-5-codex 1.25,10,0.125 272000/128000
+gpt-5-mini 0.25,2,0.025 272000/128000
+gpt-5-mini-2025-08-07 0.25,2,0.025 272000/128000
+gpt-5-nano 0.05,0.4,0.005 272000/128000
+gpt-5-nano-2025-08-07 0.05,0.4,0.005 272000/128000
+gpt-5-pro 15,120 400000/272000
+gpt-5-pro-2025-10-06 15,120 400000/272000
+gpt-5-search-api 1.25,10,0.125 272000/128000
+gpt-5-search-api-2025-10-14 1.25,10,0.125 272000/128000
+gpt-5.1 1.25,10,0.125 272000/128000
+gpt-5.1-2025-11-13 1.25,10,0.125 272000/128000
+gpt-5.1-chat-latest 1.25,10,0.125 128000/16384
+gpt-5.1-codex 1.25,10,0.125 400000/128000
+gpt-5.1-codex-max 1.25,10,0.125 400000/128000
+gpt-5.1-codex-mini 0.25,2,0.025 400000/128000
+gpt-5.2 1.75,14,0.175 272000/128000
+gpt-5.2-2025-12-11 1.75,14,0.175 272000/128000
+gpt-5.2-chat-latest 1.75,14,0.175 128000/16384
+gpt-5.2-codex 1.75,14,0.175 272000/128000
+gpt-5.2-pro 21,168 272000/128000
+gpt-5.2-pro-2025-12-11 21,168 272000/128000
+gpt-5.3-chat-latest 1.75,14,0.175 128000/16384
+gpt-5.3-codex 1.75,14,0.175 272000/128000
+gpt-5.4 2.5,15,0.25 272:5,22.5,0.5 1050000/128000
+gpt-5.4-2026-03-05 2.5,15,0.25 272:5,22.5,0.5 1050000/128000
+gpt-5.4-mini 0.75,4.5,0.075 272000/128000
+gpt-5.4-mini-2026-03-17 0.75,4.5,0.075 272000/128000
+gpt-5.4-nano 0.2,1.25,0.02 272000/128000
+gpt-5.4-nano-2026-03-17 0.2,1.25,0.02 272000/128000
+gpt-5.4-pro 30,180 272:60,270 1050000/128000
+gpt-5.4-pro-2026-03-05 30,180 272:60,270 1050000/128000
+gpt-5.5 5,30,0.5 272:10,45,1 1050000/128000
+gpt-5.5-2026-04-23 5,30,0.5 272:10,45,1 1050000/128000
 gpt-5.5-cyber 12.5,75,1.25
 gpt-5.5-cyber-preview 12.5,75,1.25
-gpt-5.5-pro 30,180 272:60,270
-gpt-5.5-pro-2026-04-23 30,180 272:60,270
-gpt-5.6 4,20,0.4,5 272:8,30,0.8,10
-gpt-5.6-cyber 12.5,75,1.25,15.625 272:25,112.5,2.5,31.25
-gpt-5.6-luna 0.2,1.2,0.02,0.25 272:0.4,1.8,0.04,0.5
-gpt-5.6-sol 4,20,0.4,5 272:8,30,0.8,10
-gpt-5.6-terra 2,12,0.2,2.5 272:4,18,0.4,5
-gpt-6-astra 10,50,1,12.5 272:20,75,2,25
-gpt-6-astra-law 10,50,1
-gpt-6-cyber 20,100,2,25
-gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-gpt-6-rosalind 15,75,1.5,18.75 272:30,112.5,3,37.5
-gpt-6-sol 2,10,0.2,2.5 272:4,15,0.4,5
-gpt-6.1-sol 2,10,0.1,2.5 272:4,15,0.2,5
-gpt-6.1-terra 1,5,0.05,1.25 272:2,7.5,0.1,2.5
-gpt-astra-latest 10,50,1,12.5 272:20,75,2,25
-gpt-audio 2.5,10,,,,32,64
-gpt-audio-1.5 2.5,10,,,,32,64
-gpt-audio-2025-08-28 2.5,10,,,,32,64
-gpt-audio-mini 0.6,2.4,,,,10,20
-gpt-audio-mini-2025-10-06 0.6,2.4,,,,10,20
-gpt-audio-mini-2025-12-15 0.6,2.4,,,,10,20
-gpt-daybreak-blue-latest 4,20,0.4,5 272:8,30,0.8,10
-gpt-daybreak-red-latest 12.5,75,1.25,15.625 272:25,112.5,2.5,31.25
-gpt-luna-latest 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-gpt-mini-latest 0.75,4.5,0.075
+gpt-5.5-pro 30,180 272:60,270 1050000/128000
+gpt-5.5-pro-2026-04-23 30,180 272:60,270 1050000/128000
+gpt-5.6 4,20,0.4,5 272:8,30,0.8,10 922000/128000
+gpt-5.6-cyber 12.5,75,1.25,15.625 272:25,112.5,2.5,31.25 272000/128000
+gpt-5.6-luna 0.2,1.2,0.02,0.25 272:0.4,1.8,0.04,0.5 922000/128000
+gpt-5.6-sol 4,20,0.4,5 272:8,30,0.8,10 922000/128000
+gpt-5.6-terra 2,12,0.2,2.5 272:4,18,0.4,5 922000/128000
+gpt-6-astra 10,50,1,12.5 272:20,75,2,25 922000/128000
+gpt-6-astra-law 10,50,1 922000/128000
+gpt-6-cyber 20,100,2,25 922000/128000
+gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+gpt-6-rosalind 15,75,1.5,18.75 272:30,112.5,3,37.5 922000/128000
+gpt-6-sol 2,10,0.2,2.5 272:4,15,0.4,5 922000/128000
+gpt-6.1-sol 2,10,0.1,2.5 272:4,15,0.2,5 922000/128000
+gpt-6.1-terra 1,5,0.05,1.25 272:2,7.5,0.1,2.5 922000/128000
+gpt-astra-latest 10,50,1,12.5 272:20,75,2,25 922000/128000
+gpt-audio 2.5,10,,,,32,64 128000/16384
+gpt-audio-1.5 2.5,10,,,,32,64 128000/16384
+gpt-audio-2025-08-28 2.5,10,,,,32,64 128000/16384
+gpt-audio-mini 0.6,2.4,,,,10,20 128000/16384
+gpt-audio-mini-2025-10-06 0.6,2.4,,,,10,20 128000/16384
+gpt-audio-mini-2025-12-15 0.6,2.4,,,,10,20 128000/16384
+gpt-daybreak-blue-latest 4,20,0.4,5 272:8,30,0.8,10 922000/128000
+gpt-daybreak-red-latest 12.5,75,1.25,15.625 272:25,112.5,2.5,31.25 272000/128000
+gpt-luna-latest 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+gpt-mini-latest 0.75,4.5,0.075 272000/128000
 gpt-rosalind-discovery 5,25,0.5
 gpt-rosalind-research 5,25,0.5
-gpt-sol-latest 2,10,0.1,2.5 272:4,15,0.2,5
-gpt-terra-latest 1,5,0.05,1.25 272:2,7.5,0.1,2.5
-gradient_ai/anthropic-claude-3-opus 15,75
-gradient_ai/anthropic-claude-3.5-haiku 0.8,4
-gradient_ai/anthropic-claude-3.5-sonnet 3,15
-gradient_ai/anthropic-claude-3.7-sonnet 3,15
-gradient_ai/deepseek-r1-distill-llama-70b 0.99,0.99
-gradient_ai/llama3-8b-instruct 0.2,0.2
-gradient_ai/llama3.3-70b-instruct 0.65,0.65
-gradient_ai/mistral-nemo-instruct-2407 0.3,0.3
-gradient_ai/openai-o3 2,8
-gradient_ai/openai-o3-mini 1.1,4.4
-groq/meta-llama/llama-prompt-guard-2-22m 0.03,0.03
-groq/meta-llama/llama-prompt-guard-2-86m 0.04,0.04
-groq/openai/gpt-oss-120b 0.15,0.6,0.075
-groq/openai/gpt-oss-20b 0.075,0.3,0.0375
-groq/openai/gpt-oss-safeguard-20b 0.075,0.3,0.037
-groq/qwen/qwen3.8-27b 0.8,4
-hostinger_router/claude-sonnet-5 2.64,13.2,0.264,3.3
-hostinger_router/gpt-5.2 2.1,16.8,0.21
-hyperbolic/NousResearch/Hermes-3-Llama-3.1-70B 0.12,0.3
-hyperbolic/Qwen/QwQ-32B 0.2,0.2
-hyperbolic/Qwen/Qwen2.5-72B-Instruct 0.12,0.3
-hyperbolic/Qwen/Qwen2.5-Coder-32B-Instruct 0.12,0.3
-hyperbolic/Qwen/Qwen3-235B-A22B 2,2
-hyperbolic/deepseek-ai/DeepSeek-R1 0.4,0.4
-hyperbolic/deepseek-ai/DeepSeek-R1-0528 0.25,0.25
-hyperbolic/deepseek-ai/DeepSeek-V3 0.2,0.2
-hyperbolic/deepseek-ai/DeepSeek-V3-0324 0.4,0.4
-hyperbolic/meta-llama/Llama-3.2-3B-Instruct 0.12,0.3
-hyperbolic/meta-llama/Llama-3.3-70B-Instruct 0.12,0.3
-hyperbolic/meta-llama/Meta-Llama-3-70B-Instruct 0.12,0.3
-hyperbolic/meta-llama/Meta-Llama-3.1-405B-Instruct 0.12,0.3
-hyperbolic/meta-llama/Meta-Llama-3.1-70B-Instruct 0.12,0.3
-hyperbolic/meta-llama/Meta-Llama-3.1-8B-Instruct 0.12,0.3
-hyperbolic/moonshotai/Kimi-K2-Instruct 2,2
-in.moonshotai.kimi-k3 3.3,16.5,0.33,4.125
-in.moonshotai.kimi-k3.1 4.4,22,0.22,5.5
-inception/mercury-2 0.25,0.75,0.025
-inception/mercury-2.5 0.2,0.75,0.02
-inferenceapis/MiniMaxAI/MiniMax-M3 0.39,1.56,0.08
-inferenceapis/Qwen/Qwen3-VL-235B-A22B-Instruct 0.26,1.15
-inferenceapis/Qwen/Qwen3.8-Flash 0.15,0.5,0.02
-inferenceapis/deepseek-ai/DeepSeek-V3 0.19,0.38,0.04
-inferenceapis/deepseek-ai/DeepSeek-V4-Flash 0.19,0.38,0.04
-inferenceapis/deepseek-ai/DeepSeek-V4-Flash-0731 0.19,0.38,0.04
-inferenceapis/deepseek-ai/DeepSeek-V4-Pro 1.72,5.15,0.17
-inferenceapis/deepseek-ai/DeepSeek-V4-Pro-0813 1.72,5.15,0.17
-inferenceapis/deepseek-ai/DeepSeek-V4.1-Flash 0.4,1.6,0.01
-inferenceapis/deepseek-chat 0.19,0.38,0.04
-inferenceapis/deepseek-flash 0.4,1.6,0.01
-inferenceapis/deepseek-reasoner 0.19,0.38,0.04
-inferenceapis/deepseek-v3 0.19,0.38,0.04
-inferenceapis/deepseek-v4-flash 0.19,0.38,0.04
-inferenceapis/deepseek-v4-pro 1.72,5.15,0.17
-inferenceapis/deepseek-v4.1-flash 0.4,1.6,0.01
-inferenceapis/glm-5.3 1.82,5.72,0.34
-inferenceapis/glm-5.3-flash 0.2,0.66,0.04
-inferenceapis/gpt-oss-120b 0.2,0.8
-inferenceapis/gpt-oss-20b 0.04,0.19
-inferenceapis/kimi-k2.7-code 0.89,4.42,0.18
-inferenceapis/llama-3.1-8b-instant 0.2,0.5
-inferenceapis/llama-3.3-70b 0.2,0.5
-inferenceapis/llama-3.3-70b-instruct 0.2,0.5
-inferenceapis/llama-3.3-70b-versatile 0.2,0.5
-inferenceapis/meta-llama/Llama-3.3-70B-Instruct 0.2,0.5
-inferenceapis/meta-llama/Llama-3.3-70B-Instruct-Turbo 0.2,0.5
-inferenceapis/minimax-m3 0.39,1.56,0.08
-inferenceapis/moonshotai/Kimi-K2.7-Code 0.89,4.42,0.18
-inferenceapis/openai/gpt-oss-120b 0.2,0.8
-inferenceapis/openai/gpt-oss-20b 0.04,0.19
-inferenceapis/qwen3-vl 0.26,1.15
-inferenceapis/qwen3-vl-235b 0.26,1.15
-inferenceapis/qwen3.8-flash 0.15,0.5,0.02
-inferenceapis/zai-org/GLM-5.3 1.82,5.72,0.34
-inferenceapis/zai-org/GLM-5.3-Flash 0.2,0.66,0.04
-jamba-1.5 0.2,0.4
-jamba-1.5-large 2,8
-jamba-1.5-large@001 2,8
-jamba-1.5-mini 0.2,0.4
-jamba-1.5-mini@001 0.2,0.4
-jamba-large-1.6 2,8
-jamba-large-1.7 2,8
-jamba-mini-1.6 0.2,0.4
-jamba-mini-1.7 0.2,0.4
-jp.amazon.nova-2-lite-v1:0 0.396,3.311,0.099
-jp.anthropic.claude-haiku-4-5-20251001-v1:0 1.1,5.5,0.11,1.375
-jp.anthropic.claude-haiku-5-5 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875
-jp.anthropic.claude-opus-4-7 5.5,27.5,0.55,6.875
-jp.anthropic.claude-opus-4-8 5.5,27.5,0.55,6.875
-jp.anthropic.claude-opus-5 5.5,27.5,0.55,6.875
-jp.anthropic.claude-opus-5-5 4.4,22,0.22,5.5
-jp.anthropic.claude-sonnet-4-5-20250929-v1:0 3.3,16.5,0.33,4.125 200:6.6,24.75,0.66,8.25
-jp.anthropic.claude-sonnet-4-6 3.3,16.5,0.33,4.125
-jp.anthropic.claude-sonnet-5 2.2,11,0.22,2.75
-jp.anthropic.claude-sonnet-5-5 2.2,11,0.11,2.75
-kimi-k2-thinking-251104 0,0
-kyma/claude-fable-5 13.5,67.5
-kyma/claude-fable-5.1 13.5,67.5
-kyma/claude-haiku-4-5 1.35,6.75,0.135
-kyma/claude-haiku-5.5 0.135,0.675,0.0135
-kyma/claude-opus-4-7 6.75,33.75,0.675
-kyma/claude-opus-5 6.75,33.75,0.675
-kyma/claude-opus-5.5 5.4,27,0.27
-kyma/claude-sonnet-4-6 4.05,20.25,0.405
-kyma/claude-sonnet-5 2.7,13.5,0.27
-kyma/claude-sonnet-5.5 2.7,13.5,0.135
-kyma/deepseek-r1 0.7425,2.957
-kyma/deepseek-v3 0.518,0.7571
-kyma/deepseek-v4-flash 0.123,0.2458,0.0243
-kyma/deepseek-v4-flash-vision-exp 0.3892,1.168
-kyma/deepseek-v4.1-flash 0.27,0.81
-kyma/gemini-3-flash 0.675,4.05,0.0675
-kyma/gemini-3.1-pro 2.7,16.2,0.27
-kyma/gemini-3.5-flash 2.025,12.15,0.2025
-kyma/gemini-3.5-flash-lite 0.405,3.375,0.0405
-kyma/gemini-3.6-flash 1.013,5.063,0.10125
-kyma/gemini-3.7-flash 2.026,10.126,0.10125
-kyma/gemini-3.8-flash 2.026,10.126
-kyma/gemini-4-argon 5.4,27,0.27
-kyma/gemma-4-31b 0.1642,0.4689,0.1642
-kyma/glm-4.5-air 0.1797,1.175,0.03375
-kyma/glm-4.7-flash 0.081,0.54,0.0135
-kyma/glm-5.1 1.89,5.94,0.27675
-kyma/glm-5.2 0.9029,3.083,0.29835
-kyma/glm-5.3 1.178,3.702
-kyma/glm-5.3-flash 0.172,0.5733
-kyma/gpt-5.6-luna 0.2944,1.767,0.027
-kyma/gpt-5.6-luna-pro 0.2703,1.621,0.027
-kyma/gpt-5.6-sol 5.4,27,0.675
-kyma/gpt-5.6-sol-pro 5.4,27,0.675
-kyma/gpt-5.6-terra 2.7,16.2,0.27 272:5.4,24.3
-kyma/gpt-5.6-terra-pro 2.7,16.2,0.27
-kyma/gpt-6-astra 13.5,67.5,1.35
-kyma/gpt-6-luna 0.1639,0.8195,0.0135 272:0.27,1.0125
-kyma/gpt-6.1-sol 2.7,13.5,0.135 272:5.4,20.25
-kyma/gpt-oss-120b 0.0473,0.2303
-kyma/grok-4.20 1.763,3.528
-kyma/grok-4.20-multi-agent 1.767,3.534
-kyma/grok-4.3 1.92,3.838,0.27 200:3.375,6.75
-kyma/grok-4.5 2.73,8.189
-kyma/grok-4.6 2.758,8.274
-kyma/grok-4.7 2.16,6.48,0.54
-kyma/grok-build 1.389,2.777,0.27 200:2.7,5.4
-kyma/hy3 0.1594,0.6576
-kyma/hy4-preview 1.1259,3.3764
-kyma/kimi-k2.6 0.5909,2.758
-kyma/kimi-k2.7-code 1.009,4.774
-kyma/kimi-k3 3.052,15.258,0.405
-kyma/kimi-k3.1-pro 2.7,13.5,0.27
-kyma/llama-3.3-70b 0.135,0.432
-kyma/llama-4-maverick 0.3344,1.337
-kyma/mimo-v2.5 0.1859,0.3718
-kyma/mimo-v2.6-flash 0.189,0.378
-kyma/mimo-v2.6-pro 0.5805,1.1745
-kyma/minimax-m2.5 0.4188,1.675
-kyma/minimax-m2.7 0.405,1.62
-kyma/minimax-m3 0.3956,1.582,0.0756
-kyma/minimax-m3.1-flash 0.2025,0.81,0.02025
-kyma/muse-glimmer-30b 0.4554,1.821
-kyma/muse-spark-1.1 1.542,5.243
-kyma/muse-spark-1.2 1.773,6.025
-kyma/muse-spark-1.3 1.688,5.738
-kyma/muse-spark-open 1.688,5.738
-kyma/muse-wonder 5.4,27
-kyma/nemotron-3-ultra-550b 0.675,3.375,0.135
-kyma/nemotron-3.5-super-vl 0.081,0.4725,0.0135
-kyma/qwen-3-32b 0.108,0.378
-kyma/qwen-3-coder 0.3546,1.612,0.135
-kyma/qwen-3.6-plus 0.4388,2.633 256:1.755,5.265
-kyma/qwen-3.7-max 2.071,6.207,0.16875
-kyma/qwen-3.7-plus 0.4325,1.731,0.0864 256:1.296,5.184
-kyma/qwen-3.8-max 2.228,6.684,0.2781
-kyma/qwen3.7-flash 0.0435,0.1886,0.0081 32:0.135,0.54 256:0.27,1.08
-kyma/qwen3.8-27b 0.3826,2.732
-kyma/qwen3.8-flash 0.2045,0.641
-kyma/sonar 1.35,1.35
-kyma/sonar-pro 4.05,20.25
-kyma/step-3.7-flash 0.2229,1.282,0.054
-kyma/step-5-preview 1.35,3.645,0.135
-lambda_ai/deepseek-llama3.3-70b 0.2,0.6
-lambda_ai/deepseek-r1-0528 0.2,0.6
-lambda_ai/deepseek-r1-671b 0.8,0.8
-lambda_ai/deepseek-v3-0324 0.2,0.6
-lambda_ai/hermes3-405b 0.8,0.8
-lambda_ai/hermes3-70b 0.12,0.3
-lambda_ai/hermes3-8b 0.025,0.04
-lambda_ai/lfm-40b 0.1,0.2
-lambda_ai/lfm-7b 0.025,0.04
-lambda_ai/llama-4-maverick-17b-128e-instruct-fp8 0.05,0.1
-lambda_ai/llama-4-scout-17b-16e-instruct 0.05,0.1
-lambda_ai/llama3.1-405b-instruct-fp8 0.8,0.8
-lambda_ai/llama3.1-70b-instruct-fp8 0.12,0.3
-lambda_ai/llama3.1-8b-instruct 0.025,0.04
-lambda_ai/llama3.1-nemotron-70b-instruct-fp8 0.12,0.3
-lambda_ai/llama3.2-11b-vision-instruct 0.015,0.025
-lambda_ai/llama3.2-3b-instruct 0.015,0.025
-lambda_ai/llama3.3-70b-instruct-fp8 0.12,0.3
-lambda_ai/qwen25-coder-32b-instruct 0.05,0.1
-lambda_ai/qwen3-32b-fp8 0.05,0.1
-lemonade/Gemma-3-4b-it-GGUF 0,0
-lemonade/Qwen3-4B-Instruct-2507-GGUF 0,0
-lemonade/Qwen3-Coder-30B-A3B-Instruct-GGUF 0,0
-lemonade/gpt-oss-120b-mxfp-GGUF 0,0
-lemonade/gpt-oss-20b-mxfp4-GGUF 0,0
-libertai/deepseek-v4-flash 0.25,1.75
-libertai/deepseek-v4-flash-thinking 0.25,1.75
-libertai/gemma-4-31b-it 0.15,0.4
-libertai/gemma-4-31b-it-thinking 0.15,0.4
-libertai/hermes-3-8b-tee 0.15,0.6
-libertai/qwen3.5-122b-a10b 0.25,1.75
-libertai/qwen3.5-122b-a10b-thinking 0.25,1.75
-libertai/qwen3.6-27b 0.15,0.5
-libertai/qwen3.6-27b-thinking 0.15,0.5
-libertai/qwen3.6-35b-a3b 0.15,0.5
-libertai/qwen3.6-35b-a3b-thinking 0.15,0.5
-llamagate/codellama-7b 0.06,0.12
-llamagate/deepseek-coder-6.7b 0.06,0.12
-llamagate/deepseek-r1-7b-qwen 0.08,0.15
-llamagate/deepseek-r1-8b 0.1,0.2
-llamagate/dolphin3-8b 0.08,0.15
-llamagate/gemma3-4b 0.03,0.08
-llamagate/llama-3.1-8b 0.03,0.05
-llamagate/llama-3.2-3b 0.04,0.08
-llamagate/llava-7b 0.1,0.2
-llamagate/mistral-7b-v0.3 0.1,0.15
-llamagate/openthinker-7b 0.08,0.15
-llamagate/qwen2.5-coder-7b 0.06,0.12
-llamagate/qwen3-8b 0.04,0.14
-llamagate/qwen3-vl-8b 0.15,0.55
-meta.llama2-13b-chat-v1 0.75,1
-meta.llama2-70b-chat-v1 1.95,2.56
-meta.llama3-1-405b-instruct-v1:0 2.4,2.4
-meta.llama3-1-70b-instruct-v1:0 0.72,0.72
-meta.llama3-1-8b-instruct-v1:0 0.22,0.22
-meta.llama3-2-11b-instruct-v1:0 0.16,0.16
-meta.llama3-2-1b-instruct-v1:0 0.1,0.1
-meta.llama3-2-3b-instruct-v1:0 0.15,0.15
-meta.llama3-2-90b-instruct-v1:0 0.72,0.72
-meta.llama3-3-70b-instruct-v1:0 0.72,0.72
-meta.llama3-70b-instruct-v1:0 2.65,3.5
-meta.llama3-8b-instruct-v1:0 0.3,0.6
-meta.llama4-maverick-17b-instruct-v1:0 0.24,0.97
-meta.llama4-scout-17b-instruct-v1:0 0.17,0.66
-meta/muse-spark-1.1 1.25,4.25,0.15
-meta/muse-spark-1.2 1.25,4.25,0.15
-meta/muse-spark-1.2-contributor 0.1,0.2,0.002
-meta/muse-spark-1.3 1.25,4.25,0.15
-meta/muse-spark-1.3-contributor 0.1,0.2,0.002
-meta/muse-wonder-1.0 4,20,0.2
+gpt-sol-latest 2,10,0.1,2.5 272:4,15,0.2,5 922000/128000
+gpt-terra-latest 1,5,0.05,1.25 272:2,7.5,0.1,2.5 922000/128000
+gradient_ai/anthropic-claude-3-opus 15,75 200000/1024
+gradient_ai/anthropic-claude-3.5-haiku 0.8,4 200000/1024
+gradient_ai/anthropic-claude-3.5-sonnet 3,15 200000/1024
+gradient_ai/anthropic-claude-3.7-sonnet 3,15 200000/1024
+gradient_ai/deepseek-r1-distill-llama-70b 0.99,0.99 32768/8000
+gradient_ai/llama3-8b-instruct 0.2,0.2 8192/512
+gradient_ai/llama3.3-70b-instruct 0.65,0.65 128000/2048
+gradient_ai/mistral-nemo-instruct-2407 0.3,0.3 128000/512
+gradient_ai/openai-o3 2,8 200000/100000
+gradient_ai/openai-o3-mini 1.1,4.4 200000/100000
+groq/meta-llama/llama-prompt-guard-2-22m 0.03,0.03 512/512
+groq/meta-llama/llama-prompt-guard-2-86m 0.04,0.04 512/512
+groq/openai/gpt-oss-120b 0.15,0.6,0.075 131072/65536
+groq/openai/gpt-oss-20b 0.075,0.3,0.0375 131072/65536
+groq/openai/gpt-oss-safeguard-20b 0.075,0.3,0.037 131072/65536
+groq/qwen/qwen3.8-27b 0.8,4 131072/16384
+hostinger_router/claude-sonnet-5 2.64,13.2,0.264,3.3 1000000/128000
+hostinger_router/gpt-5.2 2.1,16.8,0.21 272000/128000
+hyperbolic/NousResearch/Hermes-3-Llama-3.1-70B 0.12,0.3 32768/32768
+hyperbolic/Qwen/QwQ-32B 0.2,0.2 131072/131072
+hyperbolic/Qwen/Qwen2.5-72B-Instruct 0.12,0.3 131072/131072
+hyperbolic/Qwen/Qwen2.5-Coder-32B-Instruct 0.12,0.3 32768/32768
+hyperbolic/Qwen/Qwen3-235B-A22B 2,2 131072/131072
+hyperbolic/deepseek-ai/DeepSeek-R1 0.4,0.4 32768/32768
+hyperbolic/deepseek-ai/DeepSeek-R1-0528 0.25,0.25 131072/131072
+hyperbolic/deepseek-ai/DeepSeek-V3 0.2,0.2 32768/32768
+hyperbolic/deepseek-ai/DeepSeek-V3-0324 0.4,0.4 32768/32768
+hyperbolic/meta-llama/Llama-3.2-3B-Instruct 0.12,0.3 32768/32768
+hyperbolic/meta-llama/Llama-3.3-70B-Instruct 0.12,0.3 131072/131072
+hyperbolic/meta-llama/Meta-Llama-3-70B-Instruct 0.12,0.3 131072/131072
+hyperbolic/meta-llama/Meta-Llama-3.1-405B-Instruct 0.12,0.3 32768/32768
+hyperbolic/meta-llama/Meta-Llama-3.1-70B-Instruct 0.12,0.3 32768/32768
+hyperbolic/meta-llama/Meta-Llama-3.1-8B-Instruct 0.12,0.3 32768/32768
+hyperbolic/moonshotai/Kimi-K2-Instruct 2,2 131072/131072
+in.moonshotai.kimi-k3 3.3,16.5,0.33,4.125 1000000/131072
+in.moonshotai.kimi-k3.1 4.4,22,0.22,5.5 868928/131072
+inception/mercury-2 0.25,0.75,0.025 128000/50000
+inception/mercury-2.5 0.2,0.75,0.02 260000/65536
+inferenceapis/MiniMaxAI/MiniMax-M3 0.39,1.56,0.08 524288/524288
+inferenceapis/Qwen/Qwen3-VL-235B-A22B-Instruct 0.26,1.15 262144/262144
+inferenceapis/Qwen/Qwen3.8-Flash 0.15,0.5,0.02 1000000/1000000
+inferenceapis/deepseek-ai/DeepSeek-V3 0.19,0.38,0.04 1048576/1048576
+inferenceapis/deepseek-ai/DeepSeek-V4-Flash 0.19,0.38,0.04 1048576/1048576
+inferenceapis/deepseek-ai/DeepSeek-V4-Flash-0731 0.19,0.38,0.04 1048576/1048576
+inferenceapis/deepseek-ai/DeepSeek-V4-Pro 1.72,5.15,0.17 1048576/1048576
+inferenceapis/deepseek-ai/DeepSeek-V4-Pro-0813 1.72,5.15,0.17 1048576/1048576
+inferenceapis/deepseek-ai/DeepSeek-V4.1-Flash 0.4,1.6,0.01 1048576/1048576
+inferenceapis/deepseek-chat 0.19,0.38,0.04 1048576/1048576
+inferenceapis/deepseek-flash 0.4,1.6,0.01 1048576/1048576
+inferenceapis/deepseek-reasoner 0.19,0.38,0.04 1048576/1048576
+inferenceapis/deepseek-v3 0.19,0.38,0.04 1048576/1048576
+inferenceapis/deepseek-v4-flash 0.19,0.38,0.04 1048576/1048576
+inferenceapis/deepseek-v4-pro 1.72,5.15,0.17 1048576/1048576
+inferenceapis/deepseek-v4.1-flash 0.4,1.6,0.01 1048576/1048576
+inferenceapis/glm-5.3 1.82,5.72,0.34 1048575/1048575
+inferenceapis/glm-5.3-flash 0.2,0.66,0.04 1048575/1048575
+inferenceapis/gpt-oss-120b 0.2,0.8 131072/131072
+inferenceapis/gpt-oss-20b 0.04,0.19 131072/131072
+inferenceapis/kimi-k2.7-code 0.89,4.42,0.18 262144/262144
+inferenceapis/llama-3.1-8b-instant 0.2,0.5 131072/131072
+inferenceapis/llama-3.3-70b 0.2,0.5 131072/131072
+inferenceapis/llama-3.3-70b-instruct 0.2,0.5 131072/131072
+inferenceapis/llama-3.3-70b-versatile 0.2,0.5 131072/131072
+inferenceapis/meta-llama/Llama-3.3-70B-Instruct 0.2,0.5 131072/131072
+inferenceapis/meta-llama/Llama-3.3-70B-Instruct-Turbo 0.2,0.5 131072/131072
+inferenceapis/minimax-m3 0.39,1.56,0.08 524288/524288
+inferenceapis/moonshotai/Kimi-K2.7-Code 0.89,4.42,0.18 262144/262144
+inferenceapis/openai/gpt-oss-120b 0.2,0.8 131072/131072
+inferenceapis/openai/gpt-oss-20b 0.04,0.19 131072/131072
+inferenceapis/qwen3-vl 0.26,1.15 262144/262144
+inferenceapis/qwen3-vl-235b 0.26,1.15 262144/262144
+inferenceapis/qwen3.8-flash 0.15,0.5,0.02 1000000/1000000
+inferenceapis/zai-org/GLM-5.3 1.82,5.72,0.34 1048575/1048575
+inferenceapis/zai-org/GLM-5.3-Flash 0.2,0.66,0.04 1048575/1048575
+jamba-1.5 0.2,0.4 256000/256000
+jamba-1.5-large 2,8 256000/256000
+jamba-1.5-large@001 2,8 256000/256000
+jamba-1.5-mini 0.2,0.4 256000/256000
+jamba-1.5-mini@001 0.2,0.4 256000/256000
+jamba-large-1.6 2,8 256000/256000
+jamba-large-1.7 2,8 256000/256000
+jamba-mini-1.6 0.2,0.4 256000/256000
+jamba-mini-1.7 0.2,0.4 256000/256000
+jp.amazon.nova-2-lite-v1:0 0.396,3.311,0.099 1000000/64000
+jp.anthropic.claude-haiku-4-5-20251001-v1:0 1.1,5.5,0.11,1.375 200000/64000
+jp.anthropic.claude-haiku-5-5 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875 1000000/128000
+jp.anthropic.claude-opus-4-7 5.5,27.5,0.55,6.875 1000000/128000
+jp.anthropic.claude-opus-4-8 5.5,27.5,0.55,6.875 1000000/128000
+jp.anthropic.claude-opus-5 5.5,27.5,0.55,6.875 1000000/128000
+jp.anthropic.claude-opus-5-5 4.4,22,0.22,5.5 1000000/128000
+jp.anthropic.claude-sonnet-4-5-20250929-v1:0 3.3,16.5,0.33,4.125 200:6.6,24.75,0.66,8.25 200000/64000
+jp.anthropic.claude-sonnet-4-6 3.3,16.5,0.33,4.125 1000000/64000
+jp.anthropic.claude-sonnet-5 2.2,11,0.22,2.75 1000000/128000
+jp.anthropic.claude-sonnet-5-5 2.2,11,0.11,2.75 1000000/128000
+kimi-k2-thinking-251104 0,0 229376/32768
+kyma/claude-fable-5 13.5,67.5 1000000/128000
+kyma/claude-fable-5.1 13.5,67.5 1000000/128000
+kyma/claude-haiku-4-5 1.35,6.75,0.135 200000/64000
+kyma/claude-haiku-5.5 0.135,0.675,0.0135 1000000/128000
+kyma/claude-opus-4-7 6.75,33.75,0.675 1000000/128000
+kyma/claude-opus-5 6.75,33.75,0.675 1000000/128000
+kyma/claude-opus-5.5 5.4,27,0.27 1000000/128000
+kyma/claude-sonnet-4-6 4.05,20.25,0.405 1000000/128000
+kyma/claude-sonnet-5 2.7,13.5,0.27 1000000/128000
+kyma/claude-sonnet-5.5 2.7,13.5,0.135 1000000/128000
+kyma/deepseek-r1 0.7425,2.957 64000/32768
+kyma/deepseek-v3 0.518,0.7571 160000/8192
+kyma/deepseek-v4-flash 0.123,0.2458,0.0243 1000000/65536
+kyma/deepseek-v4-flash-vision-exp 0.3892,1.168 1048576/384000
+kyma/deepseek-v4.1-flash 0.27,0.81 1048576/131072
+kyma/gemini-3-flash 0.675,4.05,0.0675 1048576/8192
+kyma/gemini-3.1-pro 2.7,16.2,0.27 1048576/65536
+kyma/gemini-3.5-flash 2.025,12.15,0.2025 1048576/8192
+kyma/gemini-3.5-flash-lite 0.405,3.375,0.0405 1048576/8192
+kyma/gemini-3.6-flash 1.013,5.063,0.10125 1048576/8192
+kyma/gemini-3.7-flash 2.026,10.126,0.10125 1048576/65536
+kyma/gemini-3.8-flash 2.026,10.126 1048576/65536
+kyma/gemini-4-argon 5.4,27,0.27 1048576/65536
+kyma/gemma-4-31b 0.1642,0.4689,0.1642 128000/8192
+kyma/glm-4.5-air 0.1797,1.175,0.03375 131072/8192
+kyma/glm-4.7-flash 0.081,0.54,0.0135 203000/65536
+kyma/glm-5.1 1.89,5.94,0.27675 203000/65536
+kyma/glm-5.2 0.9029,3.083,0.29835 1000000/131072
+kyma/glm-5.3 1.178,3.702 1310720/131072
+kyma/glm-5.3-flash 0.172,0.5733 1310720/65536
+kyma/gpt-5.6-luna 0.2944,1.767,0.027 1050000/128000
+kyma/gpt-5.6-luna-pro 0.2703,1.621,0.027 1050000/128000
+kyma/gpt-5.6-sol 5.4,27,0.675 1050000/128000
+kyma/gpt-5.6-sol-pro 5.4,27,0.675 1050000/128000
+kyma/gpt-5.6-terra 2.7,16.2,0.27 272:5.4,24.3 1050000/8192
+kyma/gpt-5.6-terra-pro 2.7,16.2,0.27 1050000/128000
+kyma/gpt-6-astra 13.5,67.5,1.35 1050000/128000
+kyma/gpt-6-luna 0.1639,0.8195,0.0135 272:0.27,1.0125 1050000/128000
+kyma/gpt-6.1-sol 2.7,13.5,0.135 272:5.4,20.25 1050000/128000
+kyma/gpt-oss-120b 0.0473,0.2303 128000/8192
+kyma/grok-4.20 1.763,3.528 2000000/8192
+kyma/grok-4.20-multi-agent 1.767,3.534 2000000/8192
+kyma/grok-4.3 1.92,3.838,0.27 200:3.375,6.75 1000000/32768
+kyma/grok-4.5 2.73,8.189 500000/8192
+kyma/grok-4.6 2.758,8.274 500000/8192
+kyma/grok-4.7 2.16,6.48,0.54 500000/450000
+kyma/grok-build 1.389,2.777,0.27 200:2.7,5.4 256000/32768
+kyma/hy3 0.1594,0.6576 262144/8192
+kyma/hy4-preview 1.1259,3.3764 1048576/64000
+kyma/kimi-k2.6 0.5909,2.758 262144/32768
+kyma/kimi-k2.7-code 1.009,4.774 262144/16384
+kyma/kimi-k3 3.052,15.258,0.405 1048576/32768
+kyma/kimi-k3.1-pro 2.7,13.5,0.27 1048576/943718
+kyma/llama-3.3-70b 0.135,0.432 128000/8192
+kyma/llama-4-maverick 0.3344,1.337 1048576/16384
+kyma/mimo-v2.5 0.1859,0.3718 1050000/16384
+kyma/mimo-v2.6-flash 0.189,0.378 1050000/131072
+kyma/mimo-v2.6-pro 0.5805,1.1745 1050000/131072
+kyma/minimax-m2.5 0.4188,1.675 196608/32768
+kyma/minimax-m2.7 0.405,1.62 204800/32768
+kyma/minimax-m3 0.3956,1.582,0.0756 1048576/32768
+kyma/minimax-m3.1-flash 0.2025,0.81,0.02025 1048576/524288
+kyma/muse-glimmer-30b 0.4554,1.821 131072/8192
+kyma/muse-spark-1.1 1.542,5.243 1048576/8192
+kyma/muse-spark-1.2 1.773,6.025 1048576/8192
+kyma/muse-spark-1.3 1.688,5.738 1048576/8192
+kyma/muse-spark-open 1.688,5.738 1048576/943718
+kyma/muse-wonder 5.4,27 1048576/943718
+kyma/nemotron-3-ultra-550b 0.675,3.375,0.135 1000000/32768
+kyma/nemotron-3.5-super-vl 0.081,0.4725,0.0135 1048576/235929
+kyma/qwen-3-32b 0.108,0.378 32768/8192
+kyma/qwen-3-coder 0.3546,1.612,0.135 131072/32768
+kyma/qwen-3.6-plus 0.4388,2.633 256:1.755,5.265 1000000/65536
+kyma/qwen-3.7-max 2.071,6.207,0.16875 1000000/32768
+kyma/qwen-3.7-plus 0.4325,1.731,0.0864 256:1.296,5.184 1000000/32768
+kyma/qwen-3.8-max 2.228,6.684,0.2781 1000000/131072
+kyma/qwen3.7-flash 0.0435,0.1886,0.0081 32:0.135,0.54 256:0.27,1.08 1000000/8192
+kyma/qwen3.8-27b 0.3826,2.732 1000000/131072
+kyma/qwen3.8-flash 0.2045,0.641 1000000/131072
+kyma/sonar 1.35,1.35 127072/4096
+kyma/sonar-pro 4.05,20.25 200000/8000
+kyma/step-3.7-flash 0.2229,1.282,0.054 256000/8192
+kyma/step-5-preview 1.35,3.645,0.135 1048576/64000
+lambda_ai/deepseek-llama3.3-70b 0.2,0.6 131072/131072
+lambda_ai/deepseek-r1-0528 0.2,0.6 131072/131072
+lambda_ai/deepseek-r1-671b 0.8,0.8 131072/131072
+lambda_ai/deepseek-v3-0324 0.2,0.6 131072/131072
+lambda_ai/hermes3-405b 0.8,0.8 131072/131072
+lambda_ai/hermes3-70b 0.12,0.3 131072/131072
+lambda_ai/hermes3-8b 0.025,0.04 131072/131072
+lambda_ai/lfm-40b 0.1,0.2 131072/131072
+lambda_ai/lfm-7b 0.025,0.04 131072/131072
+lambda_ai/llama-4-maverick-17b-128e-instruct-fp8 0.05,0.1 131072/8192
+lambda_ai/llama-4-scout-17b-16e-instruct 0.05,0.1 16384/8192
+lambda_ai/llama3.1-405b-instruct-fp8 0.8,0.8 131072/131072
+lambda_ai/llama3.1-70b-instruct-fp8 0.12,0.3 131072/131072
+lambda_ai/llama3.1-8b-instruct 0.025,0.04 131072/131072
+lambda_ai/llama3.1-nemotron-70b-instruct-fp8 0.12,0.3 131072/131072
+lambda_ai/llama3.2-11b-vision-instruct 0.015,0.025 131072/131072
+lambda_ai/llama3.2-3b-instruct 0.015,0.025 131072/131072
+lambda_ai/llama3.3-70b-instruct-fp8 0.12,0.3 131072/131072
+lambda_ai/qwen25-coder-32b-instruct 0.05,0.1 131072/131072
+lambda_ai/qwen3-32b-fp8 0.05,0.1 131072/131072
+lemonade/Gemma-3-4b-it-GGUF 0,0 128000/8192
+lemonade/Qwen3-4B-Instruct-2507-GGUF 0,0 262144/32768
+lemonade/Qwen3-Coder-30B-A3B-Instruct-GGUF 0,0 262144/32768
+lemonade/gpt-oss-120b-mxfp-GGUF 0,0 131072/32768
+lemonade/gpt-oss-20b-mxfp4-GGUF 0,0 131072/32768
+libertai/deepseek-v4-flash 0.25,1.75 200000/200000
+libertai/deepseek-v4-flash-thinking 0.25,1.75 200000/200000
+libertai/gemma-4-31b-it 0.15,0.4 262144/262144
+libertai/gemma-4-31b-it-thinking 0.15,0.4 262144/262144
+libertai/hermes-3-8b-tee 0.15,0.6 16000/16000
+libertai/qwen3.5-122b-a10b 0.25,1.75 262144/262144
+libertai/qwen3.5-122b-a10b-thinking 0.25,1.75 262144/262144
+libertai/qwen3.6-27b 0.15,0.5 262144/262144
+libertai/qwen3.6-27b-thinking 0.15,0.5 262144/262144
+libertai/qwen3.6-35b-a3b 0.15,0.5 262144/262144
+libertai/qwen3.6-35b-a3b-thinking 0.15,0.5 262144/262144
+llamagate/codellama-7b 0.06,0.12 16384/4096
+llamagate/deepseek-coder-6.7b 0.06,0.12 16384/4096
+llamagate/deepseek-r1-7b-qwen 0.08,0.15 131072/16384
+llamagate/deepseek-r1-8b 0.1,0.2 65536/16384
+llamagate/dolphin3-8b 0.08,0.15 128000/8192
+llamagate/gemma3-4b 0.03,0.08 128000/8192
+llamagate/llama-3.1-8b 0.03,0.05 131072/8192
+llamagate/llama-3.2-3b 0.04,0.08 131072/8192
+llamagate/llava-7b 0.1,0.2 4096/2048
+llamagate/mistral-7b-v0.3 0.1,0.15 32768/8192
+llamagate/openthinker-7b 0.08,0.15 32768/8192
+llamagate/qwen2.5-coder-7b 0.06,0.12 32768/8192
+llamagate/qwen3-8b 0.04,0.14 32768/8192
+llamagate/qwen3-vl-8b 0.15,0.55 32768/8192
+meta.llama2-13b-chat-v1 0.75,1 4096/4096
+meta.llama2-70b-chat-v1 1.95,2.56 4096/4096
+meta.llama3-1-405b-instruct-v1:0 2.4,2.4 128000/4096
+meta.llama3-1-70b-instruct-v1:0 0.72,0.72 128000/4096
+meta.llama3-1-8b-instruct-v1:0 0.22,0.22 128000/4096
+meta.llama3-2-11b-instruct-v1:0 0.16,0.16 128000/4096
+meta.llama3-2-1b-instruct-v1:0 0.1,0.1 128000/4096
+meta.llama3-2-3b-instruct-v1:0 0.15,0.15 128000/4096
+meta.llama3-2-90b-instruct-v1:0 0.72,0.72 128000/4096
+meta.llama3-3-70b-instruct-v1:0 0.72,0.72 128000/4096
+meta.llama3-70b-instruct-v1:0 2.65,3.5 8192/8192
+meta.llama3-8b-instruct-v1:0 0.3,0.6 8192/8192
+meta.llama4-maverick-17b-instruct-v1:0 0.24,0.97 1000000/8192
+meta.llama4-scout-17b-instruct-v1:0 0.17,0.66 10000000/8192
+meta/muse-spark-1.1 1.25,4.25,0.15 1048576/131072
+meta/muse-spark-1.2 1.25,4.25,0.15 1048576/131072
+meta/muse-spark-1.2-contributor 0.1,0.2,0.002 1048576/131072
+meta/muse-spark-1.3 1.25,4.25,0.15 1048576/131072
+meta/muse-spark-1.3-contributor 0.1,0.2,0.002 1048576/131072
+meta/muse-wonder-1.0 4,20,0.2 1048576/131072
 microsoft_365_copilot/chat 0,0
-minimax.minimax-m2 0.3,1.2
-minimax.minimax-m2.1 0.3,1.2
-minimax.minimax-m2.5 0.3,1.2
-minimax/MiniMax-M2 0.3,1.2,0.03,0.375
-minimax/MiniMax-M2.1 0.3,1.2,0.03,0.375
-minimax/MiniMax-M2.1-lightning 0.3,2.4,0.03,0.375
-minimax/MiniMax-M2.5 0.3,1.2,0.03,0.375
-minimax/MiniMax-M2.5-lightning 0.3,2.4,0.03,0.375
-minimax/MiniMax-M3 0.3,1.2,0.06 512:0.6,2.4,0.12
-minimax/minimax-latest 0.3,1.2,0.06 512:0.6,2.4,0.12
-mistral.devstral-2-123b 0.4,2
-mistral.magistral-small-2509 0.5,1.5
-mistral.ministral-3-14b-instruct 0.2,0.2
-mistral.ministral-3-3b-instruct 0.1,0.1
-mistral.ministral-3-8b-instruct 0.15,0.15
-mistral.mistral-7b-instruct-v0:2 0.15,0.2
-mistral.mistral-large-2402-v1:0 4,12
-mistral.mistral-large-2407-v1:0 2,6
-mistral.mistral-large-3-675b-instruct 0.5,1.5
-mistral.mistral-small-2402-v1:0 1,3
-mistral.mixtral-8x7b-instruct-v0:1 0.45,0.7
-mistral.pixtral-large-2502-v1:0 2,6
-mistral.voxtral-mini-3b-2507 0.04,0.04
-mistral.voxtral-small-24b-2507 0.1,0.3
-mistral/codestral-2508 0.3,0.9,0.03
-mistral/codestral-latest 0.3,0.9,0.03
-mistral/codestral-mamba-latest 0.25,0.25,0.025
-mistral/deepseek-v4-1-flash-1017 0.3,1.2,0.007
-mistral/devstral-latest 0.4,2,0.04
-mistral/devstral-medium-latest 0.4,2,0.04
-mistral/devstral-small-latest 0.1,0.3,0.01
-mistral/glm-5-2 1.4,4.4,0.14
-mistral/labs-leanstral-1-5 0,0
-mistral/labs-leanstral-1-5-1 0,0
-mistral/magistral-medium-latest 1.5,7.5,0.15
-mistral/magistral-small-latest 0.15,0.6,0.015
-mistral/ministral-14b-2512 0.2,0.2,0.02
-mistral/ministral-14b-latest 0.2,0.2,0.02
-mistral/ministral-3-14b-2512 0.2,0.2,0.02
-mistral/ministral-3-3b-2512 0.1,0.1,0.01
-mistral/ministral-3-8b-2512 0.15,0.15,0.015
-mistral/ministral-3b-2512 0.1,0.1,0.01
-mistral/ministral-3b-latest 0.1,0.1,0.01
-mistral/ministral-8b-2512 0.15,0.15,0.015
-mistral/ministral-8b-latest 0.15,0.15,0.015
-mistral/mistral-code-agent-latest 0.4,2,0.04
-mistral/mistral-code-fim-latest 0.3,0.9,0.03
-mistral/mistral-code-latest 0.3,0.9,0.03
-mistral/mistral-large-2512 0.5,1.5,0.05
-mistral/mistral-large-3 0.5,1.5,0.05
-mistral/mistral-large-4 0.7,2.1,0.07
-mistral/mistral-large-4-0 0.7,2.1,0.07
-mistral/mistral-large-latest 0.5,1.5,0.05
-mistral/mistral-medium 1.5,7.5,0.15
-mistral/mistral-medium-2604 1.5,7.5,0.15
-mistral/mistral-medium-3 1.5,7.5,0.15
-mistral/mistral-medium-3-5 1.5,7.5,0.15
-mistral/mistral-medium-3.5 1.5,7.5,0.15
-mistral/mistral-medium-latest 1.5,7.5,0.15
-mistral/mistral-small 0.1,0.3,0.01
-mistral/mistral-small-2603 0.15,0.6,0.015
-mistral/mistral-small-latest 0.15,0.6,0.015
-mistral/mistral-tiny 0.25,0.25,0.025
-mistral/mistral-vibe-cli-fast 0.15,0.6,0.015
-mistral/mistral-vibe-cli-latest 1.5,7.5,0.15
-mistral/mistral-vibe-cli-with-tools 1.5,7.5,0.15
-mistral/open-mistral-nemo 0.3,0.3,0.03
-mistral/pixtral-large-latest 2,6,0.2
-mistral/voxtral-small-2507 0.1,0.4,0.01
-mistral/voxtral-small-latest 0.1,0.4,0.01
-mistral/zai-glm-5 1.4,4.4,0.14
-mistral/zai-glm-5-2 1.4,4.4,0.14
-mistral/zai-glm-5-3 1.4,4.4,0.14
-mistral/zai-glm-5-3-flash 0.15,0.5,0.03
-mistral/zai-glm-latest 1.4,4.4,0.14
-moonshot.kimi-k2-thinking 0.6,2.5
-moonshot/kimi-k2.5 0.6,3,0.1
-moonshot/kimi-k2.6 0.95,4,0.16
-moonshot/kimi-k2.7-code 0.95,4,0.19
-moonshot/kimi-k3 3,15,0.3,3
-moonshot/kimi-k3.1-pro 2,10,0.2,2
-moonshot/kimi-k3.1-pro-highspeed 4,20,0.2,4
-moonshot/kimi-latest 3,15,0.3,3
-moonshot/moonshot-v1-128k 2,5
-moonshot/moonshot-v1-128k-vision-preview 2,5
-moonshot/moonshot-v1-32k 1,3
-moonshot/moonshot-v1-32k-vision-preview 1,3
-moonshot/moonshot-v1-8k 0.2,2
-moonshot/moonshot-v1-8k-vision-preview 0.2,2
-moonshot/moonshot-v1-auto 2,5
-moonshotai.kimi-k2.5 0.6,3
-moonshotai.kimi-k3 3.3,16.5,0.33,4.125
-moonshotai.kimi-k3.1 4.4,22,0.22,5.5
-morph/morph-dsv41flash 0.12,0.8,0.008
-morph/morph-dsv41flash-1017 0.12,0.8,0.008
-morph/morph-dsv41flash-abliterated 0.3,1.2,0.03
-morph/morph-dsv4flash 0.141953125,0.399625,0.0359375
-morph/morph-glm53-744b 1.19,6,0.1955
-morph/morph-glm53flash 0.2,0.7,0.04
-morph/morph-kimik3 2.5,14,0.29
-morph/morph-kimik3-fast 6,22.5,0.6
-morph/morph-v3-fast 0.8,1.2
-morph/morph-v3-large 0.9,1.9
-nebius/MiniMaxAI/MiniMax-M2.5 0.3,1.2
-nebius/MiniMaxAI/MiniMax-M3 0.3,1.2,0.06
-nebius/MiniMaxAI/MiniMax-M3.1-Flash 0.15,0.6,0.015
-nebius/NousResearch/Hermes-3-Llama-3.1-405B 1,3
-nebius/NousResearch/Hermes-4-405B 1,3,0.2
-nebius/NousResearch/Hermes-4-70B 0.13,0.4
-nebius/Qwen/QwQ-32B 0.15,0.45
-nebius/Qwen/Qwen2-VL-72B-Instruct 0.13,0.4
-nebius/Qwen/Qwen2-VL-7B-Instruct 0.02,0.06
-nebius/Qwen/Qwen2.5-32B-Instruct 0.06,0.2
-nebius/Qwen/Qwen2.5-72B-Instruct 0.13,0.4
-nebius/Qwen/Qwen2.5-Coder-7B 0.01,0.03
-nebius/Qwen/Qwen2.5-VL-72B-Instruct 0.25,0.75
-nebius/Qwen/Qwen3-14B 0.08,0.24
-nebius/Qwen/Qwen3-235B-A22B 0.2,0.6
-nebius/Qwen/Qwen3-235B-A22B-Instruct-2507 0.2,0.6,0.05
-nebius/Qwen/Qwen3-30B-A3B 0.1,0.3
-nebius/Qwen/Qwen3-30B-A3B-Instruct-2507 0.1,0.3,0.1
-nebius/Qwen/Qwen3-32B 0.1,0.3
-nebius/Qwen/Qwen3-4B 0.08,0.24
-nebius/Qwen/Qwen3-Next-80B-A3B-Thinking 0.15,1.2
-nebius/Qwen/Qwen3.5-397B-A17B 0.6,3.6,0.12
-nebius/Qwen/Qwen3.8-27B 0.45,3,0.1
-nebius/deepseek-ai/DeepSeek-R1 0.8,2.4
-nebius/deepseek-ai/DeepSeek-R1-0528 0.8,2.4
-nebius/deepseek-ai/DeepSeek-R1-Distill-Llama-70B 0.25,0.75
-nebius/deepseek-ai/DeepSeek-V3 0.5,1.5
-nebius/deepseek-ai/DeepSeek-V3-0324 0.5,1.5
-nebius/deepseek-ai/DeepSeek-V4-Flash 0.14,0.28
-nebius/deepseek-ai/DeepSeek-V4-Flash-0731 0.14,0.28,0.01
-nebius/deepseek-ai/DeepSeek-V4-Pro 1.75,3.5,0.14
-nebius/deepseek-ai/DeepSeek-V4-Pro-0813 1.32,3.96,0.04
-nebius/deepseek-ai/DeepSeek-V4.1-Flash 0.3,1.2,0.01
-nebius/deepseek-ai/DeepSeek-V4.1-Flash-1017 0.3,1.2,0.006
-nebius/google/gemma-3-27b-it 0.1,0.3,0.04
-nebius/meta-llama/Llama-3.3-70B-Instruct 0.13,0.4
-nebius/meta-llama/Llama-Guard-3-8B 0.02,0.06
-nebius/meta-llama/Meta-Llama-3.1-405B-Instruct 1,3
-nebius/meta-llama/Meta-Llama-3.1-70B-Instruct 0.13,0.4
-nebius/meta-llama/Meta-Llama-3.1-8B-Instruct 0.02,0.06
-nebius/meta-models/muse-spark-open 1.25,4.25,0.15
-nebius/mistralai/Mistral-Nemo-Instruct-2407 0.04,0.12
-nebius/moonshotai/Kimi-K2.6 0.95,4,0.16
-nebius/moonshotai/Kimi-K2.7-Code 0.95,4,0.15
-nebius/moonshotai/Kimi-K3 3,15,0.3
+minimax.minimax-m2 0.3,1.2 1000000/8000
+minimax.minimax-m2.1 0.3,1.2 196000/8000
+minimax.minimax-m2.5 0.3,1.2 196000/8000
+minimax/MiniMax-M2 0.3,1.2,0.03,0.375 200000/8192
+minimax/MiniMax-M2.1 0.3,1.2,0.03,0.375 1000000/8192
+minimax/MiniMax-M2.1-lightning 0.3,2.4,0.03,0.375 1000000/8192
+minimax/MiniMax-M2.5 0.3,1.2,0.03,0.375 1000000/8192
+minimax/MiniMax-M2.5-lightning 0.3,2.4,0.03,0.375 1000000/8192
+minimax/MiniMax-M3 0.3,1.2,0.06 512:0.6,2.4,0.12 1000000/128000
+minimax/minimax-latest 0.3,1.2,0.06 512:0.6,2.4,0.12 1000000/128000
+mistral.devstral-2-123b 0.4,2 256000/32000
+mistral.magistral-small-2509 0.5,1.5 128000/40000
+mistral.ministral-3-14b-instruct 0.2,0.2 128000/8000
+mistral.ministral-3-3b-instruct 0.1,0.1 128000/8000
+mistral.ministral-3-8b-instruct 0.15,0.15 128000/8000
+mistral.mistral-7b-instruct-v0:2 0.15,0.2 32000/4096
+mistral.mistral-large-2402-v1:0 4,12 32000/4096
+mistral.mistral-large-2407-v1:0 2,6 128000/8191
+mistral.mistral-large-3-675b-instruct 0.5,1.5 256000/32000
+mistral.mistral-small-2402-v1:0 1,3 32000/4096
+mistral.mixtral-8x7b-instruct-v0:1 0.45,0.7 32000/4096
+mistral.pixtral-large-2502-v1:0 2,6 128000/16384
+mistral.voxtral-mini-3b-2507 0.04,0.04 32768/8192
+mistral.voxtral-small-24b-2507 0.1,0.3 32768/8192
+mistral/codestral-2508 0.3,0.9,0.03 128000/128000
+mistral/codestral-latest 0.3,0.9,0.03 128000/128000
+mistral/codestral-mamba-latest 0.25,0.25,0.025 256000/256000
+mistral/deepseek-v4-1-flash-1017 0.3,1.2,0.007 1048576/131072
+mistral/devstral-latest 0.4,2,0.04 256000/256000
+mistral/devstral-medium-latest 0.4,2,0.04 256000/256000
+mistral/devstral-small-latest 0.1,0.3,0.01 256000/256000
+mistral/glm-5-2 1.4,4.4,0.14 1048576/131072
+mistral/labs-leanstral-1-5 0,0 262144/131072
+mistral/labs-leanstral-1-5-1 0,0 262144/131072
+mistral/magistral-medium-latest 1.5,7.5,0.15 262144/262144
+mistral/magistral-small-latest 0.15,0.6,0.015 262144/262144
+mistral/ministral-14b-2512 0.2,0.2,0.02 262144/262144
+mistral/ministral-14b-latest 0.2,0.2,0.02 262144/262144
+mistral/ministral-3-14b-2512 0.2,0.2,0.02 262144/262144
+mistral/ministral-3-3b-2512 0.1,0.1,0.01 131072/131072
+mistral/ministral-3-8b-2512 0.15,0.15,0.015 262144/262144
+mistral/ministral-3b-2512 0.1,0.1,0.01 131072/131072
+mistral/ministral-3b-latest 0.1,0.1,0.01 131072/131072
+mistral/ministral-8b-2512 0.15,0.15,0.015 262144/262144
+mistral/ministral-8b-latest 0.15,0.15,0.015 262144/262144
+mistral/mistral-code-agent-latest 0.4,2,0.04 256000/256000
+mistral/mistral-code-fim-latest 0.3,0.9,0.03 128000/128000
+mistral/mistral-code-latest 0.3,0.9,0.03 128000/128000
+mistral/mistral-large-2512 0.5,1.5,0.05 262144/262144
+mistral/mistral-large-3 0.5,1.5,0.05 262144/262144
+mistral/mistral-large-4 0.7,2.1,0.07 1048576/1048576
+mistral/mistral-large-4-0 0.7,2.1,0.07 1048576/1048576
+mistral/mistral-large-latest 0.5,1.5,0.05 262144/262144
+mistral/mistral-medium 1.5,7.5,0.15 262144/262144
+mistral/mistral-medium-2604 1.5,7.5,0.15 262144/262144
+mistral/mistral-medium-3 1.5,7.5,0.15 262144/262144
+mistral/mistral-medium-3-5 1.5,7.5,0.15 262144/262144
+mistral/mistral-medium-3.5 1.5,7.5,0.15 262144/262144
+mistral/mistral-medium-latest 1.5,7.5,0.15 262144/262144
+mistral/mistral-small 0.1,0.3,0.01 32000/8191
+mistral/mistral-small-2603 0.15,0.6,0.015 262144/262144
+mistral/mistral-small-latest 0.15,0.6,0.015 262144/262144
+mistral/mistral-tiny 0.25,0.25,0.025 32000/8191
+mistral/mistral-vibe-cli-fast 0.15,0.6,0.015 262144/262144
+mistral/mistral-vibe-cli-latest 1.5,7.5,0.15 262144/262144
+mistral/mistral-vibe-cli-with-tools 1.5,7.5,0.15 262144/262144
+mistral/open-mistral-nemo 0.3,0.3,0.03 128000/128000
+mistral/pixtral-large-latest 2,6,0.2 128000/128000
+mistral/voxtral-small-2507 0.1,0.4,0.01 32768/32768
+mistral/voxtral-small-latest 0.1,0.4,0.01 32768/32768
+mistral/zai-glm-5 1.4,4.4,0.14 1048576/131072
+mistral/zai-glm-5-2 1.4,4.4,0.14 1048576/131072
+mistral/zai-glm-5-3 1.4,4.4,0.14 1048576/131072
+mistral/zai-glm-5-3-flash 0.15,0.5,0.03 1048576/131072
+mistral/zai-glm-latest 1.4,4.4,0.14 1048576/131072
+moonshot.kimi-k2-thinking 0.6,2.5 256000/16000
+moonshot/kimi-k2.5 0.6,3,0.1 262144/262144
+moonshot/kimi-k2.6 0.95,4,0.16 262144/262144
+moonshot/kimi-k2.7-code 0.95,4,0.19 262144/262144
+moonshot/kimi-k3 3,15,0.3,3 1048576/1048576
+moonshot/kimi-k3.1-pro 2,10,0.2,2 1048576/1048576
+moonshot/kimi-k3.1-pro-highspeed 4,20,0.2,4 1048576/1048576
+moonshot/kimi-latest 3,15,0.3,3 1048576/1048576
+moonshot/moonshot-v1-128k 2,5 131072/131072
+moonshot/moonshot-v1-128k-vision-preview 2,5 131072/131072
+moonshot/moonshot-v1-32k 1,3 32768/32768
+moonshot/moonshot-v1-32k-vision-preview 1,3 32768/32768
+moonshot/moonshot-v1-8k 0.2,2 8192/8192
+moonshot/moonshot-v1-8k-vision-preview 0.2,2 8192/8192
+moonshot/moonshot-v1-auto 2,5 131072/131072
+moonshotai.kimi-k2.5 0.6,3 256000/16000
+moonshotai.kimi-k3 3.3,16.5,0.33,4.125 1000000/131072
+moonshotai.kimi-k3.1 4.4,22,0.22,5.5 868928/131072
+morph/morph-dsv41flash 0.12,0.8,0.008 1048576/1048576
+morph/morph-dsv41flash-1017 0.12,0.8,0.008 1048576/1048576
+morph/morph-dsv41flash-abliterated 0.3,1.2,0.03 1048576/1048576
+morph/morph-dsv4flash 0.141953125,0.399625,0.0359375 1048576/1048576
+morph/morph-glm53-744b 1.19,6,0.1955 1048576/1048576
+morph/morph-glm53flash 0.2,0.7,0.04 1048576/1048576
+morph/morph-kimik3 2.5,14,0.29 1048576/1048576
+morph/morph-kimik3-fast 6,22.5,0.6 1048576/1048576
+morph/morph-v3-fast 0.8,1.2 16000/16000
+morph/morph-v3-large 0.9,1.9 16000/16000
+nebius/MiniMaxAI/MiniMax-M2.5 0.3,1.2 196608/196608
+nebius/MiniMaxAI/MiniMax-M3 0.3,1.2,0.06 1048576/1048576
+nebius/MiniMaxAI/MiniMax-M3.1-Flash 0.15,0.6,0.015 1048576/
+nebius/NousResearch/Hermes-3-Llama-3.1-405B 1,3 128000/128000
+nebius/NousResearch/Hermes-4-405B 1,3,0.2 131072/131072
+nebius/NousResearch/Hermes-4-70B 0.13,0.4 131072/131072
+nebius/Qwen/QwQ-32B 0.15,0.45 32768/32768
+nebius/Qwen/Qwen2-VL-72B-Instruct 0.13,0.4 131072/131072
+nebius/Qwen/Qwen2-VL-7B-Instruct 0.02,0.06 131072/131072
+nebius/Qwen/Qwen2.5-32B-Instruct 0.06,0.2 128000/128000
+nebius/Qwen/Qwen2.5-72B-Instruct 0.13,0.4 128000/128000
+nebius/Qwen/Qwen2.5-Coder-7B 0.01,0.03 32768/32768
+nebius/Qwen/Qwen2.5-VL-72B-Instruct 0.25,0.75 32000/32000
+nebius/Qwen/Qwen3-14B 0.08,0.24 32768/32768
+nebius/Qwen/Qwen3-235B-A22B 0.2,0.6 262144/262144
+nebius/Qwen/Qwen3-235B-A22B-Instruct-2507 0.2,0.6,0.05 262144/262144
+nebius/Qwen/Qwen3-30B-A3B 0.1,0.3 32768/32768
+nebius/Qwen/Qwen3-30B-A3B-Instruct-2507 0.1,0.3,0.1 262144/262144
+nebius/Qwen/Qwen3-32B 0.1,0.3 40960/40960
+nebius/Qwen/Qwen3-4B 0.08,0.24 32768/32768
+nebius/Qwen/Qwen3-Next-80B-A3B-Thinking 0.15,1.2 128000/128000
+nebius/Qwen/Qwen3.5-397B-A17B 0.6,3.6,0.12 262144/262144
+nebius/Qwen/Qwen3.8-27B 0.45,3,0.1 262144/
+nebius/deepseek-ai/DeepSeek-R1 0.8,2.4 128000/128000
+nebius/deepseek-ai/DeepSeek-R1-0528 0.8,2.4 164000/164000
+nebius/deepseek-ai/DeepSeek-R1-Distill-Llama-70B 0.25,0.75 128000/128000
+nebius/deepseek-ai/DeepSeek-V3 0.5,1.5 128000/128000
+nebius/deepseek-ai/DeepSeek-V3-0324 0.5,1.5 128000/128000
+nebius/deepseek-ai/DeepSeek-V4-Flash 0.14,0.28 1048576/1048576
+nebius/deepseek-ai/DeepSeek-V4-Flash-0731 0.14,0.28,0.01 1048576/1024000
+nebius/deepseek-ai/DeepSeek-V4-Pro 1.75,3.5,0.14 1048576/1048576
+nebius/deepseek-ai/DeepSeek-V4-Pro-0813 1.32,3.96,0.04 1048576/
+nebius/deepseek-ai/DeepSeek-V4.1-Flash 0.3,1.2,0.01 1048576/384000
+nebius/deepseek-ai/DeepSeek-V4.1-Flash-1017 0.3,1.2,0.006 1048576/
+nebius/google/gemma-3-27b-it 0.1,0.3,0.04 110000/110000
+nebius/meta-llama/Llama-3.3-70B-Instruct 0.13,0.4 131072/131072
+nebius/meta-llama/Llama-Guard-3-8B 0.02,0.06 128000/128000
+nebius/meta-llama/Meta-Llama-3.1-405B-Instruct 1,3 128000/128000
+nebius/meta-llama/Meta-Llama-3.1-70B-Instruct 0.13,0.4 128000/128000
+nebius/meta-llama/Meta-Llama-3.1-8B-Instruct 0.02,0.06 128000/128000
+nebius/meta-models/muse-spark-open 1.25,4.25,0.15 1048576/
+nebius/mistralai/Mistral-Nemo-Instruct-2407 0.04,0.12 128000/128000
+nebius/moonshotai/Kimi-K2.6 0.95,4,0.16 262144/262144
+nebius/moonshotai/Kimi-K2.7-Code 0.95,4,0.15 262144/262144
+nebius/moonshotai/Kimi-K3 3,15,0.3 1048576/1024000
 nebius/moonshotai/Kimi-K3.1-Pro 2,10,0.2
-nebius/nvidia/Cosmos3-Super-Reasoner 0.1,0.3
-nebius/nvidia/Llama-3.1-Nemotron-Ultra-253B-v1 0.6,1.8
-nebius/nvidia/Llama-3.3-Nemotron-Super-49B-v1 0.1,0.4
-nebius/nvidia/Llama-3_1-Nemotron-Ultra-253B-v1 0.6,1.8
-nebius/nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B 0.06,0.24,0.012
-nebius/nvidia/Nemotron-3-Nano-Omni 0.06,0.24
-nebius/nvidia/Nemotron-3-Ultra-550b-a55b 1,3,0.12
-nebius/nvidia/Nemotron-3.5-Super-VL 0.3,0.9,0.06
-nebius/nvidia/Nemotron-3_5-Lightning 0.06,0.24,0.03
-nebius/nvidia/nemotron-3-super-120b-a12b 0.3,0.9,0.06
-nebius/openai/gpt-oss-120b 0.15,0.6,0.1
-nebius/openbmb/MiniCPM-V-4_5 0.658,1.11,0.13
-nebius/reflection/beam 0.25,1,0.05
-nebius/zai-org/GLM-5.1 1.4,4.4,0.26
-nebius/zai-org/GLM-5.2 1.4,4.4,0.14
-nebius/zai-org/GLM-5.3 1.4,4.4,0.26
-nebius/zai-org/GLM-5.3-Flash 0.15,0.5,0.03
-novita/Sao10K/L3-8B-Stheno-v3.2 0.05,0.05
-novita/baichuan/baichuan-m2-32b 0.07,0.07
-novita/baidu/cobuddy 0.28,1.13,0.07
-novita/baidu/ernie-4.5-21B-a3b 0.07,0.28
-novita/baidu/ernie-4.5-21B-a3b-thinking 0.07,0.28
-novita/baidu/ernie-4.5-300b-a47b-paddle 0.28,1.1
-novita/baidu/ernie-4.5-vl-28b-a3b 0.14,0.56
-novita/baidu/ernie-4.5-vl-28b-a3b-thinking 0.39,0.39
-novita/baidu/ernie-4.5-vl-424b-a47b 0.42,1.25
-novita/deepseek/deepseek-ocr 0.03,0.03
-novita/deepseek/deepseek-ocr-2 0.03,0.03
-novita/deepseek/deepseek-prover-v2-671b 0.7,2.5
-novita/deepseek/deepseek-r1 4,4
-novita/deepseek/deepseek-r1-0528 0.7,2.5,0.35
-novita/deepseek/deepseek-r1-0528-qwen3-8b 0.06,0.09
-novita/deepseek/deepseek-r1-distill-llama-70b 0.8,0.8
-novita/deepseek/deepseek-r1-distill-qwen-14b 0.15,0.15
-novita/deepseek/deepseek-r1-distill-qwen-32b 0.3,0.3
-novita/deepseek/deepseek-r1-turbo 0.7,2.5
-novita/deepseek/deepseek-r1/community 4,4
-novita/deepseek/deepseek-v3-0324 0.27,1.12,0.135
-novita/deepseek/deepseek-v3-turbo 0.4,1.3
-novita/deepseek/deepseek-v3.1 0.27,1,0.135
-novita/deepseek/deepseek-v3.1-terminus 0.27,1,0.135
-novita/deepseek/deepseek-v3.2 0.269,0.4,0.1345
-novita/deepseek/deepseek-v3.2-exp 0.27,0.41
-novita/deepseek/deepseek-v3/community 0.89,0.89
-novita/deepseek/deepseek-v4-flash 0.14,0.28,0.028
-novita/deepseek/deepseek-v4-flash-0731 0.44,1.32,0.028
-novita/deepseek/deepseek-v4-flash-vision-exp 0.44,1.32,0.028
-novita/deepseek/deepseek-v4-pro 1.6,3.2,0.135
-novita/deepseek/deepseek-v4-pro-0813 1.32,3.96,0.044
-novita/deepseek/deepseek_v3 0.89,0.89
-novita/google/gemma-3-12b-it 0.05,0.1
-novita/google/gemma-3-27b-it 0.119,0.2
-novita/google/gemma-4-26b-a4b-it 0.13,0.4
-novita/google/gemma-4-31b-it 0.14,0.4
-novita/gryphe/mythomax-l2-13b 0.09,0.09
-novita/inclusionai/ling-3.0-flash 0.06,0.18,0.012
-novita/inclusionai/ling-3.0-flash-fast 0.06,0.18,0.012
-novita/kwaipilot/kat-coder-pro 0.3,1.2,0.06
-novita/meta-llama/llama-3-70b-instruct 0.51,0.74
-novita/meta-llama/llama-3-8b-instruct 0.04,0.04
-novita/meta-llama/llama-3.1-8b-instruct 0.02,0.05
-novita/meta-llama/llama-3.2-1b-instruct 0.02,0.02
-novita/meta-llama/llama-3.2-3b-instruct 0.03,0.05
-novita/meta-llama/llama-3.3-70b-instruct 0.135,0.4
-novita/meta-llama/llama-4-maverick-17b-128e-instruct-fp8 0.27,0.85
-novita/meta-llama/llama-4-scout-17b-16e-instruct 0.18,0.59
-novita/microsoft/wizardlm-2-8x22b 0.62,0.62
-novita/mindai/macaron-v1-tall 0.2475,1.43,0.044
-novita/mindai/macaron-v1-venti 0.825,2.475,0.165
-novita/minimax/minimax-m2 0.3,1.2,0.03
-novita/minimax/minimax-m2.1 0.3,1.2,0.03
-novita/minimax/minimax-m2.5 0.3,1.2,0.03
-novita/minimax/minimax-m2.5-highspeed 0.6,2.4,0.03
-novita/minimax/minimax-m2.7 0.3,1.2,0.06
-novita/minimax/minimax-m2.7-highspeed 0.6,2.4,0.06
-novita/minimax/minimax-m3 0.3,1.2,0.06
-novita/minimaxai/minimax-m1-80k 0.55,2.2
-novita/mistralai/mistral-nemo 0.04,0.17
-novita/moonshotai/kimi-k2-0905 0.6,2.5
-novita/moonshotai/kimi-k2-instruct 0.57,2.3
-novita/moonshotai/kimi-k2-thinking 0.6,2.5,0.15
-novita/moonshotai/kimi-k2.5 0.6,3,0.1
-novita/moonshotai/kimi-k2.6 0.8,3.4,0.16
-novita/moonshotai/kimi-k2.7-code 0.95,4,0.19
-novita/moonshotai/kimi-k3 3,15,0.3
-novita/nousresearch/hermes-2-pro-llama-3-8b 0.14,0.14
-novita/nvidia/nemotron-3-nano-30b-a3b 0.05,0.2
-novita/openai/gpt-oss-120b 0.05,0.25
-novita/openai/gpt-oss-20b 0.04,0.15
-novita/paddlepaddle/paddleocr-vl 0.02,0.02
-novita/qwen/qwen-2.5-72b-instruct 0.38,0.4
-novita/qwen/qwen-mt-plus 0.25,0.75
-novita/qwen/qwen2.5-7b-instruct 0.07,0.07
-novita/qwen/qwen2.5-vl-72b-instruct 0.8,0.8
-novita/qwen/qwen3-235b-a22b-fp8 0.2,0.8
-novita/qwen/qwen3-235b-a22b-instruct-2507 0.09,0.58
-novita/qwen/qwen3-235b-a22b-thinking-2507 0.3,3
-novita/qwen/qwen3-30b-a3b-fp8 0.09,0.45
-novita/qwen/qwen3-32b-fp8 0.1,0.45
-novita/qwen/qwen3-4b-fp8 0.03,0.03
-novita/qwen/qwen3-8b-fp8 0.035,0.138
-novita/qwen/qwen3-coder-30b-a3b-instruct 0.07,0.27
-novita/qwen/qwen3-coder-480b-a35b-instruct 0.38,1.55
-novita/qwen/qwen3-coder-next 0.2,1.5
-novita/qwen/qwen3-max 2.11,8.45
-novita/qwen/qwen3-next-80b-a3b-instruct 0.15,1.5
-novita/qwen/qwen3-next-80b-a3b-thinking 0.15,1.5
-novita/qwen/qwen3-omni-30b-a3b-instruct 0.25,0.97
-novita/qwen/qwen3-omni-30b-a3b-thinking 0.25,0.97
-novita/qwen/qwen3-vl-235b-a22b-instruct 0.3,1.5
-novita/qwen/qwen3-vl-235b-a22b-thinking 0.98,3.95
-novita/qwen/qwen3-vl-30b-a3b-instruct 0.2,0.7
-novita/qwen/qwen3-vl-30b-a3b-thinking 0.2,1
-novita/qwen/qwen3-vl-8b-instruct 0.08,0.5
-novita/qwen/qwen3.5-122b-a10b 0.4,3.2
-novita/qwen/qwen3.5-27b 0.3,2.4
-novita/qwen/qwen3.5-35b-a3b 0.25,2
-novita/qwen/qwen3.5-397b-a17b 0.6,3.6
-novita/qwen/qwen3.6-27b 0.6,3.6
-novita/qwen/qwen3.6-35b-a3b 0.248,1.485
-novita/qwen/qwen3.7-max 1.25,3.75,0.25
-novita/qwen/qwen3.8-max 2,6,0.25
-novita/sao10k/l3-70b-euryale-v2.1 1.48,1.48
-novita/sao10k/l3-8b-lunaris 0.05,0.05
-novita/sao10k/l31-70b-euryale-v2.2 1.48,1.48
-novita/skywork/r1v4-lite 0.2,0.6
-novita/stepfun/step-3.7-flash 0.2,1.15,0.04
-novita/tencent/hy3 0.14,0.58,0.035
-novita/thudm/glm-4-32b-0414 0.55,1.66
-novita/xiaomimimo/mimo-v2-flash 0.11,0.33,0.024
-novita/xiaomimimo/mimo-v2.5 0.168,0.336,0.0034
-novita/xiaomimimo/mimo-v2.5-pro 0.522,1.044,0.0043
-novita/zai-org/autoglm-phone-9b-multilingual 0.035,0.138
-novita/zai-org/glm-4.5 0.6,2.2,0.11
-novita/zai-org/glm-4.5-air 0.13,0.85,0.025
-novita/zai-org/glm-4.5v 0.6,1.8,0.11
-novita/zai-org/glm-4.6 0.55,2.2,0.11
-novita/zai-org/glm-4.6v 0.3,0.9,0.055
-novita/zai-org/glm-4.7 0.6,2.2,0.11
-novita/zai-org/glm-4.7-flash 0.07,0.4,0.01
-novita/zai-org/glm-4.7-h 0.6,2.2,0.11
-novita/zai-org/glm-5 1,3.2,0.2
-novita/zai-org/glm-5-turbo 1.2,4,0.24
-novita/zai-org/glm-5.1 1.38,4.4,0.26
-novita/zai-org/glm-5.2 1.4,4.4,0.26
-novita/zai-org/glm-5.3 1.4,4.4,0.26
-novita/zai-org/glm-5v-turbo 1.2,4,0.24
+nebius/nvidia/Cosmos3-Super-Reasoner 0.1,0.3 262144/262144
+nebius/nvidia/Llama-3.1-Nemotron-Ultra-253B-v1 0.6,1.8 128000/128000
+nebius/nvidia/Llama-3.3-Nemotron-Super-49B-v1 0.1,0.4 131072/131072
+nebius/nvidia/Llama-3_1-Nemotron-Ultra-253B-v1 0.6,1.8 131072/131072
+nebius/nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B 0.06,0.24,0.012 262144/262144
+nebius/nvidia/Nemotron-3-Nano-Omni 0.06,0.24 262144/262144
+nebius/nvidia/Nemotron-3-Ultra-550b-a55b 1,3,0.12 1048576/1048576
+nebius/nvidia/Nemotron-3.5-Super-VL 0.3,0.9,0.06 1048576/
+nebius/nvidia/Nemotron-3_5-Lightning 0.06,0.24,0.03 1048576/1048576
+nebius/nvidia/nemotron-3-super-120b-a12b 0.3,0.9,0.06 262144/262144
+nebius/openai/gpt-oss-120b 0.15,0.6,0.1 131072/131072
+nebius/openbmb/MiniCPM-V-4_5 0.658,1.11,0.13 32000/32000
+nebius/reflection/beam 0.25,1,0.05 1048576/1048576
+nebius/zai-org/GLM-5.1 1.4,4.4,0.26 202752/202752
+nebius/zai-org/GLM-5.2 1.4,4.4,0.14 1048576/1048576
+nebius/zai-org/GLM-5.3 1.4,4.4,0.26 1048576/1024000
+nebius/zai-org/GLM-5.3-Flash 0.15,0.5,0.03 1048576/1024000
+novita/Sao10K/L3-8B-Stheno-v3.2 0.05,0.05 8192/32000
+novita/baichuan/baichuan-m2-32b 0.07,0.07 131072/131072
+novita/baidu/cobuddy 0.28,1.13,0.07 131072/65536
+novita/baidu/ernie-4.5-21B-a3b 0.07,0.28 120000/8000
+novita/baidu/ernie-4.5-21B-a3b-thinking 0.07,0.28 131072/65536
+novita/baidu/ernie-4.5-300b-a47b-paddle 0.28,1.1 123000/12000
+novita/baidu/ernie-4.5-vl-28b-a3b 0.14,0.56 30000/8000
+novita/baidu/ernie-4.5-vl-28b-a3b-thinking 0.39,0.39 131072/65536
+novita/baidu/ernie-4.5-vl-424b-a47b 0.42,1.25 123000/16000
+novita/deepseek/deepseek-ocr 0.03,0.03 8192/8192
+novita/deepseek/deepseek-ocr-2 0.03,0.03 8192/8192
+novita/deepseek/deepseek-prover-v2-671b 0.7,2.5 160000/160000
+novita/deepseek/deepseek-r1 4,4 64000/16000
+novita/deepseek/deepseek-r1-0528 0.7,2.5,0.35 163840/32768
+novita/deepseek/deepseek-r1-0528-qwen3-8b 0.06,0.09 128000/32000
+novita/deepseek/deepseek-r1-distill-llama-70b 0.8,0.8 8192/8192
+novita/deepseek/deepseek-r1-distill-qwen-14b 0.15,0.15 32768/16384
+novita/deepseek/deepseek-r1-distill-qwen-32b 0.3,0.3 64000/32000
+novita/deepseek/deepseek-r1-turbo 0.7,2.5 64000/16000
+novita/deepseek/deepseek-r1/community 4,4 64000/8000
+novita/deepseek/deepseek-v3-0324 0.27,1.12,0.135 163840/65536
+novita/deepseek/deepseek-v3-turbo 0.4,1.3 64000/16000
+novita/deepseek/deepseek-v3.1 0.27,1,0.135 131072/32768
+novita/deepseek/deepseek-v3.1-terminus 0.27,1,0.135 131072/32768
+novita/deepseek/deepseek-v3.2 0.269,0.4,0.1345 163840/65536
+novita/deepseek/deepseek-v3.2-exp 0.27,0.41 163840/65536
+novita/deepseek/deepseek-v3/community 0.89,0.89 64000/8000
+novita/deepseek/deepseek-v4-flash 0.14,0.28,0.028 1048576/393216
+novita/deepseek/deepseek-v4-flash-0731 0.44,1.32,0.028 1048576/393216
+novita/deepseek/deepseek-v4-flash-vision-exp 0.44,1.32,0.028 1048576/393216
+novita/deepseek/deepseek-v4-pro 1.6,3.2,0.135 1048576/393216
+novita/deepseek/deepseek-v4-pro-0813 1.32,3.96,0.044 1048576/393216
+novita/deepseek/deepseek_v3 0.89,0.89 64000/16000
+novita/google/gemma-3-12b-it 0.05,0.1 131072/8192
+novita/google/gemma-3-27b-it 0.119,0.2 98304/16384
+novita/google/gemma-4-26b-a4b-it 0.13,0.4 262144/131072
+novita/google/gemma-4-31b-it 0.14,0.4 262144/131072
+novita/gryphe/mythomax-l2-13b 0.09,0.09 4096/3200
+novita/inclusionai/ling-3.0-flash 0.06,0.18,0.012 262144/32768
+novita/inclusionai/ling-3.0-flash-fast 0.06,0.18,0.012 262144/32768
+novita/kwaipilot/kat-coder-pro 0.3,1.2,0.06 256000/128000
+novita/meta-llama/llama-3-70b-instruct 0.51,0.74 8192/8000
+novita/meta-llama/llama-3-8b-instruct 0.04,0.04 8192/8192
+novita/meta-llama/llama-3.1-8b-instruct 0.02,0.05 16384/16384
+novita/meta-llama/llama-3.2-1b-instruct 0.02,0.02 131000/32000
+novita/meta-llama/llama-3.2-3b-instruct 0.03,0.05 32768/32000
+novita/meta-llama/llama-3.3-70b-instruct 0.135,0.4 12288/12288
+novita/meta-llama/llama-4-maverick-17b-128e-instruct-fp8 0.27,0.85 1048576/8192
+novita/meta-llama/llama-4-scout-17b-16e-instruct 0.18,0.59 131072/131072
+novita/microsoft/wizardlm-2-8x22b 0.62,0.62 65535/8000
+novita/mindai/macaron-v1-tall 0.2475,1.43,0.044 262144/32768
+novita/mindai/macaron-v1-venti 0.825,2.475,0.165 1048576/131072
+novita/minimax/minimax-m2 0.3,1.2,0.03 204800/131072
+novita/minimax/minimax-m2.1 0.3,1.2,0.03 204800/131072
+novita/minimax/minimax-m2.5 0.3,1.2,0.03 204800/131100
+novita/minimax/minimax-m2.5-highspeed 0.6,2.4,0.03 204800/131100
+novita/minimax/minimax-m2.7 0.3,1.2,0.06 204800/131072
+novita/minimax/minimax-m2.7-highspeed 0.6,2.4,0.06 204800/131072
+novita/minimax/minimax-m3 0.3,1.2,0.06 1000000/131072
+novita/minimaxai/minimax-m1-80k 0.55,2.2 1000000/40000
+novita/mistralai/mistral-nemo 0.04,0.17 60288/16000
+novita/moonshotai/kimi-k2-0905 0.6,2.5 262144/100352
+novita/moonshotai/kimi-k2-instruct 0.57,2.3 131072/100352
+novita/moonshotai/kimi-k2-thinking 0.6,2.5,0.15 262144/100352
+novita/moonshotai/kimi-k2.5 0.6,3,0.1 262144/262144
+novita/moonshotai/kimi-k2.6 0.8,3.4,0.16 262144/262144
+novita/moonshotai/kimi-k2.7-code 0.95,4,0.19 262144/262144
+novita/moonshotai/kimi-k3 3,15,0.3 1048576/1048576
+novita/nousresearch/hermes-2-pro-llama-3-8b 0.14,0.14 8192/8192
+novita/nvidia/nemotron-3-nano-30b-a3b 0.05,0.2 262144/32768
+novita/openai/gpt-oss-120b 0.05,0.25 131072/32768
+novita/openai/gpt-oss-20b 0.04,0.15 131072/32768
+novita/paddlepaddle/paddleocr-vl 0.02,0.02 16384/16384
+novita/qwen/qwen-2.5-72b-instruct 0.38,0.4 32000/8192
+novita/qwen/qwen-mt-plus 0.25,0.75 16384/8192
+novita/qwen/qwen2.5-7b-instruct 0.07,0.07 32000/8192
+novita/qwen/qwen2.5-vl-72b-instruct 0.8,0.8 32768/32768
+novita/qwen/qwen3-235b-a22b-fp8 0.2,0.8 40960/20000
+novita/qwen/qwen3-235b-a22b-instruct-2507 0.09,0.58 131072/16384
+novita/qwen/qwen3-235b-a22b-thinking-2507 0.3,3 131072/32768
+novita/qwen/qwen3-30b-a3b-fp8 0.09,0.45 40960/20000
+novita/qwen/qwen3-32b-fp8 0.1,0.45 40960/20000
+novita/qwen/qwen3-4b-fp8 0.03,0.03 128000/8192
+novita/qwen/qwen3-8b-fp8 0.035,0.138 128000/20000
+novita/qwen/qwen3-coder-30b-a3b-instruct 0.07,0.27 160000/32768
+novita/qwen/qwen3-coder-480b-a35b-instruct 0.38,1.55 262144/65536
+novita/qwen/qwen3-coder-next 0.2,1.5 262144/65536
+novita/qwen/qwen3-max 2.11,8.45 262144/65536
+novita/qwen/qwen3-next-80b-a3b-instruct 0.15,1.5 131072/32768
+novita/qwen/qwen3-next-80b-a3b-thinking 0.15,1.5 131072/32768
+novita/qwen/qwen3-omni-30b-a3b-instruct 0.25,0.97 65536/16384
+novita/qwen/qwen3-omni-30b-a3b-thinking 0.25,0.97 65536/16384
+novita/qwen/qwen3-vl-235b-a22b-instruct 0.3,1.5 131072/32768
+novita/qwen/qwen3-vl-235b-a22b-thinking 0.98,3.95 131072/32768
+novita/qwen/qwen3-vl-30b-a3b-instruct 0.2,0.7 131072/32768
+novita/qwen/qwen3-vl-30b-a3b-thinking 0.2,1 131072/32768
+novita/qwen/qwen3-vl-8b-instruct 0.08,0.5 131072/32768
+novita/qwen/qwen3.5-122b-a10b 0.4,3.2 262144/65536
+novita/qwen/qwen3.5-27b 0.3,2.4 262144/65536
+novita/qwen/qwen3.5-35b-a3b 0.25,2 262144/65536
+novita/qwen/qwen3.5-397b-a17b 0.6,3.6 262144/65536
+novita/qwen/qwen3.6-27b 0.6,3.6 262144/65536
+novita/qwen/qwen3.6-35b-a3b 0.248,1.485 262144/65536
+novita/qwen/qwen3.7-max 1.25,3.75,0.25 1000000/65536
+novita/qwen/qwen3.8-max 2,6,0.25 1000000/131072
+novita/sao10k/l3-70b-euryale-v2.1 1.48,1.48 8192/8192
+novita/sao10k/l3-8b-lunaris 0.05,0.05 8192/8192
+novita/sao10k/l31-70b-euryale-v2.2 1.48,1.48 8192/8192
+novita/skywork/r1v4-lite 0.2,0.6 262144/65536
+novita/stepfun/step-3.7-flash 0.2,1.15,0.04 262144/256000
+novita/tencent/hy3 0.14,0.58,0.035 262144/262144
+novita/thudm/glm-4-32b-0414 0.55,1.66 32000/32000
+novita/xiaomimimo/mimo-v2-flash 0.11,0.33,0.024 262144/32000
+novita/xiaomimimo/mimo-v2.5 0.168,0.336,0.0034 1048576/131072
+novita/xiaomimimo/mimo-v2.5-pro 0.522,1.044,0.0043 1048576/131072
+novita/zai-org/autoglm-phone-9b-multilingual 0.035,0.138 65536/65536
+novita/zai-org/glm-4.5 0.6,2.2,0.11 131072/98304
+novita/zai-org/glm-4.5-air 0.13,0.85,0.025 131072/98304
+novita/zai-org/glm-4.5v 0.6,1.8,0.11 65536/16384
+novita/zai-org/glm-4.6 0.55,2.2,0.11 204800/131072
+novita/zai-org/glm-4.6v 0.3,0.9,0.055 131072/32768
+novita/zai-org/glm-4.7 0.6,2.2,0.11 204800/131072
+novita/zai-org/glm-4.7-flash 0.07,0.4,0.01 200000/128000
+novita/zai-org/glm-4.7-h 0.6,2.2,0.11 204800/131072
+novita/zai-org/glm-5 1,3.2,0.2 202800/131072
+novita/zai-org/glm-5-turbo 1.2,4,0.24 202800/131072
+novita/zai-org/glm-5.1 1.38,4.4,0.26 204800/131072
+novita/zai-org/glm-5.2 1.4,4.4,0.26 1048576/131072
+novita/zai-org/glm-5.3 1.4,4.4,0.26 1048576/131072
+novita/zai-org/glm-5v-turbo 1.2,4,0.24 204800/131072
 nscale/Qwen/QwQ-32B 0.18,0.2
 nscale/Qwen/Qwen2.5-Coder-32B-Instruct 0.06,0.2
 nscale/Qwen/Qwen2.5-Coder-3B-Instruct 0.01,0.03
@@ -2637,142 +2638,142 @@ nscale/meta-llama/Llama-3.1-8B-Instruct 0.03,0.03
 nscale/meta-llama/Llama-3.3-70B-Instruct 0.2,0.2
 nscale/meta-llama/Llama-4-Scout-17B-16E-Instruct 0.09,0.29
 nscale/mistralai/mixtral-8x22b-instruct-v0.1 0.6,0.6
-nvidia.nemotron-nano-12b-v2 0.2,0.6
-nvidia.nemotron-nano-3-30b 0.06,0.24
-nvidia.nemotron-nano-9b-v2 0.06,0.23
-nvidia.nemotron-super-3-120b 0.15,0.65
-o1 15,60,7.5
-o1-2024-12-17 15,60,7.5
-o1-pro 150,600
-o1-pro-2025-03-19 150,600
-o3 2,8,0.5
-o3-2025-04-16 2,8,0.5
-o3-deep-research 10,40,2.5
-o3-deep-research-2025-06-26 10,40,2.5
-o3-mini 1.1,4.4,0.55
-o3-mini-2025-01-31 1.1,4.4,0.55
-o3-pro 20,80
-o3-pro-2025-06-10 20,80
-o4-mini 1.1,4.4,0.275
-o4-mini-2025-04-16 1.1,4.4,0.275
-o4-mini-deep-research 2,8,0.5
-o4-mini-deep-research-2025-06-26 2,8,0.5
-oci/cohere.command-a-03-2025 1.56,1.56
-oci/cohere.command-a-reasoning 1.56,1.56
-oci/cohere.command-a-reasoning-08-2025 1.56,1.56
-oci/cohere.command-a-translate-08-2025 0.09,0.09
-oci/cohere.command-a-vision 1.56,1.56
-oci/cohere.command-a-vision-07-2025 1.56,1.56
-oci/cohere.command-latest 1.56,1.56
-oci/cohere.command-plus-latest 1.56,1.56
-oci/cohere.command-r-08-2024 0.15,0.15
-oci/cohere.command-r-plus-08-2024 1.56,1.56
-oci/google.gemini-2.5-flash 0.15,0.6
-oci/google.gemini-2.5-flash-lite 0.075,0.3
-oci/google.gemini-2.5-pro 1.25,10
-oci/meta.llama-3.1-405b-instruct 10.68,10.68
-oci/meta.llama-3.1-70b-instruct 0.72,0.72
-oci/meta.llama-3.1-8b-instruct 0.72,0.72
-oci/meta.llama-3.2-11b-vision-instruct 2,2
-oci/meta.llama-3.2-90b-vision-instruct 2,2
-oci/meta.llama-3.3-70b-instruct 0.72,0.72
-oci/meta.llama-3.3-70b-instruct-fp8-dynamic 0.72,0.72
-oci/meta.llama-4-maverick-17b-128e-instruct-fp8 0.72,0.72
-oci/meta.llama-4-scout-17b-16e-instruct 0.72,0.72
-oci/openai.gpt-5 1.25,10
-oci/openai.gpt-5-mini 0.25,2
-oci/openai.gpt-5-nano 0.05,0.4
-oci/openai.gpt-oss-120b 0.15,0.6
-oci/openai.gpt-oss-20b 0.07,0.3
-oci/xai.grok-3 3,15
-oci/xai.grok-3-fast 5,25
-oci/xai.grok-3-mini 0.3,0.5
-oci/xai.grok-3-mini-fast 0.6,4
-oci/xai.grok-4 3,15
-oci/xai.grok-4-fast 5,25
-oci/xai.grok-4.1-fast 5,25
-oci/xai.grok-4.20 3,15
-oci/xai.grok-4.20-0309-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-oci/xai.grok-4.20-0309-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-oci/xai.grok-4.20-multi-agent 3,15
-oci/xai.grok-4.20-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-oci/xai.grok-4.20-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-oci/xai.grok-code-fast-1 5,25
-ollama/codegeex4 0,0
-ollama/deepseek-coder-v2-instruct 0,0
-ollama/deepseek-coder-v2-lite-instruct 0,0
-ollama/deepseek-v3.1:671b-cloud 0,0
-ollama/gpt-oss:120b-cloud 0,0
-ollama/gpt-oss:20b-cloud 0,0
-ollama/internlm2_5-20b-chat 0,0
-ollama/llama2 0,0
-ollama/llama2:13b 0,0
-ollama/llama2:70b 0,0
-ollama/llama2:7b 0,0
-ollama/llama3 0,0
-ollama/llama3.1 0,0
-ollama/llama3:70b 0,0
-ollama/llama3:8b 0,0
-ollama/mistral-7B-Instruct-v0.1 0,0
-ollama/mistral-7B-Instruct-v0.2 0,0
-ollama/mistral-large-instruct-2407 0,0
-ollama/mixtral-8x22B-Instruct-v0.1 0,0
-ollama/mixtral-8x7B-Instruct-v0.1 0,0
-ollama/qwen3-coder:480b-cloud 0,0
-openai.gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-openai.gpt-6-sol 2,10,0.2,2.5 272:4,15,0.4,5
-openai.gpt-oss-120b-1:0 0.15,0.6
-openai.gpt-oss-20b-1:0 0.07,0.3
-openai.gpt-oss-safeguard-120b 0.15,0.6
-openai.gpt-oss-safeguard-20b 0.07,0.2
-opencode_go/beam-free 0,0,0
-opencode_go/claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-opencode_go/deepseek-v4-pro 1.32,3.96,0.044
-opencode_go/deepseek-v4.1-flash 0.3,1.2,0.006
-opencode_go/gemini-4-argon 2,10,0.1
-opencode_go/glm-5.2 1.4,4.4,0.26
-opencode_go/glm-5.3 1.4,4.4,0.26
-opencode_go/glm-5.3-flash 0.15,0.5,0.03
-opencode_go/gpt-5.6-luna 0.2,1.2,0.02,0.25 272:0.4,1.8,0.04,0.5
-opencode_go/gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25
-opencode_go/grok-4.7 2,6,0.5 200:4,12,1
-opencode_go/hy3 0.14,0.58,0.035
-opencode_go/hy4-preview 0.834,2.501,0.042
-opencode_go/kimi-k2.7-code 0.95,4,0.19
-opencode_go/kimi-k3 3,15,0.3,3
-opencode_go/kimi-k3.1-pro 2,10,0.2,2
-opencode_go/longcat-2.0 0.3,1.2,0.006
-opencode_go/longcat-2.5-preview-free 0,0,0
-opencode_go/mimo-v2.5 0.14,0.28,0.0028
-opencode_go/mimo-v2.5-pro 0.435,0.87,0.003625
-opencode_go/mimo-v2.6-flash 0.14,0.28,0.0028
-opencode_go/mimo-v2.6-pro 0.435,0.87,0.003625
-opencode_go/minimax-m3 0.3,1.2,0.06
-opencode_go/minimax-m3.1-flash 0.15,0.6,0.015
-opencode_go/muse-spark-1.2-contributor 0.1,0.2,0.002
-opencode_go/muse-spark-1.3-contributor 0.1,0.2,0.002
-opencode_go/qwen3.7-plus 0.4,1.6,0.04,0.5 256:1.2,4.8,0.12,1.5
-opencode_go/qwen3.8-flash 0.15,0.47,0.016,0.2
-opencode_go/qwen3.8-max 2,6,0.25,2.5
-opencode_go/step-5-preview 1,2.7,0.1
-openinfer/@oi/GLM-5.3-Flash 0.195,1.56
-openinfer/@oi/Qwen3.5-27B 0.195,1.56
-openinfer/@oi/Qwen3.5-9B 5,0.15
-ovhcloud/DeepSeek-R1-Distill-Llama-70B 0.67,0.67
-ovhcloud/Llama-3.1-8B-Instruct 0.1,0.1
-ovhcloud/Meta-Llama-3_1-70B-Instruct 0.67,0.67
-ovhcloud/Meta-Llama-3_3-70B-Instruct 0.67,0.67
-ovhcloud/Mistral-7B-Instruct-v0.3 0.1,0.1
-ovhcloud/Mistral-Nemo-Instruct-2407 0.13,0.13
-ovhcloud/Mistral-Small-3.2-24B-Instruct-2506 0.09,0.28
-ovhcloud/Mixtral-8x7B-Instruct-v0.1 0.63,0.63
-ovhcloud/Qwen2.5-Coder-32B-Instruct 0.87,0.87
-ovhcloud/Qwen2.5-VL-72B-Instruct 0.91,0.91
-ovhcloud/Qwen3-32B 0.08,0.23
-ovhcloud/gpt-oss-120b 0.08,0.4
-ovhcloud/gpt-oss-20b 0.04,0.15
-ovhcloud/llava-v1.6-mistral-7b-hf 0.29,0.29
-ovhcloud/mamba-codestral-7B-v0.1 0.19,0.19
+nvidia.nemotron-nano-12b-v2 0.2,0.6 128000/8000
+nvidia.nemotron-nano-3-30b 0.06,0.24 256000/8000
+nvidia.nemotron-nano-9b-v2 0.06,0.23 128000/8000
+nvidia.nemotron-super-3-120b 0.15,0.65 256000/32000
+o1 15,60,7.5 200000/100000
+o1-2024-12-17 15,60,7.5 200000/100000
+o1-pro 150,600 200000/100000
+o1-pro-2025-03-19 150,600 200000/100000
+o3 2,8,0.5 200000/100000
+o3-2025-04-16 2,8,0.5 200000/100000
+o3-deep-research 10,40,2.5 200000/100000
+o3-deep-research-2025-06-26 10,40,2.5 200000/100000
+o3-mini 1.1,4.4,0.55 200000/100000
+o3-mini-2025-01-31 1.1,4.4,0.55 200000/100000
+o3-pro 20,80 200000/100000
+o3-pro-2025-06-10 20,80 200000/100000
+o4-mini 1.1,4.4,0.275 200000/100000
+o4-mini-2025-04-16 1.1,4.4,0.275 200000/100000
+o4-mini-deep-research 2,8,0.5 200000/100000
+o4-mini-deep-research-2025-06-26 2,8,0.5 200000/100000
+oci/cohere.command-a-03-2025 1.56,1.56 256000/4000
+oci/cohere.command-a-reasoning 1.56,1.56 256000/8192
+oci/cohere.command-a-reasoning-08-2025 1.56,1.56 256000/4000
+oci/cohere.command-a-translate-08-2025 0.09,0.09 256000/4000
+oci/cohere.command-a-vision 1.56,1.56 256000/8192
+oci/cohere.command-a-vision-07-2025 1.56,1.56 128000/4000
+oci/cohere.command-latest 1.56,1.56 128000/4000
+oci/cohere.command-plus-latest 1.56,1.56 128000/4000
+oci/cohere.command-r-08-2024 0.15,0.15 128000/4000
+oci/cohere.command-r-plus-08-2024 1.56,1.56 128000/4000
+oci/google.gemini-2.5-flash 0.15,0.6 1048576/65536
+oci/google.gemini-2.5-flash-lite 0.075,0.3 1048576/65536
+oci/google.gemini-2.5-pro 1.25,10 1048576/65536
+oci/meta.llama-3.1-405b-instruct 10.68,10.68 128000/4000
+oci/meta.llama-3.1-70b-instruct 0.72,0.72 128000/4000
+oci/meta.llama-3.1-8b-instruct 0.72,0.72 128000/4000
+oci/meta.llama-3.2-11b-vision-instruct 2,2 128000/4000
+oci/meta.llama-3.2-90b-vision-instruct 2,2 128000/4000
+oci/meta.llama-3.3-70b-instruct 0.72,0.72 128000/4000
+oci/meta.llama-3.3-70b-instruct-fp8-dynamic 0.72,0.72 128000/4000
+oci/meta.llama-4-maverick-17b-128e-instruct-fp8 0.72,0.72 1048576/8192
+oci/meta.llama-4-scout-17b-16e-instruct 0.72,0.72 10485760/8192
+oci/openai.gpt-5 1.25,10 272000/128000
+oci/openai.gpt-5-mini 0.25,2 272000/128000
+oci/openai.gpt-5-nano 0.05,0.4 272000/128000
+oci/openai.gpt-oss-120b 0.15,0.6 128000/128000
+oci/openai.gpt-oss-20b 0.07,0.3 128000/128000
+oci/xai.grok-3 3,15 131072/131072
+oci/xai.grok-3-fast 5,25 131072/131072
+oci/xai.grok-3-mini 0.3,0.5 131072/131072
+oci/xai.grok-3-mini-fast 0.6,4 131072/131072
+oci/xai.grok-4 3,15 128000/128000
+oci/xai.grok-4-fast 5,25 131072/131072
+oci/xai.grok-4.1-fast 5,25 131072/131072
+oci/xai.grok-4.20 3,15 131072/131072
+oci/xai.grok-4.20-0309-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+oci/xai.grok-4.20-0309-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+oci/xai.grok-4.20-multi-agent 3,15 131072/131072
+oci/xai.grok-4.20-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+oci/xai.grok-4.20-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+oci/xai.grok-code-fast-1 5,25 131072/131072
+ollama/codegeex4 0,0 32768/8192
+ollama/deepseek-coder-v2-instruct 0,0 32768/8192
+ollama/deepseek-coder-v2-lite-instruct 0,0 32768/8192
+ollama/deepseek-v3.1:671b-cloud 0,0 163840/163840
+ollama/gpt-oss:120b-cloud 0,0 131072/131072
+ollama/gpt-oss:20b-cloud 0,0 131072/131072
+ollama/internlm2_5-20b-chat 0,0 32768/8192
+ollama/llama2 0,0 4096/4096
+ollama/llama2:13b 0,0 4096/4096
+ollama/llama2:70b 0,0 4096/4096
+ollama/llama2:7b 0,0 4096/4096
+ollama/llama3 0,0 8192/8192
+ollama/llama3.1 0,0 8192/8192
+ollama/llama3:70b 0,0 8192/8192
+ollama/llama3:8b 0,0 8192/8192
+ollama/mistral-7B-Instruct-v0.1 0,0 8192/8192
+ollama/mistral-7B-Instruct-v0.2 0,0 32768/32768
+ollama/mistral-large-instruct-2407 0,0 65536/8192
+ollama/mixtral-8x22B-Instruct-v0.1 0,0 65536/65536
+ollama/mixtral-8x7B-Instruct-v0.1 0,0 32768/32768
+ollama/qwen3-coder:480b-cloud 0,0 262144/262144
+openai.gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+openai.gpt-6-sol 2,10,0.2,2.5 272:4,15,0.4,5 922000/128000
+openai.gpt-oss-120b-1:0 0.15,0.6 128000/16384
+openai.gpt-oss-20b-1:0 0.07,0.3 128000/16384
+openai.gpt-oss-safeguard-120b 0.15,0.6 128000/16000
+openai.gpt-oss-safeguard-20b 0.07,0.2 128000/16000
+opencode_go/beam-free 0,0,0 1048576/131072
+opencode_go/claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 1000000/128000
+opencode_go/deepseek-v4-pro 1.32,3.96,0.044 1000000/384000
+opencode_go/deepseek-v4.1-flash 0.3,1.2,0.006 1000000/384000
+opencode_go/gemini-4-argon 2,10,0.1 1048576/65536
+opencode_go/glm-5.2 1.4,4.4,0.26 1000000/131072
+opencode_go/glm-5.3 1.4,4.4,0.26 1000000/131072
+opencode_go/glm-5.3-flash 0.15,0.5,0.03 1000000/131072
+opencode_go/gpt-5.6-luna 0.2,1.2,0.02,0.25 272:0.4,1.8,0.04,0.5 922000/128000
+opencode_go/gpt-6-luna 0.1,0.5,0.01,0.125 272:0.2,0.75,0.02,0.25 922000/128000
+opencode_go/grok-4.7 2,6,0.5 200:4,12,1 500000/500000
+opencode_go/hy3 0.14,0.58,0.035 192000/128000
+opencode_go/hy4-preview 0.834,2.501,0.042 1024000/64000
+opencode_go/kimi-k2.7-code 0.95,4,0.19 262144/262144
+opencode_go/kimi-k3 3,15,0.3,3 1048576/131072
+opencode_go/kimi-k3.1-pro 2,10,0.2,2 1048576/131072
+opencode_go/longcat-2.0 0.3,1.2,0.006 1000000/131072
+opencode_go/longcat-2.5-preview-free 0,0,0 1000000/131072
+opencode_go/mimo-v2.5 0.14,0.28,0.0028 1000000/128000
+opencode_go/mimo-v2.5-pro 0.435,0.87,0.003625 1048576/128000
+opencode_go/mimo-v2.6-flash 0.14,0.28,0.0028 1048576/131072
+opencode_go/mimo-v2.6-pro 0.435,0.87,0.003625 1048576/131072
+opencode_go/minimax-m3 0.3,1.2,0.06 1000000/131072
+opencode_go/minimax-m3.1-flash 0.15,0.6,0.015 1000000/512000
+opencode_go/muse-spark-1.2-contributor 0.1,0.2,0.002 1048576/131072
+opencode_go/muse-spark-1.3-contributor 0.1,0.2,0.002 1048576/131072
+opencode_go/qwen3.7-plus 0.4,1.6,0.04,0.5 256:1.2,4.8,0.12,1.5 1000000/65536
+opencode_go/qwen3.8-flash 0.15,0.47,0.016,0.2 1000000/131072
+opencode_go/qwen3.8-max 2,6,0.25,2.5 1000000/131072
+opencode_go/step-5-preview 1,2.7,0.1 1000000/65536
+openinfer/@oi/GLM-5.3-Flash 0.195,1.56 393216/393216
+openinfer/@oi/Qwen3.5-27B 0.195,1.56 32768/32768
+openinfer/@oi/Qwen3.5-9B 5,0.15 100000/100000
+ovhcloud/DeepSeek-R1-Distill-Llama-70B 0.67,0.67 131000/131000
+ovhcloud/Llama-3.1-8B-Instruct 0.1,0.1 131000/131000
+ovhcloud/Meta-Llama-3_1-70B-Instruct 0.67,0.67 131000/131000
+ovhcloud/Meta-Llama-3_3-70B-Instruct 0.67,0.67 131000/131000
+ovhcloud/Mistral-7B-Instruct-v0.3 0.1,0.1 127000/127000
+ovhcloud/Mistral-Nemo-Instruct-2407 0.13,0.13 118000/118000
+ovhcloud/Mistral-Small-3.2-24B-Instruct-2506 0.09,0.28 128000/128000
+ovhcloud/Mixtral-8x7B-Instruct-v0.1 0.63,0.63 32000/32000
+ovhcloud/Qwen2.5-Coder-32B-Instruct 0.87,0.87 32000/32000
+ovhcloud/Qwen2.5-VL-72B-Instruct 0.91,0.91 32000/32000
+ovhcloud/Qwen3-32B 0.08,0.23 32000/32000
+ovhcloud/gpt-oss-120b 0.08,0.4 131000/131000
+ovhcloud/gpt-oss-20b 0.04,0.15 131000/131000
+ovhcloud/llava-v1.6-mistral-7b-hf 0.29,0.29 32000/32000
+ovhcloud/mamba-codestral-7B-v0.1 0.19,0.19 256000/256000
 perplexity/anthropic/claude-fable-5 10,50,1
 perplexity/anthropic/claude-fable-5-1 10,50,0.25
 perplexity/anthropic/claude-haiku-4-5 1,5,0.1
@@ -2787,8 +2788,8 @@ perplexity/anthropic/claude-sonnet-4-5 3,15,0.3
 perplexity/anthropic/claude-sonnet-4-6 3,15,0.3
 perplexity/anthropic/claude-sonnet-5 2,10,0.2
 perplexity/anthropic/claude-sonnet-5-5 2,10,0.1
-perplexity/codellama-34b-instruct 0.35,1.4
-perplexity/codellama-70b-instruct 0.7,2.8
+perplexity/codellama-34b-instruct 0.35,1.4 16384/16384
+perplexity/codellama-70b-instruct 0.7,2.8 16384/16384
 perplexity/google/gemini-3-flash-preview 0.5,3,0.05
 perplexity/google/gemini-3.1-flash-lite 0.25,1.5,0.025
 perplexity/google/gemini-3.1-pro-preview 2,12,0.2 200:4,18,0.4
@@ -2798,11 +2799,11 @@ perplexity/google/gemini-3.6-flash 1.5,7.5,0.15
 perplexity/google/gemini-3.7-flash 0.75,3.75,0.075
 perplexity/google/gemini-3.8-flash 0.75,3.75,0.075
 perplexity/google/gemini-4-argon 2,10,0.1
-perplexity/llama-2-70b-chat 0.7,2.8
-perplexity/llama-3.1-70b-instruct 1,1
-perplexity/llama-3.1-8b-instruct 0.2,0.2
-perplexity/mistral-7b-instruct 0.07,0.28
-perplexity/mixtral-8x7b-instruct 0.07,0.28
+perplexity/llama-2-70b-chat 0.7,2.8 4096/4096
+perplexity/llama-3.1-70b-instruct 1,1 131072/131072
+perplexity/llama-3.1-8b-instruct 0.2,0.2 131072/131072
+perplexity/mistral-7b-instruct 0.07,0.28 4096/4096
+perplexity/mixtral-8x7b-instruct 0.07,0.28 4096/4096
 perplexity/openai/gpt-5 1.25,10,0.125
 perplexity/openai/gpt-5-mini 0.25,2,0.025
 perplexity/openai/gpt-5-nano 0.05,0.4,0.005
@@ -2831,19 +2832,19 @@ perplexity/perplexity/nemotron-3-ultra-550b-a55b 0.25,2.5,0.25
 perplexity/perplexity/nemotron-3.5-lightning-30b-a3b 0.0115,0.17,0.00115
 perplexity/perplexity/nemotron-3.5-super-120b-a12b 0.2,0.5,0.04
 perplexity/perplexity/sonar 0.25,2.5,0.0625
-perplexity/pplx-70b-chat 0.7,2.8
-perplexity/pplx-70b-online 0,2.8
-perplexity/pplx-7b-chat 0.07,0.28
-perplexity/pplx-7b-online 0,0.28
-perplexity/sonar 1,1
-perplexity/sonar-deep-research 2,8,,,3
-perplexity/sonar-medium-chat 0.6,1.8
-perplexity/sonar-medium-online 0,1.8
-perplexity/sonar-pro 3,15
-perplexity/sonar-reasoning 1,5
-perplexity/sonar-reasoning-pro 2,8
-perplexity/sonar-small-chat 0.07,0.28
-perplexity/sonar-small-online 0,0.28
+perplexity/pplx-70b-chat 0.7,2.8 4096/4096
+perplexity/pplx-70b-online 0,2.8 4096/4096
+perplexity/pplx-7b-chat 0.07,0.28 8192/8192
+perplexity/pplx-7b-online 0,0.28 4096/4096
+perplexity/sonar 1,1 128000/128000
+perplexity/sonar-deep-research 2,8,,,3 128000/128000
+perplexity/sonar-medium-chat 0.6,1.8 16384/16384
+perplexity/sonar-medium-online 0,1.8 12000/12000
+perplexity/sonar-pro 3,15 200000/8000
+perplexity/sonar-reasoning 1,5 128000/128000
+perplexity/sonar-reasoning-pro 2,8 128000/128000
+perplexity/sonar-small-chat 0.07,0.28 16384/16384
+perplexity/sonar-small-online 0,0.28 12000/12000
 perplexity/xai/grok-4.20-multi-agent 1.25,2.5,0.2 200:2.5,5
 perplexity/xai/grok-4.20-non-reasoning 1.25,2.5,0.2 200:2.5,5
 perplexity/xai/grok-4.20-reasoning 1.25,2.5,0.2 200:2.5,5
@@ -2851,142 +2852,142 @@ perplexity/xai/grok-4.3 1.25,2.5,0.2 200:2.5,5
 perplexity/xai/grok-4.5 2,6,0.3 200:4,12,0.6
 perplexity/xai/grok-4.6 2,6,0.5 200:4,12,1
 perplexity/xai/grok-4.7 2,6,0.5 200:4,12,1
-pinstripes/ps/deepseek-v4-flash 0.1,0.2
-pinstripes/ps/glm-4.5-air 0.125,0.45
-pinstripes/ps/minimax-m2.7 0.255,0.55
-pinstripes/ps/qwen3-30b-a3b 0.09,0.2
-pinstripes/ps/qwen3-coder-30b-a3b 0.3,0.6
-pinstripes/ps/qwen3.6-35b-a3b 0.14,0.45
-prism/deepseek-v4-flash 0.17,0.21,0.07
-prism/deepseek-v4.1-flash 0.17,0.63,0.07
-publicai/BSC-LT/ALIA-40b-instruct_Q8_0 0,0
-publicai/BSC-LT/salamandra-7b-instruct-tools-16k 0,0
-publicai/aisingapore/Gemma-SEA-LION-v4-27B-IT 0,0
-publicai/aisingapore/Qwen-SEA-LION-v4-32B-IT 0,0
-publicai/allenai/Olmo-3-32B-Think 0,0
-publicai/allenai/Olmo-3-7B-Instruct 0,0
-publicai/allenai/Olmo-3-7B-Think 0,0
-publicai/swiss-ai/apertus-70b-instruct 0,0
-publicai/swiss-ai/apertus-8b-instruct 0,0
-qwen.qwen3-235b-a22b-2507-v1:0 0.22,0.88
-qwen.qwen3-32b-v1:0 0.15,0.6
-qwen.qwen3-coder-30b-a3b-v1:0 0.15,0.6
-qwen.qwen3-coder-480b-a35b-v1:0 0.45,1.8
-qwen.qwen3-coder-next 0.5,1.2
-qwen.qwen3-next-80b-a3b 0.15,1.2
-qwen.qwen3-vl-235b-a22b 0.53,2.66
-qwen_ai_platform/deepseek-v4-flash 0.2,0.4,0.04
-qwen_ai_platform/deepseek-v4-flash-0731 0.2,0.4,0.04
-qwen_ai_platform/deepseek-v4-pro 2.4,4.8,0.2
-qwen_ai_platform/glm-5.1 1.4,4.4,0.26
-qwen_ai_platform/glm-5.2 1.4,4.4,0.28
-qwen_ai_platform/kimi-k2.7-code 0.95,4,0.19
-qwen_ai_platform/qwen-coder 0.3,1.5
-qwen_ai_platform/qwen-flash 0.05,0.4 256:0.25,2
-qwen_ai_platform/qwen-flash-2025-07-28 0.05,0.4 256:0.25,2
-qwen_ai_platform/qwen-max 1.6,6.4
-qwen_ai_platform/qwen-plus 0.4,1.2
-qwen_ai_platform/qwen-plus-2025-01-25 0.4,1.2
-qwen_ai_platform/qwen-plus-2025-04-28 0.4,1.2,,,4
-qwen_ai_platform/qwen-plus-2025-07-14 0.4,1.2,,,4
-qwen_ai_platform/qwen-plus-2025-07-28 0.4,1.2,,,4 256:1.2,3.6,,,12
-qwen_ai_platform/qwen-plus-2025-09-11 0.4,1.2,,,4 256:1.2,3.6,,,12
-qwen_ai_platform/qwen-plus-latest 0.4,1.2,,,4 256:1.2,3.6,,,12
-qwen_ai_platform/qwen-turbo 0.05,0.2,,,0.5
-qwen_ai_platform/qwen-turbo-2024-11-01 0.05,0.2
-qwen_ai_platform/qwen-turbo-2025-04-28 0.05,0.2,,,0.5
-qwen_ai_platform/qwen-turbo-latest 0.05,0.2,,,0.5
-qwen_ai_platform/qwen3-coder-flash 0.3,1.5,0.08 32:0.5,2.5,0.12 128:0.8,4,0.2 256:1.6,9.6,0.4
-qwen_ai_platform/qwen3-coder-flash-2025-07-28 0.3,1.5 32:0.5,2.5 128:0.8,4 256:1.6,9.6
-qwen_ai_platform/qwen3-coder-plus 1,5,0.1 32:1.8,9,0.18 128:3,15,0.3 256:6,60,0.6
-qwen_ai_platform/qwen3-coder-plus-2025-07-22 1,5 32:1.8,9 128:3,15 256:6,60
-qwen_ai_platform/qwen3-max 1.2,6 32:2.4,12 128:3,15
-qwen_ai_platform/qwen3-max-2026-01-23 1.2,6 32:2.4,12 128:3,15
-qwen_ai_platform/qwen3-max-preview 1.2,6 32:2.4,12 128:3,15
-qwen_ai_platform/qwen3-next-80b-a3b-instruct 0.15,1.2
-qwen_ai_platform/qwen3-next-80b-a3b-thinking 0.15,1.2
-qwen_ai_platform/qwen3-vl-235b-a22b-instruct 0.4,1.6
-qwen_ai_platform/qwen3-vl-235b-a22b-thinking 0.4,4
-qwen_ai_platform/qwen3-vl-32b-instruct 0.16,0.64
-qwen_ai_platform/qwen3-vl-32b-thinking 0.16,2.87
-qwen_ai_platform/qwen3-vl-plus 0.2,1.6 32:0.3,2.4 128:0.6,4.8
-qwen_ai_platform/qwen3.5-plus 0.4,2.4 256:0.5,3
-qwen_ai_platform/qwen3.7-max 2.5,7.5,0.5,3.125
-qwen_ai_platform/qwen3.7-plus 0.4,1.6,0.08 256:1.2,4.8,0.24
-qwen_ai_platform/qwen3.8-flash 0.15,0.47,0.016,0.2
-qwen_ai_platform/qwen3.8-max 2,6,0.25
-qwen_ai_platform/qwen3.8-omni-flash 0.15,0.47,0.016
-qwen_ai_platform/qwq-plus 0.8,2.4
-qwencloud/deepseek-v4-flash 0.2,0.4,0.04
-qwencloud/deepseek-v4-flash-0731 0.2,0.4,0.04
-qwencloud/deepseek-v4-pro 2.4,4.8,0.2
-qwencloud/glm-5.1 1.4,4.4,0.26
-qwencloud/glm-5.2 1.4,4.4,0.28
-qwencloud/kimi-k2.7-code 0.95,4,0.19
-qwencloud/qwen-coder 0.3,1.5
-qwencloud/qwen-flash 0.05,0.4 256:0.25,2
-qwencloud/qwen-flash-2025-07-28 0.05,0.4 256:0.25,2
-qwencloud/qwen-max 1.6,6.4
-qwencloud/qwen-plus 0.4,1.2
-qwencloud/qwen-plus-2025-01-25 0.4,1.2
-qwencloud/qwen-plus-2025-04-28 0.4,1.2,,,4
-qwencloud/qwen-plus-2025-07-14 0.4,1.2,,,4
-qwencloud/qwen-plus-2025-07-28 0.4,1.2,,,4 256:1.2,3.6,,,12
-qwencloud/qwen-plus-2025-09-11 0.4,1.2,,,4 256:1.2,3.6,,,12
-qwencloud/qwen-plus-latest 0.4,1.2,,,4 256:1.2,3.6,,,12
-qwencloud/qwen-turbo 0.05,0.2,,,0.5
-qwencloud/qwen-turbo-2024-11-01 0.05,0.2
-qwencloud/qwen-turbo-2025-04-28 0.05,0.2,,,0.5
-qwencloud/qwen-turbo-latest 0.05,0.2,,,0.5
-qwencloud/qwen3-coder-flash 0.3,1.5,0.08 32:0.5,2.5,0.12 128:0.8,4,0.2 256:1.6,9.6,0.4
-qwencloud/qwen3-coder-flash-2025-07-28 0.3,1.5 32:0.5,2.5 128:0.8,4 256:1.6,9.6
-qwencloud/qwen3-coder-plus 1,5,0.1 32:1.8,9,0.18 128:3,15,0.3 256:6,60,0.6
-qwencloud/qwen3-coder-plus-2025-07-22 1,5 32:1.8,9 128:3,15 256:6,60
-qwencloud/qwen3-max 1.2,6 32:2.4,12 128:3,15
-qwencloud/qwen3-max-2026-01-23 1.2,6 32:2.4,12 128:3,15
-qwencloud/qwen3-max-preview 1.2,6 32:2.4,12 128:3,15
-qwencloud/qwen3-next-80b-a3b-instruct 0.15,1.2
-qwencloud/qwen3-next-80b-a3b-thinking 0.15,1.2
-qwencloud/qwen3-vl-235b-a22b-instruct 0.4,1.6
-qwencloud/qwen3-vl-235b-a22b-thinking 0.4,4
-qwencloud/qwen3-vl-32b-instruct 0.16,0.64
-qwencloud/qwen3-vl-32b-thinking 0.16,2.87
-qwencloud/qwen3-vl-plus 0.2,1.6 32:0.3,2.4 128:0.6,4.8
-qwencloud/qwen3.5-plus 0.4,2.4 256:0.5,3
-qwencloud/qwen3.7-max 2.5,7.5,0.5,3.125
-qwencloud/qwen3.7-plus 0.4,1.6,0.08 256:1.2,4.8,0.24
-qwencloud/qwen3.8-max 2,6,0.25
-qwencloud/qwq-plus 0.8,2.4
-refuseless/deepseek-v4.1-flash-abliterated 0.14,0.5,0.035
-refuseless/deepseek-v4.1-flash-fast 0.05,0.15,0.003
-refuseless/glm-5.3-abliterated 1,2,0.15
-refuseless/glm-5.3-flash-abliterated 0.12,0.5,0.04
-refuseless/minimax-m3.1-flash 0.05,0.25,0.002
+pinstripes/ps/deepseek-v4-flash 0.1,0.2 163840/163840
+pinstripes/ps/glm-4.5-air 0.125,0.45 128000/128000
+pinstripes/ps/minimax-m2.7 0.255,0.55 1000192/1000192
+pinstripes/ps/qwen3-30b-a3b 0.09,0.2 131072/131072
+pinstripes/ps/qwen3-coder-30b-a3b 0.3,0.6 131072/131072
+pinstripes/ps/qwen3.6-35b-a3b 0.14,0.45 131072/131072
+prism/deepseek-v4-flash 0.17,0.21,0.07 1000000/384000
+prism/deepseek-v4.1-flash 0.17,0.63,0.07 1000000/384000
+publicai/BSC-LT/ALIA-40b-instruct_Q8_0 0,0 8192/4096
+publicai/BSC-LT/salamandra-7b-instruct-tools-16k 0,0 16384/4096
+publicai/aisingapore/Gemma-SEA-LION-v4-27B-IT 0,0 8192/4096
+publicai/aisingapore/Qwen-SEA-LION-v4-32B-IT 0,0 32768/4096
+publicai/allenai/Olmo-3-32B-Think 0,0 32768/4096
+publicai/allenai/Olmo-3-7B-Instruct 0,0 32768/4096
+publicai/allenai/Olmo-3-7B-Think 0,0 32768/4096
+publicai/swiss-ai/apertus-70b-instruct 0,0 8192/4096
+publicai/swiss-ai/apertus-8b-instruct 0,0 8192/4096
+qwen.qwen3-235b-a22b-2507-v1:0 0.22,0.88 262144/8192
+qwen.qwen3-32b-v1:0 0.15,0.6 32768/8192
+qwen.qwen3-coder-30b-a3b-v1:0 0.15,0.6 262144/16384
+qwen.qwen3-coder-480b-a35b-v1:0 0.45,1.8 262144/16384
+qwen.qwen3-coder-next 0.5,1.2 256000/16000
+qwen.qwen3-next-80b-a3b 0.15,1.2 256000/8000
+qwen.qwen3-vl-235b-a22b 0.53,2.66 256000/8000
+qwen_ai_platform/deepseek-v4-flash 0.2,0.4,0.04 1000000/393216
+qwen_ai_platform/deepseek-v4-flash-0731 0.2,0.4,0.04 1000000/393216
+qwen_ai_platform/deepseek-v4-pro 2.4,4.8,0.2 1000000/393216
+qwen_ai_platform/glm-5.1 1.4,4.4,0.26 202745/131072
+qwen_ai_platform/glm-5.2 1.4,4.4,0.28 1048576/131072
+qwen_ai_platform/kimi-k2.7-code 0.95,4,0.19 229376/16384
+qwen_ai_platform/qwen-coder 0.3,1.5 1000000/16384
+qwen_ai_platform/qwen-flash 0.05,0.4 256:0.25,2 997952/32768
+qwen_ai_platform/qwen-flash-2025-07-28 0.05,0.4 256:0.25,2 997952/32768
+qwen_ai_platform/qwen-max 1.6,6.4 30720/8192
+qwen_ai_platform/qwen-plus 0.4,1.2 129024/16384
+qwen_ai_platform/qwen-plus-2025-01-25 0.4,1.2 129024/8192
+qwen_ai_platform/qwen-plus-2025-04-28 0.4,1.2,,,4 129024/16384
+qwen_ai_platform/qwen-plus-2025-07-14 0.4,1.2,,,4 129024/16384
+qwen_ai_platform/qwen-plus-2025-07-28 0.4,1.2,,,4 256:1.2,3.6,,,12 997952/32768
+qwen_ai_platform/qwen-plus-2025-09-11 0.4,1.2,,,4 256:1.2,3.6,,,12 997952/32768
+qwen_ai_platform/qwen-plus-latest 0.4,1.2,,,4 256:1.2,3.6,,,12 997952/32768
+qwen_ai_platform/qwen-turbo 0.05,0.2,,,0.5 129024/16384
+qwen_ai_platform/qwen-turbo-2024-11-01 0.05,0.2 1000000/8192
+qwen_ai_platform/qwen-turbo-2025-04-28 0.05,0.2,,,0.5 1000000/16384
+qwen_ai_platform/qwen-turbo-latest 0.05,0.2,,,0.5 1000000/16384
+qwen_ai_platform/qwen3-coder-flash 0.3,1.5,0.08 32:0.5,2.5,0.12 128:0.8,4,0.2 256:1.6,9.6,0.4 997952/65536
+qwen_ai_platform/qwen3-coder-flash-2025-07-28 0.3,1.5 32:0.5,2.5 128:0.8,4 256:1.6,9.6 997952/65536
+qwen_ai_platform/qwen3-coder-plus 1,5,0.1 32:1.8,9,0.18 128:3,15,0.3 256:6,60,0.6 997952/65536
+qwen_ai_platform/qwen3-coder-plus-2025-07-22 1,5 32:1.8,9 128:3,15 256:6,60 997952/65536
+qwen_ai_platform/qwen3-max 1.2,6 32:2.4,12 128:3,15 258048/65536
+qwen_ai_platform/qwen3-max-2026-01-23 1.2,6 32:2.4,12 128:3,15 258048/65536
+qwen_ai_platform/qwen3-max-preview 1.2,6 32:2.4,12 128:3,15 258048/65536
+qwen_ai_platform/qwen3-next-80b-a3b-instruct 0.15,1.2 262144/65536
+qwen_ai_platform/qwen3-next-80b-a3b-thinking 0.15,1.2 262144/65536
+qwen_ai_platform/qwen3-vl-235b-a22b-instruct 0.4,1.6 131072/32768
+qwen_ai_platform/qwen3-vl-235b-a22b-thinking 0.4,4 131072/32768
+qwen_ai_platform/qwen3-vl-32b-instruct 0.16,0.64 131072/32768
+qwen_ai_platform/qwen3-vl-32b-thinking 0.16,2.87 131072/32768
+qwen_ai_platform/qwen3-vl-plus 0.2,1.6 32:0.3,2.4 128:0.6,4.8 260096/32768
+qwen_ai_platform/qwen3.5-plus 0.4,2.4 256:0.5,3 991808/65536
+qwen_ai_platform/qwen3.7-max 2.5,7.5,0.5,3.125 991808/65536
+qwen_ai_platform/qwen3.7-plus 0.4,1.6,0.08 256:1.2,4.8,0.24 991808/65536
+qwen_ai_platform/qwen3.8-flash 0.15,0.47,0.016,0.2 991808/131072
+qwen_ai_platform/qwen3.8-max 2,6,0.25 991808/131072
+qwen_ai_platform/qwen3.8-omni-flash 0.15,0.47,0.016 991808/131072
+qwen_ai_platform/qwq-plus 0.8,2.4 98304/8192
+qwencloud/deepseek-v4-flash 0.2,0.4,0.04 1000000/393216
+qwencloud/deepseek-v4-flash-0731 0.2,0.4,0.04 1000000/393216
+qwencloud/deepseek-v4-pro 2.4,4.8,0.2 1000000/393216
+qwencloud/glm-5.1 1.4,4.4,0.26 202745/131072
+qwencloud/glm-5.2 1.4,4.4,0.28 1048576/131072
+qwencloud/kimi-k2.7-code 0.95,4,0.19 229376/16384
+qwencloud/qwen-coder 0.3,1.5 1000000/16384
+qwencloud/qwen-flash 0.05,0.4 256:0.25,2 997952/32768
+qwencloud/qwen-flash-2025-07-28 0.05,0.4 256:0.25,2 997952/32768
+qwencloud/qwen-max 1.6,6.4 30720/8192
+qwencloud/qwen-plus 0.4,1.2 129024/16384
+qwencloud/qwen-plus-2025-01-25 0.4,1.2 129024/8192
+qwencloud/qwen-plus-2025-04-28 0.4,1.2,,,4 129024/16384
+qwencloud/qwen-plus-2025-07-14 0.4,1.2,,,4 129024/16384
+qwencloud/qwen-plus-2025-07-28 0.4,1.2,,,4 256:1.2,3.6,,,12 997952/32768
+qwencloud/qwen-plus-2025-09-11 0.4,1.2,,,4 256:1.2,3.6,,,12 997952/32768
+qwencloud/qwen-plus-latest 0.4,1.2,,,4 256:1.2,3.6,,,12 997952/32768
+qwencloud/qwen-turbo 0.05,0.2,,,0.5 129024/16384
+qwencloud/qwen-turbo-2024-11-01 0.05,0.2 1000000/8192
+qwencloud/qwen-turbo-2025-04-28 0.05,0.2,,,0.5 1000000/16384
+qwencloud/qwen-turbo-latest 0.05,0.2,,,0.5 1000000/16384
+qwencloud/qwen3-coder-flash 0.3,1.5,0.08 32:0.5,2.5,0.12 128:0.8,4,0.2 256:1.6,9.6,0.4 997952/65536
+qwencloud/qwen3-coder-flash-2025-07-28 0.3,1.5 32:0.5,2.5 128:0.8,4 256:1.6,9.6 997952/65536
+qwencloud/qwen3-coder-plus 1,5,0.1 32:1.8,9,0.18 128:3,15,0.3 256:6,60,0.6 997952/65536
+qwencloud/qwen3-coder-plus-2025-07-22 1,5 32:1.8,9 128:3,15 256:6,60 997952/65536
+qwencloud/qwen3-max 1.2,6 32:2.4,12 128:3,15 258048/65536
+qwencloud/qwen3-max-2026-01-23 1.2,6 32:2.4,12 128:3,15 258048/65536
+qwencloud/qwen3-max-preview 1.2,6 32:2.4,12 128:3,15 258048/65536
+qwencloud/qwen3-next-80b-a3b-instruct 0.15,1.2 262144/65536
+qwencloud/qwen3-next-80b-a3b-thinking 0.15,1.2 262144/65536
+qwencloud/qwen3-vl-235b-a22b-instruct 0.4,1.6 131072/32768
+qwencloud/qwen3-vl-235b-a22b-thinking 0.4,4 131072/32768
+qwencloud/qwen3-vl-32b-instruct 0.16,0.64 131072/32768
+qwencloud/qwen3-vl-32b-thinking 0.16,2.87 131072/32768
+qwencloud/qwen3-vl-plus 0.2,1.6 32:0.3,2.4 128:0.6,4.8 260096/32768
+qwencloud/qwen3.5-plus 0.4,2.4 256:0.5,3 991808/65536
+qwencloud/qwen3.7-max 2.5,7.5,0.5,3.125 991808/65536
+qwencloud/qwen3.7-plus 0.4,1.6,0.08 256:1.2,4.8,0.24 991808/65536
+qwencloud/qwen3.8-max 2,6,0.25 991808/131072
+qwencloud/qwq-plus 0.8,2.4 98304/8192
+refuseless/deepseek-v4.1-flash-abliterated 0.14,0.5,0.035 1048576/130000
+refuseless/deepseek-v4.1-flash-fast 0.05,0.15,0.003 1048576/262144
+refuseless/glm-5.3-abliterated 1,2,0.15 1048576/131072
+refuseless/glm-5.3-flash-abliterated 0.12,0.5,0.04 1048576/131072
+refuseless/minimax-m3.1-flash 0.05,0.25,0.002 1048576/512000
 replicate/anthropic/claude-3.5-haiku 1,5
 replicate/anthropic/claude-3.5-sonnet 3.75,18.75
 replicate/anthropic/claude-3.7-sonnet 3,15
 replicate/anthropic/claude-4-sonnet 3,15
 replicate/anthropic/claude-4.5-haiku 1,5
 replicate/anthropic/claude-4.5-sonnet 3,15
-replicate/deepseek-ai/deepseek-r1 3.75,10,,,10
-replicate/deepseek-ai/deepseek-v3 1.45,1.45
-replicate/deepseek-ai/deepseek-v3.1 0.672,2.016
+replicate/deepseek-ai/deepseek-r1 3.75,10,,,10 65536/8192
+replicate/deepseek-ai/deepseek-v3 1.45,1.45 65536/8192
+replicate/deepseek-ai/deepseek-v3.1 0.672,2.016 163840/163840
 replicate/google/gemini-2.5-flash 0.3,2.5
 replicate/google/gemini-3-pro 2,12 200:4,18
 replicate/ibm-granite/granite-3.3-8b-instruct 0.03,0.25
-replicate/meta/llama-2-13b 0.1,0.5
-replicate/meta/llama-2-13b-chat 0.1,0.5
-replicate/meta/llama-2-70b 0.65,2.75
-replicate/meta/llama-2-70b-chat 0.65,2.75
-replicate/meta/llama-2-7b 0.05,0.25
-replicate/meta/llama-2-7b-chat 0.05,0.25
-replicate/meta/llama-3-70b 0.65,2.75
-replicate/meta/llama-3-70b-instruct 0.65,2.75
-replicate/meta/llama-3-8b 0.05,0.25
-replicate/meta/llama-3-8b-instruct 0.05,0.25
-replicate/mistralai/mistral-7b-instruct-v0.2 0.05,0.25
-replicate/mistralai/mistral-7b-v0.1 0.05,0.25
-replicate/mistralai/mixtral-8x7b-instruct-v0.1 0.3,1
+replicate/meta/llama-2-13b 0.1,0.5 4096/4096
+replicate/meta/llama-2-13b-chat 0.1,0.5 4096/4096
+replicate/meta/llama-2-70b 0.65,2.75 4096/4096
+replicate/meta/llama-2-70b-chat 0.65,2.75 4096/4096
+replicate/meta/llama-2-7b 0.05,0.25 4096/4096
+replicate/meta/llama-2-7b-chat 0.05,0.25 4096/4096
+replicate/meta/llama-3-70b 0.65,2.75 8192/8192
+replicate/meta/llama-3-70b-instruct 0.65,2.75 8192/8192
+replicate/meta/llama-3-8b 0.05,0.25 8086/8086
+replicate/meta/llama-3-8b-instruct 0.05,0.25 8086/8086
+replicate/mistralai/mistral-7b-instruct-v0.2 0.05,0.25 4096/4096
+replicate/mistralai/mistral-7b-v0.1 0.05,0.25 4096/4096
+replicate/mistralai/mixtral-8x7b-instruct-v0.1 0.3,1 4096/4096
 replicate/openai/gpt-4.1 2,8
 replicate/openai/gpt-4.1-mini 0.4,1.6
 replicate/openai/gpt-4.1-nano 0.1,0.4
@@ -3002,662 +3003,662 @@ replicate/openai/o1-mini 1.1,4.4,,,4.4
 replicate/openai/o4-mini 1,4,,,4
 replicate/qwen/qwen3-235b-a22b-instruct-2507 0.264,1.06
 replicate/xai/grok-4 7.2,36
-sagemaker/meta-textgeneration-llama-2-13b-f 0,0
-sagemaker/meta-textgeneration-llama-2-70b-b-f 0,0
-sagemaker/meta-textgeneration-llama-2-7b-f 0,0
-sail/Qwen/Qwen3.6-35B-A3B 0.05,0.4,0.02
-sail/deepseek-ai/DeepSeek-V4-Flash-0731 0.09,0.18,0.02
-sail/deepseek-ai/DeepSeek-V4-Pro-0813 0.92,2.77,0.04
-sail/deepseek-ai/DeepSeek-V4.1-Flash 0.09,0.3,0.006
-sail/google/gemma-4-12B-it 0.3,2,0.15
-sail/google/gemma-4-31B-it 0.4,0.6,0.2
-sail/moonshotai/Kimi-K2.6 1,4,0.2
-sail/moonshotai/Kimi-K3 2.5,12.5,0.25
-sail/nvidia/Gemma-4-31B-IT-NVFP4 0.14,0.4,0.07
-sail/openai/gpt-oss-120b 0.06,0.4,0.03
-sail/zai-org/GLM-5.3 0.98,3.08,0.18
-sail/zai-org/GLM-5.3-Flash 0.11,0.35,0.02
-sambanova/DeepSeek-R1 5,7
-sambanova/DeepSeek-V3.1 3,4.5
-sambanova/DeepSeek-V3.2 3,4.5
-sambanova/Llama-4-Maverick-17B-128E-Instruct 0.63,1.8
-sambanova/Meta-Llama-3.3-70B-Instruct 0.6,1.2
-sambanova/MiniMax-M2.7 0.6,2.4
-sambanova/gemma-4-31B-it 0.38,1.15
-sambanova/gpt-oss-120b 0.22,0.59
-sarvam/sarvam-m 0,0,0,0
+sagemaker/meta-textgeneration-llama-2-13b-f 0,0 4096/4096
+sagemaker/meta-textgeneration-llama-2-70b-b-f 0,0 4096/4096
+sagemaker/meta-textgeneration-llama-2-7b-f 0,0 4096/4096
+sail/Qwen/Qwen3.6-35B-A3B 0.05,0.4,0.02 262144/262144
+sail/deepseek-ai/DeepSeek-V4-Flash-0731 0.09,0.18,0.02 1048576/1048576
+sail/deepseek-ai/DeepSeek-V4-Pro-0813 0.92,2.77,0.04 1048576/1048576
+sail/deepseek-ai/DeepSeek-V4.1-Flash 0.09,0.3,0.006 1048576/1048576
+sail/google/gemma-4-12B-it 0.3,2,0.15 16384/16384
+sail/google/gemma-4-31B-it 0.4,0.6,0.2 256000/256000
+sail/moonshotai/Kimi-K2.6 1,4,0.2 262144/262144
+sail/moonshotai/Kimi-K3 2.5,12.5,0.25 1048576/1048576
+sail/nvidia/Gemma-4-31B-IT-NVFP4 0.14,0.4,0.07 262144/262144
+sail/openai/gpt-oss-120b 0.06,0.4,0.03 131072/131072
+sail/zai-org/GLM-5.3 0.98,3.08,0.18 1048576/1048576
+sail/zai-org/GLM-5.3-Flash 0.11,0.35,0.02 1048576/1048576
+sambanova/DeepSeek-R1 5,7 32768/32768
+sambanova/DeepSeek-V3.1 3,4.5 131072/131072
+sambanova/DeepSeek-V3.2 3,4.5 32768/32768
+sambanova/Llama-4-Maverick-17B-128E-Instruct 0.63,1.8 131072/131072
+sambanova/Meta-Llama-3.3-70B-Instruct 0.6,1.2 131072/131072
+sambanova/MiniMax-M2.7 0.6,2.4 196608/131072
+sambanova/gemma-4-31B-it 0.38,1.15 131072/131072
+sambanova/gpt-oss-120b 0.22,0.59 131072/131072
+sarvam/sarvam-m 0,0,0,0 8192/32000
 scaledown/classify 0.05,0
 scaledown/compress 0.05,0
 scaledown/decisions 0.05,0
 scaledown/extract 0.05,0
 scaledown/summarize 0.05,0
-scaleway/deepseek-v4-flash-0731 0.4,0.8,0.08
-scaleway/glm-5.2 1.8,5.5
-scaleway/google/gemma-4-26b-a4b-it 0.25,0.5
-scaleway/meta/llama-3.3-70b-instruct 0.9,0.9
-scaleway/mistralai/mistral-medium-3.5-128b 1.5,7.5
-scaleway/mistralai/mistral-small-3.2-24b-instruct-2506 0.15,0.35
-scaleway/mistralai/pixtral-12b-2409 0.2,0.2
-scaleway/openai/gpt-oss-120b 0.15,0.6
-scaleway/qwen/qwen3-235b-a22b-instruct-2507 0.75,2.25
-scaleway/qwen/qwen3-coder-30b-a3b-instruct 0.2,0.8
-scaleway/qwen/qwen3.5-397b-a17b 0.6,3.6
-scaleway/qwen/qwen3.6-35b-a3b 0.25,1.5
-scx-ai/DeepSeek-V4.1-flash 0.15,0.6,0.01
-scx-ai/GLM-5.2 0.61,1.98,0.22
-scx-ai/GLM-5.3 0.98,3.08,0.18
-scx-ai/Kimi-K3 2.83,14.13,0.28
-scx-ai/Qwen3.8-Max 1.65,4.99,0.21
-snowflake/claude-3-5-sonnet 3,15,0.3
-snowflake/claude-3-7-sonnet 3,15,0.3
-snowflake/claude-4-opus 5,25,0.5
-snowflake/claude-4-sonnet 3,15,0.3
-snowflake/claude-haiku-4-5 1,5,0.1
-snowflake/claude-sonnet-4-5 3,15,0.3
-snowflake/claude-sonnet-4-6 3,15,0.3
-snowflake/deepseek-r1 1.35,5.4
-snowflake/llama3.1-405b 1.2,1.2
-snowflake/llama3.1-70b 0.72,0.72
-snowflake/llama3.1-8b 0.24,0.24
-snowflake/llama3.3-70b 0.72,0.72
-snowflake/llama4-maverick 0.24,0.97
-snowflake/mistral-large2 2,6
-snowflake/openai-gpt-4.1 2,8,0.5
-snowflake/openai-gpt-5 1.25,10,0.125
-snowflake/openai-gpt-5-mini 0.3,1.2
-snowflake/openai-gpt-5-nano 0.15,0.6
-snowflake/snowflake-llama-3.3-70b 0.72,0.72
-streamlake/DeepSeek-V3 0.286,1.143,0.114
-streamlake/DeepSeek-V4-Pro-0813 1.32,3.96,0.044
-streamlake/GLM-5.3 1.4,4.4,0.26
-streamlake/GLM-5.3-Flash 0.15,0.5,0.03
-streamlake/Kimi-K2-Instruct-0905 0.571,2.286,0.143
-streamlake/deepseek-r1 0.571,2.286,0.229
-streamlake/deepseek-v3.1 0.571,1.714,0.229
-streamlake/deepseek-v4-flash 0.14,0.28,0.028
-streamlake/deepseek-v4-flash-0731 0.44,1.32,0.014
-streamlake/deepseek-v4-pro 1.74,3.48,0.145
-streamlake/deepseek-v4.1-flash-1017 0.3,1.2,0.006
-streamlake/deepseek-v4.1-flash-260910 0.3,1.2,0.006
-streamlake/glm-5 1,3.2,0.2
-streamlake/glm-5.1 1.4,4.4,0.26
-streamlake/glm-5.2 1.4,4.4,0.26
-streamlake/kimi-k2.6 0.95,4,0.16
-streamlake/kimi-k2.7-code 0.95,4,0.19
+scaleway/deepseek-v4-flash-0731 0.4,0.8,0.08 256000/32768
+scaleway/glm-5.2 1.8,5.5 256000/16384
+scaleway/google/gemma-4-26b-a4b-it 0.25,0.5 256000/32768
+scaleway/meta/llama-3.3-70b-instruct 0.9,0.9 128000/16384
+scaleway/mistralai/mistral-medium-3.5-128b 1.5,7.5 256000/16384
+scaleway/mistralai/mistral-small-3.2-24b-instruct-2506 0.15,0.35 128000/32768
+scaleway/mistralai/pixtral-12b-2409 0.2,0.2 128000/4096
+scaleway/openai/gpt-oss-120b 0.15,0.6 128000/32768
+scaleway/qwen/qwen3-235b-a22b-instruct-2507 0.75,2.25 256000/16384
+scaleway/qwen/qwen3-coder-30b-a3b-instruct 0.2,0.8 128000/32768
+scaleway/qwen/qwen3.5-397b-a17b 0.6,3.6 256000/16384
+scaleway/qwen/qwen3.6-35b-a3b 0.25,1.5 256000/16384
+scx-ai/DeepSeek-V4.1-flash 0.15,0.6,0.01 1000000/375000
+scx-ai/GLM-5.2 0.61,1.98,0.22 1048576/131072
+scx-ai/GLM-5.3 0.98,3.08,0.18 1000000/128000
+scx-ai/Kimi-K3 2.83,14.13,0.28 1000000/1000000
+scx-ai/Qwen3.8-Max 1.65,4.99,0.21 1000000/131072
+snowflake/claude-3-5-sonnet 3,15,0.3 200000/16384
+snowflake/claude-3-7-sonnet 3,15,0.3 200000/16384
+snowflake/claude-4-opus 5,25,0.5 200000/16384
+snowflake/claude-4-sonnet 3,15,0.3 200000/16384
+snowflake/claude-haiku-4-5 1,5,0.1 200000/16384
+snowflake/claude-sonnet-4-5 3,15,0.3 200000/16384
+snowflake/claude-sonnet-4-6 3,15,0.3 200000/16384
+snowflake/deepseek-r1 1.35,5.4 128000/16384
+snowflake/llama3.1-405b 1.2,1.2 128000/16384
+snowflake/llama3.1-70b 0.72,0.72 128000/16384
+snowflake/llama3.1-8b 0.24,0.24 128000/16384
+snowflake/llama3.3-70b 0.72,0.72 128000/16384
+snowflake/llama4-maverick 0.24,0.97 128000/16384
+snowflake/mistral-large2 2,6 128000/16384
+snowflake/openai-gpt-4.1 2,8,0.5 300000/16384
+snowflake/openai-gpt-5 1.25,10,0.125 300000/16384
+snowflake/openai-gpt-5-mini 0.3,1.2 1000000/16384
+snowflake/openai-gpt-5-nano 0.15,0.6 5000000/16384
+snowflake/snowflake-llama-3.3-70b 0.72,0.72 128000/16384
+streamlake/DeepSeek-V3 0.286,1.143,0.114 56000/8000
+streamlake/DeepSeek-V4-Pro-0813 1.32,3.96,0.044 1048566/384000
+streamlake/GLM-5.3 1.4,4.4,0.26 1048576/128000
+streamlake/GLM-5.3-Flash 0.15,0.5,0.03 1048576/128000
+streamlake/Kimi-K2-Instruct-0905 0.571,2.286,0.143 224000/32000
+streamlake/deepseek-r1 0.571,2.286,0.229 98304/16000
+streamlake/deepseek-v3.1 0.571,1.714,0.229 98304/32000
+streamlake/deepseek-v4-flash 0.14,0.28,0.028 1048576/384000
+streamlake/deepseek-v4-flash-0731 0.44,1.32,0.014 1048576/384000
+streamlake/deepseek-v4-pro 1.74,3.48,0.145 1048576/384000
+streamlake/deepseek-v4.1-flash-1017 0.3,1.2,0.006 1048576/384000
+streamlake/deepseek-v4.1-flash-260910 0.3,1.2,0.006 1048568/384000
+streamlake/glm-5 1,3.2,0.2 202752/128000
+streamlake/glm-5.1 1.4,4.4,0.26 202752/128000
+streamlake/glm-5.2 1.4,4.4,0.26 1048566/128000
+streamlake/kimi-k2.6 0.95,4,0.16 262144/256000
+streamlake/kimi-k2.7-code 0.95,4,0.19 262144/32000
 streamlake/mimo-v2.6-flash 0.14,0.28,0.0028
 streamlake/mimo-v2.6-pro 0.435,0.87,0.0036
-streamlake/minimax-m2.5 0.3,1.2,0.03,0.375
-streamlake/minimax-m3 0.6,2.4,0.12 512:1.2,4.8,0.24
-streamlake/qwen3.5-397b-a17b 0.6,3.6,0.12
-streamlake/qwen3.6-27b 0.6,3.6
-streamlake/qwen3.6-35b-a3b 0.375,2.25
-streamlake/qwen3.8-2.4t-a95b 2,6,0.25,2.5
-streamlake/qwen3.8-27b 0.5,3,0.1,0.625
-tencent/deepseek-v4-flash 0.14,0.28,0.0028,0
-tencent/deepseek-v4-pro 1.74,3.48,0.145,0
-tencent/deepseek-v4-pro-0813 1.32,3.96,0.044,0
-tencent/deepseek-v4.1-flash 0.3,1.2,0.006,0
-tencent/glm-5.2 1.4,4.4,0.26,0
-tencent/glm-5.3 1.4,4.4,0.26,0
-tencent/glm-5.3-flash 0.15,0.5,0.03,0
-tencent/glm-5.3-flashx 0.37,1.25,0.075,0
-tencent/hy4 0.834,2.501,0.042
-tencent/hy4-preview 0.834,2.501,0.042
-tencent/kimi-k2.7-code 0.95,4,0.19,0
-tencent/kimi-k2.7-code-highspeed 1.9,8,0.38,0
-tencent/kimi-k2.8-preview 1,4,0.25,0
-tencent/kimi-k3 3,15,0.3,0
-tencent/minimax-m3 0.3,1.2,0.06,0
-tensormesh/MiniMaxAI/MiniMax-M2.5 0.3,1.2,0
-tensormesh/Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8 0.45,1.8,0
-tensormesh/Qwen/Qwen3.5-397B-A17B-FP8 0.6,3.6,0
-tensormesh/Qwen/Qwen3.6-27B-FP8 0.32,3.2,0
-tensormesh/deepseek-ai/DeepSeek-V4-Flash 0.14,0.28,0
-tensormesh/google/gemma-4-31B-it 0.14,0.56,0
-tensormesh/lukealonso/GLM-5.1-NVFP4-MTP 1.4,4.4,0
-tensormesh/moonshotai/Kimi-K2.6 0.96,4,0
-tensormesh/openai/gpt-oss-120b 0.15,0.6,0
-tensormesh/openai/gpt-oss-20b 0.07,0.28,0
+streamlake/minimax-m2.5 0.3,1.2,0.03,0.375 196608/128000
+streamlake/minimax-m3 0.6,2.4,0.12 512:1.2,4.8,0.24 1000000/512000
+streamlake/qwen3.5-397b-a17b 0.6,3.6,0.12 258048/64000
+streamlake/qwen3.6-27b 0.6,3.6 229376/64000
+streamlake/qwen3.6-35b-a3b 0.375,2.25 229376/64000
+streamlake/qwen3.8-2.4t-a95b 2,6,0.25,2.5 983616/128000
+streamlake/qwen3.8-27b 0.5,3,0.1,0.625 983616/128000
+tencent/deepseek-v4-flash 0.14,0.28,0.0028,0 1000000/384000
+tencent/deepseek-v4-pro 1.74,3.48,0.145,0 1000000/384000
+tencent/deepseek-v4-pro-0813 1.32,3.96,0.044,0 1000000/384000
+tencent/deepseek-v4.1-flash 0.3,1.2,0.006,0 1000000/384000
+tencent/glm-5.2 1.4,4.4,0.26,0 1000000/128000
+tencent/glm-5.3 1.4,4.4,0.26,0 1000000/128000
+tencent/glm-5.3-flash 0.15,0.5,0.03,0 1000000/128000
+tencent/glm-5.3-flashx 0.37,1.25,0.075,0 1000000/128000
+tencent/hy4 0.834,2.501,0.042 960000/64000
+tencent/hy4-preview 0.834,2.501,0.042 960000/64000
+tencent/kimi-k2.7-code 0.95,4,0.19,0 256000/256000
+tencent/kimi-k2.7-code-highspeed 1.9,8,0.38,0 256000/256000
+tencent/kimi-k2.8-preview 1,4,0.25,0 1000000/1000000
+tencent/kimi-k3 3,15,0.3,0 1000000/1000000
+tencent/minimax-m3 0.3,1.2,0.06,0 1000000/
+tensormesh/MiniMaxAI/MiniMax-M2.5 0.3,1.2,0 196608/196608
+tensormesh/Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8 0.45,1.8,0 262144/262144
+tensormesh/Qwen/Qwen3.5-397B-A17B-FP8 0.6,3.6,0 262144/262144
+tensormesh/Qwen/Qwen3.6-27B-FP8 0.32,3.2,0 262144/262144
+tensormesh/deepseek-ai/DeepSeek-V4-Flash 0.14,0.28,0 32768/32768
+tensormesh/google/gemma-4-31B-it 0.14,0.56,0 32768/32768
+tensormesh/lukealonso/GLM-5.1-NVFP4-MTP 1.4,4.4,0 202752/202752
+tensormesh/moonshotai/Kimi-K2.6 0.96,4,0 32768/32768
+tensormesh/openai/gpt-oss-120b 0.15,0.6,0 131072/131072
+tensormesh/openai/gpt-oss-20b 0.07,0.28,0 131072/131072
 together-ai-21.1b-41b 0.8,0.8
 together-ai-4.1b-8b 0.2,0.2
 together-ai-41.1b-80b 0.9,0.9
-together-ai-8.1b-21b 0.3,0.3
+together-ai-8.1b-21b 0.3,0.3 1000/1000
 together-ai-81.1b-110b 1.8,1.8
 together-ai-up-to-4b 0.1,0.1
-together_ai/MiniMaxAI/MiniMax-M2.7 0.3,1.2,0.06
-together_ai/MiniMaxAI/MiniMax-M3 0.3,1.2,0.06
-together_ai/MiniMaxAI/MiniMax-M3.1-Flash 0.15,0.6,0.015
-together_ai/Prism-ML/Ternary-Bonsai-27B 0,0
-together_ai/Qwen/Qwen2-1.5B-Instruct 0.02,0.02
-together_ai/Qwen/Qwen2.5-14B-Instruct 0.8,0.8
-together_ai/Qwen/Qwen2.5-72B-Instruct 1.2,1.2
-together_ai/Qwen/Qwen2.5-72B-Instruct-Turbo 1.2,1.2
-together_ai/Qwen/Qwen2.5-7B-Instruct-Turbo 0.3,0.3
-together_ai/Qwen/Qwen2.5-VL-72B-Instruct 1.95,8
-together_ai/Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8 2,2
-together_ai/Qwen/Qwen3-Coder-Next-FP8 0.5,1.2
-together_ai/Qwen/Qwen3-Next-80B-A3B-Instruct 0.15,1.5
-together_ai/Qwen/Qwen3-Next-80B-A3B-Thinking 0.15,1.5
-together_ai/Qwen/Qwen3-VL-32B-Instruct 0.5,1.5
-together_ai/Qwen/Qwen3-VL-8B-Instruct 0.18,0.68
-together_ai/Qwen/Qwen3.5-397B-A17B 0.6,3.6,0.35
-together_ai/Qwen/Qwen3.5-9B 0.17,0.25
-together_ai/Qwen/Qwen3.6-Plus 0.5,3
-together_ai/Qwen/Qwen3.7-Max 2.5,7.5,0.5
-together_ai/Qwen/Qwen3.7-Plus 0.32,1.28
-together_ai/Qwen/Qwen3.8-2.4T-A95B 2,6,0.25
-together_ai/Qwen/Qwen3.8-Flash 0.15,0.47
-together_ai/arcee-ai/trinity-mini 0.045,0.15
-together_ai/arize-ai/qwen-2-1.5b-instruct 0.1,0.1
-together_ai/deepseek-ai/DeepSeek-R1-0528 3,7
-together_ai/deepseek-ai/DeepSeek-V3 1.25,1.25
-together_ai/deepseek-ai/DeepSeek-V3.1 0.6,1.7
-together_ai/deepseek-ai/DeepSeek-V4-Flash-0731 0.14,0.28,0.03
-together_ai/deepseek-ai/DeepSeek-V4-Pro-0813 1.32,3.96,0.13
-together_ai/deepseek-ai/DeepSeek-V4.1-Flash 0.3,1.2,0.006
-together_ai/deepseek-ai/DeepSeek-V4.1-Flash-1017 0.3,1.2,0.006
-together_ai/deepseek-pro-latest 1.32,3.96,0.13
+together_ai/MiniMaxAI/MiniMax-M2.7 0.3,1.2,0.06 196608/
+together_ai/MiniMaxAI/MiniMax-M3 0.3,1.2,0.06 524288/524288
+together_ai/MiniMaxAI/MiniMax-M3.1-Flash 0.15,0.6,0.015 1048576/1048576
+together_ai/Prism-ML/Ternary-Bonsai-27B 0,0 262144/262144
+together_ai/Qwen/Qwen2-1.5B-Instruct 0.02,0.02 32768/32768
+together_ai/Qwen/Qwen2.5-14B-Instruct 0.8,0.8 32768/32768
+together_ai/Qwen/Qwen2.5-72B-Instruct 1.2,1.2 32768/32768
+together_ai/Qwen/Qwen2.5-72B-Instruct-Turbo 1.2,1.2 131072/131072
+together_ai/Qwen/Qwen2.5-7B-Instruct-Turbo 0.3,0.3 32768/
+together_ai/Qwen/Qwen2.5-VL-72B-Instruct 1.95,8 32768/32768
+together_ai/Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8 2,2 262144/262144
+together_ai/Qwen/Qwen3-Coder-Next-FP8 0.5,1.2 262144/262144
+together_ai/Qwen/Qwen3-Next-80B-A3B-Instruct 0.15,1.5 262144/262144
+together_ai/Qwen/Qwen3-Next-80B-A3B-Thinking 0.15,1.5 262144/262144
+together_ai/Qwen/Qwen3-VL-32B-Instruct 0.5,1.5 262144/262144
+together_ai/Qwen/Qwen3-VL-8B-Instruct 0.18,0.68 262144/262144
+together_ai/Qwen/Qwen3.5-397B-A17B 0.6,3.6,0.35 262144/262144
+together_ai/Qwen/Qwen3.5-9B 0.17,0.25 262144/262144
+together_ai/Qwen/Qwen3.6-Plus 0.5,3 1000000/1000000
+together_ai/Qwen/Qwen3.7-Max 2.5,7.5,0.5 1000000/1000000
+together_ai/Qwen/Qwen3.7-Plus 0.32,1.28 1000000/1000000
+together_ai/Qwen/Qwen3.8-2.4T-A95B 2,6,0.25 1010000/1010000
+together_ai/Qwen/Qwen3.8-Flash 0.15,0.47 1000000/1000000
+together_ai/arcee-ai/trinity-mini 0.045,0.15 128000/128000
+together_ai/arize-ai/qwen-2-1.5b-instruct 0.1,0.1 32768/32768
+together_ai/deepseek-ai/DeepSeek-R1-0528 3,7 163840/
+together_ai/deepseek-ai/DeepSeek-V3 1.25,1.25 65536/8192
+together_ai/deepseek-ai/DeepSeek-V3.1 0.6,1.7 131072/131072
+together_ai/deepseek-ai/DeepSeek-V4-Flash-0731 0.14,0.28,0.03 1048576/1048576
+together_ai/deepseek-ai/DeepSeek-V4-Pro-0813 1.32,3.96,0.13 1048576/1048576
+together_ai/deepseek-ai/DeepSeek-V4.1-Flash 0.3,1.2,0.006 1048576/1048576
+together_ai/deepseek-ai/DeepSeek-V4.1-Flash-1017 0.3,1.2,0.006 1048576/1048576
+together_ai/deepseek-pro-latest 1.32,3.96,0.13 1048576/1048576
 together_ai/essentialai/rnj-1-instruct 0.15,0.15
-together_ai/glm-flash-latest 0.15,0.5,0.03
-together_ai/glm-latest 1.4,4.4,0.26
-together_ai/google/gemma-4-31B-it 0.39,0.97
-together_ai/kimi-latest 3,15,0.3
-together_ai/meta-llama/Llama-3.1-405B-Instruct 3.5,3.5
-together_ai/meta-llama/Llama-3.2-1B-Instruct 0.06,0.06
-together_ai/meta-llama/Llama-3.2-3B-Instruct 0.06,0.06
-together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo 1.04,1.04
-together_ai/meta-llama/Llama-4-Scout-17B-16E-Instruct 0.18,0.59
-together_ai/meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo 0.88,0.88
-together_ai/meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo 0.18,0.18
-together_ai/meta-models/Muse-Glimmer-30B 0.35,1.5,0.04
-together_ai/meta-models/Muse-Spark-Open-816B-A42B 1.25,4.25,0.15
-together_ai/mistralai/Ministral-3-14B-Instruct-2512 0.2,0.2
-together_ai/mistralai/Mistral-7B-Instruct-v0.3 0.2,0.2
-together_ai/mistralai/Mistral-Small-24B-Instruct-2501 0.1,0.3
-together_ai/mistralai/Mixtral-8x7B-Instruct-v0.1 0.6,0.6
+together_ai/glm-flash-latest 0.15,0.5,0.03 1048575/128000
+together_ai/glm-latest 1.4,4.4,0.26 1048575/128000
+together_ai/google/gemma-4-31B-it 0.39,0.97 262144/262144
+together_ai/kimi-latest 3,15,0.3 1048576/1048576
+together_ai/meta-llama/Llama-3.1-405B-Instruct 3.5,3.5 4096/4096
+together_ai/meta-llama/Llama-3.2-1B-Instruct 0.06,0.06 131072/131072
+together_ai/meta-llama/Llama-3.2-3B-Instruct 0.06,0.06 131072/131072
+together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo 1.04,1.04 131072/131072
+together_ai/meta-llama/Llama-4-Scout-17B-16E-Instruct 0.18,0.59 1048576/1048576
+together_ai/meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo 0.88,0.88 131072/131072
+together_ai/meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo 0.18,0.18 131072/131072
+together_ai/meta-models/Muse-Glimmer-30B 0.35,1.5,0.04 131072/131072
+together_ai/meta-models/Muse-Spark-Open-816B-A42B 1.25,4.25,0.15 1048576/1048576
+together_ai/mistralai/Ministral-3-14B-Instruct-2512 0.2,0.2 262144/
+together_ai/mistralai/Mistral-7B-Instruct-v0.3 0.2,0.2 32768/
+together_ai/mistralai/Mistral-Small-24B-Instruct-2501 0.1,0.3 32768/32768
+together_ai/mistralai/Mixtral-8x7B-Instruct-v0.1 0.6,0.6 32768/32768
 together_ai/moonshotai/Kimi-K2-Instruct 1,3
-together_ai/moonshotai/Kimi-K2.5-fp4 0.5,2.8
-together_ai/moonshotai/Kimi-K2.6 1.2,4.5,0.2
-together_ai/moonshotai/Kimi-K2.7-Code 0.95,4,0.19
-together_ai/moonshotai/Kimi-K3 3,15,0.3
-together_ai/moonshotai/Kimi-K3.1-Pro 2,10,0.2
-together_ai/nvidia/NVIDIA-Nemotron-3.5-Super-VL 0.15,0.5,0.02
-together_ai/nvidia/NVIDIA-Nemotron-Nano-9B-v2 0.06,0.25
-together_ai/nvidia/nemotron-3-ultra-550b-a55b 0.6,3.6,0.2
-together_ai/openai/gpt-oss-120b 0.15,0.6
-together_ai/openai/gpt-oss-20b 0.05,0.2
-together_ai/qwen-flash-latest 0.15,0.47
-together_ai/reflection/Beam-1.0-501B-A23B 0.4,1.2,0.04
-together_ai/ricursive-ai/Ripple-65B-Preview 0.2,0.6,0.02
-together_ai/thinkingmachines/Inkling 1,4.05,0.17
-together_ai/together/Tev1-4B-experimental 0.042,0
-together_ai/zai-org/GLM-4.5-Air-FP8 0.2,1.1
-together_ai/zai-org/GLM-4.6 0.6,2.2
-together_ai/zai-org/GLM-4.7 0.45,2
-together_ai/zai-org/GLM-5 1,3.2
-together_ai/zai-org/GLM-5.1 1.4,4.4,0.26
-together_ai/zai-org/GLM-5.2 1.4,4.4,0.26
-together_ai/zai-org/GLM-5.3 1.4,4.4,0.26
-together_ai/zai-org/GLM-5.3-Flash 0.15,0.5,0.03
-us-gov.anthropic.claude-fable-5-1 12,60,0.3,15
-us-gov.anthropic.claude-haiku-5-5 0.12,0.6,0.012,0.15 100:0.6,3,0.06,0.75
-us-gov.anthropic.claude-opus-4-8 6,30,0.6,7.5
-us-gov.anthropic.claude-opus-5 6,30,0.6,7.5
-us-gov.anthropic.claude-opus-5-5 4.8,24,0.24,6
-us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0 3.6,18,0.36,4.5 200:7.2,27,0.72,9
-us-gov.anthropic.claude-sonnet-5 2.4,12,0.24,3
-us-gov.anthropic.claude-sonnet-5-5 2.4,12,0.12,3
-us-gov.nvidia.nemotron-nano-12b-v2 0.24,0.72
-us-gov.nvidia.nemotron-nano-3-30b 0.072,0.288
-us-gov.nvidia.nemotron-nano-9b-v2 0.072,0.276
-us-gov.nvidia.nemotron-super-3-120b 0.18,0.78
-us-gov.openai.gpt-oss-120b-1:0 0.18,0.72
-us-gov.openai.gpt-oss-20b-1:0 0.084,0.36
-us-gov.xai.grok-4.6 2.64,7.92,0.66
-us-gov.xai.grok-4.7 2.64,7.92,0.66
-us.amazon.nova-2-lite-v1:0 0.33,2.75,0.0825
-us.amazon.nova-2-pro-preview-20251202-v1:0 1.375,11,0.34375,,,1.375
-us.amazon.nova-lite-v1:0 0.06,0.24,0.015
-us.amazon.nova-micro-v1:0 0.035,0.14,0.00875
-us.amazon.nova-pro-v1:0 0.8,3.2,0.2
-us.anthropic.claude-3-5-haiku-20241022-v1:0 0.8,4,0.08,1
-us.anthropic.claude-3-5-sonnet-20240620-v1:0 3,15,0.3,3.75
-us.anthropic.claude-3-5-sonnet-20241022-v2:0 3,15,0.3,3.75
-us.anthropic.claude-3-7-sonnet-20250219-v1:0 3,15,0.3,3.75
-us.anthropic.claude-3-opus-20240229-v1:0 15,75,1.5,18.75
-us.anthropic.claude-fable-5 11,55,1.1,13.75
-us.anthropic.claude-fable-5-1 11,55,0.275,13.75
-us.anthropic.claude-haiku-4-5-20251001-v1:0 1.1,5.5,0.11,1.375
-us.anthropic.claude-haiku-5-5 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875
-us.anthropic.claude-mythos-5 11,55,1.1,13.75
-us.anthropic.claude-mythos-5-1 11,55,0.275,13.75
-us.anthropic.claude-mythos-preview 27.5,137.5,2.75,34.375
-us.anthropic.claude-opus-4-1-20250805-v1:0 15,75,1.5,18.75
-us.anthropic.claude-opus-4-20250514-v1:0 15,75,1.5,18.75
-us.anthropic.claude-opus-4-5-20251101-v1:0 5.5,27.5,0.55,6.875
-us.anthropic.claude-opus-4-6-v1 5.5,27.5,0.55,6.875
-us.anthropic.claude-opus-4-7 5.5,27.5,0.55,6.875
-us.anthropic.claude-opus-4-8 5.5,27.5,0.55,6.875
-us.anthropic.claude-opus-5 5.5,27.5,0.55,6.875
-us.anthropic.claude-opus-5-5 4.4,22,0.22,5.5
-us.anthropic.claude-sonnet-4-20250514-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5
-us.anthropic.claude-sonnet-4-5-20250929-v1:0 3.3,16.5,0.33,4.125 200:6.6,24.75,0.66,8.25
-us.anthropic.claude-sonnet-4-6 3.3,16.5,0.33,4.125
-us.anthropic.claude-sonnet-5 2.2,11,0.22,2.75
-us.anthropic.claude-sonnet-5-5 2.2,11,0.11,2.75
-us.deepseek.r1-v1:0 1.35,5.4
-us.deepseek.v3.2 0.62,1.85
-us.meta.llama3-1-405b-instruct-v1:0 2.4,2.4
-us.meta.llama3-1-70b-instruct-v1:0 0.72,0.72
-us.meta.llama3-1-8b-instruct-v1:0 0.22,0.22
-us.meta.llama3-2-11b-instruct-v1:0 0.16,0.16
-us.meta.llama3-2-1b-instruct-v1:0 0.1,0.1
-us.meta.llama3-2-3b-instruct-v1:0 0.15,0.15
-us.meta.llama3-2-90b-instruct-v1:0 0.72,0.72
-us.meta.llama3-3-70b-instruct-v1:0 0.72,0.72
-us.meta.llama4-maverick-17b-instruct-v1:0 0.24,0.97
-us.meta.llama4-scout-17b-instruct-v1:0 0.17,0.66
-us.mistral.pixtral-large-2502-v1:0 2,6
-us.moonshotai.kimi-k3 3.3,16.5,0.33,4.125
-us.moonshotai.kimi-k3.1 4.4,22,0.22,5.5
-us.openai.gpt-5.4 2.75,16.5,0.275 272:5.5,24.75,0.55
-us.openai.gpt-5.5 5.5,33,0.55 272:11,49.5,1.1
-us.openai.gpt-5.6-luna 0.22,1.32,0.022,0.275 272:0.44,1.98,0.044,0.55
-us.openai.gpt-5.6-sol 4.4,22,0.44,5.5 272:8.8,33,0.88,11
-us.openai.gpt-5.6-terra 2.2,13.2,0.22,2.75 272:4.4,19.8,0.44,5.5
-us.openai.gpt-6-astra 11,55,1.1,13.75 272:22,82.5,2.2,27.5
-us.openai.gpt-6-luna 0.11,0.55,0.011,0.1375 272:0.22,0.825,0.022,0.275
-us.openai.gpt-6-sol 2.2,11,0.22,2.75 272:4.4,16.5,0.44,5.5
-us.openai.gpt-6.1-sol 2.2,11,0.11,2.75 272:4.4,16.5,0.22,5.5
-us.openai.gpt-6.1-terra 1.1,5.5,0.055,1.375 272:2.2,8.25,0.11,2.75
-us.writer.palmyra-x4-v1:0 2.5,10
-us.writer.palmyra-x5-v1:0 0.6,6
-us.xai.grok-4.6 2.2,6.6,0.55
-us.xai.grok-4.7 2.2,6.6,0.55
-us.zai.glm-5.3 1.848,5.808,0.3432,2.31
-v0/v0-1.0-md 3,15
-v0/v0-1.5-lg 15,75
-v0/v0-1.5-md 3,15
-vercel_ai_gateway/alibaba/qwen-3-14b 0.08,0.24
-vercel_ai_gateway/alibaba/qwen-3-235b 0.2,0.6
-vercel_ai_gateway/alibaba/qwen-3-30b 0.1,0.3
-vercel_ai_gateway/alibaba/qwen-3-32b 0.1,0.3
-vercel_ai_gateway/alibaba/qwen3-coder 0.4,1.6
-vercel_ai_gateway/amazon/nova-lite 0.06,0.24
-vercel_ai_gateway/amazon/nova-micro 0.035,0.14
-vercel_ai_gateway/amazon/nova-pro 0.8,3.2
+together_ai/moonshotai/Kimi-K2.5-fp4 0.5,2.8 262144/
+together_ai/moonshotai/Kimi-K2.6 1.2,4.5,0.2 262144/262144
+together_ai/moonshotai/Kimi-K2.7-Code 0.95,4,0.19 262144/262144
+together_ai/moonshotai/Kimi-K3 3,15,0.3 1048576/1048576
+together_ai/moonshotai/Kimi-K3.1-Pro 2,10,0.2 1048576/1048576
+together_ai/nvidia/NVIDIA-Nemotron-3.5-Super-VL 0.15,0.5,0.02 262144/262144
+together_ai/nvidia/NVIDIA-Nemotron-Nano-9B-v2 0.06,0.25 131072/
+together_ai/nvidia/nemotron-3-ultra-550b-a55b 0.6,3.6,0.2 512288/512288
+together_ai/openai/gpt-oss-120b 0.15,0.6 131072/131072
+together_ai/openai/gpt-oss-20b 0.05,0.2 131072/131072
+together_ai/qwen-flash-latest 0.15,0.47 1000000/1000000
+together_ai/reflection/Beam-1.0-501B-A23B 0.4,1.2,0.04 1048576/1048576
+together_ai/ricursive-ai/Ripple-65B-Preview 0.2,0.6,0.02 131072/131072
+together_ai/thinkingmachines/Inkling 1,4.05,0.17 524288/524288
+together_ai/together/Tev1-4B-experimental 0.042,0 32768/
+together_ai/zai-org/GLM-4.5-Air-FP8 0.2,1.1 131072/131072
+together_ai/zai-org/GLM-4.6 0.6,2.2 202752/202752
+together_ai/zai-org/GLM-4.7 0.45,2 202752/202752
+together_ai/zai-org/GLM-5 1,3.2 202752/202752
+together_ai/zai-org/GLM-5.1 1.4,4.4,0.26 202752/202752
+together_ai/zai-org/GLM-5.2 1.4,4.4,0.26 1048575/128000
+together_ai/zai-org/GLM-5.3 1.4,4.4,0.26 1048575/128000
+together_ai/zai-org/GLM-5.3-Flash 0.15,0.5,0.03 1048575/128000
+us-gov.anthropic.claude-fable-5-1 12,60,0.3,15 1000000/128000
+us-gov.anthropic.claude-haiku-5-5 0.12,0.6,0.012,0.15 100:0.6,3,0.06,0.75 1000000/128000
+us-gov.anthropic.claude-opus-4-8 6,30,0.6,7.5 1000000/128000
+us-gov.anthropic.claude-opus-5 6,30,0.6,7.5 1000000/128000
+us-gov.anthropic.claude-opus-5-5 4.8,24,0.24,6 1000000/128000
+us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0 3.6,18,0.36,4.5 200:7.2,27,0.72,9 200000/64000
+us-gov.anthropic.claude-sonnet-5 2.4,12,0.24,3 1000000/128000
+us-gov.anthropic.claude-sonnet-5-5 2.4,12,0.12,3 1000000/128000
+us-gov.nvidia.nemotron-nano-12b-v2 0.24,0.72 128000/8192
+us-gov.nvidia.nemotron-nano-3-30b 0.072,0.288 262144/8192
+us-gov.nvidia.nemotron-nano-9b-v2 0.072,0.276 128000/8192
+us-gov.nvidia.nemotron-super-3-120b 0.18,0.78 256000/32768
+us-gov.openai.gpt-oss-120b-1:0 0.18,0.72 128000/16384
+us-gov.openai.gpt-oss-20b-1:0 0.084,0.36 128000/16384
+us-gov.xai.grok-4.6 2.64,7.92,0.66 500000/500000
+us-gov.xai.grok-4.7 2.64,7.92,0.66 524288/524288
+us.amazon.nova-2-lite-v1:0 0.33,2.75,0.0825 1000000/64000
+us.amazon.nova-2-pro-preview-20251202-v1:0 1.375,11,0.34375,,,1.375 1000000/64000
+us.amazon.nova-lite-v1:0 0.06,0.24,0.015 300000/10000
+us.amazon.nova-micro-v1:0 0.035,0.14,0.00875 128000/10000
+us.amazon.nova-pro-v1:0 0.8,3.2,0.2 300000/10000
+us.anthropic.claude-3-5-haiku-20241022-v1:0 0.8,4,0.08,1 200000/8192
+us.anthropic.claude-3-5-sonnet-20240620-v1:0 3,15,0.3,3.75 200000/4096
+us.anthropic.claude-3-5-sonnet-20241022-v2:0 3,15,0.3,3.75 200000/8192
+us.anthropic.claude-3-7-sonnet-20250219-v1:0 3,15,0.3,3.75 200000/8192
+us.anthropic.claude-3-opus-20240229-v1:0 15,75,1.5,18.75 200000/4096
+us.anthropic.claude-fable-5 11,55,1.1,13.75 1000000/128000
+us.anthropic.claude-fable-5-1 11,55,0.275,13.75 1000000/128000
+us.anthropic.claude-haiku-4-5-20251001-v1:0 1.1,5.5,0.11,1.375 200000/64000
+us.anthropic.claude-haiku-5-5 0.11,0.55,0.011,0.1375 100:0.55,2.75,0.055,0.6875 1000000/128000
+us.anthropic.claude-mythos-5 11,55,1.1,13.75 1000000/128000
+us.anthropic.claude-mythos-5-1 11,55,0.275,13.75 1000000/128000
+us.anthropic.claude-mythos-preview 27.5,137.5,2.75,34.375 1000000/128000
+us.anthropic.claude-opus-4-1-20250805-v1:0 15,75,1.5,18.75 200000/32000
+us.anthropic.claude-opus-4-20250514-v1:0 15,75,1.5,18.75 200000/32000
+us.anthropic.claude-opus-4-5-20251101-v1:0 5.5,27.5,0.55,6.875 200000/64000
+us.anthropic.claude-opus-4-6-v1 5.5,27.5,0.55,6.875 1000000/128000
+us.anthropic.claude-opus-4-7 5.5,27.5,0.55,6.875 1000000/128000
+us.anthropic.claude-opus-4-8 5.5,27.5,0.55,6.875 1000000/128000
+us.anthropic.claude-opus-5 5.5,27.5,0.55,6.875 1000000/128000
+us.anthropic.claude-opus-5-5 4.4,22,0.22,5.5 1000000/128000
+us.anthropic.claude-sonnet-4-20250514-v1:0 3,15,0.3,3.75 200:6,22.5,0.6,7.5 200000/64000
+us.anthropic.claude-sonnet-4-5-20250929-v1:0 3.3,16.5,0.33,4.125 200:6.6,24.75,0.66,8.25 200000/64000
+us.anthropic.claude-sonnet-4-6 3.3,16.5,0.33,4.125 1000000/64000
+us.anthropic.claude-sonnet-5 2.2,11,0.22,2.75 1000000/128000
+us.anthropic.claude-sonnet-5-5 2.2,11,0.11,2.75 1000000/128000
+us.deepseek.r1-v1:0 1.35,5.4 128000/8192
+us.deepseek.v3.2 0.62,1.85 163840/163840
+us.meta.llama3-1-405b-instruct-v1:0 2.4,2.4 128000/4096
+us.meta.llama3-1-70b-instruct-v1:0 0.72,0.72 128000/4096
+us.meta.llama3-1-8b-instruct-v1:0 0.22,0.22 128000/4096
+us.meta.llama3-2-11b-instruct-v1:0 0.16,0.16 128000/4096
+us.meta.llama3-2-1b-instruct-v1:0 0.1,0.1 128000/4096
+us.meta.llama3-2-3b-instruct-v1:0 0.15,0.15 128000/4096
+us.meta.llama3-2-90b-instruct-v1:0 0.72,0.72 128000/4096
+us.meta.llama3-3-70b-instruct-v1:0 0.72,0.72 128000/4096
+us.meta.llama4-maverick-17b-instruct-v1:0 0.24,0.97 1000000/8192
+us.meta.llama4-scout-17b-instruct-v1:0 0.17,0.66 10000000/8192
+us.mistral.pixtral-large-2502-v1:0 2,6 128000/16384
+us.moonshotai.kimi-k3 3.3,16.5,0.33,4.125 1000000/131072
+us.moonshotai.kimi-k3.1 4.4,22,0.22,5.5 868928/131072
+us.openai.gpt-5.4 2.75,16.5,0.275 272:5.5,24.75,0.55 922000/128000
+us.openai.gpt-5.5 5.5,33,0.55 272:11,49.5,1.1 922000/128000
+us.openai.gpt-5.6-luna 0.22,1.32,0.022,0.275 272:0.44,1.98,0.044,0.55 922000/128000
+us.openai.gpt-5.6-sol 4.4,22,0.44,5.5 272:8.8,33,0.88,11 922000/128000
+us.openai.gpt-5.6-terra 2.2,13.2,0.22,2.75 272:4.4,19.8,0.44,5.5 922000/128000
+us.openai.gpt-6-astra 11,55,1.1,13.75 272:22,82.5,2.2,27.5 922000/128000
+us.openai.gpt-6-luna 0.11,0.55,0.011,0.1375 272:0.22,0.825,0.022,0.275 922000/128000
+us.openai.gpt-6-sol 2.2,11,0.22,2.75 272:4.4,16.5,0.44,5.5 922000/128000
+us.openai.gpt-6.1-sol 2.2,11,0.11,2.75 272:4.4,16.5,0.22,5.5 1000000/131072
+us.openai.gpt-6.1-terra 1.1,5.5,0.055,1.375 272:2.2,8.25,0.11,2.75 922000/128000
+us.writer.palmyra-x4-v1:0 2.5,10 128000/8192
+us.writer.palmyra-x5-v1:0 0.6,6 128000/8192
+us.xai.grok-4.6 2.2,6.6,0.55 500000/500000
+us.xai.grok-4.7 2.2,6.6,0.55 524288/524288
+us.zai.glm-5.3 1.848,5.808,0.3432,2.31 1000000/128000
+v0/v0-1.0-md 3,15 128000/128000
+v0/v0-1.5-lg 15,75 512000/512000
+v0/v0-1.5-md 3,15 128000/128000
+vercel_ai_gateway/alibaba/qwen-3-14b 0.08,0.24 40960/16384
+vercel_ai_gateway/alibaba/qwen-3-235b 0.2,0.6 40960/16384
+vercel_ai_gateway/alibaba/qwen-3-30b 0.1,0.3 40960/16384
+vercel_ai_gateway/alibaba/qwen-3-32b 0.1,0.3 40960/16384
+vercel_ai_gateway/alibaba/qwen3-coder 0.4,1.6 262144/66536
+vercel_ai_gateway/amazon/nova-lite 0.06,0.24 300000/8192
+vercel_ai_gateway/amazon/nova-micro 0.035,0.14 128000/8192
+vercel_ai_gateway/amazon/nova-pro 0.8,3.2 300000/8192
 vercel_ai_gateway/amazon/titan-embed-text-v2 0.02,0
-vercel_ai_gateway/anthropic/claude-3-5-sonnet 3,15,0.3,3.75
-vercel_ai_gateway/anthropic/claude-3-5-sonnet-20241022 3,15,0.3,3.75
-vercel_ai_gateway/anthropic/claude-3-7-sonnet 3,15,0.3,3.75
-vercel_ai_gateway/anthropic/claude-3-haiku 0.25,1.25,0.03,0.3
-vercel_ai_gateway/anthropic/claude-3-opus 15,75,1.5,18.75
-vercel_ai_gateway/anthropic/claude-3.5-haiku 0.8,4,0.08,1
-vercel_ai_gateway/anthropic/claude-3.5-sonnet 3,15,0.3,3.75
-vercel_ai_gateway/anthropic/claude-3.7-sonnet 3,15,0.3,3.75
-vercel_ai_gateway/anthropic/claude-4-opus 15,75,1.5,18.75
-vercel_ai_gateway/anthropic/claude-4-sonnet 3,15,0.3,3.75
-vercel_ai_gateway/anthropic/claude-haiku-4.5 1,5,0.1,1.25
-vercel_ai_gateway/anthropic/claude-opus-4 15,75,1.5,18.75
-vercel_ai_gateway/anthropic/claude-opus-4.1 15,75,1.5,18.75
-vercel_ai_gateway/anthropic/claude-opus-4.5 5,25,0.5,6.25
-vercel_ai_gateway/anthropic/claude-opus-4.6 5,25,0.5,6.25
-vercel_ai_gateway/anthropic/claude-sonnet-4 3,15,0.3,3.75
-vercel_ai_gateway/anthropic/claude-sonnet-4.5 3,15,0.3,3.75
-vercel_ai_gateway/cohere/command-a 2.5,10
-vercel_ai_gateway/cohere/command-r 0.15,0.6
-vercel_ai_gateway/cohere/command-r-plus 2.5,10
+vercel_ai_gateway/anthropic/claude-3-5-sonnet 3,15,0.3,3.75 200000/8192
+vercel_ai_gateway/anthropic/claude-3-5-sonnet-20241022 3,15,0.3,3.75 200000/8192
+vercel_ai_gateway/anthropic/claude-3-7-sonnet 3,15,0.3,3.75 200000/64000
+vercel_ai_gateway/anthropic/claude-3-haiku 0.25,1.25,0.03,0.3 200000/4096
+vercel_ai_gateway/anthropic/claude-3-opus 15,75,1.5,18.75 200000/4096
+vercel_ai_gateway/anthropic/claude-3.5-haiku 0.8,4,0.08,1 200000/8192
+vercel_ai_gateway/anthropic/claude-3.5-sonnet 3,15,0.3,3.75 200000/8192
+vercel_ai_gateway/anthropic/claude-3.7-sonnet 3,15,0.3,3.75 200000/64000
+vercel_ai_gateway/anthropic/claude-4-opus 15,75,1.5,18.75 200000/32000
+vercel_ai_gateway/anthropic/claude-4-sonnet 3,15,0.3,3.75 200000/64000
+vercel_ai_gateway/anthropic/claude-haiku-4.5 1,5,0.1,1.25 200000/64000
+vercel_ai_gateway/anthropic/claude-opus-4 15,75,1.5,18.75 200000/32000
+vercel_ai_gateway/anthropic/claude-opus-4.1 15,75,1.5,18.75 200000/32000
+vercel_ai_gateway/anthropic/claude-opus-4.5 5,25,0.5,6.25 200000/64000
+vercel_ai_gateway/anthropic/claude-opus-4.6 5,25,0.5,6.25 200000/64000
+vercel_ai_gateway/anthropic/claude-sonnet-4 3,15,0.3,3.75 200000/64000
+vercel_ai_gateway/anthropic/claude-sonnet-4.5 3,15,0.3,3.75 1000000/64000
+vercel_ai_gateway/cohere/command-a 2.5,10 256000/8000
+vercel_ai_gateway/cohere/command-r 0.15,0.6 128000/4096
+vercel_ai_gateway/cohere/command-r-plus 2.5,10 128000/4096
 vercel_ai_gateway/cohere/embed-v4.0 0.12,0
-vercel_ai_gateway/deepseek/deepseek-r1 0.55,2.19
-vercel_ai_gateway/deepseek/deepseek-r1-distill-llama-70b 0.75,0.99
-vercel_ai_gateway/deepseek/deepseek-v3 0.9,0.9
-vercel_ai_gateway/google/gemini-2.5-flash 0.3,2.5,0.03
-vercel_ai_gateway/google/gemini-2.5-pro 1.25,10,0.125 200:2.5,15,0.25
-vercel_ai_gateway/google/gemma-2-9b 0.2,0.2
-vercel_ai_gateway/inception/mercury-coder-small 0.25,1
-vercel_ai_gateway/meta/llama-3-70b 0.59,0.79
-vercel_ai_gateway/meta/llama-3-8b 0.05,0.08
-vercel_ai_gateway/meta/llama-3.1-70b 0.72,0.72
-vercel_ai_gateway/meta/llama-3.1-8b 0.05,0.08
-vercel_ai_gateway/meta/llama-3.2-11b 0.16,0.16
-vercel_ai_gateway/meta/llama-3.2-1b 0.1,0.1
-vercel_ai_gateway/meta/llama-3.2-3b 0.15,0.15
-vercel_ai_gateway/meta/llama-3.2-90b 0.72,0.72
-vercel_ai_gateway/meta/llama-3.3-70b 0.72,0.72
-vercel_ai_gateway/meta/llama-4-maverick 0.2,0.6
-vercel_ai_gateway/meta/llama-4-scout 0.1,0.3
-vercel_ai_gateway/mistral/codestral 0.3,0.9
+vercel_ai_gateway/deepseek/deepseek-r1 0.55,2.19 128000/8192
+vercel_ai_gateway/deepseek/deepseek-r1-distill-llama-70b 0.75,0.99 131072/131072
+vercel_ai_gateway/deepseek/deepseek-v3 0.9,0.9 128000/8192
+vercel_ai_gateway/google/gemini-2.5-flash 0.3,2.5,0.03 1000000/65536
+vercel_ai_gateway/google/gemini-2.5-pro 1.25,10,0.125 200:2.5,15,0.25 1048576/65536
+vercel_ai_gateway/google/gemma-2-9b 0.2,0.2 8192/8192
+vercel_ai_gateway/inception/mercury-coder-small 0.25,1 32000/16384
+vercel_ai_gateway/meta/llama-3-70b 0.59,0.79 8192/8192
+vercel_ai_gateway/meta/llama-3-8b 0.05,0.08 8192/8192
+vercel_ai_gateway/meta/llama-3.1-70b 0.72,0.72 128000/8192
+vercel_ai_gateway/meta/llama-3.1-8b 0.05,0.08 131000/131072
+vercel_ai_gateway/meta/llama-3.2-11b 0.16,0.16 128000/8192
+vercel_ai_gateway/meta/llama-3.2-1b 0.1,0.1 128000/8192
+vercel_ai_gateway/meta/llama-3.2-3b 0.15,0.15 128000/8192
+vercel_ai_gateway/meta/llama-3.2-90b 0.72,0.72 128000/8192
+vercel_ai_gateway/meta/llama-3.3-70b 0.72,0.72 128000/8192
+vercel_ai_gateway/meta/llama-4-maverick 0.2,0.6 131072/8192
+vercel_ai_gateway/meta/llama-4-scout 0.1,0.3 131072/8192
+vercel_ai_gateway/mistral/codestral 0.3,0.9 256000/4000
 vercel_ai_gateway/mistral/codestral-embed 0.15,0
-vercel_ai_gateway/mistral/devstral-small 0.07,0.28
-vercel_ai_gateway/mistral/magistral-medium 2,5
-vercel_ai_gateway/mistral/magistral-small 0.5,1.5
-vercel_ai_gateway/mistral/ministral-3b 0.04,0.04
-vercel_ai_gateway/mistral/ministral-8b 0.1,0.1
+vercel_ai_gateway/mistral/devstral-small 0.07,0.28 128000/128000
+vercel_ai_gateway/mistral/magistral-medium 2,5 128000/64000
+vercel_ai_gateway/mistral/magistral-small 0.5,1.5 128000/64000
+vercel_ai_gateway/mistral/ministral-3b 0.04,0.04 128000/4000
+vercel_ai_gateway/mistral/ministral-8b 0.1,0.1 128000/4000
 vercel_ai_gateway/mistral/mistral-embed 0.1,0
-vercel_ai_gateway/mistral/mistral-large 2,6
-vercel_ai_gateway/mistral/mistral-saba-24b 0.79,0.79
-vercel_ai_gateway/mistral/mistral-small 0.1,0.3
-vercel_ai_gateway/mistral/mixtral-8x22b-instruct 1.2,1.2
-vercel_ai_gateway/mistral/pixtral-12b 0.15,0.15
-vercel_ai_gateway/mistral/pixtral-large 2,6
-vercel_ai_gateway/moonshotai/kimi-k2 0.55,2.2
-vercel_ai_gateway/morph/morph-v3-fast 0.8,1.2
-vercel_ai_gateway/morph/morph-v3-large 0.9,1.9
-vercel_ai_gateway/openai/gpt-3.5-turbo 0.5,1.5
-vercel_ai_gateway/openai/gpt-3.5-turbo-instruct 1.5,2
-vercel_ai_gateway/openai/gpt-4-turbo 10,30
-vercel_ai_gateway/openai/gpt-4.1 2,8,0.5,0
-vercel_ai_gateway/openai/gpt-4.1-mini 0.4,1.6,0.1,0
-vercel_ai_gateway/openai/gpt-4.1-nano 0.1,0.4,0.025,0
-vercel_ai_gateway/openai/gpt-4o 2.5,10,1.25,0
-vercel_ai_gateway/openai/gpt-4o-mini 0.15,0.6,0.075,0
-vercel_ai_gateway/openai/o1 15,60,7.5,0
-vercel_ai_gateway/openai/o3 2,8,0.5,0
-vercel_ai_gateway/openai/o3-mini 1.1,4.4,0.55,0
-vercel_ai_gateway/openai/o4-mini 1.1,4.4,0.275,0
-vercel_ai_gateway/perplexity/sonar 1,1
-vercel_ai_gateway/perplexity/sonar-pro 3,15
-vercel_ai_gateway/perplexity/sonar-reasoning 1,5
-vercel_ai_gateway/perplexity/sonar-reasoning-pro 2,8
-vercel_ai_gateway/vercel/v0-1.0-md 3,15
-vercel_ai_gateway/vercel/v0-1.5-md 3,15
-vercel_ai_gateway/xai/grok-2 2,10
-vercel_ai_gateway/xai/grok-2-vision 2,10
-vercel_ai_gateway/xai/grok-3 3,15
-vercel_ai_gateway/xai/grok-3-fast 5,25
-vercel_ai_gateway/xai/grok-3-mini 0.3,0.5
-vercel_ai_gateway/xai/grok-3-mini-fast 0.6,4
-vercel_ai_gateway/xai/grok-4 3,15
-vercel_ai_gateway/zai/glm-4.5 0.6,2.2
-vercel_ai_gateway/zai/glm-4.5-air 0.2,1.1
-vercel_ai_gateway/zai/glm-4.6 0.45,1.8,0.11
-vertex_ai/claude-3-5-haiku 1,5
-vertex_ai/claude-3-5-haiku@20241022 1,5
-vertex_ai/claude-3-5-sonnet 3,15
-vertex_ai/claude-3-5-sonnet@20240620 3,15
-vertex_ai/claude-3-haiku 0.25,1.25
-vertex_ai/claude-3-haiku@20240307 0.25,1.25
-vertex_ai/claude-3-sonnet 3,15
-vertex_ai/claude-3-sonnet@20240229 3,15
-vertex_ai/claude-fable-5 10,50,1,12.5
-vertex_ai/claude-fable-5-1 10,50,0.25,12.5
-vertex_ai/claude-fable-5-1@default 10,50,0.25,12.5
-vertex_ai/claude-fable-5@default 10,50,1,12.5
-vertex_ai/claude-fable-latest 10,50,0.25,12.5
-vertex_ai/claude-haiku-4-5 1,5,0.1,1.25
-vertex_ai/claude-haiku-4-5@20251001 1,5,0.1,1.25
-vertex_ai/claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-vertex_ai/claude-haiku-5-5@default 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-vertex_ai/claude-haiku-latest 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625
-vertex_ai/claude-opus-4-5 5,25,0.5,6.25
-vertex_ai/claude-opus-4-5@20251101 5,25,0.5,6.25
-vertex_ai/claude-opus-4-6 5,25,0.5,6.25
-vertex_ai/claude-opus-4-6@default 5,25,0.5,6.25
-vertex_ai/claude-opus-4-7 5,25,0.5,6.25
-vertex_ai/claude-opus-4-7@default 5,25,0.5,6.25
-vertex_ai/claude-opus-4-8 5,25,0.5,6.25
-vertex_ai/claude-opus-4-8@default 5,25,0.5,6.25
-vertex_ai/claude-opus-5 5,25,0.5,6.25
-vertex_ai/claude-opus-5-5 4,20,0.2,5
-vertex_ai/claude-opus-5-5@default 4,20,0.2,5
-vertex_ai/claude-opus-5@default 5,25,0.5,6.25
-vertex_ai/claude-opus-latest 4,20,0.2,5
-vertex_ai/claude-sonnet-4-5 3,15,0.3,3.75 200:6,22.5,0.6,7.5
-vertex_ai/claude-sonnet-4-5@20250929 3,15,0.3,3.75 200:6,22.5,0.6,7.5
-vertex_ai/claude-sonnet-4-6 3,15,0.3,3.75
-vertex_ai/claude-sonnet-4-6@default 3,15,0.3,3.75
-vertex_ai/claude-sonnet-5 2,10,0.2,2.5
-vertex_ai/claude-sonnet-5-5 2,10,0.1,2.5
-vertex_ai/claude-sonnet-5-5@default 2,10,0.1,2.5
-vertex_ai/claude-sonnet-5@default 2,10,0.2,2.5
-vertex_ai/claude-sonnet-latest 2,10,0.1,2.5
-vertex_ai/codestral-2 0.3,0.9
-vertex_ai/codestral-2501 0.2,0.6
-vertex_ai/codestral-2@001 0.3,0.9
-vertex_ai/codestral@2405 0.2,0.6
-vertex_ai/codestral@latest 0.2,0.6
-vertex_ai/deep-research-pro-preview-12-2025 2,12,0.2
-vertex_ai/deepseek-ai/deepseek-r1-0528-maas 1.35,5.4
-vertex_ai/deepseek-ai/deepseek-v3.1-maas 0.6,1.7,0.06
-vertex_ai/deepseek-ai/deepseek-v3.2-maas 0.56,1.68,0.056
-vertex_ai/deepseek-ai/deepseek-v4.1-flash-maas 0.3,1.2,0.03
+vercel_ai_gateway/mistral/mistral-large 2,6 32000/4000
+vercel_ai_gateway/mistral/mistral-saba-24b 0.79,0.79 32768/32768
+vercel_ai_gateway/mistral/mistral-small 0.1,0.3 32000/4000
+vercel_ai_gateway/mistral/mixtral-8x22b-instruct 1.2,1.2 65536/2048
+vercel_ai_gateway/mistral/pixtral-12b 0.15,0.15 128000/4000
+vercel_ai_gateway/mistral/pixtral-large 2,6 128000/4000
+vercel_ai_gateway/moonshotai/kimi-k2 0.55,2.2 131072/16384
+vercel_ai_gateway/morph/morph-v3-fast 0.8,1.2 32768/16384
+vercel_ai_gateway/morph/morph-v3-large 0.9,1.9 32768/16384
+vercel_ai_gateway/openai/gpt-3.5-turbo 0.5,1.5 16385/4096
+vercel_ai_gateway/openai/gpt-3.5-turbo-instruct 1.5,2 8192/4096
+vercel_ai_gateway/openai/gpt-4-turbo 10,30 128000/4096
+vercel_ai_gateway/openai/gpt-4.1 2,8,0.5,0 1047576/32768
+vercel_ai_gateway/openai/gpt-4.1-mini 0.4,1.6,0.1,0 1047576/32768
+vercel_ai_gateway/openai/gpt-4.1-nano 0.1,0.4,0.025,0 1047576/32768
+vercel_ai_gateway/openai/gpt-4o 2.5,10,1.25,0 128000/16384
+vercel_ai_gateway/openai/gpt-4o-mini 0.15,0.6,0.075,0 128000/16384
+vercel_ai_gateway/openai/o1 15,60,7.5,0 200000/100000
+vercel_ai_gateway/openai/o3 2,8,0.5,0 200000/100000
+vercel_ai_gateway/openai/o3-mini 1.1,4.4,0.55,0 200000/100000
+vercel_ai_gateway/openai/o4-mini 1.1,4.4,0.275,0 200000/100000
+vercel_ai_gateway/perplexity/sonar 1,1 127000/8000
+vercel_ai_gateway/perplexity/sonar-pro 3,15 200000/8000
+vercel_ai_gateway/perplexity/sonar-reasoning 1,5 127000/8000
+vercel_ai_gateway/perplexity/sonar-reasoning-pro 2,8 127000/8000
+vercel_ai_gateway/vercel/v0-1.0-md 3,15 128000/32000
+vercel_ai_gateway/vercel/v0-1.5-md 3,15 128000/32768
+vercel_ai_gateway/xai/grok-2 2,10 131072/4000
+vercel_ai_gateway/xai/grok-2-vision 2,10 32768/32768
+vercel_ai_gateway/xai/grok-3 3,15 131072/131072
+vercel_ai_gateway/xai/grok-3-fast 5,25 131072/131072
+vercel_ai_gateway/xai/grok-3-mini 0.3,0.5 131072/131072
+vercel_ai_gateway/xai/grok-3-mini-fast 0.6,4 131072/131072
+vercel_ai_gateway/xai/grok-4 3,15 256000/256000
+vercel_ai_gateway/zai/glm-4.5 0.6,2.2 131072/131072
+vercel_ai_gateway/zai/glm-4.5-air 0.2,1.1 128000/96000
+vercel_ai_gateway/zai/glm-4.6 0.45,1.8,0.11 200000/200000
+vertex_ai/claude-3-5-haiku 1,5 200000/8192
+vertex_ai/claude-3-5-haiku@20241022 1,5 200000/8192
+vertex_ai/claude-3-5-sonnet 3,15 200000/8192
+vertex_ai/claude-3-5-sonnet@20240620 3,15 200000/8192
+vertex_ai/claude-3-haiku 0.25,1.25 200000/4096
+vertex_ai/claude-3-haiku@20240307 0.25,1.25 200000/4096
+vertex_ai/claude-3-sonnet 3,15 200000/4096
+vertex_ai/claude-3-sonnet@20240229 3,15 200000/4096
+vertex_ai/claude-fable-5 10,50,1,12.5 1000000/128000
+vertex_ai/claude-fable-5-1 10,50,0.25,12.5 1000000/128000
+vertex_ai/claude-fable-5-1@default 10,50,0.25,12.5 1000000/128000
+vertex_ai/claude-fable-5@default 10,50,1,12.5 1000000/128000
+vertex_ai/claude-fable-latest 10,50,0.25,12.5 1000000/128000
+vertex_ai/claude-haiku-4-5 1,5,0.1,1.25 200000/64000
+vertex_ai/claude-haiku-4-5@20251001 1,5,0.1,1.25 200000/64000
+vertex_ai/claude-haiku-5-5 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 1000000/128000
+vertex_ai/claude-haiku-5-5@default 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 1000000/128000
+vertex_ai/claude-haiku-latest 0.1,0.5,0.01,0.125 100:0.5,2.5,0.05,0.625 1000000/128000
+vertex_ai/claude-opus-4-5 5,25,0.5,6.25 200000/64000
+vertex_ai/claude-opus-4-5@20251101 5,25,0.5,6.25 200000/64000
+vertex_ai/claude-opus-4-6 5,25,0.5,6.25 1000000/128000
+vertex_ai/claude-opus-4-6@default 5,25,0.5,6.25 1000000/128000
+vertex_ai/claude-opus-4-7 5,25,0.5,6.25 1000000/128000
+vertex_ai/claude-opus-4-7@default 5,25,0.5,6.25 1000000/128000
+vertex_ai/claude-opus-4-8 5,25,0.5,6.25 1000000/128000
+vertex_ai/claude-opus-4-8@default 5,25,0.5,6.25 1000000/128000
+vertex_ai/claude-opus-5 5,25,0.5,6.25 1000000/128000
+vertex_ai/claude-opus-5-5 4,20,0.2,5 1000000/128000
+vertex_ai/claude-opus-5-5@default 4,20,0.2,5 1000000/128000
+vertex_ai/claude-opus-5@default 5,25,0.5,6.25 1000000/128000
+vertex_ai/claude-opus-latest 4,20,0.2,5 1000000/128000
+vertex_ai/claude-sonnet-4-5 3,15,0.3,3.75 200:6,22.5,0.6,7.5 200000/64000
+vertex_ai/claude-sonnet-4-5@20250929 3,15,0.3,3.75 200:6,22.5,0.6,7.5 200000/64000
+vertex_ai/claude-sonnet-4-6 3,15,0.3,3.75 1000000/64000
+vertex_ai/claude-sonnet-4-6@default 3,15,0.3,3.75 1000000/64000
+vertex_ai/claude-sonnet-5 2,10,0.2,2.5 1000000/128000
+vertex_ai/claude-sonnet-5-5 2,10,0.1,2.5 1000000/128000
+vertex_ai/claude-sonnet-5-5@default 2,10,0.1,2.5 1000000/128000
+vertex_ai/claude-sonnet-5@default 2,10,0.2,2.5 1000000/128000
+vertex_ai/claude-sonnet-latest 2,10,0.1,2.5 1000000/128000
+vertex_ai/codestral-2 0.3,0.9 128000/128000
+vertex_ai/codestral-2501 0.2,0.6 128000/128000
+vertex_ai/codestral-2@001 0.3,0.9 128000/128000
+vertex_ai/codestral@2405 0.2,0.6 128000/128000
+vertex_ai/codestral@latest 0.2,0.6 128000/128000
+vertex_ai/deep-research-pro-preview-12-2025 2,12,0.2 65536/32768
+vertex_ai/deepseek-ai/deepseek-r1-0528-maas 1.35,5.4 65336/8192
+vertex_ai/deepseek-ai/deepseek-v3.1-maas 0.6,1.7,0.06 163840/32768
+vertex_ai/deepseek-ai/deepseek-v3.2-maas 0.56,1.68,0.056 163840/32768
+vertex_ai/deepseek-ai/deepseek-v4.1-flash-maas 0.3,1.2,0.03 1048576/1048576
 vertex_ai/gemini-2.0-flash 0.15,0.6,,,,1
 vertex_ai/gemini-2.0-flash-lite 0.075,0.3,,,,0.075
-vertex_ai/gemini-3-flash-preview 0.5,3,0.05,,,1 200:,,,,,1
-vertex_ai/gemini-3-pro-preview 2,12,0.2 200:4,18,0.4,0.25
-vertex_ai/gemini-3.1-flash-lite 0.25,1.5,0.025,,1.5,0.5 200:,,,,,0.5
-vertex_ai/gemini-3.1-flash-lite-preview 0.25,1.5,0.025,,1.5,0.5
-vertex_ai/gemini-3.1-pro-preview 2,12,0.2 200:4,18,0.4,0.25
-vertex_ai/gemini-3.1-pro-preview-customtools 2,12,0.2 200:4,18,0.4,0.25
-vertex_ai/gemini-3.5-flash 1.5,9,0.15,,9,1.5
-vertex_ai/gemini-3.5-flash-lite 0.3,2.5,0.03,,2.5
-vertex_ai/gemini-3.6-flash 0.75,3.75,0.075,,3.75
-vertex_ai/gemini-3.7-flash 0.75,3.75,0.075,,3.75
-vertex_ai/gemini-3.8-flash 0.75,3.75,0.075,,3.75
-vertex_ai/gemini-3.8-flash-cyber 1.5,7.5,0.15,,7.5
-vertex_ai/gemini-4-argon 2,10,0.1,,10,2
-vertex_ai/gemini-4-argon-cyber-permissive 4,20,0.2,,20,4
-vertex_ai/gemini-4-hydrogen 1.5,7.5,0.075,,7.5,1.5
+vertex_ai/gemini-3-flash-preview 0.5,3,0.05,,,1 200:,,,,,1 1048576/65535
+vertex_ai/gemini-3-pro-preview 2,12,0.2 200:4,18,0.4,0.25 1048576/65535
+vertex_ai/gemini-3.1-flash-lite 0.25,1.5,0.025,,1.5,0.5 200:,,,,,0.5 1048576/65536
+vertex_ai/gemini-3.1-flash-lite-preview 0.25,1.5,0.025,,1.5,0.5 1048576/65536
+vertex_ai/gemini-3.1-pro-preview 2,12,0.2 200:4,18,0.4,0.25 1048576/65536
+vertex_ai/gemini-3.1-pro-preview-customtools 2,12,0.2 200:4,18,0.4,0.25 1048576/65536
+vertex_ai/gemini-3.5-flash 1.5,9,0.15,,9,1.5 1048576/65535
+vertex_ai/gemini-3.5-flash-lite 0.3,2.5,0.03,,2.5 1048576/65536
+vertex_ai/gemini-3.6-flash 0.75,3.75,0.075,,3.75 1048576/65536
+vertex_ai/gemini-3.7-flash 0.75,3.75,0.075,,3.75 1048576/65536
+vertex_ai/gemini-3.8-flash 0.75,3.75,0.075,,3.75 1048576/65536
+vertex_ai/gemini-3.8-flash-cyber 1.5,7.5,0.15,,7.5 1048576/65536
+vertex_ai/gemini-4-argon 2,10,0.1,,10,2 1048576/1048576
+vertex_ai/gemini-4-argon-cyber-permissive 4,20,0.2,,20,4 1048576/1048576
+vertex_ai/gemini-4-hydrogen 1.5,7.5,0.075,,7.5,1.5 1048576/1048576
 vertex_ai/gemini-omni-1.1-flash 1.5,9,,,9
-vertex_ai/gemini-omni-1.1-flash-preview 1.5,9,,,9
-vertex_ai/gemini-omni-1.2-flash 1.5,9,,,9
-vertex_ai/gemini-robotics-er-2-preview 1,5,0.1,,5,1
+vertex_ai/gemini-omni-1.1-flash-preview 1.5,9,,,9 131072/57920
+vertex_ai/gemini-omni-1.2-flash 1.5,9,,,9 131072/260640
+vertex_ai/gemini-robotics-er-2-preview 1,5,0.1,,5,1 131072/65536
 vertex_ai/gemma-4-26b-a4b-it 0.15,0.6,0.015
-vertex_ai/google/gemma-4-26b-a4b-it-maas 0.15,0.6,0.015
-vertex_ai/grok-latest 2,6,0.5 200:4,12,1
-vertex_ai/jamba-1.5 0.2,0.4
-vertex_ai/jamba-1.5-large 2,8
-vertex_ai/jamba-1.5-large@001 2,8
-vertex_ai/jamba-1.5-mini 0.2,0.4
-vertex_ai/jamba-1.5-mini@001 0.2,0.4
-vertex_ai/meta/llama-3.1-405b-instruct-maas 5,16
-vertex_ai/meta/llama-3.1-70b-instruct-maas 0,0
-vertex_ai/meta/llama-3.1-8b-instruct-maas 0,0
-vertex_ai/meta/llama-3.2-90b-vision-instruct-maas 0,0
-vertex_ai/meta/llama-3.3-70b-instruct-maas 0.72,0.72
-vertex_ai/meta/llama-4-maverick-17b-128e-instruct-maas 0.35,1.15
-vertex_ai/meta/llama-4-maverick-17b-16e-instruct-maas 0.35,1.15
-vertex_ai/meta/llama-4-scout-17b-128e-instruct-maas 0.25,0.7
-vertex_ai/meta/llama-4-scout-17b-16e-instruct-maas 0.25,0.7
-vertex_ai/meta/llama3-405b-instruct-maas 0,0
-vertex_ai/meta/llama3-70b-instruct-maas 0,0
-vertex_ai/meta/llama3-8b-instruct-maas 0,0
-vertex_ai/minimaxai/minimax-m2-maas 0.3,1.2,0.03
-vertex_ai/mistral-large-2411 2,6
-vertex_ai/mistral-large@2407 2,6
-vertex_ai/mistral-large@2411-001 2,6
-vertex_ai/mistral-large@latest 2,6
-vertex_ai/mistral-medium-3 0.4,2
-vertex_ai/mistral-medium-3@001 0.4,2
-vertex_ai/mistral-nemo@2407 3,3
-vertex_ai/mistral-nemo@latest 0.15,0.15
-vertex_ai/mistral-small-2503 0.1,0.3
-vertex_ai/mistral-small-2503@001 0.1,0.3
-vertex_ai/mistralai/codestral-2 0.3,0.9
-vertex_ai/mistralai/codestral-2@001 0.3,0.9
-vertex_ai/mistralai/mistral-medium-3 0.4,2
-vertex_ai/mistralai/mistral-medium-3@001 0.4,2
-vertex_ai/moonshotai/kimi-k2-thinking-maas 0.6,2.5,0.06
-vertex_ai/openai/gpt-oss-120b-maas 0.09,0.36
-vertex_ai/openai/gpt-oss-20b-maas 0.07,0.25,0.007
-vertex_ai/qwen/qwen3-235b-a22b-instruct-2507-maas 0.22,0.88
-vertex_ai/qwen/qwen3-coder-480b-a35b-instruct-maas 0.22,1.8,0.022
-vertex_ai/qwen/qwen3-next-80b-a3b-instruct-maas 0.15,1.2
-vertex_ai/qwen/qwen3-next-80b-a3b-thinking-maas 0.15,1.2
-vertex_ai/xai/grok-4.1-fast-non-reasoning 0.2,0.5,0.05
-vertex_ai/xai/grok-4.1-fast-reasoning 0.2,0.5,0.05
-vertex_ai/xai/grok-4.20-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-vertex_ai/xai/grok-4.20-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-vertex_ai/xai/grok-4.3 1.25,2.5,0.2 200:2.5,5,0.4
-vertex_ai/xai/grok-4.6 2,6,0.5 200:4,12,1
-vertex_ai/xai/grok-4.7 2,6,0.5 200:4,12,1
-vertex_ai/zai-org/glm-4.7-maas 0.6,2.2,0.06
-vertex_ai/zai-org/glm-5-maas 1,3.2,0.1
-vertex_ai/zai-org/glm-5.2-maas 1.4,4.4,0.14
-volcengine/doubao-seed-2-0-code-preview-260215 0.46,2.3 32:0.7,3.5 128:1.4,7
-volcengine/doubao-seed-2-0-lite-260215 0.087,0.52 32:0.13,0.78 128:0.26,1.6
-volcengine/doubao-seed-2-0-mini-260215 0.029,0.29 32:0.058,0.58 128:0.12,1.2
-volcengine/doubao-seed-2-0-pro-260215 0.46,2.3 32:0.7,3.5 128:1.4,7
-volcengine/doubao-seed-2-1-lite-260915 0.115,0.388126,0.023,,,1.725
-volcengine/doubao-seed-2-1-pro-260628 0.8625,4.3125,0.1725
-volcengine/doubao-seed-2-1-pro-260915 0.8625,4.3125,0.1725
-volcengine/doubao-seed-2-1-turbo-260628 0.43125,2.15625,0.08625
-wally/deepseek-v4-flash-0731 0.44,1.32,0.014
-wally/deepseek-v4-pro-fast 1.91,3.83,0.16
-wally/deepseek-v4.1-flash 0.3,1.2,0.006
-wally/deepseek-v4.1-flash-1017 0.375,1.5,0.008
-wally/deepseek-v4.1-flash-f2 0.3,1.2,0.006
-wally/deepseek-v4.1-flash-fast 0.6,2.4,0.014
-wally/glm-5.3-fast 2.1,6.6,0.39
-wally/glm-5.3-flash 0.272,0.65,0.076
-wally/kimi-k3 3,15,0.3
-wally/minimax-m3 0.33,1.32,0.066
-wandb/JetBrains/Mellum2-12B-A2.5B-Instruct 0.05,0.1
-wandb/MiniMaxAI/MiniMax-M3 0.23,0.96,0.05
-wandb/OpenPipe/Qwen3-14B-Instruct 0.05,0.22
-wandb/Qwen/Qwen3-30B-A3B-Instruct-2507 0.1,0.3
-wandb/Qwen/Qwen3.5-35B-A3B 0.25,1.25
-wandb/Qwen/Qwen3.6-27B 0.6,3.6,0.12
-wandb/Qwen/Qwen3.6-35B-A3B 0.1,0.89,0.035
-wandb/Qwen/Qwen3.8-27B 0.4,3,0.15
-wandb/deepseek-ai/DeepSeek-V3.1 0.5,1.5,0.2
-wandb/deepseek-ai/DeepSeek-V4-Flash 0.14,0.28,0.07
-wandb/deepseek-ai/DeepSeek-V4-Flash-0731 0.13,0.27,0.05
-wandb/deepseek-ai/DeepSeek-V4-Pro 1.15,2.55,0.2
-wandb/deepseek-ai/DeepSeek-V4-Pro-0813 1.31,3.96,0.044
-wandb/deepseek-ai/DeepSeek-V4.1-Flash 0.13,0.65,0.002
-wandb/deepseek-ai/DeepSeek-V4.1-Flash-1017 0.13,0.65,0.002
-wandb/google/gemma-4-26B-A4B-it 0.1,0.3,0.05
-wandb/google/gemma-4-31B-it 0.1,0.34
-wandb/ibm-granite/granite-4.1-8b 0.05,0.1
-wandb/ibm-granite/granite-4.2-8b 0.06,0.15,0.015
-wandb/meta-llama/Llama-3.1-70B-Instruct 0.8,0.8
-wandb/meta-llama/Llama-3.1-8B-Instruct 0.22,0.22
-wandb/meta-llama/Llama-3.3-70B-Instruct 0.71,0.71
-wandb/moonshotai/Kimi-K2.5 0.6,3,0.1
-wandb/moonshotai/Kimi-K2.6 0.65,3.41,0.15
-wandb/moonshotai/Kimi-K2.7-Code 0.6,3,0.12
-wandb/nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B 0.5,2.15,0.1
-wandb/nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B 0.07,0.2,0.04
-wandb/nvidia/NVIDIA-Nemotron-3.5-Super-VL-120B-A12B 0.15,0.5,0.02
-wandb/openai/gpt-oss-120b 0.03,0.17
-wandb/openai/gpt-oss-20b 0.03,0.13
-wandb/reflection/Beam-1.0-501B-A23B 0.3,1,0.04
-wandb/zai-org/GLM-5.2 0.62,2.42,0.14
-wandb/zai-org/GLM-5.3 0.75,3,0.19
-wandb/zai-org/GLM-5.3-Flash 0.12,0.38,0.02
-watsonx/bigscience/mt0-xxl 1.908,1.908
-watsonx/bigscience/mt0-xxl-13b 1.908,1.908
-watsonx/core42/jais-13b-chat 1.8,1.8
-watsonx/google/flan-t5-xl-3b 0.6,0.6
-watsonx/ibm/granite-13b-chat-v2 0.6,0.6
-watsonx/ibm/granite-13b-instruct-v2 0.6,0.6
-watsonx/ibm/granite-3-3-8b-instruct 0.2,0.2
-watsonx/ibm/granite-3-8b-instruct 0.2,0.2
-watsonx/ibm/granite-4-h-small 0.0636,0.265
-watsonx/ibm/granite-guardian-3-2-2b 0.1,0.1
-watsonx/ibm/granite-guardian-3-3-8b 0.2,0.2
-watsonx/ibm/granite-ttm-1024-96-r2 0.38,0.38
-watsonx/ibm/granite-ttm-1536-96-r2 0.38,0.38
-watsonx/ibm/granite-ttm-512-96-r2 0.38,0.38
-watsonx/ibm/granite-vision-3-2-2b 0.1,0.1
-watsonx/meta-llama/llama-3-2-11b-vision-instruct 0.35,0.35
-watsonx/meta-llama/llama-3-2-1b-instruct 0.1,0.1
-watsonx/meta-llama/llama-3-2-3b-instruct 0.15,0.15
-watsonx/meta-llama/llama-3-2-90b-vision-instruct 2,2
-watsonx/meta-llama/llama-3-3-70b-instruct 0.7526,0.7526
-watsonx/meta-llama/llama-4-maverick-17b 0.371,1.484
-watsonx/meta-llama/llama-4-maverick-17b-128e-instruct-fp8 0.371,1.484
-watsonx/meta-llama/llama-guard-3-11b-vision 0.35,0.35
-watsonx/mistralai/mistral-large 3,10
-watsonx/mistralai/mistral-medium-2505 3,10
-watsonx/mistralai/mistral-small-2503 0.1,0.3
-watsonx/mistralai/mistral-small-3-1-24b-instruct-2503 0.106,0.318
-watsonx/mistralai/pixtral-12b-2409 0.35,0.35
-watsonx/openai/gpt-oss-120b 0.159,0.636
-watsonx/sdaia/allam-1-13b-instruct 1.8,1.8
-writer.palmyra-vision-7b 0.15,0.6
-writer.palmyra-x4-v1:0 2.5,10
-writer.palmyra-x5-v1:0 0.6,6
-xai/grok-4.20 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-0309 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-0309-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-0309-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-beta 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-beta-0309 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-beta-0309-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-beta-0309-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-beta-latest 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-beta-latest-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-beta-latest-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-beta-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-beta-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-experimental-beta-0304 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-experimental-beta-0304-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-experimental-beta-0304-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-experimental-beta-latest 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-experimental-beta-non-reasoning-latest 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-experimental-beta-reasoning-latest 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-multi-agent 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-multi-agent-0309 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-multi-agent-beta-0309 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-multi-agent-beta-latest 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-multi-agent-experimental-beta-0304 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-multi-agent-experimental-beta-latest 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-multi-agent-latest 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-non-reasoning-gv2 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-non-reasoning-latest 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-reasoning 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-reasoning-gv2 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.20-reasoning-latest 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.3 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.3-latest 1.25,2.5,0.2 200:2.5,5,0.4
-xai/grok-4.5 2,6,0.3 200:4,12,0.6
-xai/grok-4.5-latest 2,6,0.3 200:4,12,0.6
-xai/grok-4.6 2,6,0.5 200:4,12,1
-xai/grok-4.7 2,6,0.5 200:4,12,1
-xai/grok-build-0.1 1,2,0.2 200:2,4,0.4
-xai/grok-build-latest 2,6,0.3 200:4,12,0.6
-xai/grok-code-fast 1,2,0.2 200:2,4,0.4
-xai/grok-code-fast-1 1,2,0.2 200:2,4,0.4
-xai/grok-code-fast-1-0825 1,2,0.2 200:2,4,0.4
-xai/grok-latest 2,6,0.5 200:4,12,1
-xiaomi_mimo/mimo-v2.6-flash 0.14,0.28,0.0028
-xiaomi_mimo/mimo-v2.6-pro 0.435,0.87,0.0036
-zai.glm-4.7 0.6,2.2
-zai.glm-4.7-flash 0.07,0.4
-zai.glm-5 1,3.2
-zai/glm-4-32b-0414-128k 0.1,0.1
-zai/glm-4.5 0.6,2.2
-zai/glm-4.5-air 0.2,1.1
-zai/glm-4.5-airx 1.1,4.5
-zai/glm-4.5-flash 0,0
-zai/glm-4.5-x 2.2,8.9
-zai/glm-4.5v 0.6,1.8
-zai/glm-4.6 0.6,2.2,0.11,0
-zai/glm-4.7 0.6,2.2,0.11,0
-zai/glm-4.7-flash 0,0,0,0
-zai/glm-5 1,3.2,0.2,0
-zai/glm-5-code 1.2,5,0.3,0
-zai/glm-5.1 1.4,4.4,0.26,0
-zai/glm-5.2 1.4,4.4,0.26,0
-zai/glm-5.3 1.4,4.4,0.26,0
-zai/glm-5.3-flash 0.15,0.5,0.03,0
-zai/glm-5v-turbo 1.2,4,0.24
-zai/glm-flash-latest 0.15,0.5,0.03,0
-zai/glm-latest 1.4,4.4,0.26,0
-zerogpu/LFM2.5-1.2B-Instruct 0.02,0.05
-zerogpu/LFM2.5-1.2B-Thinking 0.02,0.05
-zerogpu/deepseek-v4.1-flash 0.3,1.2,0.003
-zerogpu/glm-5.3-flash 0.1,0.35,0.015
-zerogpu/gpt-4.1-mini 0.4,1.6,0.1
-zerogpu/gpt-5.4-nano 0.2,1.25,0.02
-zerogpu/gpt-5.6-luna 0.2,1.2,0.2
-zerogpu/gpt-6-luna 0.1,0.5,0.01
-zerogpu/gpt-oss-120b 0.15,0.6,0.03
-zerogpu/llama-3.1-8b-instruct-fast 0.15,0.28,0.025
-zerogpu/llama-3.2-3b-instruct-fast 0.05,0.3,0.025
-zerogpu/qwen3-30b-a3b-fp8 0.1,0.45,0.05
-zerogpu/qwen3.6-35b-a3b 0.2,1.5,0.2
+vertex_ai/google/gemma-4-26b-a4b-it-maas 0.15,0.6,0.015 262144/128000
+vertex_ai/grok-latest 2,6,0.5 200:4,12,1 524288/524288
+vertex_ai/jamba-1.5 0.2,0.4 256000/256000
+vertex_ai/jamba-1.5-large 2,8 256000/256000
+vertex_ai/jamba-1.5-large@001 2,8 256000/256000
+vertex_ai/jamba-1.5-mini 0.2,0.4 256000/256000
+vertex_ai/jamba-1.5-mini@001 0.2,0.4 256000/256000
+vertex_ai/meta/llama-3.1-405b-instruct-maas 5,16 128000/2048
+vertex_ai/meta/llama-3.1-70b-instruct-maas 0,0 128000/2048
+vertex_ai/meta/llama-3.1-8b-instruct-maas 0,0 128000/2048
+vertex_ai/meta/llama-3.2-90b-vision-instruct-maas 0,0 128000/2048
+vertex_ai/meta/llama-3.3-70b-instruct-maas 0.72,0.72 128000/8192
+vertex_ai/meta/llama-4-maverick-17b-128e-instruct-maas 0.35,1.15 1000000/1000000
+vertex_ai/meta/llama-4-maverick-17b-16e-instruct-maas 0.35,1.15 1000000/1000000
+vertex_ai/meta/llama-4-scout-17b-128e-instruct-maas 0.25,0.7 10000000/10000000
+vertex_ai/meta/llama-4-scout-17b-16e-instruct-maas 0.25,0.7 10000000/10000000
+vertex_ai/meta/llama3-405b-instruct-maas 0,0 32000/32000
+vertex_ai/meta/llama3-70b-instruct-maas 0,0 32000/32000
+vertex_ai/meta/llama3-8b-instruct-maas 0,0 32000/32000
+vertex_ai/minimaxai/minimax-m2-maas 0.3,1.2,0.03 196608/196608
+vertex_ai/mistral-large-2411 2,6 128000/8191
+vertex_ai/mistral-large@2407 2,6 128000/8191
+vertex_ai/mistral-large@2411-001 2,6 128000/8191
+vertex_ai/mistral-large@latest 2,6 128000/8191
+vertex_ai/mistral-medium-3 0.4,2 128000/8191
+vertex_ai/mistral-medium-3@001 0.4,2 128000/8191
+vertex_ai/mistral-nemo@2407 3,3 128000/128000
+vertex_ai/mistral-nemo@latest 0.15,0.15 128000/128000
+vertex_ai/mistral-small-2503 0.1,0.3 128000/128000
+vertex_ai/mistral-small-2503@001 0.1,0.3 32000/8191
+vertex_ai/mistralai/codestral-2 0.3,0.9 128000/128000
+vertex_ai/mistralai/codestral-2@001 0.3,0.9 128000/128000
+vertex_ai/mistralai/mistral-medium-3 0.4,2 128000/8191
+vertex_ai/mistralai/mistral-medium-3@001 0.4,2 128000/8191
+vertex_ai/moonshotai/kimi-k2-thinking-maas 0.6,2.5,0.06 256000/256000
+vertex_ai/openai/gpt-oss-120b-maas 0.09,0.36 131072/32768
+vertex_ai/openai/gpt-oss-20b-maas 0.07,0.25,0.007 131072/32768
+vertex_ai/qwen/qwen3-235b-a22b-instruct-2507-maas 0.22,0.88 262144/16384
+vertex_ai/qwen/qwen3-coder-480b-a35b-instruct-maas 0.22,1.8,0.022 262144/32768
+vertex_ai/qwen/qwen3-next-80b-a3b-instruct-maas 0.15,1.2 262144/262144
+vertex_ai/qwen/qwen3-next-80b-a3b-thinking-maas 0.15,1.2 262144/262144
+vertex_ai/xai/grok-4.1-fast-non-reasoning 0.2,0.5,0.05 128000/128000
+vertex_ai/xai/grok-4.1-fast-reasoning 0.2,0.5,0.05 128000/128000
+vertex_ai/xai/grok-4.20-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 2000000/2000000
+vertex_ai/xai/grok-4.20-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 2000000/2000000
+vertex_ai/xai/grok-4.3 1.25,2.5,0.2 200:2.5,5,0.4 200000/200000
+vertex_ai/xai/grok-4.6 2,6,0.5 200:4,12,1 524288/524288
+vertex_ai/xai/grok-4.7 2,6,0.5 200:4,12,1 524288/524288
+vertex_ai/zai-org/glm-4.7-maas 0.6,2.2,0.06 200000/128000
+vertex_ai/zai-org/glm-5-maas 1,3.2,0.1 200000/128000
+vertex_ai/zai-org/glm-5.2-maas 1.4,4.4,0.14 1000000/64000
+volcengine/doubao-seed-2-0-code-preview-260215 0.46,2.3 32:0.7,3.5 128:1.4,7 256000/128000
+volcengine/doubao-seed-2-0-lite-260215 0.087,0.52 32:0.13,0.78 128:0.26,1.6 256000/128000
+volcengine/doubao-seed-2-0-mini-260215 0.029,0.29 32:0.058,0.58 128:0.12,1.2 256000/128000
+volcengine/doubao-seed-2-0-pro-260215 0.46,2.3 32:0.7,3.5 128:1.4,7 256000/128000
+volcengine/doubao-seed-2-1-lite-260915 0.115,0.388126,0.023,,,1.725 1024000/256000
+volcengine/doubao-seed-2-1-pro-260628 0.8625,4.3125,0.1725 256000/256000
+volcengine/doubao-seed-2-1-pro-260915 0.8625,4.3125,0.1725 1024000/256000
+volcengine/doubao-seed-2-1-turbo-260628 0.43125,2.15625,0.08625 256000/256000
+wally/deepseek-v4-flash-0731 0.44,1.32,0.014 1048576/65536
+wally/deepseek-v4-pro-fast 1.91,3.83,0.16 1048576/65536
+wally/deepseek-v4.1-flash 0.3,1.2,0.006 1048569/65536
+wally/deepseek-v4.1-flash-1017 0.375,1.5,0.008 1048576/65536
+wally/deepseek-v4.1-flash-f2 0.3,1.2,0.006 1048576/65536
+wally/deepseek-v4.1-flash-fast 0.6,2.4,0.014 1048576/65536
+wally/glm-5.3-fast 2.1,6.6,0.39 1048576/131072
+wally/glm-5.3-flash 0.272,0.65,0.076 1048567/131072
+wally/kimi-k3 3,15,0.3 1048576/65536
+wally/minimax-m3 0.33,1.32,0.066 524287/131072
+wandb/JetBrains/Mellum2-12B-A2.5B-Instruct 0.05,0.1 131000/131072
+wandb/MiniMaxAI/MiniMax-M3 0.23,0.96,0.05 262000/262144
+wandb/OpenPipe/Qwen3-14B-Instruct 0.05,0.22 32800/32768
+wandb/Qwen/Qwen3-30B-A3B-Instruct-2507 0.1,0.3 262000/262144
+wandb/Qwen/Qwen3.5-35B-A3B 0.25,1.25 262000/262144
+wandb/Qwen/Qwen3.6-27B 0.6,3.6,0.12 262000/262144
+wandb/Qwen/Qwen3.6-35B-A3B 0.1,0.89,0.035 262000/262144
+wandb/Qwen/Qwen3.8-27B 0.4,3,0.15 262000/262144
+wandb/deepseek-ai/DeepSeek-V3.1 0.5,1.5,0.2 128000/128000
+wandb/deepseek-ai/DeepSeek-V4-Flash 0.14,0.28,0.07 1049000/1048576
+wandb/deepseek-ai/DeepSeek-V4-Flash-0731 0.13,0.27,0.05 262000/262144
+wandb/deepseek-ai/DeepSeek-V4-Pro 1.15,2.55,0.2 1049000/1048576
+wandb/deepseek-ai/DeepSeek-V4-Pro-0813 1.31,3.96,0.044 1049000/
+wandb/deepseek-ai/DeepSeek-V4.1-Flash 0.13,0.65,0.002 1049000/1048576
+wandb/deepseek-ai/DeepSeek-V4.1-Flash-1017 0.13,0.65,0.002 1049000/1048576
+wandb/google/gemma-4-26B-A4B-it 0.1,0.3,0.05 262000/262144
+wandb/google/gemma-4-31B-it 0.1,0.34 262000/262144
+wandb/ibm-granite/granite-4.1-8b 0.05,0.1 131000/131072
+wandb/ibm-granite/granite-4.2-8b 0.06,0.15,0.015 131000/
+wandb/meta-llama/Llama-3.1-70B-Instruct 0.8,0.8 131000/128000
+wandb/meta-llama/Llama-3.1-8B-Instruct 0.22,0.22 128000/128000
+wandb/meta-llama/Llama-3.3-70B-Instruct 0.71,0.71 128000/128000
+wandb/moonshotai/Kimi-K2.5 0.6,3,0.1 262144/262144
+wandb/moonshotai/Kimi-K2.6 0.65,3.41,0.15 262000/262144
+wandb/moonshotai/Kimi-K2.7-Code 0.6,3,0.12 262000/262144
+wandb/nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B 0.5,2.15,0.1 262000/262144
+wandb/nvidia/NVIDIA-Nemotron-3.5-Lightning-30B-A3B 0.07,0.2,0.04 262000/262144
+wandb/nvidia/NVIDIA-Nemotron-3.5-Super-VL-120B-A12B 0.15,0.5,0.02 1049000/943718
+wandb/openai/gpt-oss-120b 0.03,0.17 131000/131072
+wandb/openai/gpt-oss-20b 0.03,0.13 131000/131072
+wandb/reflection/Beam-1.0-501B-A23B 0.3,1,0.04 1049000/
+wandb/zai-org/GLM-5.2 0.62,2.42,0.14 262000/262144
+wandb/zai-org/GLM-5.3 0.75,3,0.19 1049000/
+wandb/zai-org/GLM-5.3-Flash 0.12,0.38,0.02 1049000/
+watsonx/bigscience/mt0-xxl 1.908,1.908 4096/4096
+watsonx/bigscience/mt0-xxl-13b 1.908,1.908 4096/4096
+watsonx/core42/jais-13b-chat 1.8,1.8 8192/8192
+watsonx/google/flan-t5-xl-3b 0.6,0.6 8192/8192
+watsonx/ibm/granite-13b-chat-v2 0.6,0.6 8192/8192
+watsonx/ibm/granite-13b-instruct-v2 0.6,0.6 8192/8192
+watsonx/ibm/granite-3-3-8b-instruct 0.2,0.2 8192/8192
+watsonx/ibm/granite-3-8b-instruct 0.2,0.2 8192/1024
+watsonx/ibm/granite-4-h-small 0.0636,0.265 131072/131072
+watsonx/ibm/granite-guardian-3-2-2b 0.1,0.1 8192/8192
+watsonx/ibm/granite-guardian-3-3-8b 0.2,0.2 8192/8192
+watsonx/ibm/granite-ttm-1024-96-r2 0.38,0.38 512/512
+watsonx/ibm/granite-ttm-1536-96-r2 0.38,0.38 512/512
+watsonx/ibm/granite-ttm-512-96-r2 0.38,0.38 512/512
+watsonx/ibm/granite-vision-3-2-2b 0.1,0.1 8192/8192
+watsonx/meta-llama/llama-3-2-11b-vision-instruct 0.35,0.35 128000/128000
+watsonx/meta-llama/llama-3-2-1b-instruct 0.1,0.1 128000/128000
+watsonx/meta-llama/llama-3-2-3b-instruct 0.15,0.15 128000/128000
+watsonx/meta-llama/llama-3-2-90b-vision-instruct 2,2 128000/128000
+watsonx/meta-llama/llama-3-3-70b-instruct 0.7526,0.7526 131072/131072
+watsonx/meta-llama/llama-4-maverick-17b 0.371,1.484 131072/8192
+watsonx/meta-llama/llama-4-maverick-17b-128e-instruct-fp8 0.371,1.484 131072/8192
+watsonx/meta-llama/llama-guard-3-11b-vision 0.35,0.35 128000/128000
+watsonx/mistralai/mistral-large 3,10 131072/16384
+watsonx/mistralai/mistral-medium-2505 3,10 128000/128000
+watsonx/mistralai/mistral-small-2503 0.1,0.3 32000/32000
+watsonx/mistralai/mistral-small-3-1-24b-instruct-2503 0.106,0.318 131072/16384
+watsonx/mistralai/pixtral-12b-2409 0.35,0.35 128000/128000
+watsonx/openai/gpt-oss-120b 0.159,0.636 131072/131072
+watsonx/sdaia/allam-1-13b-instruct 1.8,1.8 8192/8192
+writer.palmyra-vision-7b 0.15,0.6 4096/4096
+writer.palmyra-x4-v1:0 2.5,10 128000/8192
+writer.palmyra-x5-v1:0 0.6,6 128000/8192
+xai/grok-4.20 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-0309 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-0309-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-0309-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-beta 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-beta-0309 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-beta-0309-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-beta-0309-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-beta-latest 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-beta-latest-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-beta-latest-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-beta-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-beta-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-experimental-beta-0304 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-experimental-beta-0304-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-experimental-beta-0304-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-experimental-beta-latest 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-experimental-beta-non-reasoning-latest 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-experimental-beta-reasoning-latest 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-multi-agent 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-multi-agent-0309 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-multi-agent-beta-0309 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-multi-agent-beta-latest 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-multi-agent-experimental-beta-0304 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-multi-agent-experimental-beta-latest 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-multi-agent-latest 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-non-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-non-reasoning-gv2 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-non-reasoning-latest 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-reasoning 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-reasoning-gv2 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.20-reasoning-latest 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.3 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.3-latest 1.25,2.5,0.2 200:2.5,5,0.4 1000000/1000000
+xai/grok-4.5 2,6,0.3 200:4,12,0.6 500000/500000
+xai/grok-4.5-latest 2,6,0.3 200:4,12,0.6 500000/500000
+xai/grok-4.6 2,6,0.5 200:4,12,1 500000/500000
+xai/grok-4.7 2,6,0.5 200:4,12,1 500000/500000
+xai/grok-build-0.1 1,2,0.2 200:2,4,0.4 256000/256000
+xai/grok-build-latest 2,6,0.3 200:4,12,0.6 500000/500000
+xai/grok-code-fast 1,2,0.2 200:2,4,0.4 256000/256000
+xai/grok-code-fast-1 1,2,0.2 200:2,4,0.4 256000/256000
+xai/grok-code-fast-1-0825 1,2,0.2 200:2,4,0.4 256000/256000
+xai/grok-latest 2,6,0.5 200:4,12,1 500000/500000
+xiaomi_mimo/mimo-v2.6-flash 0.14,0.28,0.0028 1048576/131072
+xiaomi_mimo/mimo-v2.6-pro 0.435,0.87,0.0036 1048576/131072
+zai.glm-4.7 0.6,2.2 203000/128000
+zai.glm-4.7-flash 0.07,0.4 203000/128000
+zai.glm-5 1,3.2 200000/128000
+zai/glm-4-32b-0414-128k 0.1,0.1 128000/32000
+zai/glm-4.5 0.6,2.2 128000/32000
+zai/glm-4.5-air 0.2,1.1 128000/32000
+zai/glm-4.5-airx 1.1,4.5 128000/32000
+zai/glm-4.5-flash 0,0 128000/32000
+zai/glm-4.5-x 2.2,8.9 128000/32000
+zai/glm-4.5v 0.6,1.8 128000/32000
+zai/glm-4.6 0.6,2.2,0.11,0 200000/128000
+zai/glm-4.7 0.6,2.2,0.11,0 200000/128000
+zai/glm-4.7-flash 0,0,0,0 200000/128000
+zai/glm-5 1,3.2,0.2,0 200000/128000
+zai/glm-5-code 1.2,5,0.3,0 200000/128000
+zai/glm-5.1 1.4,4.4,0.26,0 200000/128000
+zai/glm-5.2 1.4,4.4,0.26,0 1000000/128000
+zai/glm-5.3 1.4,4.4,0.26,0 1000000/128000
+zai/glm-5.3-flash 0.15,0.5,0.03,0 1048576/128000
+zai/glm-5v-turbo 1.2,4,0.24 200000/128000
+zai/glm-flash-latest 0.15,0.5,0.03,0 1048576/128000
+zai/glm-latest 1.4,4.4,0.26,0 1000000/128000
+zerogpu/LFM2.5-1.2B-Instruct 0.02,0.05 32768/8192
+zerogpu/LFM2.5-1.2B-Thinking 0.02,0.05 32768/8192
+zerogpu/deepseek-v4.1-flash 0.3,1.2,0.003 1048576/65536
+zerogpu/glm-5.3-flash 0.1,0.35,0.015 1048576/32768
+zerogpu/gpt-4.1-mini 0.4,1.6,0.1 1047576/32768
+zerogpu/gpt-5.4-nano 0.2,1.25,0.02 272000/128000
+zerogpu/gpt-5.6-luna 0.2,1.2,0.2 272000/128000
+zerogpu/gpt-6-luna 0.1,0.5,0.01 272000/128000
+zerogpu/gpt-oss-120b 0.15,0.6,0.03 128000/32768
+zerogpu/llama-3.1-8b-instruct-fast 0.15,0.28,0.025 131072/8192
+zerogpu/llama-3.2-3b-instruct-fast 0.05,0.3,0.025 131072/8192
+zerogpu/qwen3-30b-a3b-fp8 0.1,0.45,0.05 32768/16384
+zerogpu/qwen3.6-35b-a3b 0.2,1.5,0.2 262144/16384
 `

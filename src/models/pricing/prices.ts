@@ -21,6 +21,10 @@ export interface TokenRates {
 
 /** The price of one model. */
 export interface ModelPrice extends TokenRates {
+  /** Most tokens of one answer, reasoning included: what a bound on costs reserves for a call without `maxTokens`. Default: the shipped table's. */
+  maxOutputTokens?: number
+  /** Most tokens of one request: what a bound on costs reserves for files and hosted tools. Default: the shipped table's. */
+  maxInputTokens?: number
   /** What changes for a request with more input tokens than this; of several the highest that is passed counts. */
   tiers?: readonly (Partial<TokenRates> & { aboveInputTokens: number })[]
 }
@@ -41,6 +45,13 @@ export interface TokenCounts {
 
 /** The price of one response in US dollars: finite, never negative, 0 for a model without a price. */
 export type Pricer = (model: string, tokens: TokenCounts) => number
+
+/** The prices of a server, or of a run in process. */
+export interface PriceList {
+  readonly price: Pricer
+  /** The price of a model; undefined for one without. */
+  readonly priceOf: (model: string) => ModelPrice | undefined
+}
 
 /** In the order of the shipped table's columns. */
 const RATES = [
@@ -72,11 +83,11 @@ export function warnOnce(say: (message: string) => void): (message: string) => v
 }
 
 /**
- * Prices responses from the shipped table and the prices given, which win under the same name.
+ * Prices from the shipped table and those given, which win under the same name.
  * @param warn hears of names without a price, more than once: see `warnOnce`
  * @throws INVALID_OPTION for a price that is none
  */
-export function createPricer(given: Prices | undefined, warn: (message: string) => void): Pricer {
+export function createPriceList(given: Prices | undefined, warn: (message: string) => void): PriceList {
   const own = checkPrices(given)
   const known = new Map<string, ModelPrice | undefined>([['demo', FREE]])
   const find = (model: string) => {
@@ -85,9 +96,13 @@ export function createPricer(given: Prices | undefined, warn: (message: string) 
     if (price === undefined) warn(unpriced(model))
     return price
   }
-  return (model, tokens) => {
-    const price = known.has(model) ? known.get(model) : find(model)
-    return price === undefined ? 0 : costUsd(price, tokens)
+  const priceOf = (model: string) => (known.has(model) ? known.get(model) : find(model))
+  return {
+    priceOf,
+    price(model, tokens) {
+      const price = priceOf(model)
+      return price === undefined ? 0 : costUsd(price, tokens)
+    },
   }
 }
 
@@ -99,21 +114,29 @@ function findPrice(model: string, own: ReadonlyMap<string, ModelPrice>): ModelPr
   const short = model.slice(model.lastIndexOf('/') + 1)
   const names = [model, short, short.replace(/-\d{4}-\d{2}-\d{2}$/, ''), short.replace(/-[^-]*$/, '')]
   for (const name of new Set(names)) {
-    const price = own.get(name) ?? shippedPrice(name)
-    if (price !== undefined) return price
+    const [given, shipped] = [own.get(name), shippedPrice(name)]
+    if (given !== undefined) return { ...boundsOf(shipped), ...given }
+    if (shipped !== undefined) return shipped
   }
   return undefined
 }
+
+const boundsOf = ({ maxInputTokens, maxOutputTokens }: Partial<ModelPrice> = {}): Partial<ModelPrice> => ({
+  ...(maxInputTokens === undefined ? {} : { maxInputTokens }),
+  ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+})
 
 /** The table stays a text: only the line that is asked for is ever parsed. */
 function shippedPrice(name: string): ModelPrice | undefined {
   const start = /^[!-~]+$/.test(name) ? PRICES.indexOf(`\n${name} `) : -1
   if (start === -1) return undefined
   const line = PRICES.slice(start + 1, PRICES.indexOf('\n', start + 1))
-  const [, base = '', ...tiers] = line.split(' ')
+  const [, base = '', ...more] = line.split(' ')
+  const tiers = more.filter((cell) => cell.includes(':'))
   return {
     ...FREE,
     ...readRates(base),
+    ...readBounds(more.find((cell) => cell.includes('/'))),
     tiers: tiers.map((tier) => {
       const [thousands, cells = ''] = tier.split(':')
       return { ...readRates(cells), aboveInputTokens: Number(thousands) * 1000 }
@@ -126,6 +149,11 @@ function readRates(cells: string): Partial<TokenRates> {
   for (const [index, cell] of cells.split(',').entries())
     if (cell !== '') rates[RATES[index] as keyof TokenRates] = Number(cell)
   return rates
+}
+
+function readBounds(cell = '/'): Partial<ModelPrice> {
+  const [input, output] = cell.split('/').map((tokens) => (tokens === '' ? undefined : Number(tokens)))
+  return boundsOf({ maxInputTokens: input, maxOutputTokens: output } as Partial<ModelPrice>)
 }
 
 /** Every rate is looked up in the tier of the request's own input size. */
@@ -157,7 +185,7 @@ function checkPrices(given: Prices | undefined): ReadonlyMap<string, ModelPrice>
 
 function checkPrice(model: string, price: unknown): ModelPrice {
   const at = `prices["${model}"]`
-  const rates = checkRates(at, price, ['tiers'])
+  const rates = checkRates(at, price, ['tiers', ...BOUNDS])
   if (rates.inputUsdPerMillion === undefined || rates.outputUsdPerMillion === undefined)
     throw invalidOption(`${at} needs inputUsdPerMillion and outputUsdPerMillion.`)
   const { tiers = [] } = price as { tiers?: unknown }
@@ -169,7 +197,21 @@ function checkPrice(model: string, price: unknown): ModelPrice {
       throw invalidOption(`${at}.tiers[${index}] needs aboveInputTokens, a number above 0.`)
     return { ...rates, aboveInputTokens }
   })
-  return { ...FREE, ...rates, tiers: checked.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens) }
+  return {
+    ...FREE,
+    ...rates,
+    ...checkBounds(at, price as ModelPrice),
+    tiers: checked.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens),
+  }
+}
+
+const BOUNDS = ['maxInputTokens', 'maxOutputTokens'] as const
+
+function checkBounds(at: string, price: ModelPrice): Partial<ModelPrice> {
+  for (const name of BOUNDS)
+    if (price[name] !== undefined && !(Number.isSafeInteger(price[name]) && price[name] > 0))
+      throw invalidOption(`${at}.${name} has to be a whole number of tokens above 0, not ${price[name]}.`)
+  return boundsOf(price)
 }
 
 function checkRates(at: string, given: unknown, more: readonly string[]): Partial<TokenRates> {

@@ -9,6 +9,7 @@ import { citationsOf } from '../../messages/search-notes.ts'
 import type { FunctionTool } from '../../tools/tool.ts'
 import type { InputItem, StoredMessage, Usage } from '../../wire/message.ts'
 import type { RunEvent, Speaker } from '../events.ts'
+import type { Ledger } from '../ledger.ts'
 import type { RunPlan } from '../plan.ts'
 import type { Ending, Span } from '../span.ts'
 import type { ContextWatch } from './context-watch.ts'
@@ -37,6 +38,8 @@ export interface RunState {
   readonly lanes: Map<string, { running: number; alone: string | undefined }>
   /** What the run holds; parts of it are released as soon as they are no longer used. */
   readonly budget: Budget
+  /** Bounds what the run may spend on model calls. Undefined without bounds. */
+  readonly ledger?: Ledger | undefined
   /** Records the run so that it survives its process. Undefined for ephemeral runs. */
   readonly journal?: Journal | undefined
   /** Set by the loop when a write of the journal failed: nothing of the run may go on. */

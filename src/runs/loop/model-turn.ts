@@ -16,6 +16,7 @@ import { addResponse, countOf, estimateUsage } from '../../models/usage.ts'
 import { isObject, isShallow } from '../../wire/json.ts'
 import type { InputItem } from '../../wire/message.ts'
 import type { RunEvent } from '../events.ts'
+import { payFor } from '../ledger.ts'
 import type { Ends } from '../span.ts'
 import {
   type AgentThread,
@@ -59,7 +60,7 @@ export interface ModelAnswer {
 
 /**
  * One model call, streamed when the run is.
- * @throws MODEL_FAILED, and MODEL_REFUSED or ANSWER_CUT for an answer that was cut before it said anything; the signal's reason
+ * @throws COST_LIMIT and MODEL_NOT_PRICED before the call is made; MODEL_FAILED, and MODEL_REFUSED or ANSWER_CUT for an answer that was cut before it said anything; the signal's reason
  *   when the run was aborted. Items that were finished until then are kept, and what the call has used is counted.
  */
 export async function askModel(run: RunState, thread: AgentThread): Promise<ModelAnswer> {
@@ -77,7 +78,7 @@ export async function askModel(run: RunState, thread: AgentThread): Promise<Mode
     thread.work.calls = [work]
     const call = { run, thread, model, request, calls, held, spent, work }
     countLostCall(call)
-    const response = await observed(call).finally(() => settleWork(work, run.plan.now, run.abortedAt))
+    const response = await paid(call).finally(() => settleWork(work, run.plan.now, run.abortedAt))
     await notify(run, thread, 'onLlmEnd', response)
     const { status, incomplete_details: details, output: items } = response
     if (items.length > ANSWER_LIMITS.items) throw tooManyItems()
@@ -117,6 +118,17 @@ function requestBytes({ plan }: RunState, { baseBytes, itemBytes, ask }: AgentTh
 /** How deep an item may be nested: deeper ones could not be written out again. */
 const MAX_ITEM_DEPTH = 200
 const isItem = (item: unknown): item is InputItem => isObject(item) && isShallow(item, MAX_ITEM_DEPTH)
+
+/** Makes the call within the bounds on what the run may spend. */
+function paid(call: ModelCall): Promise<ModelResponse> {
+  const { run, model, request, spent } = call
+  const { ledger, signal } = run
+  const make = (reserved: TurnRequest) => {
+    call.request = reserved
+    return observed(call)
+  }
+  return payFor({ ledger, model, request, signal }, make, () => (spent.estimated ? 'unknown' : spent.usage))
+}
 
 /** Makes the call inside a span of its own, where telemetry listens. */
 async function observed(call: ModelCall): Promise<ModelResponse> {

@@ -12,7 +12,10 @@ import { findVoidFrames, type LoggedFrame } from '../loop/journal.ts'
 import type { RunPlan } from '../plan.ts'
 import type { CancelMode, ClaimedRun, RunStore, StoredEvent, Written } from '../run-store.ts'
 import type { Run } from '../runner.ts'
+
 import { ownerKey, preparePlan, type RunOrder, type Runs } from '../start.ts'
+import { boundsOf, type CostBudgets, createRunLedger } from './costs.ts'
+
 import { createDecoder, scopeOf } from './events.ts'
 import { createJournal, readCoverage, readPrepared, toCoverageRow, toSnapshot } from './journal.ts'
 import { type LogChange, StoredLog } from './log.ts'
@@ -31,6 +34,7 @@ export interface AttemptOptions {
   /** The secrets of requests that this process admitted, by run. */
   secrets: ReadonlyMap<string, unknown>
   seal: Seal | undefined
+  budgets: CostBudgets
   /** True once runs should leave this process at their next turn boundary. */
   leaving(): boolean
   /** Called when a call waits for a person, with the time at which that ends. */
@@ -146,6 +150,7 @@ class RunAttempt {
       owner: ownerKey(run),
       save: saver === undefined ? order.save : (messages) => saver.save(messages.slice(work.history.length)),
       feed: this.log,
+      ledger: this.#createLedger(order),
       durable: { journal, snapshot, lost: this.#claimed.takenOver, leaving },
     })
     if (this.#stop !== undefined) this.#run.stop(this.#stop)
@@ -155,6 +160,14 @@ class RunAttempt {
     if (AgencyError.isInstance(summary.error) && summary.error.code === 'SHUTTING_DOWN')
       return this.log.write({ leave: { kind: 'release' } })
     return this.#end(summary, saver?.toChange(summary.newMessages))
+  }
+
+  #createLedger({ maxCost, request: { client_config: clientConfig } }: RunOrder) {
+    const { runs, store, now, limits, budgets } = this.#options
+    const { run, claim } = this.#claimed
+    const onLost = (error: unknown) => this.log.lose(error)
+    const bounds = boundsOf(run, maxCost, budgets, now())
+    return createRunLedger(runs, { store, claim, storeMs: limits.storeMs, onLost }, { bounds, clientConfig })
   }
 
   async #plan(): Promise<{ plan: RunPlan; order: RunOrder }> {
@@ -180,6 +193,7 @@ class RunAttempt {
       servedAs: run.agency,
       save: keepsNothing ? undefined : agency.saveThreads,
       maxTurns: stored.maxTurns,
+      maxCost: stored.maxCost,
     }
     const prepared = readPrepared(work) as Partial<RunPlan> | null
     const options = { streaming: true, signal: this.#abort.signal, traceContext: stored.traceContext ?? undefined }

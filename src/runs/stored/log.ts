@@ -1,11 +1,12 @@
 /** The log of one attempt of a stored run: numbers its events, writes them in batches, and hands them to live readers. */
-import { setTimeout as delay } from 'node:timers/promises'
-import { AgencyError } from '../../base/errors.ts'
 import type { RunEvent } from '../events.ts'
 import type { Batch, Feed } from '../feed.ts'
 import type { Claim, RunChange, RunStore, Written } from '../run-store.ts'
 import { Coverage, type CoverageState } from './coverage.ts'
+
 import { createEncoder, isMinor, type LoggedEvent, type NumberedEvent } from './events.ts'
+
+import { whileAway } from './while-away.ts'
 
 export interface StoredLogOptions {
   store: RunStore
@@ -34,8 +35,6 @@ export type LogChange = Omit<RunChange, 'claim' | 'now' | 'events'>
 
 /** Bytes of newest events that are kept for readers of this process. */
 const TAIL_BYTES = 256 * 1024
-const FIRST_RETRY_MS = 50
-const LAST_RETRY_MS = 1_000
 
 /**
  * Nobody sees an event before it is stored. Writes follow each other: each takes the events that wait, so that what was emitted
@@ -138,23 +137,21 @@ export class StoredLog implements Feed {
   async #commit(change: Omit<RunChange, 'claim' | 'now'>): Promise<Written> {
     if (this.#lost !== undefined) throw this.#lost.error
     const { store, claim, now, limits } = this.#options
-    const deadline = now() + limits.storeMs
-    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(2 * wait, LAST_RETRY_MS)) {
-      try {
-        return await store.write({ kind: 'run', claim, now: now(), ...change })
-      } catch (error) {
-        const away = AgencyError.isInstance(error) && error.code === 'STORE_UNAVAILABLE'
-        if (away && now() + wait < deadline) await delay(wait)
-        else this.#fail(error)
-      }
+    const { storeMs } = limits
+    try {
+      return await whileAway(() => store.write({ kind: 'run', claim, now: now(), ...change }), { storeMs })
+    } catch (error) {
+      this.lose(error)
+      throw error
     }
   }
 
-  #fail(error: unknown): never {
+  /** Nothing is written any more: the run belongs to another claim, or the store is away for good. */
+  lose(error: unknown): void {
+    if (this.#lost !== undefined) return
     this.#lost = { error }
     this.#signal()
     this.#options.onLost(error)
-    throw error
   }
 
   /** Hands stored events to the readers of this process. */

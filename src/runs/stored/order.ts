@@ -24,13 +24,13 @@ export interface SplitOrder {
 
 export function splitOrder(
   { request, maxTurns, maxCost, traceContext }: StartStoredRun,
-  { serverMaxTurns, traceId }: { serverMaxTurns: number | null; traceId: string },
+  { server, traceId }: { server: { maxTurns: number | null; maxCost: number | null }; traceId: string },
 ): SplitOrder {
   const secret = secretsOf(request.client_config).length > 0
   const order: StoredOrder = {
     request: secret ? { ...request, client_config: undefined } : request,
-    maxTurns: maxTurns ?? serverMaxTurns,
-    maxCost: maxCost ?? null,
+    maxTurns: maxTurns ?? server.maxTurns,
+    maxCost: maxCost ?? server.maxCost,
     traceId,
     traceContext: traceContext ?? null,
   }

@@ -13,7 +13,7 @@ export interface StartStoredRun {
   thread?: { threadId: string; ifNotExists: 'create' | 'reject'; strategy: Strategy } | null | undefined
   /** Default: the server's limit. */
   maxTurns?: number | null | undefined
-  /** US dollars for the whole run. Default: no bound of its own. */
+  /** US dollars for the whole run. Default: the server's bound. */
   maxCost?: number | null | undefined
   metadata: NewRun['metadata']
   /** The caller's own trace, for telemetry. */

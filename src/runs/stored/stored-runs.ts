@@ -82,7 +82,10 @@ export class LocalStoredRuns implements StoredRuns {
     models.model(served.preview.role(recipient).agent.model, recipient)
     const runId = randomUUID()
     const traceId = latestTraceId(body.chat_history) ?? `trace_${randomUUID().replaceAll('-', '')}`
-    const { plan, secrets } = splitOrder(request, { serverMaxTurns: runs.limits.maxTurns, traceId })
+    const { plan, secrets } = splitOrder(request, {
+      server: { maxTurns: runs.limits.maxTurns, maxCost: runs.maxCost },
+      traceId,
+    })
     const pinned = secrets !== undefined && seal === undefined
     if (pinned && !work) throw secretsNeedWorker()
     if (pinned) this.#secrets.set(runId, secrets)

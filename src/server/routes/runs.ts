@@ -59,7 +59,7 @@ function registerStart(app: FastifyInstance, base: string, context: RunRoutes): 
   app.post(`${base}/runs`, CODED, async (request, reply) => {
     const owned = await ownedBy(request)
     const { agentNames } = agencyOf(request).preview
-    const rules = { ...context.requestRules, maxTurns: limits.maxTurns }
+    const rules = { ...context.requestRules, maxTurns: limits.maxTurns, maxCost: services.maxCost }
     const body = parseRunRequest(request.body, agentNames, rules)
     const { view } = parseQuery(viewQuery, request.query)
     const { run, replayed } = await runs.start({
