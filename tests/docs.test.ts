@@ -70,6 +70,16 @@ test('the OpenAPI document is valid 3.1 and lists everything', async () => {
     `post /${name}/get_response_stream`,
     `post /${name}/cancel_response_stream`,
     `get /${name}/get_metadata`,
+    `post,get /${name}/runs`,
+    `get,delete /${name}/runs/{run_id}`,
+    `get /${name}/runs/{run_id}/events`,
+    `post /${name}/runs/{run_id}/cancel`,
+    `post /${name}/runs/{run_id}/approvals/{approval_id}`,
+    `get /${name}/approvals`,
+    `post,get /${name}/threads`,
+    `get,delete /${name}/threads/{thread_id}`,
+    `get /${name}/threads/{thread_id}/messages`,
+    `get /${name}/threads/{thread_id}/stream`,
   ]
   expect(methods.sort()).toEqual(
     [
