@@ -13,6 +13,7 @@ import { post, startServer, useUpstream } from './support/client.ts'
 import { type Answer, type ApiDocument, Contract } from './support/contract.ts'
 import { LeavingStore, templateOf, visitRuns } from './support/contract-runs.ts'
 import { takeViolations } from './support/contract-setup.ts'
+import { exchange, statusOf, toRequest } from './support/raw.ts'
 
 const echo = tool({ name: 'echo', parameters: z.object({ text: z.string() }), execute: ({ text }) => text })
 class Loud extends BaseTool.define({ text: z.string() }) {
@@ -88,6 +89,8 @@ test.for([
       await ask(method, `${path}?${'x'.repeat(200)}`, {})
       for (const _ of [1, 2]) await ask(method, path, {}, { 'x-caller': path })
       if (method !== 'POST') continue
+      const unexpected = await exchange(url, toRequest(path, '{}', { ...bearer, Expect: '200-ok' }))
+      seen.add(`post ${path} ${statusOf(unexpected)}`)
       await ask(method, path, {}, { ...bearer, 'content-encoding': 'gzip' })
       for (const length of [250_000, 270_000]) await ask(method, path, { text: 'x'.repeat(length) }) // too much at once; too much
     }

@@ -70,7 +70,7 @@ export async function visitRuns({ send, store }: RunVisit): Promise<void> {
   const { last_event_id } = await ask('GET', `/runs/${done}?wait=20`)
   await ask('POST', `/runs/${done}/cancel`)
   await ask('POST', `/runs/${done}/cancel`, { mode: 'never' })
-  for (const query of ['', `?starting_after=${last_event_id}`, '?starting_after=9999'])
+  for (const query of ['', `?view=native&starting_after=${last_event_id}`, '?starting_after=9999'])
     await ask('GET', `/runs/${done}/events${query}`)
   await ask('GET', '/threads/t')
   await ask('GET', '/threads/t/messages')
