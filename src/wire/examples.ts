@@ -36,6 +36,9 @@ const calls: StreamData = {
     call_id: 'call_2',
   },
 }
+const tells: StreamData = {
+  data: { type: 'custom', name: 'progress', value: { done: 2, of: 5 }, ...front, call_id: 'call_2' },
+}
 const fails: StreamData = {
   data: { type: 'error', content: 'The run of agent CEO failed (cause: BadRequestError).' },
 }
@@ -50,6 +53,7 @@ export const STREAM_EXAMPLES: { [name: string]: { summary: string; value: Stream
   agent_updated_stream_event: { summary: 'An agent starts', value: message(begins) },
   raw_response_event: { summary: "A piece of a sub-agent's text", value: message(says) },
   run_item_stream_event: { summary: 'A tool was called', value: message(calls) },
+  custom: { summary: 'What a tool tells while it works', value: message(tells) },
   error: { summary: 'The run failed; messages and end follow', value: message(fails) },
   guardrail: {
     summary:
