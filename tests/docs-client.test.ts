@@ -32,6 +32,9 @@ test('the blocks of docs/client.md run as one program', async () => {
     'Main 5\nBonn',
     "[ 'Guide', 'Researcher', 'Support' ] 5",
     'true\n',
+    'so far: [demo model] Researcher answered',
+    'completed [demo model] The tool add_numbers answered: 17 + 25 = 42',
+    'assistant Guide',
   ])
     expect(out).toContain(said)
 })

@@ -4,6 +4,14 @@ import type { AgencyAnswer, AgencyMetadata, Message, RequestBody } from './answe
 import { asRequest, Conversation, type ConversationOptions } from './conversation.ts'
 import { ClientError } from './error.ts'
 import { type CallOptions, type ClientOptions, connect } from './http.ts'
+import {
+  type ApprovalsClient,
+  createApprovals,
+  createRuns,
+  createThreads,
+  type RunsClient,
+  type ThreadsClient,
+} from './runs.ts'
 import type { AgencyName, AnswerOf, ToolInput, ToolName, ToolOutput } from './server-types.ts'
 import { RunStream, type StreamOptions } from './stream.ts'
 
@@ -58,6 +66,12 @@ export interface AgencyClient<Answer = string> {
    * ```
    */
   conversation(options?: ConversationOptions): Conversation<Answer>
+  /** Runs that the server stores: they outlive their readers and its restarts. Not on servers of the Python original. */
+  readonly runs: RunsClient<Answer>
+  /** The calls that wait for a person. */
+  readonly approvals: ApprovalsClient
+  /** The conversations that the server keeps. */
+  readonly threads: ThreadsClient<Answer>
 }
 
 /** One standalone tool of a server. */
@@ -111,12 +125,16 @@ export function createClient<Server = unknown>(options: ClientOptions): Client<S
         onMessages: hooks.onMessages,
         onOver: hooks.onOver,
       })
+    const { runs, follow } = createRuns(connection, base)
     return {
       getResponse: (message, call = {}) => getResponse(asRequest(message), call),
       stream: (message, call = {}) => stream(asRequest(message), call),
       metadata: async (call = {}) =>
         (await connection.json({ ...call, path: `${base}/get_metadata` })) as AgencyMetadata,
       conversation: (options = {}) => new Conversation({ getResponse, stream }, options),
+      runs: runs as RunsClient<string>,
+      approvals: createApprovals(connection, base),
+      threads: createThreads(connection, base, follow) as ThreadsClient<string>,
     }
   }
 

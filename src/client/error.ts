@@ -1,10 +1,11 @@
 /** ClientError, and how HTTP answers and network failures become one. */
 import type { ValidationDetail } from '../wire/validation.ts'
 import type { RunResult } from './answers.ts'
+import type { Run } from './run-answers.ts'
 
 /**
  * What went wrong:
- * `unauthorized` 401, 403 · `not_found` 404 · `conflict` 409 · `too_large` 413 · `invalid_request` 400, 422 · `rate_limited` 429 ·
+ * `unauthorized` 401, 403 · `not_found` 404 · `conflict` 409 · `gone` 410 · `too_large` 413 · `invalid_request` 400, 422 · `rate_limited` 429 ·
  * `unavailable` 503 · `failed` the run or tool failed · `http` any other error status · `network` no answer · `aborted` your
  * signal aborted, or the reader left the stream · `incomplete` the stream broke off · `bad_answer` the answer is not one of an
  * agency server · `busy` the conversation has a running turn.
@@ -13,6 +14,7 @@ export type ClientErrorKind =
   | 'unauthorized'
   | 'not_found'
   | 'conflict'
+  | 'gone'
   | 'too_large'
   | 'invalid_request'
   | 'rate_limited'
@@ -30,6 +32,9 @@ interface Details extends ErrorOptions {
   details?: readonly ValidationDetail[] | undefined
   retryAfterMs?: number | undefined
   result?: RunResult | undefined
+  code?: string | undefined
+  fields?: { readonly [name: string]: unknown } | undefined
+  run?: Run | undefined
 }
 
 /** The error of every failed call. The message is the server's own text when it sent one. */
@@ -44,6 +49,15 @@ export class ClientError extends Error {
   readonly retryAfterMs: number | undefined
   /** The result of a failed run: append its messages to the history. Only on streams, with kind `failed`. */
   readonly result: RunResult | undefined
+  /**
+   * The server's code for a refusal by runs, threads and approvals, such as `THREAD_BUSY`, or for the failure of such a run,
+   * such as `MODEL_FAILED` (docs/errors.md). Undefined for all other errors.
+   */
+  readonly code: string | undefined
+  /** What belongs to the code: `{ run_id }` of `THREAD_BUSY`, `{ status }` of `APPROVAL_DECIDED`. Else empty. */
+  readonly fields: { readonly [name: string]: unknown }
+  /** The failed run. Only of `runs.stream` and `runs.events`, with kind `failed`. */
+  readonly run: Run | undefined
 
   constructor(kind: ClientErrorKind, message: string, options: Details = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
@@ -52,6 +66,9 @@ export class ClientError extends Error {
     this.details = options.details ?? []
     this.retryAfterMs = options.retryAfterMs
     this.result = options.result
+    this.code = options.code
+    this.fields = options.fields ?? {}
+    this.run = options.run
   }
 }
 
@@ -61,6 +78,7 @@ const KINDS: { [status: number]: ClientErrorKind } = {
   403: 'unauthorized',
   404: 'not_found',
   409: 'conflict',
+  410: 'gone',
   413: 'too_large',
   422: 'invalid_request',
   429: 'rate_limited',
@@ -71,13 +89,18 @@ const KINDS: { [status: number]: ClientErrorKind } = {
 /** A ClientError for a non-2xx response. `body` is the parsed JSON, or undefined when the body is not JSON. */
 export function refusal(response: Response, body: unknown): ClientError {
   const { status, headers } = response
-  const { detail, error, Error: toolError } = (body ?? {}) as { [key: string]: unknown }
+  const { detail, error, Error: toolError, code, ...fields } = (body ?? {}) as { [key: string]: unknown }
   const details = Array.isArray(detail) ? (detail as ValidationDetail[]) : []
   const text = details.length > 0 ? details.map(describeDetail).join('; ') : (detail ?? error ?? toolError)
   return new ClientError(
     KINDS[status] ?? 'http',
     typeof text === 'string' && text !== '' ? text : `The server answered ${status} without a reason.`,
-    { status, details, retryAfterMs: readRetryAfter(headers.get('retry-after')) },
+    {
+      status,
+      details,
+      retryAfterMs: readRetryAfter(headers.get('retry-after')),
+      ...(typeof code === 'string' ? { code, fields } : {}),
+    },
   )
 }
 

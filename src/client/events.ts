@@ -76,6 +76,8 @@ interface Nobody {
 
 /** One server-sent event, unparsed. */
 export interface Frame {
+  /** The number of the event, as a text. Only runs as resources send it. */
+  id?: string | undefined
   event: string | undefined
   data: string
 }

@@ -23,9 +23,10 @@ export interface CallOptions {
   logId?: string
 }
 
-/** One request: GET without a body, POST with one. */
+/** One request: GET without a body, POST with one, or another method. */
 export interface Call extends CallOptions {
   path: string
+  method?: 'DELETE'
   body?: unknown
 }
 
@@ -46,12 +47,12 @@ export function connect({
 }: ClientOptions): Connection {
   const base = baseUrl.replace(/(?<!\/)\/+$/, '')
 
-  const open = async ({ path, body, signal, headers: callHeaders, logId }: Call): Promise<Response> => {
+  const open = async ({ path, method, body, signal, headers: callHeaders, logId }: Call): Promise<Response> => {
     const text = body === undefined ? undefined : JSON.stringify(body)
     const bearer = typeof token === 'function' ? await token() : token
     try {
       const response = await send(base + path, {
-        method: text === undefined ? 'GET' : 'POST',
+        method: method ?? (text === undefined ? 'GET' : 'POST'),
         headers: {
           ...headers,
           ...(text === undefined ? {} : { 'content-type': 'application/json' }),

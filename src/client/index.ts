@@ -19,6 +19,23 @@ export { type AgencyClient, type Client, createClient, type LogLine, type ToolCl
 export type { Conversation, ConversationDefaults, ConversationOptions } from './conversation.ts'
 export { ClientError, type ClientErrorKind } from './error.ts'
 export type { Frame, ItemName, Speaker, StreamEvent } from './events.ts'
+export type { FollowedRun } from './followed-run.ts'
 export type { CallOptions, ClientOptions } from './http.ts'
+export type { Listing } from './listing.ts'
+export type { RetryOptions } from './retries.ts'
+export type { Approval, ListPage, Run, RunBody, RunCancelAnswer, RunMessage, RunStatus, Thread } from './run-answers.ts'
+export type { RequestedApproval, RunEvent, RunNotice } from './run-events.ts'
+export type {
+  ApprovalFilter,
+  ApproveOptions,
+  CancelOptions,
+  ChangeOptions,
+  FollowOptions,
+  PageOptions,
+  RejectOptions,
+  RunFilter,
+} from './run-options.ts'
+export { RunView } from './run-view.ts'
+export type { ApprovalsClient, RunsClient, ThreadsClient } from './runs.ts'
 export type { RunStream, StreamOptions } from './stream.ts'
 export { createTextReader } from './text.ts'

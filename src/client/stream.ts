@@ -1,9 +1,9 @@
 /** A streamed run of the client: events, text, result, cancel. */
-import { createParser } from 'eventsource-parser'
 import type { StoredMessage } from '../wire/message.ts'
 import { answerText, type CancelAnswer, type CancelMode, type RunResult } from './answers.ts'
-import { ClientError, interruption } from './error.ts'
+import { ClientError } from './error.ts'
 import { createEventReader, type Frame, type StreamEvent } from './events.ts'
+import { type FrameReader, readFrames } from './frames.ts'
 import type { Call, CallOptions, Connection } from './http.ts'
 import { createTextReader } from './text.ts'
 
@@ -12,11 +12,6 @@ export interface StreamOptions extends CallOptions {
   /** Called with every server-sent event before it is parsed, for inspectors and logs. */
   onFrame?: (frame: Frame) => void
 }
-
-/** Longest frame that is read, in UTF-16 units; a longer one ends the stream with `bad_answer`. */
-const MAX_FRAME = 64 * 1024 * 1024
-/** How long the server may take to close the stream after its last event, in milliseconds; then the client closes it. */
-const CLOSE_MS = 1000
 
 interface RunStreamOptions {
   connection: Connection
@@ -38,15 +33,7 @@ export class RunStream implements AsyncIterable<StreamEvent> {
   readonly #options: RunStreamOptions
   readonly #connection = new AbortController()
   readonly #signal: AbortSignal
-  readonly #reader: Promise<ReadableStreamDefaultReader<Uint8Array>>
-  readonly #decoder = new TextDecoder()
-  readonly #parser = createParser({
-    onEvent: ({ event, data }) => this.#take({ event, data }),
-    onError: ({ type, message }) => {
-      if (type === 'max-buffer-size-exceeded') throw new ClientError('bad_answer', `The stream is broken: ${message}`)
-    },
-    maxBufferSize: MAX_FRAME,
-  })
+  readonly #reader: Promise<FrameReader>
   readonly #toEvent = createEventReader()
   readonly #waiting: StreamEvent[] = []
   readonly #result = Promise.withResolvers<RunResult>()
@@ -64,7 +51,9 @@ export class RunStream implements AsyncIterable<StreamEvent> {
     this.#options = options
     const { connection, call } = options
     this.#signal = call.signal ? AbortSignal.any([call.signal, this.#connection.signal]) : this.#connection.signal
-    this.#reader = connection.open({ ...call, signal: this.#signal }).then(getReader)
+    this.#reader = connection
+      .open({ ...call, signal: this.#signal })
+      .then((response) => readFrames(response, this.#signal, (frame) => this.#take(frame)))
     // A caller that uses only one of them must not get unhandled rejections from the others.
     for (const promise of [this.#reader, this.#result.promise, this.#finalMessages.promise]) promise.catch(() => {})
     this.#reader.catch((error: unknown) => this.#fail(error))
@@ -169,11 +158,7 @@ export class RunStream implements AsyncIterable<StreamEvent> {
   async #read(): Promise<void> {
     try {
       const reader = await this.#reader
-      const { done, value } = await reader.read().catch((error: unknown) => {
-        throw interruption(error, this.#signal)
-      })
-      if (done) throw new ClientError('incomplete', 'The stream broke off before its end.')
-      this.#parser.feed(this.#decoder.decode(value, { stream: true }))
+      if (!(await reader.read())) throw new ClientError('incomplete', 'The stream broke off before its end.')
     } catch (error) {
       this.#fail(error)
     }
@@ -206,21 +191,7 @@ export class RunStream implements AsyncIterable<StreamEvent> {
     if (this.#failed === undefined) this.#result.resolve(result)
     else this.#result.reject(new ClientError('failed', this.#failed, { status: 200, result }))
     this.#close()
-    void this.#awaitClose()
-  }
-
-  /** Lets the server close the stream, so that the connection can be reused; aborts it when the server does not. */
-  async #awaitClose(): Promise<void> {
-    const late = setTimeout(() => this.#connection.abort(), CLOSE_MS)
-    try {
-      const reader = await this.#reader
-      const { done } = await reader.read()
-      if (!done) this.#connection.abort()
-    } catch {
-      // The stream was complete, so an error of the connection does not matter.
-    } finally {
-      clearTimeout(late)
-    }
+    void this.#reader.then((reader) => reader.awaitClose(() => this.#connection.abort()))
   }
 
   #leave(): void {
@@ -240,17 +211,4 @@ export class RunStream implements AsyncIterable<StreamEvent> {
     this.#over = true
     this.#options.onOver?.()
   }
-}
-
-function getReader(response: Response): ReadableStreamDefaultReader<Uint8Array> {
-  const type = response.headers.get('content-type') ?? ''
-  if (response.body === null || !type.startsWith('text/event-stream'))
-    throw new ClientError(
-      'bad_answer',
-      `The answer is not an event stream; its content type is ${type || 'missing'}.`,
-      {
-        status: response.status,
-      },
-    )
-  return response.body.getReader()
 }

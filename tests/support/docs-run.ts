@@ -39,7 +39,7 @@ export async function startDemoUpstream() {
 }
 
 /** Below the ports that the system gives to others. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 10_000)
     const server = net.createServer().listen(port, '127.0.0.1')

@@ -2,6 +2,8 @@
 import {
   ClientError,
   createClient,
+  type FollowedRun,
+  type RunEvent,
   type RunResult,
   type StoredMessage,
   type StreamEvent,
@@ -77,12 +79,44 @@ for (const node of (await agency.metadata()).nodes)
   // @ts-expect-error a tool has no model
   else node.data.model
 
+const run = await agency.runs.start({ message: 'Hello', thread_id: 't', multitask_strategy: 'reject', max_cost: 1 })
+const live: boolean = run.status === 'queued' || run.ended_at === null
+// @ts-expect-error no such strategy
+agency.runs.start({ message: 'Hello', multitask_strategy: 'wait' })
+// @ts-expect-error whether the answer is a stream is the method's business
+agency.runs.start({ message: 'Hello', stream: true })
+const followed: FollowedRun<string> = agency.runs.stream('Hello', { retries: 3, idempotencyKey: 'k' })
+const tellRun = (event: RunEvent): string => {
+  switch (event.kind) {
+    case 'queued':
+      return `${event.position}`
+    case 'attempt':
+      return `${event.attempt} takes back what follows ${event.void_after}`
+    case 'requires_action':
+      return event.approvals.map(({ tool }) => tool).join()
+    case 'truncated':
+      return event.detail
+    default:
+      return `${event.id.toFixed()} ${tell(event)}`
+  }
+}
+for await (const event of followed) tellRun(event)
+const final: string | null = (await followed.result()).response
+for await (const { thread_id } of agency.threads.list({ limit: 5 })) void thread_id.length
+for await (const { data } of agency.approvals.list({ status: 'expired' }).pages()) void data[0]?.expires_at
+// @ts-expect-error no such status
+agency.runs.list({ status: 'done' })
+const { settled, receipt } = await agency.runs.cancel('r', { mode: 'after_turn', waitMs: 0 })
+// @ts-expect-error only an approval can change the arguments
+await agency.runs.reject('r', 'a', { arguments: {} })
+
 try {
   await client.logs('a')
 } catch (error) {
   if (error instanceof ClientError && error.kind === 'invalid_request')
     error.details.map(({ loc, msg }) => `${loc.join()} ${msg}`)
+  if (error instanceof ClientError && error.code === 'THREAD_BUSY') void error.fields.run_id
   // @ts-expect-error no such kind
   if (error instanceof ClientError) void (error.kind === 'nope')
 }
-export const used = [text, cost, ok, sum, result]
+export const used = [text, cost, ok, sum, result, live, final, settled, receipt]

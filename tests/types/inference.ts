@@ -297,6 +297,8 @@ const client = createClient<typeof agencies>({ baseUrl: '/ai' })
 const text: string = (await client.agency('shop').getResponse('Hi')).response
 const ticket: Ticket = (await client.agency('asked').getResponse('Hi')).response
 const count: number = (await client.agency('made').conversation().getResponse('Hi')).response
+const kept: Ticket | null = (await client.agency('asked').runs.stream('Hi').result()).response
+const listed: Ticket | null | undefined = (await client.agency('asked').runs.list().page()).data[0]?.response
 // @ts-expect-error no agency of that name
 client.agency('shopp')
 const options = { agencies, tools: [find, seek, Address] }
@@ -313,6 +315,8 @@ whole.tool('seek')
 const anyTool: unknown = await client.tool('anything').run({ any: 1 })
 
 export const used = [
+  kept,
+  listed,
   Booking,
   shaped,
   team,

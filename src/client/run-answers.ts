@@ -1,0 +1,22 @@
+/** Runs, threads and approvals as the client gives them, in the names of the wire. */
+import type * as wire from '../wire/runs.ts'
+import type { RequestBody } from './answers.ts'
+
+/** A run as a resource. `response` is the answer of an ended run: a text, or an object when the agent has an output type. */
+export type Run<Output = unknown> = Omit<wire.RunAnswer, 'response'> & { response: Output | null }
+/** `queued`, `in_progress` and `requires_action` are live; the others are final. */
+export type RunStatus = wire.RunAnswer['status']
+/** What a cancel did; `receipt` says what became of each call of the run. */
+export type RunCancelAnswer = wire.RunCancelAnswer
+/** A call that waits, or waited, for the decision of a person. */
+export type Approval = wire.Approval
+/** A conversation that the server keeps. */
+export type Thread = wire.ThreadAnswer
+/** One page of a list; `next` is the `after` of the page that follows. */
+export type ListPage<Row> = wire.ListAnswer<Row>
+
+/** The body of a run, in the names of the wire. The server validates it. */
+export type RunBody = Omit<wire.RunRequestBody, 'message' | 'chat_history' | 'stream'> &
+  Pick<RequestBody, 'message' | 'chat_history'>
+/** A text, a list of Responses input items, or a whole request body. */
+export type RunMessage = RunBody['message'] | RunBody
