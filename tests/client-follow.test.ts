@@ -317,3 +317,72 @@ test('errors that are not of the connection are not retried', async () => {
   expect(await failureOf(collect(broken.runs.stream('Hello')))).toMatchObject({ kind: 'bad_answer' })
   expect(requests).toHaveLength(1)
 })
+
+/** A log with three attempts: the user's text, a sub-agent's half text, an item that a boundary covers and that is said again. */
+const LOG = [
+  meta,
+  delta(2, 'One '),
+  item(3, 'message_output_created'),
+  delta(4, 'x'),
+  delta(5, 'x'),
+  attempt(6, 2, 3),
+  delta(7, 'Two '),
+  delta(8, 'half', 'Billing', 'CEO'),
+  item(9, 'tool_output', {}, 'Research', 'CEO'),
+  delta(10, 'y', 'Billing', 'CEO'),
+  attempt(11, 3, 7),
+  item(12, 'tool_output', {}, 'Research', 'CEO'),
+  delta(13, 'z'),
+  attempt(14, 4, 12),
+  delta(15, 'Three'),
+]
+const ENDED = [...LOG, ending(16)]
+/** Void frame -> the attempt that says so. */
+const VOID = new Map([
+  [4, 6],
+  [5, 6],
+  [8, 11],
+  [9, 11],
+  [10, 11],
+  [13, 14],
+])
+
+/** Follows a run over three connections, made while the log ends at `first`, at `second` and with the run. */
+async function followOver(first: number, second: number) {
+  let connections = 0
+  const send: typeof fetch = async (input, init) => {
+    const url = new URL(String(input))
+    const isStream = init?.method === 'POST' || url.pathname.endsWith('/events')
+    const last = [first, second][connections - (isStream ? 0 : 1)] ?? ENDED.length
+    const attempts = [6, 11, 14].filter((id) => id <= last).length + 1
+    if (!isStream) return Response.json({ run_id: 'r', attempt: attempts, last_event_id: last, status: 'completed' })
+    connections++
+    const after = Number(url.searchParams.get('starting_after') ?? 0)
+    const chunks = [RETRY, ...ENDED.slice(after, last)]
+    return new Response(toStream(chunks, init?.signal), { headers: { 'content-type': 'text/event-stream' } })
+  }
+  const stream = createClient({ baseUrl: 'http://any.example', fetch: send }).agency('a').runs.stream('Hello')
+  const shown: number[] = []
+  for await (const { id } of stream) shown.push(id)
+  return { shown, text: stream.view.text, items: stream.view.items.map(({ id }) => id) }
+}
+
+test('wherever a run is cut, three attempts show what happened, once', async () => {
+  const pairs = LOG.flatMap((_, first) => LOG.slice(first).map((_, more) => [first + 1, first + more + 1] as const))
+  expect(pairs).toHaveLength(120)
+  await Promise.all(
+    pairs.map(async ([first, second]) => {
+      const { shown, text, items } = await followOver(first, second)
+      const place = `${first}, ${second}: ${shown}`
+      expect(`${place} ${text} ${items}`).toBe(`${place} One Two Three 3,12`)
+      const happened = Array.from({ length: 17 }, (_, index) => index + 1).filter((id) => !VOID.has(id))
+      expect(shown.filter((id) => !VOID.has(id))).toEqual(happened)
+      // What is void was only shown live: at a time when nothing said so.
+      for (const id of shown) {
+        const judged = VOID.get(id)
+        if (judged !== undefined)
+          expect(id <= first || (id <= second && judged > second), `${id} of ${place}`).toBe(true)
+      }
+    }),
+  )
+})
