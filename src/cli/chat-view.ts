@@ -1,5 +1,12 @@
 /** The output of `chat`: what each event of a turn prints, and where. */
-import { createTextReader, itemText, type RunResult, type StreamEvent } from '../client/index.ts'
+import {
+  createTextReader,
+  itemText,
+  type RunEvent,
+  type RunNotice,
+  type RunResult,
+  type StreamEvent,
+} from '../client/index.ts'
 import { oneLine, stripControls, type Terminal } from './terminal.ts'
 
 /** Text to write: a piece of the answer for stdout, or a note for stderr. */
@@ -8,7 +15,7 @@ export type Writing = { to: 'out' | 'note'; text: string }
 /** Shows one turn: the answer on stdout, tool calls and notes on stderr. */
 export interface TurnView {
   /** The text that an event adds; empty for most events. */
-  render(event: StreamEvent): Writing[]
+  render(event: StreamEvent | RunEvent): Writing[]
   /** Ends the line of the answer. */
   finish(): Writing[]
 }
@@ -66,7 +73,7 @@ export function createTurnView({ paint }: Pick<Terminal, 'paint'>): TurnView {
       ...rest.flatMap((line) => note(depth, `  ${line}`)),
     ]
   }
-  const showNote = (event: StreamEvent): Writing[] => {
+  const showNote = (event: StreamEvent | RunEvent): Writing[] => {
     switch (event.kind) {
       case 'agent': {
         if (event.callerAgent !== null) return []
@@ -80,6 +87,17 @@ export function createTurnView({ paint }: Pick<Terminal, 'paint'>): TurnView {
         if (event.name === 'tool_called') return showCall(event)
         if (event.name === 'tool_output') return showOutput(event)
         return event.name === 'message_output_created' && event.callerAgent !== null ? showSubAgentMessage(event) : []
+      case 'queued':
+        return note(0, paint('dim', `waits for other runs of the thread; its place is ${event.position}`))
+      case 'attempt':
+        return note(0, paint('yellow', 'the server was restarted: what was not complete is answered again'))
+      case 'requires_action':
+        return event.approvals.flatMap(({ agent, tool, arguments: args }) =>
+          note(
+            0,
+            `${paint('yellow', '?')} ${oneLine(`${agent}: ${tool} ${JSON.stringify(args)}`, 100)}   /approve or /reject [reason]`,
+          ),
+        )
       case 'error':
         return event.nested ? note(1, paint('red', oneLine(`${event.agent} failed: ${event.content}`, 200))) : []
       default:
@@ -89,7 +107,7 @@ export function createTurnView({ paint }: Pick<Terminal, 'paint'>): TurnView {
 
   return {
     render(event) {
-      const text = stripControls(readText(event))
+      const text = isNotice(event) ? '' : stripControls(readText(event))
       if (text === '') return showNote(event)
       lineOpen = !text.endsWith('\n')
       return [{ to: 'out', text }]
@@ -104,6 +122,9 @@ export function formatSummary({ usage }: Pick<RunResult, 'usage'>, milliseconds:
   const tokens = usage === undefined ? [] : [`${usage.total_tokens} tokens`]
   return [...tokens, ...cost, `${(milliseconds / 1000).toFixed(1)} s`].join(' · ')
 }
+
+const isNotice = (event: StreamEvent | RunEvent): event is RunEvent & { kind: RunNotice['kind'] } =>
+  event.kind === 'queued' || event.kind === 'attempt' || event.kind === 'requires_action' || event.kind === 'truncated'
 
 const isTransfer = (name: string) => name.startsWith('transfer_to_')
 

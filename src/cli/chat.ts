@@ -1,9 +1,12 @@
 /** The command `chat`: a conversation with an agency at a terminal or in a pipe. */
+
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import type { AgencyMetadata, ClientError, Conversation, RunStream } from '../client/index.ts'
+import type { AgencyMetadata, ClientError, RunEvent, StreamEvent } from '../client/index.ts'
 import { demoHint } from '../server/banner.ts'
+import { type Talk, type Turn, talkHere, talkOnThread } from './chat-talk.ts'
 import { createTurnView, formatSummary, type Writing } from './chat-view.ts'
 import { defineCommand } from './command.ts'
 import { CommandError, cannotWrite, describeError } from './errors.ts'
@@ -16,7 +19,11 @@ const HELP = `  /agent [name]   talk to another agent; without a name: list the 
   /new            start a new conversation
   /save [file]    save the conversation as JSON (default conversation.json)
   /load <file>    continue a saved conversation
+  /approve        let a call run that waits for a decision (--thread)
+  /reject [why]   refuse it; the model reads why
   /quit           quit, as Ctrl-D does; Ctrl-C stops the answer, twice quits`
+
+const WAITING = 'A call waits for a decision, and the input has ended. The run waits on the server.'
 
 export const command = defineCommand({
   usage: '[url | file]',
@@ -30,6 +37,7 @@ ${HELP}`,
     agency: { type: 'string', value: 'name', about: 'The agency, when the server has several' },
     agent: { type: 'string', value: 'name', about: 'The agent to talk to; default the entry agent' },
     load: { type: 'string', value: 'file', about: 'Continue a saved conversation' },
+    thread: { type: 'string', value: 'id', about: 'Begin or continue a thread that the server keeps' },
     json: { type: 'boolean', about: 'Print each answer as one line of JSON, with its messages' },
   },
   async run({ values, positionals: [source] }, terminal) {
@@ -39,6 +47,9 @@ ${HELP}`,
       const agency = await terminal.during('Reading the agency', selectAgency(target, values.agency))
       const graph = await withRemedy(target, target.client.agency(agency).metadata())
       const chat = new Chat(target, agency, graph, terminal, values.json ?? false)
+      if (values.thread !== undefined && values.load !== undefined)
+        throw new CommandError('--load continues a file and --thread a thread of the server. Use one of them.')
+      if (values.thread !== undefined) await withRemedy(target, chat.keepOn(values.thread))
       if (values.load !== undefined) await chat.load(values.load)
       if (values.agent !== undefined) chat.address(values.agent)
       return await chat.talk()
@@ -56,8 +67,11 @@ class Chat {
   readonly #terminal: Terminal
   readonly #json: boolean
   readonly #leaving = new AbortController()
-  #conversation: Conversation
-  #running: { stream: RunStream; stopped: boolean } | undefined
+  #talk: Talk
+  /** True when the server keeps the conversation. */
+  #onThread = false
+  #running: { turn: Turn; stopped: boolean } | undefined
+  #inputEnded = false
   /** True after one Ctrl-C while nothing was running. */
   #warned = false
   #failed = false
@@ -68,7 +82,7 @@ class Chat {
     this.#graph = graph
     this.#terminal = terminal
     this.#json = json
-    this.#conversation = target.client.agency(agency).conversation()
+    this.#talk = talkHere(target.client.agency(agency).conversation())
   }
 
   /** Runs until the input ends or the user quits. @returns the exit code */
@@ -83,18 +97,15 @@ class Chat {
     })
     const ended = new Promise<void>((resolve) => lines.once('close', resolve))
     if (interactive) this.#greet()
-    let open = true
-    lines.once('close', () => {
-      open = false
-    })
+    lines.once('close', () => this.#endInput())
     const prompt = () => {
-      if (interactive && open) lines.prompt()
+      if (interactive && !this.#inputEnded) lines.prompt()
     }
     let work = Promise.resolve()
     lines.on('line', (typed) => {
       const line = typed.trim()
       this.#warned = false
-      if (/^\/stop\b/.test(line)) return void this.#stop(line.includes('turn') ? 'after_turn' : 'immediate')
+      if (this.#doAtOnce(line)) return
       if (line === '/quit' || line === '/exit') lines.close()
       else if (line === '') prompt()
       else
@@ -126,12 +137,36 @@ class Chat {
     return this.#leaving.signal.aborted ? 130 : this.#failed ? 1 : 0
   }
 
+  /** True for a command about the running turn, which does not wait for its end. */
+  #doAtOnce(line: string): boolean {
+    const [name] = line.split(/\s/, 1)
+    if (name === '/stop') void this.#stop(line.includes('turn') ? 'after_turn' : 'immediate')
+    else if (name === '/approve' || name === '/reject') void this.#decide(line)
+    else return false
+    return true
+  }
+
+  #endInput(): void {
+    this.#inputEnded = true
+    if (this.#running?.turn.waits() !== true) return
+    this.#terminal.note(WAITING)
+    this.#leaving.abort() // nobody can decide any more
+  }
+
   /** Selects the recipient of the next message. @throws CommandError for an unknown agent */
   address(name: string): void {
     const { agents } = this.#graph.metadata
     const known = agents.find((agent) => agent.toLowerCase() === name.toLowerCase())
     if (known === undefined) throw new CommandError(`There is no agent "${name}". Agents: ${agents.join(', ')}.`)
-    this.#conversation.recipient = known
+    this.#talk.recipient = known
+  }
+
+  /** Continues a thread of the server, or begins it. @throws CommandError, ClientError */
+  async keepOn(threadId: string): Promise<void> {
+    this.#talk = await talkOnThread(this.#target.client.agency(this.#agency), threadId)
+    this.#onThread = true
+    const { length } = await this.#talk.messages()
+    this.#terminal.note(`The server keeps this conversation as thread ${threadId}; it has ${length} messages.`)
   }
 
   async load(file: string): Promise<void> {
@@ -139,11 +174,13 @@ class Chat {
       throw new CommandError(`${file} cannot be read.`, { cause })
     })
     try {
-      this.#conversation = this.#target.client.agency(this.#agency).conversation({ history: JSON.parse(text) })
+      const conversation = this.#target.client.agency(this.#agency).conversation({ history: JSON.parse(text) })
+      this.#talk = talkHere(conversation)
+      this.#onThread = false
+      this.#terminal.note(`Loaded ${conversation.messages.length} messages from ${file}.`)
     } catch (cause) {
       throw new CommandError(`${file} is not a saved conversation, which is a JSON list of messages.`, { cause })
     }
-    this.#terminal.note(`Loaded ${this.#conversation.messages.length} messages from ${file}.`)
   }
 
   async #handle(line: string): Promise<void> {
@@ -157,9 +194,10 @@ class Chat {
       case '/agent':
         if (argument === '') return this.#terminal.note(this.#listAgents())
         this.address(argument)
-        return this.#terminal.note(`Talking to ${oneLine(String(this.#conversation.recipient), 60)}.`)
+        return this.#terminal.note(`Talking to ${oneLine(String(this.#talk.recipient), 60)}.`)
       case '/new':
-        this.#conversation = this.#target.client.agency(this.#agency).conversation()
+        if (this.#onThread) return this.keepOn(randomUUID())
+        this.#talk = talkHere(this.#target.client.agency(this.#agency).conversation())
         return this.#terminal.note('Started a new conversation.')
       case '/save':
         return this.#save(argument || 'conversation.json')
@@ -172,19 +210,25 @@ class Chat {
   }
 
   async #turn(message: string): Promise<void> {
-    const stream = this.#conversation.stream(message, { signal: this.#leaving.signal })
-    this.#running = { stream, stopped: false }
+    const turn = this.#talk.send(message, this.#leaving.signal)
+    this.#running = { turn, stopped: false }
     try {
-      await withRemedy(this.#target, this.#json ? this.#print(stream) : this.#show(stream))
+      await withRemedy(this.#target, this.#json ? this.#print(turn) : this.#show(turn))
     } finally {
       this.#running = undefined
     }
   }
 
-  async #print(stream: RunStream): Promise<void> {
+  async #print(turn: Turn): Promise<void> {
     const { during, out } = this.#terminal
+    const read = async () => {
+      for await (const event of this.#read(turn))
+        if (event.kind === 'requires_action')
+          for (const { to, text } of createTurnView(this.#terminal).render(event)) this.#terminal[to](text)
+      return turn.result()
+    }
     try {
-      out(`${toJson(await during('Waiting for the answer', stream.result))}\n`)
+      out(`${toJson(await during('Waiting for the answer', read()))}\n`)
     } catch (error) {
       const { message, kind } = error as ClientError
       out(`${toJson({ error: message, kind })}\n`)
@@ -192,7 +236,15 @@ class Chat {
     }
   }
 
-  async #show(stream: RunStream): Promise<void> {
+  /** The events of a turn. @throws CommandError when a call waits for a decision that nobody can type */
+  async *#read({ events, waits }: Turn): AsyncGenerator<StreamEvent | RunEvent, void, undefined> {
+    for await (const event of events) {
+      yield event
+      if (this.#inputEnded && event.kind === 'requires_action' && waits()) throw new CommandError(WAITING)
+    }
+  }
+
+  async #show(turn: Turn): Promise<void> {
     const terminal = this.#terminal
     const started = performance.now()
     const view = createTurnView(terminal)
@@ -205,8 +257,8 @@ class Chat {
       for (const { to, text } of writings) terminal[to](text)
     }
     try {
-      for await (const event of stream) await write(view.render(event))
-      const result = await stream.result
+      for await (const event of this.#read(turn)) await write(view.render(event))
+      const result = await turn.result()
       await write(view.finish())
       if (result.cancelled) terminal.note(terminal.paint('yellow', '  stopped'))
       terminal.note(terminal.paint('dim', `  ${formatSummary(result, performance.now() - started)}`))
@@ -221,13 +273,23 @@ class Chat {
     const running = this.#running
     if (running === undefined) return this.#terminal.note('There is nothing to stop.')
     running.stopped = true
-    await running.stream.cancel(mode).catch((error: unknown) => this.#reportError(error))
+    await running.turn.stop(mode).catch((error: unknown) => this.#reportError(error))
+  }
+
+  async #decide(line: string): Promise<void> {
+    const [, name, reason] = /^\/(\w+)\s*(.*)$/.exec(line) ?? []
+    const decided = this.#running?.turn.decide(reason || undefined, name === 'approve') ?? false
+    try {
+      if (!(await decided)) this.#terminal.note('No call waits for a decision.')
+    } catch (error) {
+      this.#reportError(error)
+    }
   }
 
   async #save(file: string): Promise<void> {
-    const { messages } = this.#conversation
+    const messages = await this.#talk.messages()
     const replaced = existsSync(file) ? ' (replaced)' : ''
-    await writeFile(file, `${JSON.stringify(this.#conversation, null, 2)}\n`).catch((cause: unknown) => {
+    await writeFile(file, `${JSON.stringify(messages, null, 2)}\n`).catch((cause: unknown) => {
       throw cannotWrite(file, cause)
     })
     this.#terminal.note(`Saved ${messages.length} messages to ${file}${replaced}.`)
@@ -247,7 +309,7 @@ class Chat {
   }
 
   #listAgents(): string {
-    const current = this.#conversation.recipient ?? this.#graph.metadata.entryPoints[0]
+    const current = this.#talk.recipient ?? this.#graph.metadata.entryPoints[0]
     return this.#graph.nodes
       .flatMap((node) => (node.type === 'agent' ? [node] : []))
       .map(
