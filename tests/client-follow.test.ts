@@ -232,6 +232,40 @@ test('a lost start is repeated with the same key and body', async () => {
   expect(posts[0]).toMatchObject({ key: 'mine', body: '{"message":"Hello","stream":true}' })
 })
 
+test('what changes a run is repeated with the same key when it is lost', async () => {
+  const sent: [url: string, key: string | null, body: unknown][] = []
+  let lost = 0
+  const send: typeof fetch = async (input, init) => {
+    sent.push([new URL(String(input)).pathname, new Headers(init?.headers).get('idempotency-key'), init?.body])
+    if (++lost % 2 === 1) throw new TypeError('the connection broke')
+    return Response.json({ run_id: 'r' })
+  }
+  const { runs, threads } = createClient({ baseUrl: 'http://any.example', fetch: send }).agency('a')
+  await runs.start('Hello')
+  await runs.cancel('r', { mode: 'after_turn', waitMs: 0 })
+  await runs.approve('r', 'a/1', { arguments: { order: 2 } })
+  expect(sent.map(([url]) => url)).toEqual([
+    ...['/a/runs', '/a/runs'],
+    ...['/a/runs/r/cancel', '/a/runs/r/cancel'],
+    ...['/a/runs/r/approvals/a%2F1', '/a/runs/r/approvals/a%2F1'],
+  ])
+  for (const index of [0, 2, 4]) expect(sent[index + 1]).toEqual(sent[index])
+  expect(new Set(sent.map(([, key]) => key)).size).toBe(3)
+  expect(sent[2]?.[2]).toBe('{"mode":"after_turn","wait_ms":0}')
+  lost = 0
+  await expect(threads.create({}, { retries: 0 })).rejects.toThrow('the connection broke')
+})
+
+test('a reader that leaves during a wait leaves nothing behind', async () => {
+  const { runs } = handMade({ streams: [[RETRY, meta], 404] })
+  const events = runs.stream('Hello')[Symbol.asyncIterator]()
+  await events.next()
+  const last = events.next()
+  await events.return?.()
+  expect(await failureOf(last)).toMatchObject({ kind: 'aborted' })
+  expect(await events.next().catch(({ kind }) => kind)).toBe('aborted')
+})
+
 test('a stream ends clearly at 204, and stays away after a refusal', async () => {
   const known = handMade({ streams: [204] })
   const over = known.runs.events('r', { after: 9 })

@@ -219,6 +219,7 @@ export class FollowedRun<Output = unknown> implements AsyncIterable<RunEvent> {
       this.#abortConnection()
       await this.#retries.wait(error)
       this.#connection = this.#connect()
+      this.#connection.catch(() => {}) // the next read has the error; there is none when the reader leaves
     }
   }
 
@@ -235,6 +236,7 @@ export class FollowedRun<Output = unknown> implements AsyncIterable<RunEvent> {
       const connection = new AbortController()
       this.#abortConnection = () => connection.abort()
       const response = await this.#withinSilence(this.#open(AbortSignal.any([this.#signal, connection.signal])))
+      this.#retries.isAnswered = true
       if (response.status === 204) return undefined
       return readFrames(
         response,

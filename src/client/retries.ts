@@ -28,10 +28,11 @@ const isTransient = ({ kind, status, code }: ClientError) =>
 export class Retries {
   /** The first wait, in milliseconds; a stream's `retry:` changes it. */
   baseMs = BASE_MS
+  /** The server has answered once. */
+  isAnswered = false
   readonly #options: RetryOptions
   readonly #signal: AbortSignal | undefined
   #failures = 0
-  #answered = false
 
   constructor(options: RetryOptions, signal: AbortSignal | undefined) {
     this.#options = options
@@ -41,13 +42,12 @@ export class Retries {
   /** The server has made progress. */
   reset(): void {
     this.#failures = 0
-    this.#answered = true
   }
 
   /** Waits before the next try. @throws the error itself when there is none */
   async wait(error: unknown): Promise<void> {
     const { retries = RETRIES, onRetry } = this.#options
-    const limit = this.#answered ? retries : Math.min(retries, FIRST_RETRIES)
+    const limit = this.isAnswered ? retries : Math.min(retries, FIRST_RETRIES)
     if (!(error instanceof ClientError && isTransient(error)) || this.#failures >= limit) throw error
     const backoff = Math.min(this.baseMs * 2 ** this.#failures, MAX_MS) * (1 - Math.random() / 2)
     const delayMs = Math.max(backoff, Math.min(error.retryAfterMs ?? 0, MAX_MS))
