@@ -1,9 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { agency, FormatAddress } from '../examples/starter/agency.ts'
 import { emptyFolder, installInto, ROOT, start } from './support/cli.ts'
 import { startServer } from './support/client.ts'
+
+vi.setConfig({ testTimeout: 60_000 }) // a page runs in a process of its own
 
 const DOCUMENT = readFileSync(join(ROOT, 'docs/client.md'), 'utf8')
 const blocks = (language: string) =>
