@@ -1,5 +1,6 @@
 // CPU profile of one server under the burst or each load; prints self time by package and the top functions.
 //   node profile.mjs 'node servers/proto.mjs' env.ENGINE=agents n=100 b=0 reqs=600
+//   node profile.mjs 'node servers/agency_swarm_js.mjs' env.STORE=/tmp/runs.db kind=run
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import os from 'node:os'

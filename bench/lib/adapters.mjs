@@ -12,6 +12,8 @@ const agencyRoutes = {
   ready: (prefix) => `${prefix}/get_metadata`,
   stream: (prefix, message) => post(`${prefix}/get_response_stream`, { message }),
   once: (prefix, message) => post(`${prefix}/get_response`, { message }),
+  /** A stored run, followed from its first event. */
+  run: (prefix, message) => post(`${prefix}/runs`, { message, stream: true }),
   meta: (prefix) => get(`${prefix}/get_metadata`),
   tool: () => post('/tool/echo_tool', { text: 'hi' }),
   delta: DELTA,

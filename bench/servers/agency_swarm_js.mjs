@@ -1,5 +1,5 @@
 // The built package with one agent and one tool: the same agency as in python_agency.py.
-import { Agency, Agent, serve, tool } from '../../dist/index.js'
+import { Agency, Agent, serve, sqlite, tool } from '../../dist/index.js'
 
 const echoTool = tool({
   name: 'echo_tool',
@@ -22,6 +22,14 @@ const createAgency = ({ loadThreads, saveThreads }) =>
     }),
     { name: 'bench', loadThreads, saveThreads },
   )
-const { PORT, WATCHED_BY } = process.env
+const { PORT, WATCHED_BY, STORE } = process.env
+const stored = STORE === undefined ? {} : { runs: { store: sqlite(STORE) } }
 const watched = WATCHED_BY === undefined ? {} : (await import('./watch.mjs')).watchedBy(WATCHED_BY)
-await serve({ agencies: { bench: createAgency }, tools: [echoTool], host: '127.0.0.1', port: Number(PORT), ...watched })
+await serve({
+  agencies: { bench: createAgency },
+  tools: [echoTool],
+  host: '127.0.0.1',
+  port: Number(PORT),
+  ...watched,
+  ...stored,
+})

@@ -235,7 +235,7 @@ function breakOff(
 ): RunSummary {
   const failure = unexpectedFailure(plan.recipient)
   abort.abort(new Error('The run broke off.'))
-  emit([failureEvent(undefined, failure)], failure.length)
+  emit([failureEvent(undefined, failure)], failure.length, 'main')
   span?.end({ failure: { type: 'Error', message: failure }, usage: emptyUsage(), finalOutput: undefined })
   log.error('A run broke off.', error, requestRedactor(plan), runFields(id, plan))
   return {

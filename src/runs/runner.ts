@@ -32,7 +32,8 @@ export interface Run {
   readonly events: AsyncIterable<Batch> | undefined
   /** Never rejects. */
   readonly done: Promise<RunSummary>
-  stop(mode: CancelMode): void
+  /** Cancels it, or fails it with an error. */
+  stop(reason: CancelMode | AgencyError): void
 }
 
 export interface RunnerOptions extends ExecuteOptions {

@@ -35,3 +35,31 @@ export function faulty(store: RunStore, plan: FaultPlan, released: Promise<void>
     close: () => store.close(),
   }
 }
+
+/** A store that can be away: `fail` and `hang` hold for every call until the next `set`. */
+export function switchable(store: RunStore) {
+  let fault: Fault = 'ok'
+  const failure = () => storeUnavailable(new Error('The store is away on purpose.'))
+  const run = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    if (fault === 'fail') throw failure()
+    if (fault === 'hang') return new Promise(() => {})
+    return work()
+  }
+  const away: RunStore = {
+    admit: (request) => run(() => store.admit(request)),
+    claim: (request) => run(() => store.claim(request)),
+    write: (change) => run(() => store.write(change)),
+    read: (query) => run(() => store.read(query)),
+    async *watch(query) {
+      await run(async () => {})
+      yield* store.watch(query)
+    },
+    close: () => store.close(),
+  }
+  return {
+    store: away,
+    set(next: 'ok' | 'fail' | 'hang') {
+      fault = next
+    },
+  }
+}

@@ -9,7 +9,7 @@ type Json = { [key: string]: unknown }
 
 /** What the scripted model does in one turn. */
 export type Turn =
-  | { text: string; deltas?: number; delayMs?: number; usage?: Json }
+  | { text: string; deltas?: number | readonly string[]; delayMs?: number; usage?: Json }
   | { calls: { name: string; arguments: Json; id?: string }[]; usage?: Json }
   /** Output items as they are. */
   | { output: Json[] }
@@ -101,11 +101,20 @@ export async function startUpstream(script: (body: Json, index: number) => Turn)
       }
       if ('delayMs' in turn && event.type === 'response.output_text.delta') await sleep(turn.delayMs)
       if (!response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`) && !response.destroyed)
-        await Promise.race([once(response, 'drain'), once(response, 'close')])
+        await drained(response)
     }
     response.end()
   })
   return { ...(await listen(server)), seen, files, stores, open: () => open }
+}
+
+/** Resolves when the response takes more, or is closed. */
+async function drained(response: http.ServerResponse): Promise<void> {
+  const over = new AbortController()
+  const { signal } = over
+  await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]).finally(() =>
+    over.abort(),
+  )
 }
 
 function outputOf(turn: Turn, next: () => number): Json[] {
@@ -134,7 +143,7 @@ function outputOf(turn: Turn, next: () => number): Json[] {
   ]
 }
 
-function* eventsOf(final: Json, deltas: number | undefined): Generator<Json & { type: string }> {
+function* eventsOf(final: Json, deltas: number | readonly string[] | undefined): Generator<Json & { type: string }> {
   const started = { ...final, status: 'in_progress', output: [] }
   yield { type: 'response.created', response: started }
   yield { type: 'response.in_progress', response: started }
@@ -151,7 +160,8 @@ function* eventsOf(final: Json, deltas: number | undefined): Generator<Json & { 
       yield { type: 'response.refusal.done', ...at, content_index: 0, refusal: part.refusal }
     } else if (item.type === 'message') {
       const text = String((item.content as Json[])[0]?.text)
-      const parts = deltas === undefined ? [text] : Array.from({ length: deltas }, (_, index) => `${index} `)
+      const parts =
+        typeof deltas === 'number' ? Array.from({ length: deltas }, (_, index) => `${index} `) : (deltas ?? [text])
       const open = { ...at, content_index: 0, part: { type: 'output_text', text: '', annotations: [] } }
       yield { type: 'response.content_part.added', ...open }
       for (const delta of parts) yield { type: 'response.output_text.delta', ...at, content_index: 0, delta }

@@ -1,5 +1,4 @@
 /** The events of a stored run: what they are beside those of every run, and their JSON in the store. */
-import type { JsonObject } from '../../wire/json.ts'
 import type { RunEvent, Speaker } from '../events.ts'
 import type { StoredEvent, StoreEvent } from '../run-store.ts'
 
@@ -48,29 +47,35 @@ export interface NumberedEvent {
   readonly event: LoggedEvent
 }
 
+/** An event as it was stored. */
+export interface DecodedEvent extends NumberedEvent {
+  /** Where it was emitted; undefined for one that is final as soon as it is stored. */
+  readonly scope: string | undefined
+}
+
 /** Where the raw event of a model begins in the JSON of its event: no name before it contains this text. */
 const RAW = ',"event":'
 
 /** Compact JSON. The provider's own text is not serialized again. */
 export function createEncoder(): (event: LoggedEvent, scope: string | undefined) => string {
-  const speakers = new WeakMap<Speaker, string>()
-  const encodeSpeaker = (who: Speaker) => {
-    const known = speakers.get(who)
-    if (known !== undefined) return known
-    const json = JSON.stringify(who)
-    speakers.set(who, json)
+  const starts = new WeakMap<Speaker, { scope: string; json: string }>()
+  /** A delta's JSON up to the model's own: a speaker stays in one scope. */
+  const startOf = (who: Speaker, scope: string) => {
+    const known = starts.get(who)
+    if (known?.scope === scope) return known.json
+    const json = `{"kind":"model","scope":${JSON.stringify(scope)},"who":${JSON.stringify(who)}${RAW}`
+    starts.set(who, { scope, json })
     return json
   }
   return (event, scope) => {
-    if (event.kind === 'model')
-      return `{"kind":"model","scope":${JSON.stringify(scope ?? '')},"who":${encodeSpeaker(event.who)}${RAW}${event.text ?? JSON.stringify(event.event)}}`
+    if (event.kind === 'model') return `${startOf(event.who, scope ?? '')}${event.text ?? JSON.stringify(event.event)}}`
     const plain = event.kind === 'ended' ? { ...event, summary: { ...event.summary, error: undefined } } : event
     return JSON.stringify(scope === undefined ? plain : { ...plain, scope })
   }
 }
 
 /** Reads the JSON of events. Events of one speaker share one object, as those of a live run do. */
-export function createDecoder(): (stored: StoredEvent) => NumberedEvent {
+export function createDecoder(): (stored: StoredEvent) => DecodedEvent {
   const speakers = new Map<string, Speaker>()
   const share = (who: Speaker): Speaker => {
     const known = speakers.get(who.agentRunId)
@@ -79,17 +84,13 @@ export function createDecoder(): (stored: StoredEvent) => NumberedEvent {
     return who
   }
   return ({ number, event: json }) => {
-    const event = JSON.parse(json) as LoggedEvent & { scope?: string }
-    if (event.kind === 'ended' && !('summary' in event)) return { number, event: { kind: 'closed' } }
+    const { scope, ...event } = JSON.parse(json) as LoggedEvent & { scope?: string }
+    if (event.kind === 'ended' && !('summary' in event)) return { number, scope, event: { kind: 'closed' } }
     if ('who' in event && event.who != null) event.who = share(event.who)
     if (event.kind === 'model') event.text = json.slice(json.indexOf(RAW) + RAW.length, -1)
-    return { number, event }
+    return { number, scope, event }
   }
 }
-
-/** The scope of a stored event; undefined for one that is final as soon as it is stored. */
-export const scopeOf = ({ event }: StoredEvent): string | undefined =>
-  (JSON.parse(event) as JsonObject & { scope?: string }).scope
 
 /** Events that are not stored any more once a run has too many: pieces of texts, and what tools send. */
 export const isMinor = (event: LoggedEvent): boolean =>

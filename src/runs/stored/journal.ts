@@ -24,6 +24,8 @@ const TRANSCRIPT = '@transcript'
 interface RunRow {
   progress: RunProgress
   coverage: CoverageState
+  /** Bytes of the run's events, about. */
+  eventBytes: number
   /** What the files of the request became. */
   prepared: JsonObject | null
 }
@@ -37,11 +39,21 @@ export interface JournalOptions {
   prepared: JsonObject | null
   /** Pins the run to this process once it cannot go on elsewhere. */
   worker: string
+  /** Called before the run is pinned. */
+  onPinned: () => void
   /** Called once requests for approval are stored, with the time at which they expire. */
   onApproval(expiresAt: number): void
 }
 
-export function createJournal({ log, now, approvalMs, prepared, worker, onApproval }: JournalOptions): Journal {
+export function createJournal({
+  log,
+  now,
+  approvalMs,
+  prepared,
+  worker,
+  onPinned,
+  onApproval,
+}: JournalOptions): Journal {
   let pinned = false
   return {
     async write(change) {
@@ -62,10 +74,16 @@ export function createJournal({ log, now, approvalMs, prepared, worker, onApprov
             })),
           },
         ])
-      const run: RunRow = { progress: change.progress, coverage: log.readCoverage(), prepared }
-      const pin = !change.progress.recoverable && !pinned ? { recoverable: false, pin: worker } : {}
-      pinned ||= !change.progress.recoverable
-      await log.write({ ...toRows(change, run), approvals, ...pin })
+      const run: RunRow = {
+        progress: change.progress,
+        coverage: log.readCoverage(),
+        eventBytes: log.bytes,
+        prepared,
+      }
+      const pins = !change.progress.recoverable && !pinned
+      if (pins) onPinned()
+      pinned ||= pins
+      await log.write({ ...toRows(change, run), approvals, ...(pins ? { recoverable: false, pin: worker } : {}) })
       if (approvals.length > 0) onApproval(expiresAt)
     },
   }
@@ -97,9 +115,9 @@ const toRunRow = (run: RunRow): ConversationRecord => ({
 })
 
 /** The row that says, with the first events of a new attempt, which of them are final. */
-export const toCoverageRow = (work: RunWork, coverage: CoverageState): ConversationRecord | undefined => {
+export const toCoverageRow = (work: RunWork, log: StoredLog): ConversationRecord | undefined => {
   const row = readRunRow(work)
-  return row === undefined ? undefined : toRunRow({ ...row, coverage })
+  return row === undefined ? undefined : toRunRow({ ...row, coverage: log.readCoverage(), eventBytes: log.bytes })
 }
 
 const toConversation = (state: ThreadState): ConversationRecord => ({
@@ -129,6 +147,9 @@ const readRunRow = ({ conversations }: RunWork): RunRow | undefined =>
 
 /** What the files of the request became; null when they were not attached yet, or there were none. */
 export const readPrepared = (work: RunWork): JsonObject | null => readRunRow(work)?.prepared ?? null
+
+/** Bytes of the run's events up to its last turn boundary. */
+export const readEventBytes = (work: RunWork): number => readRunRow(work)?.eventBytes ?? 0
 
 export const readCoverage = (work: RunWork): CoverageState => readRunRow(work)?.coverage ?? { final: 0, covered: {} }
 

@@ -1,12 +1,13 @@
 /** The log of one attempt of a stored run: numbers its events, writes them in batches, and hands them to live readers. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Charges } from '../../base/budget.ts'
+import { AgencyError } from '../../base/errors.ts'
 import type { RunEvent } from '../events.ts'
 import type { Batch, Feed } from '../feed.ts'
-import type { Claim, RunChange, RunStore, Written } from '../run-store.ts'
+import type { CancelMode, Claim, RunChange, RunStore, Written } from '../run-store.ts'
 import { Coverage, type CoverageState } from './coverage.ts'
-
 import { createEncoder, isMinor, type LoggedEvent, type NumberedEvent } from './events.ts'
-
-import { whileAway } from './while-away.ts'
+import { RecentEvents } from './recent-events.ts'
 
 export interface StoredLogOptions {
   store: RunStore
@@ -14,67 +15,67 @@ export interface StoredLogOptions {
   now: () => number
   /** Number of the newest event that is stored. */
   lastEventId: number
-  /** Bytes of the events that are stored. */
-  storedBytes?: number
+  /** Bytes of the events that the run has stored so far. */
+  storedBytes: number
   limits: {
     /** How long events are gathered for one write, in milliseconds. */
     eventBatchMs: number
-    /** Bytes of events that may wait to be written; then the run waits. */
+    /** Bytes of events that are not stored yet; beyond it the run waits. */
     slowReaderBytes: number
     /** Bytes of the events of one run; beyond them pieces of texts are not stored. */
     runEventBytes: number
-    /** How long writes are repeated while the store is away, in milliseconds. */
+    /** How long a write is repeated while the store is away, in milliseconds. */
     storeMs: number
   }
+  /** Charged for events in memory. */
+  budget: Charges
+  /** Gets the error of a refused charge. The event is stored all the same. */
+  onFull: (error: unknown) => void
   /** Called once when a write has failed for good, or the run belongs to another claim: nothing more is written. */
   onLost: (error: unknown) => void
+  /** Called when a write finds that the run shall stop. */
+  onWish: (mode: CancelMode) => void
+  /** Writes that fail are not repeated once it aborts. */
+  closing: AbortSignal
 }
 
 /** What a write takes beside the claim, the time and the events. */
 export type LogChange = Omit<RunChange, 'claim' | 'now' | 'events'>
 
-/** Bytes of newest events that are kept for readers of this process. */
-const TAIL_BYTES = 256 * 1024
+const FIRST_RETRY_MS = 50
+const LAST_RETRY_MS = 1_000
 
 /**
- * Nobody sees an event before it is stored. Writes follow each other: each takes the events that wait, so that what was emitted
- * before a change is stored with it or before it.
+ * Nobody sees an event before it is stored. Writes follow each other: each takes all events that wait when it begins, so what
+ * was emitted before a change is stored with it or before it.
  */
 export class StoredLog implements Feed {
   readonly #options: StoredLogOptions
   readonly #encode = createEncoder()
   readonly #coverage: Coverage
-  /** Events that wait for their write. */
+  readonly #recent: RecentEvents
+  /** Events that no write has taken yet. */
   #waiting: NumberedEvent[] = []
   #json: string[] = []
-  #waitingBytes = 0
-  /** The newest number that was given out, and the newest that is stored. */
+  /** The newest number that was given out. */
   #last: number
-  #stored: number
-  #storedBytes: number
-  #truncated = false
-  /** Ends with its error once writing has failed for good. */
+  #bytes: number
+  #truncated: boolean
   #writes: Promise<unknown> = Promise.resolve()
+  /** Writes that were asked for and have not ended. */
+  #pending = 0
   #lost: { error: unknown } | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Newest stored events, for readers of this process. */
-  readonly #tail: NumberedEvent[] = []
-  readonly #tailBytes: number[] = []
-  #tailTotal = 0
-  #changed: PromiseWithResolvers<void> | undefined
   #sealed = false
 
   constructor(options: StoredLogOptions) {
+    const { lastEventId, storedBytes, limits, budget, onFull } = options
     this.#options = options
-    this.#last = options.lastEventId
-    this.#stored = options.lastEventId
-    this.#storedBytes = options.storedBytes ?? 0
-    this.#coverage = new Coverage(options.lastEventId)
-  }
-
-  /** Number of the newest event that is stored. */
-  get stored(): number {
-    return this.#stored
+    this.#last = lastEventId
+    this.#bytes = storedBytes
+    this.#truncated = storedBytes > limits.runEventBytes
+    this.#coverage = new Coverage(lastEventId)
+    this.#recent = new RecentEvents(lastEventId, budget, onFull)
   }
 
   /** Why nothing is written any more. */
@@ -82,10 +83,15 @@ export class StoredLog implements Feed {
     return this.#lost
   }
 
+  /** Bytes of all events of the run, those that wait among them. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   append(events: readonly (RunEvent | LoggedEvent)[], _bytes = 0, scope?: string): void {
+    if (this.#lost !== undefined || this.#sealed) return
     for (const event of events) this.#add(event, scope)
-    if (this.#waiting.length > 0)
-      this.#timer ??= setTimeout(() => void this.write({}).catch(() => {}), this.#options.limits.eventBatchMs)
+    this.#writeSoon()
   }
 
   #add(event: LoggedEvent, scope: string | undefined): void {
@@ -94,11 +100,21 @@ export class StoredLog implements Feed {
     this.#last++
     this.#waiting.push({ number: this.#last, event })
     this.#json.push(json)
-    this.#waitingBytes += json.length
+    this.#bytes += json.length
+    this.#recent.expect(json.length)
     this.#coverage.add(this.#last, scope)
-    if (this.#truncated || this.#storedBytes + this.#waitingBytes <= this.#options.limits.runEventBytes) return
+    if (this.#truncated || this.#bytes <= this.#options.limits.runEventBytes) return
     this.#truncated = true
     this.#add({ kind: 'truncated' }, undefined)
+  }
+
+  /** Begins a write for the events that wait, unless one that will take them is on its way. */
+  #writeSoon(): void {
+    if (this.#waiting.length === 0 || this.#pending > 0) return
+    const { eventBatchMs } = this.#options.limits
+    // All runs write at the same moments, so that the store can commit them together.
+    const wait = eventBatchMs - (performance.now() % eventBatchMs)
+    this.#timer ??= setTimeout(() => void this.write({}).catch(() => {}), wait)
   }
 
   /** The events of a scope so far are final. */
@@ -117,32 +133,45 @@ export class StoredLog implements Feed {
   write(change: LogChange): Promise<Written> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    const events = this.#waiting
-    const list = this.#json
-    const bytes = this.#waitingBytes
-    this.#waiting = []
-    this.#json = []
-    this.#waitingBytes = 0
-    const first = this.#last - list.length + 1
-    const work = this.#writes.then(async () => {
-      const written = await this.#commit({ ...change, ...(list.length === 0 ? {} : { events: { first, list } }) })
-      this.#storedBytes += bytes
-      this.#publish(events, list)
-      return written
-    })
+    this.#pending++
+    const work = this.#writes
+      .then(() => this.#store(change))
+      .finally(() => {
+        this.#pending--
+        this.#writeSoon()
+      })
     this.#writes = work.catch(() => {})
     return work
   }
 
+  async #store(change: LogChange): Promise<Written> {
+    const events = this.#waiting
+    const list = this.#json
+    this.#waiting = []
+    this.#json = []
+    const first = this.#last - list.length + 1
+    const written = await this.#commit({ ...change, ...(list.length === 0 ? {} : { events: { first, list } }) })
+    if (change.leave?.kind === 'end') events.push({ number: written.state.lastEventId, event: { kind: 'closed' } }) // the store's own
+    this.#recent.add(events, list)
+    if (written.state.wish !== null) this.#options.onWish(written.state.wish)
+    return written
+  }
+
   async #commit(change: Omit<RunChange, 'claim' | 'now'>): Promise<Written> {
-    if (this.#lost !== undefined) throw this.#lost.error
-    const { store, claim, now, limits } = this.#options
-    const { storeMs } = limits
-    try {
-      return await whileAway(() => store.write({ kind: 'run', claim, now: now(), ...change }), { storeMs })
-    } catch (error) {
-      this.lose(error)
-      throw error
+    const { store, claim, now, limits, closing } = this.#options
+    const deadline = performance.now() + limits.storeMs
+    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(2 * wait, LAST_RETRY_MS)) {
+      if (this.#lost !== undefined) throw this.#lost.error
+      try {
+        return await store.write({ kind: 'run', claim, now: now(), ...change })
+      } catch (error) {
+        const away = AgencyError.isInstance(error) && error.code === 'STORE_UNAVAILABLE'
+        if (!away || closing.aborted || performance.now() + wait >= deadline) {
+          this.lose(error)
+          throw error
+        }
+        await delay(wait, undefined, { signal: closing }).catch(() => {}) // then one last try
+      }
     }
   }
 
@@ -150,65 +179,45 @@ export class StoredLog implements Feed {
   lose(error: unknown): void {
     if (this.#lost !== undefined) return
     this.#lost = { error }
-    this.#signal()
+    this.#waiting = []
+    this.#json = []
+    this.#recent.close()
     this.#options.onLost(error)
   }
 
-  /** Hands stored events to the readers of this process. */
-  #publish(events: readonly NumberedEvent[], json: readonly string[]): void {
-    for (const [index, event] of events.entries()) {
-      const bytes = json[index]?.length ?? 0
-      this.#tail.push(event)
-      this.#tailBytes.push(bytes)
-      this.#tailTotal += bytes
-    }
-    this.#stored += events.length
-    while (this.#tailTotal > TAIL_BYTES && this.#tail.length > events.length) {
-      this.#tail.shift()
-      this.#tailTotal -= this.#tailBytes.shift() ?? 0
-    }
-    this.#signal()
-  }
-
   room(signal: AbortSignal): Promise<void> | undefined {
-    return this.#waitingBytes <= this.#options.limits.slowReaderBytes || signal.aborted ? undefined : this.#flush()
+    return this.#isFull() && !signal.aborted ? this.#makeRoom(signal) : undefined
   }
 
-  async #flush(): Promise<void> {
-    await this.write({}).catch(() => {}) // the loop hears of it from the journal, or from the abort
+  #isFull(): boolean {
+    return this.#lost === undefined && this.#recent.expectedBytes > this.#options.limits.slowReaderBytes
+  }
+
+  async #makeRoom(signal: AbortSignal): Promise<void> {
+    while (this.#isFull() && !signal.aborted) await this.write({}).catch(() => {}) // the next change throws it
   }
 
   /** No event of this attempt follows. */
   seal(): void {
     clearTimeout(this.#timer)
     this.#sealed = true
-    this.#signal()
+    this.#recent.close()
   }
 
   read(): AsyncIterableIterator<Batch> {
     throw new Error('A stored run is read with follow().')
   }
 
-  /** The stored events after a number that are in memory; undefined when the first of them is not. */
+  /**
+   * The stored events after a number that are in memory; undefined when the first of them is not, and when this attempt adds
+   * no more to those that are known.
+   */
   after(number: number): readonly NumberedEvent[] | undefined {
-    const oldest = this.#tail[0]?.number ?? this.#stored + 1
-    return number < oldest - 1 ? undefined : this.#tail.slice(number - oldest + 1)
+    return this.#recent.after(number)
   }
 
   /** Resolves when more is stored, or the attempt has ended. */
-  async next(signal: AbortSignal): Promise<void> {
-    if (this.#sealed || this.#lost !== undefined || signal.aborted) return
-    this.#changed ??= Promise.withResolvers()
-    const { promise } = this.#changed
-    const wake = Promise.withResolvers<void>()
-    const onAbort = () => wake.resolve()
-    signal.addEventListener('abort', onAbort, { once: true })
-    await Promise.race([promise, wake.promise])
-    signal.removeEventListener('abort', onAbort)
-  }
-
-  #signal(): void {
-    this.#changed?.resolve()
-    this.#changed = undefined
+  next(signal: AbortSignal): Promise<void> {
+    return this.#recent.next(signal)
   }
 }

@@ -8,21 +8,25 @@ import { type AgencyRequest, RequestInvalid } from '../../wire/requests.ts'
 import { valueError } from '../../wire/validation.ts'
 import { namesFiles } from '../attach-files.ts'
 import { checkEditedArguments } from '../loop/approvals.ts'
-import type { Admitted, ClaimRequest, Job, RunId, RunRecord, RunStore } from '../run-store.ts'
+import type { Admitted, ClaimRequest, Job, RunId, RunRecord, RunStore, Written } from '../run-store.ts'
 import { type Attempt, type AttemptOptions, startAttempt } from './attempt.ts'
+import { boundStore } from './bounded-store.ts'
 import { createDecoder, createEncoder, type NumberedEvent } from './events.ts'
+import type { StoredLog } from './log.ts'
 import { splitOrder } from './order.ts'
 import type { CancelStoredRun, DecideApproval, StartStoredRun, StoredRuns } from './service.ts'
+import type { Kept } from './stored-plan.ts'
 import { describeStop } from './unworked.ts'
 
-export interface StoredRunsOptions extends Omit<AttemptOptions, 'worker' | 'secrets' | 'leaving' | 'onApproval'> {
+export interface StoredRunsOptions
+  extends Omit<AttemptOptions, 'worker' | 'kept' | 'leaving' | 'closing' | 'onApproval'> {
   /** False: accept and show runs, and leave the work to other processes. */
   work: boolean
   log: ServerLog
 }
 
 /** How often jobs are looked for that nobody announced, in milliseconds: runs of a store that was away, and of the dead. */
-const LOOK_MS = 5_000
+const LOOK_MS = 1_000
 /** How often what is past its time is removed, in milliseconds. */
 const SWEEP_MS = 60_000
 /** The shortest time between two sweeps. */
@@ -33,10 +37,12 @@ export class LocalStoredRuns implements StoredRuns {
   readonly worker = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`
   readonly #options: StoredRunsOptions
   readonly #attempts = new Map<string, Attempt>()
+  /** Claims that were asked for, to the end of their attempts. */
+  readonly #claims = new Set<Promise<void>>()
   readonly #starting = new Set<string>()
   /** Runs that became claimable while they were being claimed, or were still on their way out of an attempt. */
   readonly #missed = new Set<string>()
-  readonly #secrets = new Map<string, unknown>()
+  readonly #kept = new Map<string, Kept>()
   readonly #attemptOptions: AttemptOptions
   readonly #stopped = new AbortController()
   #leaving = false
@@ -48,19 +54,25 @@ export class LocalStoredRuns implements StoredRuns {
   #sweepAt = Number.POSITIVE_INFINITY
 
   constructor(options: StoredRunsOptions) {
-    this.store = options.store
+    this.store = boundStore(options.store, options.limits.storeMs, () => this.#lookSoon())
     this.#options = options
     this.#attemptOptions = {
       ...options,
+      store: this.store,
       worker: this.worker,
-      secrets: this.#secrets,
+      kept: this.#kept,
       leaving: () => this.#leaving,
       onApproval: (expiresAt) => this.#sweepBy(expiresAt),
+      closing: this.#stopped.signal,
     }
   }
 
-  /** Takes up what earlier processes left, and begins to look after the store. */
+  /**
+   * Takes up what earlier processes left, and begins to look after the store.
+   * @throws STORE_IN_USE, STORE_UNAVAILABLE
+   */
   async open(): Promise<void> {
+    await this.store.read({ kind: 'jobs', limit: 1 })
     await this.#sweep()
     if (this.#options.work) await this.#look()
   }
@@ -88,7 +100,7 @@ export class LocalStoredRuns implements StoredRuns {
     })
     const pinned = secrets !== undefined && seal === undefined
     if (pinned && !work) throw secretsNeedWorker()
-    if (pinned) this.#secrets.set(runId, secrets)
+    if (pinned) this.#kept.set(runId, { clientConfig: secrets })
     try {
       const admitted = await this.store.admit({
         agency: request.agency,
@@ -108,11 +120,12 @@ export class LocalStoredRuns implements StoredRuns {
         describeStop,
         limits: { threadQueue: limits.threadQueue, queuedRuns: limits.queuedRuns },
       })
-      if (admitted.run.runId !== runId) this.#secrets.delete(runId)
+      if (admitted.run.runId !== runId) this.#kept.delete(runId)
       this.wake(admitted.ready)
+      await this.#stopInterrupted(request).catch(() => {}) // its next write says so, too
       return admitted
     } catch (error) {
-      this.#secrets.delete(runId)
+      this.#kept.delete(runId)
       throw error
     }
   }
@@ -162,7 +175,7 @@ export class LocalStoredRuns implements StoredRuns {
 
   wake(ready: readonly string[]): void {
     if (!this.#options.work) return
-    for (const runId of ready) void this.#claim({ runId })
+    for (const runId of ready) this.#claim({ runId })
   }
 
   async wait(
@@ -180,12 +193,11 @@ export class LocalStoredRuns implements StoredRuns {
   }
 
   async *follow(id: RunId, after: number, signal: AbortSignal): AsyncGenerator<readonly NumberedEvent[]> {
-    await this.store.read({ kind: 'run', ...id }) // whose it is
     const until = AbortSignal.any([signal, this.#stopped.signal])
     const decode = createDecoder()
     let last = after
     while (!until.aborted) {
-      const log = this.#attempts.get(id.runId)?.log
+      const log = this.#logOf(id)
       const recent = log?.after(last)
       if (log === undefined || recent === undefined) {
         // Not in the memory of this process: from the store, until the run ends or an attempt begins here.
@@ -196,10 +208,18 @@ export class LocalStoredRuns implements StoredRuns {
         if (!isLive(state.status) && last >= state.lastEventId) return
         if (decoded.length === 0) await this.#nextNews(id, last, until)
       } else if (recent.length > 0) {
-        last = recent.at(-1)?.number ?? last
+        const newest = recent.at(-1) as NumberedEvent
+        last = newest.number
         yield recent
+        if (newest.event.kind === 'closed') return
       } else await log.next(until)
     }
+  }
+
+  /** The log of a run of that owner which is worked on here. */
+  #logOf({ agency, owner, runId }: RunId): StoredLog | undefined {
+    const attempt = this.#attempts.get(runId)
+    return attempt?.agency === agency && attempt.owner === owner ? attempt.log : undefined
   }
 
   async *replay({ agency, owner, runId }: RunId, upTo: number): AsyncGenerator<readonly NumberedEvent[]> {
@@ -225,8 +245,8 @@ export class LocalStoredRuns implements StoredRuns {
     enough.abort()
   }
 
-  /** Takes a run and works on it until it ends, pauses or leaves. Never rejects. */
-  async #claim(request: Omit<ClaimRequest, 'worker' | 'now'>): Promise<void> {
+  /** Takes a run and works on it until it ends, pauses or leaves. */
+  #claim(request: Omit<ClaimRequest, 'worker' | 'now'>): void {
     const { runId } = request
     if (this.#leaving) return
     if (this.#attempts.has(runId) || this.#starting.has(runId)) {
@@ -234,36 +254,44 @@ export class LocalStoredRuns implements StoredRuns {
       return
     }
     if (!this.#hasRoom()) {
-      this.#backlog = true
+      this.#waitForRoom()
       return
     }
     this.#starting.add(runId)
+    const claim = this.#work(request).finally(() => {
+      this.#claims.delete(claim)
+      this.#starting.delete(runId)
+      if (this.#missed.delete(runId)) this.#claim({ runId })
+      if (this.#backlog && this.#hasRoom()) void this.#look()
+    })
+    this.#claims.add(claim)
+  }
+
+  /** Never rejects. */
+  async #work({ runId, ...request }: Omit<ClaimRequest, 'worker' | 'now'>): Promise<void> {
     try {
-      const claimed = await this.store.claim({ ...request, worker: this.worker, now: this.#options.now() })
+      const claimed = await this.store.claim({ runId, ...request, worker: this.worker, now: this.#options.now() })
       if (claimed === undefined) return
       const attempt = startAttempt(this.#attemptOptions, claimed)
       this.#attempts.set(runId, attempt)
       this.#starting.delete(runId)
-      const watching = new AbortController()
-      void this.#watchWishes(claimed.run, attempt, watching.signal)
       const written = await attempt.done
-      watching.abort()
       this.#attempts.delete(runId)
-      if (written === undefined) this.#lookSoon()
-      else this.#afterLeaving(runId, written)
+      this.#afterLeaving(runId, written)
     } catch (error) {
       this.#options.log.error('A stored run could not be taken up; it is tried again.', error, undefined, { runId })
       this.#lookSoon()
-    } finally {
-      this.#starting.delete(runId)
-      if (this.#missed.delete(runId)) void this.#claim({ runId })
-      if (this.#backlog && this.#hasRoom()) void this.#look()
     }
   }
 
-  #afterLeaving(runId: string, { state, ready }: { state: { status: string }; ready: readonly string[] }): void {
-    if (state.status !== 'in_progress' && state.status !== 'requires_action' && state.status !== 'queued')
-      this.#secrets.delete(runId)
+  #afterLeaving(runId: string, written: Written | undefined): void {
+    // Lost, or given back because this process is busy: it is taken up when others had their turn.
+    if (written === undefined || written.state.status === 'in_progress') {
+      this.#lookSoon()
+      return
+    }
+    const { state, ready } = written
+    if (!isLive(state.status)) this.#kept.delete(runId)
     this.wake(ready)
   }
 
@@ -272,25 +300,33 @@ export class LocalStoredRuns implements StoredRuns {
     return runs.runner.size + this.#starting.size < limits.concurrentRuns
   }
 
-  /** Stops an attempt when a cancel is stored, whoever stored it. */
-  async #watchWishes(run: RunRecord, attempt: Attempt, signal: AbortSignal): Promise<void> {
-    const { agency, owner, runId } = run
-    try {
-      for await (const { state } of this.store.watch({ agency, owner, runId, after: Number.POSITIVE_INFINITY, signal }))
-        if (state.wish !== null) attempt.stop(state.wish)
-    } catch {
-      // The store is away: the attempt finds out when it writes.
-    }
+  /** Runs wait that there is no room for: requests of other endpoints take it, too, and say nothing when they end. */
+  #waitForRoom(): void {
+    this.#backlog = true
+    this.#lookSoon()
   }
 
-  /** Claims what nobody works on: queued runs, and runs whose worker is gone. */
+  /** A run that was admitted with `interrupt` or `rollback` stops the one that lives in its thread. */
+  async #stopInterrupted({ agency, owner, thread }: StartStoredRun): Promise<void> {
+    if (thread?.strategy !== 'interrupt' && thread?.strategy !== 'rollback') return
+    const { activeRunId: runId } = await this.store.read({ kind: 'thread', agency, owner, threadId: thread.threadId })
+    const attempt = runId === null ? undefined : this.#attempts.get(runId)
+    if (runId === null || attempt === undefined) return
+    const { wish } = await this.store.read({ kind: 'run', agency, owner, runId })
+    if (wish !== null) attempt.stop(wish)
+  }
+
+  /**
+   * Claims what nobody works on: queued runs, and runs whose worker is gone. The store of one machine serves one process, so
+   * whoever else had a run is gone.
+   */
   async #look(): Promise<void> {
     this.#backlog = false
     try {
       let after: string | null = null
       do {
         const page: { data: Job[]; next: string | null } = await this.store.read({ kind: 'jobs', limit: 200, after })
-        for (const job of page.data) this.#take(job)
+        for (const job of page.data) await this.#take(job)
         after = page.next
       } while (after !== null && !this.#backlog)
     } catch (error) {
@@ -299,16 +335,16 @@ export class LocalStoredRuns implements StoredRuns {
     }
   }
 
-  #take({ runId, status, fence, worker, pin }: Job): void {
-    if (this.#attempts.has(runId)) return
+  /** @throws STORE_UNAVAILABLE */
+  async #take({ runId, attempt, status, fence, worker, pin }: Job): Promise<void> {
+    if (this.#attempts.has(runId) || this.#starting.has(runId)) return
     const lost = pin !== null && pin !== this.worker ? { ignorePin: true } : {}
-    if (status === 'queued') void this.#claim({ runId, ...lost })
-    else if (this.#isDead(worker)) void this.#claim({ runId, deadFence: fence, ...lost })
-  }
-
-  /** The store of one machine serves one process: whoever else had a run is gone, and what is ours is in `#attempts`. */
-  #isDead(_worker: string | null): boolean {
-    return true
+    if (status === 'queued') return this.#claim({ runId, ...lost })
+    if (worker !== this.worker) return this.#claim({ runId, deadFence: fence, ...lost })
+    // This process had it and let go while the store was away: that is no crash.
+    const claim = { runId, attempt, fence }
+    await this.store.write({ kind: 'run', claim, now: this.#options.now(), leave: { kind: 'release' } })
+    this.#claim({ runId })
   }
 
   #lookSoon(): void {
@@ -364,7 +400,7 @@ export class LocalStoredRuns implements StoredRuns {
   async close(): Promise<void> {
     this.leave()
     this.#stopped.abort()
-    await Promise.all([...this.#attempts.values()].map((attempt) => attempt.done))
+    await Promise.all(this.#claims)
     await this.store.close()
   }
 }

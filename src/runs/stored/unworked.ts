@@ -1,27 +1,34 @@
 /** Stops a run that nobody works on: what its callers get is read from what is stored of it. */
 import type { JsonObject } from '../../wire/json.ts'
+import type { RunSummary } from '../events.ts'
 import type { RunSnapshot, ThreadState } from '../loop/journal.ts'
 import type { AgentReceipt, CallReceipt } from '../loop/receipt.ts'
 import { messagesOfSnapshot } from '../loop/restore.ts'
 import { readCall } from '../loop/turn-state.ts'
-import type { DescribeStop } from '../run-store.ts'
+import type { DescribeStop, RunWork } from '../run-store.ts'
 import { createEncoder } from './events.ts'
 import { toSnapshot } from './journal.ts'
 import { emptySummary, toOutcome } from './outcome.ts'
 
 /** What callers of a queued or paused run get when it is stopped. */
 export const describeStop: DescribeStop = ({ runId, recipient }, work) => {
-  const snapshot = toSnapshot(work)
-  const summary = emptySummary({
-    cancelled: true,
-    newMessages: snapshot === undefined ? [] : messagesOfSnapshot(snapshot, work.history),
-    usage: snapshot?.progress.usage,
-  })
-  const receipt = snapshot === undefined ? neverStarted(recipient) : toReceipt(snapshot, recipient)
+  const summary = { ...describeWork(work, recipient), cancelled: true }
   return {
     outcome: toOutcome(summary),
-    receipt: receipt as unknown as JsonObject,
+    receipt: summary.receipt as unknown as JsonObject,
     events: [createEncoder()({ kind: 'ended', runId, summary }, undefined)],
+  }
+}
+
+/** The summary of a run as its last turn boundary left it. */
+export function describeWork(work: RunWork, recipient: string): RunSummary & { receipt: AgentReceipt } {
+  const snapshot = toSnapshot(work)
+  return {
+    ...emptySummary({
+      newMessages: snapshot === undefined ? [] : messagesOfSnapshot(snapshot, work.history),
+      usage: snapshot?.progress.usage,
+    }),
+    receipt: snapshot === undefined ? neverStarted(recipient) : toReceipt(snapshot, recipient),
   }
 }
 

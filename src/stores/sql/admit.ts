@@ -2,8 +2,9 @@
 import { idempotencyMismatch, notFound, runBacklogFull, threadBusy, threadQueueFull } from '../../base/errors.ts'
 import type { Admitted, Idempotency, NewRun, Owned } from '../../runs/run-store.ts'
 import { first, nextNumber, type Sql, type Transaction } from './database.ts'
+import { addEvents } from './events.ts'
 import { queuedEvent, type RunRow, type ThreadRow, toRun } from './rows.ts'
-import { addEvents, findRun, liveRuns } from './runs.ts'
+import { findRun, liveRuns } from './runs.ts'
 import { addThread, findThread } from './threads.ts'
 import { stopRun } from './transitions.ts'
 

@@ -27,7 +27,7 @@ export async function claim(tx: Transaction, request: ClaimRequest): Promise<Cla
   return {
     claim: { runId, attempt: run.attempt, fence: run.fence },
     run: toRun(run),
-    work: await readWork(tx, run),
+    work: await readWork(tx, run, run.fence === 1),
     takenOver,
   }
 }

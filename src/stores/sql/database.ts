@@ -21,16 +21,22 @@ export interface Database {
   /** Does work that changes nothing and sees only what was committed. @throws STORE_UNAVAILABLE, STORE_IN_USE */
   read<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>
   /** Wakes the listeners of these runs, in every process. A hint: it may come late or not at all. */
-  announce(runIds: Iterable<string>): void
-  /** @returns what ends it */
-  listen(runId: string, wake: () => void): () => void
+  announce(changed: Changed): void
+  /**
+   * @param what `events`: any change of the run; `state`: those that are more than new events
+   * @returns what ends it
+   */
+  listen(runId: string, what: 'events' | 'state', wake: () => void): () => void
   close(): Promise<void>
 }
+
+/** Run -> true where more has changed than its events. */
+export type Changed = ReadonlyMap<string, boolean>
 
 /** A transaction that changes runs. */
 export interface Transaction extends Sql {
   /** Runs whose watchers have to be woken after the commit. */
-  readonly touched: Set<string>
+  readonly changed: Map<string, boolean>
   /** Runs that became claimable, for the answer. */
   readonly ready: Set<string>
 }

@@ -4,7 +4,8 @@ import { type Database, first, type Sql } from './database.ts'
 /**
  * Steps are only added. `runs.number` is the key of a run's other rows: short, and in the order of admission. A run is live
  * while `ended_at` is null; `place` is its place behind the first live run of its thread, null for that one, so a run is
- * claimable only where `place` is null. A thread's `idle_since` is null while a run of it is live.
+ * claimable only where `place` is null. A thread's `idle_since` is null while a run of it is live. A row
+ * of `events` holds those that were written together, and has the number of the last.
  */
 const STEPS: readonly (readonly string[])[] = [
   [
@@ -30,7 +31,6 @@ const STEPS: readonly (readonly string[])[] = [
     `CREATE INDEX runs_thread ON runs (thread, number) WHERE thread IS NOT NULL`,
     `CREATE INDEX runs_live ON runs (thread, number) WHERE ended_at IS NULL`,
     `CREATE INDEX runs_queued ON runs (number) WHERE status = 'queued'`,
-    `CREATE INDEX runs_jobs ON runs (number) WHERE ended_at IS NULL AND place IS NULL`,
     `CREATE INDEX runs_ended ON runs (ended_at) WHERE ended_at IS NOT NULL`,
     `CREATE INDEX runs_untrimmed ON runs (ended_at) WHERE ended_at IS NOT NULL AND trimmed = 0`,
     `CREATE TABLE plans (run BIGINT PRIMARY KEY, plan TEXT NOT NULL, sealed TEXT)`,
@@ -44,7 +44,7 @@ const STEPS: readonly (readonly string[])[] = [
       run BIGINT NOT NULL, conversation TEXT NOT NULL, call_id TEXT NOT NULL, state TEXT NOT NULL, output TEXT,
       PRIMARY KEY (run, conversation, call_id))`,
     `CREATE TABLE events (
-      run BIGINT NOT NULL, number BIGINT NOT NULL, attempt BIGINT NOT NULL, event TEXT NOT NULL, PRIMARY KEY (run, number))`,
+      run BIGINT NOT NULL, last BIGINT NOT NULL, attempt BIGINT NOT NULL, events TEXT NOT NULL, PRIMARY KEY (run, last))`,
     `CREATE TABLE approvals (
       number BIGINT PRIMARY KEY, run BIGINT NOT NULL, approval_id TEXT NOT NULL, run_id TEXT NOT NULL,
       agency TEXT NOT NULL, owner TEXT NOT NULL, thread_id TEXT, conversation TEXT NOT NULL, call_id TEXT NOT NULL,

@@ -10,7 +10,6 @@ import type {
   RunRecord,
   RunSnapshot,
   RunStatus,
-  StoredEvent,
   StoreEvent,
   ThreadRecord,
 } from '../../runs/run-store.ts'
@@ -197,17 +196,4 @@ export async function readConversations(sql: Sql, run: number) {
     ),
     approvals: approvals.map(toApproval),
   }
-}
-
-/** At most this many events are read at a time. */
-export const EVENTS_PER_READ = 500
-
-export async function readEvents(sql: Sql, run: number, after: number, limit: number): Promise<StoredEvent[]> {
-  return select<StoredEvent>(
-    sql,
-    'SELECT number, attempt, event FROM events WHERE run = ? AND number > ? ORDER BY number LIMIT ?',
-    run,
-    after,
-    Math.min(limit, EVENTS_PER_READ),
-  )
 }

@@ -22,7 +22,7 @@ export async function update(tx: Transaction, run: RunRow, columns: Partial<RunR
   const names = Object.keys(columns)
   const values = Object.values(columns) as Value[]
   Object.assign(run, columns)
-  tx.touched.add(run.run_id)
+  tx.changed.set(run.run_id, tx.changed.get(run.run_id) === true || names.some((name) => name !== 'last_event'))
   await tx.all(
     `UPDATE runs SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE number = ?`,
     ...values,
@@ -33,23 +33,6 @@ export async function update(tx: Transaction, run: RunRow, columns: Partial<RunR
 /** Changes what watchers see of a run. */
 export const change = (tx: Transaction, run: RunRow, columns: Partial<RunRow>): Promise<void> =>
   update(tx, run, { ...columns, version: run.version + 1 })
-
-/**
- * Adds events; those that are there already are left out, so a write may be repeated.
- * @param from number of the first. Default: the next one
- */
-export async function addEvents(tx: Transaction, run: RunRow, events: readonly string[], from = run.last_event + 1) {
-  if (from > run.last_event + 1)
-    throw new RangeError(`Run ${run.run_id} has ${run.last_event} events, so the next one cannot have number ${from}.`)
-  const fresh = events.slice(run.last_event + 1 - from)
-  if (fresh.length === 0) return
-  const { number, attempt, last_event } = run
-  await tx.insert(
-    'events',
-    fresh.map((event, index) => ({ run: number, number: last_event + 1 + index, attempt, event })),
-  )
-  await update(tx, run, { last_event: last_event + fresh.length })
-}
 
 /** The run of a claim. @throws FENCED when a later claim has begun, or this one has left the run */
 export async function lockClaimed(tx: Transaction, claim: Claim): Promise<RunRow> {
@@ -77,7 +60,7 @@ export async function removeWork(tx: Transaction, run: number): Promise<void> {
 
 /** Removes an ended run; its messages stay in the thread. */
 export async function forgetRun(tx: Transaction, run: Pick<RunRow, 'number' | 'run_id'>): Promise<void> {
-  tx.touched.add(run.run_id)
+  tx.changed.set(run.run_id, true)
   await removeWork(tx, run.number)
   await tx.all('DELETE FROM approvals WHERE run = ?', run.number)
   await tx.all('DELETE FROM costs WHERE scope = ?', runScope(run.run_id))

@@ -4,7 +4,11 @@ import type { StoredMessage } from '../../wire/message.ts'
 import { first, type Sql, select } from './database.ts'
 import { type RunRow, readConversations } from './rows.ts'
 
-export async function readWork(sql: Sql, run: RunRow): Promise<RunWork> {
+/** What the first claim of a run finds. */
+const NOTHING = { conversations: [], items: [], calls: [], approvals: [] }
+
+/** @param isNew nobody has worked on it yet */
+export async function readWork(sql: Sql, run: RunRow, isNew = false): Promise<RunWork> {
   const plan = await first<{ plan: string; sealed: string | null }>(
     sql,
     'SELECT * FROM plans WHERE run = ?',
@@ -25,6 +29,6 @@ export async function readWork(sql: Sql, run: RunRow): Promise<RunWork> {
     sealed: plan?.sealed ?? null,
     history: parse(messages.filter(({ number }) => number < from)),
     messages: parse(messages.filter(({ run_id }) => run_id === run.run_id)),
-    ...(await readConversations(sql, run.number)),
+    ...(isNew ? NOTHING : await readConversations(sql, run.number)),
   }
 }

@@ -4,9 +4,9 @@ import { admit, useKey } from './admit.ts'
 import { claim } from './claim.ts'
 import { reserve, settle } from './costs.ts'
 import type { Database, Sql, Transaction } from './database.ts'
+import { EVENTS_PER_READ } from './events.ts'
 import { readers, readNews } from './reads.ts'
 import { cancel, decide, deleteRun } from './requests.ts'
-import { EVENTS_PER_READ } from './rows.ts'
 import { type Capacity, makeRoom, sweep } from './sweep.ts'
 import { addThread, describeThread, getThread, removeThread } from './threads.ts'
 import { writeWork } from './work.ts'
@@ -36,9 +36,9 @@ const writers: Writers = {
 /** @param capacity what the store forgets by itself. Default: nothing */
 export function createRunStore(database: Database, capacity?: Capacity): RunStore {
   const change = async <Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> => {
-    const touched = new Set<string>()
-    const result = await database.write((sql) => work({ ...sql, touched, ready: new Set() }))
-    database.announce(touched)
+    const changed = new Map<string, boolean>()
+    const result = await database.write((sql) => work({ ...sql, changed, ready: new Set() }))
+    database.announce(changed)
     return result
   }
   return {
@@ -66,7 +66,9 @@ async function* watch(database: Database, query: WatchQuery): AsyncGenerator<Run
   let { after } = query
   let version = -1
   let wake = Promise.withResolvers<void>()
-  const stopListening = database.listen(runId, () => wake.resolve())
+  const stopListening = database.listen(runId, after === Number.POSITIVE_INFINITY ? 'state' : 'events', () =>
+    wake.resolve(),
+  )
   const onAbort = () => wake.resolve()
   signal.addEventListener('abort', onAbort)
   try {

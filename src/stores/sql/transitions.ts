@@ -3,8 +3,9 @@ import type { CancelMode, DescribeStop, EndStatus, Leaving } from '../../runs/ru
 import type { JsonObject } from '../../wire/json.ts'
 import { spendReservations } from './costs.ts'
 import { encode, first, type Sql, type Transaction } from './database.ts'
+import { addEvents } from './events.ts'
 import { endedEvent, queuedEvent, type RunRow, toRun } from './rows.ts'
-import { addEvents, change, liveRuns, update } from './runs.ts'
+import { change, liveRuns, update } from './runs.ts'
 import { readWork } from './snapshot.ts'
 import { removeMessages } from './threads.ts'
 
@@ -54,7 +55,7 @@ export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: 
     now,
     run.number,
   )
-  await tx.all('UPDATE plans SET sealed = NULL WHERE run = ?', run.number)
+  await tx.all('UPDATE plans SET sealed = NULL WHERE run = ? AND sealed IS NOT NULL', run.number)
   await spendReservations(tx, run.number)
   if (run.thread !== null) await moveUp(tx, run.thread, now)
 }

@@ -2,8 +2,9 @@
 import { fenced } from '../../base/errors.ts'
 import type { NewApproval, RunChange, Written } from '../../runs/run-store.ts'
 import { encode, nextNumber, type Transaction } from './database.ts'
+import { addEvents } from './events.ts'
 import { type RunRow, toState } from './rows.ts'
-import { addEvents, change, liveRuns, lockFenced, update } from './runs.ts'
+import { change, liveRuns, lockFenced, update } from './runs.ts'
 import { removeMessages } from './threads.ts'
 import { endRun, isPending } from './transitions.ts'
 

@@ -1,8 +1,9 @@
 /** A database in one SQLite file, or in memory, over node:sqlite. It serves one process, whose transactions take turns. */
 import { closeSync, openSync } from 'node:fs'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { setImmediate } from 'node:timers/promises'
 import { AgencyError, storeInUse, storeUnavailable } from '../../base/errors.ts'
-import type { Database, Row, Sql, Value } from '../sql/database.ts'
+import type { Changed, Database, Row, Sql, Value } from '../sql/database.ts'
 import { migrate } from '../sql/migrations.ts'
 
 /** Name of a database that lives and ends with the process. */
@@ -13,15 +14,29 @@ export interface SqliteOptions {
   fsync: boolean
 }
 
+/** Work that waits for its turn. */
+interface Job {
+  work(sql: Sql): Promise<unknown>
+  resolve(result: unknown): void
+  reject(error: unknown): void
+}
+
+interface Listener {
+  what: 'events' | 'state'
+  wake: () => void
+}
+
 /** Opens the file at the first use; a failure is not kept, so the next use tries again. */
 export class SqliteDatabase implements Database {
   readonly #path: string
   readonly #options: SqliteOptions
-  readonly #listeners = new Map<string, Set<() => void>>()
+  readonly #listeners = new Map<string, Set<Listener>>()
   #connection: { db: DatabaseSync; sql: Sql } | undefined
   #closed = false
-  /** The end of the transaction that was asked for last. */
-  #last: Promise<unknown> = Promise.resolve()
+  #writes: Job[] = []
+  #reads: Job[] = []
+  /** Set while jobs wait or are done. */
+  #working: Promise<void> | undefined
 
   constructor(path: string, options: SqliteOptions) {
     this.#path = path
@@ -29,48 +44,69 @@ export class SqliteDatabase implements Database {
   }
 
   write<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
-    return this.#inTurn(async () => {
-      const { db, sql } = await this.#open()
-      return transact(db, () => work(sql))
-    })
+    return this.#enqueue(this.#writes, work)
   }
 
   read<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
-    return this.#inTurn(async () => work((await this.#open()).sql))
+    return this.#enqueue(this.#reads, work)
   }
 
-  announce(runIds: Iterable<string>): void {
-    for (const runId of runIds) for (const wake of this.#listeners.get(runId) ?? []) wake()
+  #enqueue<Result>(queue: Job[], work: (sql: Sql) => Promise<Result>): Promise<Result> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>()
+    if (this.#closed) reject(storeUnavailable(new Error('The store is closed.')))
+    else queue.push({ work, resolve: resolve as (result: unknown) => void, reject })
+    this.#working ??= this.#workOff()
+    return promise
   }
 
-  listen(runId: string, wake: () => void): () => void {
+  /** Writes in the order in which they were asked for, and reads between them: nobody sees half a transaction. */
+  async #workOff(): Promise<void> {
+    await setImmediate() // what is asked for in one round of the event loop is committed together
+    while (this.#writes.length + this.#reads.length > 0) {
+      const [writes, reads] = [this.#writes.splice(0), this.#reads.splice(0)]
+      if (writes.length > 0) await this.#commit(writes)
+      for (const job of reads)
+        await this.#open()
+          .then(({ sql }) => job.work(sql))
+          .then(job.resolve, job.reject)
+    }
+    this.#working = undefined
+  }
+
+  async #commit(jobs: readonly Job[]): Promise<void> {
+    try {
+      const { db, sql } = await this.#open()
+      for (const settle of await transact(db, sql, jobs)) settle()
+    } catch (error) {
+      for (const { reject } of jobs) reject(error)
+    }
+  }
+
+  announce(changed: Changed): void {
+    for (const [runId, state] of changed)
+      for (const { what, wake } of this.#listeners.get(runId) ?? []) if (state || what === 'events') wake()
+  }
+
+  listen(runId: string, what: Listener['what'], wake: () => void): () => void {
+    const listener = { what, wake }
     const listeners = this.#listeners.get(runId) ?? new Set()
-    this.#listeners.set(runId, listeners.add(wake))
+    this.#listeners.set(runId, listeners.add(listener))
     return () => {
-      listeners.delete(wake)
+      listeners.delete(listener)
       if (listeners.size === 0) this.#listeners.delete(runId)
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#inTurn(async () => {
-      const { db } = this.#connection ?? {}
-      this.#connection = undefined
-      if (db !== undefined) attempt(() => db.close()) // the last connection's end writes the log into the file
-    })
-    this.announce([...this.#listeners.keys()])
-  }
-
-  /** Does work when what was asked for before is done: nobody sees half a transaction. */
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = this.#last.then(work)
-    this.#last = done.catch(() => {})
-    return done
+    await this.#working
+    const { db } = this.#connection ?? {}
+    this.#connection = undefined
+    if (db !== undefined) attempt(() => db.close()) // the last connection's end writes the log into the file
+    this.announce(new Map([...this.#listeners.keys()].map((runId) => [runId, true])))
   }
 
   async #open() {
-    if (this.#closed) throw storeUnavailable(new Error('The store is closed.'))
     this.#connection ??= await this.#connect()
     return this.#connection
   }
@@ -79,7 +115,7 @@ export class SqliteDatabase implements Database {
     const db = this.#openFile()
     const sql = statementsOf(db)
     try {
-      await migrate({ write: (work) => transact(db, () => work(sql)) })
+      await migrate({ write: (work) => transactAlone(db, sql, work) })
     } catch (error) {
       db.close()
       throw error instanceof AgencyError ? error : storeUnavailable(error)
@@ -121,22 +157,48 @@ function attempt<Result>(work: () => Result): Result {
   }
 }
 
-async function transact<Result>(db: DatabaseSync, work: () => Promise<Result>): Promise<Result> {
-  attempt(() => db.exec('BEGIN IMMEDIATE'))
+/**
+ * Does all work in one transaction; work that fails is undone alone. Gives what settles each job.
+ * @throws STORE_UNAVAILABLE when nothing could be committed
+ */
+async function transact(db: DatabaseSync, sql: Sql, jobs: readonly Job[]): Promise<(() => void)[]> {
+  const settled: (() => void)[] = []
+  const several = jobs.length > 1
+  await sql.all('BEGIN IMMEDIATE')
   try {
-    const result = await work()
-    attempt(() => db.exec('COMMIT'))
-    return result
+    for (const { work, resolve, reject } of jobs) {
+      if (several) await sql.all('SAVEPOINT job')
+      try {
+        const result = await work(sql)
+        settled.push(() => resolve(result))
+      } catch (error) {
+        if (!db.isTransaction) throw storeUnavailable(error) // the database has undone everything
+        if (!several) throw error
+        await sql.all('ROLLBACK TO job')
+        settled.push(() => reject(error))
+      }
+      if (several) await sql.all('RELEASE job')
+    }
+    await sql.all('COMMIT')
+    return settled
   } catch (error) {
-    if (db.isTransaction) attempt(() => db.exec('ROLLBACK')) // some failures have ended it already
+    if (db.isTransaction) await sql.all('ROLLBACK') // some failures have ended it already
     throw error
   }
+}
+
+async function transactAlone<Result>(db: DatabaseSync, sql: Sql, work: (sql: Sql) => Promise<Result>): Promise<Result> {
+  const { promise, resolve, reject } = Promise.withResolvers<Result>()
+  const job: Job = { work, resolve: resolve as (result: unknown) => void, reject }
+  for (const settle of await transact(db, sql, [job])) settle()
+  return promise
 }
 
 function statementsOf(db: DatabaseSync): Sql {
   const prepared = new Map<string, StatementSync>()
   const prepare = (text: string) => {
-    const known = prepared.get(text) ?? db.prepare(text)
+    // A key of this type is SQLite's own: such a table needs no second tree for it.
+    const known = prepared.get(text) ?? db.prepare(text.replace('BIGINT PRIMARY KEY', 'INTEGER PRIMARY KEY'))
     prepared.set(text, known)
     return known
   }

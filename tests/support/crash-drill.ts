@@ -1,0 +1,261 @@
+/** Kills servers at random moments while they work on stored runs, and judges what callers, readers and tools saw. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CALLS, createCrashScript } from './crash-model.ts'
+import { bundleCrashServer, type CrashServer, startCrashServer } from './crash-process.ts'
+import { createRandom } from './random.ts'
+import { followRun, RunFold } from './run-reader.ts'
+import { startUpstream } from './upstream.ts'
+
+export interface DrillOptions {
+  kills: number
+  seed: number
+  /** Servers side by side, each with a store of its own. */
+  lanes: number
+  /** No server is killed after this time, in milliseconds. */
+  maxMs: number
+}
+
+export interface DrillReport {
+  kills: number
+  runs: number
+  /** Attempts of all runs together. */
+  attempts: number
+  statuses: { [status: string]: number }
+  calls: number
+  /** Calls whose model was told that they may have taken effect. */
+  told: number
+  lost: string[]
+  /** Calls without `safeToRetry` that took effect twice. */
+  doubled: string[]
+  /** Calls with `safeToRetry` that took effect twice. */
+  repeated: number
+  seams: number
+  /** What readers saw that is wrong. */
+  wrong: string[]
+  /** From the first request that the next process takes to the first frame of its attempt, in milliseconds. */
+  recovery: { p50: number; p95: number }
+}
+
+interface DrillRun {
+  job: string
+  url: string
+  present: Promise<RunFold>
+  cut: Promise<RunFold>
+}
+
+interface RunAnswer {
+  status: string
+  attempt: number
+  response: string
+  new_messages?: { call_id?: string; output?: unknown }[]
+}
+
+const RUNS_AT_ONCE = 4
+/** How long a server lives at most, as a share of the time that its start took: a slow machine gets more. */
+const LIFE = 0.75
+/** How long everything may take to end after the last kill. */
+const END_MS = 120_000
+
+export async function runDrill(options: DrillOptions): Promise<DrillReport> {
+  const folder = mkdtempSync(join(tmpdir(), 'drill-'))
+  const upstream = await startUpstream(createCrashScript({ deltas: 12, delayMs: 2 }))
+  try {
+    const script = await bundleCrashServer(folder)
+    const lanes = Array.from(
+      { length: options.lanes },
+      (_, index) =>
+        new Lane({ path: join(folder, `lane-${index}`), script, baseURL: upstream.baseURL }, index, options),
+    )
+    await Promise.all(lanes.map((lane) => lane.work()))
+    return summarize(lanes)
+  } finally {
+    await upstream.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+interface LaneParts {
+  path: string
+  script: string
+  baseURL: string
+}
+
+class Lane {
+  readonly runs: DrillRun[] = []
+  readonly recoveries: number[] = []
+  readonly report = { told: 0, attempts: 0, statuses: {} as { [status: string]: number }, seams: 0 }
+  readonly wrong: string[] = []
+  kills = 0
+  readonly effects: string
+  readonly #script: string
+  readonly #index: number
+  readonly #env: Record<string, string>
+  readonly #options: DrillOptions
+  readonly #random: () => number
+  #server: CrashServer | undefined
+  #startedAt = 0
+
+  constructor({ path, script, baseURL }: LaneParts, index: number, options: DrillOptions) {
+    this.#script = script
+    this.effects = `${path}.effects`
+    this.#index = index
+    this.#options = options
+    this.#random = createRandom(options.seed + index)
+    const limits = JSON.stringify({ attempts: 1_000_000 })
+    this.#env = { STORE: `${path}.db`, EFFECTS: this.effects, OPENAI_BASE_URL: baseURL, LIMITS: limits }
+  }
+
+  async work(): Promise<void> {
+    const { kills, lanes, maxMs } = this.#options
+    const until = performance.now() + maxMs
+    const share = Math.floor(kills / lanes) + (this.#index < kills % lanes ? 1 : 0)
+    try {
+      while (this.kills < share && performance.now() < until) {
+        const startMs = await this.#start()
+        const feeding = this.#feed()
+        await sleep(this.#random() * LIFE * startMs)
+        const server = this.#server
+        this.#server = undefined
+        await server?.kill()
+        await feeding
+        this.kills++
+      }
+      await this.#start()
+      await this.#judgeAll()
+    } finally {
+      await this.#server?.kill()
+    }
+  }
+
+  /** Gives how long it took, in milliseconds. */
+  async #start(): Promise<number> {
+    const began = performance.now()
+    this.#server = await startCrashServer(this.#script, this.#env)
+    this.#startedAt = performance.now()
+    return this.#startedAt - began
+  }
+
+  /** Posts new runs up to what shall be at work. A run that the server did not accept does not count. */
+  async #feed(): Promise<void> {
+    const server = this.#server
+    const live = await Promise.all(this.runs.slice(-RUNS_AT_ONCE).map(isOpen))
+    for (let missing = RUNS_AT_ONCE - live.filter(Boolean).length; missing > 0; missing--) {
+      const job = `job-${this.#index}${this.runs.length}`
+      const key = `key-${job}`
+      const answer = await postRun(`${server?.url}/team/runs`, job, key).catch(() => undefined)
+      if (answer === undefined) return
+      this.#follow(job, `/team/runs/${answer.run_id}`)
+    }
+  }
+
+  #follow(job: string, path: string): void {
+    const url = () => (this.#server === undefined ? undefined : `${this.#server.url}${path}`)
+    const present = new RunFold()
+    const cut = new RunFold()
+    const onFrame = ({ event }: { event: string | undefined }) => {
+      if (event === 'attempt') this.recoveries.push(performance.now() - this.#startedAt)
+      return false
+    }
+    const isCut = () => {
+      const now = this.#random() < 0.05
+      if (now) this.report.seams++
+      return now
+    }
+    this.runs.push({
+      job,
+      url: path,
+      present: followRun({ url, fold: present, cut: onFrame }),
+      cut: followRun({ url, fold: cut, cut: isCut }),
+    })
+  }
+
+  async #judgeAll(): Promise<void> {
+    for (const run of this.runs) await this.#judge(run).catch((error) => this.wrong.push(`${run.job}: ${error}`))
+  }
+
+  async #judge({ job, url: path, present, cut }: DrillRun): Promise<void> {
+    const url = `${this.#server?.url}${path}`
+    const folds = await Promise.race([Promise.all([present, cut]), sleep(END_MS, undefined, { ref: false })])
+    if (folds === undefined) throw new Error('The run has not ended.')
+    const late = await followRun({ url: () => url, fold: new RunFold() })
+    const record = (await (await fetch(url)).json()) as RunAnswer
+    this.report.attempts += record.attempt
+    this.report.statuses[record.status] = (this.report.statuses[record.status] ?? 0) + 1
+    const told = JSON.stringify(record).match(/was interrupted by a restart/g)?.length ?? 0
+    this.report.told += told
+    for (const [name, fold] of Object.entries({ present: folds[0], cut: folds[1] }))
+      if (JSON.stringify(fold.frames) !== JSON.stringify(late.frames))
+        this.wrong.push(`${job}: ${name} differs from late`)
+    const texts = late.texts()
+    for (const { text, whole, agent } of texts)
+      if (text !== whole) this.wrong.push(`${job}: ${agent} has half a text: ${text}`)
+    const final = texts.findLast(({ agent }) => agent === 'CEO')?.text
+    if (record.status !== 'completed' || final !== record.response)
+      this.wrong.push(`${job}: ${record.status}, the frames say "${final}" and the run "${record.response}"`)
+    this.#judgeCalls(job, record)
+  }
+
+  readonly lost: string[] = []
+  readonly doubled: string[] = []
+  repeated = 0
+
+  /** Each call took effect once, or its model was told that nobody knows. */
+  #judgeCalls(job: string, record: RunAnswer): void {
+    const effects = readEffects(this.effects)
+    for (const { id, safe } of CALLS) {
+      const callId = `${job}:${id}`
+      const times = effects.get(callId) ?? 0
+      const output = record.new_messages?.find(
+        ({ call_id, output }) => call_id === callId && output !== undefined,
+      )?.output
+      const told = String(output).includes('was interrupted by a restart')
+      if (output === undefined || (times === 0 && !told)) this.lost.push(callId)
+      if (times > 1 && !safe) this.doubled.push(callId)
+      if (times > 1 && safe) this.repeated++
+    }
+  }
+}
+
+const isOpen = async ({ present }: DrillRun) => (await Promise.race([present, undefined])) === undefined
+
+async function postRun(url: string, job: string, key: string): Promise<{ run_id: string }> {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': key },
+    body: JSON.stringify({ message: `${job}, please` }),
+  })
+  if (answer.status !== 202) throw new Error(`POST /runs: ${answer.status} ${await answer.text()}`)
+  return (await answer.json()) as { run_id: string }
+}
+
+function readEffects(file: string): Map<string, number> {
+  const effects = new Map<string, number>()
+  for (const line of readFileSync(file, 'utf8').split('\n')) effects.set(line, (effects.get(line) ?? 0) + 1)
+  return effects
+}
+
+function summarize(lanes: readonly Lane[]): DrillReport {
+  const sum = (pick: (lane: Lane) => number) => lanes.reduce((total, lane) => total + pick(lane), 0)
+  const recoveries = lanes.flatMap(({ recoveries }) => recoveries).sort((a, b) => a - b)
+  const at = (share: number) => Math.round(recoveries[Math.floor(share * recoveries.length)] ?? 0)
+  const statuses: { [status: string]: number } = {}
+  for (const { report } of lanes)
+    for (const [status, count] of Object.entries(report.statuses)) statuses[status] = (statuses[status] ?? 0) + count
+  return {
+    kills: sum(({ kills }) => kills),
+    runs: sum(({ runs }) => runs.length),
+    attempts: sum(({ report }) => report.attempts),
+    statuses,
+    calls: sum(({ runs }) => runs.length * CALLS.length),
+    told: sum(({ report }) => report.told),
+    lost: lanes.flatMap(({ lost }) => lost),
+    doubled: lanes.flatMap(({ doubled }) => doubled),
+    repeated: sum(({ repeated }) => repeated),
+    seams: sum(({ report }) => report.seams),
+    wrong: lanes.flatMap(({ wrong }) => wrong),
+    recovery: { p50: at(0.5), p95: at(0.95) },
+  }
+}
