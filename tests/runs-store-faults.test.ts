@@ -51,7 +51,7 @@ async function startWorking(storeMs: number) {
     limits: { storeMs, attempts: 1 },
   })
   const run = await team.post()
-  await vi.waitFor(() => expect(team.began).toEqual(['gate']))
+  await vi.waitFor(() => expect(team.began).toEqual(['gate']), 10_000)
   return { away, team, run }
 }
 
@@ -119,7 +119,7 @@ test('a run waits for room that other requests take', async () => {
     { limits: { concurrentRuns: 1 } },
   )
   const legacy = postFrames(`${team.server.url}/team/get_response`, { message: 'legacy' })
-  await vi.waitFor(() => expect(team.began).toEqual(['gate']))
+  await vi.waitFor(() => expect(team.began).toEqual(['gate']), 10_000)
   const run = await team.post()
   await sleep(50)
   expect((await run.state()).status).toBe('queued')
