@@ -5,6 +5,7 @@ import type { Charges } from './base/budget.ts'
 import type { Limits } from './base/limits.ts'
 import type { ServerLog } from './base/log.ts'
 import type { Dialect } from './dialects/dialect.ts'
+import type { McpDoor } from './dialects/mcp/door.ts'
 import type { WriteRunLog } from './runs/run-log.ts'
 import type { Run } from './runs/runner.ts'
 import type { Runs } from './runs/start.ts'
@@ -43,6 +44,8 @@ export interface Services extends Runs {
   readonly dialects: { readonly native: Dialect<AgencyRequest>; readonly agui: Dialect<AguiRequest> | undefined }
   /** Runs that outlive their request, and who asks for them. */
   readonly stored: { readonly runs: StoredRuns; readonly identify: Identify | undefined }
+  /** Set where `/mcp` is served. */
+  readonly mcp: McpDoor | undefined
   readonly heartbeatMs: number
   readonly limits: Limits
   readonly requestRules: RequestRules

@@ -19,4 +19,4 @@ function openStore() {
 }
 
 const runs = { store: openStore() }
-await start(serve({ agencies: { starter: agency }, tools, runs, ...development }), steps)
+await start(serve({ agencies: { starter: agency }, tools, runs, mcp: true, ...development }), steps)

@@ -21,4 +21,28 @@ export async function steps(url: string): Promise<void> {
 
   const address = await post(`${url}/tool/FormatAddress`, { street: 'Main 5', city: 'Bonn' })
   assert.deepEqual(address, { response: 'Main 5\nBonn' })
+
+  assert.deepEqual(await listMcpTools(url), ['FormatAddress', 'ask_starter'])
+}
+
+/** What an MCP host sees; with the official client this is `client.listTools()`. */
+async function listMcpTools(url: string): Promise<string[]> {
+  const version = '2026-07-28'
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': version,
+    'io.modelcontextprotocol/clientInfo': { name: 'steps', version: '1.0.0' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  }
+  const answer = await fetch(`${url}/mcp`, {
+    method: 'POST',
+    headers: {
+      accept: 'application/json, text/event-stream',
+      'content-type': 'application/json',
+      'mcp-protocol-version': version,
+      'mcp-method': 'tools/list',
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta } }),
+  })
+  const { result } = (await answer.json()) as { result: { tools: { name: string }[] } }
+  return result.tools.map(({ name }) => name)
 }

@@ -230,6 +230,12 @@ export const otherSite = (header: 'Origin' | 'Host', value: string) =>
     403,
     `This server has no token, so it only answers programs and pages of its own machine, not the ${header} ${JSON.stringify(value.slice(0, 100))}. Set a token, or list the allowed pages in corsOrigins.`,
   )
+export const pageNotListed = (origin: string) =>
+  new AgencyError(
+    'OTHER_SITE',
+    403,
+    `Pages of ${JSON.stringify(origin.slice(0, 100))} may not use /mcp. List the origin by name in corsOrigins; "*" does not count here.`,
+  )
 export const crossSiteRead = () =>
   new AgencyError(
     'OTHER_SITE',

@@ -164,6 +164,16 @@ export const LIMITS = {
     unit: 'ms',
     text: 'how long a stored run repeats a write while the store is away; then it leaves the process and is taken up later',
   },
+  mcpSessions: {
+    value: 1_000,
+    unit: '',
+    text: 'sessions of MCP hosts; beyond it the one that was idle longest ends, or 503 when all are in use',
+  },
+  mcpSessionMs: {
+    value: 1_800_000,
+    unit: 'ms',
+    text: 'how long a session of an MCP host may be idle; then it ends, and the host begins a new one',
+  },
   logBytes: { value: MiB, unit: 'bytes', text: 'one request log; it takes no more lines beyond it' },
   logFiles: { value: 1_000, unit: '', text: 'request logs that are kept; the oldest go' },
 } satisfies { [name: string]: Limit }

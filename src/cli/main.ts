@@ -11,6 +11,7 @@ const COMMANDS: { [name: string]: { about: string; load: () => Promise<{ command
   init: { about: 'Create a project that runs with one command', load: () => import('./init.ts') },
   dev: { about: 'Serve, and restart when a source file changes', load: () => import('./dev.ts') },
   serve: { about: 'Serve the agencies of a file over HTTP', load: () => import('./serve.ts') },
+  mcp: { about: 'Serve the agencies of a file to an MCP host', load: () => import('./mcp.ts') },
   chat: { about: 'Chat with a server, or with the agency of a file', load: () => import('./chat.ts') },
   doctor: { about: 'Find problems and suggest fixes', load: () => import('./doctor.ts') },
   openapi: { about: 'Print the OpenAPI document', load: () => import('./openapi.ts') },

@@ -3,7 +3,8 @@ import type { AgencyGraph } from '../agency/agency.ts'
 import type { AgencyFactory, WrapTheAgent } from '../agency/served.ts'
 import { invalidOption, missingToken } from '../base/errors.ts'
 import { type Limits, MAX_MS, readLimits } from '../base/limits.ts'
-import { type Moved, refuseUnknown } from '../base/options.ts'
+import { type Moved, optionNames, refuseUnknown } from '../base/options.ts'
+import type { McpOptions } from '../dialects/mcp/door.ts'
 import type { Prices } from '../models/pricing/prices.ts'
 import type { RunEvent } from '../runs/events.ts'
 import type { Telemetry } from '../runs/span.ts'
@@ -61,6 +62,11 @@ export interface BuildOptions {
    * @default false
    */
   enableAgui?: boolean | Partial<AguiEvents> | undefined
+  /**
+   * Serve the agencies and tools to MCP hosts at `/mcp`, over Streamable HTTP. Needs the packages `@modelcontextprotocol/server` and
+   * `@modelcontextprotocol/node`. A web page may call it only when `corsOrigins` has its origin by name. @default false
+   */
+  mcp?: boolean | McpOptions | undefined
   /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
   streamScalars?: 'json' | 'python' | undefined
   /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
@@ -112,6 +118,7 @@ const OPTIONS = new Set<string>([
   'trustedFileOrigins',
   'keyPerRequest',
   'enableAgui',
+  'mcp',
   'streamScalars',
   'heartbeatMs',
   'maxTurns',
@@ -207,6 +214,22 @@ export function readAgui(given: BuildOptions['enableAgui']): Partial<AguiEvents>
     throw invalidOption(
       `enableAgui has to be true, false, or an object of booleans: ${Object.keys(AGUI_EVENTS).join(', ')}.`,
     )
+  return given
+}
+
+const MCP_OPTIONS = optionNames<McpOptions>({ name: true, instructions: true })
+
+/** @throws INVALID_OPTION */
+export function readMcp(given: BuildOptions['mcp']): McpOptions | undefined {
+  if (given === undefined || given === false) return undefined
+  if (given === true) return {}
+  const fits =
+    typeof given === 'object' &&
+    given !== null &&
+    Object.entries(given).every(
+      ([name, value]) => MCP_OPTIONS.has(name) && (value === undefined || typeof value === 'string'),
+    )
+  if (!fits) throw invalidOption('mcp has to be true, false, or { name, instructions }, which are texts.')
   return given
 }
 

@@ -6,6 +6,7 @@ import { causeOf, duplicateName, errorText, nothingToServe, shuttingDown } from 
 import type { Limits } from '../base/limits.ts'
 import type { ServerLog } from '../base/log.ts'
 import { createAguiDialect } from '../dialects/agui/dialect.ts'
+import type { McpDoor, McpParts } from '../dialects/mcp/door.ts'
 import { createNativeDialect } from '../dialects/native/dialect.ts'
 import { keysIn } from '../models/providers.ts'
 import type { ShellOptions } from '../server/plugin.ts'
@@ -24,6 +25,7 @@ import {
   readAgui,
   readAllLimits,
   readClientConfig,
+  readMcp,
   readMetrics,
   readToken,
 } from './options.ts'
@@ -45,7 +47,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const lines = options.logger ? new RequestLines(log, mask) : undefined
   const metrics = await readMetrics(options.metrics)
   const services = await bundle(options, { limits, mask, log, lines, metrics })
-  const { runner, models, files, folders, requestLog, stored } = services
+  const { runner, models, files, folders, requestLog, stored, mcp } = services
   if (options.runs?.store !== undefined) await stored.runs.open()
   metrics?.watchHeld(() => runner.budget.heldBytes)
   const shell: ShellOptions = {
@@ -63,10 +65,14 @@ export async function createServices(options: BuildOptions, more: readonly strin
   }
   /** Refuses new work, waits for running work, then ends the rest. */
   const drain = async () => {
+    const began = performance.now()
+    mcp?.stop()
     stored.runs.leave()
     folders.stop(shuttingDown())
     await Promise.all([runner.drain(limits.drainMs), files.stop(shuttingDown())])
     await stored.runs.close()
+    await mcp?.drain(limits.drainMs - (performance.now() - began))
+    mcp?.close()
     await requestLog?.flush()
   }
   const close = async () => {
@@ -112,10 +118,22 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
     trustedFileOrigins,
   })
   await checkPrices(options.runs, served.agencies, shared)
+  const stored = createStoredRuns(options.runs, { runs: shared, agencies: served.agencies, limits, log })
+  const { budget } = runs.runner
+  const mcpParts = {
+    ...served,
+    runs: stored.runs,
+    rules: requestRules,
+    budget,
+    log,
+    redact,
+    toolEventBytes: limits.toolEventBytes,
+  }
   return {
     ...shared,
     ...served,
-    stored: createStoredRuns(options.runs, { runs: shared, agencies: served.agencies, limits, log }),
+    stored,
+    mcp: await openMcp(options, mcpParts),
     limits,
     requestRules,
     dialects: createDialects(options, requestRules),
@@ -155,6 +173,12 @@ function createDialects(
     native: createNativeDialect({ scalars, rules }),
     agui: events && createAguiDialect({ rules, events }),
   }
+}
+
+/** Its modules are loaded only where it is served. @throws INVALID_OPTION, PACKAGE_MISSING */
+async function openMcp({ mcp }: BuildOptions, parts: McpParts): Promise<McpDoor | undefined> {
+  const options = readMcp(mcp)
+  return options && (await import('../dialects/mcp/door.ts')).createMcpDoor(options, parts)
 }
 
 function createRequestLog(

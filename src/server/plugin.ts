@@ -86,6 +86,10 @@ export async function registerShell(
     if (auth !== undefined) api.addHook('onRequest', auth)
     registerAgencies(api, services)
     registerTools(api, services)
+    if (services.mcp !== undefined) {
+      const { registerMcp } = await import('./routes/mcp.ts')
+      await registerMcp(api, services, { door: services.mcp, corsOrigins: options.corsOrigins })
+    }
     if (services.requestLog !== undefined) registerLogs(api, services.requestLog)
     if (metrics !== undefined && !options.metricsOpen) registerMetrics(api, metrics)
     if (options.playground) registerCosts(api, services.price)

@@ -13,6 +13,8 @@ export interface ToolAnswer {
   output: ToolOutput
   /** The output in stream events: the value as plain JSON, with content parts in the original's shape. */
   value: unknown
+  /** The output says why the call failed. */
+  failed?: true
 }
 
 /** The content of an image or file: exactly one of `url`, `fileId` and `data`. */

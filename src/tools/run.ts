@@ -31,9 +31,9 @@ export async function runTool(
   { redact, note }: ToolSurroundings,
 ): Promise<ToolAnswer> {
   const input = await readCallArguments(tool, argumentsJson)
-  if (typeof input === 'string') return toAnswer(input)
+  if (typeof input === 'string') return toFailure(input)
   const objection = await findObjection(tool.inputGuardrails, input.value, context)
-  if (objection !== undefined) return toAnswer(objection)
+  if (objection !== undefined) return toFailure(objection)
   let output: unknown
   let answer: ToolAnswer
   try {
@@ -42,11 +42,13 @@ export async function runTool(
   } catch (error) {
     context.signal.throwIfAborted()
     note(error)
-    return toAnswer(error instanceof ToolTimeout ? error.message : redact(toolFailure(tool.name, error)))
+    return toFailure(error instanceof ToolTimeout ? error.message : redact(toolFailure(tool.name, error)))
   }
   const complaint = await findObjection(tool.outputGuardrails, output, context)
-  return complaint === undefined ? answer : toAnswer(complaint)
+  return complaint === undefined ? answer : toFailure(complaint)
 }
+
+const toFailure = (text: string): ToolAnswer => ({ ...toAnswer(text), failed: true })
 
 /** The checked arguments of a call, or the text for the model that says what is wrong with them. */
 export async function readCallArguments(

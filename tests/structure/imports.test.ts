@@ -19,6 +19,7 @@ const FLOORS = [
   ['server'],
   ['composition'],
   ['serve.ts', 'fastify.ts', 'otel.ts', 'in-process'],
+  ['serve-mcp.ts'],
   ['agency-swarm.ts'],
   ['index.ts', 'cli'],
 ]

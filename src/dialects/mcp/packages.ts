@@ -1,0 +1,22 @@
+/** Loads the official packages of an MCP server, when one is opened. */
+import { packageMissing } from '../../base/errors.ts'
+
+export type McpSdk = typeof import('@modelcontextprotocol/server')
+
+/** @throws PACKAGE_MISSING */
+export const loadSdk = (): Promise<McpSdk> =>
+  import('@modelcontextprotocol/server').catch((error) => {
+    throw packageMissing('The mcp option', '@modelcontextprotocol/server', error)
+  })
+
+/** @throws PACKAGE_MISSING */
+export const loadStdio = () =>
+  import('@modelcontextprotocol/server/stdio').catch((error) => {
+    throw packageMissing('serveMcp() over stdio', '@modelcontextprotocol/server', error)
+  })
+
+/** @throws PACKAGE_MISSING */
+export const loadNodeAdapter = () =>
+  import('@modelcontextprotocol/node').catch((error) => {
+    throw packageMissing('The mcp option', '@modelcontextprotocol/node', error)
+  })
