@@ -28,6 +28,12 @@ export interface RequestLogs {
  */
 export type Identify = (request: FastifyRequest) => string | undefined | Promise<string | undefined>
 
+/** Protocols beside the agencies' own endpoints. */
+export interface Doors {
+  /** The OpenAI endpoints at `/v1`. */
+  readonly openai: boolean
+}
+
 /** The run of an HTTP request. */
 export interface RunNote {
   run: Run
@@ -42,6 +48,8 @@ export interface Services extends Runs {
   readonly tools: readonly FunctionTool[]
   /** With `agui`, the agencies' stream endpoints speak AG-UI, and the other native endpoints that run an agency are absent. */
   readonly dialects: { readonly native: Dialect<AgencyRequest>; readonly agui: Dialect<AguiRequest> | undefined }
+  /** Further protocols that are spoken over the same runs. */
+  readonly doors: Doors
   /** Runs that outlive their request, and who asks for them. */
   readonly stored: { readonly runs: StoredRuns; readonly identify: Identify | undefined }
   /** Set where `/mcp` is served. */

@@ -39,13 +39,19 @@ const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', '
 /**
  * Reads one entry of the `agencies` option, and makes its agency once.
  * @param callbackMs how long a factory may take
+ * @param doors further first segments that the server needs
  * @throws INVALID_OPTION, DUPLICATE_NAME, FACTORY_FAILED
  */
-export async function readAgency(name: string, value: unknown, callbackMs: number): Promise<ServedAgency> {
+export async function readAgency(
+  name: string,
+  value: unknown,
+  callbackMs: number,
+  doors: readonly string[] = [],
+): Promise<ServedAgency> {
   if (!(value instanceof AgencyGraph) && (typeof value !== 'function' || isClass(value))) throw notAnAgency(name, value)
   const segment = (name.trim() || 'agency').replaceAll(' ', '_')
   const path = encodeURIComponent(segment)
-  if (RESERVED.has(segment))
+  if (RESERVED.has(segment) || doors.includes(segment))
     throw duplicateName(`An agency cannot be served as "${segment}": the server needs that path itself.`)
   const make = async (callbacks: AgencyCallbacks): Promise<AgencyGraph> => {
     if (value instanceof AgencyGraph) return value

@@ -405,6 +405,11 @@ export const runTooLarge = (runBytes: number) =>
 /** Unknown, or of another owner: both get the same answer. @param what such as `run` */
 export const notFound = (what: 'run' | 'thread' | 'approval') =>
   new AgencyError('NOT_FOUND', 404, `The ${what} was not found.`)
+/** In the words of OpenAI's clients, which look for this code. */
+export const modelNotFound = (model: string) =>
+  new AgencyError('NOT_FOUND', 404, `The model "${model}" does not exist. GET /v1/models lists the models.`, {
+    fields: { code: 'model_not_found' },
+  })
 export const threadBusy = (runId: string) =>
   new AgencyError(
     'THREAD_BUSY',

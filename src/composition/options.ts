@@ -67,6 +67,11 @@ export interface BuildOptions {
    * `@modelcontextprotocol/node`. A web page may call it only when `corsOrigins` has its origin by name. @default false
    */
   mcp?: boolean | McpOptions | undefined
+  /**
+   * Answer OpenAI clients too: `/v1/models` and `/v1/chat/completions`, where an agency or `agency/Agent` is the model. No agency
+   * can then be named `v1`. @default false
+   */
+  openai?: boolean | undefined
   /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
   streamScalars?: 'json' | 'python' | undefined
   /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
@@ -119,6 +124,7 @@ const OPTIONS = new Set<string>([
   'keyPerRequest',
   'enableAgui',
   'mcp',
+  'openai',
   'streamScalars',
   'heartbeatMs',
   'maxTurns',
@@ -159,6 +165,8 @@ export function checkOptions(options: BuildOptions, more: readonly string[]): vo
     for (const origin of options[name] ?? [])
       if (URL.parse(origin) === null)
         throw invalidOption(`${name} has "${origin}", which is no address such as "https://gateway.example.com".`)
+  if (options.openai !== undefined && typeof options.openai !== 'boolean')
+    throw invalidOption('openai has to be true or false.')
   if (options.playground && options.enableAgui)
     throw invalidOption('The playground does not speak AG-UI: leave out playground or enableAgui.')
   const dirs: unknown = options.allowedLocalFileDirs ?? []

@@ -137,6 +137,7 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
     limits,
     requestRules,
     dialects: createDialects(options, requestRules),
+    doors: { openai: options.openai === true },
     heartbeatMs: options.heartbeatMs ?? 15_000,
     requestLog: createRequestLog(options, { limits, budget: runs.runner.budget, redact, log }),
     redact,
@@ -194,7 +195,8 @@ function createRequestLog(
 async function readServed(options: BuildOptions, callbackMs: number) {
   const tools = (options.tools ?? []).map(asFunctionTool)
   const entries = Object.entries(options.agencies ?? {})
-  const agencies = await Promise.all(entries.map(([name, value]) => readAgency(name, value, callbackMs)))
+  const doors = options.openai === true ? ['v1'] : []
+  const agencies = await Promise.all(entries.map(([name, value]) => readAgency(name, value, callbackMs, doors)))
   if (agencies.length + tools.length === 0) throw nothingToServe()
   refuseTwins(
     'agencies are',

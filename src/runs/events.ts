@@ -91,6 +91,8 @@ export interface RunSummary {
   failure: string | undefined
   /** The error itself, for callers in the same process. */
   error: unknown
+  /** Calls that the client answers with its next request; the run ended with them. */
+  clientCalls?: readonly InputItem[]
   /** True for a stored run that waits for decisions, or leaves this process. */
   paused?: boolean
   /** Of a stored run that was cancelled: what the cancel stopped. */

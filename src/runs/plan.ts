@@ -9,6 +9,7 @@ import type { Pricer } from '../models/pricing/prices.ts'
 import type { HostedTool } from '../tools/tool.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
+import type { ClientOffer } from '../wire/requests.ts'
 import type { Telemetry, TraceContext } from './span.ts'
 
 /** 32 hexadecimal digits. */
@@ -26,6 +27,8 @@ export interface RunRequest {
   configBytes?: number | undefined
   /** Listeners of this run alone. */
   hooks?: RunHooks | undefined
+  /** What the request adds to the conversation with the user. Default: nothing. */
+  client?: ClientOffer | undefined
   price: Pricer
   /** Ask a model for a name of the conversation afterwards. Default false. */
   namesChat?: boolean
@@ -40,6 +43,8 @@ export interface RunRequest {
   /** Makes 32 hexadecimal digits that occur once. Default: random ones. */
   newHex?: (() => string) | undefined
 }
+
+const NO_OFFER: ClientOffer = { tools: [] }
 
 /** Everything one run needs, as a value. Nothing in it is shared with another run but the frozen agency. */
 export interface RunPlan {
@@ -63,6 +68,8 @@ export interface RunPlan {
   maxDepth: number
   /** Tools that the provider runs, for the conversation with the user. */
   hostedTools: readonly HostedTool[]
+  /** Tools that the client runs, and the answer that it wants, for the conversation with the user. */
+  client: ClientOffer
   /** Parts of the user's item that the model gets and nobody stores. */
   unstoredParts: readonly JsonObject[]
   /** Name -> stored id of what `file_urls` named; undefined when they were not given. */
@@ -104,6 +111,7 @@ export function planRun(agency: AgencyGraph, models: RequestModels, request: Run
     maxTurns: request.maxTurns,
     maxDepth: 20,
     hostedTools: [],
+    client: request.client ?? NO_OFFER,
     unstoredParts: [],
     fileIdsMap: undefined,
     telemetry: request.telemetry,

@@ -141,6 +141,7 @@ async function planOf(
     history: await loadConversation(agency.loadThreads, { sent, callbackMs: limits.callbackMs }),
     recipient: request.recipient_agent,
     additionalInstructions: request.additional_instructions,
+    client: request.client,
     userContext,
     secrets: secretsOf(clientConfig),
     configBytes: weigh(clientConfig),

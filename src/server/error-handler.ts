@@ -11,8 +11,9 @@ const RETRY_AFTER_SECONDS = '2'
 
 /** JSON without a charset, as the original's clients expect it. Long answers are written in turns with other work. */
 export function sendJson(reply: FastifyReply, status: number, body: unknown, indent = 0) {
-  reply.code(status).header('content-type', 'application/json').serializer(String)
-  return indent > 0 || isShortJson(body) ? reply.send(JSON.stringify(body, null, indent)) : sendLongJson(reply, body)
+  const toText = (value: unknown) => JSON.stringify(value, null, indent)
+  reply.code(status).header('content-type', 'application/json').serializer(toText)
+  return indent > 0 || isShortJson(body) ? reply.send(body) : sendLongJson(reply, body)
 }
 
 async function sendLongJson(reply: FastifyReply, body: unknown) {

@@ -11,21 +11,21 @@ import { operations as logOperations } from './routes/logs.ts'
 import { operations as metricsOperations } from './routes/metrics.ts'
 import { describeTools } from './tool-operations.ts'
 
-/** The document without its address. Without `metricsGate` the server has no metrics. */
+/** The document without its address. Without `metricsGate` the server has no metrics; `doors` are its further protocols. */
 export function describeApi(
   services: Services,
-  { gate, metricsGate }: { gate: Gate; metricsGate: Gate | undefined },
+  { gate, metricsGate, doors }: { gate: Gate; metricsGate: Gate | undefined; doors: readonly Operations[] },
 ): JsonObject {
   const { agencies, tools, requestLog, requestRules, stored } = services
   const parts = emptyParts(gate)
   const agencyOperations = describeAgencies(services)
-  const all = [agencyOperations, logOperations, metricsOperations, healthOperations]
+  const all = [agencyOperations, ...doors, logOperations, metricsOperations, healthOperations]
   const schemas = toComponents(all.flatMap((operations) => operations.schemas))
   Object.assign(parts.schemas, limitFields(schemas, requestRules.clientConfig))
   const ids = new Set(tools.map((tool) => tool.name)) // a tool's operation is named as the tool
-  const add = ({ endpoints }: Operations, gate: Gate) => {
+  const add = ({ endpoints, refusal }: Operations, gate: Gate) => {
     for (const { path, method, id, operation } of endpoints)
-      addOperation({ ...parts, gate }, path, method, { operationId: addUnique(ids, id), ...operation })
+      addOperation({ ...parts, gate }, path, method, { operationId: addUnique(ids, id), ...operation }, refusal)
   }
   for (const { path, preview } of agencies) {
     const tags = [preview.name ?? decodeURIComponent(path)]
@@ -41,6 +41,7 @@ export function describeApi(
       )
     }
   }
+  for (const door of doors) add(door, gate)
   if (requestLog !== undefined) add(logOperations, gate)
   if (metricsGate !== undefined) add(metricsOperations, metricsGate)
   add(healthOperations, { ...gate, token: 'none' })

@@ -45,6 +45,8 @@ export type Method = 'get' | 'post' | 'delete'
 export interface Operations {
   endpoints: readonly Endpoint[]
   schemas: readonly z.ZodType[]
+  /** The component of refusals that every operation may answer. Default: `Detail` */
+  refusal?: string
 }
 
 /** An empty document with the schemas of errors that every server may answer. */

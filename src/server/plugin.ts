@@ -61,7 +61,12 @@ export async function registerShell(
   }
   const openGate: Gate = { ...gate, token: 'none' }
   const metricsGate = options.metricsOpen ? openGate : gate
-  const document = describeApi(services, { gate, metricsGate: metrics === undefined ? undefined : metricsGate })
+  const openai = services.doors.openai ? await import('./routes/openai.ts') : undefined
+  const document = describeApi(services, {
+    gate,
+    metricsGate: metrics === undefined ? undefined : metricsGate,
+    doors: openai === undefined ? [] : [openai.operations],
+  })
   const cors = createCors(options.corsOrigins ?? ['*'])
   answerInTurn(scope, limits)
   lines?.watch(scope)
@@ -78,6 +83,7 @@ export async function registerShell(
     limitIdle(reply, limits.idleTimeoutMs)
     done(null, payload)
   })
+  openai?.shapeErrors(scope)
   scope.setErrorHandler(createErrorHandler(services))
   readBodies(scope, limits, services.runner.budget)
   registerHealth(scope, services)
@@ -90,6 +96,7 @@ export async function registerShell(
       const { registerMcp } = await import('./routes/mcp.ts')
       await registerMcp(api, services, { door: services.mcp, corsOrigins: options.corsOrigins })
     }
+    openai?.registerOpenAi(api, services)
     if (services.requestLog !== undefined) registerLogs(api, services.requestLog)
     if (metrics !== undefined && !options.metricsOpen) registerMetrics(api, metrics)
     if (options.playground) registerCosts(api, services.price)

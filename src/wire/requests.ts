@@ -1,7 +1,7 @@
 /** The bodies of requests: their schemas, and functions that parse them. */
 import { z } from 'zod'
 import { type ClientConfigField, checkAllowed, checkClientConfig, clientConfig } from './client-config.ts'
-import { isObject, type JsonObject } from './json.ts'
+import { isObject, type JsonObject, type JsonSchema } from './json.ts'
 import type { InputItem, StoredMessage } from './message.ts'
 import {
   checkCounts,
@@ -82,7 +82,29 @@ export type RequestFields = z.infer<typeof fields> & {
   file_ids: string[] | null | undefined
   file_urls: { [name: string]: string } | null | undefined
 }
-export type AgencyRequest = RequestFields & { message: string | InputItem[] }
+export type AgencyRequest = RequestFields & {
+  message: string | InputItem[]
+  /** Set by protocols whose clients bring tools or a schema; get_response has no field for it. */
+  client?: ClientOffer | undefined
+}
+
+/** A function that the client of a request runs itself. */
+export interface ClientTool {
+  type: 'function'
+  name: string
+  description: string
+  parameters: JsonSchema
+  strict: boolean
+}
+
+/** What a request adds to the conversation with the user, for its run alone. */
+export interface ClientOffer {
+  tools: readonly ClientTool[]
+  /** Holds until the agent has called a tool. */
+  toolChoice?: string | undefined
+  /** The schema of the answer, for agents without an output type of their own. */
+  outputSchema?: { name: string; schema: JsonSchema; strict: boolean } | undefined
+}
 
 /** The body of get_response and get_response_stream. @throws RequestInvalid */
 export function parseAgencyRequest(body: unknown, agents: readonly string[], rules: RequestRules): AgencyRequest {

@@ -44,7 +44,10 @@ export class Contract {
     this.#ajv.addKeyword({
       keyword: 'contentSchema',
       type: 'string',
-      validate: ({ $ref }: { $ref: string }, text: string) => this.#fits(`api${$ref}`, JSON.parse(text)),
+      validate: ({ $ref }: { $ref: string }, text: string) => {
+        const value = parse(text)
+        return value !== undefined && this.#fits(`api${$ref}`, value)
+      },
     })
     this.#ajv.addSchema(closeObjects(document) as Json, 'api')
   }
@@ -104,6 +107,15 @@ export class Contract {
     const fits = validate(value) as boolean
     if (!fits) this.#reasons.push(this.#ajv.errorsText(validate.errors))
     return fits
+  }
+}
+
+/** Undefined for what is no JSON. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 

@@ -112,6 +112,8 @@ export type ThreadResult =
     }
   /** A stop after the turn came first. */
   | { kind: 'stopped' }
+  /** The client of the request answers these calls, with a request of its own. */
+  | { kind: 'handed_back'; calls: readonly InputItem[] }
   /** It goes on from its journal: when all approvals are decided, or where the run is taken up next. */
   | { kind: 'paused' }
 

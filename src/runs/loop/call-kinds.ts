@@ -6,9 +6,26 @@ import type { FunctionTool } from '../../tools/tool.ts'
 import { type AgentThread, findTool, type RunState } from './agent-thread.ts'
 import type { FunctionCall, Turn, TurnCall } from './turn-state.ts'
 
-/** True when the agent has a tool, a recipient or a handoff of this name. */
-export const isKnown = (thread: AgentThread, name: string): boolean =>
+/** True when the agent has a tool, a recipient or a handoff of this name, or the client a tool. */
+export const isKnown = (run: RunState, thread: AgentThread, name: string): boolean =>
+  isOwn(thread, name) || clientToolsOf(run, thread).some((tool) => tool.name === name)
+
+const isOwn = (thread: AgentThread, name: string) =>
   findTool(thread, name) !== undefined || thread.role.sends.has(name) || thread.role.handoffs.has(name)
+
+/** The tools that the client of the request runs: for the agent that talks to the user. */
+const clientToolsOf = ({ plan }: RunState, { ask }: AgentThread): RunState['plan']['client']['tools'] =>
+  ask.depth === 0 ? plan.client.tools : []
+
+/** The calls of a turn that go back to the client. One with a problem does not: the model reads the problem. */
+export function clientCallsOf(run: RunState, thread: AgentThread, { calls }: Turn): TurnCall[] {
+  const tools = clientToolsOf(run, thread)
+  if (tools.length === 0) return []
+  return calls.filter(
+    ({ name, problem, half, hosted }) =>
+      problem === undefined && !half && !hosted && !isOwn(thread, name) && tools.some((tool) => tool.name === name),
+  )
+}
 
 /** What runs in this process for a call; undefined for send_message, for handoffs, and for calls that must not run. */
 export const toolOf = (thread: AgentThread, { name, problem, hosted }: FunctionCall): FunctionTool | undefined =>

@@ -106,7 +106,7 @@ async function hold(run: RunState, thread: AgentThread): Promise<ThreadResult> {
     ending = result.kind
     return result
   } finally {
-    if (ending === 'answered' || (ending === 'failed' && !run.signal.aborted))
+    if (ending === 'answered' || ending === 'handed_back' || (ending === 'failed' && !run.signal.aborted))
       settleWork(thread.work, run.plan.now, run.abortedAt)
     if (ending !== 'paused') close(run, thread)
   }
@@ -137,6 +137,7 @@ async function takeTurns(run: RunState, thread: AgentThread): Promise<ThreadResu
     if (run.leaving?.() === true && run.journal !== undefined) return { kind: 'paused' }
     const going = await inside(thread.span, () => step(run, thread, openAndConverse)) // a handoff changes the span
     if (going === 'paused') return { kind: 'paused' }
+    if (going !== 'on') return going
     if (thread.answer === undefined && thread.ask.depth === 0 && run.stopAfterTurn()) return { kind: 'stopped' }
   }
 }

@@ -151,7 +151,8 @@ async function observed(call: ModelCall): Promise<ModelResponse> {
 async function compose(run: RunState, thread: AgentThread, model: Model): Promise<TurnRequest> {
   const { role, base, items, ask, context, newUserMessage } = thread
   const { agent } = role
-  const { agency, unstoredParts } = run.plan
+  const { agency, unstoredParts, client } = run.plan
+  const outputSchema = role.outputSchema ?? (ask.depth === 0 ? client.outputSchema : undefined)
   const said = ask.depth === 0 ? addUnstored(base, unstoredParts) : base
   const { systemReminders } = agent
   const progress = readProgress(thread)
@@ -171,7 +172,7 @@ async function compose(run: RunState, thread: AgentThread, model: Model): Promis
     input: input instanceof Promise ? await input : input,
     ...(await collectTools(run, thread, model)),
     itemIds: createItemIds(thread),
-    ...(role.outputSchema === undefined ? {} : { outputSchema: role.outputSchema }),
+    ...(outputSchema === undefined ? {} : { outputSchema }),
   }
 }
 

@@ -11,10 +11,29 @@ import { createToolContext } from './tool-context.ts'
 
 /**
  * The tools and settings of a model call: the tools that are enabled, those of MCP servers, the provider's own where the model
- * reaches them, and the settings with or without a choice among them.
+ * reaches them, those of the client for the agent that talks to the user, and the settings with or without a choice among them.
  * @throws MCP_FAILED; what an `isEnabled` threw; the signal's reason when the run was aborted
  */
 export async function collectTools(
+  run: RunState,
+  thread: AgentThread,
+  model: Model,
+): Promise<Pick<TurnRequest, 'tools' | 'hostedTools' | 'include' | 'settings'>> {
+  const { tools, ...rest } = await collectOwn(run, thread, model)
+  const { client } = run.plan
+  if (thread.ask.depth > 0 || client.tools.length === 0) return { tools, ...rest }
+  const taken = new Set(tools.map(({ name }) => name))
+  const { settings } = rest
+  const forced =
+    client.toolChoice === undefined || readProgress(thread).usedTools ? {} : { toolChoice: client.toolChoice }
+  return {
+    ...rest,
+    tools: [...tools, ...client.tools.filter(({ name }) => !taken.has(name))],
+    settings: { ...settings, ...forced },
+  }
+}
+
+async function collectOwn(
   run: RunState,
   thread: AgentThread,
   model: Model,

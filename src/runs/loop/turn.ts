@@ -36,11 +36,12 @@ import {
   notify,
   type RunState,
   readProgress,
+  type ThreadResult,
   toStored,
 } from './agent-thread.ts'
 import { needsApproval, toolNameOf } from './approvals.ts'
 import type { Converse } from './ask-agent.ts'
-import { createKey, handoffOf, isKnown, isTransfer, toolOf } from './call-kinds.ts'
+import { clientCallsOf, createKey, handoffOf, isKnown, isTransfer, toolOf } from './call-kinds.ts'
 import { answerCalls } from './calls.ts'
 import { askModel } from './model-turn.ts'
 import { recordThread } from './record.ts'
@@ -55,14 +56,21 @@ interface Draft {
   cut: string | undefined
 }
 
+type HandedBack = ThreadResult & { kind: 'handed_back' }
+
 /**
  * One turn, or the rest of one that a restart cut off: asks the model, then takes its final answer (`thread.answer`), or answers
- * its calls. `paused`: calls wait for a person's decision.
+ * its calls. `paused`: calls wait for a person's decision. A result: the client has calls to answer.
  */
-export async function step(run: RunState, thread: AgentThread, converse: Converse): Promise<'on' | 'paused'> {
+export async function step(
+  run: RunState,
+  thread: AgentThread,
+  converse: Converse,
+): Promise<'on' | 'paused' | HandedBack> {
   const draft = thread.turn === undefined ? await beginTurn(run, thread) : undefined
   const final = draft ?? (await endTurn(run, thread, converse))
   if (final === 'paused' || final === undefined) return final ?? 'on'
+  if ('kind' in final) return final
   await acceptAnswer(run, thread, final)
   return 'on'
 }
@@ -76,7 +84,7 @@ async function beginTurn(run: RunState, thread: AgentThread): Promise<Draft | un
   const answer = await askModel(run, thread)
   const { cut } = answer
   // A name can be cut too: such a call cannot be answered.
-  const lost = answer.calls.filter((call) => call.half && !isKnown(thread, call.name))
+  const lost = answer.calls.filter((call) => call.half && !isKnown(run, thread, call.name))
   const output =
     lost.length === 0 ? answer.items : answer.items.filter((item) => !lost.some((call) => call.item === item))
   if (lost.length > 0 && output.length === 0) throw answerCut(who.agent, cut ?? 'unknown')
@@ -84,7 +92,7 @@ async function beginTurn(run: RunState, thread: AgentThread): Promise<Draft | un
   const progress = readProgress(thread)
   progress.toolCalls += output.filter(isHostedCall).length
   if (calls.length > ANSWER_LIMITS.calls) throw tooManyCalls(ANSWER_LIMITS.calls)
-  const stray = calls.find((call) => !call.hosted && !isKnown(thread, call.name))
+  const stray = calls.find((call) => !call.hosted && !isKnown(run, thread, call.name))
   if (stray !== undefined) throw unknownTool(stray.name, who.agent)
   if (calls.length === 0) return { output: await readFinalOutput(output, role, cut), items: output, cut }
   const from = items.length
@@ -145,11 +153,19 @@ function readJson(text: string): unknown {
   }
 }
 
-/** Answers the calls of the open turn. Gives the final answer where a tool's output is it. */
-async function endTurn(run: RunState, thread: AgentThread, converse: Converse): Promise<Draft | 'paused' | undefined> {
+/**
+ * Answers the calls of the open turn. Gives the final answer where a tool's output is it, or the calls that the client answers;
+ * beside these nothing is handed over.
+ */
+async function endTurn(
+  run: RunState,
+  thread: AgentThread,
+  converse: Converse,
+): Promise<Draft | HandedBack | 'paused' | undefined> {
   const turn = thread.turn as Turn
-  const handoff = handoffOf(thread, turn)
-  const running = turn.calls.filter((call) => call !== handoff?.call)
+  const toClient = clientCallsOf(run, thread, turn)
+  const handoff = toClient.length > 0 ? undefined : handoffOf(thread, turn)
+  const running = turn.calls.filter((call) => call !== handoff?.call && !toClient.includes(call))
   const outcomes = await answerCalls(run, thread, running, converse)
   if (outcomes === 'paused') return 'paused'
   const { who, items, context, role } = thread
@@ -165,6 +181,7 @@ async function endTurn(run: RunState, thread: AgentThread, converse: Converse): 
   if (events.length > 0) run.emit(events, bytes, thread.ask.id)
   announce(run, thread, handoffEvents)
   thread.turn = undefined
+  if (toClient.length > 0) return { kind: 'handed_back', calls: toClient.map(({ item }) => item) }
   if (handoff !== undefined) {
     await notify(run, thread, 'onAgentStart')
     return undefined

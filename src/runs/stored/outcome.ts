@@ -18,12 +18,21 @@ export function toEnd(summary: RunSummary, receipt: JsonObject | null): Leaving 
 }
 
 /** The fields of a get_response answer; `response` is null where there is none. */
-export function toOutcome({ finalOutput, newMessages, usage, fileIdsMap, chatName, cut }: RunSummary): JsonObject {
+export function toOutcome({
+  finalOutput,
+  newMessages,
+  usage,
+  fileIdsMap,
+  chatName,
+  cut,
+  clientCalls,
+}: RunSummary): JsonObject {
   return {
     response: finalOutput ?? null,
     new_messages: newMessages,
     usage: usage ?? null,
     ...(cut === undefined ? {} : { incomplete_details: { reason: cut } }),
+    ...(clientCalls === undefined ? {} : { client_calls: [...clientCalls] }),
     ...(fileIdsMap === undefined ? {} : { file_ids_map: fileIdsMap }),
     ...(chatName === undefined ? {} : { chat_name: chatName }),
   }
