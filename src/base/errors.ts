@@ -410,6 +410,14 @@ export const modelNotFound = (model: string) =>
   new AgencyError('NOT_FOUND', 404, `The model "${model}" does not exist. GET /v1/models lists the models.`, {
     fields: { code: 'model_not_found' },
   })
+/** @param as `previous` where a request continues it: its clients look for 400 with another code */
+export const responseNotFound = (id: string, as?: 'previous') =>
+  new AgencyError(
+    'NOT_FOUND',
+    as === undefined ? 404 : 400,
+    `The response "${id}" does not exist.`,
+    as === undefined ? undefined : { fields: { code: 'previous_response_not_found' } },
+  )
 export const threadBusy = (runId: string) =>
   new AgencyError(
     'THREAD_BUSY',

@@ -1,4 +1,5 @@
 /** The events of a run: its start, what happens in it, and its end. */
+import type { ErrorCode } from '../base/errors.ts'
 import type { ResponseEvent } from '../models/model.ts'
 import type { InputItem, StoredMessage, Usage } from '../wire/message.ts'
 import type { AgentReceipt } from './loop/receipt.ts'
@@ -89,6 +90,8 @@ export interface RunSummary {
   chatName: string | undefined
   /** Why the run failed, as far as a caller may know. */
   failure: string | undefined
+  /** The code of the error of a run that failed, where it has one. */
+  errorCode?: ErrorCode
   /** The error itself, for callers in the same process. */
   error: unknown
   /** Calls that the client answers with its next request; the run ended with them. */

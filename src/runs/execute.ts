@@ -130,6 +130,7 @@ async function runPlan(run: Execution, options: ExecuteOptions, emit: Emit): Pro
     chatName,
     failure,
     error,
+    ...(AgencyError.isInstance(error) ? { errorCode: error.code } : {}),
     ...(result?.kind === 'handed_back' && !cancelled ? { clientCalls: result.calls } : {}),
     ...(paused ? { paused } : {}),
     ...(cancelled && run.durable !== undefined ? { receipt: await readReceipt(state) } : {}),

@@ -1,5 +1,4 @@
 /** Writes run events as the chunks of Chat Completions (docs/openai.md). */
-import { AgencyError } from '../../base/errors.ts'
 import { messageText } from '../../messages/items.ts'
 import type { ResponseEvent } from '../../models/model.ts'
 import type { RunEvent, RunProgress, RunSummary, Speaker } from '../../runs/events.ts'
@@ -189,8 +188,7 @@ function finishReasonOf(summary: RunSummary): FinishReason | undefined {
 }
 
 /** The code of a failed run's error. */
-export const codeOf = ({ error }: RunSummary): string | null =>
-  AgencyError.isInstance(error) ? error.code.toLowerCase() : null
+export const codeOf = ({ errorCode }: RunSummary): string | null => errorCode?.toLowerCase() ?? null
 
 /** The answer of a run that is not streamed; undefined for one that failed. */
 export function toCompletion(runId: string, model: string, summary: RunSummary): ChatCompletion | undefined {

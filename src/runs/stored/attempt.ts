@@ -191,6 +191,8 @@ class RunAttempt {
     const failure = this.#options.runs.runner.explain(error, run.recipient)
     this.log.append([failureEvent(error, failure)])
     return this.#write({ ...recorded, failure, error })
+    const code = AgencyError.isInstance(error) ? { errorCode: error.code } : {}
+    return this.#end(emptySummary({ failure, error, ...code }))
   }
 
   #end(summary: RunSummary, saver: ThreadSaver | undefined): Promise<Written | undefined> {

@@ -14,6 +14,7 @@ import { writeStream } from '../event-stream.ts'
 import { answerOf, bodyOf, type Endpoint, type Operations, streamOf } from '../operations.ts'
 import { CODED } from '../run-routes.ts'
 import { startRun } from '../start-run.ts'
+import { registerResponses, operations as responseOperations } from './openai-responses.ts'
 
 /** The first segment of every path here. */
 const BASE = '/v1'
@@ -27,6 +28,7 @@ export function registerOpenAi(api: FastifyInstance, services: Services): void {
       })
       registerModels(v1, services)
       registerChat(v1, services)
+      registerResponses(v1, { services, targetOf: (model) => targetOf(services, model) })
     },
     { prefix: BASE },
   )
@@ -45,7 +47,7 @@ export function shapeErrors(scope: FastifyInstance): void {
 }
 
 /** @throws NOT_FOUND */
-export function targetOf({ agencies }: Services, model: string): ModelTarget {
+function targetOf({ agencies }: Services, model: string): ModelTarget {
   const target = findModel(agencies, model)
   if (target === undefined) throw modelNotFound(model)
   return target
@@ -135,7 +137,16 @@ const CHAT: Endpoint = {
 }
 
 export const operations: Operations = {
-  schemas: [openAiModel, openAiModels, openAiError, chatRequestSchema, chatCompletion, chatFrame, chatChunk],
-  endpoints: [LIST, MODEL, CHAT],
+  schemas: [
+    openAiModel,
+    openAiModels,
+    openAiError,
+    chatRequestSchema,
+    chatCompletion,
+    chatFrame,
+    chatChunk,
+    ...responseOperations.schemas,
+  ],
+  endpoints: [LIST, MODEL, CHAT, ...responseOperations.endpoints],
   refusal: 'OpenAiError',
 }
