@@ -1,10 +1,12 @@
 /** `/v1/responses`, as OpenAI's own client sees it. */
+import { join } from 'node:path'
 import OpenAI from 'openai'
 import { zodTextFormat } from 'openai/helpers/zod'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
-import { Agency, tool } from '../src/index.ts'
+import { Agency, serve, sqlite, tool } from '../src/index.ts'
 import { type Frame, post, postAndRead, startServer, useUpstream } from './support/client.ts'
+import { useFolder } from './support/folder.ts'
 import { clientOf, clock, collect, desk, lookup, serveOpenAi, team } from './support/openai-server.ts'
 
 const time = { type: 'function' as const, strict: false, ...clock.function }
@@ -488,4 +490,31 @@ test('requests that cannot be answered are 400 and name the field', async () => 
     expect([status, answer.error.param]).toEqual([400, param])
     expect(answer.error.type).toBe('invalid_request_error')
   }
+})
+
+test('a response outlives its server, with its stream and its conversation', async () => {
+  const upstream = await useUpstream(() => ({ text: 'Hi', deltas: 3 }))
+  const file = join(useFolder(), 'runs.db')
+  const serveOn = () =>
+    serve({
+      agencies: { support: new Agency(desk()) },
+      openai: true,
+      runs: { store: sqlite(file) },
+      host: '127.0.0.1',
+      port: 0,
+      banner: false,
+      handleSignals: false,
+    })
+  const before = await serveOn()
+  const stream = await post(`${before.url}/v1/responses`, { model, input: 'Hi', stream: true, background: true })
+  const events = eventsOf(await stream.text())
+  const id = events[0]?.data.response.id
+  await before.close()
+  const after = await serveOn()
+  onTestFinished(() => after.close())
+  const again = await fetch(`${after.url}/v1/responses/${id}?stream=true&starting_after=2`)
+  expect(eventsOf(await again.text())).toEqual(events.slice(3))
+  const next = await clientOf(after.url).responses.create({ model, input: 'And?', previous_response_id: id })
+  expect(next.previous_response_id).toBe(id)
+  expect(upstream.seen[1]?.body.input).toHaveLength(3)
 })

@@ -20,3 +20,4 @@ function openStore() {
 
 const runs = { store: openStore() }
 await start(serve({ agencies: { starter: agency }, tools, runs, mcp: true, ...development }), steps)
+await start(serve({ agencies: { starter: agency }, tools, runs, openai: true, ...development }), steps)

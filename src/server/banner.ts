@@ -46,6 +46,7 @@ export function banner(url: string, shell: ShellOptions, open: boolean, env: Nod
     lines.push(
       '  Pages of other sites get 403, and so do other host names than localhost: corsOrigins lists pages to let in.',
     )
+  if (services.doors.openai) lines.push(`  OpenAI clients: ${url}/v1`)
   if (playground) lines.push(`  Playground: ${url}/`)
   lines.push(`  Docs: ${url}/docs`, '', ...curlLines(url, shell))
   return lines.join('\n').trimEnd()
