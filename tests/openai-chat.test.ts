@@ -30,11 +30,11 @@ test('agencies and agents are models', async () => {
   expect(error).toBeInstanceOf(OpenAI.NotFoundError)
 })
 
-test('the models of one agent are named once, and slashes work as they are', async () => {
+test('the models of an agency with one agent are named once', async () => {
   await useUpstream(() => ({ text: 'Hi' }))
   const { url, client } = await serveOpenAi()
   expect((await client.models.list()).data).toMatchObject([{ id: 'support', owned_by: 'agency-swarm-js' }])
-  expect((await readModel(`${url}/v1/models/support/Desk`)).id).toBe('support/Desk')
+  expect((await readModel(`${url}/v1/models/support%2FDesk`)).id).toBe('support/Desk')
 })
 
 const readModel = async (url: string) => (await (await fetch(url)).json()) as { id: string }

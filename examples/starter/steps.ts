@@ -18,6 +18,11 @@ export async function steps(url: string): Promise<void> {
   assert.equal(run.status, 'completed')
   const { data } = await get(`${url}/starter/threads/sums/messages`)
   assert.deepEqual(data, run.new_messages)
+  const { choices } = await post(`${url}/v1/chat/completions`, {
+    model: 'starter',
+    messages: [{ role: 'user', content: 'What is 17 plus 25?' }],
+  })
+  assert.match(choices[0].message.content, /17 \+ 25 = 42/)
 
   const address = await post(`${url}/tool/FormatAddress`, { street: 'Main 5', city: 'Bonn' })
   assert.deepEqual(address, { response: 'Main 5\nBonn' })

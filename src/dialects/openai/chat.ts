@@ -5,7 +5,7 @@ import { toAgencyRequest } from './chat-input.ts'
 import { ChatWriter, toCompletion } from './chat-writer.ts'
 import type { ModelTarget } from './models.ts'
 
-/** A request and the agency that its model names. */
+/** The protocol without its transport; the agency is the one that the request's model names. */
 export const createChat = (rules: RequestRules) => ({
   /** @throws RequestInvalid */
   read: (body: unknown): ChatRequest => parseChatRequest(body, rules),

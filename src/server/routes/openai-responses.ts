@@ -29,12 +29,10 @@ import {
   parseResponseRequest,
   type ResponseRequest,
   responseQuery,
-  responseSchemas,
 } from '../../wire/openai-responses.ts'
 import { parseQuery } from '../../wire/runs.ts'
 import { sendJson } from '../error-handler.ts'
 import { signalOf, writeEvents, writeStream } from '../event-stream.ts'
-import { answerOf, bodyOf, type Endpoint, type Operations, streamOf } from '../operations.ts'
 import { RunReaders } from '../run-readers.ts'
 import { idempotencyOf, ownerOf } from '../run-requests.ts'
 import { CODED } from '../run-routes.ts'
@@ -342,83 +340,3 @@ function keptOutput(id: string, { outcome }: RunRecord): OpenAiResponse['output'
   const content = [{ type: 'output_text', text, annotations: [], logprobs: [] }]
   return [{ id: id.replace(/^resp/, 'msg'), type: 'message', role: 'assistant', status: 'completed', content }]
 }
-
-const ID = { name: 'response_id', in: 'path', required: true, schema: { type: 'string' } }
-const UNKNOWN = answerOf('There is no such response, or it is of another owner.', 'OpenAiError')
-const RESPONSE = answerOf('The response.', 'OpenAiResponse')
-const EITHER = {
-  description: 'The response; with `stream` as server-sent events.',
-  content: { ...RESPONSE.content, ...streamOf('', 'ResponseFrame').content },
-}
-const INVALID = answerOf('The request is not valid.', 'OpenAiError')
-const NOBODY = answerOf('The token is missing or wrong, or the request is of no owner.', 'OpenAiError')
-
-const endpoints: readonly Endpoint[] = [
-  {
-    path: '/v1/responses',
-    method: 'post',
-    id: 'openai_create_response',
-    operation: {
-      summary: 'Run an agency as a response',
-      requestBody: bodyOf('ResponseRequest'),
-      responses: {
-        200: EITHER,
-        400: INVALID,
-        401: NOBODY,
-        404: answerOf('There is no such model.', 'OpenAiError'),
-        413: answerOf('The body is larger than the server accepts.', 'OpenAiError'),
-        415: answerOf('The body is compressed, or its charset is not UTF-8.', 'OpenAiError'),
-        500: answerOf('The run could not start.', 'OpenAiError'),
-        503: answerOf('The server is stopping, or at one of its limits.', 'OpenAiError'),
-      },
-    },
-  },
-  {
-    path: '/v1/responses/{response_id}',
-    method: 'get',
-    id: 'openai_retrieve_response',
-    operation: {
-      summary: 'A response, or its stream',
-      parameters: [
-        ID,
-        { name: 'stream', in: 'query', required: false, schema: { type: 'boolean' } },
-        {
-          name: 'starting_after',
-          in: 'query',
-          required: false,
-          description: 'The sequence number of the last event that is known.',
-          schema: { type: 'integer' },
-        },
-      ],
-      responses: {
-        200: EITHER,
-        400: INVALID,
-        401: NOBODY,
-        404: UNKNOWN,
-        410: answerOf('Its events are gone.', 'OpenAiError'),
-      },
-    },
-  },
-  {
-    path: '/v1/responses/{response_id}',
-    method: 'delete',
-    id: 'openai_delete_response',
-    operation: {
-      summary: 'Forget a response',
-      parameters: [ID],
-      responses: { 200: answerOf('It is forgotten.', 'ResponseDeleted'), 400: INVALID, 401: NOBODY, 404: UNKNOWN },
-    },
-  },
-  {
-    path: '/v1/responses/{response_id}/cancel',
-    method: 'post',
-    id: 'openai_cancel_response',
-    operation: {
-      summary: 'Stop a background response',
-      parameters: [ID],
-      responses: { 200: RESPONSE, 400: INVALID, 401: NOBODY, 404: UNKNOWN },
-    },
-  },
-]
-
-export const operations: Operations = { schemas: responseSchemas, endpoints }

@@ -7,14 +7,11 @@ import { codeOf } from '../../dialects/openai/chat-writer.ts'
 import { toError, translateRefusal } from '../../dialects/openai/errors.ts'
 import { findModel, listModels, type ModelTarget, toModel } from '../../dialects/openai/models.ts'
 import type { Services } from '../../services.ts'
-import { openAiError, openAiModel, openAiModels } from '../../wire/openai.ts'
-import { chatChunk, chatCompletion, chatFrame, chatRequestSchema } from '../../wire/openai-chat.ts'
 import { sendJson } from '../error-handler.ts'
 import { writeStream } from '../event-stream.ts'
-import { answerOf, bodyOf, type Endpoint, type Operations, streamOf } from '../operations.ts'
 import { CODED } from '../run-routes.ts'
 import { startRun } from '../start-run.ts'
-import { registerResponses, operations as responseOperations } from './openai-responses.ts'
+import { registerResponses } from './openai-responses.ts'
 
 /** The first segment of every path here. */
 const BASE = '/v1'
@@ -85,68 +82,4 @@ function registerChat(v1: FastifyInstance, services: Services): void {
   })
 }
 
-const REFUSALS = {
-  400: answerOf('The body is not valid.', 'OpenAiError'),
-  404: answerOf('There is no such model.', 'OpenAiError'),
-  413: answerOf('The body is larger than the server accepts.', 'OpenAiError'),
-  415: answerOf('The body is compressed, or its charset is not UTF-8.', 'OpenAiError'),
-  503: answerOf('The server is stopping, or at one of its limits.', 'OpenAiError'),
-}
-
-const LIST: Endpoint = {
-  path: `${BASE}/models`,
-  method: 'get',
-  id: 'openai_list_models',
-  operation: {
-    summary: 'The agencies and their agents as models',
-    responses: { 200: answerOf('All models.', 'OpenAiModels') },
-  },
-}
-const MODEL: Endpoint = {
-  path: `${BASE}/models/{model}`,
-  method: 'get',
-  id: 'openai_retrieve_model',
-  operation: {
-    summary: 'One model',
-    parameters: [{ name: 'model', in: 'path', required: true, schema: { type: 'string' } }],
-    responses: {
-      200: answerOf('The model.', 'OpenAiModel'),
-      404: answerOf('There is no such model.', 'OpenAiError'),
-    },
-  },
-}
-const CHAT: Endpoint = {
-  path: `${BASE}/chat/completions`,
-  method: 'post',
-  id: 'openai_chat_completions',
-  operation: {
-    summary: 'Run an agency as a chat completion',
-    requestBody: bodyOf('ChatCompletionRequest'),
-    responses: {
-      200: {
-        description: 'The answer; with `stream` as server-sent events that end with `data: [DONE]`.',
-        content: {
-          ...answerOf('', 'ChatCompletion').content,
-          ...streamOf('', 'ChatFrame').content,
-        },
-      },
-      ...REFUSALS,
-      500: answerOf('The run failed. With `x-should-retry: false` it had begun.', 'OpenAiError'),
-    },
-  },
-}
-
-export const operations: Operations = {
-  schemas: [
-    openAiModel,
-    openAiModels,
-    openAiError,
-    chatRequestSchema,
-    chatCompletion,
-    chatFrame,
-    chatChunk,
-    ...responseOperations.schemas,
-  ],
-  endpoints: [LIST, MODEL, CHAT, ...responseOperations.endpoints],
-  refusal: 'OpenAiError',
-}
+export { operations } from './openai-operations.ts'
