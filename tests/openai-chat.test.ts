@@ -7,7 +7,7 @@ import { zodResponseFormat } from 'openai/helpers/zod'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { agencySwarm } from '../src/fastify.ts'
-import { Agency, tool } from '../src/index.ts'
+import { Agency, Agent, Handoff, tool } from '../src/index.ts'
 import { post, postAndRead, startServer, useUpstream } from './support/client.ts'
 import { clientOf, clock, collect, desk, serveOpenAi, team } from './support/openai-server.ts'
 
@@ -568,22 +568,58 @@ test('the OpenAPI document has the endpoints and is valid', async () => {
 })
 
 test('a server that stops ends a stream, and refuses new requests with 503', async () => {
-  let finish = () => {}
+  const { promise: called, resolve: call } = Promise.withResolvers<void>()
+  const { promise: answer, resolve: finish } = Promise.withResolvers<string>()
   const slow = tool({
     name: 'slow',
     parameters: z.object({}),
-    execute: () =>
-      new Promise<string>((resolve) => {
-        finish = () => resolve('done')
-      }),
+    execute: () => {
+      call()
+      return answer
+    },
   })
   await useUpstream((_body, index) => (index === 0 ? { calls: [{ name: 'slow', arguments: {} }] } : { text: 'Done' }))
   const server = await startServer({ agencies: { support: new Agency(desk({ tools: [slow] })) }, openai: true })
   const client = clientOf(server.url)
   const running = client.chat.completions.stream({ model: 'support', messages: ask('Go') }).finalContent()
-  await expect.poll(() => finish.toString().includes('resolve')).toBe(true)
+  await called
   const closing = server.close()
-  finish()
+  const refused = await client.chat.completions
+    .create({ model: 'support', messages: ask('Hi') })
+    .catch((error) => error)
+  expect(refused).toMatchObject({ status: 503, type: 'server_error', code: 'shutting_down' })
+  finish('done')
   expect(await running).toBe('Done')
   await closing
+})
+
+test('after a handoff the answer is that of the agent that took over', async () => {
+  const billing = new Agent({ name: 'Billing', instructions: 'Bills.', model: 'gpt-4.1' })
+  const front = desk()
+  const agency = new Agency(front, { communicationFlows: [[front, billing, Handoff]] })
+  await useUpstream((body) =>
+    body.instructions === 'Bills.' ? { text: 'Paid.' } : { calls: [{ name: 'transfer_to_Billing', arguments: {} }] },
+  )
+  const { client } = await serveOpenAi(agency)
+  const request = { model: 'support', messages: ask('Bill?') }
+  expect((await client.chat.completions.create(request)).choices[0]?.message.content).toBe('Paid.')
+  expect(await client.chat.completions.stream(request).finalContent()).toBe('Paid.')
+  const response = await client.responses.create({ model: 'support', input: 'Bill?' })
+  expect(response.output).toMatchObject([{ type: 'message', content: [{ text: 'Paid.' }] }])
+})
+
+test('a call of the client beside a handoff goes first', async () => {
+  const billing = new Agent({ name: 'Billing', instructions: 'Bills.', model: 'gpt-4.1' })
+  const front = desk()
+  const agency = new Agency(front, { communicationFlows: [[front, billing, Handoff]] })
+  const upstream = await useUpstream(() => ({
+    calls: [
+      { name: 'transfer_to_Billing', arguments: {} },
+      { name: 'clock', arguments: { zone: 'UTC' } },
+    ],
+  }))
+  const { client } = await serveOpenAi(agency)
+  const answer = await client.chat.completions.create({ model: 'support', tools: [clock], messages: ask('Time?') })
+  expect(answer.choices[0]?.message.tool_calls).toMatchObject([{ function: { name: 'clock' } }])
+  expect(upstream.seen).toHaveLength(1)
 })
