@@ -34,9 +34,9 @@ import { parseQuery } from '../../wire/runs.ts'
 import { sendJson } from '../error-handler.ts'
 import { signalOf, writeEvents, writeStream } from '../event-stream.ts'
 import { RunReaders } from '../run-readers.ts'
-import { idempotencyOf, ownerOf } from '../run-requests.ts'
+import { idempotencyOf, ownerOf, runnerOwnerOf } from '../run-requests.ts'
 import { CODED } from '../run-routes.ts'
-import { startRun } from '../start-run.ts'
+import { startRun, traceContextOf } from '../start-run.ts'
 
 const MAX_TIMER_MS = 2 ** 31 - 1
 /** A run may wait for its turn before its own time begins. */
@@ -102,10 +102,11 @@ function checkState(body: ResponseRequest): void {
 
 class Responses {
   readonly #services: Services
-  readonly #readers = new RunReaders()
+  readonly #readers: RunReaders
 
   constructor(services: Services) {
     this.#services = services
+    this.#readers = new RunReaders(services.stopping)
   }
 
   get #runs() {
@@ -136,7 +137,8 @@ class Responses {
     const services = this.#services
     const { served } = target
     const order = toAgencyRequest(body, target, await this.#earlierOf(request, body, target))
-    const run = await startRun(services, { served, request: order, reply, streaming: true })
+    const owner = await runnerOwnerOf(services, request, served)
+    const run = await startRun(services, { served, request: order, reply, streaming: true, owner })
     reply.header('x-request-id', run.id)
     const response = createResponse(toResponseId({ runId: run.id, agency: served.path }), Date.now(), toEcho(body))
     if (body.stream === true) return writeStream(services, reply, run, new ResponseWriter({ response }))
@@ -158,6 +160,7 @@ class Responses {
       request: toAgencyRequest(body, target, await this.#earlierOf(request, body, target)),
       thread: threadId === undefined ? null : { threadId, ifNotExists: 'create', strategy: 'reject' },
       metadata: toMetadata(echo),
+      traceContext: this.#services.telemetry && traceContextOf(request),
       idempotency: await idempotencyOf(request, this.#services.limits),
     })
     return this.#answer(reply, record, body)
@@ -212,17 +215,16 @@ class Responses {
     const runs = this.#runs
     await runs.store.read({ kind: 'events', ...idOf(record), after: 0, limit: 1 }) // 410 while there is still a status to send
     const writer = new ResponseWriter({ response: await this.#begin(record), after, since })
-    const leave = this.#readers.join(record.runId)
-    if (!background) this.#readers.cancelWhenLeft(record.runId, 0, () => this.#stop(record))
+    const left = background ? undefined : { graceMs: 0, cancel: () => this.#stop(record) }
+    const leave = this.#readers.join(record.runId, left)
     const signal = signalOf(reply)
     try {
       const source = this.#untilPause(record, since, signal)
       await writeEvents(this.#services, reply, source, (events) =>
         events === 'paused' ? writer.pause() : writer.framesOf(events),
       )
-      if (!signal.aborted) this.#readers.forget(record.runId) // it has read what there is
     } finally {
-      leave()
+      leave(!signal.aborted)
     }
     return undefined
   }

@@ -9,6 +9,7 @@ import { findModel, listModels, type ModelTarget, toModel } from '../../dialects
 import type { Services } from '../../services.ts'
 import { sendJson } from '../error-handler.ts'
 import { writeStream } from '../event-stream.ts'
+import { runnerOwnerOf } from '../run-requests.ts'
 import { CODED } from '../run-routes.ts'
 import { startRun } from '../start-run.ts'
 import { registerResponses } from './openai-responses.ts'
@@ -70,7 +71,9 @@ function registerChat(v1: FastifyInstance, services: Services): void {
     const target = targetOf(services, body.model)
     const { served } = target
     const streaming = body.stream === true
-    const run = await startRun(services, { served, request: chat.toRunRequest(body, target), reply, streaming })
+    const owner = await runnerOwnerOf(services, request, served)
+    const order = { served, request: chat.toRunRequest(body, target), reply, streaming, owner }
+    const run = await startRun(services, order)
     reply.header('x-request-id', run.id)
     if (streaming) return writeStream(services, reply, run, chat.writer(body))
     const summary = await run.done
