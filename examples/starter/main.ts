@@ -19,5 +19,5 @@ function openStore() {
 }
 
 const runs = { store: openStore() }
-await start(serve({ agencies: { starter: agency }, tools, runs, mcp: true, ...development }), steps)
-await start(serve({ agencies: { starter: agency }, tools, runs, openai: true, ...development }), steps)
+const doors = { openai: true, mcp: true }
+await start(serve({ agencies: { starter: agency }, tools, runs, ...doors, ...development }), steps)

@@ -68,9 +68,6 @@ export interface BuildOptions {
    */
   mcp?: boolean | McpOptions | undefined
   /**
-   * Answer OpenAI clients too: `/v1/models` and `/v1/chat/completions`, where an agency or `agency/Agent` is the model. No agency
-   * can then be named `v1`. @default false
-  /**
    * Answer OpenAI clients too, at `/v1/models`, `/v1/chat/completions` and `/v1/responses`: an agency or `agency/Agent` is the
    * model. No agency can then be named `v1`. @default false
    */

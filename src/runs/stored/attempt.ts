@@ -190,9 +190,8 @@ class RunAttempt {
     if (this.#stop === 'immediate') return this.#write({ ...recorded, cancelled: true, receipt })
     const failure = this.#options.runs.runner.explain(error, run.recipient)
     this.log.append([failureEvent(error, failure)])
-    return this.#write({ ...recorded, failure, error })
     const code = AgencyError.isInstance(error) ? { errorCode: error.code } : {}
-    return this.#end(emptySummary({ failure, error, ...code }))
+    return this.#write({ ...recorded, failure, error, ...code })
   }
 
   #end(summary: RunSummary, saver: ThreadSaver | undefined): Promise<Written | undefined> {
