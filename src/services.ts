@@ -32,6 +32,8 @@ export type Identify = (request: FastifyRequest) => string | undefined | Promise
 export interface Doors {
   /** The OpenAI endpoints at `/v1`. */
   readonly openai: boolean
+  /** The endpoints for pages on the AI SDK's `useChat`. */
+  readonly aiSdk: { readonly disconnectGraceMs: number } | undefined
 }
 
 /** The run of an HTTP request. */

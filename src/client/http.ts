@@ -63,7 +63,7 @@ export function connect({
         ...(text === undefined ? {} : { body: text }),
         ...(signal ? { signal } : {}),
       })
-      if (!response.ok) throw refusal(response, parse(await response.text()))
+      if (!response.ok) throw refusal(response, readRefusal(response, await response.text()))
       return response
     } catch (error) {
       throw interruption(error, signal)
@@ -88,6 +88,10 @@ export function connect({
   }
   return { open, json }
 }
+
+/** The chat endpoints refuse in plain text. */
+const readRefusal = ({ headers }: Response, text: string): unknown =>
+  headers.get('content-type')?.startsWith('text/plain') ? { detail: text } : parse(text)
 
 function parse(text: string): unknown {
   try {

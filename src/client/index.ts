@@ -1,5 +1,6 @@
 /** Public entry point `agency-swarm-js/client`: lists every exported name. Runs in browsers and Node. */
 
+export type { AgencyAgentData, AgencyMessageMetadata, AgencyToolData } from '../wire/ai-sdk-parts.ts'
 export type { ContentPart, InputItem, ModelEvent, StoredMessage, Usage } from '../wire/message.ts'
 export type { ValidationDetail } from '../wire/validation.ts'
 export {
@@ -15,6 +16,7 @@ export {
   type RunResult,
   type ToolNode,
 } from './answers.ts'
+export { type AgencyUIMessage, type ChatTransportOptions, createChatTransport } from './chat-transport.ts'
 export { type AgencyClient, type Client, createClient, type LogLine, type ToolClient } from './client.ts'
 export type { Conversation, ConversationDefaults, ConversationOptions } from './conversation.ts'
 export { ClientError, type ClientErrorKind } from './error.ts'

@@ -72,6 +72,11 @@ export interface BuildOptions {
    * model. No agency can then be named `v1`. @default false
    */
   openai?: boolean | undefined
+  /**
+   * Answer pages on the AI SDK's `useChat` too, at `/{agency}/chat`. An object sets how long a run goes on when its page has
+   * left, in milliseconds: a page that stops looks like one that lost its connection. @default false; 10,000 with true
+   */
+  aiSdk?: boolean | { disconnectGraceMs?: number | undefined } | undefined
   /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
   streamScalars?: 'json' | 'python' | undefined
   /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
@@ -125,6 +130,7 @@ const OPTIONS = new Set<string>([
   'enableAgui',
   'mcp',
   'openai',
+  'aiSdk',
   'streamScalars',
   'heartbeatMs',
   'maxTurns',
@@ -239,6 +245,23 @@ export function readMcp(given: BuildOptions['mcp']): McpOptions | undefined {
     )
   if (!fits) throw invalidOption('mcp has to be true, false, or { name, instructions }, which are texts.')
   return given
+}
+
+const DISCONNECT_GRACE_MS = 10_000
+
+/** @throws INVALID_OPTION */
+export function readAiSdk(given: BuildOptions['aiSdk']): { disconnectGraceMs: number } | undefined {
+  if (given === undefined || given === false) return undefined
+  if (given === true) return { disconnectGraceMs: DISCONNECT_GRACE_MS }
+  if (typeof given !== 'object' || given === null)
+    throw invalidOption('aiSdk has to be true, false, or an object such as { disconnectGraceMs: 10_000 }.')
+  refuseUnknown('aiSdk', given, new Set(['disconnectGraceMs']))
+  const { disconnectGraceMs = DISCONNECT_GRACE_MS } = given
+  if (!(Number.isInteger(disconnectGraceMs) && disconnectGraceMs >= 0 && disconnectGraceMs <= MAX_MS))
+    throw invalidOption(
+      `aiSdk.disconnectGraceMs has to be a whole number of milliseconds from 0 to ${MAX_MS}, not ${disconnectGraceMs}.`,
+    )
+  return { disconnectGraceMs }
 }
 
 export async function readMetrics(given: boolean | Metrics | undefined): Promise<Metrics | undefined> {

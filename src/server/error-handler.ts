@@ -4,13 +4,15 @@ import { AgencyError, causeOf, errorText } from '../base/errors.ts'
 import type { Services } from '../services.ts'
 import { encodeJson, isShortJson } from '../wire/json-write.ts'
 import { RequestInvalid } from '../wire/requests.ts'
-import { valueError } from '../wire/validation.ts'
+import { type ValidationDetail, valueError } from '../wire/validation.ts'
 
 /** When a refused caller may try again. */
 const RETRY_AFTER_SECONDS = '2'
 
 /** JSON without a charset, as the original's clients expect it. Long answers are written in turns with other work. */
 export function sendJson(reply: FastifyReply, status: number, body: unknown, indent = 0) {
+  if (status >= 400 && isPlain(reply.request))
+    return reply.code(status).header('content-type', 'text/plain; charset=utf-8').send(toPlainText(body))
   const toText = (value: unknown) => JSON.stringify(value, null, indent)
   reply.code(status).header('content-type', 'application/json').serializer(toText)
   return indent > 0 || isShortJson(body) ? reply.send(body) : sendLongJson(reply, body)
@@ -53,6 +55,19 @@ export function createErrorHandler({ redact, log, telemetry }: Pick<Services, 'r
 
 /** Routes of runs and threads answer refusals with the code of the error. */
 const isCoded = ({ routeOptions }: FastifyRequest) => (routeOptions.config as { coded?: boolean }).coded === true
+
+/** Routes of chat pages answer refusals in plain text, because pages show the whole body of one. */
+const isPlain = ({ routeOptions }: FastifyRequest) =>
+  (routeOptions?.config as { plainErrors?: boolean } | undefined)?.plainErrors === true
+
+/** The sentences of a refusal. */
+function toPlainText(body: unknown): string {
+  const { detail, error } = body as { detail?: unknown; error?: unknown }
+  if (!Array.isArray(detail)) return String(detail ?? error)
+  return (detail as ValidationDetail[])
+    .map(({ loc, msg }) => (loc.length > 1 ? `${loc.slice(1).join('.')}: ${msg}` : msg))
+    .join('\n')
+}
 
 /** Frameworks give their errors codes too. */
 function codeOf(error: unknown): string {

@@ -11,15 +11,28 @@ import { operations as logOperations } from './routes/logs.ts'
 import { operations as metricsOperations } from './routes/metrics.ts'
 import { describeTools } from './tool-operations.ts'
 
-/** The document without its address. Without `metricsGate` the server has no metrics; `doors` are its further protocols. */
+/**
+ * The document without its address. Without `metricsGate` the server has no metrics; `doors` are its further protocols, and
+ * `agencyDoors` those with endpoints below each agency.
+ */
 export function describeApi(
   services: Services,
-  { gate, metricsGate, doors }: { gate: Gate; metricsGate: Gate | undefined; doors: readonly Operations[] },
+  {
+    gate,
+    metricsGate,
+    doors,
+    agencyDoors,
+  }: {
+    gate: Gate
+    metricsGate: Gate | undefined
+    doors: readonly Operations[]
+    agencyDoors: readonly Operations[]
+  },
 ): JsonObject {
   const { agencies, tools, requestLog, requestRules, stored } = services
   const parts = emptyParts(gate)
   const agencyOperations = describeAgencies(services)
-  const all = [agencyOperations, ...doors, logOperations, metricsOperations, healthOperations]
+  const all = [agencyOperations, ...agencyDoors, ...doors, logOperations, metricsOperations, healthOperations]
   const schemas = toComponents(all.flatMap((operations) => operations.schemas))
   Object.assign(parts.schemas, limitFields(schemas, requestRules.clientConfig))
   const ids = new Set(tools.map((tool) => tool.name)) // a tool's operation is named as the tool
@@ -29,17 +42,18 @@ export function describeApi(
   }
   for (const { path, preview } of agencies) {
     const tags = [preview.name ?? decodeURIComponent(path)]
-    for (const { path: endpoint, method, id, operation, coded } of agencyOperations.endpoints) {
-      const operationId = addUnique(ids, `${path.replace(/\W/g, '_')}_${id}`)
-      const identified = stored.identify !== undefined && endpoint !== '/get_metadata'
-      addOperation(
-        { ...parts, gate: { ...gate, identified } },
-        `/${path}${endpoint}`,
-        method,
-        { tags, operationId, ...operation },
-        coded ? 'CodedDetail' : 'Detail',
-      )
-    }
+    for (const { endpoints, plainErrors } of [agencyOperations, ...agencyDoors])
+      for (const { path: endpoint, method, id, operation, coded } of endpoints) {
+        const operationId = addUnique(ids, `${path.replace(/\W/g, '_')}_${id}`)
+        const identified = stored.identify !== undefined && endpoint !== '/get_metadata'
+        addOperation(
+          { ...parts, gate: { ...gate, identified } },
+          `/${path}${endpoint}`,
+          method,
+          { tags, operationId, ...operation },
+          plainErrors ? 'text' : coded ? 'CodedDetail' : 'Detail',
+        )
+      }
   }
   for (const door of doors) add(door, gate)
   if (requestLog !== undefined) add(logOperations, gate)
@@ -53,7 +67,7 @@ export function describeApi(
 function limitFields({ ClientConfig, ...others }: Components, allowed: readonly ClientConfigField[]): Components {
   if (allowed.length > 0)
     return { ...others, ClientConfig: pickProperties(ClientConfig, (name) => allowed.some((field) => field === name)) }
-  for (const body of ['ModifiedRequest', 'RunAgentInput', 'RunRequest'])
+  for (const body of ['ModifiedRequest', 'RunAgentInput', 'RunRequest', 'ChatRequest'])
     if (others[body] !== undefined) others[body] = pickProperties(others[body], (name) => name !== 'client_config')
   return others
 }

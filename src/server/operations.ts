@@ -47,6 +47,8 @@ export interface Operations {
   schemas: readonly z.ZodType[]
   /** The component of refusals that every operation may answer. Default: `Detail` */
   refusal?: string
+  /** Refusals are plain text instead of JSON. */
+  plainErrors?: boolean
 }
 
 /** An empty document with the schemas of errors that every server may answer. */
@@ -139,7 +141,25 @@ export function addOperation(
     414: answerOf('The URL is longer than the server accepts.', refusal),
     ...(rateLimit ? { 429: tooMany(refusal) } : {}),
   }
-  paths[path] = { ...paths[path], [method]: { ...operation, responses, security: SECURITY[token] } }
+  paths[path] = {
+    ...paths[path],
+    [method]: {
+      ...operation,
+      responses: refusal === 'text' ? toPlain(responses) : responses,
+      security: SECURITY[token],
+    },
+  }
+}
+
+/** The same responses with refusals in plain text. */
+function toPlain(responses: { [status: number]: JsonObject }) {
+  const content = { 'text/plain': { schema: { type: 'string' } } }
+  return Object.fromEntries(
+    Object.entries(responses).map(([status, answer]) => [
+      status,
+      Number(status) < 400 ? answer : { ...answer, content },
+    ]),
+  )
 }
 
 /** The complete document. */

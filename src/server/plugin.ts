@@ -62,10 +62,12 @@ export async function registerShell(
   const openGate: Gate = { ...gate, token: 'none' }
   const metricsGate = options.metricsOpen ? openGate : gate
   const openai = services.doors.openai ? await import('./routes/openai.ts') : undefined
+  const chat = services.doors.aiSdk === undefined ? undefined : await import('./routes/ai-sdk.ts')
   const document = describeApi(services, {
     gate,
     metricsGate: metrics === undefined ? undefined : metricsGate,
     doors: openai === undefined ? [] : [openai.operations],
+    agencyDoors: chat === undefined ? [] : [chat.operations],
   })
   const cors = createCors(options.corsOrigins ?? ['*'])
   answerInTurn(scope, limits)
@@ -90,7 +92,7 @@ export async function registerShell(
   scope.register(async (api) => {
     const auth = createAuth(options.token)
     if (auth !== undefined) api.addHook('onRequest', auth)
-    registerAgencies(api, services)
+    registerAgencies(api, services, chat)
     registerTools(api, services)
     if (services.mcp !== undefined) {
       const { registerMcp } = await import('./routes/mcp.ts')

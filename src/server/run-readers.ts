@@ -30,6 +30,11 @@ export class RunReaders {
     }
   }
 
+  /** True while a run waits for a reader to come back. */
+  isLeft(runId: string): boolean {
+    return this.#runs.get(runId)?.readers === 0
+  }
+
   #leave(runId: string, reading: Reading): void {
     const { left } = reading
     if (left === undefined || this.#stopping()) {

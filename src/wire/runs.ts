@@ -9,7 +9,9 @@ import { detailsFromZod, RequestInvalid, type ValidationDetail, valueError } fro
 
 // ---- parts
 
-const threadId = z.string().regex(/^[A-Za-z0-9._:~-]{1,256}$/, 'a thread id has 1 to 256 letters, digits and . _ : ~ -')
+export const threadId = z
+  .string()
+  .regex(/^[A-Za-z0-9._:~-]{1,256}$/, 'a thread id has 1 to 256 letters, digits and . _ : ~ -')
 /** At most 16 names of 64 characters with texts of 512. */
 const metadata = z
   .record(z.string().max(64), z.string().max(512))

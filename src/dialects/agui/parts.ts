@@ -1,5 +1,6 @@
 /** Converts content between AG-UI parts and Responses items. */
 import { readDataUrl } from '../../messages/items.ts'
+import type { ResponseEvent } from '../../models/model.ts'
 import type { AguiPart } from '../../wire/agui.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { ContentPart, InputItem } from '../../wire/message.ts'
@@ -17,6 +18,10 @@ export function toolNameOf(item: InputItem): string | undefined {
 
 /** The objects of a list; empty for anything but a list. */
 export const partsOf = (list: unknown): JsonObject[] => (Array.isArray(list) ? list.filter(isObject) : [])
+
+/** The place of an event's item in its response. Ids are not reliable: some gateways change them within a stream. */
+export const placeOf = ({ output_index, item_id, item }: ResponseEvent): unknown =>
+  typeof output_index === 'number' ? output_index : (item_id ?? (isObject(item) ? item.id : undefined))
 
 /** The content of a complete item: its text, or a call's arguments as JSON. */
 export function contentOf(item: InputItem): string {

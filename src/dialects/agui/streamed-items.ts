@@ -4,7 +4,7 @@ import type { Speaker } from '../../runs/events.ts'
 import { isObject } from '../../wire/json.ts'
 import type { InputItem } from '../../wire/message.ts'
 import { toJson } from '../../wire/sse.ts'
-import { contentOf, toolNameOf } from './parts.ts'
+import { contentOf, placeOf, toolNameOf } from './parts.ts'
 import { type AguiThread, type Branch, callKey, event, type Streamed, toMetadata } from './thread.ts'
 
 /** The frame of one delta. */
@@ -34,15 +34,15 @@ export class StreamedItems {
         return this.#thread.request.events.reasoning ? this.#piece(who, modelEvent, 'reasoning') : ''
       case 'response.reasoning_summary_part.added': {
         const branch = this.#thread.branch(who)
-        const streamed = branch.open.get(readPlace(modelEvent))
+        const streamed = branch.open.get(placeOf(modelEvent))
         return streamed === undefined ? '' : send(branch, streamed, '\n\n')
       }
       case 'response.output_item.added':
         return isObject(modelEvent.item) && modelEvent.item.type !== 'reasoning'
-          ? this.#start(who, readPlace(modelEvent), modelEvent.item)
+          ? this.#start(who, placeOf(modelEvent), modelEvent.item)
           : ''
       case 'response.output_item.done':
-        return isObject(modelEvent.item) ? this.finish(who, readPlace(modelEvent), modelEvent.item) : ''
+        return isObject(modelEvent.item) ? this.finish(who, placeOf(modelEvent), modelEvent.item) : ''
       case 'response.completed':
       case 'response.incomplete':
       case 'response.done':
@@ -79,7 +79,7 @@ export class StreamedItems {
     const { delta } = modelEvent
     if (typeof delta !== 'string' || delta === '') return ''
     const branch = this.#thread.branch(who)
-    const place = readPlace(modelEvent)
+    const place = placeOf(modelEvent)
     const streamed = branch.open.get(place)
     if (streamed === undefined)
       return type === undefined
@@ -166,7 +166,3 @@ export class StreamedItems {
     )
   }
 }
-
-/** The place of an event's item in its response. Ids are not reliable: some gateways change them within a stream. */
-const readPlace = ({ output_index, item_id, item }: ResponseEvent): unknown =>
-  typeof output_index === 'number' ? output_index : (item_id ?? (isObject(item) ? item.id : undefined))

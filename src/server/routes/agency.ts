@@ -25,7 +25,7 @@ import {
 } from '../operations.ts'
 import { operations as runOperations } from '../run-operations.ts'
 import { runnerOwnerOf } from '../run-requests.ts'
-import { createRunRoutes } from '../run-routes.ts'
+import { createRunRoutes, type RunRoutes } from '../run-routes.ts'
 import { startRun } from '../start-run.ts'
 import { operations as aguiOperations } from './agui.ts'
 import { registerRuns } from './runs.ts'
@@ -35,13 +35,18 @@ const CANCEL_WAIT_MS = 60_000
 
 type AgencyOf = (request: FastifyRequest) => ServedAgency
 
-export function registerAgencies(app: FastifyInstance, services: Services): void {
+/** The routes of a further protocol below an agency. */
+type Door = { registerChat(app: FastifyInstance, base: string, context: RunRoutes): void } | undefined
+
+export function registerAgencies(app: FastifyInstance, services: Services, door?: Door): void {
   const bySegment = new Map(services.agencies.map((served) => [segmentOf(served), served]))
   const named: AgencyOf = (request) => bySegment.get((request.params as { agency: string }).agency) as ServedAgency
   const routes = routesOf(services.agencies)
   for (const base of new Set(routes.values())) {
     const [served] = services.agencies.filter((one) => routes.get(segmentOf(one)) === base)
-    registerAgency(app, services, base, base.startsWith('/:') ? named : () => served as ServedAgency)
+    const context = createRunRoutes(services, base.startsWith('/:') ? named : () => served as ServedAgency)
+    registerAgency(app, base, context)
+    door?.registerChat(app, base, context)
   }
 }
 
@@ -61,7 +66,8 @@ const ROUTER_RESERVED = /[;/?:@&=+$,#%*()]/
 const escapeForRegExp = (text: string) =>
   text.replace(/[^\p{L}\d_ -]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
-function registerAgency(app: FastifyInstance, services: Services, base: string, agencyOf: AgencyOf): void {
+function registerAgency(app: FastifyInstance, base: string, context: RunRoutes): void {
+  const { services, agencyOf } = context
   const { native, agui } = services.dialects
   app.get(`${base}/get_metadata`, async (request, reply) => {
     const answer: Metadata = {
@@ -71,7 +77,6 @@ function registerAgency(app: FastifyInstance, services: Services, base: string, 
     }
     return sendJson(reply, 200, answer)
   })
-  const context = createRunRoutes(services, agencyOf)
   registerRuns(app, base, context)
   registerThreads(app, base, context)
   const path = `${base}/get_response_stream`
