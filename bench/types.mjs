@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const PROGRAMS = [
   {
     name: 'an agency with a tool, structured output and a server',
-    budget: { files: 720, types: 36_000, instantiations: 90_000 },
+    budget: { files: 780, types: 38_000, instantiations: 90_000 },
     code: `
 import { Agency, Agent, serve, tool } from 'agency-swarm-js'
 import { z } from 'zod'
@@ -30,7 +30,7 @@ await serve({ agencies: { agency } })
   },
   {
     name: 'a client',
-    budget: { files: 200, types: 1_300, instantiations: 1_700 },
+    budget: { files: 240, types: 1_400, instantiations: 1_700 },
     code: `
 import { createClient } from 'agency-swarm-js/client'
 const client = createClient({ baseUrl: '/ai' })
