@@ -277,7 +277,8 @@ class Chat {
   }
 
   async #decide(line: string): Promise<void> {
-    const [, name, reason] = /^\/(\w+)\s*(.*)$/.exec(line) ?? []
+    const [, name, rest] = /^\/(\w+)(.*)/s.exec(line) ?? []
+    const reason = rest?.trim()
     const decided = this.#running?.turn.decide(reason || undefined, name === 'approve') ?? false
     try {
       if (!(await decided)) this.#terminal.note('No call waits for a decision.')

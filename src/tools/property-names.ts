@@ -26,7 +26,15 @@ export function toSentNames(names: Iterable<string>): ReadonlyMap<string, string
   return sent
 }
 
-const toPlain = (name: string) => name.replace(/[^a-zA-Z0-9_.-]+/g, '_').replace(/^_+|_+$/g, '')
+/** In characters that every provider takes, without underscores at the ends. */
+function toPlain(name: string): string {
+  const plain = name.replace(/[^a-zA-Z0-9_.-]+/g, '_')
+  let start = 0
+  let end = plain.length
+  while (plain[start] === '_') start++
+  while (end > start && plain[end - 1] === '_') end--
+  return plain.slice(start, end)
+}
 
 function toHashed(name: string): string {
   const hash = createHash('sha256').update(name).digest('hex').slice(0, HASH_CHARS)

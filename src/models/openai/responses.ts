@@ -18,7 +18,7 @@ export const responsesModel = (options: ApiOptions): Model =>
     runsHostedTools: true,
     path: '/responses',
     buildBody: (request, stream, portable) => buildBody(options, request, { stream, portable }),
-    refusesState: (error) => isObject(error) && STATE_REFUSED.test(`${error.code} ${error.message}`),
+    refusesState: (error) => isObject(error) && refusesState(`${error.code} ${error.message}`),
     readStream: (response, _request, wait) => parse(response, wait),
     readAnswer(answer) {
       const failure = failureIn(answer)
@@ -32,8 +32,26 @@ export const responsesModel = (options: ApiOptions): Model =>
  * Refusals of reasoning or ids that another key, deployment or server wrote: "The encrypted content ... could not be verified", "Item
  * with id 'rs_1' not found", "provided without its required following item", "Invalid 'input[1].content': array too long".
  */
-const STATE_REFUSED =
-  /invalid_encrypted_content|encrypted content .*could not be|item .*not found|without its required|\.content'?: array too long/is
+const STATE_REFUSALS: readonly (readonly string[])[] = [
+  ['invalid_encrypted_content'],
+  ['encrypted content ', 'could not be'],
+  ['item ', 'not found'],
+  ['without its required'],
+  ['.content: array too long'],
+  [".content': array too long"],
+]
+
+function refusesState(text: string): boolean {
+  const lower = text.toLowerCase()
+  return STATE_REFUSALS.some((parts) => {
+    let from = 0
+    return parts.every((part) => {
+      const at = lower.indexOf(part, from)
+      from = at + part.length
+      return at >= 0
+    })
+  })
+}
 
 /** One array of parsed events per network chunk. */
 async function* parse(response: Response, wait: StreamWait): AsyncGenerator<EventBatch, void, undefined> {
