@@ -1,7 +1,8 @@
 /** What servers load for OpenAI clients. */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { Agency, Agent, buildApp } from '../src/index.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -22,4 +23,16 @@ function loaded(openai: boolean): string[] {
 test('a server without the option loads nothing for OpenAI clients', { timeout: 60_000 }, () => {
   expect(loaded(false)).toEqual([])
   expect(loaded(true).length).toBeGreaterThan(5)
+})
+
+test('all protocols of a server are described in one document', async () => {
+  const app = await buildApp({
+    agencies: { shop: new Agency(new Agent({ name: 'Solo', model: 'demo' })) },
+    openai: true,
+    aiSdk: true,
+    mcp: true,
+  })
+  onTestFinished(() => app.close())
+  const { paths } = (await app.inject('/openapi.json')).json() as { paths: object }
+  expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/v1/responses', '/shop/chat', '/shop/runs']))
 })

@@ -90,8 +90,11 @@ export function connect({
 }
 
 /** The chat endpoints refuse in plain text. */
-const readRefusal = ({ headers }: Response, text: string): unknown =>
-  headers.get('content-type')?.startsWith('text/plain') ? { detail: text } : parse(text)
+function readRefusal({ headers }: Response, text: string): unknown {
+  const body = parse(text)
+  const isPlain = headers.get('content-type')?.startsWith('text/plain') === true
+  return body === undefined && isPlain && !text.startsWith('<') ? { detail: text } : body
+}
 
 function parse(text: string): unknown {
   try {

@@ -56,7 +56,7 @@ const chatData = z.union([z.literal('[DONE]'), jsonOf(chatChunk)])
 export const chatStreamSchemas: readonly z.ZodType[] = [
   z
     .object({ event: z.literal('message').describe('The default; it is not sent.'), data: chatData })
-    .meta({ id: 'ChatFrame' }),
+    .meta({ id: 'UiMessageFrame' }),
   chatChunk,
 ]
 

@@ -199,5 +199,5 @@ export const operations: Operations = {
 
 function chatStream(description: string) {
   const version = { description: 'The version of the stream.', schema: { type: 'string', const: 'v1' } }
-  return { ...streamOf(description, 'ChatFrame'), headers: { [STREAM_HEADER]: version } }
+  return { ...streamOf(description, 'UiMessageFrame'), headers: { [STREAM_HEADER]: version } }
 }
