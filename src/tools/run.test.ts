@@ -26,7 +26,7 @@ test('a call that takes longer than timeoutMs is aborted and reported', async ()
     execute: (_input, { signal }) =>
       new Promise(() => signal.addEventListener('abort', () => (reason = signal.reason))),
   })
-  expect(await callTool(slow)).toEqual({ output: TOO_LONG, value: TOO_LONG })
+  expect(await callTool(slow)).toEqual({ output: TOO_LONG, value: TOO_LONG, failed: true })
   expect(reason).toMatchObject({ message: TOO_LONG })
 })
 
