@@ -1,8 +1,21 @@
-import { resolve } from 'node:path'
+import { availableParallelism } from 'node:os'
+import { basename, resolve } from 'node:path'
 import { configDefaults, defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { PromiseReporter } from './tests/support/promise-reporter.ts'
 
 const report = process.env.TEST_REPORT
+
+/** Files that take longest; they start first, so that none of them runs alone at the end. */
+const LONG = ['budgets', 'runs-kill', 'first-steps', 'cli', 'docs-code', 'flooding', 'runs-store-faults', 'endurance']
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => LONG.includes(basename(moduleId, '.test.ts'))
+    const sorted = await super.sort(files)
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
 
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
@@ -11,8 +24,9 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'playground/src/**/*.test.{ts,tsx}'],
     exclude: [...configDefaults.exclude, 'tests/browser/**'],
     setupFiles: ['tests/support/contract-setup.ts'],
-    // Most tests wait for sockets and timers: one worker a core, where Vitest leaves one core free.
-    maxWorkers: '100%',
+    // Most tests wait for sockets, timers and child processes, so there are more workers than cores.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
+    sequence: { sequencer: LongFirst },
     testTimeout: 20_000,
     expect: { requireAssertions: true, poll: { timeout: 10_000 } },
     reporters:

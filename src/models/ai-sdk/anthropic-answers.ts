@@ -64,22 +64,34 @@ interface StreamState {
   ended: boolean
 }
 
+/** What ends an event (WHATWG HTML, section 9.2.5). */
+const BLANK_LINE = /\r\n\r\n|\n\n|\r\r/
+
 /** A stream of events without those that the package cannot read. */
 function repairEvents(): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new StringDecoder('utf8')
   const state: StreamState = { dropped: new Set(), stopped: false, ended: false }
   const repair = createEventRepair(state)
-  let rest = ''
+  /** The begun event in pieces: only what is new is searched, so that an event of many chunks takes linear time. */
+  let held: string[] = []
+  let end = ''
   return new TransformStream({
     transform(chunk, controller) {
-      rest += decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
-      const events = rest.split(/\r\n\r\n|\n\n|\r\r/)
-      rest = events.pop() as string
+      const text = decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+      const seam = end + text
+      held.push(text)
+      end = seam.slice(-3)
+      if (!BLANK_LINE.test(seam)) return
+      const events = held.join('').split(BLANK_LINE)
+      const rest = events.pop() as string
+      held = [rest]
+      end = rest.slice(-3)
       const repaired = events.map(repair).join('')
       if (repaired !== '') controller.enqueue(Buffer.from(repaired))
     },
     flush(controller) {
       // The last event may lack the blank line that ends it, and some gateways leave out `message_stop`.
+      const rest = held.join('')
       if (rest.trim() !== '') controller.enqueue(Buffer.from(repair(rest)))
       if (state.stopped && !state.ended) controller.enqueue(Buffer.from('data: {"type":"message_stop"}\n\n'))
     },
