@@ -3,6 +3,8 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 
 /** Headers of answers that pages of other origins may read. */
 const EXPOSED = 'Location, Content-Location, Idempotent-Replayed, Retry-After'
+/** Paths of runs, threads and chats; the original's endpoints have its headers alone. */
+const RESOURCES = /\/(?:runs|threads|approvals|chat|v1)(?:[/?]|$)/
 const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY']
 
 /**
@@ -19,12 +21,13 @@ export function createCors(origins: readonly string[]) {
       headers['access-control-allow-origin'] = origin
       headers['access-control-allow-credentials'] = 'true'
     }
-    if (headers['access-control-allow-origin'] !== undefined) headers['access-control-expose-headers'] = EXPOSED
     return headers
   }
   return {
-    addHeaders({ headers: { origin } }: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
-      reply.headers(headersFor(origin))
+    addHeaders({ headers: { origin }, url }: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+      const headers = headersFor(origin)
+      const isRead = headers['access-control-allow-origin'] !== undefined && RESOURCES.test(url)
+      reply.headers(isRead ? { ...headers, 'access-control-expose-headers': EXPOSED } : headers)
       done()
     },
     answerPreflight(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) {
