@@ -79,8 +79,11 @@ for await (const event of stream) show(event)
 `,
 )
 const client = join(folder, 'node_modules/agency-swarm-js/dist/client')
+// Examples in comments import, too.
 for (const file of readdirSync(client).filter((name) => name.endsWith('.js')))
-  for (const [, from] of readFileSync(join(client, file), 'utf8').matchAll(/(?:from|import)\s*\(?'([^']+)'/g))
+  for (const [, from] of readFileSync(join(client, file), 'utf8')
+    .replace(/\/\*\*.*?\*\//gs, '')
+    .matchAll(/(?:from|import)\s*\(?'([^']+)'/g))
     demand(/^(\.\/[a-z-]+\.js|eventsource-parser)$/.test(from), `the client imports ${from}`)
 
 for (const [module, moduleResolution, file, lib, types] of [
