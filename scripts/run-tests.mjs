@@ -10,6 +10,8 @@ import { needChromium } from './find-chromium.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'agency-tests-'))
 const claims = join(scratch, 'claims.json')
+// Tests start hundreds of processes: they share what Node has compiled, which halves the time of a start.
+process.env.NODE_COMPILE_CACHE = join(scratch, 'compiled')
 const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : undefined
 const total = { passed: 0, failed: 0, skipped: 0 }
 const count = (passed, failed, skipped = 0) => {

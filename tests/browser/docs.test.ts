@@ -41,15 +41,15 @@ test('Swagger UI shows every operation, and runs one with the token', async () =
   await stream.getByRole('button').first().click()
   await stream.locator('option', { hasText: 'A tool was called' }).waitFor({ state: 'attached' })
   expect(await stream.locator('.response .response-col_status').allTextContents()).toEqual(
-    ['200', '401', '413', '414', '415', '422', '500', '503'].map((status) => expect.stringContaining(status)),
+    ['200', '401', '413', '414', '415', '417', '422', '500', '503'].map((status) => expect.stringContaining(status)),
   )
 })
 
 test('ReDoc shows every operation and what a stream says', async () => {
   const page = await openPage(browser, `${await serveDocs()}/redoc`)
-  await page.locator('h2', { hasText: 'Stop a streamed run' }).waitFor()
+  await page.locator('h2', { hasText: 'Cancel a streamed run' }).waitFor()
   const text = await page.textContent('body')
-  for (const piece of ['/starter/get_response_stream', '/tool/FormatAddress', "Read a request's log"])
+  for (const piece of ['/starter/get_response_stream', '/tool/FormatAddress', 'Read and delete the log of a request'])
     expect(text).toContain(piece)
 })
 

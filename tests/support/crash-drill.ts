@@ -14,7 +14,7 @@ export interface DrillOptions {
   seed: number
   /** Servers side by side, each with a store of its own. */
   lanes: number
-  /** No server is killed after this time, in milliseconds. */
+  /** After this time, in milliseconds, no server is killed, once each lane had its least. */
   maxMs: number
 }
 
@@ -54,6 +54,8 @@ interface RunAnswer {
 }
 
 const RUNS_AT_ONCE = 4
+/** Kills of each lane, however slow the machine is. */
+const LEAST_KILLS = 4
 /** How long a server lives at most, as a share of the time that its start took: a slow machine gets more. */
 const LIFE = 0.75
 /** How long everything may take to end after the last kill. */
@@ -113,7 +115,7 @@ class Lane {
     const until = performance.now() + maxMs
     const share = Math.floor(kills / lanes) + (this.#index < kills % lanes ? 1 : 0)
     try {
-      while (this.kills < share && performance.now() < until) {
+      while (this.kills < share && (performance.now() < until || this.kills < LEAST_KILLS)) {
         const startMs = await this.#start()
         const feeding = this.#feed()
         await sleep(this.#random() * LIFE * startMs)
