@@ -41,7 +41,7 @@ test('bodies of empty values are charged for their parsed size', async () => {
     Array.from({ length: 210 }, async (_, index) => {
       const connection = open(url)
       connection.socket.write(toRequest(index % 2 ? '/responses/get_response_stream' : '/demo/get_response', body))
-      connection.socket.pause() // whoever gets a stream holds its run open
+      connection.socket.pause() // a reader that gets a stream holds its run open
       const answered = new Promise<void>((resolve) => connection.socket.once('readable', resolve))
       await Promise.race([answered, connection.closed])
       return connection

@@ -302,7 +302,7 @@ test('an agent that the user turns to after a handoff is told so, once', async (
   expect(input?.at(-2)?.content).toMatch(/you are "Desk"/)
   expect(await say('Desk')).toEqual(['user', 'assistant'])
   expect(await say('Support')).toEqual(['user', 'assistant'])
-  // Handed over, and stopped before anybody answered: whoever is next has to be told.
+  // Handed over, and stopped before anybody answered: the next agent has to be told.
   chat_history.length = 0
   const mark = { agent: 'Desk', callerAgent: null, timestamp: 1 }
   chat_history.push({ role: 'user', content: 'Go', ...mark })

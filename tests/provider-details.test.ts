@@ -216,7 +216,7 @@ test('transient failures are retried twice, others are not', async () => {
   expect(broken.slice(-2).map((frame) => frame.event)).toEqual(['messages', 'end'])
   refuse = [(response) => writeAnthropic(response, [messageStart(), ...block(0, ...text('Half')), overloaded], false)]
   expect(errorOf(await allFrames(stream, { message: 'Hi' }))).toContain('Overloaded')
-  await seen.at(-1)?.aborted // whoever does not read on closes the connection
+  await seen.at(-1)?.aborted // a reader that stops reading closes the connection
   refuse = [(response) => writeAnthropic(response, [messageStart(), ...block(0, ...text('Half'))])]
   expect(errorOf(await allFrames(stream, { message: 'Hi' }))).toContain('ended before the answer was complete')
   refuse = [

@@ -70,7 +70,7 @@ test('a request reaches no local or unknown provider', async () => {
   }
   expect(await said('litellm/ollama/llama3')).toContain('Send one in client_config.base_url.')
   expect(await said('hosted_vllm/llama3')).toContain('Send one in client_config.base_url.')
-  expect(await said('litellm/__proto__/x')).toContain('no provider that is known')
+  expect(await said('litellm/__proto__/x')).toContain('its provider is not known')
   setEnv({ OLLAMA_API_BASE: mock.url })
   const allowed = await serveAt(mock.url, 'gpt-4.1')
   expect((await allowed({ model: 'litellm/ollama/llama3' })).status).toBe(200)
@@ -174,8 +174,8 @@ test('an unavailable model of a request is a 422 for its caller', async () => {
     ['groq/llama', 'Send one in client_config.litellm_keys.groq.'],
     ['gpt-4.1', 'Send one in client_config.api_key.'],
     ['litellm/azure/deployment', 'Send one in client_config.base_url.'],
-    ['litellm/nobody/x', 'of no provider that is known here'],
-    ['nobody/x', 'of no provider that is known here'],
+    ['litellm/nobody/x', 'its provider is not known'],
+    ['nobody/x', 'its provider is not known'],
   ] as const)
     for (const endpoint of ['get_response', 'get_response_stream']) {
       const answer = await post(`${url}/solo/${endpoint}`, { message: 'Hi', client_config: { model } })

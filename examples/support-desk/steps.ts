@@ -32,7 +32,7 @@ export async function steps(url: string): Promise<void> {
   assert.match(JSON.stringify(last?.content), /Invoice 77: 120 euros, paid/, 'the tool has read the user context')
   assert.match(JSON.stringify(last?.content), /Anything else/, 'the guardrail made Billing try again')
 
-  // The next turn goes to whoever answered last, with everything that was said so far.
+  // The next turn goes to the agent that answered last, with everything that was said so far.
   const next = await ask('And invoice 78?', { chat_history: history, recipient_agent: last?.agent })
   assert.match(next.response, /Invoice 78: 120 euros, open/)
 

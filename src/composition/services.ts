@@ -149,7 +149,7 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
 }
 
 /**
- * Stores the folders of agencies before the server starts. Whoever starts it may read the whole cause of a failure. A server without
+ * Stores the folders of agencies before the server starts. The operator may read the whole cause of a failure. A server without
  * a key of its own stores them at the first run.
  */
 async function storeFolders(

@@ -8,7 +8,7 @@ import { Runner } from '../runs/runner.ts'
 import { CLIENT_CONFIG_FIELDS } from '../wire/client-config.ts'
 import type { FrameText } from '../wire/sse.ts'
 import { createAguiDialect } from './agui/dialect.ts'
-import { type FrameWriter, withIds } from './dialect.ts'
+import { createNumbering, type FrameWriter } from './dialect.ts'
 import { createNativeDialect } from './native/dialect.ts'
 import { createNativeView } from './stored-view.ts'
 
@@ -53,6 +53,11 @@ const writers: [string, () => Promise<FrameWriter>][] = [
   ['native', nativeWriter],
   ['AG-UI', aguiWriter],
 ]
+/** Gives each frame its number as its id; frames up to `after` are left out. */
+function withIds(writer: FrameWriter, after = 0): FrameWriter {
+  const numbering = createNumbering(after)
+  return { frames: (batch) => numbering.add(writer.frames(batch)) }
+}
 const textOf = (frames: FrameText) => (typeof frames === 'string' ? frames : [...frames].join(''))
 const framesOf = (writer: FrameWriter, batches: readonly Batch[]) =>
   batches.map((batch) => textOf(writer.frames(batch))).join('')

@@ -32,15 +32,6 @@ export interface Refusal {
   message: string
 }
 
-/**
- * Gives each frame its number in the stream as its id, so that a reader that lost its connection can go on from there.
- * @param after the last frame that the reader has: later ones are written
- */
-export function withIds(writer: FrameWriter, after = 0): FrameWriter {
-  const numbering = createNumbering(after)
-  return { frames: (batch) => numbering.add(writer.frames(batch)) }
-}
-
 /** Numbers frames from 1 on, and leaves those out that the reader has. */
 export function createNumbering(after: number) {
   let number = 0

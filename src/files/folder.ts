@@ -112,6 +112,6 @@ function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder)
   } catch {
-    return [] // it is gone, or may not be read: whoever needs it notices
+    return [] // it is gone, or may not be read: the caller that needs it fails
   }
 }

@@ -31,7 +31,7 @@ export const TEMPLATE_QUIRKS: ChatQuirks = { rolesAlternate: true }
 /** The limit of OpenAI and Azure for ids of tool calls over Chat Completions. */
 export const OPENAI_QUIRKS: ChatQuirks = { callIds: { maxLength: 40 } }
 
-/** How a family of models differs over Chat Completions, whoever serves it. */
+/** How a family of models differs over Chat Completions, at every provider. */
 export function quirksOf(model: string): ChatQuirks {
   const name = bareName(model)
   if (MISTRAL.test(name)) return MISTRAL_QUIRKS

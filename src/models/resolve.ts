@@ -156,7 +156,7 @@ export function resolveNamer(run: Endpoint): Endpoint {
 }
 
 /**
- * Where the files of a run are kept: OpenAI's Files API the way of the run, where the run goes to OpenAI or whoever speaks
+ * Where the files of a run are kept: OpenAI's Files API the way of the run, where the run goes to OpenAI or to a provider that speaks
  * its API; otherwise OpenAI's account beside it, with nothing of the request that belongs to the run's own provider.
  * @throws FILE_FAILED without a key for it
  */
@@ -316,7 +316,7 @@ function shapeOf(
 function unknownProvider({ name, agent, chosenByRequest }: Wanted): AgencyError {
   const known = [...PROVIDERS.keys()]
   if (!chosenByRequest) return providerNotSupported(name, agent, known)
-  const reason = `it is of no provider that is known here. Known: ${known.join(', ')}. Others are reached through client_config.base_url.`
+  const reason = `its provider is not known. Known: ${known.join(', ')}. Others are reached through client_config.base_url.`
   return choiceRefused('MODEL_NOT_SUPPORTED', name, reason)
 }
 

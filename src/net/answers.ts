@@ -24,7 +24,7 @@ export class EventGuard {
   /** Bytes of the event that is not complete yet. */
   #eventBytes = 0
   #charged = 0
-  /** Charged for events that are complete: whoever reads on has dealt with them. */
+  /** Charged for complete events until the reader asks for the next ones. */
   #complete = 0
   #lastByte = 0
   readonly #copies: number

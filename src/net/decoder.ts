@@ -29,7 +29,7 @@ export interface Breakable extends AsyncIterable<Buffer> {
 
 /** The decoded body. Readers bound what comes out of it. */
 export function decoded(body: Breakable, decoder: Transform): Breakable {
-  // The failure reaches whoever reads the decoder.
+  // The reader of the decoder gets the failure.
   const start = () => pipeline(Readable.from(body, { objectMode: false }), decoder, () => {})
   return {
     fail: (error) => body.fail(error),

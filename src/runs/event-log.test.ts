@@ -92,21 +92,6 @@ test('batches carry the number of their first event, with readers or not', async
   ])
 })
 
-test('a reader may begin with an event that is still kept', async () => {
-  const log = new EventLog(10_000)
-  const slow = log.read()
-  log.append([event(1), event(2)], 1)
-  log.append([event(3)], 1)
-  const second = log.read(2)
-  expect((await second.next()).value).toMatchObject({ first: 1 })
-  await slow.next()
-  await slow.next()
-  await second.next() // both have dealt with the first batch
-  expect(() => log.read(1)).toThrow(RangeError)
-  expect(() => log.read(5)).toThrow(RangeError)
-  expect((await log.read(3).next()).value).toMatchObject({ first: 3 })
-})
-
 test('the last events are kept where others find no room', async () => {
   const refused: unknown[] = []
   const budget = {

@@ -103,8 +103,9 @@ export class EventLog implements Feed {
     this.#signal()
   }
 
-  read(from = this.#next): AsyncIterableIterator<Batch> {
-    const cursor = { next: this.#placeOf(from) }
+  /** A reader, which gets each later batch once, in order. Leaving its loop closes it. */
+  read(): AsyncIterableIterator<Batch> {
+    const cursor = { next: this.#first + this.#entries.length }
     this.#cursors.add(cursor)
     const close = async () => {
       this.#cursors.delete(cursor)
@@ -127,14 +128,6 @@ export class EventLog implements Feed {
       [Symbol.asyncIterator]: () => reader,
     }
     return reader
-  }
-
-  /** The place of the entry that has the event of this number. */
-  #placeOf(from: number): number {
-    if (from === this.#next) return this.#first + this.#entries.length
-    const index = this.#entries.findIndex(({ first, events }) => first <= from && from < first + events.length)
-    if (index < 0) throw new RangeError(`Event ${from} is not kept.`)
-    return this.#first + index
   }
 
   #trim(): void {

@@ -39,7 +39,7 @@ export interface Execution {
   readonly save: SaveThreads | undefined
   /** Bounds what the run may spend on model calls. */
   readonly ledger?: Ledger | undefined
-  /** Set for a stored run; its events `started` and `ended` are written by whoever stores it. */
+  /** Set for a stored run; the engine of stored runs writes its events `started` and `ended`. */
   readonly durable?: Durable | undefined
 }
 

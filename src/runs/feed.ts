@@ -23,12 +23,6 @@ export interface Feed {
    * aborts. `stalled` is called when no reader takes anything for `idleMs`.
    */
   room(signal: AbortSignal, idleMs: number, stalled: () => void): Promise<void> | undefined
-  /** No event follows: readers end after the events that are there. */
+  /** No event follows: readers end after the events that were appended. */
   seal(): void
-  /**
-   * A reader, which gets each batch once, in order. Leaving its loop closes it.
-   * @param from number of the first event that it wants: reading begins with the batch that has it. Default: the next batch
-   * @throws RangeError when that event is no longer kept
-   */
-  read(from?: number): AsyncIterableIterator<Batch>
 }

@@ -5,7 +5,7 @@ import type { StoredMessage } from '../wire/message.ts'
 /**
  * Keeps runs as resources. Every call is one transaction: all of it happens, or nothing.
  *
- * Whoever asks names the agency and the owner; what belongs to another owner does not exist (NOT_FOUND). Values are plain
+ * The caller names the agency and the owner; what belongs to another owner does not exist (NOT_FOUND). Values are plain
  * JSON, times are epoch milliseconds given by the caller. `admit` and `write` may be repeated after a failure that leaves open
  * whether they took effect: the second call finds what the first one did. A claim that was lost so is found among `jobs`.
  *
@@ -319,7 +319,7 @@ export type Leaving =
    * run is claimable again at once.
    */
   | { kind: 'pause' }
-  /** Hands the run over to whoever claims it next. */
+  /** Hands the run over to the process that claims it next. */
   | { kind: 'release' }
 
 export interface Written extends Ready {

@@ -119,7 +119,7 @@ export class Runner {
     shared?.share()
     const abort = new AbortController()
     const feed = given ?? new EventLog(slowReaderBytes, budget.part(), (error) => abort.abort(error))
-    const events = plan.streaming && given === undefined ? feed.read() : undefined
+    const events = plan.streaming && feed instanceof EventLog ? feed.read() : undefined
     let mode: CancelMode | undefined
     const stop = (reason: CancelMode | AgencyError) => {
       if (AgencyError.isInstance(reason)) return abort.abort(reason)

@@ -1,4 +1,4 @@
-/** Parses large JSON in small pieces, so that whoever parses can take turns with other work. */
+/** Parses large JSON in small pieces, so that the caller can take turns with other work. */
 import { randomUUID } from 'node:crypto'
 import { Pace } from '../base/async.ts'
 import { type JsonBounds, type JsonCut, JsonMeter, refuseProtoKey } from './json-meter.ts'

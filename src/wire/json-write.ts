@@ -1,4 +1,4 @@
-/** Writes large JSON values in pieces, so that whoever writes can take turns with other work. */
+/** Writes large JSON values in pieces, so that the caller can take turns with other work. */
 import { Pace } from '../base/async.ts'
 import { toWellFormedJson } from './well-formed.ts'
 

@@ -60,7 +60,7 @@ function callOf(api: Api, name: string, args: string): { events: string[]; plain
   }
 }
 
-/** What it does to whoever asks; the message of the request names one. */
+/** What it does to its caller; the message of the request names one. */
 export const ATTACKS = {
   'an-event-without-end': (response) => flood(response, 'x'.repeat(65_536)),
   'lines-without-end': (response) => flood(response, `data: "${'x'.repeat(65_000)}",\r\n`),
@@ -85,7 +85,7 @@ const HEADS: { [name: string]: string } = {
 }
 
 /**
- * A model that attacks whoever asks it, over every API. The user's message says how: `attack:NAME`, or `call:MIB` for a
+ * A model that attacks its caller, over every API. The user's message says how: `attack:NAME`, or `call:MIB` for a
  * tool call with arguments of that size in every turn, of the tool that `tool:NAME` names. Whatever else it is asked, it refuses.
  */
 export async function startHostileGateway() {

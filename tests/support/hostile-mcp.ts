@@ -30,7 +30,7 @@ const CALLS: { [name: string]: () => string | undefined } = {
   broken: () => 'reset',
 }
 
-/** An MCP server over HTTP that does harm to whoever uses it; the path says how. */
+/** An MCP server over HTTP that does harm to its clients; the path says how. */
 export async function startHostileMcp() {
   const server = http.createServer(async (request, response) => {
     response.on('error', () => {})

@@ -92,7 +92,4 @@ export class RecordingFeed implements Feed {
   seal(): void {
     this.sealed = true
   }
-  async *read(): AsyncIterableIterator<Batch> {
-    yield* this.batches
-  }
 }

@@ -163,7 +163,7 @@ function toError({ error, ...rest }: JsonObject): JsonObject {
   }
 }
 
-/** Usage with the counts that the package requires. An answer without any is estimated by whoever reads it. */
+/** Usage with the counts that the package requires. The reader estimates the usage of an answer without any. */
 function repairUsage(usage: unknown, required: JsonObject = { input_tokens: 0 }): JsonObject {
   const given = isObject(usage) ? usage : {}
   const counts = Object.entries(given).filter(

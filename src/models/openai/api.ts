@@ -45,7 +45,7 @@ export function readSse(
   let failure: unknown
   const watch = new EventWatch(patience, (error) => {
     failure = error
-    chunks.return?.().catch(() => {}) // wakes whoever waits for the next one
+    chunks.return?.().catch(() => {}) // wakes the reader that waits for the next one
   })
   const feed = (given: Uint8Array) => {
     const chunk = toBuffer(given)

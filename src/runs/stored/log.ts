@@ -1,13 +1,12 @@
 /** The log of one attempt of a stored run: numbers its events, writes them in batches, and hands them to live readers. */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Charges } from '../../base/budget.ts'
-import { AgencyError } from '../../base/errors.ts'
 import type { RunEvent } from '../events.ts'
-import type { Batch, Feed } from '../feed.ts'
+import type { Feed } from '../feed.ts'
 import type { CancelMode, Claim, RunChange, RunStore, Written } from '../run-store.ts'
 import { Coverage, type CoverageState } from './coverage.ts'
 import { createEncoder, isMinor, type LoggedEvent, type NumberedEvent } from './events.ts'
 import { RecentEvents } from './recent-events.ts'
+import { whileAway } from './while-away.ts'
 
 export interface StoredLogOptions {
   store: RunStore
@@ -41,9 +40,6 @@ export interface StoredLogOptions {
 
 /** What a write takes beside the claim, the time and the events. */
 export type LogChange = Omit<RunChange, 'claim' | 'now' | 'events'>
-
-const FIRST_RETRY_MS = 50
-const LAST_RETRY_MS = 1_000
 
 /**
  * Nobody sees an event before it is stored. Writes follow each other: each takes all events that wait when it begins, so what
@@ -159,19 +155,12 @@ export class StoredLog implements Feed {
 
   async #commit(change: Omit<RunChange, 'claim' | 'now'>): Promise<Written> {
     const { store, claim, now, limits, closing } = this.#options
-    const deadline = performance.now() + limits.storeMs
-    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(2 * wait, LAST_RETRY_MS)) {
-      if (this.#lost !== undefined) throw this.#lost.error
-      try {
-        return await store.write({ kind: 'run', claim, now: now(), ...change })
-      } catch (error) {
-        const away = AgencyError.isInstance(error) && error.code === 'STORE_UNAVAILABLE'
-        if (!away || closing.aborted || performance.now() + wait >= deadline) {
-          this.lose(error)
-          throw error
-        }
-        await delay(wait, undefined, { signal: closing }).catch(() => {}) // then one last try
-      }
+    const write = () => store.write({ kind: 'run', claim, now: now(), ...change })
+    try {
+      return await whileAway(write, { storeMs: limits.storeMs, closing, lost: () => this.#lost })
+    } catch (error) {
+      this.lose(error)
+      throw error
     }
   }
 
@@ -202,10 +191,6 @@ export class StoredLog implements Feed {
     clearTimeout(this.#timer)
     this.#sealed = true
     this.#recent.close()
-  }
-
-  read(): AsyncIterableIterator<Batch> {
-    throw new Error('A stored run is read with follow().')
   }
 
   /**

@@ -16,6 +16,12 @@ const start = (client_config?: object) =>
     { server: { maxTurns: 100, maxCost: null }, traceId: 't' },
   )
 
+const flipFirstBit = (sealed: string) => {
+  const bytes = Buffer.from(sealed, 'base64')
+  bytes.writeUInt8(bytes.readUInt8(0) ^ 1, 0)
+  return bytes.toString('base64')
+}
+
 test('sealed secrets come back, and the seal shows none of them', () => {
   const sealed = createSeal(key).close('run-1', secrets)
   expect(createSeal(key).open('run-1', sealed)).toEqual(secrets)
@@ -30,7 +36,7 @@ test('the same secrets are sealed differently each time', () => {
 test.each([
   ['another key', (sealed: string) => createSeal(randomBytes(32)).open('run-1', sealed)],
   ['another run', (sealed: string) => createSeal(key).open('run-2', sealed)],
-  ['a changed text', (sealed: string) => createSeal(key).open('run-1', `A${sealed.slice(1)}A`)],
+  ['a changed text', (sealed: string) => createSeal(key).open('run-1', flipFirstBit(sealed))],
   ['a cut text', (sealed: string) => createSeal(key).open('run-1', sealed.slice(0, 24))],
 ])('secrets are not opened with %s', (_what, open) => {
   const sealed = createSeal(key).close('run-1', secrets)

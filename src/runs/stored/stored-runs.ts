@@ -318,7 +318,7 @@ export class LocalStoredRuns implements StoredRuns {
 
   /**
    * Claims what nobody works on: queued runs, and runs whose worker is gone. The store of one machine serves one process, so
-   * whoever else had a run is gone.
+   * every other worker is gone.
    */
   async #look(): Promise<void> {
     this.#backlog = false

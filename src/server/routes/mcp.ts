@@ -38,7 +38,7 @@ export async function registerMcp(
     url: '/mcp',
     errorHandler: answerError(services),
     onRequest: async ({ headers: { origin } }, reply) => {
-      // A page that the server does not know may belong to anybody, and acts with the rights of whoever opened it.
+      // A page that the server does not know may belong to anybody, and acts with the rights of the person who opened it.
       if (origin !== undefined && !corsOrigins.includes(origin)) throw pageNotListed(origin)
       reply.header('access-control-expose-headers', 'mcp-session-id')
     },

@@ -32,7 +32,7 @@ export function registerOpenAi(api: FastifyInstance, services: Services): void {
   )
 }
 
-/** Gives refusals of all paths below `/v1` OpenAI's shape, whoever refuses. */
+/** Gives every refusal below `/v1` OpenAI's shape, those of the rate limit and of the token too. */
 export function shapeErrors(scope: FastifyInstance): void {
   const prefix = `${scope.prefix}${BASE}/`
   scope.addHook('preSerialization', async (request, reply, payload) => {

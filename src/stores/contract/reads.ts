@@ -78,7 +78,7 @@ export function describeLists(open: () => Scene): void {
 }
 
 export function describeOwners(open: () => Scene): void {
-  /** Every call that names something, for whoever asks. */
+  /** Every call that names something, made by one owner. */
   const calls = ({ store, idOf, threadOf }: Scene): { [name: string]: (who: Owned) => Promise<unknown> } => {
     const run = (who: Owned) => ({ ...idOf('r'), ...who })
     const thread = (who: Owned) => ({ ...threadOf('t'), ...who })

@@ -1,4 +1,4 @@
-/** How a run changes its state, whoever changes it: its place in the thread, its stop, its end. */
+/** The changes of a run's state: its place in the thread, its stop, its end. */
 import type { CancelMode, DescribeStop, EndStatus, Leaving } from '../../runs/run-store.ts'
 import type { JsonObject } from '../../wire/json.ts'
 import { spendReservations } from './costs.ts'

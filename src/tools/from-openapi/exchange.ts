@@ -1,9 +1,9 @@
 /** One HTTP request and its answer: within a size, decompressed, with redirects of reads followed. */
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import { orAbort } from '../../base/async.ts'
+import { createDecoder } from '../../net/decoder.ts'
 
 /** Most redirects that are followed. */
 const MAX_REDIRECTS = 5
@@ -113,30 +113,10 @@ async function collect(
       if (size > maxBytes) return
     }
   }
-  const decoder = decoderOf(encoding)
+  const decoder = createDecoder(encoding)
   const work = decoder === undefined ? pipeline(body, fill, { signal }) : pipeline(body, decoder, fill, { signal })
   await work.catch((error) => {
     if (size <= maxBytes) throw error // what was left unread may complain
   })
   return { bytes: Buffer.concat(pieces), cut: size > maxBytes }
-}
-
-/** Some servers compress whatever was asked for. */
-function decoderOf(encoding: string) {
-  switch (encoding.trim().toLowerCase()) {
-    case '':
-    case 'identity':
-      return undefined
-    case 'gzip':
-    case 'x-gzip':
-      return createGunzip()
-    case 'deflate':
-      return createInflate()
-    case 'br':
-      return createBrotliDecompress()
-    case 'zstd':
-      return createZstdDecompress()
-    default:
-      throw new Error(`The answer has the content encoding "${encoding.slice(0, 50)}", which is not supported.`)
-  }
 }
