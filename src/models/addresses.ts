@@ -1,6 +1,6 @@
-/** Whose an address is: the operator's, OpenAI's, or nobody's that is known. */
+/** Classifies addresses: below a trusted one, OpenAI's, or unknown. */
 
-/** True when an address lies at or below one of these. An origin without a path covers everything on it. */
+/** True when an address lies at or below one of these. An origin without a path covers all its paths. */
 export const isBelow = (address: string, roots: readonly string[]): boolean => {
   const { origin, pathname } = new URL(address)
   return roots.some((root) => {
@@ -12,7 +12,7 @@ export const isBelow = (address: string, roots: readonly string[]): boolean => {
   })
 }
 
-/** Whole segments that no server reads as a way up: no escapes, no `..`, no path parameters. */
+/** Whole segments that no server resolves to a parent folder: no escapes, no `..`, no path parameters. */
 const PLAIN_REST = /^(\/[\w-][\w.-]*)*\/?$/
 
 /** True when an address has the origin of one of these. */
@@ -24,13 +24,13 @@ export const hasOrigin = (address: string, others: readonly string[]): boolean =
 const OPENAI_HOST = /^((\w+\.)?api\.openai\.com|chatgpt\.com)\.?$/
 const AZURE_HOST = /\.openai\.azure\.com\.?$/
 
-/** An address that OpenAI itself answers: its API, that of a region, the backend of ChatGPT. */
+/** True for an address of OpenAI itself: its API, a regional one, or the backend of ChatGPT. */
 export const isOpenAi = (address: string): boolean => {
   const { protocol, hostname } = new URL(address)
   return protocol === 'https:' && OPENAI_HOST.test(hostname)
 }
 
-/** An address that serves OpenAI's models alone: another provider's key has no business there. */
+/** True for an address that serves only OpenAI's models: it must not get another provider's key. */
 export const isOpenAiOnly = (address: string): boolean => {
   const { hostname } = new URL(address)
   return OPENAI_HOST.test(hostname) || AZURE_HOST.test(hostname)

@@ -1,4 +1,4 @@
-/** Connections to the providers: pools, and clients of the `openai` package over them. Each is made at first use. */
+/** Connections to the providers: pools, and clients of the `openai` package over them, each created at first use. */
 import type OpenAI from 'openai'
 import { once } from '../base/async.ts'
 import { MAX_MS, type UpstreamLimits } from '../base/limits.ts'
@@ -7,18 +7,18 @@ import type { AddressEndpoint, ServerSettings } from './resolve.ts'
 
 type Fetch = ReturnType<typeof createFetch>
 
-/** What the models of all requests share. */
+/** The connections that all requests share. */
 export interface Connections {
-  /** The fetch for an address: our own, one without anything of ours, or one that checks each address it connects to. */
+  /** The fetch for an address: our own, one without our credentials, or one that checks each address it connects to. */
   fetch(endpoint: AddressEndpoint): Fetch
   /** A client for an address, with its key and headers. */
   openClient(endpoint: AddressEndpoint): Promise<OpenAI>
-  /** The client behind the demo model. One for all requests: a demo's files are still there when the conversation goes on. */
+  /** The client of the demo model, one for all requests, so that its files exist in the next request of a conversation. */
   demo(): Promise<OpenAI>
   close(): Promise<void>
 }
 
-/** More than a connection may take to be made. */
+/** Longer than the limit for making a connection. */
 const CONNECT_MS = 60_000
 
 export function createConnections({
@@ -40,7 +40,7 @@ export function createConnections({
     fetch: fetchFor,
     async openClient(endpoint) {
       const { default: OpenAI } = await import('openai')
-      // The connections' own limit comes first.
+      // The limit of the connection itself is shorter.
       const timeout = Math.min(headersTimeout + CONNECT_MS, MAX_MS)
       return new OpenAI({ ...clientOptions(endpoint, env), timeout, fetch: fetchFor(endpoint) })
     },
@@ -56,7 +56,7 @@ export function createConnections({
 }
 
 function clientOptions({ provider, baseURL, apiKey, headers, foreign }: AddressEndpoint, env: ServerSettings['env']) {
-  // What the client reads from the environment is for OpenAI, or for the operator's own address of it.
+  // Values that the client reads from the environment belong to OpenAI, or to the operator's own address for it.
   const elsewhere = foreign || provider !== 'openai'
   const ours = elsewhere ? customHeaderNames(env.OPENAI_CUSTOM_HEADERS) : []
   return {

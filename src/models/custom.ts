@@ -1,9 +1,9 @@
-/** Models over users' own Model objects. */
+/** Wraps users' own Model objects. */
 import { orAbort } from '../base/async.ts'
 import { defaultSettings, overDefaults } from './defaults.ts'
 import type { Model, TurnRequest } from './model.ts'
 
-/** A user's own Model: one that does not look at its signal is left behind when the run is aborted. */
+/** A user's own Model. When the run is aborted, a model that ignores its signal is no longer waited for. */
 export function customModel(model: Model): Model {
   const defaults = defaultSettings(model.name)
   const settle = (request: TurnRequest): TurnRequest => ({
@@ -11,7 +11,7 @@ export function customModel(model: Model): Model {
     settings: overDefaults(defaults, request.settings),
   })
   return {
-    // Read anew each time: an adapted object may learn from its first answer what it is called.
+    // Read each time: an adapted object may get its name with the first answer.
     get name() {
       return model.name
     },
@@ -30,7 +30,7 @@ export function customModel(model: Model): Model {
           yield value
         }
       } finally {
-        batches.return?.().catch(() => {}) // not waited for: it may hang in the same place
+        batches.return?.().catch(() => {}) // not awaited: it may hang in the same place
       }
     },
     completeTurn: (request, signal) => orAbort(model.completeTurn(settle(request), signal), signal),

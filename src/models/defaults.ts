@@ -1,4 +1,4 @@
-/** The settings that OpenAI's reasoning models get where an agent sets none. */
+/** Default settings of OpenAI's reasoning models. */
 import type { ModelSettings } from './model.ts'
 
 const DATED = '(?:-\\d{4}-\\d{2}-\\d{2})?'
@@ -13,13 +13,13 @@ const EFFORTS: readonly (readonly [names: RegExp, effort: string])[] = [
   [new RegExp(`^gpt-5\\.5${DATED}$`), 'none'],
   [new RegExp(`^gpt-5\\.6(?:-sol|-terra|-luna)?${DATED}$`), 'none'],
 ]
-/** These refuse an effort and a verbosity. */
+/** These models refuse an effort and a verbosity. */
 const CHAT_ONLY = /^gpt-5(?:\.[123])?-chat-latest$/
 
 /**
- * Reasoning effort and verbosity of a model whose agent sets neither, as the original has them.
- * @param name as an agent or a request writes it; `openrouter/` and `openrouter/openai/` in front are ignored
- * @returns `{}` for every model but those whose name begins with `gpt-5`
+ * The default reasoning effort and verbosity of a model, as in the original.
+ * @param name as an agent or a request writes it; the prefixes `openrouter/` and `openrouter/openai/` are ignored
+ * @returns `{}` for every model whose name does not begin with `gpt-5`
  */
 export function defaultSettings(name: string): ModelSettings {
   const bare = name.startsWith('openrouter/') ? name.replace(/^openrouter\/(openai\/)?/, '') : name
@@ -28,7 +28,7 @@ export function defaultSettings(name: string): ModelSettings {
   return { verbosity: 'low', ...(effort === undefined ? {} : { reasoning: { effort } }) }
 }
 
-/** An agent's settings over defaults; what the agent leaves out or sets to null is the defaults'. */
+/** An agent's settings over the defaults; the default applies where the agent leaves a field out or sets it to null. */
 export function overDefaults(defaults: ModelSettings, { reasoning, verbosity, ...rest }: ModelSettings): ModelSettings {
   const settings = { ...defaults, ...rest }
   if (reasoning != null) settings.reasoning = reasoning

@@ -3,7 +3,7 @@ import { modelFailed } from '../base/errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ModelResponse, ResponseEvent } from './model.ts'
 
-/** A failure that a provider reports. `status` is the HTTP status it names, and decides whether the call is tried again. */
+/** A failure that a provider reports. `status` is the HTTP status in it, which decides about a retry. */
 export class ModelError extends Error {
   readonly status: number | undefined
   constructor(message: string, status?: number) {
@@ -16,7 +16,7 @@ export class ModelError extends Error {
  * The failure that an answer reports, in any shape: `error` as an object, text or list, the error objects of vLLM,
  * FastAPI and MiniMax, or a list around any of them (Gemini). Undefined for an answer, and for a chunk without content.
  *
- * @param whole nothing else follows, so a message without an answer is a failure too
+ * @param whole nothing follows, so a message without an answer is a failure too
  */
 export function failureIn(answer: unknown, whole = false): ModelError | undefined {
   const json = Array.isArray(answer) ? answer[0] : answer
@@ -47,7 +47,7 @@ const toModelError = (told: unknown, json: JsonObject) =>
 const NO_REASON = 'The model reported a failure without a reason.'
 const WORDS = ['message', 'error_message', 'msg', 'error_msg', 'status_msg', 'detail', 'error', 'errors', 'reason']
 
-/** The first text that says what went wrong. */
+/** The first text that describes the failure. */
 function wordsOf(told: unknown, depth = 0): string | undefined {
   if (typeof told === 'string') return told.trim() === '' ? undefined : told
   if (depth > 4) return undefined
@@ -56,7 +56,7 @@ function wordsOf(told: unknown, depth = 0): string | undefined {
     const words = wordsOf(value, depth + 1)
     if (words !== undefined) return words
   }
-  // A code says more than nothing.
+  // Without a text, a code is better than nothing.
   if (!isObject(told) || depth === 0) return undefined
   return (
     [told.code, told.type].filter((value) => typeof value === 'string' || typeof value === 'number').join(' ') ||
@@ -65,7 +65,7 @@ function wordsOf(told: unknown, depth = 0): string | undefined {
 }
 
 const CODES = ['code', 'status', 'status_code', 'statusCode', 'http_code', 'error_code', 'type', 'error_type']
-/** Codes that are names, and the HTTP status each stands for. */
+/** Codes that are names, with their HTTP status. */
 const NAMED_STATUS: readonly [RegExp, number][] = [
   [/rate.?limit|too.?many|throttl|exhausted|quota/i, 429],
   [/overload|capacity|unavailable|busy/i, 503],
@@ -90,7 +90,7 @@ const TERMINAL = /^(error|response\.(completed|done|incomplete|failed|cancelled|
 /** True for the last event of a Responses stream, by the names of OpenAI and of gateways. */
 export const isTerminal = (type: string): boolean => TERMINAL.test(type)
 
-/** The failure that the last event of a stream reports. When its type and its response disagree, the worse counts. */
+/** The failure that the last event of a stream reports. When its type and its response differ, the worse one counts. */
 export function failureOf({ type, ...event }: ResponseEvent): ModelError | undefined {
   const { response } = event
   const failed = failureIn(response) ?? failureIn(event)
@@ -100,7 +100,7 @@ export function failureOf({ type, ...event }: ResponseEvent): ModelError | undef
   return isFailure ? (failureIn({ ...event, type: 'error' }) as ModelError) : undefined
 }
 
-/** True for the beginning of a web page, with which a wrong address or a proxy answers. */
+/** True for the beginning of a web page, the answer of a wrong address or a proxy. */
 export const isWebPage = (text: string): boolean => /^\s*</.test(text)
 
 export const webPageError = (): Error =>
@@ -108,7 +108,7 @@ export const webPageError = (): Error =>
     "The model's address answered with a web page (HTML) instead of JSON. Check the address: a base URL often ends in /v1.",
   )
 
-/** How an answer ended. `reason` is safe to show: `max_output_tokens`, `content_filter`, or the provider's own word. */
+/** How an answer ended. `reason` is safe to show: `max_output_tokens`, `content_filter`, or the provider's own reason. */
 export type Ending =
   | { kind: 'complete' }
   /** An unknown reason, or one such as `tool_calls`: accepted when the answer has content, a failure when it is empty. */
@@ -121,12 +121,12 @@ const FAILED =
 const FILTERED = /filter|safety|recitation|prohibit|block|spii|sensitive|refus|guardrail|toxic|policy|moderat/
 const CUT = /length|max|limit|window|pause|truncat|incomplete|time/
 const COMPLETE = /^(stop|end|eos|complete|finish|done$)/
-/** The Responses API has one word for a limit of tokens. */
+/** The Responses API has one reason for a token limit. */
 const TOKENS = /^(length|model_length|max)|max_(output_)?tokens/
 
 /**
- * What finish reasons mean, one rule for all providers' words (`length`, `MAX_TOKENS`, `content-filter`, `SAFETY`, `refusal`,
- * `MALFORMED_FUNCTION_CALL`, ...). Where several are given (the AI SDK's and its provider's), the worst counts.
+ * The meaning of finish reasons, one rule for all providers' names (`length`, `MAX_TOKENS`, `content-filter`, `SAFETY`, `refusal`,
+ * `MALFORMED_FUNCTION_CALL`, ...). Of several reasons (the AI SDK's and its provider's) the worst counts.
  */
 export function endingOf(...reasons: readonly unknown[]): Ending {
   const words = reasons.flatMap((reason) => (isObject(reason) ? [reason.unified, reason.type, reason.raw] : [reason]))
@@ -140,7 +140,7 @@ export function endingOf(...reasons: readonly unknown[]): Ending {
   return { kind: 'unknown', reason: said.join(' ') }
 }
 
-/** The error for an answer whose provider gave a reason and nothing else. */
+/** The error for an answer with a reason and no content. */
 export const stoppedBy = ({ reason }: { reason: string }) =>
   modelFailed(`The model stopped with the reason "${reason}".`)
 
@@ -153,7 +153,7 @@ export function finishReasonIn(answer: unknown): unknown {
 
 const toName = (word: string) => word.toLowerCase().replaceAll('-', '_')
 
-/** A reason as callers see it. Only a plain name passes: a provider's sentence may quote private data. */
+/** A reason that callers may see. Only a plain name passes: a provider's sentence may quote private data. */
 export function reasonName(reason: unknown): string {
   const name = typeof reason === 'string' ? toName(reason) : ''
   if (!/^[a-z_]{1,40}$/.test(name)) return 'unknown'
@@ -161,7 +161,7 @@ export function reasonName(reason: unknown): string {
 }
 
 /**
- * Why an answer is not whole; undefined for one that is. The one reading of `status` for every model and both endpoints.
+ * Why an answer is incomplete; undefined for a complete one. The only reader of `status` for every model and both endpoints.
  * @throws MODEL_FAILED when the answer failed
  */
 export function cutReason(response: ModelResponse): string | undefined {

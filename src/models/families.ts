@@ -1,13 +1,13 @@
-/** What is known of families of models by their names. */
+/** Facts about model families, by name. */
 import type { ChatQuirks } from './openai/chat-messages.ts'
 
-/** A model's name without whose it is: `openai/gpt-4.1` and `ft:gpt-4.1:acme` are both `gpt-4.1`. */
+/** A model's name without provider and owner: `openai/gpt-4.1` and `ft:gpt-4.1:acme` are both `gpt-4.1`. */
 const bareName = (model: string): string => model.slice(model.lastIndexOf('/') + 1).replace(/^ft:/, '')
 
 /**
  * OpenAI's models that do not reason; they refuse items of reasoning ("Reasoning input items can only be provided to a reasoning or
- * computer use model"). Source: OpenAI's list of models, November 2026. A name that says nothing, such as that of a deployment,
- * counts as a model that reasons.
+ * computer use model"). Source: OpenAI's list of models, November 2026. An unknown name, such as that of a deployment,
+ * counts as that of a model that reasons.
  */
 const NOT_REASONING = /^(gpt-[34]|chatgpt-4|gpt-5-chat|davinci|babbage)/
 export const takesReasoning = (model: string): boolean => !NOT_REASONING.test(bareName(model))
@@ -16,7 +16,7 @@ const MISTRAL = /(^|[-_.])(mistral|ministral|magistral|mixtral|codestral|devstra
 const TEMPLATED = /^(gemma|medgemma)/i
 const OPENAI = /^(gpt-(?!oss)|chatgpt-|o\d)/
 
-/** True for a model of OpenAI by its name; false for a name that does not say so, such as that of a deployment. */
+/** True for the name of an OpenAI model; false for an unknown name, such as that of a deployment. */
 export const isOpenAI = (model: string): boolean => OPENAI.test(bareName(model))
 
 /** Mistral's validation, wherever its models are served (its package mistral-common is used by vLLM and NIM too). */
@@ -39,6 +39,6 @@ export function quirksOf(model: string): ChatQuirks {
   return OPENAI.test(name) ? OPENAI_QUIRKS : {}
 }
 
-/** Claude models that go on with a last message of the assistant; later ones refuse it (Anthropic's guide on prefilling). */
+/** Claude models that continue a last message of the assistant; later ones refuse it (Anthropic's guide on prefilling). */
 const PREFILLED = /claude-(instant|[123]|(opus|sonnet|haiku)-4(-[015])?(-\d{8}|-latest|@|:|$))/
 export const takesPrefill = (model: string): boolean => PREFILLED.test(model)

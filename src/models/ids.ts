@@ -1,11 +1,11 @@
-/** Makes ids of items and calls. */
+/** Creates ids of items and calls. */
 import { randomBytes } from 'node:crypto'
 import type { InputItem } from '../wire/message.ts'
 
-/** An id for what its provider gave none. */
+/** A new id for an item that its provider gave none. */
 export const newId = (prefix: string) => `${prefix}_${randomBytes(16).toString('hex')}`
 
-/** Call ids of one answer, each different from the others and from those of the conversation: providers refuse a repeated one. */
+/** The call ids of one answer, each unique in the conversation: providers refuse a repeated one. */
 export class CallIds {
   readonly #input: readonly InputItem[]
   #taken: Set<unknown> | undefined
@@ -15,7 +15,7 @@ export class CallIds {
     this.#input = input
   }
 
-  /** The provider's id, or a new one where it is missing or taken. */
+  /** The provider's id, or a new one where that is missing or in use. */
   take(id: unknown): string {
     this.#taken ??= new Set(this.#input.flatMap(({ type, call_id }) => (type === 'function_call' ? [call_id] : [])))
     const own = typeof id === 'string' && id.trim() !== '' && !this.#taken.has(id) ? id : newId('call')

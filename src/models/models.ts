@@ -1,4 +1,4 @@
-/** The models of a server, and of one request: endpoints become Models and stores of files here. */
+/** Creates the models and file stores of a server and of each request from their endpoints. */
 
 import type OpenAI from 'openai'
 import { once } from '../base/async.ts'
@@ -46,28 +46,28 @@ export interface RequestModels {
   readonly own: boolean
   /** The model of an agent. @throws MISSING_API_KEY, MODEL_NOT_SUPPORTED */
   model(spec: ModelSpec | undefined, agentName: string): Model
-  /** The model that names a conversation of this agent, by the same way. @throws MISSING_API_KEY, MODEL_NOT_SUPPORTED */
+  /** The model that names a conversation of this agent, at the same endpoint. @throws MISSING_API_KEY, MODEL_NOT_SUPPORTED */
   namer(spec: ModelSpec | undefined, agentName: string): Model
-  /** Where the files of a run with this model are kept. @throws FILE_FAILED */
+  /** The store for the files of a run with this model. @throws FILE_FAILED */
   files(spec: ModelSpec | undefined, agentName: string): FileStore
-  /** Where the folders of an agent with this model are kept; undefined for the demo, which keeps none. @throws FILE_FAILED */
+  /** The store for the folders of an agent with this model; undefined for the demo model, which has none. @throws FILE_FAILED */
   folders(spec: ModelSpec | undefined, agentName: string): FolderStore | undefined
 }
 
-/** Every way to a model: connection pools, shared clients, clients of requests that ask for their own. */
+/** All models of a server: connection pools, shared clients, and clients for requests with a `client_config`. */
 export interface Models {
-  /** The shared ones, or those of a request with `client_config`. @throws GATEWAY_REFUSED */
+  /** The shared models, or those of a request with `client_config`. @throws GATEWAY_REFUSED */
   of(config?: ClientConfig | null): Promise<RequestModels>
   /**
-   * Whether an agent's model can be reached, as far as that is known without asking it.
-   * @param keyless a missing key is no error: requests are to bring theirs
+   * Checks that an agent's model can be called, without calling it.
+   * @param keyless a missing key is not an error: requests must bring their own
    * @throws MISSING_API_KEY, MODEL_NOT_SUPPORTED, PROVIDER_NOT_INSTALLED
    */
   check(spec: ModelSpec | undefined, agentName: string, keyless: boolean): Promise<void>
   close(): Promise<void>
 }
 
-/** What all requests share. */
+/** The parts that all requests share. */
 interface Shared {
   options: ModelsOptions
   connections: Connections
@@ -115,13 +115,13 @@ async function isReached(name: string): Promise<boolean> {
   return kind === 'chat' || (kind !== undefined && (await isInstalled(kind)))
 }
 
-/** What the provider of this model needs, where that is not installed. */
+/** The API of this model's provider when the package for it is not installed. */
 async function absentKind(model: string | null | undefined): Promise<AiSdkKind | undefined> {
   const kind = PROVIDERS.get(readProviderModel(model ?? '')?.name ?? '')?.kind
   return kind === undefined || kind === 'chat' || (await isInstalled(kind)) ? undefined : kind
 }
 
-/** @param absent the API of the request's own model, when its package is not installed */
+/** @param absent the API of the request's model, when its package is not installed */
 function createRequestModels(shared: Shared, config: ClientConfig | undefined, absent?: AiSdkKind): RequestModels {
   const { options, connections } = shared
   const leftAlone = new Set<string>()
@@ -134,7 +134,7 @@ function createRequestModels(shared: Shared, config: ClientConfig | undefined, a
       throw choiceRefused('PROVIDER_NOT_INSTALLED', config?.model ?? '', 'its provider is not installed here.')
     return made.model(endpoint, agentName)
   }
-  /** Models by name: every turn asks for its own. Objects are left out, since a factory may make them anew per request. */
+  /** Models by name, since each turn asks again. Objects are not kept here: a factory may create a new one per request. */
   const byName = new Map<string | undefined, Model>()
   return {
     own: config === undefined,
@@ -164,7 +164,7 @@ function createRequestModels(shared: Shared, config: ClientConfig | undefined, a
   }
 }
 
-/** Makes Models and clients out of endpoints; each address gets one of both. */
+/** Creates the model and the client of an endpoint, one of each per address. */
 function createMakers(shared: Shared) {
   const { options, connections } = shared
   const models = new Map<string, Model>()
@@ -225,7 +225,7 @@ function addressModel(
   }
 }
 
-/** The agent's client, with the key of the request in place of its own. */
+/** The agent's client; the key of the request replaces its own. */
 const withKey = ({ client, apiKey }: ClientEndpoint): OpenAI =>
   apiKey === undefined ? client : client.withOptions({ apiKey })
 
@@ -261,7 +261,7 @@ function openLanguageModel(kind: AiSdkKind, endpoint: AddressEndpoint, connectio
   }
 }
 
-/** Google's package puts the name into the path as it is: there it can be nothing but segments, so that a key stays below its address. */
+/** Google's package copies the name into the path. Only path segments are let through, so that a key is never sent outside its address. */
 const toPath = (name: string): string =>
   name
     .toWellFormed()

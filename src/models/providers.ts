@@ -2,19 +2,19 @@
 import { MISTRAL_QUIRKS, OPENAI_QUIRKS, TEMPLATE_QUIRKS } from './families.ts'
 import type { ChatQuirks } from './openai/chat-messages.ts'
 
-/** How one provider of models is reached. */
+/** The API, address and keys of one provider. */
 export interface ProviderSpec {
-  /** Which API it speaks: Chat Completions, or its own through an AI SDK package. */
+  /** Its API: Chat Completions, or the provider's own through an AI SDK package. */
   readonly kind: 'chat' | 'anthropic' | 'google'
-  /** Its address; undefined where only the operator can know it (`<NAME>_API_BASE`). */
+  /** Its address; undefined where only the operator knows it (`<NAME>_API_BASE`). */
   readonly baseURL?: string
-  /** Variables that may hold the server's key; the first that is set counts. Empty: it needs no key. */
+  /** Environment variables for the server's key; the first one that is set counts. Empty: no key is needed. */
   readonly keys: readonly string[]
-  /** A server on the operator's own machine: a key is sent where there is one, and requests may not choose it unasked. */
+  /** A server on the operator's own machine: a key is sent if one is set, and requests may choose it only if the operator allows it. */
   readonly local?: true
-  /** `client_config.api_key` is its key too, as in the original. `bare`: without the prefix `litellm/` only. */
+  /** `client_config.api_key` is also its key, as in the original. `bare`: only without the prefix `litellm/`. */
   readonly takesApiKey?: 'always' | 'bare'
-  /** Where the API lies on a host: put behind an address that replaces `baseURL`, unless that ends in `/v1` already. */
+  /** The path of the API on a host: appended to an address that replaces `baseURL`, unless that ends in `/v1` already. */
   readonly path?: string
   readonly quirks?: ChatQuirks
 }
@@ -34,7 +34,7 @@ const local = (baseURL: string | undefined, key: string): ProviderSpec => ({
 })
 
 /**
- * The providers of models by the name that stands before the model's: `<name>/<model>` and `litellm/<name>/<model>`.
+ * The providers by the prefix of a model's name: `<name>/<model>` and `litellm/<name>/<model>`.
  * Names and variables are LiteLLM's, so that settings made for the original hold. Addresses were looked up in LiteLLM 1.91.5
  * and the providers' own documentation in November 2026; each can be replaced with `<NAME>_API_BASE`.
  */
@@ -116,25 +116,25 @@ const ROWS: { readonly [name: string]: ProviderSpec } = {
   lm_studio: local('http://127.0.0.1:1234/v1', 'LM_STUDIO_API_KEY'),
   ollama: { ...local('http://127.0.0.1:11434/v1', 'OLLAMA_API_KEY'), path: '/v1' },
 }
-/** Other names for the same. */
+/** Other names of the same providers. */
 const ALIASES: { readonly [name: string]: string } = {
   google: 'gemini',
   cohere_chat: 'cohere',
   ollama_chat: 'ollama',
 }
 
-/** Every provider that can be reached, by name. */
+/** All supported providers, by name. */
 export const PROVIDERS: ReadonlyMap<string, ProviderSpec> = new Map(Object.entries(ROWS))
 
-/** A model name that says which provider it is of. */
+/** A model name with its provider. */
 export interface ProviderModel {
-  /** The provider's name in the table, or one that is not in it. */
+  /** The provider's name in the table, or an unknown name. */
   name: string
-  /** As it was written. */
+  /** The provider as written. */
   given: string
   /** The model's name without provider. */
   model: string
-  /** It was written with the prefix `litellm/`. */
+  /** True for the prefix `litellm/`. */
   viaLitellm: boolean
 }
 
@@ -151,9 +151,9 @@ export function readProviderModel(spec: string): ProviderModel | undefined {
 /** A provider's name in the table. */
 export const canonicalName = (name: string): string => (Object.hasOwn(ALIASES, name) ? (ALIASES[name] as string) : name)
 
-/** The variable in which an operator may name another address of a provider. */
+/** The environment variable for another address of a provider. */
 export const addressVariable = (provider: string) => `${provider.toUpperCase().replaceAll(/\W/g, '_')}_API_BASE`
 
-/** The providers' keys that an environment holds. */
+/** The providers' keys in an environment. */
 export const keysIn = (env: { readonly [name: string]: string | undefined }): string[] =>
   [...PROVIDERS.values()].flatMap(({ keys }) => keys.flatMap((name) => env[name] || []))

@@ -1,4 +1,4 @@
-/** The way out of every call of a run: decided here, from the agent's model and the request, before anything is made. */
+/** Decides the endpoint of every call of a run from the agent's model and the request. */
 import type OpenAI from 'openai'
 import {
   type AgencyError,
@@ -19,35 +19,35 @@ import { familyOf, type ModelFamily, translateArgs } from './openai/extra-args.t
 import { addressVariable, PROVIDERS, type ProviderModel, type ProviderSpec, readProviderModel } from './providers.ts'
 import { DEFAULT_MODEL, describeModel, isNamed, type ModelSpec } from './spec.ts'
 
-/** Where the calls of one model go, and with what. */
+/** The address, key and settings for the calls of one model. */
 export type Endpoint = DemoEndpoint | ObjectEndpoint | ClientEndpoint | AddressEndpoint
-/** What a store of files can be behind. */
+/** The endpoints that can have a file store. */
 export type FilesEndpoint = DemoEndpoint | ClientEndpoint | AddressEndpoint
 
 /** The demo model, which runs offline. */
 export interface DemoEndpoint {
   kind: 'demo'
 }
-/** An object of the agent's that makes its calls itself. Nothing of a request reaches it. */
+/** A model object of the agent, which makes its own calls. It gets nothing from `client_config`. */
 export interface ObjectEndpoint {
   kind: 'object'
   model: LanguageModel | Model
 }
-/** The `openai` client that the agent's model brings along. */
+/** The `openai` client of the agent's model. */
 export interface ClientEndpoint extends CallShape {
   kind: 'client'
   api: 'responses' | 'chat'
   client: OpenAI
-  /** The request's, instead of the client's own. */
+  /** The request's key, which replaces the client's own. */
   apiKey: string | undefined
 }
-/** An address of the server's or of the request's. */
+/** An address that the server or the request set. */
 export interface AddressEndpoint extends CallShape {
   kind: 'address'
   api: 'responses' | ProviderSpec['kind']
-  /** Its name in the table of providers. */
+  /** The provider's name in the table. */
   provider: string
-  /** What the items it makes say they come from. */
+  /** The origin that its items carry in `provider_data`. */
   origin: string
   /** Undefined: OpenAI's. */
   baseURL: string | undefined
@@ -55,69 +55,69 @@ export interface AddressEndpoint extends CallShape {
   apiKey: string | undefined
   /** `client_config.api_key` belongs to this provider. */
   takesApiKey: boolean
-  /** True for an address that nobody but the caller vouches for: nothing of the server's own goes there. */
+  /** True for an address that only the caller chose: none of the server's own secrets are sent there. */
   foreign: boolean
-  /** True: addresses outside of the public internet are refused when connecting. */
+  /** True: the connection refuses addresses outside the public internet. */
   guarded: boolean
   quirks: ChatQuirks
 }
-/** What every call says beside the prompt. */
+/** The parts of every call beside the prompt. */
 interface CallShape {
-  /** The model's name as the address knows it. */
+  /** The model's name at this address. */
   name: string
-  /** What its prices are looked up by. */
+  /** The name in the price table. */
   label: string
   family: ModelFamily
   /** Sent with every call. */
   headers: { readonly [name: string]: string } | undefined
-  /** `client_config.model_settings_extra_args` in the words of API and family. */
+  /** `client_config.model_settings_extra_args`, with the field names of the API and the model family. */
   extraArgs: JsonObject | undefined
-  /** Settings where the agent sets none. */
+  /** Settings for fields that the agent does not set. */
   defaults: ModelSettings
-  /** The request put it in the place of the agent's model, whose family settings do not apply. */
+  /** The request replaced the agent's model: settings for the agent's model family do not apply. */
   replaced: boolean
-  /** Tools that the provider runs, and what belongs to them, may go there. */
+  /** Hosted tools and their settings may be sent there. */
   hostedTools: boolean
 }
 
-/** What the operator set. */
+/** The operator's settings. */
 export interface ServerSettings {
   readonly env: { readonly [name: string]: string | undefined }
-  /** Addresses that a request's `base_url` may name, and which may get the server's own keys: origins, or addresses with a path. */
+  /** Addresses that a request's `base_url` may name and that may get the server's own keys: origins, or addresses with a path. */
   readonly trustedModelOrigins: readonly string[]
-  /** Tools that the provider runs go to every address that a request names. Default false. */
+  /** Hosted tools are sent to every address that a request names. Default false. */
   readonly gatewayHostedTools?: boolean | undefined
 }
 
-/** A model that is asked for: by whom, and what the request has to say about it. */
+/** A request for a model: the agent that asks, and the request's `client_config`. */
 export interface ModelRequest {
   spec: ModelSpec | undefined
   agent: string
   config: ClientConfig | undefined
   server: ServerSettings
-  /** A missing key is no error: requests are to bring theirs. Default false. */
+  /** A missing key is not an error: requests must bring their own. Default false. */
   keyless?: boolean
 }
 
-/** The name that is looked for, and where it comes from. */
+/** The model name to resolve, and its source. */
 interface Wanted {
   name: string
-  /** Over Chat Completions, where the name does not say otherwise. */
+  /** Called over Chat Completions, unless the name decides otherwise. */
   overChat: boolean
-  /** The name is one of the API's own, whatever it looks like. */
+  /** The name is sent unchanged, even when it looks like a provider's prefix. */
   verbatim: boolean
   /** The request chose it, not the agency. */
   chosenByRequest: boolean
   agent: string
 }
 
-/** The address, key and headers of a request, as far as they belong to one provider. */
+/** The address, key and headers of a request that belong to one provider. */
 type Share = Pick<ClientConfig, 'base_url' | 'api_key' | 'default_headers'>
 
 const OPENAI = 'https://api.openai.com/v1'
 
 /**
- * The way of the model's own calls (docs/models.md).
+ * The endpoint of the model's calls (docs/models.md).
  * @throws MISSING_API_KEY, MODEL_NOT_SUPPORTED
  */
 export function resolveModel(request: ModelRequest): Endpoint {
@@ -144,8 +144,8 @@ export function resolveModel(request: ModelRequest): Endpoint {
 }
 
 /**
- * The way of the call that names a conversation: that of the run. OpenAI's Responses API is asked for a small model there,
- * unless the request chose one; every other address is asked for the run's own, the one it is known to have.
+ * The endpoint of the call that names a conversation: the run's. OpenAI's Responses API is asked for a small model,
+ * unless the request chose one; every other address is asked for the run's own model, which it is known to have.
  */
 export function resolveNamer(run: Endpoint): Endpoint {
   if (run.kind === 'demo' || run.kind === 'object') return run
@@ -156,8 +156,8 @@ export function resolveNamer(run: Endpoint): Endpoint {
 }
 
 /**
- * Where the files of a run are kept: OpenAI's Files API the way of the run, where the run goes to OpenAI or to a provider that speaks
- * its API; otherwise OpenAI's account beside it, with nothing of the request that belongs to the run's own provider.
+ * The file store of a run: the Files API of the run's own endpoint, where that is OpenAI or a provider with
+ * its API; otherwise OpenAI with the server's account, without the parts of the request that belong to the run's provider.
  * @throws FILE_FAILED without a key for it
  */
 export function resolveFiles(request: ModelRequest): FilesEndpoint {
@@ -170,7 +170,7 @@ export function resolveFiles(request: ModelRequest): FilesEndpoint {
   return endpoint
 }
 
-/** OpenAI's account of a run that goes elsewhere: the agent's own client, or the server's address. */
+/** OpenAI for the files of a run at another provider: through the agent's own client or the server's address. */
 function beside(run: ObjectEndpoint | AddressEndpoint, request: ModelRequest): ClientEndpoint | AddressEndpoint {
   const { spec, agent, config } = request
   const share = openAiShare(run, config ?? {})
@@ -181,21 +181,21 @@ function beside(run: ObjectEndpoint | AddressEndpoint, request: ModelRequest): C
     : toOpenAi(wanted, { ...request, keyless: true }, share)
 }
 
-/** What a request brings for OpenAI, when its run goes to another provider or to an object. */
+/** The request's settings for OpenAI, when the run uses another provider or a model object. */
 function openAiShare(run: ObjectEndpoint | AddressEndpoint, config: ClientConfig): Share {
   const { base_url, api_key, default_headers, litellm_keys } = config
   if (run.kind === 'object' || (base_url != null && !takesAddress(run.provider, base_url)))
     return { base_url, api_key, default_headers }
-  // A key that comes with an address is for that address.
+  // A key given with an address belongs to that address.
   const spare = run.takesApiKey || base_url != null ? undefined : api_key
   return { api_key: spare ?? litellm_keys?.openai }
 }
 
-/** False for an address that has none of the provider's models: the provider keeps its own, and the request's is not for it. */
+/** False for an address without the provider's models: the provider keeps its own address and does not get the request's. */
 const takesAddress = (provider: string, address: string): boolean =>
   provider === 'openai' || provider === 'azure' || !isOpenAiOnly(address)
 
-/** A name that the request gives together with an address is a name of that address, but for those of a prefix of ours. */
+/** A model name given with an address is a name at that address, unless it has one of our prefixes. */
 function isOfProvider({ name, viaLitellm }: ProviderModel, wanted: Wanted, config: ClientConfig | undefined) {
   if (viaLitellm) return true
   if (wanted.verbatim || name === 'openai' || !PROVIDERS.has(name)) return false
@@ -248,12 +248,12 @@ function toProvider(named: ProviderModel, wanted: Wanted, { server, config, keyl
   }
 }
 
-/** The address of a provider: the request's, the operator's, or the one that is known. @throws MODEL_NOT_SUPPORTED */
+/** The address of a provider: the request's, the operator's, or the one in the table. @throws MODEL_NOT_SUPPORTED */
 function addressOf(to: { name: string; provider: ProviderSpec; wanted: Wanted }, server: ServerSettings, share: Share) {
   const { name, provider, wanted } = to
   const variable = name === 'openai' ? 'OPENAI_BASE_URL' : addressVariable(name)
   const set = server.env[variable] || undefined
-  // A request may not wake what happens to run on the server's machine.
+  // A request must not reach a service on the server's own machine.
   const preset = provider.local === true && wanted.chosenByRequest ? undefined : provider.baseURL
   const own = set === undefined ? preset : withPath(set, provider)
   const asked = share.base_url ?? undefined
@@ -269,7 +269,7 @@ function toOpenAi(wanted: Wanted, { server, config, keyless }: ModelRequest, sha
   const own = server.env.OPENAI_BASE_URL || undefined
   const prefixed = named?.name === 'openai'
   if (named !== undefined && !prefixed && (asked ?? own) === undefined) throw unknownProvider(wanted)
-  // Gateways have names of their own with slashes in them: theirs are sent as they are.
+  // Gateways have their own model names with slashes: these are sent unchanged.
   const name = prefixed && asked === undefined && !wanted.verbatim ? named.model : wanted.name
   const ownAddress = openAiAddress(server)
   const foreign = asked !== undefined && !isTrusted(asked, server, ownAddress)
@@ -294,7 +294,7 @@ function toOpenAi(wanted: Wanted, { server, config, keyless }: ModelRequest, sha
   }
 }
 
-/** @param to `raw`: the API's own translation reads the arguments */
+/** @param to `raw`: the arguments are passed on for the API's own translation */
 function shapeOf(
   name: string,
   wanted: Wanted,
@@ -333,11 +333,11 @@ function noKey({ name, agent, chosenByRequest }: Wanted, provider: string, varia
 
 const openAiAddress = ({ env }: ServerSettings) => env.OPENAI_BASE_URL || OPENAI
 
-/** Whether the server's key of a provider may go to an address: at or below the provider's configured one, or where the operator says. */
+/** True when the server's key of a provider may be sent to an address: at or below the configured one, or listed by the operator. */
 const isTrusted = (address: string, { trustedModelOrigins }: ServerSettings, own: string | undefined) =>
   isBelow(address, [...trustedModelOrigins, ...(own === undefined ? [] : [own])])
 
-/** Whether a request may name an address that is not on the public internet. */
+/** True when a request may name an address that is not on the public internet. */
 export const isVouchedFor = (address: string, server: ServerSettings): boolean =>
   isBelow(address, server.trustedModelOrigins) || hasOrigin(address, [openAiAddress(server)]) || isOpenAiOnly(address)
 

@@ -1,29 +1,29 @@
-/** Repeats model calls that failed for a passing reason. */
+/** Retries model calls that failed for a temporary reason. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AgencyError, ModelTimeout } from '../base/errors.ts'
 import { isObject } from '../wire/json.ts'
 import type { TurnRequest } from './model.ts'
 
-/** How often one model call is tried again, whatever the reasons were. */
+/** Most retries of one model call, for all reasons together. */
 const RETRIES = 2
-/** A provider that asks for more patience gets this much. */
+/** The longest wait that a provider's Retry-After can ask for, in milliseconds. */
 const MAX_RETRY_AFTER_MS = 20_000
 const FIRST_WAIT_MS = 500
 
-/** When and how long a model is tried. */
+/** How long a model call is retried. */
 export interface RetryBounds {
   signal: AbortSignal
   /** No attempt begins later than this after the first one did, in milliseconds. */
   withinMs: number
-  /** Awaited before each further attempt; an error that it throws ends the call. */
+  /** Awaited before each retry; an error that it throws ends the call. */
   onRetry?: TurnRequest['onRetry']
 }
 
 /**
- * One model call, tried again when what failed will pass: 408, 409, 429, 5xx, or a connection that could not be made or
- * broke. `attempt` settles with the first thing a caller could see, so nothing is ever said twice. A limit of ours that
- * has run out is not tried again.
- * @throws what the last attempt threw; the signal's reason after an abort
+ * Makes one model call, and retries it after a temporary failure: 408, 409, 429, 5xx, or a connection that could not be made or
+ * broke. `attempt` settles with the first event that a caller could see, so no event is sent twice. A limit of ours that
+ * was reached is not retried.
+ * @throws the error of the last attempt; the signal's reason after an abort
  */
 export async function withRetries<T>(
   attempt: () => Promise<T>,
@@ -43,7 +43,7 @@ export async function withRetries<T>(
   }
 }
 
-/** How long to wait before the next attempt, in milliseconds; undefined when there is none. */
+/** The wait before the next attempt, in milliseconds; undefined when no attempt follows. */
 export function waitBefore(retry: number, error: unknown): number | undefined {
   const causes = causesOf(error)
   if (causes.some(({ lasting }) => lasting)) return undefined
@@ -53,14 +53,14 @@ export function waitBefore(retry: number, error: unknown): number | undefined {
   return Math.min(MAX_RETRY_AFTER_MS, askedFor(refusal.headers) ?? backoff(retry))
 }
 
-/** Errors of ours that come before anything is sent. */
+/** Our own errors that are thrown before anything is sent. */
 const UNSENT = /^(MISSING_API_KEY|MODEL_NOT_SUPPORTED|PROVIDER_NOT_INSTALLED|GATEWAY_REFUSED|INVALID_OPTION)$/
-/** No connection was made, so nothing was asked. */
+/** No connection was made, so nothing was sent. */
 const UNREACHED = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$/
-/** A gateway gave up on a provider that may still be working. */
+/** A gateway timed out while its provider may still be working. */
 const GAVE_UP = [408, 504, 520, 522, 524]
 
-/** True for a call that its provider cannot have charged: it was refused, or never sent. */
+/** True for a call that the provider cannot have charged: it was refused or never sent. */
 export function isUnbilled(error: unknown): boolean {
   const causes = causesOf(error)
   const refusal = causes.find(({ status }) => status !== undefined)
@@ -68,27 +68,27 @@ export function isUnbilled(error: unknown): boolean {
   return causes.some(({ code }) => UNSENT.test(code) || UNREACHED.test(code))
 }
 
-/** Limits of a fetch that users brought. Ours throw a ModelTimeout. */
+/** Timeouts of a user's own fetch. Ours throw a ModelTimeout. */
 const FOREIGN_TIMEOUT = /^UND_ERR_(HEADERS|BODY)_TIMEOUT$/
-/** Our own limits and rules: trying again would only double them. */
+/** Our own limits and rules: a retry would meet them again. */
 const isLasting = (cause: Error, code: unknown) =>
   cause instanceof ModelTimeout || FOREIGN_TIMEOUT.test(String(code)) || code === 'GATEWAY_REFUSED'
 const BROKEN =
   /^(ECONNRESET|ECONNREFUSED|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|UND_ERR_SOCKET|UND_ERR_CONNECT_TIMEOUT|HPE_\w+)$/
-/** A connection that a new one may do better than. */
+/** A connection error that a new connection may not have. */
 const isBroken = ({ code, kind }: Failure) => BROKEN.test(code) || kind === 'APIConnectionError'
 
-/** What the clients' errors have in common. */
+/** The fields that the clients' errors share. */
 interface Failure {
   kind: string
-  /** A further attempt would fail in the same way. */
+  /** A retry would fail in the same way. */
   lasting: boolean
   code: string
   status: number | undefined
   headers: unknown
 }
 
-/** A failure and what caused it, outermost first. */
+/** A failure and its causes, outermost first. */
 function causesOf(error: unknown): Failure[] {
   const found: Failure[] = []
   for (let cause = error; cause instanceof Error && found.length < 8; cause = cause.cause) {
@@ -105,10 +105,10 @@ function causesOf(error: unknown): Failure[] {
   return found
 }
 
-/** Half a second, doubled each time, less up to a quarter so that callers do not come back together. */
+/** Half a second, doubled each time, minus up to a quarter, so that callers do not retry at the same moment. */
 const backoff = (retry: number) => FIRST_WAIT_MS * 2 ** retry * (1 - Math.random() / 4)
 
-/** What Retry-After says, in milliseconds. */
+/** The wait in a Retry-After header, in milliseconds. */
 function askedFor(headers: unknown): number | undefined {
   const read = (name: string): string => {
     if (!isObject(headers)) return ''

@@ -7,7 +7,7 @@ import type { ResponseEvent } from './model.ts'
 
 type Field = 'text' | 'refusal' | 'arguments'
 
-/** One item of an answer, as far as it was streamed. */
+/** One item of an answer, as streamed so far. */
 interface Slot {
   item: InputItem | undefined
   id: string | undefined
@@ -25,21 +25,21 @@ const FIELDS: { readonly [type: string]: Field } = {
 }
 
 /**
- * The items of a streamed Responses answer, put together from its events. Gateways leave out `output_item.done`, close items
- * before their text has come, or end with an empty `output`: what was streamed is then the answer.
+ * The items of a streamed Responses answer, built from its events. Gateways leave out `output_item.done`, close items
+ * before their text arrives, or end with an empty `output`: the streamed items are then the answer.
  */
 export class StreamedItems {
   readonly #slots: Slot[] = []
   readonly #byId = new Map<string, Slot>()
   readonly #byPlace = new Map<string, Slot>()
-  // What the last delta belonged to: most deltas continue it.
+  // The item of the last delta: most deltas continue it.
   #slot: Slot | undefined
   #field: Field = 'text'
   #type = ''
   #id: unknown
   #index: unknown
 
-  /** How many items there are, closed or not. */
+  /** The number of items, closed or open. */
   get size(): number {
     return this.#slots.length
   }
@@ -51,7 +51,7 @@ export class StreamedItems {
     if (this.#slot !== undefined) this.#slot[this.#field] += delta
   }
 
-  /** Reads any other event. */
+  /** Reads an event that is not a delta. */
   read(event: ResponseEvent): void {
     const { type, item } = event
     if (type === 'response.output_item.added' && isObject(item)) this.#add(item, event.output_index)
@@ -66,7 +66,7 @@ export class StreamedItems {
     }
   }
 
-  /** Closes an item. Gives it with the streamed text it lacks; undefined when it was closed before. */
+  /** Closes an item. Returns it, with streamed text that it lacks; undefined when it was closed before. */
   finish(item: InputItem, place: unknown): InputItem | undefined {
     const id = typeof item.id === 'string' ? item.id : undefined
     const kind = String(item.type ?? 'message')
@@ -79,7 +79,7 @@ export class StreamedItems {
     return closed ? undefined : filled(slot, item)
   }
 
-  /** The items that are closed. */
+  /** The closed items. */
   done(): InputItem[] {
     return this.#slots.flatMap((slot) => (slot.done && slot.item !== undefined ? [filled(slot, slot.item)] : []))
   }
@@ -99,7 +99,7 @@ export class StreamedItems {
     })
   }
 
-  /** The items as they were streamed. Where any call was closed, calls that were not are left out. */
+  /** The items as they were streamed. When at least one call was closed, open calls are left out. */
   #streamed(): InputItem[] {
     const closes = this.#slots.some(({ kind, done }) => kind === 'function_call' && done)
     return this.#slots.flatMap((slot) => {
@@ -126,7 +126,7 @@ export class StreamedItems {
     slot.item ??= item
   }
 
-  /** The item of that kind with this id, else the latest one at this place; a new one where there is none. */
+  /** The item of that kind with this id, else the latest one at this position, else a new one. */
   #find(kind: string, id: unknown, place: unknown): Slot {
     const named = typeof id === 'string' ? this.#byId.get(id) : undefined
     if (named?.kind === kind) return named
@@ -146,19 +146,19 @@ const partField = ({ type }: JsonObject): Field | undefined =>
   type === 'refusal' ? 'refusal' : type === 'output_text' || type === 'text' ? 'text' : undefined
 const kindOf = (field: Field) => (field === 'arguments' ? 'function_call' : 'message')
 
-/** A message that was streamed without `output_item.added`. A call cannot be made up: its name is unknown. */
+/** A message that was streamed without `output_item.added`. A call cannot be created so, since its name is unknown. */
 function unannounced({ kind, id, text, refusal }: Slot): InputItem | undefined {
   if (kind !== 'message' || (text === '' && refusal === '')) return undefined
   return { id: id ?? newId('msg'), type: 'message', role: 'assistant', status: 'completed', content: [] }
 }
 
-/** How many calls and non-empty messages there are. */
+/** The number of calls and non-empty messages. */
 const weight = (items: readonly InputItem[]): number =>
   items.filter((item) => item.type === 'function_call' || (item.type === 'message' && saysSomething(item))).length
 
 const saysSomething = (item: InputItem) => messageText(item) !== '' || (refusalOf(item) ?? '') !== ''
 
-/** The item itself, or a copy with the streamed text or arguments that it lacks. */
+/** The item, or a copy with the streamed text or arguments that it lacks. */
 function filled(slot: Slot, item: InputItem): InputItem {
   const changes: InputItem = {}
   if (item.status === 'in_progress' && !slot.done) changes.status = 'completed'

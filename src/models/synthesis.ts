@@ -13,14 +13,14 @@ type Key = string | number
 type TextPart = { type: 'output_text'; text: string; annotations: JsonObject[]; logprobs: never[] }
 
 export interface SynthesisOptions {
-  /** Who says it: kept in every item's `provider_data`. */
+  /** The provider that answers: kept in every item's `provider_data`. */
   model: string
-  /** What is answered: it names messages and reasoning, and has the call ids that are taken. Default: random names. */
+  /** The request that is answered: it has the ids for messages and reasoning, and the call ids in use. Default: random ids. */
   request?: Pick<TurnRequest, 'itemIds' | 'input'> | undefined
 }
 
 /**
- * A response put together from the pieces of a provider that does not speak the Responses API: pieces go in, the events and
+ * Builds a response from the parts that a provider without the Responses API streams: parts go in, the events and
  * the response of that API come out (order: docs/wire.md, "Other APIs than Responses").
  */
 export class ResponseSynthesis {
@@ -32,17 +32,17 @@ export class ResponseSynthesis {
   #id = newId('resp')
   readonly #createdAt = Math.floor(Date.now() / 1000)
   readonly #output: Item[] = []
-  /** Where each item stands in the output. */
+  /** The position of each item in the output. */
   readonly #indexes = new Map<Item, number>()
   readonly #thoughts = new Map<Key, Item>()
   readonly #calls = new Map<Key, Item>()
   #message: Item | undefined
-  /** The message's text, its item and its place there. */
+  /** The message's text part, its item, and the item's position in the output. */
   #text:
     | { item: Item; part: TextPart; at: { item_id: string; output_index: number; content_index: number } }
     | undefined
   #refusal: JsonObject | undefined
-  /** The reasoning whose last part is still growing. */
+  /** The reasoning item whose last part is still open. */
   #thinking: Item | undefined
   #events: ResponseEvent[] = []
   #sequence = 0
@@ -53,32 +53,32 @@ export class ResponseSynthesis {
     this.#callIds = new CallIds(request?.input)
   }
 
-  /** The provider's own name of the response; of no effect once something was said. */
+  /** The provider's id of the response. It has no effect after the first event. */
   identify(id: string): void {
     if (this.#sequence === 0) this.#id = id
   }
 
-  /** Tells that the response has begun, if that was not told yet. */
+  /** Emits the events that begin a response, once. */
   begin(): void {
     if (this.#sequence > 0) return
     this.#event('response.created', { response: { ...this.#response(), status: 'in_progress', output: [] } })
   }
 
-  /** The events since the last time. */
+  /** The events since the last call. */
   take(): ResponseEvent[] {
     const events = this.#events
     this.#events = []
     return events
   }
 
-  /** Opens a stretch of reasoning; `key` is the provider's own name for it. Known keys are left as they are. */
+  /** Opens a reasoning item; `key` is the provider's id for it. A known key changes nothing. */
   openThought(key: Key): void {
     if (this.#thoughts.has(key)) return
     this.#endThought()
     this.#thoughts.set(key, this.#open({ id: this.#newItemId(), type: 'reasoning', summary: [] }))
   }
 
-  /** A piece of the model's reasoning. */
+  /** Adds a delta of the model's reasoning. */
   think(delta: string, key: Key = 0): void {
     if (delta === '') return
     this.openThought(key)
@@ -97,13 +97,13 @@ export class ResponseSynthesis {
     this.#emit('response.reasoning_summary_text.delta', { ...at, delta })
   }
 
-  /** A piece of the answer's text. */
+  /** Adds a delta of the answer's text. */
   say(delta: string): void {
     if (delta === '') return
     const { part, at } = this.#text ?? this.#openText()
     part.text += delta
     const { item_id, output_index, content_index } = at
-    // The hot path: written out, it takes half the time of #emit.
+    // The hot path: inlined, it takes half the time of #emit.
     const sequence_number = this.#sequence++
     this.#events.push({
       type: 'response.output_text.delta',
@@ -115,7 +115,7 @@ export class ResponseSynthesis {
     })
   }
 
-  /** A piece of the model's refusal. */
+  /** Adds a delta of the model's refusal. */
   refuse(delta: string): void {
     if (delta === '') return
     const item = this.#message ?? this.#openMessage()
@@ -126,12 +126,12 @@ export class ResponseSynthesis {
     this.#emit('response.refusal.delta', { ...this.#at(item), content_index, delta })
   }
 
-  /** How much of the answer's text there is, in characters. */
+  /** Length of the answer's text so far, in characters. */
   get saidChars(): number {
     return this.#text === undefined ? 0 : this.#text.part.text.length
   }
 
-  /** Everything that the model wrote, in characters: texts, reasoning, names and arguments of calls. */
+  /** Length of all that the model wrote, in characters: texts, reasoning, names and arguments of calls. */
   get writtenChars(): number {
     return this.#output.reduce(
       (sum, item) =>
@@ -144,7 +144,7 @@ export class ResponseSynthesis {
     )
   }
 
-  /** What a stretch of the answer's text rests on, as an annotation of the Responses API. */
+  /** Adds the source of a range of the answer's text, as an annotation of the Responses API. */
   cite(annotation: JsonObject): void {
     const { part, at } = this.#text ?? this.#openText()
     part.annotations.push(annotation)
@@ -153,8 +153,8 @@ export class ResponseSynthesis {
   }
 
   /**
-   * Opens a function call; `key` is the provider's own name for it. A call id that is missing or taken is replaced. Known
-   * keys are left as they are.
+   * Opens a function call; `key` is the provider's id for it. A call id that is missing or in use is replaced. A known
+   * key changes nothing.
    */
   openCall(key: Key, { callId, name }: { callId: string; name: string }): void {
     if (this.#calls.has(key)) return
@@ -164,7 +164,7 @@ export class ResponseSynthesis {
     this.#calls.set(key, this.#open({ id, type: 'function_call', call_id: id, name, arguments: '' }))
   }
 
-  /** A piece of an open call's arguments. */
+  /** Adds a delta of an open call's arguments. */
   addArguments(key: Key, delta: string): void {
     const item = this.#calls.get(key)
     if (item === undefined || delta === '') return
@@ -172,7 +172,7 @@ export class ResponseSynthesis {
     this.#emit('response.function_call_arguments.delta', { ...this.#at(item), delta })
   }
 
-  /** The whole arguments of an open call: what the pieces lacked is said, what they got wrong is replaced. */
+  /** Sets the complete arguments of an open call: a missing rest is emitted, and wrong text is replaced. */
   setArguments(key: Key, whole: string): void {
     const item = this.#calls.get(key)
     if (item === undefined) return
@@ -180,19 +180,19 @@ export class ResponseSynthesis {
     else item.arguments = whole
   }
 
-  /** Marks a call as cut off, even when its arguments look whole. */
+  /** Marks a call as cut off, even when its arguments look complete. */
   breakOff(key: Key): void {
     const item = this.#calls.get(key)
     if (item !== undefined) item.status = 'incomplete'
   }
 
-  /** Something whole that the provider made itself, such as an image. */
+  /** Adds a complete item that the provider made, such as an image. */
   addItem(item: InputItem): void {
     this.#endThought()
     this.#open({ ...item, id: this.#newItemId() })
   }
 
-  /** What the provider wants back with an item when the conversation goes on; kept in its `provider_data`. */
+  /** Attaches data that the provider needs back with an item in the next request; kept in its `provider_data`. */
   attach(to: { thought: Key } | { call: Key } | 'message', data: JsonObject): void {
     const item =
       to === 'message'
@@ -203,15 +203,15 @@ export class ResponseSynthesis {
     if (item !== undefined && isObject(item.provider_data)) Object.assign(item.provider_data, data)
   }
 
-  /** What was attached to reasoning. */
+  /** The data attached to reasoning items. */
   attached(thought: Key): JsonObject {
     const data = this.#thoughts.get(thought)?.provider_data
     return isObject(data) ? data : {}
   }
 
   /**
-   * Closes every item and gives the finished response; the last events are then there to take.
-   * @throws MODEL_FAILED for an answer that failed, and for an empty one whose reason is not known
+   * Closes every item and returns the finished response; its last events can then be taken.
+   * @throws MODEL_FAILED for an answer that failed, and for an empty one without a known reason
    */
   finish(ending: Ending = { kind: 'complete' }): ModelResponse {
     if (ending.kind === 'failed' || (ending.kind === 'unknown' && this.#saysNothing)) throw stoppedBy(ending)
@@ -234,7 +234,7 @@ export class ResponseSynthesis {
     return response
   }
 
-  /** True when there is nothing but reasoning. */
+  /** True when all items are reasoning. */
   get #saysNothing(): boolean {
     return this.#output.every(
       (item) => item.type === 'reasoning' || (item === this.#message && saidIn(item.content) === ''),
@@ -279,7 +279,7 @@ export class ResponseSynthesis {
   #openPart(item: Item, part: JsonObject): JsonObject {
     const content = item.content as JsonObject[]
     content.push(part)
-    const added = structuredClone(part) // readers keep it, and the part grows
+    const added = structuredClone(part) // readers keep it, while the part grows
     this.#emit('response.content_part.added', { ...this.#at(item), content_index: content.length - 1, part: added })
     return part
   }

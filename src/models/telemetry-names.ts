@@ -1,6 +1,6 @@
-/** What OpenTelemetry calls a provider: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/, `gen_ai.provider.name`. */
+/** OpenTelemetry's names of providers: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/, `gen_ai.provider.name`. */
 
-/** Names of LiteLLM and the AI SDK -> the convention's, where they differ. */
+/** Names of LiteLLM and the AI SDK -> names of the convention, where they differ. */
 const NAMES: { readonly [provider: string]: string } = {
   'amazon-bedrock': 'aws.bedrock',
   bedrock: 'aws.bedrock',
@@ -14,7 +14,7 @@ const NAMES: { readonly [provider: string]: string } = {
   xai: 'x_ai',
 }
 
-/** The convention's name of a provider (`google` -> `gcp.gemini`); names that it does not know stay as they are. */
+/** The convention's name of a provider (`google` -> `gcp.gemini`); unknown names stay unchanged. */
 export const telemetryName = (provider: string): string => NAMES[provider] ?? provider
 
 /** Of a language model of the AI SDK, whose `provider` has its API behind a dot: `google.generative-ai`, `google.vertex.chat`. */

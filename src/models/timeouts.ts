@@ -1,7 +1,7 @@
 /** Bounds how long a model may take to answer, and to send each further event. */
 import { ModelTimeout, modelFailed } from '../base/errors.ts'
 
-/** An attempt that has to be done in time. Its signal follows the given one too. @throws MODEL_FAILED when it is over */
+/** Runs an attempt with a time limit. The attempt's signal also follows the given one. @throws MODEL_FAILED at the limit */
 export async function inTime<T>(
   ms: number,
   signal: AbortSignal,
@@ -24,17 +24,17 @@ export async function inTime<T>(
 }
 
 export interface Patience {
-  /** When the model was asked, on the clock of `performance`. */
+  /** When the request was sent, on the clock of `performance`. */
   began: number
-  /** How long the first event may take from then on, in milliseconds. */
+  /** The longest wait for the first event from then on, in milliseconds. */
   firstMs: number
-  /** How long there may be none after it. */
+  /** The longest wait for each later event, in milliseconds. */
   idleMs: number
 }
 
 /**
- * Watches over the events of one stream; bytes that are none do not count. The time runs while somebody waits: an event
- * sets it back when the next is asked for.
+ * Limits the time between the events of one stream; bytes that are not events do not count. The time runs only while a reader
+ * waits, and starts again with each event.
  */
 export class EventWatch {
   #timer: NodeJS.Timeout
@@ -58,12 +58,12 @@ export class EventWatch {
     )
   }
 
-  /** There was an event. */
+  /** Notes an event. */
   hear(): void {
     this.#heard = true
   }
 
-  /** Somebody waits for more. */
+  /** Notes that a reader waits. */
   wait(): void {
     if (!this.#heard) return
     this.#heard = false

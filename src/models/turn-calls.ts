@@ -7,29 +7,29 @@ import { CallIds } from './ids.ts'
 
 /** Why a call does not run. */
 export interface CallProblem {
-  /** What the model reads in place of the tool's output. */
+  /** The text that the model reads instead of the tool's output. */
   told: string
-  /** The answer was cut in the middle of it. */
+  /** The answer was cut off within this call. */
   half: boolean
 }
 
 /**
- * The calls of one answer as they are run, stored and sent back: each has its own id and arguments that are JSON. Providers
+ * The calls of one answer as they are run, stored and sent back: each has a unique id and JSON arguments. Providers
  * refuse a conversation with other calls.
  */
 export class TurnCalls {
   /** Why a call must not run, by its settled item. */
   readonly problems = new Map<InputItem, CallProblem>()
   readonly #newIds: CallIds
-  /** Ids by the place of the call: an item that comes again keeps its id. */
+  /** Ids by the position of the call: a repeated item keeps its id. */
   readonly #ids: string[] = []
 
-  /** @param input the conversation so far, whose call ids are taken */
+  /** @param input the conversation so far; its call ids are in use */
   constructor(input: readonly InputItem[]) {
     this.#newIds = new CallIds(input)
   }
 
-  /** One call of the answer, its `place`-th. */
+  /** The call at position `place` of the answer, with a valid id and arguments. */
   settle(item: InputItem, place: number): InputItem {
     this.#ids[place] ??= this.#newIds.take(item.call_id)
     const call_id = this.#ids[place]
@@ -38,8 +38,8 @@ export class TurnCalls {
   }
 
   /**
-   * All items of an answer, its calls settled.
-   * @param cut why the answer is not whole
+   * All items of an answer; its calls have valid ids and arguments.
+   * @param cut why the answer is incomplete
    */
   settleAll(items: readonly InputItem[], cut: string | undefined): InputItem[] {
     let place = 0
@@ -53,7 +53,7 @@ export class TurnCalls {
   }
 }
 
-/** A call in a cut answer runs only when it is whole: its object has closed, or something follows it. */
+/** A call in a cut answer runs only when it is complete: its JSON object is closed, or another item follows. */
 function problemOf(
   item: InputItem,
   { cut, isLast }: { cut: string | undefined; isLast: boolean },
@@ -68,7 +68,7 @@ function problemOf(
   return { told: `Error: the arguments for tool "${item.name}" are not valid JSON (${error}).`, half }
 }
 
-/** Arguments as JSON. Missing or blank arguments and null count as `{}`; so does what is not JSON, beside its `error`. */
+/** Arguments as JSON. Missing or blank arguments and null count as `{}`; text that is not JSON too, with an `error`. */
 function readArguments(value: unknown): { json: string; blank: boolean; error?: string } {
   const text = typeof value === 'string' ? withoutEmptyStart(value) : isObject(value) ? JSON.stringify(value) : ''
   if (text.trim() === '') return { json: '{}', blank: true }

@@ -3,7 +3,7 @@ import type { Usage } from '../wire/message.ts'
 import type { ResponseUsage, TurnRequest } from './model.ts'
 import type { Pricer, TokenCounts } from './pricing/prices.ts'
 
-/** A provider's count of tokens as a number, also one written as a text; 0 for anything that cannot be a count. */
+/** A provider's token count as a number, also from a text; 0 for any value that is not a count. */
 export function countOf(value: unknown): number {
   const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
   return Number.isSafeInteger(count) && Number(count) > 0 ? Number(count) : 0
@@ -19,10 +19,10 @@ export const emptyUsage = (): Usage => ({
   total_cost: 0,
 })
 
-/** The usage of an answer that no provider was asked for; known by its identity, since some models report zeros for what they do not know. */
+/** The usage of an answer that came from no provider. Compared by identity, since some models report zeros for unknown counts. */
 export const UNASKED_USAGE: ResponseUsage = Object.freeze({ input_tokens: 0, output_tokens: 0, total_tokens: 0 })
 
-/** One response to be counted: the model that gave it, and what that model costs. */
+/** One response to count: its model and the price of that model. */
 export interface Billed {
   model: string
   usage: ResponseUsage | null | undefined
@@ -63,16 +63,16 @@ export function addResponse(sum: Usage, { model, usage, price }: Billed): Usage 
   }
 }
 
-/** A rule of thumb for most languages: a guess that is marked as one need not be better. */
+/** A rule of thumb for most languages; good enough for usage that is marked as estimated. */
 const CHARS_PER_TOKEN = 4
 
-/** What a call that broke off may have used: the size of its request, and `said` characters of answer. */
+/** Estimates the usage of a call that broke off from the size of its request and the `said` characters of its answer. */
 export const estimateUsage = (request: TurnRequest, said: number): ResponseUsage => ({
   input_tokens: Math.ceil(textSize([request.instructions, request.input, request.tools]) / CHARS_PER_TOKEN),
   output_tokens: Math.ceil(said / CHARS_PER_TOKEN),
 })
 
-/** Characters of all texts in a value. Embedded files are left out: their tokens have nothing to do with their length. */
+/** The characters of all texts in a value. Embedded files are left out: their tokens do not depend on their length. */
 function textSize(value: unknown): number {
   const waiting = [value] // no recursion: callers choose the depth
   let size = 0

@@ -1,4 +1,4 @@
-/** Repairs Anthropic's answers below its package, which fails for a whole answer when one event or block is unknown to it. */
+/** Repairs Anthropic's answers before its package reads them: the package fails on a whole answer with one unknown event or block. */
 import { StringDecoder } from 'node:string_decoder'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { isWebPage, webPageError } from '../ending.ts'
@@ -38,7 +38,7 @@ const KNOWN_DELTA = new RegExp(`^(${DELTAS})_delta$`)
 const PLAIN_DELTA = new RegExp(`^\\{"type":"content_block_delta","index":\\d+,"delta":\\{"type":"(${DELTAS})_delta",`)
 
 /**
- * A fetch whose answers the package can read: unknown events, blocks and deltas are left out, missing usage counts as 0, and an error
+ * A fetch with answers that the package can read: unknown events, blocks and deltas are left out, missing usage counts as 0, and an error
  * that is a text becomes an object.
  * @throws MODEL_FAILED for a web page in place of an answer
  */
@@ -58,13 +58,13 @@ export function repairingFetch(fetch: typeof globalThis.fetch): typeof globalThi
 interface StreamState {
   /** The indexes of blocks that are left out. */
   dropped: Set<unknown>
-  /** A stop reason has come. */
+  /** A stop reason was received. */
   stopped: boolean
-  /** `message_stop` has come. */
+  /** `message_stop` was received. */
   ended: boolean
 }
 
-/** What ends an event (WHATWG HTML, section 9.2.5). */
+/** The end of an event (WHATWG HTML, section 9.2.5). */
 const BLANK_LINE = /\r\n\r\n|\n\n|\r\r/
 
 /** A stream of events without those that the package cannot read. */
@@ -72,7 +72,7 @@ function repairEvents(): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new StringDecoder('utf8')
   const state: StreamState = { dropped: new Set(), stopped: false, ended: false }
   const repair = createEventRepair(state)
-  /** The begun event in pieces: only what is new is searched, so that an event of many chunks takes linear time. */
+  /** The open event in pieces: only new text is searched, so that an event of many chunks takes linear time. */
   let held: string[] = []
   let end = ''
   return new TransformStream({
@@ -184,7 +184,7 @@ function repairBlock(block: JsonObject): JsonObject | undefined {
   return { ...block, id: typeof block.id === 'string' ? block.id : '', input: isObject(block.input) ? block.input : {} }
 }
 
-/** The text of a whole message, repaired; the same text when it is no message. */
+/** The text of a whole message, repaired; the same text when it is not a message. */
 function repairMessage(text: string): string {
   const message = parse(text)
   if (!isObject(message) || message.error != null || message.content === undefined) return text

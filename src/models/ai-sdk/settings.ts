@@ -5,12 +5,12 @@ import { dropUnset } from '../openai/api.ts'
 import { choiceOf } from '../openai/tool-choice.ts'
 import type { Prompt } from './prompt.ts'
 
-/** What stands beside the prompt in a call of an AI SDK model. `extraBody` is what only the provider itself understands. */
+/** The parts of an AI SDK call beside the prompt. `extraBody` has fields that only the provider understands. */
 export type CallSettings = JsonObject & { extraBody: JsonObject }
 
 /**
- * The settings of a turn in the AI SDK's words. `model_settings_extra_args` speaks the original's names, and those that its
- * clients use for Anthropic and Gemini; what is none of them goes into the provider's body as it is.
+ * The settings of a turn for the AI SDK. `model_settings_extra_args` uses the original's names and those that its
+ * clients use for Anthropic and Gemini; any other field goes into the provider's body unchanged.
  */
 export function toCallSettings(request: TurnRequest, extraArgs: JsonObject | undefined): CallSettings {
   const { settings, outputSchema } = request
@@ -65,7 +65,7 @@ export function toCallSettings(request: TurnRequest, extraArgs: JsonObject | und
     name,
     description,
     inputSchema: parameters,
-    // Only OpenAI's strict mode knows bounds and lengths; others refuse the request for them.
+    // Only OpenAI's strict mode accepts bounds and lengths; others refuse a request with them.
     ...(strict && !hasBounds(parameters) ? { strict } : {}),
   }))
   return {
@@ -86,7 +86,7 @@ export function toCallSettings(request: TurnRequest, extraArgs: JsonObject | und
   }
 }
 
-/** The settings of a call that Claude is not to think in. */
+/** The settings of a call without thinking, for Claude. */
 export function withoutThinking({ reasoning: _, ...settings }: JsonObject): JsonObject {
   const { providerOptions } = settings
   if (!isObject(providerOptions) || !isObject(providerOptions.anthropic)) return settings
@@ -95,8 +95,8 @@ export function withoutThinking({ reasoning: _, ...settings }: JsonObject): Json
 }
 
 /**
- * The settings with tools for the calls in the conversation, none of which may be called, where the agent has no tools: Bedrock and
- * others refuse calls of tools that are not there ("The toolConfig field must be defined when using toolUse").
+ * The settings, with tools for the calls in the conversation where the agent has none; none of them may be called. Bedrock and
+ * others refuse a conversation with calls of undefined tools ("The toolConfig field must be defined when using toolUse").
  */
 export function withCalledTools(settings: JsonObject, prompt: Prompt): JsonObject {
   if (settings.tools !== undefined) return settings
@@ -147,7 +147,7 @@ const BOUNDS = new Set([
 function hasBounds(schema: unknown, names = false): boolean {
   if (Array.isArray(schema)) return schema.some((part) => hasBounds(part))
   if (!isObject(schema)) return false
-  // Below `properties` stand names that the user chose.
+  // The keys of `properties` are names that the user chose.
   return Object.entries(schema).some(
     ([key, value]) => (!names && BOUNDS.has(key)) || hasBounds(value, !names && PROPERTIES.has(key)),
   )

@@ -1,11 +1,11 @@
-/** `client_config.model_settings_extra_args` in the words of the API and the family of models that a call goes to. */
+/** Translates `client_config.model_settings_extra_args` for the API and the model family of a call. */
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { dropUnset } from './api.ts'
 
-/** Whose settings a model understands, whichever address serves it. */
+/** The family whose settings a model understands, at every address. */
 export type ModelFamily = 'openai' | 'anthropic' | 'google' | 'xai' | 'other'
 
-/** @param name as the address knows it: `gpt-5.4`, `anthropic/claude-sonnet-4-5` */
+/** @param name at its address: `gpt-5.4`, `anthropic/claude-sonnet-4-5` */
 export function familyOf(name: string, provider: string): ModelFamily {
   if (provider === 'xai') return 'xai'
   const slash = name.indexOf('/')
@@ -29,25 +29,25 @@ export function familyOf(name: string, provider: string): ModelFamily {
   }
 }
 
-/** The models of xAI that take a reasoning effort, as LiteLLM 1.91.5 lists them. Others refuse the request for it. */
+/** The xAI models that accept a reasoning effort, as listed by LiteLLM 1.91.5. Others refuse a request with one. */
 const XAI_EFFORT = /^grok-(3-mini|4[.-]1-fast|4[.-]20-.*(reasoning|multi-agent)|4[.-]3|code-fast)/
 
-/** Whether a model may be sent a reasoning effort. */
+/** True for a model that accepts a reasoning effort. */
 export function takesEffort(name: string, family: ModelFamily): boolean {
   const bare = name.slice(name.lastIndexOf('/') + 1).toLowerCase()
   return family !== 'xai' || (XAI_EFFORT.test(bare) && !bare.includes('non-reasoning'))
 }
 
-/** What only OpenAI's hosted tools have: `web_search_call.action.sources`, `computer_call_output.output.image_url`. */
+/** Values that only OpenAI's hosted tools have: `web_search_call.action.sources`, `computer_call_output.output.image_url`. */
 const HOSTED_INCLUDE = /^\w+_call(_output)?\./
 
-/** What of `include` an address that runs no hosted tools understands. */
+/** The values of `include` that an address without hosted tools understands. */
 export const genericIncludes = (include: readonly unknown[]): string[] =>
   include.filter((value) => typeof value === 'string').filter((value) => !HOSTED_INCLUDE.test(value))
 
 /**
- * The arguments as `responses` and `chat` take them: with `reasoning_effort` and `thinking.budget_tokens` whatever the
- * caller's client calls them, without what the family of models does not know.
+ * The arguments for `responses` and `chat`: with `reasoning_effort` and `thinking.budget_tokens` for every name that the
+ * caller's client uses, without arguments that the model family does not know.
  * @param hostedTools false: the address runs no hosted tools
  */
 export function translateArgs(
@@ -106,7 +106,7 @@ function toXai(args: JsonObject, effortTaken: boolean): JsonObject {
   return dropUnset({ ...rest, reasoning, reasoning_effort: reasoning_effort ?? effort })
 }
 
-/** Some clients write `budgetTokens`; the APIs want `budget_tokens`. */
+/** Some clients write `budgetTokens`; the APIs expect `budget_tokens`. */
 function withBudget(thinking: unknown): unknown {
   if (!isObject(thinking) || thinking.budgetTokens === undefined) return thinking
   const { budgetTokens, ...rest } = thinking

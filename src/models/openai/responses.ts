@@ -22,7 +22,7 @@ export const responsesModel = (options: ApiOptions): Model =>
     readStream: (response, _request, wait) => parse(response, wait),
     readAnswer(answer) {
       const failure = failureIn(answer)
-      // An answer with usage is passed on, so that it is counted. Otherwise its code decides about a retry.
+      // An answer with usage is passed on so that it is counted. Otherwise its code decides about a retry.
       if (failure !== undefined && answer.usage == null) throw modelFailed(failure.message, failure)
       return Array.isArray(answer.output) ? (answer as ModelResponse) : undefined
     },
@@ -89,7 +89,7 @@ async function* parse(response: Response, wait: StreamWait): AsyncGenerator<Even
 }
 
 /**
- * One event; undefined for one that says nothing. A whole answer in place of events becomes `response.completed`.
+ * Parses one event; undefined for an empty one. A whole answer instead of events becomes `response.completed`.
  * @throws MODEL_FAILED for a failure without a type
  */
 function toEvent(data: unknown): ResponseEvent | undefined {
@@ -101,12 +101,12 @@ function toEvent(data: unknown): ResponseEvent | undefined {
 }
 
 /**
- * False for JSON with blanks after its colons and commas, as some gateways write it; now and then for a text that looks so.
- * And for JSON over several lines, which would end a line of ours.
+ * False for JSON with spaces after its colons and commas, as some gateways write it; also for a text that happens to look so.
+ * Also false for JSON over several lines, which would break an SSE line.
  */
 const isCompact = (json: string) => !json.includes('": ') && !json.includes(', "') && !json.includes('\n')
 
-/** The request body; what is not set is left to the provider. Never `previous_response_id` or a conversation. */
+/** The request body; unset fields are left to the provider. Never `previous_response_id` or a conversation. */
 async function buildBody(
   { name: model, extraArgs }: ApiOptions,
   request: TurnRequest,
@@ -141,7 +141,7 @@ async function buildBody(
   return withoutIdleToolSettings(body)
 }
 
-/** Everything that a request asks the provider to add to its answer, each once. */
+/** The values of `include`, each once. */
 export const includesOf = ({ settings, include = [] }: TurnRequest, more?: unknown): string[] => [
   ...new Set<string>([
     ...(settings.include ?? []),
@@ -151,7 +151,7 @@ export const includesOf = ({ settings, include = [] }: TurnRequest, more?: unkno
   ]),
 ]
 
-/** A tool's name as the API wants it: hosted tools are chosen by their type. */
+/** A tool choice in the API's form: hosted tools are chosen by their type. */
 function toToolChoice(request: TurnRequest): unknown {
   const { hostedTools = [] } = request
   const toolChoice = choiceOf(request)
@@ -161,7 +161,7 @@ function toToolChoice(request: TurnRequest): unknown {
     : { type: 'function', name: toolChoice }
 }
 
-/** `model_settings_extra_args` speaks the original's names; these are the Responses API's. */
+/** `model_settings_extra_args` uses the original's names; these are the names of the Responses API. */
 function toBodyFields(args: JsonObject | undefined): JsonObject {
   if (args === undefined) return {}
   const { reasoning_effort, reasoning_summary, max_tokens, verbosity, ...fields } = args

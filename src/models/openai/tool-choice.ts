@@ -3,10 +3,10 @@ import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { TurnRequest } from '../model.ts'
 
 const MODES = new Set(['auto', 'required', 'none'])
-/** True for a way to choose, false for the name of a tool. */
+/** True for a mode of choice, false for the name of a tool. */
 export const isMode = (choice: string): boolean => MODES.has(choice)
 
-/** The choice among the tools of this turn. A tool by name is a choice while it is one of them; providers refuse any other. */
+/** The choice among the tools of this turn. A tool's name counts only while the tool is in the list; providers refuse any other. */
 export function choiceOf({ settings: { toolChoice }, tools, hostedTools = [] }: TurnRequest): unknown {
   const named = nameIn(toolChoice)
   if (named === undefined) return toolChoice
@@ -21,7 +21,7 @@ function nameIn(choice: TurnRequest['settings']['toolChoice']): unknown {
   return isObject(choice.function) ? choice.function.name : choice.name
 }
 
-/** A body without the settings that are refused where there are no tools ("'tool_choice' is only allowed when 'tools' are specified"). */
+/** The body without settings that providers refuse when there are no tools ("'tool_choice' is only allowed when 'tools' are specified"). */
 export function withoutIdleToolSettings(body: JsonObject): JsonObject {
   if (Array.isArray(body.tools) && body.tools.length > 0) return body
   const { tool_choice: _, parallel_tool_calls: __, ...rest } = body

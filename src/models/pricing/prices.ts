@@ -1,38 +1,41 @@
-/** Prices of models, and what an answer costs. */
+/** Prices of models, and the cost of an answer. */
 import { invalidOption } from '../../base/errors.ts'
 import { isObject } from '../../wire/json.ts'
 import { PRICES } from './prices.data.ts'
 
-/** What tokens cost, in US dollars per million. */
+/** Prices of tokens, in US dollars per million. */
 export interface TokenRates {
   inputUsdPerMillion: number
   outputUsdPerMillion: number
-  /** Input read from the provider's cache. Default: as input. */
+  /** Input read from the provider's cache. Default: the price of input. */
   cacheReadUsdPerMillion?: number
-  /** Input written to the provider's cache. Default: as input. */
+  /** Input written to the provider's cache. Default: the price of input. */
   cacheWriteUsdPerMillion?: number
-  /** Output spent on reasoning. Default: as output. */
+  /** Output spent on reasoning. Default: the price of output. */
   reasoningUsdPerMillion?: number
-  /** Default: as input. */
+  /** Default: the price of input. */
   audioInputUsdPerMillion?: number
-  /** Default: as output. */
+  /** Default: the price of output. */
   audioOutputUsdPerMillion?: number
 }
 
 /** The price of one model. */
 export interface ModelPrice extends TokenRates {
-  /** Most tokens of one answer, reasoning included: what a bound on costs reserves for a call without `maxTokens`. Default: the shipped table's. */
+  /**
+   * Most tokens of one answer, reasoning included. A cost limit reserves this much for a call without `maxTokens`.
+   * Default: the value in the shipped table.
+   */
   maxOutputTokens?: number
-  /** Most tokens of one request: what a bound on costs reserves for files and hosted tools. Default: the shipped table's. */
+  /** Most tokens of one request. A cost limit reserves this much for files and hosted tools. Default: as in the shipped table. */
   maxInputTokens?: number
-  /** What changes for a request with more input tokens than this; of several the highest that is passed counts. */
+  /** Prices for requests with more input tokens than this; of several tiers the highest one that is exceeded counts. */
   tiers?: readonly (Partial<TokenRates> & { aboveInputTokens: number })[]
 }
 
 /** Model name -> its price: the `prices` option. */
 export type Prices = { readonly [model: string]: ModelPrice }
 
-/** The tokens of one response. Cached, cache-writing and audio input is part of `input`; reasoning and audio output of `output`. */
+/** The tokens of one response. `input` includes cached, cache-writing and audio input; `output` includes reasoning and audio. */
 export interface TokenCounts {
   input: number
   output: number
@@ -64,7 +67,7 @@ const RATES = [
   'audioOutputUsdPerMillion',
 ] as const satisfies readonly (keyof TokenRates)[]
 
-/** Callers may name models: what is remembered of their names is bounded. */
+/** Callers may name models, so the memory of their names is limited. */
 const KNOWN_NAMES = 1000
 const NAME_CHARS = 200
 const SAID_WARNINGS = 100
@@ -72,7 +75,7 @@ const SAID_WARNINGS = 100
 const MAX_RATE = 1_000_000
 const FREE: ModelPrice = { inputUsdPerMillion: 0, outputUsdPerMillion: 0 }
 
-/** Says each warning once, the first 100 of them. */
+/** Logs each warning once, at most 100 warnings. */
 export function warnOnce(say: (message: string) => void): (message: string) => void {
   const said = new Set<string>()
   return (message) => {
@@ -83,9 +86,9 @@ export function warnOnce(say: (message: string) => void): (message: string) => v
 }
 
 /**
- * Prices from the shipped table and those given, which win under the same name.
- * @param warn hears of names without a price, more than once: see `warnOnce`
- * @throws INVALID_OPTION for a price that is none
+ * Prices from the shipped table and the given ones, which take precedence.
+ * @param warn called for a name without a price, possibly more than once: see `warnOnce`
+ * @throws INVALID_OPTION for an invalid price
  */
 export function createPriceList(given: Prices | undefined, warn: (message: string) => void): PriceList {
   const own = checkPrices(given)
@@ -126,7 +129,7 @@ const boundsOf = ({ maxInputTokens, maxOutputTokens }: Partial<ModelPrice> = {})
   ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
 })
 
-/** The table stays a text: only the line that is asked for is ever parsed. */
+/** The table stays a text: only the line of a requested model is parsed. */
 function shippedPrice(name: string): ModelPrice | undefined {
   const start = /^[!-~]+$/.test(name) ? PRICES.indexOf(`\n${name} `) : -1
   if (start === -1) return undefined
@@ -156,7 +159,7 @@ function readBounds(cell = '/'): Partial<ModelPrice> {
   return boundsOf({ maxInputTokens: input, maxOutputTokens: output } as Partial<ModelPrice>)
 }
 
-/** Every rate is looked up in the tier of the request's own input size. */
+/** Every rate comes from the tier of the request's input size. */
 function costUsd(price: ModelPrice, tokens: TokenCounts): number {
   const rate = (name: keyof TokenRates, fallback = 0): number => {
     let found = price[name]

@@ -1,4 +1,4 @@
-/** What one model call can cost at most, known before it is made. */
+/** The highest cost of a model call, computed before the call. */
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { TurnRequest } from '../model.ts'
 import type { ModelPrice, TokenRates } from './prices.ts'
@@ -7,7 +7,7 @@ import type { ModelPrice, TokenRates } from './prices.ts'
 export interface PricedCall {
   request: TurnRequest
   price: ModelPrice
-  /** Whose model it is: `Model.provider`. */
+  /** The model's provider: `Model.provider`. */
   provider?: string | undefined
   /** `client_config.model_settings_extra_args` of the request. */
   extraArgs?: JsonObject | null | undefined
@@ -17,17 +17,17 @@ export interface WorstCase {
   usd: number
   inputTokens: number
   outputTokens: number
-  /** The call to make: with `maxTokens` where nothing else bounds its answer. */
+  /** The call to make, with `maxTokens` where nothing else limits its answer. */
   request: TurnRequest
 }
 
-/** Most tokens of an answer where neither the agent nor the price of its model says so; the call is then sent with this bound. */
+/** The token limit of an answer where neither the agent nor the price table sets one; the call is then sent with this limit. */
 const DEFAULT_OUTPUT_TOKENS = 32_768
-/** Counted for what only the provider can measure, where the context window of the model is not known. */
+/** Tokens counted for content that only the provider can measure, when the model's context window is unknown. */
 const DEFAULT_INPUT_TOKENS = 1_048_576
 /** More than any provider charges for an image: 48,169 tokens, for gpt-4o-mini at high detail. */
 const IMAGE_TOKENS = 50_000
-/** What providers add to a request with tools or a schema, in tokens. */
+/** Tokens that providers add to a request with tools or a schema. */
 const OVERHEAD_TOKENS = 2_048
 
 /**
@@ -67,14 +67,14 @@ function highestRate(price: ModelPrice, inputTokens: number, names: readonly (ke
   return Math.max(...[price, ...reached].flatMap((rates) => names.map((name) => rates[name] ?? 0)))
 }
 
-/** Fields of the provider's own that a call carries beside its settings. */
+/** The provider-specific fields of a call beside its settings. */
 interface Extras {
   bodies: readonly JsonObject[]
   /** False when one of them may lift the bounds of the call, or bring content that is not counted. */
   known: boolean
 }
 
-/** Fields that change neither how much goes in nor how much may come out, beside the bounds that are read from them. */
+/** Fields that change neither the size of the input nor the limit of the output, except the limits that are read from them. */
 const HARMLESS = new Set([
   ...['temperature', 'top_p', 'top_k', 'seed', 'stop', 'user', 'metadata', 'verbosity', 'service_tier', 'truncation'],
   ...['presence_penalty', 'frequency_penalty', 'logit_bias', 'include', 'store', 'tool_choice', 'parallel_tool_calls'],
@@ -93,7 +93,7 @@ function boundOutput({ request, price, provider }: PricedCall, { bodies, known }
   const asked = bodies
     .flatMap((body) => [body.max_tokens, body.max_output_tokens, body.max_completion_tokens])
     .filter((tokens) => typeof tokens === 'number')
-  // Anthropic's package adds what a model may think to `maxTokens`.
+  // Anthropic's package adds the thinking budget to `maxTokens`.
   const thinksOnTop = provider === 'anthropic' && (reasoning != null || bodies.length > 0)
   const isBounded = maxTokens !== undefined && known && !thinksOnTop
   const most = price.maxOutputTokens ?? DEFAULT_OUTPUT_TOKENS
@@ -111,7 +111,7 @@ function measureInput({ request, price }: PricedCall, { bodies, known }: Extras)
   return { tokens: window ?? counted + DEFAULT_INPUT_TOKENS, audio: size.audio }
 }
 
-/** What a JSON value may come to in tokens. `unknown`: it has parts whose size only the provider knows. */
+/** The most tokens of a JSON value. `unknown`: it has parts whose size only the provider knows. */
 function measure(value: unknown): { tokens: number; unknown: boolean; audio: boolean } {
   const waiting = [value] // no recursion: callers choose the depth
   const size = { tokens: 0, unknown: false, audio: false }
@@ -133,11 +133,11 @@ function measure(value: unknown): { tokens: number; unknown: boolean; audio: boo
   return size
 }
 
-/** Types of parts and items whose tokens have nothing to do with the length of their JSON. */
+/** Types of parts and items whose tokens do not depend on the length of their JSON. */
 const MEDIA = /image|screenshot|^(input_|output_)?(file|audio|video|document)$|^item_reference$/
 const IMAGE = /image|screenshot/
 
 /** Quotes, colon and comma around a value. */
 const PUNCTUATION_TOKENS = 4
-/** A number, true, false or null, written out. */
+/** The length of a number, true, false or null as text. */
 const SCALAR_TOKENS = 25
