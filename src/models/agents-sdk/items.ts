@@ -8,13 +8,13 @@ import type { InputItem } from '../../wire/message.ts'
 import type { ResponseSynthesis } from '../synthesis.ts'
 
 /**
- * Wire items as they are, in the wrapping that an Agents SDK model over the Responses API takes apart again. Its own items
- * would lose what they do not know: file ids, annotations, outputs of hosted tools.
+ * Wire items, unchanged, in a wrapper that an Agents SDK model over the Responses API unwraps. The SDK's own items
+ * would lose fields that they do not know: file ids, annotations, outputs of hosted tools.
  */
 export const wrapItems = (items: readonly InputItem[]): JsonObject[] =>
   items.map((item) => ({ type: 'unknown', ...(item.id === undefined ? {} : { id: item.id }), providerData: item }))
 
-/** A conversation for the Agents SDK's other models: what the system says in the middle of it, and items of the SDK's own. */
+/** A conversation for the Agents SDK's other models: later system messages as text, and the rest as items of the SDK. */
 export function toProtocol(input: readonly InputItem[]): { notes: string[]; items: JsonObject[] } {
   const { notes, items } = inFull(toFunctionConversation(input))
   const names = new Map(items.flatMap(({ type, call_id, name }) => (type === 'function_call' ? [[call_id, name]] : [])))
@@ -35,7 +35,7 @@ export function toProtocol(input: readonly InputItem[]): { notes: string[]; item
   return { notes, items: converted }
 }
 
-/** What an SDK model wants to see again with an item, as it gave it: see `remember`. */
+/** Data that an SDK model needs back with an item, unchanged: see `remember`. */
 function providerDataOf({ provider_data, encrypted_content }: InputItem): { providerData?: JsonObject } {
   const own = isObject(provider_data) && isObject(provider_data.agents_sdk) ? provider_data.agents_sdk : {}
   const providerData = typeof encrypted_content === 'string' ? { ...own, encrypted_content } : own
@@ -84,13 +84,13 @@ const textOf = (content: unknown): string =>
     ? content.map((part) => (isObject(part) && typeof part.text === 'string' ? part.text : '')).join('\n')
     : asText(content)
 
-/** What of an answer came before its end, in pieces. */
+/** The parts of an answer that were streamed before its end. */
 export interface Streamed {
   text: string
   reasoning: string
 }
 
-/** The finished output of an Agents SDK model as the pieces of a response, without those that came before. */
+/** The finished output of an Agents SDK model as parts of a response, without those that were streamed. */
 export function readOutput(parts: ResponseSynthesis, output: unknown, { text, reasoning }: Streamed = NOTHING): void {
   const items = Array.isArray(output) ? output.filter(isObject) : []
   const thoughts = items.filter(({ type }) => type === 'reasoning')

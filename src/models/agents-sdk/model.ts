@@ -1,4 +1,4 @@
-/** Models over those of the OpenAI Agents SDK. */
+/** Adapts models of the OpenAI Agents SDK. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { inFull } from '../../base/async.ts'
 import { AgencyError, errorText, modelFailed } from '../../base/errors.ts'
@@ -21,7 +21,7 @@ export interface SdkModel {
 export const isSdkModel = (value: unknown): value is SdkModel =>
   isObject(value) && typeof value.getResponse === 'function' && typeof value.getStreamedResponse === 'function'
 
-/** The same with the types it is called with. */
+/** The same, with the types of our calls. */
 interface CallableModel {
   getResponse(request: JsonObject): Promise<JsonObject>
   getStreamedResponse(request: JsonObject): AsyncIterable<JsonObject>
@@ -29,14 +29,14 @@ interface CallableModel {
 
 /**
  * An Agents SDK model as one of ours, without importing the SDK. One over the Responses API gets the wire's items untouched
- * and its provider's events go out as they came; for all others items are converted and the events synthesised.
+ * and its provider's events are passed on unchanged; for all others, items are converted and events synthesised.
  */
 export function fromSdkModel(given: SdkModel): Model {
   const sdk = given as unknown as CallableModel
   const overResponses = '_buildResponsesCreateRequest' in given
   const ownName = nameOf(given)
   let learntProvider: string | undefined
-  let learntName: string | undefined // some models hide their name; their answers tell it
+  let learntName: string | undefined // some models hide their name, but their answers have it
   const learn = (answer: unknown) => {
     if (!isObject(answer)) return
     if (typeof answer.model === 'string') learntName ??= answer.model
@@ -80,7 +80,7 @@ export function fromSdkModel(given: SdkModel): Model {
       signal.throwIfAborted()
       const raw = response.providerData
       learn(raw)
-      // The provider's own answer, where it is one of the Responses API: nothing is lost on the way.
+      // The provider's own answer when it is one of the Responses API, so that nothing is lost.
       if (isObject(raw) && (overResponses || raw.object === 'response') && Array.isArray(raw.output))
         return raw as ModelResponse
       const failure = failureIn(raw)
@@ -93,7 +93,7 @@ export function fromSdkModel(given: SdkModel): Model {
   }
 }
 
-/** Where every copy of the SDK keeps the trace it is in. */
+/** Where each copy of the SDK keeps its current trace. */
 const TRACE = Symbol.for('openai.agents.core.asyncLocalStorage')
 
 /** Plain calls of the SDK's models fail outside of a trace, although none is wanted; inside an empty one nothing is traced. */
@@ -108,7 +108,7 @@ const nameOf = (model: object): string | undefined =>
     .map((key) => (model as { [key: string]: unknown })[key])
     .find((value) => typeof value === 'string')
 
-/** What an object says itself, or what its class is made for; undefined when neither tells. */
+/** The API that an object names, or that of its class; undefined when neither is known. */
 function providerOf(model: object): string | undefined {
   const { provider } = model as { provider?: unknown }
   if (typeof provider === 'string') return telemetryNameOfSdk(provider)
@@ -122,9 +122,9 @@ function providerOf(model: object): string | undefined {
 class SdkAnswer {
   readonly #parts: ResponseSynthesis
   readonly #streamed = { text: '', reasoning: '' }
-  /** The provider's own Responses events are there and go out in place of made ones. */
+  /** The provider's own Responses events are present and replace synthesised ones. */
   #raw = false
-  /** Why the provider stopped, in its own word. */
+  /** The provider's finish reason. */
   #reason: unknown
   finished = false
 
@@ -140,7 +140,7 @@ class SdkAnswer {
       if (isTerminal(own.type)) this.finished = true
       return [own]
     }
-    // The first sign of life comes before it is known which of the two it will be.
+    // The first event arrives before it is known which of the two follows.
     if (this.#raw || type === 'response_started') return []
     if (type === 'model') {
       const raw = event.event
@@ -163,7 +163,7 @@ class SdkAnswer {
   }
 }
 
-/** Some models tell their reasoning after the text it led to; in a conversation it has to stand before. */
+/** Some models send their reasoning after the text; in a conversation it must come before. */
 function finish(parts: ResponseSynthesis, ending: Ending): ModelResponse {
   const response = parts.finish(ending)
   const late = (item: { type?: string }) => Number(item.type !== 'reasoning')
@@ -177,7 +177,7 @@ function isResponsesEvent({ event, providerData }: JsonObject): boolean {
   return isObject(event) && /^(response\.|error$)/.test(String(event.type))
 }
 
-/** A piece of reasoning in the chunk of another API: Chat Completions, or a part of the AI SDK. */
+/** A reasoning delta in the chunk of another API: Chat Completions, or a part of the AI SDK. */
 function reasoningOf(chunk: unknown): string {
   if (!isObject(chunk)) return ''
   if (chunk.type === 'reasoning-delta') return String(chunk.delta ?? '')
@@ -222,7 +222,7 @@ function toSdkRequest(request: TurnRequest, { overResponses, model }: SdkTarget,
   }
 }
 
-/** Our settings by the SDK's names; what only the Responses API knows goes along in `providerData`, which it sends on. */
+/** Our settings under the SDK's names; fields of the Responses API go into `providerData`, which the SDK passes on. */
 function toSdkSettings(request: TurnRequest, overResponses: boolean): JsonObject {
   const { temperature, topP, maxTokens, toolChoice, parallelToolCalls, truncation, reasoning, verbosity, ...rest } =
     request.settings
@@ -249,7 +249,7 @@ function toSdkSettings(request: TurnRequest, overResponses: boolean): JsonObject
   })
 }
 
-/** The SDK's usage, whose details are one object or one per request, by the wire's names. */
+/** The SDK's usage under the wire's names; its details are one object or one per request. */
 function toUsage(usage: unknown): ResponseUsage | undefined {
   if (!isObject(usage)) return undefined
   const details = (value: unknown) => (Array.isArray(value) ? value[0] : value)

@@ -68,7 +68,7 @@ export function aiSdkModel({ label, provider, open, extraArgs, headers, limits }
       const attempt = () => {
         watch?.stop()
         watch = new EventWatch({ began: performance.now(), firstMs, idleMs }, onSilence)
-        return asked(model.doStream(options), abortSignal) // some packages read the first part before they give the stream
+        return asked(model.doStream(options), abortSignal) // some packages read the first part before they return the stream
       }
       try {
         const { stream } = await withRetries(attempt, { signal, withinMs: firstMs, onRetry: request.onRetry })
@@ -111,7 +111,7 @@ function startsThinking({ provider, modelId }: LanguageModel, { input }: TurnReq
   return isObject(call?.provider_data) && call.provider_data.model === label
 }
 
-/** The name under which a model's own options and metadata stand. */
+/** The key of a provider's own options and metadata. */
 export const namespaceOf = ({ provider }: LanguageModel): string => provider.split('.')[0] as string
 
 /** The size of a part for back-pressure, in bytes. */
@@ -126,7 +126,7 @@ class PartReader {
   /** The call that the answer ends with so far; empty when something follows the last one. */
   #lastCall = ''
   readonly #structured: boolean
-  /** Where the text block that is being said began. */
+  /** The start of the open text block. */
   #textStart = 0
   readonly #sources: JsonObject[] = []
 
@@ -246,12 +246,12 @@ class PartReader {
     this.parts.usage = this.#complete(toUsage(isObject(usage) ? usage : {}))
     const isOver = (isObject(finishReason) ? finishReason.unified : finishReason) !== 'interrupted'
     this.#ending = isOver ? endingOf(finishReason) : undefined
-    // Packages give the arguments as an object, so a call that was cut looks whole.
+    // Packages return the arguments as an object, so a call that was cut off looks complete.
     if (this.#ending?.kind === 'cut' && this.#lastCall !== '') this.parts.breakOff(this.#lastCall)
     for (const source of this.#sources.splice(0)) this.#cite({ source }, this.parts.saidChars)
   }
 
-  /** The usage, with an estimate in place of each count that is missing. */
+  /** The usage; each missing count is estimated. */
   #complete(usage: ResponseUsage): ResponseUsage {
     const written = this.parts.writtenChars
     const lacksInput = usage.input_tokens === 0
@@ -269,7 +269,7 @@ class PartReader {
     this.parts.attach(to, { provider_metadata: providerMetadata })
   }
 
-  /** @param start where what is cited begins, unless the citation says it: an index into the text block */
+  /** @param start start of the cited range when the citation has none: an index into the text block */
   #cite(citation: unknown, start: number): void {
     if (!isObject(citation) || !isObject(citation.source)) return
     const { startIndex, endIndex, source } = citation
@@ -340,7 +340,7 @@ function toldIn(error: Error & { responseBody?: unknown; statusCode?: unknown })
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return errorText(error)
-  // The packages wrap what went wrong beneath them in a sentence that says nothing.
+  // The packages wrap the cause in a sentence without information.
   const cause = error.cause instanceof Error && /^Failed to process/.test(error.message) ? error.cause : error
   return cause.message === '' ? 'The model failed without a reason.' : cause.message
 }

@@ -9,7 +9,7 @@ import { quirksOf, takesPrefill } from '../families.ts'
 import type { TurnRequest } from '../model.ts'
 
 type Json = null | string | number | boolean | Json[] | { [key: string]: Json }
-/** What one provider wants back, under its own name. */
+/** Data that one provider needs back, under the provider's name. */
 type ProviderOptions = { [provider: string]: { [key: string]: Json } }
 type Extras = { providerOptions?: ProviderOptions }
 type FileData =
@@ -29,7 +29,7 @@ type ToolResult = {
   output: { type: 'text'; value: string } | { type: 'content'; value: (TextPart | FilePart)[] }
 }
 
-/** A prompt as AI SDK models of specification v4 take it. */
+/** A prompt of the AI SDK's specification v4. */
 export type Prompt = (
   | { role: 'system'; content: string }
   | { role: 'user'; content: (TextPart | FilePart)[] }
@@ -41,15 +41,15 @@ type Message = Prompt[number]
 
 /** The model that a prompt is for. */
 export interface PromptTarget {
-  /** Whose file ids the file ids are. */
+  /** The provider that file ids belong to. */
   provider: string
   model: string
 }
 
-/** Ids of calls that every one of these APIs takes; Bedrock has the limit. */
+/** Call ids that all these APIs accept; the limit is Bedrock's. */
 const CALL_ID: NameRule = { maxLength: 64, alphabet: 'a-zA-Z0-9_-' }
 
-/** Stand-ins for texts that a provider requires. */
+/** Placeholders for texts that a provider requires. */
 const BEGINNING = '(The conversation so far.)'
 const GO_ON = 'Continue.'
 const NO_TEXT = '(no text)'
@@ -131,7 +131,7 @@ function toReasoning(item: InputItem): AssistantPart[] {
   return extras.providerOptions === undefined ? [] : [{ type: 'reasoning', text: saidIn(item.summary), ...extras }]
 }
 
-/** Providers refuse blank texts. One of Gemini's may carry a thought signature and stays. */
+/** Providers refuse blank texts. A blank text of Gemini's stays when it has a thought signature. */
 function toText(item: InputItem, provider: string): AssistantPart[] {
   const text = saidIn(item.content)
   const extras = extrasOf(item)
@@ -139,7 +139,7 @@ function toText(item: InputItem, provider: string): AssistantPart[] {
   return isSaid(text) || isSigned ? [{ type: 'text', text, ...extras }] : []
 }
 
-/** Providers want an object; what the model wrote instead is shown to it as it was. */
+/** Providers require an object; other text that the model wrote is sent back to it inside one. */
 function readArguments(value: unknown): unknown {
   if (typeof value !== 'string' || value.trim() === '') return {}
   try {
@@ -173,7 +173,7 @@ function toParts(content: unknown, provider: string): (TextPart | FilePart)[] {
 /** Ids of files at OpenAI and Azure. */
 const OPENAI_FILE = /^(file|assistant)-/
 
-/** A file or image of a message, or a note about one that the provider cannot have; undefined for anything else. */
+/** A file or image of a message, or a note about one that the provider cannot read; undefined for other parts. */
 function toFile(part: JsonObject, provider: string): FilePart | TextPart | undefined {
   const image = part.type === 'input_image'
   const filename = typeof part.filename === 'string' ? { filename: part.filename } : {}
@@ -192,7 +192,7 @@ function toFile(part: JsonObject, provider: string): FilePart | TextPart | undef
       return { type: 'file', data: { type: 'url', url }, mediaType: mediaTypeOf(url.pathname, image), ...filename }
   }
   if (typeof part.file_id !== 'string') return undefined
-  // OpenAI keeps what `file_ids` and `file_urls` name; the model is told, so that it can tell.
+  // The files in `file_ids` and `file_urls` are stored at OpenAI; a note tells the model, so that it can tell the user.
   if (OPENAI_FILE.test(part.file_id) && provider !== 'openai')
     return { type: 'text', text: `(The ${image ? 'image' : 'file'} ${part.file_id} cannot be shown to this model.)` }
   const mediaType = mediaTypeOf(asText(part.filename), image)
@@ -212,7 +212,7 @@ const MEDIA_TYPES: { readonly [extension: string]: string } = {
   html: 'text/html',
 }
 
-/** By the name's ending; images and PDF are the usual ones where it says nothing. */
+/** By the file name's ending; without a known one, the usual type of an image or PDF. */
 function mediaTypeOf(name: string, image: boolean): string {
   const extension = name.slice(name.lastIndexOf('.') + 1).toLowerCase()
   const known = Object.hasOwn(MEDIA_TYPES, extension) ? MEDIA_TYPES[extension] : undefined

@@ -5,7 +5,7 @@ import { toWellFormedJson } from '../../wire/well-formed.ts'
 import { webPageError } from '../ending.ts'
 import type { LanguageModel } from './ai-sdk.ts'
 
-/** Makes the models of one provider over one connection. */
+/** Creates the models of one provider over one connection. */
 type Connect = (settings: { baseURL: string; apiKey: string; fetch: typeof fetch }) => (model: string) => LanguageModel
 
 /** The optional packages, each loaded by the first model that needs it. */
@@ -44,7 +44,7 @@ export const isInstalled = (kind: AiSdkKind): Promise<boolean> =>
     () => false,
   )
 
-/** A fetch that sends no key where there is none, and adds to the body what the package has no words for. */
+/** A fetch that sends no key when there is none, and adds fields to the body that the package does not know. */
 export function dressFetch(
   fetch: typeof globalThis.fetch,
   { kind, hasKey, extraBody }: { kind: AiSdkKind; hasKey: boolean; extraBody: JsonObject },
@@ -69,7 +69,7 @@ export function refuseWebPages(fetch: typeof globalThis.fetch): typeof globalThi
   }
 }
 
-/** A body with more fields; of an object that both have (`generationConfig`) the fields are joined. */
+/** A body with more fields; the fields of an object in both (`generationConfig`) are merged. */
 function addFields(body: JsonObject, more: JsonObject): JsonObject {
   const joined = Object.entries(more).map(([name, value]) => {
     const own = body[name]

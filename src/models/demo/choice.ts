@@ -1,4 +1,4 @@
-/** Chooses what the demo model answers. */
+/** Chooses the answers of the demo model. */
 import { CODE_NOTE } from '../../files/attach.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 
@@ -7,9 +7,9 @@ export interface DemoCall {
   arguments: JsonObject
 }
 
-/** Begins every answer in words. */
+/** The beginning of every text answer. */
 const MARK = '[demo model]'
-/** How much of a message it reads: more would take it long, and a demo needs no more. */
+/** The part of a message that it reads, in characters: more would take too long. */
 const MAX_READ_CHARS = 4_000
 const STOP_WORDS = new Set(
   'a an the is are of to in on for and or what how do does me my i you your it this that with please can could would tell give'.split(
@@ -18,10 +18,10 @@ const STOP_WORDS = new Set(
 )
 
 /**
- * What the demo model says to a Responses request: a text, or the calls it makes. Deterministic: chosen by the words of
- * the user's last message and the schemas of the tools. At most one round of calls per message, so it always ends. What the
- * system says last, as output guardrails do, is repeated in the next try.
- * @param describeFile what is known of a stored file
+ * The demo model's answer to a Responses request: a text or calls. It is deterministic: chosen by the words of
+ * the user's last message and the schemas of the tools. At most one round of calls per message, so it always ends. The last
+ * system message, such as that of an output guardrail, is repeated in the next answer.
+ * @param describeFile describes a stored file
  */
 export function chooseAnswer(
   request: JsonObject,
@@ -75,7 +75,7 @@ function textOf(item: JsonObject | undefined): string {
   return texts.filter((text) => !text.startsWith(CODE_NOTE)).join(' ')
 }
 
-/** What came with the user's message; the demo cannot read it and says so. */
+/** The attachments of the user's message; the demo cannot read them and says so. */
 function fileSentence(
   { tools }: JsonObject,
   item: JsonObject | undefined,
@@ -93,7 +93,7 @@ function fileSentence(
   return files.length === 0 ? '' : `With it came ${files.join(', ')}; I cannot read files.`
 }
 
-/** What a part of a message brings along: a stored file, one whose bytes stand in the message, or a picture. */
+/** The attachment in a part of a message: a stored file, a file with its bytes, or an image. */
 function attached({ type, file_id, filename }: JsonObject, nameOf: (id: string) => string): string[] {
   if (typeof file_id === 'string') return [nameOf(file_id)]
   if (type === 'input_image') return ['a picture']
@@ -106,7 +106,7 @@ const words = (text: string): string[] =>
     .filter((word) => !STOP_WORDS.has(word))
     .map((word) => word.replace(/(ing|es|s)$/, ''))
 
-/** How many of the message's words a text shares. */
+/** The number of the message's words that a text has too. */
 function overlap(message: string, text: string): number {
   const known = new Set(words(text))
   return new Set(words(message).filter((word) => known.has(word))).size
@@ -148,7 +148,7 @@ function chooseCalls(message: string, available: JsonObject[]): DemoCall[] {
     .map(({ tool }) => ({ name: String(tool.name), arguments: instanceOf(tool.parameters, message) }))
 }
 
-/** Words of the name count twice; numbers in the message speak for a tool that wants as many. */
+/** Words of the name count twice; numbers in the message favour a tool with as many number parameters. */
 function scoreOf(tool: JsonObject, message: string, numbers: number): number {
   const shared =
     2 * overlap(message, String(tool.name).replaceAll('_', ' ')) + overlap(message, String(tool.description))
@@ -166,7 +166,7 @@ function wantsTransfer(message: string, tool: JsonObject): boolean {
     : overlap(message, `${target} ${tool.description}`) >= 2
 }
 
-/** A value that fits the schema, filled with what the text offers. */
+/** A value that matches the schema, filled with words and numbers of the text. */
 function instanceOf(schema: unknown, text: string): JsonObject {
   const numbers = [...text.matchAll(/-?\d+(\.\d+)?/g)].map((match) => Number(match[0]))
   const quoted = [...text.matchAll(/["“']([^"“”']+)["”']/g)].map((match) => match[1] as string)
@@ -217,7 +217,7 @@ function toolSentence(output: JsonObject, items: JsonObject[]): string {
     : `${recipient} answered: ${said}`
 }
 
-/** A name for a conversation that is given as the JSON of its items: the words of its first text that say something. */
+/** A name for a conversation that is given as the JSON of its items: the significant words of its first text. */
 function nameFor(items: string): string {
   const first = /"(?:content|text)":"((?:[^"\\]|\\.)*)/.exec(items)?.[1] ?? ''
   const said = (first.replace(/\\./g, ' ').match(/[\p{L}\d]+/gu) ?? []).filter(
@@ -227,7 +227,7 @@ function nameFor(items: string): string {
   return ['Demo', ...(title.length > 0 ? title : ['Chat'])].join(' ')
 }
 
-/** What the instructions begin with, as the agent would say it: "You are the Guide." becomes "I am the Guide." */
+/** The first sentence of the instructions in the first person: "You are the Guide." becomes "I am the Guide." */
 function roleSentence(instructions: string): string {
   const first =
     instructions

@@ -70,7 +70,7 @@ function buildResponse(request: JsonObject, files: DemoFiles): JsonObject {
   }
 }
 
-/** The response as the API would stream it, as bytes, at a natural pace; it stops as soon as nobody listens. */
+/** The response as the API would stream it, as bytes, with pauses; it stops when the reader leaves. */
 function stream(response: JsonObject, paceMs: number, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   const events = eventsOf(response)

@@ -2,13 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import type { JsonObject } from '../../wire/json.ts'
 
-/** Files the demo remembers; beyond it the oldest are forgotten. */
+/** The number of files that the demo remembers; beyond it the oldest are forgotten. */
 const MAX_FILES = 1000
 
-/** The demo's Files API: it remembers what a file is called and how large it is, not what is in it. */
+/** The demo's Files API: it remembers the name and size of a file, not its content. */
 export interface DemoFiles {
   answer(method: string, path: string, body: unknown, headers: RequestInit['headers']): Promise<Response>
-  /** `report.pdf (409 bytes)`; undefined for an id it does not know. */
+  /** `report.pdf (409 bytes)`; undefined for an unknown id. */
   describe(id: string): string | undefined
 }
 

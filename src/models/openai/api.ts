@@ -1,4 +1,4 @@
-/** What models over OpenAI's APIs share: the call, retries, and reading streams of server-sent events. */
+/** The shared parts of models over OpenAI's APIs: the call, retries, and reading streams of server-sent events. */
 import { StringDecoder } from 'node:string_decoder'
 import { createParser } from 'eventsource-parser'
 import type { Charges } from '../../base/budget.ts'
@@ -18,7 +18,7 @@ const LONG_CHARS = 16_384
 
 /**
  * Reads a provider's event stream: `onData` gets the data of each event, then the size of the network chunk they came in
- * is given. A reader that stops pulling stops the network read. Plain functions, not a generator: a generator costs every chunk several
+ * is returned. A reader that stops pulling stops the network read. Plain functions, not a generator: a generator costs every chunk several
  * microtasks and keeps the last chunk alive while the stream is silent.
  * @throws MODEL_FAILED when the stream breaks or `onData` cannot read it; the signal's reason after an abort
  */
@@ -28,7 +28,7 @@ export function readSse(
   onData: (data: string) => void,
 ): AsyncIterableIterator<number> {
   const onEvent = ({ data }: { data: string }) => {
-    if (data.trim() === '') return // keeps the connection open
+    if (data.trim() === '') return // a keep-alive
     begun = true
     watch.hear()
     if (data.length > LONG_CHARS) new JsonMeter(ANSWER_LIMITS.json).feed(data)
@@ -62,7 +62,7 @@ export function readSse(
     }
     return chunk.byteLength
   }
-  /** Ends an event without a blank line behind it, once; false when there is none, or it was cut off. */
+  /** Ends an event that has no blank line after it, once; false when there is no such event, or it was cut off. */
   const endEvent = () => {
     if (ended) return false
     ended = true
@@ -82,7 +82,7 @@ export function readSse(
   const sizes: AsyncIterableIterator<number> = {
     async next() {
       try {
-        if (failure !== undefined) throw failure // after what stood before it was given
+        if (failure !== undefined) throw failure // after the events before it were returned
         watch.wait()
         const { done, value } = await chunks.next()
         if (failure !== undefined) throw failure
@@ -98,7 +98,7 @@ export function readSse(
         const error = failure ?? cause
         await close()
         signal.throwIfAborted()
-        if (AgencyError.isInstance(error)) throw error // it has the provider's words already
+        if (AgencyError.isInstance(error)) throw error // it has the provider's message already
         throw modelFailed(`The model's stream broke: ${errorText(error)}`, error)
       }
       signal.throwIfAborted()
@@ -110,7 +110,7 @@ export function readSse(
   return sizes
 }
 
-/** How a stream is waited for. */
+/** The limits of reading one stream. */
 export interface StreamWait {
   signal: AbortSignal
   patience: Patience
@@ -139,12 +139,12 @@ export interface ApiOptions {
 export interface Api {
   runsHostedTools: boolean
   path: '/responses' | '/chat/completions'
-  /** @param portable without what only its provider can read: encrypted reasoning, and ids of items */
+  /** @param portable leaves out what only its provider can read: encrypted reasoning, and ids of items */
   buildBody(request: TurnRequest, stream: boolean, portable: boolean): Promise<JsonObject>
-  /** True for a refusal of what `portable` leaves out: the call is then repeated once without it. */
+  /** True when the provider refused a part that `portable` leaves out: the call is then repeated once without it. */
   refusesState?(error: unknown): boolean
   readStream(response: Response, request: TurnRequest, wait: StreamWait): AsyncGenerator<EventBatch, void, undefined>
-  /** Undefined for JSON that is not an answer of this API. */
+  /** Parses an answer; undefined for JSON that is not an answer of this API. */
   readAnswer(answer: JsonObject, request: TurnRequest): ModelResponse | undefined
 }
 
@@ -213,7 +213,7 @@ export function apiModel(options: ApiOptions, api: Api): Model {
   }
 }
 
-/** How much of an answer is kept to see what it is instead of JSON. */
+/** Characters of an answer that are kept to find out what it is when it is not JSON. */
 const HEAD_CHARS = 64
 
 /** The same chunks; `head` gets the first characters. */
@@ -245,6 +245,6 @@ function beginning(
   return stream
 }
 
-/** The body without unset fields, for which the provider has defaults. */
+/** The body without unset fields: the provider has defaults for them. */
 export const dropUnset = (body: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))

@@ -6,15 +6,15 @@ import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { ResponseSynthesis } from '../synthesis.ts'
 
 interface Call {
-  /** As the provider gave it; empty where it gave none. */
+  /** The provider's id; empty when it sent none. */
   id: string
   name: string
   args: string
-  /** How many characters of `args` the synthesis has. */
+  /** The number of characters of `args` that were passed to the synthesis. */
   told: number
   /** Follows the braces of `args`. */
   scan: { depth: number; quoted: boolean; escaped: boolean; closed: boolean }
-  /** Its name was repeated after its arguments were whole: arguments that follow belong to another call of it. */
+  /** Its name was repeated after its arguments were complete: arguments that follow belong to another call of the same tool. */
   again: boolean
   /** Its key in the synthesis, once it is open. */
   key: number | undefined
@@ -29,10 +29,10 @@ interface Piece {
 
 /**
  * Sorts the pieces of calls in a Chat Completions stream. Providers number every call 0, leave out indexes or ids, change ids in
- * the middle, or repeat what they said, so no single field tells which call a piece belongs to.
+ * the middle, or repeat pieces, so no single field identifies the call of a piece.
  *
  * A piece begins a call when its index is new, when it brings a name with another id, or when it brings a name while the
- * arguments before it are whole.
+ * arguments before it are complete.
  */
 export class ChatCalls {
   readonly #parts: ResponseSynthesis
@@ -42,7 +42,7 @@ export class ChatCalls {
   readonly #byId = new Map<string, Call>()
   #keys = 0
 
-  /** @param tools names of the tools on offer: they tell one name in pieces from two names */
+  /** @param tools names of the agent's tools: they distinguish one name in pieces from two names */
   constructor(parts: ResponseSynthesis, tools: readonly string[]) {
     this.#parts = parts
     this.#tools = tools
@@ -109,7 +109,7 @@ export class ChatCalls {
     return piece.name !== '' && begins(before, piece, this.#tools) ? undefined : before
   }
 
-  /** The first argument opens a call; until then its name may grow. Nothing continues arguments that are whole. */
+  /** The first argument opens a call; until then its name may grow. Nothing continues complete arguments. */
   #addArguments(call: Call, args: string): void {
     if (args === '') return
     if (call.scan.closed) {
@@ -131,7 +131,7 @@ export class ChatCalls {
     call.told = call.args.length
   }
 
-  /** Some providers tell a call's name late. */
+  /** Some providers send a call's name late. */
   #open(call: Call): void {
     if (call.key !== undefined || call.name === '') return
     call.key = this.#keys++
@@ -156,7 +156,7 @@ function begins(before: Call, piece: Piece, tools: readonly string[]): boolean {
     return piece.id === '' || dense(piece.args) !== dense(before.args)
   }
   if (before.args.trim() !== '') {
-    // Arguments that do not begin an object continue one.
+    // Arguments that do not begin an object continue the last one.
     const continues = piece.args.trim() !== '' && !piece.args.trimStart().startsWith('{')
     return otherId && !continues
   }
@@ -166,14 +166,14 @@ function begins(before: Call, piece: Piece, tools: readonly string[]): boolean {
 }
 
 /**
- * True for `{}`, with which some gateways open every call (a `tool_use` block of Anthropic begins with an empty input). It is told at
+ * True for `{}`, with which some gateways open every call (a `tool_use` block of Anthropic begins with an empty input). It is passed on at
  * the end, unless arguments follow.
  */
 const isUntoldStart = ({ scan, told, args }: Call) => scan.closed && told === 0 && isEmptyObject(args)
 
 const newScan = () => ({ depth: 0, quoted: false, escaped: false, closed: false })
 
-/** Appends a piece. A piece that begins with everything before it repeats the whole, as some gateways send it. */
+/** Appends a piece. A piece that begins with all the text before it repeats the whole text, as some gateways do. */
 const grow = (before: string, piece: string) => (before !== '' && piece.startsWith(before) ? piece : before + piece)
 
 const dense = (json: string) => json.replace(/\s/g, '')

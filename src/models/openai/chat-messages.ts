@@ -10,19 +10,19 @@ import type { TurnRequest } from '../model.ts'
 
 /** Where a provider's Chat Completions API, or a family of models behind it, differs from OpenAI's. */
 export interface ChatQuirks {
-  /** It wants its reasoning back with the messages that came after it, in this field. */
+  /** It requires its reasoning back in this field of the messages that followed it. */
   reasoning?: 'reasoning_content' | 'reasoning_details'
-  /** It refuses `stream_options`; usage comes unasked. */
+  /** It refuses `stream_options`, and sends usage without it. */
   noStreamOptions?: true
-  /** It answers in JSON, but takes no schema: that has to stand in the instructions. */
+  /** It answers in JSON, but accepts no schema: the schema goes into the instructions. */
   noJsonSchema?: true
-  /** An assistant's message that only calls has no `content`, instead of null. */
+  /** An assistant message with only calls has no `content` instead of null. */
   noNullContent?: true
-  /** It takes only text: no images and no files. */
+  /** It accepts only text: no images and no files. */
   textOnly?: true
-  /** The ids of calls that it takes. Default: all. */
+  /** The call ids that it accepts. Default: all. */
   callIds?: NameRule
-  /** It refuses a user message right behind tool outputs. */
+  /** It refuses a user message directly after tool outputs. */
   answerAfterTools?: true
   /** It refuses a conversation that ends with an assistant message. */
   endsWithUser?: true
@@ -31,14 +31,14 @@ export interface ChatQuirks {
 }
 
 interface Target {
-  /** Reasoning goes back to the model it came from only. */
+  /** Reasoning is only sent back to the model that wrote it. */
   origin: string
   quirks: ChatQuirks
 }
 
 /**
- * Responses items as chat messages: one message of the system, first; what one turn said and called belongs to one message of the
- * assistant, and the answers follow it; messages that say nothing are left out.
+ * Converts Responses items to chat messages: one system message, first; the text and calls of one turn in one message of the
+ * assistant, followed by the tool outputs; empty messages are left out.
  */
 export const toMessages = (request: TurnRequest, target: Target): JsonObject[] | Promise<JsonObject[]> =>
   inPieces(request.input.length, convert(request, target))
@@ -65,10 +65,10 @@ function systemText(
   return [instructions, format, ...notes].filter((text) => text !== undefined && text !== '').join('\n\n')
 }
 
-/** Stand-ins for messages that a provider requires. */
+/** Placeholders for messages that a provider requires. */
 const ANSWER = 'OK.'
 const GO_ON = 'Continue.'
-/** Stand-in for unknown reasoning. Moonshot treats an empty text as missing. */
+/** Placeholder for unknown reasoning. Moonshot treats an empty text as missing. */
 const NO_THOUGHT = ' '
 
 class ChatMessages {
@@ -122,7 +122,7 @@ class ChatMessages {
     else message.tool_calls = [call]
   }
 
-  /** The answers to calls have to follow them, so a text that came after a call stands beside it. */
+  /** Tool outputs must directly follow their calls, so a text after a call goes into the call's message. */
   #addText(text: string): void {
     const last = this.#messages.at(-1)
     const thoughts = this.#takeThoughts()
@@ -153,7 +153,7 @@ class ChatMessages {
   }
 }
 
-/** Appended and not joined anew: a history may have very many texts after one call. */
+/** Appended, not joined again each time: a history may have very many texts after one call. */
 function withLine(said: unknown, text: string): string {
   if (typeof said !== 'string' || said === '') return text
   return text === '' ? said : `${said}\n${text}`
@@ -187,7 +187,7 @@ function toContent(content: unknown, quirks: ChatQuirks): string | JsonObject[] 
   return parts.filter((part) => part.type !== 'text' || isSaid(asText(part.text)))
 }
 
-/** A part of a message, or a note about a file that this API does not take, so that the model can tell the user. */
+/** A part of a message, or a note about a file that this API does not accept, so that the model can tell the user. */
 function toPart(part: JsonObject, { textOnly }: ChatQuirks): JsonObject {
   const { file_id, file_data, filename } = part
   if (part.type === 'input_image' && (part.image_url == null || textOnly))

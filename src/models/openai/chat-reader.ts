@@ -14,20 +14,20 @@ export class ChunkReader {
   readonly #calls: ChatCalls
   #ending: Ending | undefined
   #heard = false
-  /** Calls came in `tool_calls`: the old `function_call` beside it repeats one of them. */
+  /** The answer has `tool_calls`: the old `function_call` beside it repeats one of them. */
   #listsCalls = false
-  /** The index of the choice that is read. */
+  /** The index of the choice that becomes the answer. */
   #index: unknown = UNKNOWN
   /** Choices with other indexes, until the wanted one comes. */
   readonly #held: JsonObject[] = []
-  /** Where the reasoning is read from: gateways repeat it in several fields. */
+  /** The field that reasoning is read from: gateways repeat it in several. */
   #thoughtField: (typeof THOUGHTS)[number] | undefined
   readonly #sources = new Sources()
   readonly #cited = new Set<string>()
   /** A message in a chunk without content: a failure when no answer comes, or one without a finish reason. */
   #hint: ModelError | undefined
 
-  /** Charged with what is kept although no event shows it. */
+  /** Charged for data that is kept and not shown in any event. */
   readonly #budget: Charges | undefined
 
   constructor(model: string, request: TurnRequest) {
@@ -39,7 +39,7 @@ export class ChunkReader {
     )
   }
 
-  /** True once the provider said why it stopped. */
+  /** True once the provider sent a finish reason. */
   get finished(): boolean {
     this.#replay()
     return this.#ending !== undefined
@@ -96,13 +96,13 @@ export class ChunkReader {
     for (const choice of this.#held.splice(0)) if (choice.index === first?.index) this.#readChoice(choice)
   }
 
-  /** @throws MODEL_FAILED for an answer that failed, and for a stream that ended without saying anything */
+  /** @throws MODEL_FAILED for an answer that failed, and for a stream that ended without content */
   finish(): ModelResponse {
     this.#replay()
     if (!this.#heard || this.#ending === undefined) throwIf(this.#hint)
     this.#calls.finish()
     const ending = this.#ending ?? { kind: 'unknown', reason: 'none' }
-    // An empty message is an answer, no message is none.
+    // An empty message is an answer; a missing message is not.
     const isMissing = !this.#heard && ending.kind === 'complete'
     if (this.#parts.saidChars > 0) for (const source of this.#sources.list()) this.#cite(source)
     return this.#parts.finish(isMissing ? { kind: 'unknown', reason: 'stop' } : ending)
@@ -181,7 +181,7 @@ export class ChunkReader {
     else this.#parts.say(url)
   }
 
-  /** Content in parts: thinking is reasoning, the rest is said. */
+  /** Content in parts: thinking parts are reasoning, the others are text. */
   #readContent(content: unknown): void {
     for (const part of Array.isArray(content) ? content : [content]) {
       if (typeof part === 'string') this.#parts.say(part)
@@ -192,7 +192,7 @@ export class ChunkReader {
     }
   }
 
-  /** Pieces of one block follow each other; what continues the last one is joined to it. */
+  /** Details of one block follow each other; a detail that continues the last one is joined to it. */
   #keepDetails(pieces: readonly JsonObject[]): void {
     this.#budget?.charge(weigh(pieces))
     this.#parts.openThought(0)
@@ -237,7 +237,7 @@ const THOUGHTS = [
   'thinking_blocks',
 ] as const
 
-/** No choice has come yet. */
+/** No choice was received yet. */
 const UNKNOWN = Symbol('unknown')
 const isFirst = (index: unknown) => index == null || index === 0 || index === '0'
 
@@ -247,7 +247,7 @@ function choicesOf({ choices, output_text: text }: JsonObject): JsonObject[] {
   return typeof text === 'string' ? [{ delta: { content: text } }] : []
 }
 
-/** The web pages that an answer of Perplexity rests on: `citations` in the order of its marks, `search_results` with titles. */
+/** The web pages that Perplexity cites for an answer: `citations` in the order of its marks, `search_results` with titles. */
 class Sources {
   #citations: unknown[] = []
   readonly #titles = new Map<unknown, unknown>()
@@ -268,14 +268,14 @@ class Sources {
   }
 }
 
-/** Groq and Moonshot put it in places of their own. */
+/** Groq and Moonshot send it in fields of their own. */
 function usageIn({ usage, x_groq: groq }: JsonObject, choice: unknown): JsonObject | undefined {
   if (isObject(usage)) return usage
   if (isObject(groq) && isObject(groq.usage)) return groq.usage
   return isObject(choice) && isObject(choice.usage) ? choice.usage : undefined
 }
 
-/** The usage in the words of the Responses API. A later chunk may lack counts of an earlier one. */
+/** The usage with the field names of the Responses API. A later chunk may lack counts of an earlier one. */
 function toUsage(usage: JsonObject, before: ResponseUsage | undefined): ResponseUsage {
   const details = isObject(usage.prompt_tokens_details) ? usage.prompt_tokens_details : {}
   const output = isObject(usage.completion_tokens_details) ? usage.completion_tokens_details : {}

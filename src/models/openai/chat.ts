@@ -9,12 +9,12 @@ import { ChunkReader } from './chat-reader.ts'
 import { choiceOf, isMode, withoutIdleToolSettings } from './tool-choice.ts'
 
 export interface ChatOptions extends ApiOptions {
-  /** Kept in the `provider_data` of what the model says. Default: `label`. */
+  /** Kept in the `provider_data` of the model's items. Default: `label`. */
   origin?: string | undefined
   quirks?: ChatQuirks | undefined
 }
 
-/** A Model over Chat Completions: it speaks Responses events, synthesised from the chunks in the original's order. */
+/** A Model over Chat Completions: it yields Responses events, synthesised from the chunks in the original's order. */
 export function chatModel(options: ChatOptions): Model {
   const model = options.origin ?? options.label ?? options.name
   return apiModel(options, {
@@ -31,7 +31,7 @@ export function chatModel(options: ChatOptions): Model {
   })
 }
 
-/** False for JSON that is no answer of this API. */
+/** False for JSON that is not an answer of this API. */
 function isAnswer({ choices, output_text: text }: JsonObject): boolean {
   if (!Array.isArray(choices)) return typeof text === 'string'
   return choices.some((choice) => isObject(choice) && (isObject(choice.message) || Boolean(choice.finish_reason)))
@@ -89,7 +89,7 @@ async function buildBody(
     metadata: settings.metadata,
     ...settings.extraBody,
     ...rest,
-    // The answer has to fit the agent's outputType, whatever a request adds.
+    // The answer must match the agent's outputType, so a request cannot replace it.
     ...(outputSchema === undefined ? {} : { response_format: toFormat(outputSchema, quirks) }),
     stream: stream || undefined,
     stream_options: stream && quirks.noStreamOptions !== true ? { include_usage: true } : undefined,
@@ -103,7 +103,7 @@ const REASONING_MODEL = /^(o\d|gpt-([5-9]|\d{2}))/
 const toFormat = (schema: NonNullable<TurnRequest['outputSchema']>, { noJsonSchema }: ChatQuirks): JsonObject =>
   noJsonSchema === true ? { type: 'json_object' } : { type: 'json_schema', json_schema: schema }
 
-/** `model_settings_extra_args` speaks the original's names; these are Chat Completions'. */
+/** `model_settings_extra_args` uses the original's names; these are the names of Chat Completions. */
 function toChatArgs(args: JsonObject | undefined, quirks: ChatQuirks): JsonObject {
   if (args === undefined) return {}
   const { reasoning, reasoning_effort, reasoning_summary: _, effort, include: __, ...rest } = args

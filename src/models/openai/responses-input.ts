@@ -13,7 +13,7 @@ export interface ResponsesTarget {
   model: string
   /** The provider stores nothing (`store: false`): it knows none of its earlier ids. */
   unstored: boolean
-  /** Without what only the provider that wrote it can read: reasoning, compacted history, and ids that are not required. */
+  /** Leaves out what only the provider that wrote it can read: reasoning, compacted history, and ids that are not required. */
   portable?: boolean
 }
 
@@ -22,9 +22,9 @@ const MAX_ID_CHARS = 64
 const VALID_ID = /^[A-Za-z0-9_-]+$/
 
 /**
- * A conversation as the Responses API takes it: ids that begin as their kind wants it, call ids of at most 64 characters, arguments
- * that are JSON. Items of other providers are sent without those providers' data. Reasoning goes to models that reason, and with
- * `store: false` only when it is encrypted; what came of reasoning that stays behind loses its id, which would call for it.
+ * A conversation in the form that the Responses API accepts: ids with the prefix of their kind, call ids of at most 64 characters, JSON
+ * arguments. Items of other providers are sent without those providers' data. Reasoning is sent to models that reason, and with
+ * `store: false` only when it is encrypted; an item that followed left-out reasoning loses its id, which would require that reasoning.
  */
 export const toResponsesInput = (
   items: readonly InputItem[],
@@ -61,8 +61,8 @@ export function* convertItems(items: readonly InputItem[], target: ResponsesTarg
 }
 
 /**
- * The definitions of functions among the tools that an item brings (`tool_search_output`, `additional_tools`). Which tools a
- * provider runs is the agents' to say: a history may come from a caller.
+ * The function definitions among the tools in an item (`tool_search_output`, `additional_tools`). Hosted tools are left out: only
+ * agents may enable them, and a history may come from a caller.
  */
 function functionsOf(tools: readonly unknown[]): JsonObject[] {
   return tools.filter(isObject).flatMap((tool) => {
@@ -71,10 +71,10 @@ function functionsOf(tools: readonly unknown[]): JsonObject[] {
   })
 }
 
-/** The items that are not sent: hosted calls of other providers, references to items that are not stored, reasoning that may not go or leads to these. */
+/** The items that are not sent: hosted calls of other providers, references to items that are not stored, reasoning that must not be sent or that leads to one of these. */
 function leftBehind(items: readonly InputItem[], target: ResponsesTarget): ReadonlySet<InputItem> {
   const left = new Set<InputItem>()
-  let led = false // true when the item behind the reasoning is sent
+  let led = false // true when the item after the reasoning is sent
   for (const item of items.toReversed()) {
     const isReasoning = item.type === 'reasoning'
     const stays: boolean = isReasoning
@@ -86,7 +86,7 @@ function leftBehind(items: readonly InputItem[], target: ResponsesTarget): Reado
   return left
 }
 
-/** An item that stands for what this call does not bring along. */
+/** An item that refers to content outside this call. */
 const isStateless = ({ type }: InputItem, { unstored, portable }: ResponsesTarget) =>
   (type === 'item_reference' && (unstored || portable === true)) || (type === 'compaction' && portable === true)
 
@@ -96,7 +96,7 @@ const isForeignHosted = (item: InputItem) =>
 
 function isWanted(item: InputItem, { model, unstored, portable }: ResponsesTarget): boolean {
   if (item.provider_data !== undefined || portable === true || !takesReasoning(model)) return false
-  // Only other servers, such as vLLM, write reasoning in the clear; OpenAI has never stored it.
+  // Only other servers, such as vLLM, write reasoning as plain text; OpenAI has not stored it.
   if (isOpenAI(model) && hasContent(item)) return Boolean(item.encrypted_content)
   return Boolean(item.encrypted_content) || (!unstored && isValidId(item))
 }
@@ -109,7 +109,7 @@ function isValidId(item: InputItem): boolean {
   return id.startsWith(kindOf(item)?.idPrefix ?? '')
 }
 
-/** The id that goes along, if any: an approval is found by it, and hosted calls are refused without one. */
+/** The id that is sent, if any: approvals are matched by it, and hosted calls are refused without one. */
 function idOf(item: InputItem, unnamed: boolean, { unstored, portable }: ResponsesTarget): unknown {
   if (item.type === 'mcp_approval_request' || item.type === 'item_reference') return item.id
   if (item.provider_data !== undefined || !isValidId(item)) return undefined
@@ -118,7 +118,7 @@ function idOf(item: InputItem, unnamed: boolean, { unstored, portable }: Respons
   return unnamed ? undefined : item.id
 }
 
-/** An id that no provider knows, the same each time. */
+/** A stable id that no provider knows. */
 function makeId(item: InputItem, index: number): string {
   const hash = createHash('sha256')
     .update(JSON.stringify([index, item.type, item.id, item.call_id]))
@@ -126,7 +126,7 @@ function makeId(item: InputItem, index: number): string {
   return `${kindOf(item)?.idPrefix ?? 'item'}_${hash.slice(0, 48)}`
 }
 
-/** Texts of an assistant are outputs, those of everybody else inputs, whatever they are called in a history. */
+/** Texts of an assistant are `output_text`, all others `input_text`, regardless of their type in a history. */
 function fitContent(item: InputItem): InputItem {
   const { role, content } = item
   if (typeof role !== 'string' || !Array.isArray(content)) return { ...item }
