@@ -33,6 +33,7 @@ import {
   RETRY_AFTER,
   streamOf,
 } from './operations.ts'
+import { EVENT_ID, IDEMPOTENCY_KEY } from './run-requests.ts'
 
 const refuse = (description: string) => answerOf(description, 'CodedDetail')
 const LOCATION = { Location: header('The path of what was made.') }
@@ -44,18 +45,19 @@ const UNKNOWN = { 404: refuse('There is nothing with this id, or it belongs to s
 const EXPIRED = { 410: refuse('The events of the run are no longer kept (`EVENTS_EXPIRED`).') }
 
 const pathParameter = (name: string) => ({ name, in: 'path', required: true, schema: { type: 'string' } })
-const headerParameter = (name: string, description: string) => ({
+const headerParameter = (name: string, pattern: RegExp, description: string) => ({
   name,
   in: 'header',
   required: false,
   description,
-  schema: { type: 'string' },
+  schema: { type: 'string', pattern: pattern.source },
 })
 const KEY = headerParameter(
   'Idempotency-Key',
+  IDEMPOTENCY_KEY,
   'Of 1 to 255 visible ASCII characters. The same request with the same key again gives the answer of the first.',
 )
-const LAST_EVENT_ID = headerParameter('Last-Event-ID', 'The number of the last frame that is known.')
+const LAST_EVENT_ID = headerParameter('Last-Event-ID', EVENT_ID, 'The number of the last frame that is known.')
 
 /** An endpoint; the parameters of its path are read from the path. */
 function endpoint(method: Endpoint['method'], path: string, id: string, operation: Operation): Endpoint {

@@ -36,8 +36,8 @@ export const runnerOwnerOf = async (
   { path }: ServedAgency,
 ): Promise<string> => ownerKey({ agency: path, owner: await ownerOf(identify, request) })
 
-/** A structured-field string or the bare key (draft-ietf-httpapi-idempotency-key-header, section 2.1). */
-const KEY = /^(?:"([\x21\x23-\x5b\x5d-\x7e]{1,255})"|((?!")[\x21-\x7e]{1,255}))$/
+/** An Idempotency-Key: a structured-field string or the bare key (draft-ietf-httpapi-idempotency-key-header, section 2.1). */
+export const IDEMPOTENCY_KEY = /^(?:"([\x21\x23-\x5b\x5d-\x7e]{1,255})"|((?!")[\x21-\x7e]{1,255}))$/
 
 /**
  * The Idempotency-Key of a POST, with the hash of what it stands for; undefined without one.
@@ -49,7 +49,7 @@ export async function idempotencyOf(
 ): Promise<Idempotency | undefined> {
   const sent = request.headers['idempotency-key']
   if (sent === undefined) return undefined
-  const [, quoted, bare] = (typeof sent === 'string' && KEY.exec(sent)) || []
+  const [, quoted, bare] = (typeof sent === 'string' && IDEMPOTENCY_KEY.exec(sent)) || []
   const key = quoted ?? bare
   if (key === undefined)
     throw new RequestInvalid([
@@ -85,6 +85,9 @@ function sorted(value: unknown): unknown {
 
 const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => (a < b ? -1 : a > b ? 1 : 0)
 
+/** A Last-Event-ID: the number of a frame, or empty for none. */
+export const EVENT_ID = /^[0-9]{0,15}$/
+
 /** The last frame that a reader has, and where its request says so. */
 export interface LastFrame {
   /** 0: none. */
@@ -97,7 +100,7 @@ export function lastFrameOf({ headers }: FastifyRequest, startingAfter = 0): Las
   const sent = headers['last-event-id']
   if (sent === undefined || sent === '') return { number: startingAfter, loc: ['query', 'starting_after'] }
   const loc = ['header', 'last-event-id']
-  if (typeof sent === 'string' && /^\d{1,15}$/.test(sent)) return { number: Number(sent), loc }
+  if (typeof sent === 'string' && EVENT_ID.test(sent)) return { number: Number(sent), loc }
   throw new RequestInvalid([valueError(loc, 'an event id is a number', sent)])
 }
 

@@ -71,7 +71,10 @@ function functionsOf(tools: readonly unknown[]): JsonObject[] {
   })
 }
 
-/** The items that are not sent: hosted calls of other providers, references to items that are not stored, reasoning that must not be sent or that leads to one of these. */
+/**
+ * The items that are not sent: hosted calls of other providers, references to items that are not stored, and reasoning that must not
+ * be sent or that leads to one of these.
+ */
 function leftBehind(items: readonly InputItem[], target: ResponsesTarget): ReadonlySet<InputItem> {
   const left = new Set<InputItem>()
   let led = false // true when the item after the reasoning is sent
