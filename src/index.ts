@@ -77,6 +77,26 @@ export type {
 } from './tools/mcp/config.ts'
 export type { McpServer } from './tools/mcp/sdk-server.ts'
 export { closeMcpServer, toolsFromMcp } from './tools/mcp/tools-from-mcp.ts'
+export {
+  type ApplyPatchToolOptions,
+  applyPatchTool,
+  type ComputerAction,
+  type ComputerCall,
+  type ComputerToolOptions,
+  type CustomToolOptions,
+  computerTool,
+  customTool,
+  type LocalShellCall,
+  type LocalShellToolOptions,
+  localShellTool,
+  type PatchOperation,
+  type SafetyCheck,
+  type Screenshot,
+  type ShellCall,
+  type ShellResult,
+  type ShellToolOptions,
+  shellTool,
+} from './tools/native.ts'
 export { type OutputSource, toolOutputFile, toolOutputImage, toolOutputText } from './tools/output.ts'
 export type { SdkFunctionTool, SdkHostedTool } from './tools/sdk-tool.ts'
 export type { StandardSchema } from './tools/standard-schema.ts'

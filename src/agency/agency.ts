@@ -289,10 +289,10 @@ function readSends(edges: readonly (Edge & { kind: 'send-message' })[]): Map<str
 }
 
 /** The schema of a tool as sent to a model. @throws INVALID_TOOL when it is too large to send */
-export function toSchema({ name, description, parameters, strict: wantsStrict }: FunctionTool): ToolSchema {
+export function toSchema({ name, description, parameters, strict: wantsStrict, native }: FunctionTool): ToolSchema {
   try {
     const { schema, strict } = wantsStrict ? asStrict(parameters) : { schema: toPortable(parameters), strict: false }
-    return { type: 'function', name, description, parameters: schema, strict }
+    return { type: 'function', name, description, parameters: schema, strict, ...(native && { native }) }
   } catch (error) {
     throw invalidTool(`The parameters of tool "${name}" are too large to send: ${errorText(error)}.`)
   }

@@ -1,6 +1,6 @@
 /** Guardrails: their types, adapters for the Agents SDK, and how they run. */
 import { invalidOption } from '../base/errors.ts'
-import { runContextOf } from '../tools/sdk-tool.ts'
+import { runContextOf } from '../tools/sdk-run-context.ts'
 import type { UserContext } from '../tools/user-context.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'

@@ -10,6 +10,8 @@ export interface ToolSchema {
   description: string
   parameters: JsonSchema
   strict: boolean
+  /** The entry of `tools` in the Responses API, where that has a call type of its own for the tool. Other APIs ignore it. */
+  native?: JsonObject
 }
 
 /** One event of a Responses stream, as the provider sent it or as it was synthesised from another API. */

@@ -1,6 +1,7 @@
 /** Gives the calls of one answer valid ids and arguments, and finds those that must not run. */
 import { errorText } from '../base/errors.ts'
 import { withoutEmptyStart } from '../messages/items.ts'
+import { readNativeCall } from '../messages/native-calls.ts'
 import { isObject, parseInnerJson } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import { CallIds } from './ids.ts'
@@ -44,14 +45,21 @@ export class TurnCalls {
   settleAll(items: readonly InputItem[], cut: string | undefined): InputItem[] {
     let place = 0
     return items.map((item, index) => {
+      const isLast = index === items.length - 1
+      const native = readNativeCall(item)
+      if (native !== undefined && (item.status === 'incomplete' || (cut !== undefined && isLast)))
+        this.problems.set(item, { told: describeHalf(native.name, cut), half: true })
       if (item.type !== 'function_call') return item
       const settled = this.settle(item, place++)
-      const problem = problemOf(item, { cut, isLast: index === items.length - 1 })
+      const problem = problemOf(item, { cut, isLast })
       if (problem !== undefined) this.problems.set(settled, problem)
       return settled
     })
   }
 }
+
+const describeHalf = (tool: string, cut: string | undefined) =>
+  `Error: the call of tool "${tool}" was cut off before it was complete (${cut ?? 'incomplete'}), so it did not run. Call it again, with shorter arguments if they were long.`
 
 /** A call in a cut answer runs only when it is complete: its JSON object is closed, or another item follows. */
 function problemOf(
@@ -61,8 +69,7 @@ function problemOf(
   const { error, blank } = readArguments(item.arguments)
   const half = item.status === 'incomplete' || (cut !== undefined && (error !== undefined || (blank && isLast)))
   if (half) {
-    const told = `Error: the call of tool "${item.name}" was cut off before it was complete (${cut ?? 'incomplete'}), so it did not run. Call it again, with shorter arguments if they were long.`
-    return { told, half }
+    return { told: describeHalf(String(item.name), cut), half }
   }
   if (error === undefined) return undefined
   return { told: `Error: the arguments for tool "${item.name}" are not valid JSON (${error}).`, half }

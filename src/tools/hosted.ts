@@ -110,6 +110,15 @@ export function hostedMcp(options: HostedMcpOptions): HostedTool {
   return hostedTool({ type: 'mcp', requireApproval: 'never', ...options })
 }
 
+/** Types of tools that the application runs -> the function that creates them. */
+const MAKERS: { readonly [type: string]: string } = {
+  custom: 'customTool()',
+  computer: 'computerTool()',
+  computer_use_preview: 'computerTool({ display })',
+  local_shell: 'localShellTool()',
+  shell: 'shellTool()',
+  apply_patch: 'applyPatchTool()',
+}
 /** Types of tools whose calls the application would have to run. */
 const LOCAL = /^(function|custom|computer.*|local_shell|apply_patch|tool_search|programmatic_tool_calling)$/
 
@@ -125,9 +134,7 @@ export function hostedTool(options: { type: string; [option: string]: unknown })
   const ownShell =
     type === 'shell' && !/^container/.test(String((definition.environment as JsonObject | undefined)?.type))
   if (LOCAL.test(type) || ownShell)
-    throw invalidTool(
-      `The tool "${type}" must be run by the application, which this version does not support. Write it with tool({ ... }).`,
-    )
+    throw invalidTool(`The tool "${type}" must be run by the application. Write it with ${MAKERS[type] ?? 'tool()'}.`)
   const name = type === 'mcp' ? 'hosted_mcp' : (type.split('_preview', 1)[0] as string)
   const wantsImages =
     Array.isArray(definition.search_content_types) && definition.search_content_types.includes('image')

@@ -5,7 +5,9 @@ import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { createCheck, createServerCheck } from './check.ts'
 import { hostedTool } from './hosted.ts'
 import { requireToolName } from './names.ts'
-import type { FunctionTool, HostedTool, Tool, ToolContext, ToolOwner } from './tool.ts'
+import { fromSdkNative } from './sdk-native.ts'
+import { runContextOf, type SdkRunContext } from './sdk-run-context.ts'
+import type { FunctionTool, HostedTool, Tool, ToolOwner } from './tool.ts'
 
 /** A function tool of the OpenAI Agents SDK (`tool({ ... })` of `@openai/agents`), recognized by its shape. */
 export interface SdkFunctionTool {
@@ -26,23 +28,9 @@ export interface SdkHostedTool {
   readonly providerData?: Record<string, unknown>
 }
 
-/** The run context that tools and guardrails of the Agents SDK expect. */
-export interface SdkRunContext {
-  /** The user context of the run. */
-  readonly context: { [key: string]: unknown }
-  /** Always zero: usage is counted per run, not per tool. */
-  readonly usage: { requests: number; inputTokens: number; outputTokens: number; totalTokens: number; add(): void }
-}
-
-/** The run context of the Agents SDK for a run of this package. */
-export const runContextOf = ({ userContext }: Pick<ToolContext, 'userContext'>): SdkRunContext => ({
-  context: userContext,
-  usage: { requests: 0, inputTokens: 0, outputTokens: 0, totalTokens: 0, add() {} },
-})
-
 /**
  * Adapts a tool of the Agents SDK; undefined for anything else. The SDK itself need not be installed.
- * @throws INVALID_TOOL for features this package does not support: computer, shell and patch tools, tool guardrails
+ * @throws INVALID_TOOL for features this package does not support: tool guardrails, computers created per run
  */
 export function fromSdkTool(value: unknown): Tool | undefined {
   if (!isObject(value) || typeof value.name !== 'string') return undefined
@@ -58,11 +46,7 @@ function readSdkTool(value: JsonObject): Tool | undefined {
   if (value.type === 'function' && typeof value.invoke === 'function')
     return fromSdkFunction(value as unknown as SdkShape)
   if (value.type === 'hosted_tool') return fromSdkHosted(value)
-  if (/^(computer|shell|apply_patch)$/.test(String(value.type)))
-    throw invalidTool(
-      `The ${value.type} tool "${value.name}" of the Agents SDK is not supported in this version. Write what you need it for with tool({ ... }).`,
-    )
-  return undefined
+  return fromSdkNative(value)
 }
 
 /** The members of an SDK function tool used here, with the types used to call them. */

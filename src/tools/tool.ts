@@ -128,6 +128,8 @@ export interface FunctionTool<
   readonly returns?: JsonSchema | undefined
   /** Ask the provider to follow the schema exactly, when strict mode can express the schema. */
   readonly strict: boolean
+  /** The entry of `tools` in the Responses API, where that has a call type of its own for the tool. @default a function */
+  readonly native?: JsonObject | undefined
   /** While it runs, other calls of its agent are refused; it is refused while others run. */
   readonly oneCallAtATime: boolean
   /**

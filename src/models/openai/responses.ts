@@ -123,7 +123,7 @@ async function buildBody(
     model,
     instructions: request.instructions,
     input: made instanceof Promise ? await made : made,
-    tools: [...tools, ...hostedTools],
+    tools: [...tools.map((tool) => tool.native ?? tool), ...hostedTools],
     include: includesOf(request, include),
     truncation: settings.truncation ?? 'auto',
     temperature: settings.temperature,
@@ -151,11 +151,14 @@ export const includesOf = ({ settings, include = [] }: TurnRequest, more?: unkno
   ]),
 ]
 
-/** A tool choice in the API's form: hosted tools are chosen by their type. */
+/** A tool choice in the API's form: hosted and native tools are chosen by their type. */
 function toToolChoice(request: TurnRequest): unknown {
-  const { hostedTools = [] } = request
+  const { tools, hostedTools = [] } = request
   const toolChoice = choiceOf(request)
   if (typeof toolChoice !== 'string' || isMode(toolChoice)) return toolChoice
+  const native = tools.find(({ name }) => name === toolChoice)?.native
+  if (native !== undefined)
+    return native.type === 'custom' ? { type: 'custom', name: toolChoice } : { type: native.type }
   return hostedTools.some(({ type }) => type === toolChoice)
     ? { type: toolChoice }
     : { type: 'function', name: toolChoice }

@@ -22,6 +22,7 @@ import {
   type AgentThread,
   createItemEvent,
   describeEnding,
+  findTool,
   keep,
   notify,
   type RunState,
@@ -84,17 +85,19 @@ export async function askModel(run: RunState, thread: AgentThread): Promise<Mode
     if (items.length > ANSWER_LIMITS.items) throw tooManyItems()
     keep(run, thread, items)
     const cut = status === 'incomplete' ? reasonName(isObject(details) ? details.reason : undefined) : undefined
-    return { items, calls: items.flatMap((item) => toCall(item, calls)), cut }
+    return { items, calls: items.flatMap((item) => toCall(thread, item, calls)), cut }
   } finally {
     held.close()
   }
 }
 
 /** The item as a call of the turn; an empty list for any other item. */
-function toCall(item: InputItem, { problems }: TurnCalls): FunctionCall[] {
+function toCall(thread: AgentThread, item: InputItem, { problems }: TurnCalls): FunctionCall[] {
   const call = readCall(item)
+  // The provider answers such calls itself where the agent has no tool for them: those of a hosted shell.
+  if (call === undefined || (call.native && findTool(thread, call.name)?.native === undefined)) return []
   const { told: problem, half = false } = problems.get(item) ?? {}
-  return call === undefined ? [] : [{ ...call, problem, half }]
+  return [{ ...call, problem, half }]
 }
 
 /** A model call that a lost process had made was paid for; what it has used can only be guessed. */

@@ -1,4 +1,5 @@
 /** Events of calls, with what they say about the tool: `description`, `title`, `tool_origin` (docs/wire.md, "Stream"). */
+import { readNativeCall } from '../../messages/native-calls.ts'
 import { titleOf } from '../../tools/mcp/tool-names.ts'
 import { isObject } from '../../wire/json.ts'
 import type { InputItem } from '../../wire/message.ts'
@@ -12,7 +13,10 @@ const UNKNOWN: ToolFacts = { description: null, title: null, origin: undefined }
 /** A call that is complete. `heard`: the items of the same answer before it, among them listings of MCP servers. */
 export const toolCalledEvent = (thread: AgentThread, raw: InputItem, heard: () => readonly InputItem[]): RunEvent => ({
   ...createItemEvent(thread.who, 'tool_called', 'tool_call_item', raw),
-  tool: raw.type === 'mcp_call' ? describeMcpCall(raw, [...thread.items, ...heard()]) : describeTool(thread, raw.name),
+  tool:
+    raw.type === 'mcp_call'
+      ? describeMcpCall(raw, [...thread.items, ...heard()])
+      : describeTool(thread, readNativeCall(raw)?.name ?? raw.name),
 })
 
 /** The output of a call, emitted by the agent that has the thread now. */

@@ -47,9 +47,17 @@ async function collectOwn(
   const tools = thread.found.size === 0 ? own : [...own, ...[...thread.found.values()].map(toSchema)]
   const hosted = added.length === 0 ? role.hosted.map((tool) => tool.definition) : joinHosted(role.hosted, added)
   const settings = readSettings(thread)
-  if (hosted.length === 0) return { tools, settings }
+  const callable = runsHosted ? tools : tools.map(asFunction)
+  if (hosted.length === 0) return { tools: callable, settings }
   if (runsHosted) return { tools, settings, hostedTools: hosted, include: role.include }
-  return { tools: [...tools, ...[...role.stubs.values()].map(toSchema)], settings }
+  return { tools: [...callable, ...[...role.stubs.values()].map(toSchema)], settings }
+}
+
+/** The tool for an API, or an address, without a call type of its own for it. */
+function asFunction(schema: ToolSchema): ToolSchema {
+  if (schema.native === undefined) return schema
+  const { native: _, ...plain } = schema
+  return plain
 }
 
 /** The tools of the agent's MCP servers as they are now. @throws MCP_FAILED; the signal's reason */

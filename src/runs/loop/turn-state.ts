@@ -1,4 +1,5 @@
 /** One turn of an agent thread: the model's answer, and the calls in it. */
+import { readNativeCall, toNativeOutput } from '../../messages/native-calls.ts'
 import type { ToolAnswer } from '../../tools/output.ts'
 import type { InputItem } from '../../wire/message.ts'
 import type { TurnState } from './journal.ts'
@@ -16,6 +17,8 @@ export interface FunctionCall {
   readonly half: boolean
   /** A hosted MCP server's request for approval: the provider makes the call itself once it is approved. */
   readonly hosted: boolean
+  /** A call with an item type of its own, such as `computer_call`: the tool with its name must be one that takes such calls. */
+  readonly native: boolean
 }
 
 /** A call of a turn. */
@@ -51,13 +54,15 @@ export const toTurnState = ({ from, calls }: Turn): TurnState => ({
 })
 
 /** An item of a model's answer as a call; undefined for any other item. */
-export function readCall(
-  item: InputItem,
-): Pick<FunctionCall, 'item' | 'name' | 'callId' | 'argumentsJson' | 'hosted'> | undefined {
+export function readCall(item: InputItem): Omit<FunctionCall, 'problem' | 'half'> | undefined {
   const hosted = item.type === 'mcp_approval_request'
   const callId = hosted ? item.id : item.call_id
-  if ((item.type !== 'function_call' && !hosted) || typeof callId !== 'string') return undefined
-  return { item, name: String(item.name), callId, argumentsJson: String(item.arguments ?? '{}'), hosted }
+  if (typeof callId !== 'string') return undefined
+  const native = readNativeCall(item)
+  if (native !== undefined)
+    return { item, name: native.name, callId, argumentsJson: JSON.stringify(native.args), hosted, native: true }
+  if (item.type !== 'function_call' && !hosted) return undefined
+  return { item, name: String(item.name), callId, argumentsJson: String(item.arguments ?? '{}'), hosted, native: false }
 }
 
 /** The items of an open turn as calls again, with what was recorded of each. */
@@ -78,7 +83,8 @@ export interface HostedDecision {
 }
 
 /** What stands in the conversation for the answer of a call. */
-export const toOutputItem = ({ call: { callId, hosted }, answer: { output, value } }: CallOutcome): InputItem =>
-  hosted
-    ? { type: 'mcp_approval_response', approval_request_id: callId, ...(value as HostedDecision) }
-    : { call_id: callId, output, type: 'function_call_output' }
+export function toOutputItem({ call: { item, callId, hosted }, answer }: CallOutcome): InputItem {
+  const { output, value } = answer
+  if (hosted) return { type: 'mcp_approval_response', approval_request_id: callId, ...(value as HostedDecision) }
+  return toNativeOutput(item, answer) ?? { call_id: callId, output, type: 'function_call_output' }
+}

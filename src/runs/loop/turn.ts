@@ -20,6 +20,7 @@ import {
 import { ANSWER_LIMITS } from '../../base/limits.ts'
 import { messageText, refusalOf, toModelItem } from '../../messages/items.ts'
 import { readJsonAnswer } from '../../messages/json-answer.ts'
+import { toNativeNote } from '../../messages/native-calls.ts'
 import { isHostedCall } from '../../messages/search-notes.ts'
 import { schemaOf } from '../../tools/define.ts'
 import { restoreNames } from '../../tools/property-names.ts'
@@ -171,7 +172,9 @@ async function endTurn(
   const { who, items, context, role } = thread
   const outputs = outcomes.map(toOutputItem)
   keep(run, thread, outputs)
-  items.push(...outputs.map((item) => toStored(run, who, item)))
+  const notes = outcomes.flatMap(({ call, answer }) => toNativeNote(call.item, answer) ?? [])
+  const added = [...outputs, ...notes.map((text) => createNote('system', text, 'tool_error'))]
+  items.push(...added.map((item) => toStored(run, who, item)))
   const events = outcomes.flatMap((outcome, index) =>
     outcome.call.hosted ? [] : [toolOutputEvent(thread, outcome, outputs[index] as InputItem)],
   )
