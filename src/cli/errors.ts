@@ -84,6 +84,29 @@ export const cannotPack = (folder: string, output: string) =>
     `The files were written to ${folder}, but this copy of the package could not be packed: ${output}. Run npm pack in the folder of the package, and set the path in package.json: "agency-swarm-js": "file:..."`,
   )
 
+export const unknownTemplate = (typed: string, known: readonly string[]) =>
+  usage(`There is no template "${typed}". Templates: ${known.join(', ')}.`)
+
+// ---- port
+export const noPython = () =>
+  new CommandError(
+    'There is no Python on this machine. "port" reads the syntax of Python files with it, and runs none of them. Install Python 3.8 or newer (https://www.python.org/downloads), so that python3 can be called.',
+  )
+export const pythonFailed = (command: string, output: string) =>
+  new CommandError(
+    `${command} could not read the files: ${output}. Install Python 3.8 or newer, so that python3 can be called.`,
+  )
+export const noPythonFile = () => usage('Name the Python file that defines or serves the agency: port agency.py')
+export const notPython = (file: string) => usage(`"${file}" is not a Python file. Name the one that defines or serves the agency.`)
+export const cannotParse = (file: string, reason: string) =>
+  new CommandError(`${file} is not valid Python: ${reason}. Correct it, or use a Python version that accepts it.`)
+export const nothingToPort = (file: string) =>
+  new CommandError(
+    `${file} and the files that it imports create no agency and no agent. Name the file that calls Agency(...) or run_fastapi(...).`,
+  )
+export const tooManyModules = (limit: number) =>
+  new CommandError(`The agency imports more than ${limit} files. Name a file that imports fewer.`)
+
 // ---- servers
 export const noAgencies = (name: string) => new CommandError(`${name} lists no agencies. Select one with --agency.`)
 export const severalAgencies = (known: readonly string[]) =>
