@@ -1,9 +1,10 @@
 // Writes docs/promises.md from tests/promises.ts and the tests: each promise with its documentation and its tests.
 //   node scripts/promises-doc.mjs [--write]     without --write it prints the page
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PROMISES, REQUIRED } from '../tests/promises.ts'
+import { readTests } from './claims.mjs'
 
 /** Document and heading -> the promises that a reader finds there. */
 const PLACES = {
@@ -92,21 +93,9 @@ function readPlaces() {
 /** Promise -> tests that claim it, read from the sources: the test whose text a `promise(...)` stands in. */
 function readClaims() {
   const claims = new Map()
-  const files = ['src', 'tests'].flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true }).map((file) => join(folder, file).replaceAll('\\', '/')),
-  )
-  for (const path of files.filter((file) => file.endsWith('.test.ts')).sort()) {
-    let name
-    // `test('name', ...` or, of a table, `test.for(rows)('name', ...`; and what the test claims
-    const found = /(?:^ *test\(|\)\()\s*(['"`])((?:\\.|(?!\1).)*)\1,\s*(?:async\s*)?[({]|\bpromise\(([^)]*)\)/gms
-    for (const [, , test, ids] of read(path).matchAll(found)) {
-      if (test !== undefined) name = test.replace(/\\(.)/g, '$1')
-      for (const id of ids?.match(/\w+/g) ?? []) {
-        if (name === undefined) throw new Error(`${path} claims ${id} outside of a test.`)
-        claims.set(id, [...(claims.get(id) ?? []), `\`${path}\`: ${name}`])
-      }
-    }
-  }
+  for (const { path, tests } of readTests(root))
+    for (const { title, claims: ids } of tests)
+      for (const id of ids) claims.set(id, [...(claims.get(id) ?? []), `\`${path}\`: ${title}`])
   return claims
 }
 

@@ -15,7 +15,7 @@ const STARTER = join(ROOT, 'examples/starter/agency.ts')
 vi.setConfig({ testTimeout: 60_000 }) // each test starts several processes
 
 const ESC = '\u001b'
-const COMMANDS = ['init', 'dev', 'serve', 'chat', 'doctor', 'openapi', 'graph']
+const COMMANDS = ['init', 'port', 'dev', 'serve', 'chat', 'doctor', 'openapi', 'graph']
 
 const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 15_000 })
 
@@ -82,6 +82,7 @@ test('a new project runs, passes its test and is not overwritten', {
     'Dockerfile',
     'tsconfig.json',
     'README.md',
+    'AGENTS.md',
   ]
   for (const file of files) expect(existsSync(join(shop, file)), file).toBe(true)
   const manifest = JSON.parse(readFileSync(join(shop, 'package.json'), 'utf8'))

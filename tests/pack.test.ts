@@ -46,7 +46,7 @@ test('npm pack in a fresh clone builds and packs all linked files', { timeout: 1
     'dist/index.d.ts',
     'dist/cli/main.js',
     'dist/client/index.js',
-    'assets/init/agency.ts',
+    'assets/init/basic/agency.ts',
   ])
     expect(paths).toContain(file)
   expect([...paths].filter((path) => /^(src|tests|tools|playground|node_modules)\//.test(path))).toEqual([])

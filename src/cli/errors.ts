@@ -97,7 +97,8 @@ export const pythonFailed = (command: string, output: string) =>
     `${command} could not read the files: ${output}. Install Python 3.8 or newer, so that python3 can be called.`,
   )
 export const noPythonFile = () => usage('Name the Python file that defines or serves the agency: port agency.py')
-export const notPython = (file: string) => usage(`"${file}" is not a Python file. Name the one that defines or serves the agency.`)
+export const notPython = (file: string) =>
+  usage(`"${file}" is not a Python file. Name the one that defines or serves the agency.`)
 export const cannotParse = (file: string, reason: string) =>
   new CommandError(`${file} is not valid Python: ${reason}. Correct it, or use a Python version that accepts it.`)
 export const nothingToPort = (file: string) =>

@@ -5,8 +5,8 @@ import { defineCommand } from './command.ts'
 import { unknownTemplate } from './errors.ts'
 import { createProject, nextSteps, readTemplate, TEMPLATES, toPackageName } from './new-project.ts'
 
-/** Name -> its line in the help, and the packages that it needs. Its files are in the folder of its name. */
-const KINDS: { [name: string]: { about: string; packages?: readonly string[] } } = {
+/** Template -> its line in the help, and the packages that it needs. Its files are in the folder of its name. */
+export const KINDS: { [name: string]: { about: string; packages?: readonly string[] } } = {
   basic: { about: 'two agents and a tool' },
   research: { about: 'a lead that asks several agents at once' },
   support: { about: 'hand-offs, approvals, conversations kept in SQLite' },
@@ -15,6 +15,14 @@ const KINDS: { [name: string]: { about: string; packages?: readonly string[] } }
     packages: ['@modelcontextprotocol/client', '@modelcontextprotocol/server'],
   },
 }
+
+/** The files of a new project, without its package.json. @param name the name of its package */
+export const readTemplates = (template: string, name: string): { [path: string]: string } =>
+  Object.fromEntries(
+    ['shared', template].flatMap((part) =>
+      readdirSync(new URL(part, TEMPLATES)).map((file) => readTemplate(`${part}/${file}`, name)),
+    ),
+  )
 
 export const command = defineCommand({
   usage: '[folder]',
@@ -36,12 +44,12 @@ ${Object.entries(KINDS)
     const kind = Object.hasOwn(KINDS, template) ? KINDS[template] : undefined
     if (kind === undefined) throw unknownTemplate(template, Object.keys(KINDS))
     const folder = resolve(named)
-    const name = toPackageName(folder)
-    const files = ['shared', template].flatMap((part) =>
-      readdirSync(new URL(part, TEMPLATES)).map((file) => readTemplate(`${part}/${file}`, name)),
-    )
     const install = values['no-install'] !== true
-    await createProject({ folder, files: Object.fromEntries(files), ...kind }, { force, install }, terminal)
+    await createProject(
+      { folder, files: readTemplates(template, toPackageName(folder)), ...kind },
+      { force, install },
+      terminal,
+    )
     terminal.note(
       `\nNext: ${terminal.paint('bold', nextSteps(folder, install))}\nOr chat in the terminal: npm run chat`,
     )

@@ -33,10 +33,7 @@ export interface NewProject {
 export function readTemplate(file: string, name: string): [path: string, text: string] {
   const text = readFileSync(new URL(file, TEMPLATES), 'utf8')
   const path = file.slice(file.lastIndexOf('/') + 1)
-  return [
-    RENAMED[path] ?? path,
-    text.replaceAll('__AGENCY__', name.replaceAll('-', '_')).replaceAll('__NAME__', name),
-  ]
+  return [RENAMED[path] ?? path, text.replaceAll('__AGENCY__', name.replaceAll('-', '_')).replaceAll('__NAME__', name)]
 }
 
 export const toPackageName = (folder: string): string =>

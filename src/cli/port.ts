@@ -39,7 +39,8 @@ stays as a comment. PORTING.md lists what is left. Default folder:
       terminal,
     )
     terminal.note(`Carried over from ${basename(file)}: ${carried.join(', ')}.`)
-    if (todos > 0) terminal.note(`Left to do: ${todos} entries in ${relative(process.cwd(), folder) || '.'}/PORTING.md.`)
+    if (todos > 0)
+      terminal.note(`Left to do: ${todos} entries in ${relative(process.cwd(), folder) || '.'}/PORTING.md.`)
     terminal.note(`\nNext: ${terminal.paint('bold', nextSteps(folder, install))}`)
     return 0
   },

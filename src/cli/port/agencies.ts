@@ -1,6 +1,7 @@
 /** Translates agencies: `Agency(...)` with its communication flows, and classes of flows. */
-import { docstring, isFunction, keyword, textOf } from './nodes.ts'
+
 import { type Agents, writeTextOrFile } from './agents.ts'
+import { docstring, isFunction, keyword, textOf } from './nodes.ts'
 import { lastName } from './project.ts'
 import type { Call, ClassDef, Expression } from './python.ts'
 import type { Schemas } from './schemas.ts'
@@ -19,7 +20,9 @@ export function createAgencies(values: Values, agents: Agents, schemas: Schemas)
 
   /** The entry agents, and the flows of a chart of an older version: `[ceo, [ceo, dev]]`. */
   function readChart(call: Call, scope: Scope): { entries: string[]; flows: string[] } {
-    const chart = keyword(call, 'agency_chart') ?? (call.args.length === 1 && call.args[0]?.type === 'List' ? call.args[0] : undefined)
+    const chart =
+      keyword(call, 'agency_chart') ??
+      (call.args.length === 1 && call.args[0]?.type === 'List' ? call.args[0] : undefined)
     const nodes = chart?.type === 'List' ? chart.elts : call.args
     const entries: string[] = []
     const flows: string[] = []
@@ -50,10 +53,14 @@ export function createAgencies(values: Values, agents: Agents, schemas: Schemas)
   }
 
   /** `a > b > c` is a chain; `<` reaches the other way, which is written as pairs. */
-  function writeChain({ left, ops, comparators }: Expression & { type: 'Compare' }, scope: Scope): (string | undefined)[] {
+  function writeChain(
+    { left, ops, comparators }: Expression & { type: 'Compare' },
+    scope: Scope,
+  ): (string | undefined)[] {
     const names = [left, ...comparators].map((agent) => write(agent, scope))
     if (names.includes(undefined) || ops.some(({ type }) => type !== 'Gt' && type !== 'Lt')) return [undefined]
-    if (ops.length > 1 && ops.every(({ type }) => type === 'Gt')) return [`${scope.library('flow')}(${names.join(', ')})`]
+    if (ops.length > 1 && ops.every(({ type }) => type === 'Gt'))
+      return [`${scope.library('flow')}(${names.join(', ')})`]
     return ops.map(({ type }, index) => {
       const sides = [names[index], names[index + 1]]
       return `[${(type === 'Gt' ? sides : sides.reverse()).join(', ')}]`
@@ -90,7 +97,8 @@ export function createAgencies(values: Values, agents: Agents, schemas: Schemas)
           if (written.includes(undefined)) scope.todo('option', node, `the flow \`${oneLine(scope.textOf(node))}\``)
           else flows.push(...(written as string[]))
         }
-      else if (listed !== undefined && listed.type !== 'Constant') scope.todo('option', listed, `\`communication_flows=${oneLine(scope.textOf(listed))}\``)
+      else if (listed !== undefined && listed.type !== 'Constant')
+        scope.todo('option', listed, `\`communication_flows=${oneLine(scope.textOf(listed))}\``)
       const rest = call.keywords.filter(
         ({ arg, value }) =>
           arg !== 'communication_flows' &&
@@ -104,7 +112,10 @@ export function createAgencies(values: Values, agents: Agents, schemas: Schemas)
         shared_instructions: (value) => ['sharedInstructions', writeTextOrFile(value, scope, values)],
         user_context: (value) => ['userContext', write(value, scope)],
         send_message_tool_class: (value) => ['sendMessageToolClass', writeVia(value, scope)],
-        shared_tools: (value) => ['sharedTools', values.writeEach(value, scope, (item) => agents.writeTool(item, scope))],
+        shared_tools: (value) => [
+          'sharedTools',
+          values.writeEach(value, scope, (item) => agents.writeTool(item, scope)),
+        ],
       })
       const all = writeObject([...options, ...named])
       const entry = entries.length === 1 ? entries[0] : writeList(entries)
@@ -118,14 +129,29 @@ export function createAgencies(values: Values, agents: Agents, schemas: Schemas)
         members.push(`static override description = ${quote(description)}`)
       for (const statement of definition.body) {
         if (statement.type === 'ClassDef' && statement.name === 'ExtraParams')
-          members.push(`static override extraParams = ${schemas.writeModel({ ...statement, body: statement.body }, scope)}`)
-        if (isFunction(statement)) scope.todo('class', statement, `${statement.name}() of the class \`${definition.name}\``)
-        const target = statement.type === 'AnnAssign' ? statement.target : statement.type === 'Assign' ? statement.targets[0] : undefined
-        if (target?.type !== 'Name' || (statement.type !== 'Assign' && statement.type !== 'AnnAssign') || statement.value === null) continue
+          members.push(
+            `static override extraParams = ${schemas.writeModel({ ...statement, body: statement.body }, scope)}`,
+          )
+        if (isFunction(statement))
+          scope.todo('class', statement, `${statement.name}() of the class \`${definition.name}\``)
+        const target =
+          statement.type === 'AnnAssign'
+            ? statement.target
+            : statement.type === 'Assign'
+              ? statement.targets[0]
+              : undefined
+        if (
+          target?.type !== 'Name' ||
+          (statement.type !== 'Assign' && statement.type !== 'AnnAssign') ||
+          statement.value === null
+        )
+          continue
         const text = write(statement.value, scope)
         if (target.id === 'tool_name' && base === 'SendMessage') members.push(`static override toolName = ${text}`)
-        else if (target.id === 'add_reminder' && base === 'Handoff') members.push(`static override addReminder = ${text}`)
-        else if (target.id === 'extra_params_model' && text !== undefined) members.push(`static override extraParams = ${text}`)
+        else if (target.id === 'add_reminder' && base === 'Handoff')
+          members.push(`static override addReminder = ${text}`)
+        else if (target.id === 'extra_params_model' && text !== undefined)
+          members.push(`static override extraParams = ${text}`)
         else scope.todo('class', statement, `\`${target.id}\` of the class \`${definition.name}\``)
       }
       const body = members.length === 0 ? ' ' : `\n${indent(members.join('\n'))}\n`

@@ -16,7 +16,9 @@ const SAME = new Set(
 )
 /** Settings of a model with a name of their own here; others are fields of the provider's API. */
 const SETTINGS = new Set(
-  'temperature top_p max_tokens tool_choice parallel_tool_calls truncation reasoning verbosity metadata store include_usage extra_headers extra_body'.split(' '),
+  'temperature top_p max_tokens tool_choice parallel_tool_calls truncation reasoning verbosity metadata store include_usage extra_headers extra_body'.split(
+    ' ',
+  ),
 )
 const IN_BODY = new Set('frequency_penalty presence_penalty top_logprobs prompt_cache_retention'.split(' '))
 /** Settings that older versions took as options of the agent. */
@@ -60,6 +62,9 @@ const HOSTED: { [name: string]: string } = {
   PresentFiles: 'presentFiles',
 }
 
+/** Longest text that is tried as a path, in characters; file systems allow no longer name. */
+const MAX_PATH_CHARS = 255
+
 export type OptionEntry = readonly [name: string, text: string | undefined]
 export type OptionWriter = (value: Expression, scope: Scope) => OptionEntry | undefined
 
@@ -86,20 +91,24 @@ export function createAgents(values: Values): Agents {
     return name === undefined || name === 'hostedMcp' ? undefined : `${scope.library(name)}()`
   }
 
-  const folder = (name: string, rename = toCamel(name)): OptionWriter => (value, scope) => {
-    const path = readPath(scope.module, value)
-    const copied = path === undefined ? undefined : scope.copy(path)
-    return copied === undefined ? undefined : [rename, quote(copied)]
-  }
+  const folder =
+    (name: string, rename = toCamel(name)): OptionWriter =>
+    (value, scope) => {
+      const path = readPath(scope.module, value)
+      const copied = path === undefined ? undefined : scope.copy(path)
+      return copied === undefined ? undefined : [rename, quote(copied)]
+    }
 
-  const toolsFolder = (name: string, list: string): OptionWriter => (value, scope) => {
-    const path = readPath(scope.module, value)
-    const tools = (path === undefined ? [] : listToolFiles(path)).map((file) => toolsOf(file, scope))
-    if (path !== undefined && tools.length > 0 && tools.every((found) => found.length > 0))
-      return [name, quote(scope.pathTo(path))]
-    const names = tools.flat().flatMap((tool) => scope.use(tool) ?? [])
-    return names.length === 0 ? undefined : [list, writeList(names)]
-  }
+  const toolsFolder =
+    (name: string, list: string): OptionWriter =>
+    (value, scope) => {
+      const path = readPath(scope.module, value)
+      const tools = (path === undefined ? [] : listToolFiles(path)).map((file) => toolsOf(file, scope))
+      if (path !== undefined && tools.length > 0 && tools.every((found) => found.length > 0))
+        return [name, quote(scope.pathTo(path))]
+      const names = tools.flat().flatMap((tool) => scope.use(tool) ?? [])
+      return names.length === 0 ? undefined : [list, writeList(names)]
+    }
 
   const OWN: { [name: string]: OptionWriter } = {
     description: (value, scope) => ['description', write(value, scope)],
@@ -134,7 +143,12 @@ export function createAgents(values: Values): Agents {
       const name = arg ?? '**'
       const writer = find(own, name) ?? find(OWN, name) ?? (SAME.has(name) ? same(name, values) : undefined)
       const entry = writer?.(value, scope)
-      if (entry?.[1] !== undefined) entries.push(entry)
+      const given = entries.findIndex(([option]) => option !== '' && option === entry?.[0])
+      const list = given < 0 ? undefined : entries[given]?.[1]
+      if (entry?.[1] !== undefined && list === undefined) entries.push(entry)
+      else if (entry?.[1]?.startsWith('[') && list?.startsWith('['))
+        // a list, and a folder that became one
+        entries[given] = [entry[0], `[...${list}, ...${entry[1]}]`]
       else {
         const said = `${arg === null ? '**' : `${name}=`}${oneLine(scope.textOf(value))}`
         const advice = find(ADVICE, name)
@@ -165,11 +179,10 @@ export function createAgents(values: Values): Agents {
     writeTool,
     writeClass(definition, name, scope) {
       const methods = definition.body.filter(isFunction)
-      const constructor = methods.find((method) => method.name === '__init__')
-      const call = constructor && findSuperCall(constructor)
+      const init = methods.find((method) => method.name === '__init__')
+      const call = init && findSuperCall(init)
       for (const method of methods)
-        if (method !== constructor)
-          scope.todo('class', method, `${method.name}() of the agent class \`${definition.name}\``)
+        if (method !== init) scope.todo('class', method, `${method.name}() of the agent class \`${definition.name}\``)
       const keywords = (call?.keywords ?? []).filter(({ arg, value }) => arg !== null || dotted(value) !== 'kwargs')
       const options =
         call === undefined
@@ -179,14 +192,17 @@ export function createAgents(values: Values): Agents {
       return `class ${name} extends ${agent} {\n  constructor() {\n${indent(indent(`super(${options})`))}\n  }\n}`
     },
     calls: {
-      ...Object.fromEntries(Object.keys(HOSTED).map((name) => [name, (call: Call, scope: Scope) => writeHosted(name, call, scope, values)])),
+      ...Object.fromEntries(
+        Object.keys(HOSTED).map((name) => [name, (call: Call, scope: Scope) => writeHosted(name, call, scope, values)]),
+      ),
       Agent: (call, scope) => `new ${scope.library('Agent')}(${writeAgentOptions(call, scope)})`,
       MCPServerStdio: (call, scope) => writeServer(call, scope, values),
       MCPServerStreamableHttp: (call, scope) => writeServer(call, scope, values),
       MCPServerSse: (call, scope) => writeServer(call, scope, values, { transport: quote('sse') }),
+      StopAtTools: (call, scope) => writeOptions(call as Expression & Call, scope, write),
       EveryNToolCalls: ({ args: [every, message], keywords }, scope) => {
         const at = (name: string, node: Expression | undefined) =>
-          node ?? keywords.find(({ arg }) => arg !== null && arg.includes(name))?.value
+          node ?? keywords.find(({ arg }) => arg?.includes(name))?.value
         const [count, text] = [at('n', every), at('message', message)]
         if (count === undefined || text === undefined) return undefined
         return writeObject([
@@ -239,7 +255,7 @@ export function writeTextOrFile(value: Expression, scope: Scope, { write }: Valu
   const file = isRead(value) ?? value
   const path = readPath(scope.module, file)
   const text = textOf(value)
-  if (path !== undefined && (text === undefined || !text.includes('\n')) && path.length < 1_000) {
+  if (path !== undefined && (text === undefined || text.length <= MAX_PATH_CHARS)) {
     const copied = statSync(path, { throwIfNoEntry: false })?.isFile() === true ? scope.copy(path) : undefined
     if (copied !== undefined) return quote(copied)
     if (text !== undefined && /^\S+\.(md|txt)$/.test(text)) return undefined
@@ -257,7 +273,10 @@ function isRead(node: Expression): Expression | undefined {
 
 /** A name, or the name inside a model object. */
 function writeModel(value: Expression, scope: Scope, { write }: Values): string | undefined {
-  const named = value.type === 'Call' && /Model$/.test(dotted(value.func) ?? '') ? (keyword(value, 'model') ?? value.args[0]) : value
+  const named =
+    value.type === 'Call' && /Model$/.test(dotted(value.func) ?? '')
+      ? (keyword(value, 'model') ?? value.args[0])
+      : value
   const text = named === undefined ? undefined : write(named, scope)
   if (text === undefined) return undefined
   const litellm = named !== value && value.type === 'Call' && /LitellmModel$/.test(dotted(value.func) ?? '')
@@ -273,7 +292,10 @@ function writeSettings(value: Expression, scope: Scope, values: Values): string 
   const entries: OptionEntry[] = []
   const body: OptionEntry[] = []
   for (const { arg, value: setting } of value.keywords) {
-    const text = arg === 'extra_body' || arg === 'extra_headers' || arg === 'metadata' || arg === 'extra_args' ? writePlain(setting, scope, values) : writeOptions(setting, scope, values.write)
+    const text =
+      arg === 'extra_body' || arg === 'extra_headers' || arg === 'metadata' || arg === 'extra_args'
+        ? writePlain(setting, scope, values)
+        : writeOptions(setting, scope, values.write)
     if (arg === null || text === undefined) unsupported(arg, setting, scope)
     else if (SETTINGS.has(arg)) entries.push([toCamel(arg), text])
     else if (arg === 'response_include') entries.push(['include', text])
@@ -305,7 +327,10 @@ const writePlain = (value: Expression, scope: Scope, { write }: Values): string 
 function writeHosted(name: string, call: Call, scope: Scope, { write }: Values): string | undefined {
   const ours = HOSTED[name] as string
   const config = keyword(call, 'tool_config')
-  const options = config === undefined ? writeOptions({ ...call, type: 'Call', args: [] } as Expression, scope, write) : writeOptions(config, scope, write)
+  const options =
+    config === undefined
+      ? writeOptions({ ...call, type: 'Call', args: [] } as Expression, scope, write)
+      : writeOptions(config, scope, write)
   if (options === undefined || (ours === 'fileSearch' && !options.includes('vectorStoreIds'))) return undefined
   // The kind is part of the function's name.
   const own = options.replace(/^(\{\s*)type: '[^']*'(?:, |,\n\s*)?/, '$1').replace(/^\{\s*\}$/, '')
@@ -313,7 +338,12 @@ function writeHosted(name: string, call: Call, scope: Scope, { write }: Values):
 }
 
 /** `MCPServerStdio(params={...}, cache_tools_list=True)`: the parameters, and the name. */
-function writeServer(call: Call, scope: Scope, { write }: Values, added: { [name: string]: string } = {}): string | undefined {
+function writeServer(
+  call: Call,
+  scope: Scope,
+  { write }: Values,
+  added: { [name: string]: string } = {},
+): string | undefined {
   const params = keyword(call, 'params') ?? call.args[0]
   const entries: OptionEntry[] = []
   const pairs: readonly (readonly [string | undefined, Expression])[] =
@@ -323,7 +353,8 @@ function writeServer(call: Call, scope: Scope, { write }: Values, added: { [name
         ? params.keywords.map(({ arg, value }) => [arg ?? undefined, value] as const)
         : []
   for (const [name, value] of pairs) {
-    const text = name !== undefined && /^(command|args|env|cwd|url|headers)$/.test(name) ? write(value, scope) : undefined
+    const text =
+      name !== undefined && /^(command|args|env|cwd|url|headers)$/.test(name) ? write(value, scope) : undefined
     if (text !== undefined) entries.push([name as string, text])
     else if (name !== undefined) scope.todo('option', value, `\`${name}\` of an MCP server`)
   }

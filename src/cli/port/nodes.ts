@@ -42,8 +42,15 @@ export function docstring({ body }: FunctionDef | ClassDef): string | undefined 
 /** Removes the indentation that all lines share, and blank lines at both ends. */
 export function dedent(text: string): string {
   const [first = '', ...rest] = text.split('\n')
-  const margin = Math.min(...rest.filter((line) => line.trim() !== '').map((line) => line.length - line.trimStart().length))
-  return [first.trim() === '' ? '' : first, ...rest.map((line) => line.slice(margin === Infinity ? 0 : Math.min(margin, line.length - line.trimStart().length)))]
+  const margin = Math.min(
+    ...rest.filter((line) => line.trim() !== '').map((line) => line.length - line.trimStart().length),
+  )
+  return [
+    first.trim() === '' ? '' : first,
+    ...rest.map((line) =>
+      line.slice(margin === Infinity ? 0 : Math.min(margin, line.length - line.trimStart().length)),
+    ),
+  ]
     .join('\n')
     .trim()
 }

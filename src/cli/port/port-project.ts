@@ -149,7 +149,9 @@ function writeServed(meaning: { kind: string } | undefined, use: Use, { roleOf }
 
 /** The agencies of the named file, or of all files: functions that make one come before values that call them. */
 function pickAgencies(project: PythonProject, { found, makesAgency }: Translation): Definition[] {
-  const all = found.filter(({ role, definition }) => role === 'agency' || (role === 'builder' && makesAgency(definition)))
+  const all = found.filter(
+    ({ role, definition }) => role === 'agency' || (role === 'builder' && makesAgency(definition)),
+  )
   const own = all.filter(({ definition }) => definition.module === project.entry)
   const near = own.length > 0 ? own : all
   const lasting = near.filter(({ definition: { module, statement } }) => !module.mainOnly.has(statement))
@@ -160,7 +162,9 @@ function pickAgencies(project: PythonProject, { found, makesAgency }: Translatio
 
 function nameAgency({ statement, name }: Definition): string {
   const calls = [...walk(statement)].filter((node): node is Expression & Call => node.type === 'Call')
-  const named = calls.filter(({ func }) => /(^|\.)Agency$/.test(dotted(func) ?? '')).map((call) => textOf(keyword(call, 'name')))
+  const named = calls
+    .filter(({ func }) => /(^|\.)Agency$/.test(dotted(func) ?? ''))
+    .map((call) => textOf(keyword(call, 'name')))
   const text = named.find((one) => one !== undefined) ?? (/^(create|build|make|get|main)/.test(name) ? 'agency' : name)
   return text.replace(/[^A-Za-z0-9_-]+/g, '_')
 }
@@ -207,7 +211,13 @@ function summarize(found: Translation['found']): string[] {
     if (noun !== undefined) counts.set(noun, (counts.get(noun) ?? 0) + 1)
   }
   const plural = (noun: string) =>
-    noun === 'agency' ? 'agencies' : noun.startsWith('function') ? noun.replace('function that makes', 'functions that make') : noun.endsWith('s') ? `${noun}es` : `${noun}s`
+    noun === 'agency'
+      ? 'agencies'
+      : noun.startsWith('function')
+        ? noun.replace('function that makes', 'functions that make')
+        : noun.endsWith('s')
+          ? `${noun}es`
+          : `${noun}s`
   return [...counts].map(([noun, count]) => `${count} ${count === 1 ? noun : plural(noun)}`)
 }
 
@@ -215,8 +225,15 @@ function summarize(found: Translation['found']): string[] {
 function listLeft(found: Translation['found'], files: Translation['files']) {
   const text = Object.values(files).join('\n')
   return found
-    .filter(({ role, definition: { statement } }) => (role === 'function' || role === 'model' || role === 'hooks') && (isFunction(statement) || statement.type === 'ClassDef'))
-    .filter(({ definition: { name } }) => !text.includes(`the function ${name},`) && !new RegExp(`export const ${name}\\b`).test(text))
+    .filter(
+      ({ role, definition: { statement } }) =>
+        (role === 'function' || role === 'model' || role === 'hooks') &&
+        (isFunction(statement) || statement.type === 'ClassDef'),
+    )
+    .filter(
+      ({ definition: { name } }) =>
+        !text.includes(`the function ${name},`) && !new RegExp(`export const ${name}\\b`).test(text),
+    )
     .map(({ definition: { name, module, statement } }) => ({ path: module.path, line: statement.span[0], name }))
 }
 
@@ -226,7 +243,9 @@ const KNOWN_PACKAGES = new Set(
   collections functools itertools math random time uuid subprocess shutil tempfile io abc copy inspect textwrap hashlib base64 glob
   threading concurrent contextlib traceback string urllib http warnings __future__ csv sqlite3 socket platform importlib ast argparse
   signal queue statistics secrets zipfile html difflib pprint types operator unittest mimetypes webbrowser email smtplib calendar
-  zoneinfo decimal fractions gc locale pickle xml imaplib struct select getpass configparser ssl venv site codecs unicodedata`.split(/\s+/),
+  zoneinfo decimal fractions gc locale pickle xml imaplib struct select getpass configparser ssl venv site codecs unicodedata`.split(
+    /\s+/,
+  ),
 )
 
 function listPackages({ modules }: PythonProject): string[] {
@@ -242,7 +261,8 @@ function listPackages({ modules }: PythonProject): string[] {
       for (const name of from) {
         const top = name.split('.', 1)[0] as string
         const own = [...bindings.values()].some(
-          (binding) => binding.kind === 'import' && binding.from === name && binding.files.length + binding.submodules.length > 0,
+          (binding) =>
+            binding.kind === 'import' && binding.from === name && binding.files.length + binding.submodules.length > 0,
         )
         if (!own && !KNOWN_PACKAGES.has(top)) names.add(top)
       }
@@ -275,5 +295,12 @@ function writeEnv({ modules }: PythonProject): string {
 
 #HOST=127.0.0.1
 #PORT=8000
-${names.size === 0 ? '' : `\n# Read by the Python agency\n${[...names].sort().map((name) => `#${name}=\n`).join('')}`}`
+${
+  names.size === 0
+    ? ''
+    : `\n# Read by the Python agency\n${[...names]
+        .sort()
+        .map((name) => `#${name}=\n`)
+        .join('')}`
+}`
 }

@@ -115,7 +115,8 @@ export const lastName = ({ path }: External): string => path.slice(path.lastInde
 function bind(module: Module, roots: readonly string[]): string[] {
   const { bindings, source, mainOnly } = module
   for (const statement of source.body)
-    if (statement.type === 'If' && isMainCheck(statement.test)) for (const own of flatten(statement.body)) mainOnly.add(own)
+    if (statement.type === 'If' && isMainCheck(statement.test))
+      for (const own of flatten(statement.body)) mainOnly.add(own)
   for (const statement of flatten(source.body))
     for (const name of definedNames(statement))
       if (!(mainOnly.has(statement) && bindings.has(name)))
@@ -148,7 +149,8 @@ function bind(module: Module, roots: readonly string[]): string[] {
 
 /** `__name__ == "__main__"` */
 const isMainCheck = (test: Expression): boolean =>
-  test.type === 'Compare' && [test.left, ...test.comparators].some((side) => side.type === 'Name' && side.id === '__name__')
+  test.type === 'Compare' &&
+  [test.left, ...test.comparators].some((side) => side.type === 'Name' && side.id === '__name__')
 
 const definedNames = (statement: Statement): string[] => {
   if (statement.type === 'FunctionDef' || statement.type === 'AsyncFunctionDef' || statement.type === 'ClassDef')
@@ -190,7 +192,8 @@ const listToolFolders = (module: Module): string[] =>
   [...walk(module.source.body)].flatMap((node) => {
     if (node.type !== 'Call') return []
     return node.keywords.flatMap(({ arg, value }) => {
-      const folder = arg !== null && /tools_folder$/.test(arg) && isExpression(value) ? readPath(module, value) : undefined
+      const folder =
+        arg !== null && /tools_folder$/.test(arg) && isExpression(value) ? readPath(module, value) : undefined
       return folder === undefined ? [] : listToolFiles(folder)
     })
   })

@@ -121,7 +121,9 @@ export async function readPython(paths: readonly string[]): Promise<(PythonSourc
 }
 
 function withText(body: Statement[], path: string): PythonSource {
-  const lines = readFileSync(path, 'utf8').replace(/^\uFEFF/, '').split(/\r\n|\r|\n/)
+  const lines = readFileSync(path, 'utf8')
+    .replace(/^\uFEFF/, '')
+    .split(/\r\n|\r|\n/)
   const bytes = (line: number) => Buffer.from(lines[line - 1] ?? '')
   return {
     body,

@@ -48,7 +48,9 @@ const CHECKS: { [name: string]: string } = {
   multiple_of: 'multipleOf',
 }
 /** Arguments of `Field` that describe a field only for programs, or that are read elsewhere. */
-const SILENT = new Set('default default_factory description title examples example frozen repr exclude init kw_only'.split(' '))
+const SILENT = new Set(
+  'default default_factory description title examples example frozen repr exclude init kw_only'.split(' '),
+)
 
 /** One field: its name, its annotation, and the value it was given. */
 export interface Field {
@@ -82,6 +84,9 @@ export function createSchemas({ write }: Values): Schemas {
 
   function readType(node: Expression, scope: Scope): string | undefined {
     if (node.type === 'Constant' && node.value === null) return zod(scope, 'null()')
+    const later = textOf(node) // a name in quotes, of a class that is defined further down
+    if (later !== undefined)
+      return /^\w+$/.test(later) ? readType({ type: 'Name', id: later, span: node.span }, scope) : undefined
     if (node.type === 'BinOp' && node.op.type === 'BitOr') return writeUnion(unionOf(node), scope)
     if (node.type === 'Subscript') return readGeneric(node.value, argumentsOf(node.slice), scope)
     if (node.type !== 'Name' && node.type !== 'Attribute') return undefined
@@ -108,7 +113,9 @@ export function createSchemas({ write }: Values): Schemas {
     if (name === 'Annotated') return writeType(first, scope)
     if (LISTS.has(name)) return zod(scope, `array(${writeType(first, scope)})`)
     if (name === 'tuple' || name === 'Tuple')
-      return second?.type === 'Other' ? zod(scope, `array(${writeType(first, scope)})`) : zod(scope, `tuple([${each()}])`)
+      return second?.type === 'Other'
+        ? zod(scope, `array(${writeType(first, scope)})`)
+        : zod(scope, `tuple([${each().join(', ')}])`)
     if (RECORDS.has(name) && second !== undefined) return zod(scope, `record(${each().join(', ')})`)
     return undefined
   }
@@ -131,10 +138,13 @@ export function createSchemas({ write }: Values): Schemas {
     const { annotation } = field
     const annotated = annotation?.type === 'Subscript' && /(^|\.)Annotated$/.test(dotted(annotation.value) ?? '')
     const notes = annotated ? argumentsOf(annotation.slice).slice(1) : []
-    const call = [field.value, ...notes].find((node): node is Expression & Call => node?.type === 'Call' && isField(node, scope))
+    const call = [field.value, ...notes].find(
+      (node): node is Expression & Call => node?.type === 'Call' && isField(node, scope),
+    )
     const said = notes.map(textOf).find((text) => text !== undefined)
     const base = annotation === null ? zod(scope, 'any()') : writeType(annotation, scope)
-    const checks = call === undefined ? '' : call.keywords.map((constraint) => writeCheck(constraint, call, scope)).join('')
+    const checks =
+      call === undefined ? '' : call.keywords.map((constraint) => writeCheck(constraint, call, scope)).join('')
     const described = (call && textOf(keyword(call, 'description'))) ?? said ?? field.description
     const description = described === undefined ? '' : `.describe(${quote(described)})`
     return `${addChecks(base, checks)}${writeDefault(field, call, scope)}${description}`
@@ -163,7 +173,7 @@ export function createSchemas({ write }: Values): Schemas {
     if (own === null || own.type === 'Other') return '' // no default, or `...`
     if (isNone(own)) return '.nullable().default(null)'
     const text = write(own, scope)
-    if (text !== undefined) return `.default(${text})`
+    if (text !== undefined) return `.default(${/^process\.env\.\w+$/.test(text) ? `${text} ?? ''` : text})`
     scope.todo('value', own, `the default \`${oneLine(scope.textOf(own))}\` of a field`)
     return '.optional()'
   }

@@ -10,7 +10,9 @@ const RESERVED = new Set(
   instanceof new null return super switch this throw true try typeof var void while with yield let static implements interface package
   private protected public await async arguments eval undefined process console
   Agency Agent BaseTool Handoff SendMessage tool flow model z serve ServeOptions webSearch fileSearch codeInterpreter imageGeneration
-  hostedMcp persistentShell pythonInterpreter loadFileAttachment presentFiles InputGuardrail OutputGuardrail RunHooks`.split(/\s+/),
+  hostedMcp persistentShell pythonInterpreter loadFileAttachment presentFiles InputGuardrail OutputGuardrail RunHooks`.split(
+    /\s+/,
+  ),
 )
 
 /** `find_order` -> `findOrder`; names of classes and constants stay as they are. */
@@ -23,12 +25,17 @@ export const toCamel = (python: string): string =>
   python.replace(/(?<=[A-Za-z0-9])_+([a-zA-Z0-9])/g, (_, letter: string) => letter.toUpperCase())
 
 /** A string literal; over several lines as a template literal. */
-export const quote = (text: string): string =>
-  text.includes('\n') ? `\`${escapeTemplate(text)}\`` : `'${escapeQuoted(text)}'`
+export const quote = (text: string): string => (text.includes('\n') ? `\`${escapeTemplate(text)}\`` : quoteLine(text))
 
-const escapeQuoted = (text: string) =>
+function quoteLine(text: string): string {
+  const mark = text.includes("'") && !text.includes('"') ? '"' : "'"
+  return `${mark}${escapeQuoted(text, mark)}${mark}`
+}
+
+const escapeQuoted = (text: string, mark: string) =>
   text
-    .replace(/[\\']/g, '\\$&')
+    .replaceAll('\\', '\\\\')
+    .replaceAll(mark, `\\${mark}`)
     .replace(/\r/g, '\\r')
     .replace(/[^\P{Cc}\t]/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 

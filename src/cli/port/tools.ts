@@ -86,10 +86,18 @@ export function createTools({ write }: Values, schemas: Schemas): Tools {
       const description = docstring(definition)
       if (description !== undefined) members.push(`static override description = ${quote(description)}`)
       const config = definition.body
-        .filter((statement): statement is Statement & ClassDef => statement.type === 'ClassDef' && statement.name === 'ToolConfig')
+        .filter(
+          (statement): statement is Statement & ClassDef =>
+            statement.type === 'ClassDef' && statement.name === 'ToolConfig',
+        )
         .flatMap(({ body }) => body)
         .flatMap((statement) => {
-          const named = statement.type === 'Assign' ? statement.targets[0] : statement.type === 'AnnAssign' ? statement.target : undefined
+          const named =
+            statement.type === 'Assign'
+              ? statement.targets[0]
+              : statement.type === 'AnnAssign'
+                ? statement.target
+                : undefined
           const value = statement.type === 'Assign' || statement.type === 'AnnAssign' ? statement.value : null
           const option = named?.type === 'Name' && value ? writeOption(named.id, value, scope) : undefined
           return option === undefined ? [] : [option]
@@ -97,8 +105,14 @@ export function createTools({ write }: Values, schemas: Schemas): Tools {
       if (config.length > 0) members.push(`static override toolConfig = ${writeObject(config)}`)
       for (const method of methods)
         if (method !== run) {
-          scope.todo('tool', method, `${method.name}() of the tool \`${definition.name}\`${isValidator(method) ? ', a validator: use .refine() of the field, or static refine(fields)' : ''}`)
-          members.push(`// TODO: ${method.name}(), see PORTING.md\n${comment(sourceOf([method as Statement & FunctionDef], scope))}`)
+          scope.todo(
+            'tool',
+            method,
+            `${method.name}() of the tool \`${definition.name}\`${isValidator(method) ? ', a validator: use .refine() of the field, or static refine(fields)' : ''}`,
+          )
+          members.push(
+            `// TODO: ${method.name}(), see PORTING.md\n${comment(sourceOf([method as Statement & FunctionDef], scope))}`,
+          )
         }
       if (run === undefined) members.push(`run(): unknown {\n  throw new Error(${quote(`${name} has no run()`)})\n}`)
       else {
@@ -113,7 +127,9 @@ export function createTools({ write }: Values, schemas: Schemas): Tools {
 }
 
 const isValidator = ({ decorator_list }: FunctionDef) =>
-  decorator_list.some((decorator) => /validator/.test(dotted(decorator.type === 'Call' ? decorator.func : decorator) ?? ''))
+  decorator_list.some((decorator) =>
+    /validator/.test(dotted(decorator.type === 'Call' ? decorator.func : decorator) ?? ''),
+  )
 
 /** The arguments that a model fills in: without `self` and the run's context. */
 function parametersOf({ args: { posonlyargs, args, defaults, kwonlyargs, kw_defaults } }: FunctionDef) {
@@ -125,7 +141,8 @@ function parametersOf({ args: { posonlyargs, args, defaults, kwonlyargs, kw_defa
   ]
   return all.flatMap(({ argument: { arg: name, annotation }, value }, index) => {
     const type = annotation?.type === 'Subscript' ? annotation.value : annotation
-    const isContext = type !== null && /(RunContextWrapper|ToolContext|MasterContext)$/.test(dotted(type) ?? textOf(type) ?? '')
+    const isContext =
+      type !== null && /(RunContextWrapper|ToolContext|MasterContext)$/.test(dotted(type) ?? textOf(type) ?? '')
     const unnamed = index === 0 && annotation === null && /^(self|ctx|context|wrapper|run_context)$/.test(name)
     return isContext || unnamed ? [] : [{ name, annotation, value }]
   })

@@ -68,7 +68,16 @@ const DECORATOR_ROLES: { [name: string]: Role } = {
 }
 /** What is carried over even when nothing uses it. */
 const ALWAYS = new Set<Role>([
-  'agent', 'agency', 'agent-class', 'tool-class', 'function-tool', 'input-guardrail', 'output-guardrail', 'send-message', 'handoff', 'builder',
+  'agent',
+  'agency',
+  'agent-class',
+  'tool-class',
+  'function-tool',
+  'input-guardrail',
+  'output-guardrail',
+  'send-message',
+  'handoff',
+  'builder',
 ])
 
 /** The module of the new project that a Python file becomes. */
@@ -118,7 +127,8 @@ export function translate(project: PythonProject): Translation {
       if (meaning?.kind === 'defined') {
         const role = roleOf(meaning)
         if (role !== undefined && Object.values(table).includes(role)) return role
-      } else if (meaning?.kind === 'external' && Object.hasOwn(table, lastName(meaning))) return table[lastName(meaning)]
+      } else if (meaning?.kind === 'external' && Object.hasOwn(table, lastName(meaning)))
+        return table[lastName(meaning)]
     }
     return undefined
   }
@@ -184,8 +194,7 @@ export function translate(project: PythonProject): Translation {
       project,
       module,
       locals,
-      find: (node) =>
-        node.type === 'Name' && locals.has(node.id) ? undefined : findMeaning(project, module, node),
+      find: (node) => (node.type === 'Name' && locals.has(node.id) ? undefined : findMeaning(project, module, node)),
       use(meaning) {
         const name = define(meaning)
         const from = outputOf(project, meaning.module.path)
@@ -198,7 +207,9 @@ export function translate(project: PythonProject): Translation {
         const stat = statSync(path, { throwIfNoEntry: false })
         if (stat === undefined) return undefined
         const inside = relative(project.root, path)
-        const place = inside.startsWith('..') ? join(dirname(outputOf(project, module.path)), basename(path)) : join(SOURCES, inside)
+        const place = inside.startsWith('..')
+          ? join(dirname(outputOf(project, module.path)), basename(path))
+          : join(SOURCES, inside)
         copies[place.replaceAll(sep, '/')] = path
         return pathTo(place)
       },
@@ -280,7 +291,9 @@ export function translate(project: PythonProject): Translation {
   function writeBuilder(definition: FunctionDef, name: string, scope: Scope): string {
     const { args, posonlyargs, kwonlyargs, vararg, kwarg } = definition.args
     const locals = new Map<string, string | undefined>(
-      [...posonlyargs, ...args, ...kwonlyargs, vararg, kwarg].flatMap((argument) => (argument === null ? [] : [[argument.arg, undefined]])),
+      [...posonlyargs, ...args, ...kwonlyargs, vararg, kwarg].flatMap((argument) =>
+        argument === null ? [] : [[argument.arg, undefined]],
+      ),
     )
     const draft = draftOf(outputOf(project, scope.module.path))
     const inner = createScope(scope.module, outputOf(project, scope.module.path), draft, locals)
@@ -288,7 +301,12 @@ export function translate(project: PythonProject): Translation {
     let last: string | undefined
     let returned = false
     for (const statement of flatten(definition.body)) {
-      const target = statement.type === 'Assign' ? statement.targets[0] : statement.type === 'AnnAssign' ? statement.target : undefined
+      const target =
+        statement.type === 'Assign'
+          ? statement.targets[0]
+          : statement.type === 'AnnAssign'
+            ? statement.target
+            : undefined
       const value = 'value' in statement && isNode(statement.value) ? statement.value : null
       const made = value === null ? undefined : roleOfLocal(value, scope.module)
       if (target?.type === 'Name' && value !== null) {
@@ -300,7 +318,8 @@ export function translate(project: PythonProject): Translation {
         if (text !== undefined && made !== undefined && (made === 'agency' || last === undefined)) last = local
       } else if (statement.type === 'Return' && value !== null && !returned) {
         const text = values.write(value, inner)
-        if (text === undefined) inner.todo('value', statement, `\`${oneLine(inner.textOf(statement))}\` of ${definition.name}()`)
+        if (text === undefined)
+          inner.todo('value', statement, `\`${oneLine(inner.textOf(statement))}\` of ${definition.name}()`)
         else lines.push(`return ${text}`)
         returned = text !== undefined
       } else if (made !== undefined || statement.type === 'For' || statement.type === 'While')

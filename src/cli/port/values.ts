@@ -25,7 +25,10 @@ export function createValues(calls: CallWriters): Values {
       case 'List':
       case 'Tuple':
       case 'Set':
-        return all(node.elts.map((item) => write(item, scope)), writeList)
+        return all(
+          node.elts.map((item) => write(item, scope)),
+          writeList,
+        )
       case 'Dict':
         return writeDict(node, (value) => write(value, scope))
       case 'JoinedStr':
@@ -37,7 +40,7 @@ export function createValues(calls: CallWriters): Values {
         if (scope.locals.has(node.id)) return scope.locals.get(node.id)
         return writeName(node, scope)
       case 'Attribute':
-        return writeName(node, scope)
+        return writeName(node, scope) ?? writeMember(node, scope)
       case 'BinOp': {
         const operator = { Add: '+', Sub: '-', Mult: '*' }[node.op.type]
         if (operator === undefined) return undefined
@@ -50,7 +53,9 @@ export function createValues(calls: CallWriters): Values {
         )
       case 'UnaryOp': {
         const operator = { USub: '-', Not: '!' }[node.op.type]
-        return operator === undefined ? undefined : all([write(node.operand, scope)], ([value]) => `${operator}${value}`)
+        return operator === undefined
+          ? undefined
+          : all([write(node.operand, scope)], ([value]) => `${operator}${value}`)
       }
       case 'Subscript': {
         const name = dotted(node.value) === 'os.environ' ? textOf(node.slice) : undefined
@@ -71,13 +76,31 @@ export function createValues(calls: CallWriters): Values {
     return value === undefined ? undefined : `\${${value}}`
   }
 
+  /** A member of an enum or class: its value. */
+  function writeMember({ value, attr }: Expression & { type: 'Attribute' }, scope: Scope): string | undefined {
+    const owner = scope.find(value)
+    if (owner?.kind !== 'defined' || owner.statement.type !== 'ClassDef') return undefined
+    for (const statement of owner.statement.body) {
+      const target = statement.type === 'Assign' ? statement.targets[0] : undefined
+      if (statement.type === 'Assign' && target?.type === 'Name' && target.id === attr)
+        return textOf(statement.value) === undefined ? undefined : write(statement.value, scope)
+    }
+    return undefined
+  }
+
   function writeCall(call: Call, scope: Scope): string | undefined {
     const name = dotted(call.func)
-    if (name === 'os.getenv' || name === 'os.environ.get' || (name === 'getenv' && scope.find(call.func) !== undefined)) {
+    if (
+      name === 'os.getenv' ||
+      name === 'os.environ.get' ||
+      (name === 'getenv' && scope.find(call.func) !== undefined)
+    ) {
       const [variable, fallback] = call.args
       const key = textOf(variable)
       if (key === undefined) return undefined
-      return fallback === undefined ? `process.env.${key}` : all([write(fallback, scope)], ([text]) => `(process.env.${key} ?? ${text})`)
+      return fallback === undefined
+        ? `process.env.${key}`
+        : all([write(fallback, scope)], ([text]) => `(process.env.${key} ?? ${text})`)
     }
     const text = writeText(call)
     if (text !== undefined) return text
@@ -145,7 +168,10 @@ export function writeOptions(node: Expression, scope: Scope, write: Values['writ
 function writeText({ func, args }: Call): string | undefined {
   const name = dotted(func)
   const text = textOf(args[0])
-  if (text !== undefined && (name === 'dedent' || name === 'textwrap.dedent' || name === 'cleandoc' || name === 'inspect.cleandoc'))
+  if (
+    text !== undefined &&
+    (name === 'dedent' || name === 'textwrap.dedent' || name === 'cleandoc' || name === 'inspect.cleandoc')
+  )
     return quote(dedent(text))
   if (func.type === 'Attribute' && func.attr === 'strip' && args.length === 0) {
     const inner = textOf(func.value)

@@ -1,0 +1,4 @@
+from .sales import Sales
+from .tools.PriceTool import PriceTool
+
+sales = Sales()
