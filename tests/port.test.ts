@@ -10,7 +10,7 @@ import { compileAll, projectOf } from './support/new-project.ts'
 
 vi.setConfig({ testTimeout: 60_000 }) // compilers and servers in their own processes
 const AGENCY = join(ROOT, 'tests/support/python-agency')
-const withPython = test.skipIf(spawnSync('python3', ['--version']).status !== 0)
+const noPython = spawnSync('python3', ['--version']).status !== 0
 
 /** Ports Python sources: file name -> text. */
 async function portSources(files: Record<string, string>) {
@@ -19,7 +19,7 @@ async function portSources(files: Record<string, string>) {
   return portProject(await readProject(join(folder, 'agency.py')), 'agency.py')
 }
 
-withPython('a ported agency compiles and answers on the demo model', async () => {
+test.skipIf(noPython)('a ported agency compiles and answers on the demo model', async () => {
   const { files, copies, packages } = portProject(await readProject(join(AGENCY, 'server.py')), 'server.py')
   expect(packages).toEqual(['@modelcontextprotocol/client', '@scalar/openapi-upgrader', 'yaml'])
   const folder = projectOf(files, copies)
@@ -50,7 +50,7 @@ withPython('a ported agency compiles and answers on the demo model', async () =>
   expect(await compiled).toBe('')
 })
 
-withPython('options, flows and schemas are carried over, the rest is listed with its line', async () => {
+test.skipIf(noPython)('options, flows and schemas are carried over, the rest is listed with its line', async () => {
   const { files, copies, carried, todos } = portProject(await readProject(join(AGENCY, 'server.py')), 'server.py')
   const desk = files['src/desk_agency.ts'] as string
   for (const line of [
@@ -94,7 +94,7 @@ withPython('options, flows and schemas are carried over, the rest is listed with
   expect(page.match(/^- \[ \] /gm)).toHaveLength(todos)
 })
 
-withPython('agents made in functions and in main blocks are found', async () => {
+test.skipIf(noPython)('agents made in functions and in main blocks are found', async () => {
   const { files } = await portSources({
     'agency.py': `import asyncio
 from agency_swarm import Agency, Agent
@@ -123,7 +123,7 @@ if __name__ == "__main__":
   expect(files['PORTING.md']).toContain('`agency.py:10`: the arguments of `create_helper(name="y")`')
 })
 
-withPython('the command writes a project, and keeps files that exist', async () => {
+test.skipIf(noPython)('the command writes a project, and keeps files that exist', async () => {
   const folder = emptyFolder()
   writeFileSync(join(folder, 'broken.py'), 'def f(:\n')
   writeFileSync(join(folder, 'empty.py'), 'print("hello")\n')

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -54,6 +54,20 @@ test('no file names a machine path, and no test is switched off', () => {
   })
   expect(files.length).toBeGreaterThan(40)
   expect(bad).toEqual([])
+})
+
+test('llms.txt and llms-full.txt are what their script writes from the docs', () => {
+  const { status, stderr } = spawnSync(process.execPath, ['scripts/llms-doc.mjs', '--check'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+})
+
+test('the table of features is written from its list, which tests hold', () => {
+  const page = execFileSync(process.execPath, ['scripts/features-doc.mjs'], { cwd: ROOT, encoding: 'utf8' })
+  const written = readFileSync(join(ROOT, 'docs/coming-from-python-features.md'), 'utf8')
+  expect(written, 'run: node scripts/features-doc.mjs --write').toBe(page)
 })
 
 test('docs/promises.md is what its script writes from the list and the tests', () => {

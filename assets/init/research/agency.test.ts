@@ -10,7 +10,7 @@ after(() => server.close())
 
 test('the Lead asks the Scout and the Librarian, and both answer', async () => {
   const client = createClient({ baseUrl: server.url, token: process.env.APP_TOKEN })
-  const answer = await client.agency('agency').getResponse('Ask the Scout and the Librarian about batteries')
+  const answer = await client.agency('agency').getResponse('Ask the Scout and the Librarian about heat pumps')
   assert.match(answer.response, /3 reports/)
   assert.match(answer.response, /2 papers/)
 })

@@ -4,17 +4,20 @@ import { z } from 'zod'
 /** "demo" answers offline. For a real model: OPENAI_API_KEY and AGENCY_MODEL=gpt-5.4 in .env. */
 const model = process.env.AGENCY_MODEL || 'demo'
 
+const TOPICS = ['batteries', 'heat pumps', 'insulation'] as const
+const byTopic = z.object({ topic: z.enum(TOPICS) })
+
 const searchNews = tool({
   name: 'search_news',
-  description: 'Search the news of this month about a topic.',
-  parameters: z.object({ topic: z.string() }),
+  description: `Search the news of this month. Topics: ${TOPICS.join(', ')}.`,
+  parameters: byTopic,
   execute: ({ topic }) => `3 reports on ${topic}, the newest from this week`,
 })
 
 const findPapers = tool({
   name: 'find_papers',
-  description: 'Find scientific papers about a topic.',
-  parameters: z.object({ topic: z.string() }),
+  description: `Find scientific papers. Topics: ${TOPICS.join(', ')}.`,
+  parameters: byTopic,
   execute: ({ topic }) => `2 papers on ${topic}: a field study and a survey`,
 })
 
@@ -23,7 +26,7 @@ const lead = new Agent({
   description: 'Plans the work and writes the summary',
   instructions: 'You are the Lead. Ask the Scout for news and the Librarian for papers, both at once. Then write a summary.',
   model,
-  conversationStarters: ['Ask the Scout and the Librarian about batteries'],
+  conversationStarters: ['Ask the Scout and the Librarian about heat pumps'],
 })
 const scout = new Agent({
   name: 'Scout',
