@@ -50,7 +50,7 @@ test.skipIf(noPython)('a ported agency compiles and answers on the demo model', 
   expect(await compiled).toBe('')
 })
 
-test.skipIf(noPython)('options, flows and schemas are carried over, the rest is listed with its line', async () => {
+test.skipIf(noPython)('options, flows and schemas are carried over, the rest is listed', async () => {
   const { files, copies, carried, todos } = portProject(await readProject(join(AGENCY, 'server.py')), 'server.py')
   const desk = files['src/desk_agency.ts'] as string
   for (const line of [

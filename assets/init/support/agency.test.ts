@@ -14,7 +14,16 @@ const server = await serve({
 })
 after(() => server.close())
 
-async function call(method: 'GET' | 'POST', path: string, body?: object) {
+interface Run {
+  run_id: string
+  status: string
+  response: string
+}
+interface Inbox {
+  data: { approval_id: string; agent: string; tool: string; arguments: object }[]
+}
+
+async function call<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
   const answer = await fetch(`${server.url}/agency${path}`, {
     method,
     headers: {
@@ -23,16 +32,16 @@ async function call(method: 'GET' | 'POST', path: string, body?: object) {
     },
     ...(body && { body: JSON.stringify(body) }),
   })
-  return answer.json()
+  return answer.json() as Promise<T>
 }
 
 test('a refund waits for a person, and runs once it is approved', async () => {
-  const { run_id } = await call('POST', '/runs', { message: 'I want to talk to Billing: refund order 17' })
-  assert.equal((await call('GET', `/runs/${run_id}?wait=30`)).status, 'requires_action')
-  const [approval] = (await call('GET', '/approvals')).data
-  assert.deepEqual([approval.agent, approval.tool, approval.arguments], ['Billing', 'refund_order', { order: 17 }])
-  await call('POST', `/runs/${run_id}/approvals/${approval.approval_id}`, { decision: 'approve' })
-  const ended = await call('GET', `/runs/${run_id}?wait=30`)
+  const { run_id } = await call<Run>('POST', '/runs', { message: 'I want to talk to Billing: refund order 17' })
+  assert.equal((await call<Run>('GET', `/runs/${run_id}?wait=30`)).status, 'requires_action')
+  const [approval] = (await call<Inbox>('GET', '/approvals')).data
+  assert.deepEqual([approval?.agent, approval?.tool, approval?.arguments], ['Billing', 'refund_order', { order: 17 }])
+  await call('POST', `/runs/${run_id}/approvals/${approval?.approval_id}`, { decision: 'approve' })
+  const ended = await call<Run>('GET', `/runs/${run_id}?wait=30`)
   assert.equal(ended.status, 'completed')
   assert.match(ended.response, /Order 17 is refunded/)
 })

@@ -10,7 +10,8 @@ import { indent, quote, writeList, writeObject } from './text.ts'
 import { oneLine, type Values } from './values.ts'
 
 export interface Agencies {
-  writeAgency(call: Call, scope: Scope): string
+  /** Undefined for an agency whose entry agents cannot be carried over. */
+  writeAgency(call: Call, scope: Scope): string | undefined
   /** A subclass of SendMessage or Handoff. */
   writeFlowClass(definition: ClassDef, name: string, base: 'SendMessage' | 'Handoff', scope: Scope): string
 }
@@ -28,11 +29,18 @@ export function createAgencies(values: Values, agents: Agents, schemas: Schemas)
     const flows: string[] = []
     for (const node of nodes) {
       const list = node.type === 'List' || node.type === 'Tuple'
-      const texts = list ? writeFlow(node, scope) : [write(node, scope)]
+      const texts = list ? writeFlow(node, scope) : [writeEntry(node, scope)]
       if (texts.includes(undefined)) scope.todo('option', node, `\`${oneLine(scope.textOf(node))}\` of an agency`)
       else (list ? flows : entries).push(...(texts as string[]))
     }
     return { entries, flows }
+  }
+
+  /** An agent, or the agents of a list: `*agents`. */
+  function writeEntry(node: Expression, scope: Scope): string | undefined {
+    if (node.type !== 'Starred') return write(node, scope)
+    const list = write(node.value, scope)
+    return list === undefined ? undefined : `...${list}`
   }
 
   /** A flow as the entries that it becomes; one of them is undefined when it cannot be carried over. */
@@ -118,7 +126,8 @@ export function createAgencies(values: Values, agents: Agents, schemas: Schemas)
         ],
       })
       const all = writeObject([...options, ...named])
-      const entry = entries.length === 1 ? entries[0] : writeList(entries)
+      if (entries.length === 0) return undefined
+      const entry = entries.length === 1 && !entries[0]?.startsWith('...') ? entries[0] : writeList(entries)
       return `new ${scope.library('Agency')}(${entry}${all === '{}' ? '' : `, ${all}`})`
     },
 

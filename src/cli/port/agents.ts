@@ -1,8 +1,9 @@
 /** Translates agents: `Agent(...)`, classes of agents, and what their options hold. */
 import { statSync } from 'node:fs'
+import type { Definition } from './module.ts'
 import { dotted, isFunction, keyword, textOf } from './nodes.ts'
 import { readPath } from './paths.ts'
-import { type Definition, findMeaning, lastName, listToolFiles } from './project.ts'
+import { findMeaning, lastName, listToolFiles } from './project.ts'
 import type { Call, ClassDef, Expression, FunctionDef, Keyword } from './python.ts'
 import type { Scope } from './scope.ts'
 import { indent, quote, toCamel, writeList, writeObject } from './text.ts'

@@ -1,7 +1,7 @@
 /** Paths in Python source: texts, `os.path.join(...)` and `Path(...) / "..."`, relative to the file that says them. */
 import { dirname, join, resolve } from 'node:path'
+import type { Module } from './module.ts'
 import { dotted, textOf } from './nodes.ts'
-import type { Module } from './project.ts'
 import type { Expression } from './python.ts'
 
 /** How many names are followed to the values that they were assigned. */

@@ -1,8 +1,9 @@
 /** A Python agency as the files of a new project: its modules, what is served, its variables, and the list of what is left. */
 import { relative } from 'node:path'
 import { nothingToPort } from '../errors.ts'
+import type { Definition, Module } from './module.ts'
 import { dotted, isFunction, keyword, textOf, walk } from './nodes.ts'
-import { type Definition, findMeaning, lastName, type Module, type PythonProject } from './project.ts'
+import { findMeaning, lastName, type PythonProject } from './project.ts'
 import type { Call, Expression } from './python.ts'
 import { quote, writeList, writeObject } from './text.ts'
 import { writeTodoPage } from './todo-page.ts'

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { cannotParse, tooManyModules } from '../errors.ts'
+import type { Binding, Definition, External, Imported, Meaning, Module } from './module.ts'
 import { isExpression, walk } from './nodes.ts'
 import { readPath } from './paths.ts'
 import { type Expression, type PythonSource, readPython, type Statement } from './python.ts'
@@ -10,38 +11,6 @@ import { type Expression, type PythonSource, readPython, type Statement } from '
 const MAX_MODULES = 1_000
 /** How many folders above the named file are searched for imported modules. */
 const MAX_PARENTS = 3
-
-export interface Module {
-  /** The absolute path of the file. */
-  path: string
-  source: PythonSource
-  /** Names at the top of the module, and of imports anywhere in it. */
-  bindings: Map<string, Binding>
-  /** Statements that only run when the file is run: those below `if __name__ == "__main__"`. */
-  mainOnly: Set<Statement>
-}
-type Binding = Definition | External | Imported
-/** A name from another module: one that `files` define, otherwise one of the `submodules`. */
-interface Imported {
-  kind: 'import'
-  from: string
-  name: string
-  files: string[]
-  submodules: string[]
-}
-/** A class, a function or a value that the module defines. */
-export interface Definition {
-  kind: 'defined'
-  module: Module
-  name: string
-  statement: Statement
-}
-/** A name of a package, such as `agency_swarm.tools.BaseTool`. */
-export interface External {
-  kind: 'external'
-  path: string
-}
-export type Meaning = Definition | External | { kind: 'module'; module: Module }
 
 export interface PythonProject {
   entry: Module

@@ -1,5 +1,6 @@
 /** What translating one module needs: the meaning of names, the names to import, and the list of what is left to do. */
-import type { Meaning, Module, PythonProject } from './project.ts'
+import type { Meaning, Module } from './module.ts'
+import type { PythonProject } from './project.ts'
 import type { Expression, PythonSource } from './python.ts'
 
 /** Something that a person has to finish. */

@@ -44,7 +44,11 @@ export function createValues(calls: CallWriters): Values {
       case 'BinOp': {
         const operator = { Add: '+', Sub: '-', Mult: '*' }[node.op.type]
         if (operator === undefined) return undefined
-        return all([write(node.left, scope), write(node.right, scope)], (sides) => sides.join(` ${operator} `))
+        return all([write(node.left, scope), write(node.right, scope)], (sides) =>
+          sides.some((side) => side.startsWith('['))
+            ? `[${sides.map((side) => `...${side}`).join(', ')}]`
+            : sides.join(` ${operator} `),
+        )
       }
       case 'BoolOp':
         return all(
