@@ -2,10 +2,10 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { cannotParse, tooManyModules } from '../errors.ts'
-import type { Binding, Definition, External, Imported, Meaning, Module } from './module.ts'
+import type { External, Imported, Meaning, Module } from './module.ts'
 import { isExpression, walk } from './nodes.ts'
 import { readPath } from './paths.ts'
-import { type Expression, type PythonSource, readPython, type Statement } from './python.ts'
+import { type Expression, readPython, type Statement } from './python.ts'
 
 /** Most files that are read. */
 const MAX_MODULES = 1_000
