@@ -118,8 +118,14 @@ export const FEATURES: readonly Feature[] = [
   {
     page: 'Agents, built-in tools',
     feature: '`ComputerTool`, `LocalShellTool`, `ToolSearchTool`, `CustomTool`, `tool_namespace`',
-    has: 'no',
-    note: 'Their calls are work for your program in formats that only one provider has. Write a tool with `tool()`, or use `persistentShell()`',
+    has: 'partly',
+    note: '`computerTool()`, `localShellTool()`, `customTool()`; no search for tools and no namespaces, because all tools are sent with every model call',
+    docs: ['built-in-tools'],
+    held: of(
+      'native-tools',
+      'models over other APIs get a function with the same arguments',
+      'a computer call with warnings waits for a person',
+    ),
   },
   {
     page: 'Tools, built-in',
