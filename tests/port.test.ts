@@ -123,7 +123,8 @@ if __name__ == "__main__":
   expect(files['PORTING.md']).toContain('`agency.py:10`: the arguments of `create_helper(name="y")`')
 })
 
-test.skipIf(noPython)('the command writes a project, and keeps files that exist', async () => {
+// A clone is packed into the project: that takes a build.
+test.skipIf(noPython)('the command writes a project, and keeps files that exist', { timeout: 180_000 }, async () => {
   const folder = emptyFolder()
   writeFileSync(join(folder, 'broken.py'), 'def f(:\n')
   writeFileSync(join(folder, 'empty.py'), 'print("hello")\n')

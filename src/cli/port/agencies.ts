@@ -21,10 +21,9 @@ export function createAgencies(values: Values, agents: Agents, schemas: Schemas)
 
   /** The entry agents, and the flows of a chart of an older version: `[ceo, [ceo, dev]]`. */
   function readChart(call: Call, scope: Scope): { entries: string[]; flows: string[] } {
-    const chart =
-      keyword(call, 'agency_chart') ??
-      (call.args.length === 1 && call.args[0]?.type === 'List' ? call.args[0] : undefined)
-    const nodes = chart?.type === 'List' ? chart.elts : call.args
+    const only = call.args.length === 1 ? listOf(call.args[0], scope) : undefined
+    const chart = listOf(keyword(call, 'agency_chart'), scope) ?? only
+    const nodes = chart ?? call.args
     const entries: string[] = []
     const flows: string[] = []
     for (const node of nodes) {
@@ -98,15 +97,15 @@ export function createAgencies(values: Values, agents: Agents, schemas: Schemas)
   return {
     writeAgency(call, scope) {
       const { entries, flows } = readChart(call, scope)
-      const listed = keyword(call, 'communication_flows')
-      if (listed?.type === 'List' || listed?.type === 'Tuple')
-        for (const node of listed.elts) {
-          const written = writeFlow(node, scope)
-          if (written.includes(undefined)) scope.todo('option', node, `the flow \`${oneLine(scope.textOf(node))}\``)
-          else flows.push(...(written as string[]))
-        }
-      else if (listed !== undefined && listed.type !== 'Constant')
-        scope.todo('option', listed, `\`communication_flows=${oneLine(scope.textOf(listed))}\``)
+      const written = keyword(call, 'communication_flows')
+      const listed = listOf(written, scope)
+      if (listed === undefined && written !== undefined && written.type !== 'Constant')
+        scope.todo('option', written, `\`communication_flows=${oneLine(scope.textOf(written))}\``)
+      for (const node of listed ?? []) {
+        const texts = writeFlow(node, scope)
+        if (texts.includes(undefined)) scope.todo('option', node, `the flow \`${oneLine(scope.textOf(node))}\``)
+        else flows.push(...(texts as string[]))
+      }
       const rest = call.keywords.filter(
         ({ arg, value }) =>
           arg !== 'communication_flows' &&
@@ -167,4 +166,13 @@ export function createAgencies(values: Values, agents: Agents, schemas: Schemas)
       return `class ${name} extends ${scope.library(base)} {${body}}`
     },
   }
+}
+
+/** The entries of a list, or of the list that a name at the top of this module stands for. */
+function listOf(node: Expression | undefined, scope: Scope): Expression[] | undefined {
+  if (node?.type === 'List' || node?.type === 'Tuple') return node.elts
+  const meaning = node?.type === 'Name' ? scope.find(node) : undefined
+  if (meaning?.kind !== 'defined' || meaning.module !== scope.module) return undefined
+  const { statement } = meaning
+  return statement.type === 'Assign' && statement.value.type === 'List' ? statement.value.elts : undefined
 }

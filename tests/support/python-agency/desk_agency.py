@@ -117,4 +117,5 @@ def create_agency(load_threads_callback=None, save_threads_callback=None):
     return agency
 
 
-second = Agency([sales, [sales, checker]], shared_instructions="Be kind.")
+CHART = [sales, [sales, checker]]
+second = Agency(CHART, shared_instructions="Be kind.")
