@@ -1,5 +1,6 @@
-// Writes llms.txt and llms-full.txt from docs/index.md and its pages, in the form of https://llmstxt.org: the list of pages, and their texts.
-//   node scripts/llms-doc.mjs [--check]     with --check it fails when a file is out of date
+// Writes the docs for coding agents, in the form of https://llmstxt.org: llms.txt is the list of pages, llms-full.txt has their texts.
+//   node scripts/llms-doc.mjs [--check]     llms.txt, which is in the repository; with --check it fails when the file is out of date
+//   node scripts/llms-doc.mjs --full        llms-full.txt, for the package
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,11 +29,10 @@ const texts = pages
   .filter((page) => !LEFT_OUT.includes(page))
   .map((page) => `<!-- docs/${page}.md -->\n\n${read(`docs/${page}.md`).trim()}\n`)
 
-const files = { 'llms.txt': `${head}${list}`, 'llms-full.txt': `${head}\n${texts.join('\n')}` }
-for (const [file, text] of Object.entries(files)) {
-  if (!process.argv.includes('--check')) writeFileSync(join(root, file), text)
-  else if (read(file) !== text) {
-    console.error(`${file} is out of date. Run: node scripts/llms-doc.mjs`)
-    process.exitCode = 1
-  }
+const short = `${head}${list}`
+if (process.argv.includes('--full')) writeFileSync(join(root, 'llms-full.txt'), `${head}\n${texts.join('\n')}`)
+else if (!process.argv.includes('--check')) writeFileSync(join(root, 'llms.txt'), short)
+else if (read('llms.txt') !== short) {
+  console.error('llms.txt is out of date. Run: node scripts/llms-doc.mjs')
+  process.exitCode = 1
 }

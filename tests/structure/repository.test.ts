@@ -56,7 +56,7 @@ test('no file names a machine path, and no test is switched off', () => {
   expect(bad).toEqual([])
 })
 
-test('llms.txt and llms-full.txt are what their script writes from the docs', () => {
+test('llms.txt is what its script writes from the docs', () => {
   const { status, stderr } = spawnSync(process.execPath, ['scripts/llms-doc.mjs', '--check'], {
     cwd: ROOT,
     encoding: 'utf8',
