@@ -82,9 +82,14 @@ export class Pace {
     return performance.now() - this.#began < TURN_MS ? undefined : this.#next()
   }
 
+  /** A turn begins now. */
+  begin(): void {
+    this.#began = performance.now()
+  }
+
   async #next(): Promise<void> {
     await takeTurn()
-    this.#began = performance.now()
+    this.begin()
   }
 }
 

@@ -213,6 +213,13 @@ export const tooManyRequests = (seconds: number) =>
   new AgencyError('RATE_LIMITED', 429, `Too many requests. Try again in ${seconds} seconds.`)
 export const tooLarge = (statusCode: 413 | 414, part: 'body' | 'address', bytes: number) =>
   new AgencyError('TOO_LARGE', statusCode, `The ${part} is larger than this server's limit of ${bytes} bytes.`)
+/** @param bytes the limit */
+export const tooLargeToStore = (bytes: number) =>
+  new AgencyError(
+    'TOO_LARGE',
+    413,
+    `The request is larger than ${bytes} bytes, the most that this server stores of one (limits.storedBodyBytes). Send large data as files, or use an endpoint that stores nothing, such as get_response_stream.`,
+  )
 export const unsupportedBody = (feature: string) =>
   new AgencyError('UNSUPPORTED_BODY', 415, `${feature} is not supported. Send uncompressed JSON in UTF-8.`)
 export const unknownExpectation = () =>

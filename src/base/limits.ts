@@ -146,6 +146,11 @@ export const LIMITS = {
     unit: 'bytes',
     text: 'the JSON of one event that a tool sends with `context.emit()`; a larger one throws `INVALID_EVENT`',
   },
+  storedBodyBytes: {
+    value: 8 * MiB,
+    unit: 'bytes',
+    text: 'the request of a stored run, and the messages that a thread begins with; 413 beyond it',
+  },
   runEventsMs: { value: DAY, unit: 'ms', text: 'how long the events of a stored run are kept after its end; then 410' },
   runsKeptMs: {
     value: 30 * DAY,

@@ -2,13 +2,14 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ServedAgency } from '../agency/served.ts'
-import { inTurns } from '../base/async.ts'
+import { Pace } from '../base/async.ts'
 import { notIdentified } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { Idempotency } from '../runs/run-store.ts'
 import { ownerKey } from '../runs/start.ts'
 import type { Identify, Services } from '../services.ts'
 import { isObject } from '../wire/json.ts'
+import { isShortJson, writePieces } from '../wire/json-write.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import { valueError } from '../wire/validation.ts'
 
@@ -63,13 +64,39 @@ async function hashRequest(request: FastifyRequest): Promise<string> {
   const { method, body } = request
   const hash = createHash('sha256').update(`${method} ${pathOf(request)}\n`)
   const fields = isObject(body) ? Object.entries(body).sort(byName) : [['', body] as const]
+  const pace = new Pace()
   for (const [name, value] of fields) {
     hash.update(`\n${JSON.stringify(name)}`)
-    await inTurns(Array.isArray(value) ? [value.length, ...value] : [value], (part) =>
-      hash.update(`,${JSON.stringify(sorted(part))}`),
-    )
+    for (const part of Array.isArray(value) ? [value.length, ...value] : [value]) {
+      hash.update(',')
+      for (const piece of sortedPieces(part)) {
+        hash.update(piece)
+        const next = pace.step()
+        if (next !== undefined) await next
+      }
+    }
   }
   return hash.digest('base64url')
+}
+
+/** The JSON of `sorted(value)`, in pieces. */
+function* sortedPieces(value: unknown): Generator<string> {
+  if (typeof value === 'string' || isShortJson(value)) yield* writePieces(sorted(value))
+  else if (Array.isArray(value)) {
+    for (const [index, part] of value.entries()) {
+      yield index === 0 ? '[' : ','
+      yield* sortedPieces(part)
+    }
+    yield ']'
+  } else {
+    let separator = '{'
+    for (const [name, part] of Object.entries(value as object).sort(byName)) {
+      yield `${separator}${JSON.stringify(name)}:`
+      yield* sortedPieces(part)
+      separator = ','
+    }
+    yield '}'
+  }
 }
 
 /** A copy with the names of objects in order, at any depth. */

@@ -1,10 +1,37 @@
 /** Parses large JSON in small pieces, so that the caller can take turns with other work. */
 import { randomUUID } from 'node:crypto'
 import { Pace } from '../base/async.ts'
-import { type JsonBounds, type JsonCut, JsonMeter, refuseProtoKey } from './json-meter.ts'
+import { type JsonBounds, type JsonCut, JsonMeter, JsonRefused, refuseProtoKey } from './json-meter.ts'
 
 /** Parsing this much takes a few milliseconds at most, whatever it is. Longer strings are parsed in slices of this length. */
 const PIECE_BYTES = 65_536
+
+const UNBOUNDED: JsonBounds = {
+  depth: Number.POSITIVE_INFINITY,
+  keys: Number.POSITIVE_INFINITY,
+  values: Number.POSITIVE_INFINITY,
+}
+
+/** The value of our own JSON, which comes in pieces, parsed in turns with other work. @throws SyntaxError */
+export async function parseInTurns(pieces: Iterable<string>): Promise<unknown> {
+  const text = new JsonText(UNBOUNDED)
+  const buffers: Buffer[] = []
+  const pace = new Pace()
+  for (const piece of pieces) {
+    const bytes = Buffer.from(piece)
+    text.add(bytes)
+    buffers.push(bytes)
+    const next = pace.step()
+    if (next !== undefined) await next
+  }
+  const whole = Buffer.concat(buffers)
+  try {
+    return await text.parse(whole)
+  } catch (error) {
+    if (error instanceof JsonRefused) return JSON.parse(whole.toString()) // a key `__proto__` of our own is plain data
+    throw error
+  }
+}
 
 /** A JSON text in UTF-8 that is metered while it arrives and parsed when it is complete. */
 export class JsonText {

@@ -5,9 +5,27 @@ import { toWellFormedJson } from './well-formed.ts'
 /** Texts from here on are written in pieces. */
 export const LONG_CHARS = 262_144
 /** Writing this many characters takes about a millisecond. */
-const PIECE_CHARS = 65_536
+export const PIECE_CHARS = 65_536
 /** What a value is counted for beside its text, in characters. */
 const VALUE_CHARS = 8
+
+/** The size of a value as JSON in UTF-8, about; counting stops beyond `most`. */
+export function countJsonBytes(value: unknown, most = Number.POSITIVE_INFINITY): number {
+  let bytes = 0
+  const waiting: unknown[] = [value]
+  while (waiting.length > 0 && bytes <= most) {
+    const next = waiting.pop()
+    bytes += VALUE_CHARS
+    if (typeof next === 'string') bytes += Buffer.byteLength(next)
+    else if (Array.isArray(next)) for (const part of next) waiting.push(part)
+    else if (typeof next === 'object' && next !== null)
+      for (const key of Object.keys(next)) {
+        bytes += key.length
+        waiting.push((next as { [key: string]: unknown })[key])
+      }
+  }
+  return bytes
+}
 
 /** True for a value that is written in one piece: it has less than 256 Ki characters and 32 Ki values. */
 export const isShortJson = (value: unknown): boolean => isBelow(value, LONG_CHARS)
@@ -22,6 +40,22 @@ export function* slices(text: string): Generator<string> {
     yield text.slice(start, end)
     start = end
   }
+}
+
+/** The text that `JSON.stringify` gives; one that is long is written in turns with other work. */
+export function toJsonInTurns(value: unknown): string | Promise<string> {
+  return isShortJson(value) ? (JSON.stringify(value) ?? 'null') : joinInTurns(writePieces(value))
+}
+
+async function joinInTurns(pieces: Iterable<string>): Promise<string> {
+  const texts: string[] = []
+  const pace = new Pace()
+  for (const piece of pieces) {
+    texts.push(piece)
+    const next = pace.step()
+    if (next !== undefined) await next
+  }
+  return texts.join('')
 }
 
 /** The text that `toWellFormedJson` gives: a string when it is short, otherwise UTF-8, written in turns with other work. */

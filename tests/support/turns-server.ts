@@ -1,8 +1,9 @@
 /** A server that measures how long each turn of its event loop takes, in processor time of its main thread: other processes do not count. */
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { Agency, Agent, serve, tool } from '../../src/index.ts'
+import { Agency, Agent, serve, sqlite, tool } from '../../src/index.ts'
 
 const MIB = 1024 * 1024
 const large = tool({
@@ -14,6 +15,7 @@ const large = tool({
 const { url } = await serve({
   agencies: { responses: new Agency(new Agent({ name: 'Lead', model: 'gpt-4.1', tools: [large] })) },
   tools: [large],
+  runs: { store: sqlite(join(mkdtempSync(join(tmpdir(), 'turns-')), 'runs.db')) },
   enableLogging: true,
   logsDir: join(tmpdir(), `turns-${process.pid}`),
   host: '127.0.0.1',

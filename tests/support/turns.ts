@@ -103,6 +103,7 @@ export async function startTurns(mib: number, execArgv: string[] = []) {
 const user = (content: unknown) => [{ role: 'user', content }]
 const items = <T>(count: number, make: (index: number) => T) => Array.from({ length: count }, (_, index) => make(index))
 const [PLAIN, STREAM] = ['/responses/get_response', '/responses/get_response_stream'] as const
+const RUNS = '/responses/runs'
 
 /** Requests that carry, or lead to, `mib` MiB in one text or in many values. */
 export const LONG_REQUESTS: { [name: string]: (mib: number) => [path: string, body: unknown] } = {
@@ -127,5 +128,17 @@ export const LONG_REQUESTS: { [name: string]: (mib: number) => [path: string, bo
   'a plain answer of a model': () => [PLAIN, { message: 'ask-long' }],
   'an output of a tool': () => [PLAIN, { message: 'ask-tool' }],
   'an output of a tool, streamed': () => [STREAM, { message: 'ask-tool' }],
+  'a message of a stored run': (mib) => [RUNS, { message: longText(mib), stream: true }],
+  'a history of a stored run': (mib) => [
+    RUNS,
+    {
+      message: 'x',
+      chat_history: items(mib * 1_000, () => ({ role: 'user', content: 'word '.repeat(180) })),
+      stream: true,
+    },
+  ],
+  'an answer in a stored run': () => [RUNS, { message: 'ask-long', stream: true }],
+  'an output of a tool in a stored run': () => [RUNS, { message: 'ask-tool', stream: true }],
+  'a message in a thread': (mib) => [RUNS, { message: longText(mib), thread_id: 't', stream: true }],
   'an output of a tool of its own': (mib) => ['/tool/large', { mib }],
 }

@@ -4,6 +4,7 @@ import { type Budget, weigh } from '../../base/budget.ts'
 import { AgencyError, crashLoop, notRecoverable, runTooLarge } from '../../base/errors.ts'
 import type { Limits } from '../../base/limits.ts'
 import type { JsonObject } from '../../wire/json.ts'
+import { countJsonBytes } from '../../wire/json-write.ts'
 import type { RunSummary } from '../events.ts'
 import { failureEvent } from '../failure.ts'
 import type { CancelMode, ClaimedRun, RunId, RunStore, RunWork, Written } from '../run-store.ts'
@@ -204,7 +205,8 @@ class RunAttempt {
     const { runId, recipient } = this.#claimed.run
     const messages = saver?.toChange(summary.newMessages)
     const receipt = summary.receipt ?? { agent: recipient, state: 'never_started', calls: [] }
-    this.log.append([{ kind: 'ended', runId, summary }])
+    const bytes = countJsonBytes([summary.newMessages, summary.finalOutput])
+    this.log.append([{ kind: 'ended', runId, summary }], bytes)
     return this.log.write({
       ...(messages === undefined ? {} : { messages }),
       leave: toEnd(summary, receipt as unknown as JsonObject),

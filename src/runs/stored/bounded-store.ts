@@ -1,16 +1,25 @@
-/** A store whose calls end in time, and that reports when it is away. */
+/** A store whose calls end in time, that reports when it is away, and that refuses what is too large for it. */
 import { within } from '../../base/async.ts'
-import { AgencyError, storeUnavailable } from '../../base/errors.ts'
-import type { RunStore } from '../run-store.ts'
+import { AgencyError, storeUnavailable, tooLargeToStore } from '../../base/errors.ts'
+import { countJsonBytes } from '../../wire/json-write.ts'
+import type { RunStore, Writes } from '../run-store.ts'
+
+export interface StoreBounds {
+  /** How long a call may take. */
+  storeMs: number
+  /** Of a request, and of the messages that a thread begins with. */
+  storedBodyBytes: number
+}
 
 /**
- * A call that takes longer than `ms` fails with STORE_UNAVAILABLE; it may take effect later.
+ * A call that takes longer than `storeMs` fails with STORE_UNAVAILABLE; it may take effect later. What callers send and is
+ * larger than `storedBodyBytes` fails with TOO_LARGE.
  * @param onAway called for each change whose outcome is unknown: runs may wait that nobody here has heard of
  */
-export function boundStore(store: RunStore, ms: number, onAway: () => void): RunStore {
+export function boundStore(store: RunStore, { storeMs, storedBodyBytes }: StoreBounds, onAway: () => void): RunStore {
   const bound = async <Result>(call: Promise<Result>): Promise<Result> => {
     try {
-      return await within(ms, 'The store', call)
+      return await within(storeMs, 'The store', call)
     } catch (error) {
       throw AgencyError.isInstance(error) ? error : storeUnavailable(error)
     }
@@ -23,11 +32,20 @@ export function boundStore(store: RunStore, ms: number, onAway: () => void): Run
       throw error
     }
   }
+  const checkSize = (value: unknown) => {
+    if (countJsonBytes(value, storedBodyBytes) > storedBodyBytes) throw tooLargeToStore(storedBodyBytes)
+  }
   return {
     ...(store.shared === undefined ? {} : { shared: store.shared }),
-    admit: (request) => change(store.admit(request)),
+    async admit(request) {
+      checkSize(request.plan)
+      return change(store.admit(request))
+    },
     claim: (request) => change(store.claim(request)),
-    write: (request) => change(store.write(request)),
+    async write(request) {
+      if (request.kind === 'createThread') checkSize((request as Writes['createThread']['change']).messages)
+      return change(store.write(request))
+    },
     read: (query) => bound(store.read(query)),
     watch: (query) => store.watch(query),
     close: () => bound(store.close()),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { RunSummary, Speaker } from '../events.ts'
-import { createDecoder, createEncoder, isMinor, type LoggedEvent } from './events.ts'
+import { createDecoder, createEncoder, encodeInTurns, isMinor, type LoggedEvent } from './events.ts'
 import { emptySummary } from './outcome.ts'
 
 const who: Speaker = {
@@ -20,8 +20,9 @@ const item = {
   source: who,
   output: { a: [1, null] },
 } as const
-const through = (event: LoggedEvent, scope?: string) =>
-  createDecoder()({ number: 7, attempt: 1, event: createEncoder()(event, scope) })
+const decodeOne = async (decode: ReturnType<typeof createDecoder>, number: number, event: string) =>
+  (await decode([{ number, attempt: 1, event }]))[0]
+const through = (event: LoggedEvent, scope?: string) => decodeOne(createDecoder(), 7, createEncoder()(event, scope))
 
 const EVENTS: LoggedEvent[] = [
   { kind: 'started', runId: 'r', notes: [{ role: 'system', content: 'note' }] },
@@ -38,46 +39,57 @@ const EVENTS: LoggedEvent[] = [
   { kind: 'truncated' },
 ]
 
-test.each(EVENTS)('$kind comes back as it was', (event) => {
-  expect(through(event, 'main/c1')).toEqual({ number: 7, scope: 'main/c1', event })
-  expect(through(event).scope).toBeUndefined()
+test.each(EVENTS)('$kind comes back as it was', async (event) => {
+  expect(await through(event, 'main/c1')).toEqual({ number: 7, scope: 'main/c1', event })
+  expect((await through(event))?.scope).toBeUndefined()
 })
 
-test("a model's event keeps the provider's own text", () => {
+test.each([{ ...item, output: 'é"'.repeat(200_000) } satisfies LoggedEvent, ...EVENTS])(
+  'in turns with other work $kind becomes the same text, and comes back',
+  async (event) => {
+    const text = await encodeInTurns(event, 'main')
+    expect(text === createEncoder()(event, 'main')).toBe(true)
+    expect(await decodeOne(createDecoder(), 7, text)).toEqual({ number: 7, scope: 'main', event })
+  },
+)
+
+test("a model's event keeps the provider's own text", async () => {
   const text = '{"type":"response.output_text.delta", "delta":"a\\u00e9\\"}" ,"event": 1}'
   const event = { kind: 'model', who, event: JSON.parse(text), text } as const
-  expect(through(event, 'main').event).toEqual(event)
+  expect((await through(event, 'main'))?.event).toEqual(event)
 })
 
-test("a model's event without a text gets one", () => {
+test("a model's event without a text gets one", async () => {
   const event = { kind: 'model', who, event: { type: 'x', delta: 'é' } } as const
-  expect(through(event, 'main')).toEqual({
+  expect(await through(event, 'main')).toEqual({
     number: 7,
     scope: 'main',
     event: { ...event, text: '{"type":"x","delta":"é"}' },
   })
 })
 
-test('the scope of a speaker is that of the event', () => {
+test('the scope of a speaker is that of the event', async () => {
   const encode = createEncoder()
   const event = { kind: 'model', who, event: { type: 'x' } } as const
   const decode = createDecoder()
-  const scopes = ['main', 'main/a', 'main'].map(
-    (scope) => decode({ number: 1, attempt: 1, event: encode(event, scope) }).scope,
-  )
-  expect(scopes).toEqual(['main', 'main/a', 'main'])
+  const scopes = ['main', 'main/a', 'main']
+  const stored = scopes.map((scope, index) => ({ number: index, attempt: 1, event: encode(event, scope) }))
+  expect((await decode(stored)).map(({ scope }) => scope)).toEqual(['main', 'main/a', 'main'])
 })
 
-test('events of one speaker share one object', () => {
+test('events of one speaker share one object', async () => {
   const encode = createEncoder()
   const decode = createDecoder()
-  const [first, second] = [1, 2].map(
-    (number) => decode({ number, attempt: 1, event: encode({ kind: 'agent', who: { ...who } }, 'main') }).event,
-  )
-  expect((first as { who: Speaker }).who).toBe((second as { who: Speaker }).who)
+  const stored = [1, 2].map((number) => ({
+    number,
+    attempt: 1,
+    event: encode({ kind: 'agent', who: { ...who } }, 'main'),
+  }))
+  const [first, second] = (await decode(stored)).map(({ event }) => (event as { who: Speaker }).who)
+  expect(first).toBe(second)
 })
 
-test('the end keeps the summary and not the error object', () => {
+test('the end keeps the summary and not the error object', async () => {
   const summary: RunSummary = emptySummary({
     finalOutput: 'done',
     error: new Error('sk-secret'),
@@ -85,15 +97,15 @@ test('the end keeps the summary and not the error object', () => {
   })
   const text = createEncoder()({ kind: 'ended', runId: 'r', summary }, undefined)
   expect(text).not.toContain('secret')
-  expect(createDecoder()({ number: 1, attempt: 1, event: text }).event).toMatchObject({
+  expect((await decodeOne(createDecoder(), 1, text))?.event).toMatchObject({
     kind: 'ended',
     summary: { finalOutput: 'done', failure: 'It failed.', cancelled: false },
   })
 })
 
-test("the store's own end closes the stream", () => {
+test("the store's own end closes the stream", async () => {
   const event = JSON.stringify({ kind: 'ended', status: 'completed' })
-  expect(createDecoder()({ number: 9, attempt: 1, event }).event).toEqual({ kind: 'closed' })
+  expect((await decodeOne(createDecoder(), 9, event))?.event).toEqual({ kind: 'closed' })
 })
 
 test('deltas of every kind are pieces, whole items are not', () => {

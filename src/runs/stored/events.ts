@@ -1,4 +1,7 @@
 /** The events of a stored run: what they are beside those of every run, and their JSON in the store. */
+import { Pace } from '../../base/async.ts'
+import { parseInTurns } from '../../wire/json-pieces.ts'
+import { LONG_CHARS, slices, toJsonInTurns } from '../../wire/json-write.ts'
 import type { RunEvent, Speaker } from '../events.ts'
 import type { StoredEvent, StoreEvent } from '../run-store.ts'
 
@@ -67,15 +70,25 @@ export function createEncoder(): (event: LoggedEvent, scope: string | undefined)
     starts.set(who, { scope, json })
     return json
   }
-  return (event, scope) => {
-    if (event.kind === 'model') return `${startOf(event.who, scope ?? '')}${event.text ?? JSON.stringify(event.event)}}`
-    const plain = event.kind === 'ended' ? { ...event, summary: { ...event.summary, error: undefined } } : event
-    return JSON.stringify(scope === undefined ? plain : { ...plain, scope })
-  }
+  return (event, scope) =>
+    event.kind === 'model'
+      ? `${startOf(event.who, scope ?? '')}${event.text ?? JSON.stringify(event.event)}}`
+      : JSON.stringify(toPlain(event, scope))
 }
 
-/** Reads the JSON of events. Events of one speaker share one object, as those of a live run do. */
-export function createDecoder(): (stored: StoredEvent) => DecodedEvent {
+/** As an encoder does it, in turns with other work. */
+export const encodeInTurns = async (event: LoggedEvent, scope: string | undefined): Promise<string> =>
+  toJsonInTurns(toPlain(event, scope))
+
+/** An event as it is stored: of a model's event, its own comes last. */
+function toPlain(event: LoggedEvent, scope: string | undefined) {
+  if (event.kind === 'model') return { kind: event.kind, scope: scope ?? '', who: event.who, event: event.event }
+  const plain = event.kind === 'ended' ? { ...event, summary: { ...event.summary, error: undefined } } : event
+  return scope === undefined ? plain : { ...plain, scope }
+}
+
+/** Reads the JSON of events, in turns with other work. Events of one speaker share one object, as those of a live run do. */
+export function createDecoder(): (stored: readonly StoredEvent[]) => Promise<DecodedEvent[]> {
   const speakers = new Map<string, Speaker>()
   const share = (who: Speaker): Speaker => {
     const known = speakers.get(who.agentRunId)
@@ -83,12 +96,23 @@ export function createDecoder(): (stored: StoredEvent) => DecodedEvent {
     speakers.set(who.agentRunId, who)
     return who
   }
-  return ({ number, event: json }) => {
-    const { scope, ...event } = JSON.parse(json) as LoggedEvent & { scope?: string }
+  const decode = ({ number, event: json }: StoredEvent, value: unknown): DecodedEvent => {
+    const { scope, ...event } = value as LoggedEvent & { scope?: string }
     if (event.kind === 'ended' && !('summary' in event)) return { number, scope, event: { kind: 'closed' } }
     if ('who' in event && event.who != null) event.who = share(event.who)
     if (event.kind === 'model') event.text = json.slice(json.indexOf(RAW) + RAW.length, -1)
     return { number, scope, event }
+  }
+  return async (stored) => {
+    const decoded: DecodedEvent[] = []
+    const pace = new Pace()
+    for (const one of stored) {
+      const { event: json } = one
+      decoded.push(decode(one, json.length < LONG_CHARS ? JSON.parse(json) : await parseInTurns(slices(json))))
+      const next = pace.step()
+      if (next !== undefined) await next
+    }
+    return decoded
   }
 }
 

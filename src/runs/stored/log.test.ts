@@ -22,7 +22,7 @@ interface Setup {
 async function createLog({ faults = [], limits, options }: Setup = {}) {
   const away = faulty(memory(), { 'write run': faults })
   const storeMs = limits?.storeMs ?? 5_000
-  const store = boundStore(away, storeMs, () => {})
+  const store = boundStore(away, { storeMs, storedBodyBytes: 1e6 }, () => {})
   const writes = vi.spyOn(away, 'write')
   const scene = createScene(store)
   const { claim, run } = await scene.start('r')

@@ -1,10 +1,11 @@
 /** The log of one attempt of a stored run: numbers its events, writes them in batches, and hands them to live readers. */
 import type { Charges } from '../../base/budget.ts'
+import { LONG_CHARS } from '../../wire/json-write.ts'
 import type { RunEvent } from '../events.ts'
 import type { Feed } from '../feed.ts'
 import type { CancelMode, Claim, RunChange, RunStore, Written } from '../run-store.ts'
 import { Coverage, type CoverageState } from './coverage.ts'
-import { createEncoder, isMinor, type LoggedEvent, type NumberedEvent } from './events.ts'
+import { createEncoder, encodeInTurns, isMinor, type LoggedEvent, type NumberedEvent } from './events.ts'
 import { RecentEvents } from './recent-events.ts'
 import { whileAway } from './while-away.ts'
 
@@ -41,6 +42,15 @@ export interface StoredLogOptions {
 /** What a write takes beside the claim, the time and the events. */
 export type LogChange = Omit<RunChange, 'claim' | 'now' | 'events'>
 
+/** The JSON of an event that waits. */
+interface EventText {
+  readonly scope: string | undefined
+  /** Undefined for a long event, which is serialized with its write. */
+  readonly json: string | undefined
+  /** Of its JSON, about. */
+  readonly size: number
+}
+
 /**
  * Nobody sees an event before it is stored. Writes follow each other: each takes all events that wait when it begins, so what
  * was emitted before a change is stored with it or before it.
@@ -52,7 +62,7 @@ export class StoredLog implements Feed {
   readonly #recent: RecentEvents
   /** Events that no write has taken yet. */
   #waiting: NumberedEvent[] = []
-  #json: string[] = []
+  #texts: EventText[] = []
   /** The newest number that was given out. */
   #last: number
   #bytes: number
@@ -84,24 +94,27 @@ export class StoredLog implements Feed {
     return this.#bytes
   }
 
-  append(events: readonly (RunEvent | LoggedEvent)[], _bytes = 0, scope?: string): void {
+  append(events: readonly (RunEvent | LoggedEvent)[], bytes = 0, scope?: string): void {
     if (this.#lost !== undefined || this.#sealed) return
-    for (const event of events) this.#add(event, scope)
+    for (const event of events) this.#add(event, scope, bytes / events.length)
     this.#writeSoon()
   }
 
-  #add(event: LoggedEvent, scope: string | undefined): void {
+  /** @param bytes of its JSON, about; 0 for a short event */
+  #add(event: LoggedEvent, scope: string | undefined, bytes: number): void {
     if (this.#truncated && isMinor(event)) return
-    const json = this.#encode(event, scope)
+    const hasText = event.kind === 'model' && event.text !== undefined
+    const json = bytes < LONG_CHARS || hasText ? this.#encode(event, scope) : undefined
+    const size = json?.length ?? Math.ceil(bytes)
     this.#last++
     this.#waiting.push({ number: this.#last, event })
-    this.#json.push(json)
-    this.#bytes += json.length
-    this.#recent.expect(json.length)
+    this.#texts.push({ scope, json, size })
+    this.#bytes += size
+    this.#recent.expect(size)
     this.#coverage.add(this.#last, scope)
     if (this.#truncated || this.#bytes <= this.#options.limits.runEventBytes) return
     this.#truncated = true
-    this.#add({ kind: 'truncated' }, undefined)
+    this.#add({ kind: 'truncated' }, undefined, 0)
   }
 
   /** Begins a write for the events that wait, unless one that will take them is on its way. */
@@ -142,13 +155,19 @@ export class StoredLog implements Feed {
 
   async #store(change: LogChange): Promise<Written> {
     const events = this.#waiting
-    const list = this.#json
+    const texts = this.#texts
     this.#waiting = []
-    this.#json = []
-    const first = this.#last - list.length + 1
+    this.#texts = []
+    const first = this.#last - events.length + 1
+    const list: string[] = []
+    for (const [index, { scope, json }] of texts.entries())
+      list.push(json ?? (await encodeInTurns((events[index] as NumberedEvent).event, scope)))
     const written = await this.#commit({ ...change, ...(list.length === 0 ? {} : { events: { first, list } }) })
     if (change.leave?.kind === 'end') events.push({ number: written.state.lastEventId, event: { kind: 'closed' } }) // the store's own
-    this.#recent.add(events, list)
+    this.#recent.add(
+      events,
+      texts.map(({ size }) => size),
+    )
     if (written.state.wish !== null) this.#options.onWish(written.state.wish)
     return written
   }
@@ -169,7 +188,7 @@ export class StoredLog implements Feed {
     if (this.#lost !== undefined) return
     this.#lost = { error }
     this.#waiting = []
-    this.#json = []
+    this.#texts = []
     this.#recent.close()
     this.#options.onLost(error)
   }

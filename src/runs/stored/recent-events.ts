@@ -39,10 +39,10 @@ export class RecentEvents {
     this.#charge()
   }
 
-  /** Adds stored events. Their JSON was expected before. */
-  add(events: readonly NumberedEvent[], json: readonly string[]): void {
+  /** Adds stored events. Their sizes were expected before. */
+  add(events: readonly NumberedEvent[], sizes: readonly number[]): void {
     for (const [index, event] of events.entries()) {
-      const size = json[index]?.length ?? 0
+      const size = sizes[index] ?? 0
       this.#events.push(event)
       this.#sizes.push(size)
       this.#bytes += size

@@ -54,7 +54,7 @@ export class LocalStoredRuns implements StoredRuns {
   #sweepAt = Number.POSITIVE_INFINITY
 
   constructor(options: StoredRunsOptions) {
-    this.store = boundStore(options.store, options.limits.storeMs, () => this.#lookSoon())
+    this.store = boundStore(options.store, options.limits, () => this.#lookSoon())
     this.#options = options
     this.#attemptOptions = {
       ...options,
@@ -202,7 +202,7 @@ export class LocalStoredRuns implements StoredRuns {
       if (log === undefined || recent === undefined) {
         // Not in the memory of this process: from the store, until the run ends or an attempt begins here.
         const { events, state } = await this.store.read({ kind: 'events', ...id, after: last, limit: 500 })
-        const decoded = events.map(decode)
+        const decoded = await decode(events)
         last = decoded.at(-1)?.number ?? last
         if (decoded.length > 0) yield decoded
         if (!isLive(state.status) && last >= state.lastEventId) return
@@ -229,7 +229,7 @@ export class LocalStoredRuns implements StoredRuns {
       const { events } = await this.store.read({ kind: 'events', agency, owner, runId, after: last, limit })
       if (events.length === 0) return
       last = events.at(-1)?.number ?? last
-      yield events.map(decode)
+      yield await decode(events)
     }
   }
 

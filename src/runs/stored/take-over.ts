@@ -36,7 +36,7 @@ async function readEvents(store: RunStore, run: ClaimedRun['run'], after: number
   for (let last = after; last < lastEventId; ) {
     const { events } = await store.read({ kind: 'events', agency, owner, runId, after: last, limit: PAGE })
     if (events.length === 0) break
-    all.push(...events.map(decode))
+    all.push(...(await decode(events)))
     last = all.at(-1)?.number ?? last
   }
   return all

@@ -1,4 +1,5 @@
 /** Writes the messages of a stored run to its thread. */
+import { isDeepStrictEqual } from 'node:util'
 import type { StoredMessage } from '../../wire/message.ts'
 import type { LogChange, StoredLog } from './log.ts'
 
@@ -30,4 +31,4 @@ export class ThreadSaver {
   }
 }
 
-const isSame = (a: unknown, b: unknown) => a === b || JSON.stringify(a) === JSON.stringify(b)
+const isSame = (a: unknown, b: unknown) => a === b || isDeepStrictEqual(a, b)

@@ -259,7 +259,7 @@ class Responses {
     for (let last = after; ; ) {
       const { events } = await this.#runs.store.read({ kind: 'events', ...idOf(record), after: last, limit: 500 })
       if (events.length === 0) return
-      yield events.map(decode)
+      yield await decode(events)
       last = events.at(-1)?.number ?? last
     }
   }

@@ -3,6 +3,7 @@ import { idempotencyMismatch, notFound, runBacklogFull, threadBusy, threadQueueF
 import type { Admitted, Idempotency, NewRun, Owned } from '../../runs/run-store.ts'
 import { first, nextNumber, type Sql, type Transaction } from './database.ts'
 import { addEvents } from './events.ts'
+import { putJson, workOf } from './long-texts.ts'
 import { queuedEvent, type RunRow, type ThreadRow, toRun } from './rows.ts'
 import { findRun, liveRuns } from './runs.ts'
 import { addThread, findThread } from './threads.ts'
@@ -62,8 +63,8 @@ export async function useKey(
 }
 
 /** What callers get of a run after a change. */
-export const answer = (tx: Transaction, run: RunRow): Admitted => ({
-  run: toRun(run),
+export const answer = async (tx: Transaction, run: RunRow): Promise<Admitted> => ({
+  run: await toRun(tx, run),
   replayed: false,
   ready: [...tx.ready],
 })
@@ -72,7 +73,7 @@ export const answer = (tx: Transaction, run: RunRow): Admitted => ({
 export async function replay(tx: Transaction, { agency, owner }: Owned, runId: string): Promise<Admitted> {
   const run = await findRun(tx, { agency, owner, runId })
   if (run.status === 'queued' && run.place === null) tx.ready.add(runId)
-  return { ...answer(tx, run), replayed: true }
+  return { ...(await answer(tx, run)), replayed: true }
 }
 
 /** The same admission again, after an answer that was lost. */
@@ -139,7 +140,8 @@ async function addRun(tx: Transaction, request: NewRun, thread: ThreadRow | unde
     trimmed: 0,
   }
   await tx.insert('runs', [{ ...run }])
-  await tx.insert('plans', [{ run: number, plan: JSON.stringify(request.plan), sealed: request.sealed ?? null }])
+  const plan = await putJson(tx, { owner: workOf(number), name: 'plan' }, request.plan)
+  await tx.insert('plans', [{ run: number, plan, sealed: request.sealed ?? null }])
   await addEvents(tx, run, place === null ? request.events : [...request.events, queuedEvent(place)])
   if (place === null) tx.ready.add(run.run_id)
   if (thread !== undefined)

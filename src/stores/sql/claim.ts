@@ -26,7 +26,7 @@ export async function claim(tx: Transaction, request: ClaimRequest): Promise<Cla
     await update(tx, run, { first_message: await nextMessage(tx, run.thread) })
   return {
     claim: { runId, attempt: run.attempt, fence: run.fence },
-    run: toRun(run),
+    run: await toRun(tx, run),
     work: await readWork(tx, run, run.fence === 1),
     takenOver,
   }

@@ -1,6 +1,8 @@
 /** The events of runs in the database: a row holds those that were written together. */
 import type { StoredEvent } from '../../runs/run-store.ts'
+import { PIECE_CHARS } from '../../wire/json-write.ts'
 import { type Sql, select, type Transaction } from './database.ts'
+import { getText, putText, workOf } from './long-texts.ts'
 import type { RunRow } from './rows.ts'
 import { update } from './runs.ts'
 
@@ -10,6 +12,8 @@ const BETWEEN = '\u001e'
 export const EVENTS_PER_READ = 500
 /** Most rows of one read. */
 const ROWS_PER_READ = 50
+/** Characters after which a read ends. */
+const CHARS_PER_READ = 1_048_576
 
 /**
  * Adds events; those that are there already are left out, so a write may be repeated.
@@ -20,9 +24,28 @@ export async function addEvents(tx: Transaction, run: RunRow, events: readonly s
     throw new RangeError(`Run ${run.run_id} has ${run.last_event} events, so the next one cannot have number ${from}.`)
   const fresh = events.slice(run.last_event + 1 - from)
   if (fresh.length === 0) return
-  const last = run.last_event + fresh.length
-  await tx.insert('events', [{ run: run.number, last, attempt: run.attempt, events: fresh.join(BETWEEN) }])
+  let last = run.last_event
+  for (const list of groupEvents(fresh)) {
+    last += list.length
+    const events = await putText(tx, { owner: workOf(run.number), name: `events/${last}` }, list.join(BETWEEN))
+    await tx.insert('events', [{ run: run.number, last, attempt: run.attempt, events }])
+  }
   await update(tx, run, { last_event: last })
+}
+
+/** Events that share a row: short ones. */
+function* groupEvents(events: readonly string[]): Generator<readonly string[]> {
+  let begin = 0
+  let chars = 0
+  for (const [index, event] of events.entries()) {
+    if (index > begin && chars + event.length > PIECE_CHARS) {
+      yield events.slice(begin, index)
+      begin = index
+      chars = 0
+    }
+    chars += event.length
+  }
+  yield events.slice(begin)
 }
 
 /** Events after a number, at least one where there are any. */
@@ -36,13 +59,16 @@ export async function readEvents(sql: Sql, run: number, after: number, limit: nu
   )
   const most = Math.min(limit, EVENTS_PER_READ)
   const found: StoredEvent[] = []
+  let chars = 0
   for (const { last, attempt, events } of rows) {
-    if (found.length >= most) break
-    const list = events.split(BETWEEN)
+    if (found.length >= most || chars > CHARS_PER_READ) break
+    const list = (await getText(sql, events)).split(BETWEEN)
     const before = last - list.length
     const skip = Math.max(0, after - before)
-    for (const [index, event] of list.slice(skip, skip + most - found.length).entries())
+    for (const [index, event] of list.slice(skip, skip + most - found.length).entries()) {
       found.push({ number: before + skip + index + 1, attempt, event })
+      chars += event.length
+    }
   }
   return found
 }

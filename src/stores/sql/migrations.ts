@@ -5,7 +5,8 @@ import { type Database, first, type Sql } from './database.ts'
  * Steps are only added. `runs.number` is the key of a run's other rows: short, and in the order of admission. A run is live
  * while `ended_at` is null; `place` is its place behind the first live run of its thread, null for that one, so a run is
  * claimable only where `place` is null. A thread's `idle_since` is null while a run of it is live. A row
- * of `events` holds those that were written together, and has the number of the last.
+ * of `events` holds those that were written together, and has the number of the last. A long text of any column is kept in the
+ * pieces of `texts`.
  */
 const STEPS: readonly (readonly string[])[] = [
   [
@@ -62,6 +63,10 @@ const STEPS: readonly (readonly string[])[] = [
       PRIMARY KEY (reservation, scope))`,
     `CREATE INDEX reservations_scope ON reservations (scope)`,
     `CREATE INDEX reservations_run ON reservations (run)`,
+  ],
+  [
+    `CREATE TABLE texts (
+      owner TEXT NOT NULL, name TEXT NOT NULL, n BIGINT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (owner, name, n))`,
   ],
 ]
 

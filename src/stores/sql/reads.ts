@@ -1,22 +1,31 @@
 /** Answers to questions, each within one owner. */
+import { Pace } from '../../base/async.ts'
 import { eventsExpired, notFound } from '../../base/errors.ts'
 import type { Job, Page, Reads, RunNews } from '../../runs/run-store.ts'
+import { countJsonBytes } from '../../wire/json-write.ts'
+import type { StoredMessage } from '../../wire/message.ts'
 import { readCosts } from './costs.ts'
 import { first, type Sql, select, type Value } from './database.ts'
 import { readEvents } from './events.ts'
+import { getJson } from './long-texts.ts'
 import { findApproval } from './requests.ts'
 import { type ApprovalRow, type RunRow, type ThreadRow, toApproval, toRun, toState } from './rows.ts'
 import { findRun } from './runs.ts'
 import { readWork } from './snapshot.ts'
 import { describeThread, getThread } from './threads.ts'
 
+/** A page of runs or messages ends after so many bytes of JSON. */
+const PAGE_BYTES = 8 * 1024 * 1024
+
 type Readers = { [Kind in keyof Reads]: (sql: Sql, query: Reads[Kind]['query']) => Promise<Reads[Kind]['answer']> }
 
 export const readers: Readers = {
-  run: async (sql, query) => toRun('alias' in query ? await findAlias(sql, query) : await findRun(sql, query)),
+  run: async (sql, query) => toRun(sql, 'alias' in query ? await findAlias(sql, query) : await findRun(sql, query)),
   runs: async (sql, { agency, owner, threadId, status, ...list }) => {
     const filter = { agency, owner, thread_id: threadId, status }
-    return mapPage(await listRows<RunRow>(sql, { ...list, table: 'runs', filter, newestFirst: true }), toRun)
+    return readPage(await listRows<RunRow>(sql, { ...list, table: 'runs', filter, newestFirst: true }), (row) =>
+      toRun(sql, row),
+    )
   },
   work: async (sql, query) => readWork(sql, await findRun(sql, query)),
   events: (sql, query) => readNews(sql, query),
@@ -36,7 +45,11 @@ export const readers: Readers = {
     type Row = { number: number; run_id: string | null; message: string }
     const { number: thread } = await getThread(sql, id)
     const page = await listRows<Row>(sql, { limit, after, table: 'messages', filter: { thread }, newestFirst: false })
-    return mapPage(page, ({ number, run_id, message }) => ({ number, runId: run_id, message: JSON.parse(message) }))
+    return readPage(page, async ({ number, run_id, message }) => ({
+      number,
+      runId: run_id,
+      message: await getJson<StoredMessage>(sql, message),
+    }))
   },
   approval: async (sql, query) => toApproval(await findApproval(sql, await findRun(sql, query), query.approvalId)),
   approvals: async (sql, { agency, owner, status, threadId, runId, ...list }) => {
@@ -105,6 +118,25 @@ async function listRows<R extends { number: number }>(sql: Sql, list: RowList): 
 function toPage<R extends { number: number }>(rows: readonly R[], limit: number): Page<R> {
   const data = rows.slice(0, limit)
   return { data, next: rows.length > limit ? String(data.at(-1)?.number) : null }
+}
+
+/** A page of rows with long texts: it ends early when they become too much for one answer. */
+async function readPage<R extends { number: number }, A>(
+  page: Page<R>,
+  read: (row: R) => Promise<A>,
+): Promise<Page<A>> {
+  const data: A[] = []
+  const pace = new Pace()
+  let bytes = 0
+  for (const row of page.data) {
+    if (bytes > PAGE_BYTES) return { data, next: String(page.data[data.length - 1]?.number) }
+    const answer = await read(row)
+    bytes += countJsonBytes(answer, PAGE_BYTES)
+    data.push(answer)
+    const next = pace.step()
+    if (next !== undefined) await next
+  }
+  return { data, next: page.next }
 }
 
 const mapPage = <A, B>({ data, next }: Page<A>, map: (row: A) => B): Page<B> => ({ data: data.map(map), next })

@@ -14,6 +14,7 @@ import type {
   ThreadRecord,
 } from '../../runs/run-store.ts'
 import { decode, type Sql, select } from './database.ts'
+import { getJson, getOptionalJson, mapInTurns } from './long-texts.ts'
 
 export interface RunRow {
   number: number
@@ -93,7 +94,7 @@ export const toState = (row: RunRow): RunSnapshot => ({
   version: row.version,
 })
 
-export const toRun = (row: RunRow): RunRecord => ({
+export const toRun = async (sql: Sql, row: RunRow): Promise<RunRecord> => ({
   ...toState(row),
   runId: row.run_id,
   agency: row.agency,
@@ -111,7 +112,7 @@ export const toRun = (row: RunRow): RunRecord => ({
   createdAt: row.created_at,
   startedAt: row.started_at,
   endedAt: row.ended_at,
-  outcome: decode(row.outcome),
+  outcome: await getOptionalJson(sql, row.outcome),
   error: decode(row.error),
   incompleteReason: row.incomplete_reason,
   receipt: decode(row.receipt),
@@ -176,22 +177,27 @@ export async function readConversations(sql: Sql, run: number) {
   const calls = await select<Call>(sql, 'SELECT * FROM calls WHERE run = ? ORDER BY conversation, call_id', run)
   const approvals = await select<ApprovalRow>(sql, 'SELECT * FROM approvals WHERE run = ? ORDER BY number', run)
   return {
-    conversations: conversations.map(
-      ({ conversation, parent, agent, caller, state }): ConversationRecord => ({
+    conversations: await mapInTurns(
+      conversations,
+      async ({ conversation, parent, agent, caller, state }): Promise<ConversationRecord> => ({
         conversation,
         parent: decode(parent),
         agent,
         caller,
-        state: JSON.parse(state),
+        state: await getJson(sql, state),
       }),
     ),
-    items: items.map(({ conversation, n, item }): ItemRecord => ({ conversation, n, item: JSON.parse(item) })),
-    calls: calls.map(
-      ({ conversation, call_id, state, output }): CallRecord => ({
+    items: await mapInTurns(
+      items,
+      async ({ conversation, n, item }): Promise<ItemRecord> => ({ conversation, n, item: await getJson(sql, item) }),
+    ),
+    calls: await mapInTurns(
+      calls,
+      async ({ conversation, call_id, state, output }): Promise<CallRecord> => ({
         conversation,
         callId: call_id,
         state,
-        ...(output === null ? {} : { output: JSON.parse(output) }),
+        ...(output === null ? {} : { output: await getJson(sql, output) }),
       }),
     ),
     approvals: approvals.map(toApproval),

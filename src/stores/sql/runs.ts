@@ -2,6 +2,7 @@
 import { fenced, notFound } from '../../base/errors.ts'
 import { type Claim, type RunId, runScope } from '../../runs/run-store.ts'
 import { first, type Sql, select, type Transaction, type Value } from './database.ts'
+import { endOf, removeTexts, workOf } from './long-texts.ts'
 import type { RunRow } from './rows.ts'
 
 /** The run of that owner. @throws NOT_FOUND */
@@ -56,12 +57,14 @@ export const liveRuns = (sql: Sql, thread: number): Promise<RunRow[]> =>
 export async function removeWork(tx: Transaction, run: number): Promise<void> {
   for (const table of ['events', 'items', 'calls', 'conversations', 'plans'])
     await tx.all(`DELETE FROM ${table} WHERE run = ?`, run)
+  await removeTexts(tx, workOf(run))
 }
 
 /** Removes an ended run; its messages stay in the thread. */
 export async function forgetRun(tx: Transaction, run: Pick<RunRow, 'number' | 'run_id'>): Promise<void> {
   tx.changed.set(run.run_id, true)
   await removeWork(tx, run.number)
+  await removeTexts(tx, endOf(run.number))
   await tx.all('DELETE FROM approvals WHERE run = ?', run.number)
   await tx.all('DELETE FROM costs WHERE scope = ?', runScope(run.run_id))
   await tx.all('DELETE FROM runs WHERE number = ?', run.number)

@@ -1,8 +1,11 @@
 /** What a run has stored of its work, for the worker that takes it up. */
-import type { RunWork } from '../../runs/run-store.ts'
-import type { StoredMessage } from '../../wire/message.ts'
+import type { RunWork, ThreadMessage } from '../../runs/run-store.ts'
 import { first, type Sql, select } from './database.ts'
+import { getJson } from './long-texts.ts'
 import { type RunRow, readConversations } from './rows.ts'
+
+/** Reading so many takes a few milliseconds, whatever is in them. */
+const MESSAGES_PER_READ = 32
 
 /** What the first claim of a run finds. */
 const NOTHING = { conversations: [], items: [], calls: [], approvals: [] }
@@ -15,20 +18,30 @@ export async function readWork(sql: Sql, run: RunRow, isNew = false): Promise<Ru
     run.number,
   )
   const from = run.first_message ?? Number.MAX_SAFE_INTEGER
-  const messages =
-    run.thread === null
-      ? []
-      : await select<{ number: number; run_id: string | null; message: string }>(
-          sql,
-          'SELECT number, run_id, message FROM messages WHERE thread = ? ORDER BY number',
-          run.thread,
-        )
-  const parse = (rows: typeof messages): StoredMessage[] => rows.map(({ message }) => JSON.parse(message))
+  const messages = run.thread === null ? [] : await readMessages(sql, run.thread)
   return {
-    plan: plan === undefined ? {} : JSON.parse(plan.plan),
+    plan: plan === undefined ? {} : await getJson(sql, plan.plan),
     sealed: plan?.sealed ?? null,
-    history: parse(messages.filter(({ number }) => number < from)),
-    messages: parse(messages.filter(({ run_id }) => run_id === run.run_id)),
+    history: messages.filter(({ number }) => number < from).map(({ message }) => message),
+    messages: messages.filter(({ runId }) => runId === run.run_id).map(({ message }) => message),
     ...(isNew ? NOTHING : await readConversations(sql, run.number)),
   }
+}
+
+/** All messages of a thread, read in turns with other work. */
+async function readMessages(sql: Sql, thread: number): Promise<ThreadMessage[]> {
+  const messages: ThreadMessage[] = []
+  for (let more = true; more; ) {
+    const rows = await select<{ number: number; run_id: string | null; message: string }>(
+      sql,
+      'SELECT number, run_id, message FROM messages WHERE thread = ? AND number > ? ORDER BY number LIMIT ?',
+      thread,
+      messages.at(-1)?.number ?? 0,
+      MESSAGES_PER_READ,
+    )
+    for (const { number, run_id: runId, message } of rows)
+      messages.push({ number, runId, message: await getJson(sql, message) })
+    more = rows.length === MESSAGES_PER_READ
+  }
+  return messages
 }

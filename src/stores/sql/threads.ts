@@ -1,7 +1,9 @@
 /** Threads, and the messages that belong to them. */
 import { notFound, runActive, threadExists } from '../../base/errors.ts'
 import { type ThreadId, type ThreadRecord, threadScope, type Writes } from '../../runs/run-store.ts'
-import { first, nextNumber, type Sql, select, type Transaction } from './database.ts'
+import type { StoredMessage } from '../../wire/message.ts'
+import { first, nextNumber, type Row, type Sql, select, type Transaction } from './database.ts'
+import { mapInTurns, messagesOf, putJson, removeText, removeTexts } from './long-texts.ts'
 import { type RunRow, type ThreadRow, toThread } from './rows.ts'
 import { forgetRun, liveRuns } from './runs.ts'
 
@@ -52,17 +54,22 @@ export async function addThread(
   await tx.insert('threads', [{ ...row }], 'ON CONFLICT DO NOTHING')
   const thread = await getThread(tx, { agency, owner, threadId })
   if (thread.number !== row.number) throw threadExists()
-  await tx.insert(
-    'messages',
-    messages.map((message, index) => ({
-      thread: row.number,
-      number: index + 1,
-      run_id: null,
-      message: JSON.stringify(message),
-    })),
-  )
+  await tx.insert('messages', await toMessageRows(tx, messages, { thread: row.number, runId: null, start: 1 }))
   return row
 }
+
+/** Messages as rows, with the numbers from `start` on. */
+export const toMessageRows = (
+  tx: Transaction,
+  messages: readonly StoredMessage[],
+  { thread, runId, start }: { thread: number; runId: string | null; start: number },
+): Promise<Row[]> =>
+  mapInTurns([...messages.entries()], async ([index, message]) => ({
+    thread,
+    number: start + index,
+    run_id: runId,
+    message: await putJson(tx, { owner: messagesOf(thread), name: String(start + index) }, message),
+  }))
 
 /** Forgets a thread with its runs. @throws RUN_ACTIVE */
 export async function removeThread(tx: Transaction, thread: ThreadRow): Promise<undefined> {
@@ -71,6 +78,7 @@ export async function removeThread(tx: Transaction, thread: ThreadRow): Promise<
   const runs = await select<RunRow>(tx, 'SELECT number, run_id FROM runs WHERE thread = ?', thread.number)
   for (const run of runs) await forgetRun(tx, run)
   await tx.all('DELETE FROM messages WHERE thread = ?', thread.number)
+  await removeTexts(tx, messagesOf(thread.number))
   await tx.all('DELETE FROM threads WHERE number = ?', thread.number)
   await tx.all('DELETE FROM costs WHERE scope = ?', threadScope({ ...thread, threadId: thread.thread_id }))
 }
@@ -78,12 +86,14 @@ export async function removeThread(tx: Transaction, thread: ThreadRow): Promise<
 /** Takes what a run added to its thread out again, from the place `from` on. */
 export async function removeMessages(tx: Transaction, run: RunRow, from: number): Promise<void> {
   if (run.thread === null || run.first_message === null) return
-  const removed = await tx.all(
-    'DELETE FROM messages WHERE thread = ? AND number >= ? AND run_id = ? RETURNING number',
+  const removed = await select<{ message: string }>(
+    tx,
+    'DELETE FROM messages WHERE thread = ? AND number >= ? AND run_id = ? RETURNING message',
     run.thread,
     run.first_message + from,
     run.run_id,
   )
+  for (const { message } of removed) await removeText(tx, message)
   if (removed.length > 0)
     await tx.all('UPDATE threads SET message_count = message_count - ? WHERE number = ?', removed.length, run.thread)
 }

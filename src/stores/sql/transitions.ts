@@ -4,6 +4,7 @@ import type { JsonObject } from '../../wire/json.ts'
 import { spendReservations } from './costs.ts'
 import { encode, first, type Sql, type Transaction } from './database.ts'
 import { addEvents } from './events.ts'
+import { endOf, putJson } from './long-texts.ts'
 import { endedEvent, queuedEvent, type RunRow, toRun } from './rows.ts'
 import { change, liveRuns, update } from './runs.ts'
 import { readWork } from './snapshot.ts'
@@ -43,7 +44,8 @@ export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: 
     place: null,
     worker: null,
     ended_at: now,
-    outcome: encode(ending.outcome),
+    outcome:
+      ending.outcome == null ? null : await putJson(tx, { owner: endOf(run.number), name: 'outcome' }, ending.outcome),
     error: encode(ending.error),
     incomplete_reason: ending.incompleteReason ?? null,
     receipt: encode(ending.receipt),
@@ -73,7 +75,7 @@ export async function stopRun(tx: Transaction, run: RunRow, stop: Stop): Promise
   if (rollback) await update(tx, run, { rollback: 1 })
   if (run.wish !== 'immediate' && run.wish !== mode) await change(tx, run, { wish: mode })
   if (run.worker !== null) return
-  const stopped = describeStop?.(toRun(run), await readWork(tx, run))
+  const stopped = describeStop?.(await toRun(tx, run), await readWork(tx, run))
   await endRun(tx, run, { ...stopped, status: 'cancelled' }, now)
 }
 

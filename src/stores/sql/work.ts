@@ -3,9 +3,10 @@ import { fenced } from '../../base/errors.ts'
 import type { NewApproval, RunChange, Written } from '../../runs/run-store.ts'
 import { encode, nextNumber, type Transaction } from './database.ts'
 import { addEvents } from './events.ts'
+import { mapInTurns, putJson, workOf } from './long-texts.ts'
 import { type RunRow, toState } from './rows.ts'
 import { change, liveRuns, lockFenced, update } from './runs.ts'
-import { removeMessages } from './threads.ts'
+import { removeMessages, toMessageRows } from './threads.ts'
 import { endRun, isPending } from './transitions.ts'
 
 export async function writeWork(tx: Transaction, request: RunChange): Promise<Written> {
@@ -51,6 +52,7 @@ async function leave(
 
 async function addWork(tx: Transaction, run: RunRow, request: RunChange): Promise<void> {
   const { number } = run
+  const owner = workOf(number)
   for (const { conversation, parent, agent, caller, state } of request.conversations ?? [])
     await tx.all(
       `INSERT INTO conversations (run, conversation, opened, parent, agent, caller, state)
@@ -62,26 +64,27 @@ async function addWork(tx: Transaction, run: RunRow, request: RunChange): Promis
       encode(parent),
       agent,
       caller,
-      JSON.stringify(state),
+      await putJson(tx, { owner, name: `state/${conversation}` }, state),
     )
   await tx.insert(
     'items',
-    (request.items ?? []).map(({ conversation, n, item }) => ({
+    await mapInTurns(request.items ?? [], async ({ conversation, n, item }) => ({
       run: number,
       conversation,
       n,
-      item: JSON.stringify(item),
+      item: await putJson(tx, { owner, name: `item/${n}/${conversation}` }, item),
     })),
     'ON CONFLICT DO NOTHING',
   )
   await tx.insert(
     'calls',
-    (request.calls ?? []).map(({ conversation, callId, state, output }) => ({
+    await mapInTurns(request.calls ?? [], async ({ conversation, callId, state, output }) => ({
       run: number,
       conversation,
       call_id: callId,
       state,
-      output: state === 'done' ? JSON.stringify(output ?? null) : null,
+      output:
+        state === 'done' ? await putJson(tx, { owner, name: `call/${conversation}/${callId}` }, output ?? null) : null,
     })),
     `ON CONFLICT (run, conversation, call_id) DO UPDATE SET state = excluded.state, output = excluded.output
       WHERE excluded.state = 'done'`,
@@ -121,15 +124,7 @@ async function putMessages(
     throw new TypeError('A run without a thread has no messages in one.')
   await removeMessages(tx, run, from)
   const start = run.first_message + from
-  await tx.insert(
-    'messages',
-    list.map((message, index) => ({
-      thread: run.thread,
-      number: start + index,
-      run_id: run.run_id,
-      message: JSON.stringify(message),
-    })),
-  )
+  await tx.insert('messages', await toMessageRows(tx, list, { thread: run.thread, runId: run.run_id, start }))
   await tx.all(
     `UPDATE threads SET message_count = message_count + ?, updated_at = ?,
       next_message = CASE WHEN next_message < ? THEN ? ELSE next_message END WHERE number = ?`,

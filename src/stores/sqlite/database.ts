@@ -2,6 +2,7 @@
 import { closeSync, openSync } from 'node:fs'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
+import { Pace } from '../../base/async.ts'
 import { AgencyError, storeInUse, storeUnavailable } from '../../base/errors.ts'
 import type { Changed, Database, Row, Sql, Value } from '../sql/database.ts'
 import { migrate } from '../sql/migrations.ts'
@@ -32,6 +33,7 @@ export class SqliteDatabase implements Database {
   readonly #options: SqliteOptions
   readonly #listeners = new Map<string, Set<Listener>>()
   #connection: { db: DatabaseSync; sql: Sql } | undefined
+  readonly #pace = new Pace()
   #closed = false
   #writes: Job[] = []
   #reads: Job[] = []
@@ -62,6 +64,7 @@ export class SqliteDatabase implements Database {
   /** Writes in the order in which they were asked for, and reads between them: nobody sees half a transaction. */
   async #workOff(): Promise<void> {
     await setImmediate() // what is asked for in one round of the event loop is committed together
+    this.#pace.begin()
     while (this.#writes.length + this.#reads.length > 0) {
       const [writes, reads] = [this.#writes.splice(0), this.#reads.splice(0)]
       if (writes.length > 0) await this.#commit(writes)
@@ -113,7 +116,7 @@ export class SqliteDatabase implements Database {
 
   async #connect() {
     const db = this.#openFile()
-    const sql = statementsOf(db)
+    const sql = statementsOf(db, this.#pace)
     try {
       await migrate({ write: (work) => transactAlone(db, sql, work) })
     } catch (error) {
@@ -194,7 +197,8 @@ async function transactAlone<Result>(db: DatabaseSync, sql: Sql, work: (sql: Sql
   return promise
 }
 
-function statementsOf(db: DatabaseSync): Sql {
+/** @param pace between statements, others get a turn */
+function statementsOf(db: DatabaseSync, pace: Pace): Sql {
   const prepared = new Map<string, StatementSync>()
   const prepare = (text: string) => {
     // A key of this type is SQLite's own: such a table needs no second tree for it.
@@ -203,16 +207,23 @@ function statementsOf(db: DatabaseSync): Sql {
     return known
   }
   return {
-    all: (text: string, ...values: Value[]) => attempt(() => prepare(text).all(...values) as Row[]),
-    insert(table, [row, ...rows], onConflict = '') {
-      if (row === undefined) return
-      const columns = Object.keys(row)
+    all(text: string, ...values: Value[]) {
+      const rows = attempt(() => prepare(text).all(...values) as Row[])
+      const next = pace.step()
+      return next === undefined ? rows : next.then(() => rows)
+    },
+    async insert(table, rows, onConflict = '') {
+      const [first] = rows
+      if (first === undefined) return
+      const columns = Object.keys(first)
       const holes = columns.map(() => '?').join(', ')
       const text = `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${holes}) ${onConflict}`
-      attempt(() => {
-        const statement = prepare(text)
-        for (const values of [row, ...rows]) statement.run(...Object.values(values))
-      })
+      const statement = attempt(() => prepare(text))
+      for (const row of rows) {
+        attempt(() => statement.run(...Object.values(row)))
+        const next = pace.step()
+        if (next !== undefined) await next
+      }
     },
     lock: '',
   }
