@@ -1,6 +1,6 @@
 // How long one request keeps all others waiting: the longest turns of the server's event loop, in processor time.
 // node bench/stalls.mjs [part of a case's name] [MiB]
-import { LONG_REQUESTS, startTurns } from '../tests/support/turns.ts'
+import { LONG_REQUESTS, longText, startTurns } from '../tests/support/turns.ts'
 
 const [only = '', size = '30'] = process.argv.slice(2)
 const mib = Number(size)
@@ -8,6 +8,8 @@ const server = await startTurns(mib, process.env.PROFILE ? ['--cpu-prof', `--cpu
 const cases = {
   ...LONG_REQUESTS,
   'a streamed answer of a model': () => ['/responses/get_response_stream', { message: 'ask-long' }],
+  'an answer in a stored run': () => ['/responses/runs', { message: 'ask-long', stream: true }],
+  'a message in a thread': (mib) => ['/responses/runs', { message: longText(mib), thread_id: 't', stream: true }],
 }
 for (const [name, make] of Object.entries(cases)) {
   if (!name.includes(only)) continue

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { memory, serve, sqlite, tool } from '../src/index.ts'
 import { useUpstream } from './support/client.ts'
 import { useFolder } from './support/folder.ts'
-import { agency, openStore, STORES, serveRuns } from './support/runs.ts'
+import { agency, openStore, RunsApi, STORES, serveRuns } from './support/runs.ts'
 
 const long = (length: number) => 'x'.repeat(length)
 const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']))
@@ -59,6 +59,29 @@ test('fields out of bounds are refused where they stand', async () => {
   ]
   for (const body of taken)
     expect([body, (await api.post('/runs', { message: 'Hi', ...body })).status]).toEqual([body, 202])
+})
+
+test('what is too large to store is refused with 413 at every door', async () => {
+  await useUpstream(() => ({ text: 'Hello' }))
+  const { api, url } = await serveRuns({ limits: { storedBodyBytes: 20_000 }, openai: true, aiSdk: true })
+  const messages = [{ id: 'm', role: 'user', parts: [{ type: 'text', text: long(21_000) }] }]
+  const requests: [RunsApi, path: string, body: object][] = [
+    [api, '/runs', { message: long(21_000) }],
+    [api, '/runs', { message: 'x', chat_history: [{ role: 'user', content: long(21_000) }] }],
+    [api, '/runs', { message: 'x', user_context: { many: Array.from({ length: 3_000 }, () => 1) } }],
+    [api, '/threads', { messages: [{ role: 'user', content: long(21_000) }] }],
+    [api, '/chat', { id: 'c', messages }],
+    [new RunsApi(url), '/v1/responses', { model: 'support', store: true, input: long(21_000) }],
+  ]
+  for (const [at, path, body] of requests) {
+    const answer = await at.fetch('POST', path, body)
+    expect([path, answer.status]).toEqual([path, 413])
+    expect(await answer.text()).toContain('limits.storedBodyBytes')
+  }
+  expect((await api.get('/runs')).body.data).toEqual([])
+  const { status } = await api.post('/get_response', { message: long(21_000) })
+  expect(status).toBe(200)
+  await api.run({ message: long(19_000) })
 })
 
 test('queries out of bounds are refused, never corrected', async () => {

@@ -234,8 +234,10 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
   },
   TOO_LARGE: {
     when: 'request',
-    means: 'The body (413) or the address (414) is larger than the limit of the server.',
-    remedy: 'Send less data, send files with file_urls, or raise limits.bodyBytes or limits.urlBytes.',
+    means:
+      'The body (413) or the address (414) is larger than the limit of the server, or a request is too large to be stored.',
+    remedy:
+      'Send less data, send files with file_urls, or raise limits.bodyBytes, limits.urlBytes or, for what is stored, limits.storedBodyBytes.',
     example: tooLarge(413, 'body', 26_214_400),
   },
   UNSUPPORTED_BODY: {

@@ -21,6 +21,7 @@ const { url } = await serve({
   host: '127.0.0.1',
   port: 0,
   banner: false,
+  limits: { storedBodyBytes: 64 * MIB },
   exposeErrors: true,
   handleSignals: false,
 })

@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -77,7 +78,7 @@ export async function startTurns(mib: number, execArgv: string[] = []) {
   const ask = async (path: string, body: unknown) => {
     const response = await fetch(url + path, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-agency-log-id': 'turns' },
+      headers: { 'content-type': 'application/json', 'x-agency-log-id': 'turns', 'idempotency-key': randomUUID() },
       body: typeof body === 'string' ? body : JSON.stringify(body),
     })
     return { status: response.status, text: await response.text() }
@@ -137,8 +138,6 @@ export const LONG_REQUESTS: { [name: string]: (mib: number) => [path: string, bo
       stream: true,
     },
   ],
-  'an answer in a stored run': () => [RUNS, { message: 'ask-long', stream: true }],
   'an output of a tool in a stored run': () => [RUNS, { message: 'ask-tool', stream: true }],
-  'a message in a thread': (mib) => [RUNS, { message: longText(mib), thread_id: 't', stream: true }],
   'an output of a tool of its own': (mib) => ['/tool/large', { mib }],
 }

@@ -1,4 +1,5 @@
 /** What every store promises of claims, and of what a worker writes. */
+import { isDeepStrictEqual } from 'node:util'
 import { expect, test } from 'vitest'
 import type { Job, Page } from '../../runs/run-store.ts'
 import type { JsonObject } from '../../wire/json.ts'
@@ -144,6 +145,43 @@ export function describeWork(open: () => Scene): void {
       items: [item(0, 'a')],
       calls: [{}],
     })
+  })
+
+  test('long values come back as they were, wherever they stand', async () => {
+    const { start, claim, write, messages, run: readRun, store, idOf } = open()
+    const long = 'é"\n\u{1F600}'.repeat(150_000)
+    const run = await start('r', { on: 't', plan: { message: long }, events: [JSON.stringify({ long })] })
+    const change = {
+      conversations: [conversation({ long })],
+      items: [{ ...item(0, 'a'), item: { long, ...JSON.parse('{"__proto__":1}') } }, item(1, 'b')],
+      calls: [{ conversation: 'c0', callId: 'k1', state: 'done', output: { long } } as const],
+      messages: { from: 0, list: [message(long), message('b')] },
+      events: { first: 2, list: ['{"n":2}', JSON.stringify({ long }), '{"n":4}'] },
+    }
+    await write(run, change)
+    await write(run, {
+      conversations: [conversation({ long: `${long}!` })],
+      messages: { from: 1, list: [message(long)] },
+    })
+    const next = await claim('r', { deadFence: run.claim.fence })
+    const same = (a: unknown, b: unknown) => expect(isDeepStrictEqual(a, b)).toBe(true) // a difference is too long to print
+    same(next.work.plan, { message: long })
+    same(next.work.conversations, [conversation({ long: `${long}!` })])
+    same(next.work.items, change.items)
+    same(next.work.calls, change.calls)
+    same(next.work.messages, [message(long), message(long)])
+    const events: unknown[] = []
+    while (events.length < 4) {
+      const page = await store.read({ kind: 'events', ...idOf('r'), after: events.length, limit: 100 })
+      events.push(...page.events.map(({ event }) => JSON.parse(event)))
+    }
+    same(events, [{ long }, { n: 2 }, { long }, { n: 4 }])
+    await write(next, { leave: { kind: 'end', status: 'completed', outcome: { response: long } } })
+    same((await readRun('r')).outcome, { response: long })
+    same(
+      (await messages('t')).map(({ message }) => message.content),
+      [long, long],
+    )
   })
 
   test('a call that is done does not begin again', async () => {

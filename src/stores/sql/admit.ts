@@ -3,7 +3,7 @@ import { idempotencyMismatch, notFound, runBacklogFull, threadBusy, threadQueueF
 import type { Admitted, Idempotency, NewRun, Owned } from '../../runs/run-store.ts'
 import { first, nextNumber, type Sql, type Transaction } from './database.ts'
 import { addEvents } from './events.ts'
-import { putJson, workOf } from './long-texts.ts'
+import { toColumn, workOf } from './long-texts.ts'
 import { queuedEvent, type RunRow, type ThreadRow, toRun } from './rows.ts'
 import { findRun, liveRuns } from './runs.ts'
 import { addThread, findThread } from './threads.ts'
@@ -140,7 +140,7 @@ async function addRun(tx: Transaction, request: NewRun, thread: ThreadRow | unde
     trimmed: 0,
   }
   await tx.insert('runs', [{ ...run }])
-  const plan = await putJson(tx, { owner: workOf(number), name: 'plan' }, request.plan)
+  const plan = await toColumn(tx, workOf(request.runId), request.plan)
   await tx.insert('plans', [{ run: number, plan, sealed: request.sealed ?? null }])
   await addEvents(tx, run, place === null ? request.events : [...request.events, queuedEvent(place)])
   if (place === null) tx.ready.add(run.run_id)

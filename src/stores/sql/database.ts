@@ -1,5 +1,8 @@
 /** What the rules of the store need of a database: statements in transactions, and a word when a run has changed. */
 
+/** Owner -> long value -> what stands for it in a column. */
+export type StoredTexts = ReadonlyMap<string, ReadonlyMap<unknown, string>>
+
 export type Value = string | number | null
 export type Row = { [column: string]: Value }
 
@@ -37,6 +40,8 @@ export type Changed = ReadonlyMap<string, boolean>
 export interface Transaction extends Sql {
   /** Runs whose watchers have to be woken after the commit. */
   readonly changed: Map<string, boolean>
+  /** Long values of the change, which are stored already. */
+  readonly texts: StoredTexts | undefined
   /** Runs that became claimable, for the answer. */
   readonly ready: Set<string>
 }

@@ -2,7 +2,7 @@
 import type { StoredEvent } from '../../runs/run-store.ts'
 import { PIECE_CHARS } from '../../wire/json-write.ts'
 import { type Sql, select, type Transaction } from './database.ts'
-import { getText, putText, workOf } from './long-texts.ts'
+import { getText, textToColumn, workOf } from './long-texts.ts'
 import type { RunRow } from './rows.ts'
 import { update } from './runs.ts'
 
@@ -27,7 +27,7 @@ export async function addEvents(tx: Transaction, run: RunRow, events: readonly s
   let last = run.last_event
   for (const list of groupEvents(fresh)) {
     last += list.length
-    const events = await putText(tx, { owner: workOf(run.number), name: `events/${last}` }, list.join(BETWEEN))
+    const events = await textToColumn(tx, workOf(run.run_id), list.join(BETWEEN))
     await tx.insert('events', [{ run: run.number, last, attempt: run.attempt, events }])
   }
   await update(tx, run, { last_event: last })

@@ -1,77 +1,108 @@
-/** Long texts of rows, which are kept in pieces, so that no statement and no row is long. */
+/** Long texts of rows, which are kept in pieces, so that no statement, row or transaction is long. */
+import { randomUUID } from 'node:crypto'
 import { Pace } from '../../base/async.ts'
+import { isObject } from '../../wire/json.ts'
 import { parseInTurns } from '../../wire/json-pieces.ts'
-import { isShortJson, LONG_CHARS, PIECE_CHARS, slices, writePieces } from '../../wire/json-write.ts'
-import { type Sql, select, type Transaction } from './database.ts'
+import { isShortJson, LONG_CHARS, slices, writePieces } from '../../wire/json-write.ts'
+import { type Database, type Sql, type StoredTexts, select, type Transaction } from './database.ts'
 
 /** Stands in a column for a text that is kept in pieces; no JSON begins with it. */
 const ELSEWHERE = '\u001f'
+/** Characters that are written with one statement or transaction. */
+const CHARS_PER_WRITE = 524_288
 /** Pieces of one read. */
 const PIECES_PER_READ = 16
 
-/** Where the pieces of a text are kept. */
-export interface Place {
-  /** What they are removed with. */
-  owner: string
-  /** Unique among the texts of the owner. */
-  name: string
+/** The owner of what a run stores of its work: its pieces are removed together. */
+export const workOf = (runId: string): string => `work:${runId}`
+/** The owner of what a run leaves behind at its end. */
+export const endOf = (runId: string): string => `end:${runId}`
+/** The owner of the messages of threads: each is removed with its message. */
+export const MESSAGES = 'messages'
+
+/**
+ * Stores the long ones of these values ahead of the transaction that is about them, in transactions of their own. Pieces that
+ * are not used then are removed with their owner.
+ * @param values a string among them is JSON already
+ */
+export async function storeAhead(
+  database: Database,
+  values: { readonly [owner: string]: readonly unknown[] },
+): Promise<StoredTexts | undefined> {
+  const stored = new Map<string, Map<unknown, string>>()
+  for (const [owner, list] of Object.entries(values))
+    for (const value of list) {
+      if (isShort(value)) continue
+      const known = stored.get(owner) ?? new Map<unknown, string>()
+      stored.set(owner, known.set(value, await writeLong(owner, value, (rows) => database.write(insertInto(rows)))))
+    }
+  return stored.size === 0 ? undefined : stored
 }
 
-/** The owner of what a run stores of its work. */
-export const workOf = (run: number): string => `work:${run}`
-/** The owner of what a run leaves behind at its end. */
-export const endOf = (run: number): string => `end:${run}`
-/** The owner of the messages of a thread. */
-export const messagesOf = (thread: number): string => `messages:${thread}`
+const insertInto = (rows: readonly PieceRow[]) => async (sql: Sql) => insert(sql, rows)
+const insert = (sql: Sql, rows: readonly PieceRow[]) =>
+  sql.insert(
+    'texts',
+    rows.map((row) => ({ ...row })),
+  )
 
-/** The value as JSON for a column; its pieces are stored when it is long. */
-export const putJson = (tx: Transaction, place: Place, value: unknown): string | Promise<string> =>
-  isShortJson(value) ? (JSON.stringify(value) ?? 'null') : putPieces(tx, place, gather(writePieces(value)))
+const isShort = (value: unknown) => (typeof value === 'string' ? value.length < LONG_CHARS : isShortJson(value))
 
-/** As `putJson`, for a text that is JSON already. */
-export const putText = (tx: Transaction, place: Place, text: string): string | Promise<string> =>
-  text.length < LONG_CHARS ? text : putPieces(tx, place, slices(text))
+/** What stands for a value in a column: its JSON, or the place of its pieces. */
+export const toColumn = (tx: Transaction, owner: string, value: unknown): string | Promise<string> =>
+  textToColumn(tx, owner, isObject(value) && !isShortJson(value) ? value : (JSON.stringify(value) ?? 'null'))
 
-async function putPieces(tx: Transaction, { owner, name }: Place, pieces: Iterable<string>): Promise<string> {
-  await tx.all('DELETE FROM texts WHERE owner = ? AND name = ?', owner, name) // of an earlier value
+/** As `toColumn`, for a text that is JSON already. */
+export function textToColumn(tx: Transaction, owner: string, value: string | object): string | Promise<string> {
+  if (typeof value === 'string' && isShort(value)) return value
+  return tx.texts?.get(owner)?.get(value) ?? writeLong(owner, value, async (rows) => insert(tx, rows))
+}
+
+interface PieceRow {
+  owner: string
+  name: string
+  n: number
+  text: string
+}
+
+async function writeLong(
+  owner: string,
+  value: unknown,
+  write: (rows: readonly PieceRow[]) => Promise<void>,
+): Promise<string> {
+  const name = randomUUID()
+  let rows: PieceRow[] = []
   let n = 0
-  for (const text of pieces) await tx.insert('texts', [{ owner, name, n: n++, text }])
+  let chars = 0
+  for (const text of typeof value === 'string' ? slices(value) : writePieces(value)) {
+    rows.push({ owner, name, n: n++, text })
+    chars += text.length
+    if (chars < CHARS_PER_WRITE) continue
+    await write(rows)
+    rows = []
+    chars = 0
+  }
+  if (rows.length > 0) await write(rows)
   return [ELSEWHERE, owner, ELSEWHERE, name].join('')
 }
 
-/** Joins short pieces. */
-function* gather(pieces: Iterable<string>): Generator<string> {
-  let gathered = ''
-  for (const piece of pieces) {
-    gathered += piece
-    if (gathered.length < PIECE_CHARS) continue
-    yield gathered
-    gathered = ''
-  }
-  if (gathered !== '') yield gathered
-}
-
 /** The text of a column. */
-export async function getText(sql: Sql, column: string): Promise<string> {
-  return column.startsWith(ELSEWHERE) ? (await readPieces(sql, column)).join('') : column
-}
+export const getText = async (sql: Sql, column: string): Promise<string> =>
+  isElsewhere(column) ? (await readPieces(sql, column)).join('') : column
 
 /** The value of a column with JSON. */
-export async function getJson<Value>(sql: Sql, column: string): Promise<Value> {
-  if (!column.startsWith(ELSEWHERE)) return JSON.parse(column) as Value
-  return (await parseInTurns(await readPieces(sql, column))) as Value
-}
+export const getJson = async <Value>(sql: Sql, column: string): Promise<Value> =>
+  (isElsewhere(column) ? await parseInTurns(await readPieces(sql, column)) : JSON.parse(column)) as Value
 
-/** As `getJson`, for a value that may be missing. */
-export const getOptionalJson = async <Value>(sql: Sql, column: string | null): Promise<Value | null> =>
-  column === null ? null : getJson<Value>(sql, column)
+/** True for a column whose text is kept in pieces. */
+export const isElsewhere = (column: string): boolean => column.startsWith(ELSEWHERE)
+const placeOf = (column: string) => column.split(ELSEWHERE).slice(1) as [owner: string, name: string]
 
 async function readPieces(sql: Sql, column: string): Promise<string[]> {
-  const [, owner = '', name = ''] = column.split(ELSEWHERE)
+  const statement = 'SELECT text FROM texts WHERE owner = ? AND name = ? AND n >= ? ORDER BY n LIMIT ?'
   const pieces: string[] = []
   for (let more = true; more; ) {
-    const statement = 'SELECT text FROM texts WHERE owner = ? AND name = ? AND n >= ? ORDER BY n LIMIT ?'
-    const rows = await select<{ text: string }>(sql, statement, owner, name, pieces.length, PIECES_PER_READ)
+    const rows = await select<{ text: string }>(sql, statement, ...placeOf(column), pieces.length, PIECES_PER_READ)
     for (const { text } of rows) pieces.push(text)
     more = rows.length === PIECES_PER_READ
   }
@@ -79,24 +110,29 @@ async function readPieces(sql: Sql, column: string): Promise<string[]> {
 }
 
 /** Removes the pieces of all texts of an owner. */
-export const removeTexts = (tx: Transaction, owner: string) => tx.all('DELETE FROM texts WHERE owner = ?', owner)
+export const removeTexts = (sql: Sql, owner: string) => sql.all('DELETE FROM texts WHERE owner = ?', owner)
 
-/** Removes the pieces of a column, if it has any. */
-export async function removeText(tx: Transaction, column: string): Promise<void> {
-  if (!column.startsWith(ELSEWHERE)) return
-  const [, owner = '', name = ''] = column.split(ELSEWHERE)
-  await tx.all('DELETE FROM texts WHERE owner = ? AND name = ?', owner, name)
+/** The columns of the long messages of a thread. */
+export async function longMessages(sql: Sql, thread: number): Promise<string[]> {
+  const statement = 'SELECT message FROM messages WHERE thread = ? AND substr(message, 1, 1) = ?'
+  return (await select<{ message: string }>(sql, statement, thread, ELSEWHERE)).map(({ message }) => message)
 }
 
-/** Reads the values of rows, and gives way to other work between them. */
+/** Removes the pieces of these columns, where they have any. */
+export async function removeColumns(sql: Sql, columns: readonly string[]): Promise<void> {
+  for (const column of columns)
+    if (isElsewhere(column)) await sql.all('DELETE FROM texts WHERE owner = ? AND name = ?', ...placeOf(column))
+}
+
+/** Reads or writes the values of rows, and gives way to other work between them. */
 export async function mapInTurns<Row, Result>(
   rows: readonly Row[],
-  read: (row: Row) => Result | Promise<Result>,
+  map: (row: Row, index: number) => Result | Promise<Result>,
 ): Promise<Result[]> {
   const results: Result[] = []
   const pace = new Pace()
-  for (const row of rows) {
-    results.push(await read(row))
+  for (const [index, row] of rows.entries()) {
+    results.push(await map(row, index))
     const next = pace.step()
     if (next !== undefined) await next
   }

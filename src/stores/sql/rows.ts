@@ -14,7 +14,7 @@ import type {
   ThreadRecord,
 } from '../../runs/run-store.ts'
 import { decode, type Sql, select } from './database.ts'
-import { getJson, getOptionalJson, mapInTurns } from './long-texts.ts'
+import { getJson, mapInTurns } from './long-texts.ts'
 
 export interface RunRow {
   number: number
@@ -112,7 +112,7 @@ export const toRun = async (sql: Sql, row: RunRow): Promise<RunRecord> => ({
   createdAt: row.created_at,
   startedAt: row.started_at,
   endedAt: row.ended_at,
-  outcome: await getOptionalJson(sql, row.outcome),
+  outcome: row.outcome === null ? null : await getJson(sql, row.outcome),
   error: decode(row.error),
   incompleteReason: row.incomplete_reason,
   receipt: decode(row.receipt),

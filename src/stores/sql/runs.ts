@@ -54,17 +54,17 @@ export const liveRuns = (sql: Sql, thread: number): Promise<RunRow[]> =>
   select<RunRow>(sql, `SELECT * FROM runs WHERE thread = ? AND ended_at IS NULL ORDER BY number${sql.lock}`, thread)
 
 /** Removes the events of a run and what it stored of its work. */
-export async function removeWork(tx: Transaction, run: number): Promise<void> {
+export async function removeWork(tx: Transaction, run: Pick<RunRow, 'number' | 'run_id'>): Promise<void> {
   for (const table of ['events', 'items', 'calls', 'conversations', 'plans'])
-    await tx.all(`DELETE FROM ${table} WHERE run = ?`, run)
-  await removeTexts(tx, workOf(run))
+    await tx.all(`DELETE FROM ${table} WHERE run = ?`, run.number)
+  await removeTexts(tx, workOf(run.run_id))
 }
 
 /** Removes an ended run; its messages stay in the thread. */
 export async function forgetRun(tx: Transaction, run: Pick<RunRow, 'number' | 'run_id'>): Promise<void> {
   tx.changed.set(run.run_id, true)
-  await removeWork(tx, run.number)
-  await removeTexts(tx, endOf(run.number))
+  await removeWork(tx, run)
+  await removeTexts(tx, endOf(run.run_id))
   await tx.all('DELETE FROM approvals WHERE run = ?', run.number)
   await tx.all('DELETE FROM costs WHERE scope = ?', runScope(run.run_id))
   await tx.all('DELETE FROM runs WHERE number = ?', run.number)

@@ -1,10 +1,11 @@
 /** A RunStore over any database that speaks the SQL of this folder. */
-import type { RunNews, RunStore, WatchQuery, Writes } from '../../runs/run-store.ts'
+import type { RunChange, RunNews, RunStore, WatchQuery, Writes } from '../../runs/run-store.ts'
 import { admit, useKey } from './admit.ts'
 import { claim } from './claim.ts'
 import { reserve, settle } from './costs.ts'
-import type { Database, Sql, Transaction } from './database.ts'
+import type { Database, Sql, StoredTexts, Transaction } from './database.ts'
 import { EVENTS_PER_READ } from './events.ts'
+import { endOf, MESSAGES, removeTexts, storeAhead, workOf } from './long-texts.ts'
 import { readers, readNews } from './reads.ts'
 import { cancel, decide, deleteRun } from './requests.ts'
 import { type Capacity, makeRoom, sweep } from './sweep.ts'
@@ -35,22 +36,38 @@ const writers: Writers = {
 
 /** @param capacity what the store forgets by itself. Default: nothing */
 export function createRunStore(database: Database, capacity?: Capacity): RunStore {
-  const change = async <Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> => {
+  const change = async <Result>(
+    work: (tx: Transaction) => Promise<Result>,
+    texts?: StoredTexts | undefined,
+  ): Promise<Result> => {
     const changed = new Map<string, boolean>()
-    const result = await database.write((sql) => work({ ...sql, changed, ready: new Set() }))
+    const result = await database.write((sql) => work({ ...sql, texts, changed, ready: new Set() }))
     database.announce(changed)
     return result
   }
   return {
-    admit: (request) =>
-      change(async (tx) => {
+    async admit(request) {
+      const { plan, runId } = request
+      const texts = await storeAhead(database, { [workOf(runId)]: [plan] })
+      const admitting = change(async (tx) => {
         if (capacity !== undefined) await makeRoom(tx, capacity, request.now)
         return admit(tx, request)
-      }),
+      }, texts)
+      if (texts === undefined) return admitting
+      const unused = () => database.write(async (sql) => void (await removeTexts(sql, workOf(runId)))).catch(() => {})
+      const admitted = await admitting.catch(async (error) => {
+        await unused()
+        throw error
+      })
+      if (admitted.run.runId !== runId) await unused()
+      return admitted
+    },
     claim: (request) => change((tx) => claim(tx, request)),
-    write: ({ kind, ...request }) => {
+    async write({ kind, ...request }) {
       const writer = writers[kind] as (tx: Transaction, change: unknown) => Promise<never>
-      return change((tx) => writer(tx, request))
+      const texts =
+        kind === 'run' ? await storeAhead(database, longPartsOf(request as unknown as RunChange)) : undefined
+      return change((tx) => writer(tx, request), texts)
     },
     read: ({ kind, ...query }) => {
       const reader = readers[kind] as (sql: Sql, query: unknown) => Promise<never>
@@ -60,6 +77,18 @@ export function createRunStore(database: Database, capacity?: Capacity): RunStor
     close: () => database.close(),
   }
 }
+
+/** What may be long in a change of a run, by its owner. */
+const longPartsOf = ({ claim: { runId }, conversations = [], items = [], calls = [], ...change }: RunChange) => ({
+  [workOf(runId)]: [
+    ...conversations.map(({ state }) => state),
+    ...items.map(({ item }) => item),
+    ...calls.map(({ output }) => output),
+    ...(change.events?.list ?? []),
+  ],
+  [endOf(runId)]: change.leave?.kind === 'end' ? [change.leave.outcome] : [],
+  [MESSAGES]: change.messages?.list ?? [],
+})
 
 async function* watch(database: Database, query: WatchQuery): AsyncGenerator<RunNews, void> {
   const { runId, signal } = query

@@ -22,7 +22,7 @@ export async function sweep(tx: Transaction, request: Writes['sweep']['change'])
     limit + 1,
   )
   const events = await upTo(limit, untrimmed, async (run) => {
-    await removeWork(tx, run.number)
+    await removeWork(tx, run)
     await update(tx, run, { trimmed: 1 })
   })
   const next = `SELECT min(expires_at) AS next FROM approvals WHERE status = 'pending'`

@@ -3,7 +3,7 @@ import { notFound, runActive, threadExists } from '../../base/errors.ts'
 import { type ThreadId, type ThreadRecord, threadScope, type Writes } from '../../runs/run-store.ts'
 import type { StoredMessage } from '../../wire/message.ts'
 import { first, nextNumber, type Row, type Sql, select, type Transaction } from './database.ts'
-import { mapInTurns, messagesOf, putJson, removeText, removeTexts } from './long-texts.ts'
+import { longMessages, MESSAGES, mapInTurns, removeColumns, toColumn } from './long-texts.ts'
 import { type RunRow, type ThreadRow, toThread } from './rows.ts'
 import { forgetRun, liveRuns } from './runs.ts'
 
@@ -64,11 +64,11 @@ export const toMessageRows = (
   messages: readonly StoredMessage[],
   { thread, runId, start }: { thread: number; runId: string | null; start: number },
 ): Promise<Row[]> =>
-  mapInTurns([...messages.entries()], async ([index, message]) => ({
+  mapInTurns(messages, async (message, index) => ({
     thread,
     number: start + index,
     run_id: runId,
-    message: await putJson(tx, { owner: messagesOf(thread), name: String(start + index) }, message),
+    message: await toColumn(tx, MESSAGES, message),
   }))
 
 /** Forgets a thread with its runs. @throws RUN_ACTIVE */
@@ -77,8 +77,8 @@ export async function removeThread(tx: Transaction, thread: ThreadRow): Promise<
   if (active !== undefined) throw runActive('thread', active.run_id)
   const runs = await select<RunRow>(tx, 'SELECT number, run_id FROM runs WHERE thread = ?', thread.number)
   for (const run of runs) await forgetRun(tx, run)
+  await removeColumns(tx, await longMessages(tx, thread.number))
   await tx.all('DELETE FROM messages WHERE thread = ?', thread.number)
-  await removeTexts(tx, messagesOf(thread.number))
   await tx.all('DELETE FROM threads WHERE number = ?', thread.number)
   await tx.all('DELETE FROM costs WHERE scope = ?', threadScope({ ...thread, threadId: thread.thread_id }))
 }
@@ -93,7 +93,10 @@ export async function removeMessages(tx: Transaction, run: RunRow, from: number)
     run.first_message + from,
     run.run_id,
   )
-  for (const { message } of removed) await removeText(tx, message)
+  await removeColumns(
+    tx,
+    removed.map(({ message }) => message),
+  )
   if (removed.length > 0)
     await tx.all('UPDATE threads SET message_count = message_count - ? WHERE number = ?', removed.length, run.thread)
 }

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../wire/json.ts'
 import { spendReservations } from './costs.ts'
 import { encode, first, type Sql, type Transaction } from './database.ts'
 import { addEvents } from './events.ts'
-import { endOf, putJson } from './long-texts.ts'
+import { endOf, toColumn } from './long-texts.ts'
 import { endedEvent, queuedEvent, type RunRow, toRun } from './rows.ts'
 import { change, liveRuns, update } from './runs.ts'
 import { readWork } from './snapshot.ts'
@@ -44,8 +44,7 @@ export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: 
     place: null,
     worker: null,
     ended_at: now,
-    outcome:
-      ending.outcome == null ? null : await putJson(tx, { owner: endOf(run.number), name: 'outcome' }, ending.outcome),
+    outcome: ending.outcome == null ? null : await toColumn(tx, endOf(run.run_id), ending.outcome),
     error: encode(ending.error),
     incomplete_reason: ending.incompleteReason ?? null,
     receipt: encode(ending.receipt),

@@ -1,9 +1,9 @@
 /** What a worker writes of a run. */
 import { fenced } from '../../base/errors.ts'
 import type { NewApproval, RunChange, Written } from '../../runs/run-store.ts'
-import { encode, nextNumber, type Transaction } from './database.ts'
+import { encode, nextNumber, select, type Transaction } from './database.ts'
 import { addEvents } from './events.ts'
-import { mapInTurns, putJson, workOf } from './long-texts.ts'
+import { isElsewhere, mapInTurns, removeColumns, toColumn, workOf } from './long-texts.ts'
 import { type RunRow, toState } from './rows.ts'
 import { change, liveRuns, lockFenced, update } from './runs.ts'
 import { removeMessages, toMessageRows } from './threads.ts'
@@ -52,8 +52,10 @@ async function leave(
 
 async function addWork(tx: Transaction, run: RunRow, request: RunChange): Promise<void> {
   const { number } = run
-  const owner = workOf(number)
-  for (const { conversation, parent, agent, caller, state } of request.conversations ?? [])
+  const owner = workOf(run.run_id)
+  for (const { conversation, parent, agent, caller, state } of request.conversations ?? []) {
+    const column = await toColumn(tx, owner, state)
+    if (isElsewhere(column)) await removeState(tx, number, conversation)
     await tx.all(
       `INSERT INTO conversations (run, conversation, opened, parent, agent, caller, state)
         VALUES (?, ?, (SELECT count(*) FROM conversations WHERE run = ?), ?, ?, ?, ?)
@@ -64,15 +66,16 @@ async function addWork(tx: Transaction, run: RunRow, request: RunChange): Promis
       encode(parent),
       agent,
       caller,
-      await putJson(tx, { owner, name: `state/${conversation}` }, state),
+      column,
     )
+  }
   await tx.insert(
     'items',
     await mapInTurns(request.items ?? [], async ({ conversation, n, item }) => ({
       run: number,
       conversation,
       n,
-      item: await putJson(tx, { owner, name: `item/${n}/${conversation}` }, item),
+      item: await toColumn(tx, owner, item),
     })),
     'ON CONFLICT DO NOTHING',
   )
@@ -83,13 +86,22 @@ async function addWork(tx: Transaction, run: RunRow, request: RunChange): Promis
       conversation,
       call_id: callId,
       state,
-      output:
-        state === 'done' ? await putJson(tx, { owner, name: `call/${conversation}/${callId}` }, output ?? null) : null,
+      output: state === 'done' ? await toColumn(tx, owner, output ?? null) : null,
     })),
     `ON CONFLICT (run, conversation, call_id) DO UPDATE SET state = excluded.state, output = excluded.output
       WHERE excluded.state = 'done'`,
   )
   for (const approval of request.approvals ?? []) await addApproval(tx, run, approval, request.now)
+}
+
+/** A long state replaces one that may be long, too. */
+async function removeState(tx: Transaction, run: number, conversation: string): Promise<void> {
+  const statement = 'SELECT state FROM conversations WHERE run = ? AND conversation = ?'
+  const rows = await select<{ state: string }>(tx, statement, run, conversation)
+  await removeColumns(
+    tx,
+    rows.map(({ state }) => state),
+  )
 }
 
 async function addApproval(tx: Transaction, run: RunRow, approval: NewApproval, now: number): Promise<void> {

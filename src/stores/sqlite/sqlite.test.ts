@@ -147,6 +147,38 @@ test('a file of a newer version is refused', async () => {
   ])
 })
 
+test('the pieces of long texts go with what they belong to', async () => {
+  const path = newFile()
+  const store = openStore(path)
+  const { admit, start, write, threadOf } = createScene(store)
+  const long = 'word '.repeat(100_000)
+  const key = { key: 'k', hash: 'h', expiresAt: NOW + 1e9 }
+  const run = await start('r', { on: 't', plan: { long }, idempotency: key })
+  await write(run, { messages: { from: 0, list: [message(long), message(long)] } })
+  await write(run, { messages: { from: 1, list: [] }, items: [{ conversation: 'c', n: 0, item: { long } }] })
+  await write(run, { leave: { kind: 'end', status: 'completed', outcome: { long } } })
+  await admit('again', { plan: { long }, idempotency: key }) // answers with the first
+  await expect(admit('full', { plan: { long }, limits: { threadQueue: 1, queuedRuns: 0 } })).rejects.toThrow()
+  const owners = async () => {
+    await store.close()
+    const db = new DatabaseSync(path)
+    const rows = db
+      .prepare('SELECT owner, count(DISTINCT name) AS texts FROM texts GROUP BY owner ORDER BY owner')
+      .all()
+    db.close()
+    return rows.map(({ owner, texts }) => [String(owner).replace(/:.*/, ''), texts])
+  }
+  expect(await owners()).toEqual([
+    ['end', 1],
+    ['messages', 1],
+    ['work', 2],
+  ])
+  const again = openStore(path)
+  await again.write({ kind: 'deleteThread', ...threadOf('t') })
+  await again.close()
+  expect(await owners()).toEqual([])
+})
+
 test('a failed statement undoes its transaction, and the store goes on', async () => {
   const path = newFile()
   const scene = createScene(openStore(path))
