@@ -68,7 +68,7 @@ export function portProject(project: PythonProject, file: string): PortedProject
     files: { 'agency.ts': entry, 'model.ts': MODEL, ...files, 'PORTING.md': page, '.env.example': writeEnv(project) },
     copies,
     packages: [
-      ...(/^\s*(shared)?mcpServers:/im.test(text) ? ['@modelcontextprotocol/client'] : []),
+      ...(/mcpServers:/i.test(text) ? ['@modelcontextprotocol/client'] : []),
       ...(/schemasFolder:/.test(text) ? ['@scalar/openapi-upgrader', 'yaml'] : []),
     ],
     carried,
@@ -232,8 +232,7 @@ function listLeft(found: Translation['found'], files: Translation['files']) {
         (isFunction(statement) || statement.type === 'ClassDef'),
     )
     .filter(
-      ({ definition: { name } }) =>
-        !text.includes(`the function ${name},`) && !new RegExp(`export const ${name}\\b`).test(text),
+      ({ definition: { name } }) => !text.includes(`the function ${name},`) && !text.includes(`export const ${name} `),
     )
     .map(({ definition: { name, module, statement } }) => ({ path: module.path, line: statement.span[0], name }))
 }

@@ -31,7 +31,11 @@ function sourceOf(code: readonly Statement[], scope: Scope): string {
   const [first, last] = [code[0] as Statement, code.at(-1) as Statement]
   const [line, column] = first.span
   const text = scope.textOf({ span: [line, column, last.span[2], last.span[3]] })
-  return text.replace(new RegExp(`^ {1,${Math.max(1, column)}}`, 'gm'), '')
+  const margin = (one: string) => Math.min(column, one.length - one.trimStart().length)
+  return text
+    .split('\n')
+    .map((one, index) => (index === 0 ? one : one.slice(margin(one))))
+    .join('\n')
 }
 
 export interface Tools {
