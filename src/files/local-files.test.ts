@@ -48,34 +48,31 @@ test.for([
   ['folder', undefined],
   ['file', '/nowhere'],
   ['folder', '/nowhere'],
-] as const)(
-  'a swap of the %s during the open reaches no other file (descriptors at %s)',
-  async ([what, descriptors]) => {
-    const { allowed, outside } = useFolder()
-    writeFileSync(join(allowed, 'other', 'keep.txt'), 'mine')
-    const child = spawn(process.execPath, ['-e', swaps[what], allowed, outside], { stdio: 'ignore' })
-    onTestFinished(async () => {
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    })
-    const seen = new Set<string>()
-    const path = join(allowed, 'dir', 'a.txt')
-    await expect
-      .poll(
-        async () => {
-          for (let round = 0; round < 200; round++)
-            seen.add(await read(path, allowed, descriptors).catch((error) => (error as Error).message))
-          return seen.size
-        },
-        { timeout: 15_000, interval: 1 },
-      )
-      .toBeGreaterThan(1) // both sides of the swap were met
-    for (let round = 0; round < 1500; round++)
-      seen.add(await read(path, allowed, descriptors).catch((error) => (error as Error).message))
-    expect(seen).not.toContain('secret')
-    expect(seen).toContain('mine')
-  },
-)
+] as const)('a swap of the %s reaches no other file (%s)', async ([what, descriptors]) => {
+  const { allowed, outside } = useFolder()
+  writeFileSync(join(allowed, 'other', 'keep.txt'), 'mine')
+  const child = spawn(process.execPath, ['-e', swaps[what], allowed, outside], { stdio: 'ignore' })
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  })
+  const seen = new Set<string>()
+  const path = join(allowed, 'dir', 'a.txt')
+  await expect
+    .poll(
+      async () => {
+        for (let round = 0; round < 200; round++)
+          seen.add(await read(path, allowed, descriptors).catch((error) => (error as Error).message))
+        return seen.size
+      },
+      { timeout: 15_000, interval: 1 },
+    )
+    .toBeGreaterThan(1) // both sides of the swap were met
+  for (let round = 0; round < 1500; round++)
+    seen.add(await read(path, allowed, descriptors).catch((error) => (error as Error).message))
+  expect(seen).not.toContain('secret')
+  expect(seen).toContain('mine')
+})
 
 test('a link that is put in place after the check is not followed', async () => {
   const { allowed, outside } = useFolder()
