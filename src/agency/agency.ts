@@ -157,6 +157,11 @@ export class AgencyGraph {
    */
   readonly folders: readonly { readonly folder: FilesFolder; readonly agent: Agent }[]
   readonly #roles: ReadonlyMap<string, Role>
+  /**
+   * What every agent gets beside its own options.
+   * @internal
+   */
+  readonly shared: Shared
 
   constructor(entry: Agent | readonly Agent[], options: AgencyOptions = {}) {
     checkOptions(options)
@@ -183,6 +188,7 @@ export class AgencyGraph {
       agents.set(agent.name, agent)
     }
     const shared = { tools, folder, mcpServers: options.sharedMcpServers ?? [] }
+    this.shared = shared
     this.#roles = new Map([...agents.values()].map((agent) => [agent.name, buildRole(agent, shared, this.edges)]))
     this.folders = [
       ...(folder === undefined ? [] : [{ folder, agent: this.entryPoints[0] as Agent }]),
@@ -226,7 +232,7 @@ export class AgencyGraph {
 }
 
 /** What every agent of an agency gets. */
-interface Shared {
+export interface Shared {
   tools: readonly Tool[]
   mcpServers: readonly (McpServerConfig | McpServer)[]
   folder: FilesFolder | undefined

@@ -58,6 +58,9 @@ export type ErrorCode =
   | 'APPROVAL_EXPIRED'
   | 'EVENTS_EXPIRED'
   | 'FENCED'
+  | 'SCRIPT_ENDED'
+  | 'RECORDING_INVALID'
+  | 'RECORDING_DIFFERS'
   | 'STORE_IN_USE'
   | 'STORE_UNAVAILABLE'
   | 'NOT_IDENTIFIED'
@@ -542,3 +545,11 @@ export const storeInUse = (path: string, cause: unknown) =>
 /** @param cause the database's own error, for the log */
 export const storeUnavailable = (cause: unknown) =>
   new AgencyError('STORE_UNAVAILABLE', 503, 'The store of runs is not available. Try again in a moment.', { cause })
+/** @param asked the request, in words */
+export const scriptEnded = (asked: string) =>
+  new AgencyError('SCRIPT_ENDED', 500, `The script has no answer for ${asked}`)
+export const recordingInvalid = (file: string, reason: string) =>
+  new AgencyError('RECORDING_INVALID', 500, `The recording ${file} cannot be used: ${reason}`)
+/** @param place where the first difference is, and what it is */
+export const recordingDiffers = (file: string, place: string, remedy: string) =>
+  new AgencyError('RECORDING_DIFFERS', 500, `This run differs from ${file}: ${place}. ${remedy}`)

@@ -43,10 +43,13 @@ import {
   packageMissing,
   providerNotInstalled,
   providerNotSupported,
+  recordingDiffers,
+  recordingInvalid,
   runActive,
   runEnded,
   runNotFound,
   runTooLarge,
+  scriptEnded,
   shuttingDown,
   storeInUse,
   storeUnavailable,
@@ -498,6 +501,28 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
       'The request and its run hold more data than limits.runBytes: history, model answers and tool outputs together.',
     remedy: 'Let tools return less, or send a shorter history. Raise limits.runBytes if the task needs more.',
     example: runTooLarge(268_435_456),
+  },
+  SCRIPT_ENDED: {
+    when: 'run',
+    means: 'A test asked a scripted model more often than its script has answers, or an answer is for another agent.',
+    remedy: 'Add the answer to script([...]), or find out why the agent asks its model again.',
+    example: scriptEnded('request 2 of agent "Guide", which was asked "And tomorrow?". All 1 answers are used.'),
+  },
+  RECORDING_INVALID: {
+    when: 'run',
+    means: 'The file of a recording is missing, too large or not a recording.',
+    remedy: 'Record anew: set AGENCY_RECORD=1 for one run of the test, or use the command `record`.',
+    example: recordingInvalid('tests/billing.json', 'it is not JSON.'),
+  },
+  RECORDING_DIFFERS: {
+    when: 'run',
+    means: 'A test that replays a recording asked a model, or called a tool, in another way than the recorded run.',
+    remedy: 'Read the first difference in the text. When the change is intended, record anew.',
+    example: recordingDiffers(
+      'tests/billing.json',
+      'turn 3 of Billing: called refund with amount 20, recorded 17',
+      'If this is intended, record the run anew.',
+    ),
   },
 }
 

@@ -122,6 +122,13 @@ export const rejectsToken = (name: string, cause: Error) =>
     { cause },
   )
 
+// ---- record
+/** @param reason its status, or why it cannot be read */
+export const notRecordable = (runId: string, reason: string) =>
+  new CommandError(
+    `Run ${runId} cannot be recorded: it is ${reason}. Only completed runs that the server keeps can be recorded; give the run's agency with --agency, and the token of its owner.`,
+  )
+
 /** The text of an error for the person who runs the program: with the cause, which callers of a server do not see. */
 export function describeError(error: unknown): string {
   const { name, cause } = error instanceof Error ? error : { name: '', cause: undefined }

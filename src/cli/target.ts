@@ -27,10 +27,7 @@ export async function openTarget(
   { describe, serverUrl }: TargetOptions,
   terminal: Terminal,
 ): Promise<Target> {
-  if (isUrl(source)) {
-    const client = createClient({ baseUrl: source, token: process.env.APP_TOKEN })
-    return { client, name: source, close: async () => {} }
-  }
+  if (isUrl(source)) return connect(source)
   const { file, options, library } = await terminal.during('Loading', loadProject(source))
   const server = await library.serve({
     ...options,
@@ -44,6 +41,13 @@ export async function openTarget(
   const token = process.env[options.appTokenEnv ?? 'APP_TOKEN']
   return { client: createClient({ baseUrl: server.url, token }), name: file, close: () => server.close() }
 }
+
+/** The server at a URL. @param token default: APP_TOKEN */
+export const connect = (url: string, token = process.env.APP_TOKEN): Target => ({
+  client: createClient({ baseUrl: url, token }),
+  name: url,
+  close: async () => {},
+})
 
 /** Awaits a request. Errors about the token or the connection are thrown with a remedy. @throws CommandError, ClientError */
 export async function withRemedy<T>({ name }: Target, work: Promise<T>): Promise<T> {

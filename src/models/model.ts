@@ -73,6 +73,8 @@ export interface OutputSchema {
 
 /** One model call as a value. */
 export interface TurnRequest {
+  /** The name of the agent that asks. Undefined for a call that no agent makes, such as the one that names a chat. */
+  agent?: string
   instructions: string | undefined
   /** Responses input items without the keys of stored messages. `provider_data` holds what a provider needs back. */
   input: InputItem[]

@@ -21,6 +21,7 @@ const FLOORS = [
   ['serve.ts', 'fastify.ts', 'otel.ts', 'in-process'],
   ['serve-mcp.ts'],
   ['agency-swarm.ts'],
+  ['testing'],
   ['index.ts', 'cli'],
 ]
 /** Rooms on one floor that must not know each other. */

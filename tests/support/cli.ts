@@ -79,11 +79,17 @@ export function emptyFolder(): string {
 export function installInto(folder: string): void {
   const own = join(folder, 'node_modules/agency-swarm-js')
   mkdirSync(own, { recursive: true })
-  const exports = { '.': './index.js', './client': './client.js', './package.json': './package.json' }
+  const exports = {
+    '.': './index.js',
+    './client': './client.js',
+    './testing': './testing.js',
+    './package.json': './package.json',
+  }
   writeFileSync(join(own, 'package.json'), JSON.stringify({ name: 'agency-swarm-js', type: 'module', exports }))
   const source = (file: string) => JSON.stringify(pathToFileURL(join(ROOT, 'src', file)).href)
   writeFileSync(join(own, 'index.js'), `export * from ${source('index.ts')}\n`)
   writeFileSync(join(own, 'client.js'), `export * from ${source('client/index.ts')}\n`)
+  writeFileSync(join(own, 'testing.js'), `export * from ${source('testing/index.ts')}\n`)
   symlinkSync(join(ROOT, 'node_modules/zod'), join(folder, 'node_modules/zod'))
   const bin = join(folder, 'node_modules/.bin/agency-swarm-js')
   mkdirSync(join(folder, 'node_modules/.bin'))

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { JsonObject } from '../../wire/json.ts'
+import { type PlayedResponse, playBack } from '../playback.ts'
 import { chooseAnswer, type DemoCall } from './choice.ts'
 import { createDemoFiles, type DemoFiles } from './files.ts'
 
@@ -73,54 +74,14 @@ function buildResponse(request: JsonObject, files: DemoFiles): JsonObject {
 /** The response as the API would stream it, as bytes, with pauses; it stops when the reader leaves. */
 function stream(response: JsonObject, paceMs: number, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
-  const events = eventsOf(response)
+  const events = playBack(response as PlayedResponse)
   return new ReadableStream({
     async pull(controller) {
       const next = events.next()
       if (next.done) return controller.close()
-      const event = next.value as JsonObject
-      if (paceMs > 0 && String(event.type).endsWith('.delta')) await sleep(paceMs, undefined, signal ? { signal } : {})
+      const event = next.value
+      if (paceMs > 0 && event.type.endsWith('.delta')) await sleep(paceMs, undefined, signal ? { signal } : {})
       controller.enqueue(encoder.encode(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`))
     },
   })
-}
-
-function* eventsOf(response: JsonObject): Generator<JsonObject> {
-  let sequence_number = 0
-  const event = (type: string, fields: JsonObject): JsonObject => ({
-    type,
-    sequence_number: sequence_number++,
-    ...fields,
-  })
-  const started = { ...response, status: 'in_progress', output: [], usage: null }
-  yield event('response.created', { response: started })
-  yield event('response.in_progress', { response: started })
-  for (const [output_index, item] of (response.output as JsonObject[]).entries()) {
-    const at = { item_id: item.id, output_index }
-    if (item.type === 'message') {
-      const part = (item.content as JsonObject[])[0] as JsonObject
-      const where = { ...at, content_index: 0 }
-      yield event('response.output_item.added', { output_index, item: { ...item, status: 'in_progress', content: [] } })
-      yield event('response.content_part.added', { ...where, part: { ...part, text: '' } })
-      for (const delta of pieces(String(part.text)))
-        yield event('response.output_text.delta', { ...where, delta, logprobs: [] })
-      yield event('response.output_text.done', { ...where, text: part.text, logprobs: [] })
-      yield event('response.content_part.done', { ...where, part })
-    } else {
-      yield event('response.output_item.added', {
-        output_index,
-        item: { ...item, status: 'in_progress', arguments: '' },
-      })
-      for (const delta of pieces(String(item.arguments)))
-        yield event('response.function_call_arguments.delta', { ...at, delta })
-      yield event('response.function_call_arguments.done', { ...at, arguments: item.arguments })
-    }
-    yield event('response.output_item.done', { output_index, item })
-  }
-  yield event('response.completed', { response })
-}
-
-/** A word or two at a time, each found when it is asked for: a text may have millions. */
-function* pieces(text: string): Generator<string> {
-  for (const [piece] of text.matchAll(/\s*\S+(\s+\S{1,3}(?=\s|$))?|\s+$/g)) yield piece
 }

@@ -74,6 +74,8 @@ const SAID_WARNINGS = 100
 /** One US dollar per token. */
 const MAX_RATE = 1_000_000
 const FREE: ModelPrice = { inputUsdPerMillion: 0, outputUsdPerMillion: 0 }
+/** Models that answer without a provider. */
+const OFFLINE_MODELS = ['demo', 'scripted']
 
 /** Logs each warning once, at most 100 warnings. */
 export function warnOnce(say: (message: string) => void): (message: string) => void {
@@ -92,7 +94,7 @@ export function warnOnce(say: (message: string) => void): (message: string) => v
  */
 export function createPriceList(given: Prices | undefined, warn: (message: string) => void): PriceList {
   const own = checkPrices(given)
-  const known = new Map<string, ModelPrice | undefined>([['demo', FREE]])
+  const known = new Map<string, ModelPrice | undefined>(OFFLINE_MODELS.map((name) => [name, FREE]))
   const find = (model: string) => {
     const price = findPrice(model, own)
     if (known.size < KNOWN_NAMES && model.length <= NAME_CHARS) known.set(model, price)

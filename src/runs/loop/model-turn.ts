@@ -169,6 +169,7 @@ async function compose(run: RunState, thread: AgentThread, model: Model): Promis
   const conversation = [...reminders, ...said, ...(await inTurns(items, toModelItem))]
   const input = cleanForModel(conversation, reminders.length + said.length)
   return {
+    agent: agent.name,
     instructions: toWellFormed(
       typeof agent.instructions === 'function' ? await orAbort(instructions, run.signal) : await instructions,
     ),
