@@ -122,6 +122,11 @@ export const rejectsToken = (name: string, cause: Error) =>
     { cause },
   )
 
+// ---- eval
+export const noEvals = (folder: string) =>
+  new CommandError(`There are no evals in ${folder}. Pass the files of evals: agency-swarm-js eval evals/*.ts`)
+export const notAnEval = (file: string, reason: string) => new CommandError(`${file} is not an eval: ${reason}`)
+
 // ---- record
 /** @param reason its status, or why it cannot be read */
 export const notRecordable = (runId: string, reason: string) =>

@@ -16,6 +16,7 @@ const COMMANDS: { [name: string]: { about: string; load: () => Promise<{ command
   chat: { about: 'Chat with a server, or with the agency of a file', load: () => import('./chat.ts') },
   doctor: { about: 'Find problems and suggest fixes', load: () => import('./doctor.ts') },
   openapi: { about: 'Print the OpenAPI document', load: () => import('./openapi.ts') },
+  eval: { about: 'Run evals: conversations with assertions and a judge', load: () => import('./eval.ts') },
   record: { about: 'Turn a stored run into a test that replays it', load: () => import('./record.ts') },
   graph: { about: 'Draw an agency as one HTML page', load: () => import('./graph.ts') },
 }

@@ -63,17 +63,9 @@ export const findProject = (file: string | undefined): string | undefined =>
 export async function loadProject(source: string | undefined): Promise<Project> {
   const file = findProject(source)
   if (file === undefined) throw noProject(PROJECT_FILES)
-  if (!existsSync(file)) throw noFile(file)
-  const path = resolve(file)
-  let module: { [name: string]: unknown }
-  try {
-    module = await import(pathToFileURL(path).href)
-  } catch (error) {
-    throw explainLoadError(file, error)
-  }
-  const options = readOptions(module)
+  const options = readOptions(await importFile(file))
   if (Object.keys(options.agencies).length + (options.tools?.length ?? 0) === 0) throw nothingExported(file)
-  return { file, options, library: await loadLibrary(path) }
+  return { file, options, library: await loadLibrary(resolve(file)) }
 }
 
 function readOptions({ default: base, agency, agencies, tools }: { [name: string]: unknown }): Project['options'] {
@@ -97,17 +89,33 @@ const isAgency = (value: unknown): value is Agency =>
 const readName = (value: unknown): string => (isAgency(value) ? (value.name ?? 'agency') : 'agency')
 
 const loadLibrary = async (path: string): Promise<Library> => {
-  const other = findOtherCopy(path)
+  const other = findOtherCopy(path, 'agency-swarm-js')
   return other === undefined ? import('../index.ts') : import(pathToFileURL(other).href)
 }
 
-/** The entry of the copy of this package that a file imports; undefined when it is this copy. */
-function findOtherCopy(path: string): string | undefined {
+/** `agency-swarm-js/testing` of the copy of this package that a file imports. */
+export async function loadTesting(path: string): Promise<typeof import('../testing/index.ts')> {
+  const other = findOtherCopy(path, 'agency-swarm-js/testing')
+  return other === undefined ? import('../testing/index.ts') : import(pathToFileURL(other).href)
+}
+
+/** An entry of the copy of this package that a file imports; undefined when it is this copy. */
+function findOtherCopy(path: string, entry: string): string | undefined {
   const { resolve: find } = createRequire(path)
   try {
     const root = dirname(realpathSync(find('agency-swarm-js/package.json')))
-    return root === realpathSync(ROOT) ? undefined : find('agency-swarm-js')
+    return root === realpathSync(ROOT) ? undefined : find(entry)
   } catch {
     return undefined // the file imports this package by path or not at all, so it is this copy
+  }
+}
+
+/** Imports a user's module. @throws CommandError */
+export async function importFile(file: string): Promise<{ [name: string]: unknown }> {
+  if (!existsSync(file)) throw noFile(file)
+  try {
+    return await import(pathToFileURL(resolve(file)).href)
+  } catch (error) {
+    throw explainLoadError(file, error)
   }
 }

@@ -1,5 +1,7 @@
 /** The public names of `agency-swarm-js/testing`: scripted models, assertions, recordings and evals. */
 export type { CallExpectation } from './checks.ts'
+export { type Dataset, defineEval, type EvalCase, type EvalExpectations, type EvalRun } from './evals/dataset.ts'
+export { type EvalOptions, type EvalReport, type EvalResult, runEvals } from './evals/run-evals.ts'
 export { type AnswerPattern, expectRun, type RunExpectation } from './expect-run.ts'
 export type { RunResult } from './facts.ts'
 export { type Overrides, override, type ToolStandIn } from './override.ts'
