@@ -78,7 +78,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-test('the command writes a fixture without secrets, and a test that passes offline', async () => {
+test('the command writes a fixture without secrets, and a test that passes', async () => {
   const cwd = emptyFolder()
   installInto(cwd)
   writeFileSync(join(cwd, 'agency.ts'), AGENCY)

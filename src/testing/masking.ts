@@ -6,7 +6,7 @@ import { isObject, type JsonObject } from '../wire/json.ts'
 const MASK = '[redacted]'
 const SECRET_NAMES = /^token$|(api[_-]?key|secret|password|passwd|authorization|access[_-]?token|credentials?|cookie)$/i
 /** Keys as providers write them, and what follows "Bearer". */
-const KEY_PATTERN = /\b(sk-[\w-]{16,200}|(Bearer|Basic) [\w.~+/=-]{8,4000})/g
+const KEY_PATTERN = /\bsk-[\w-]{16,}|\b(Bearer|Basic) [\w.~+/=-]{8,}/g
 /** Shorter values of variables could be words. */
 const MIN_SECRET_CHARS = 8
 /** Embedded files beyond this size are kept as their hash. */

@@ -41,7 +41,9 @@ writeFileSync(
 import { createClient } from 'agency-swarm-js/client'
 import { agencySwarm } from 'agency-swarm-js/fastify'
 import { createMetrics, openTelemetry } from 'agency-swarm-js/otel'
+import { expectRun, override, script } from 'agency-swarm-js/testing'
 const agency = new Agency(new Agent({ name: 'Solo', model: 'demo' }), { name: 'solo' })
+expectRun(await override(agency, { model: script(['Hello.']) }).getResponse('Hi')).toAnswer('Hello.')
 const metrics = createMetrics()
 const server: RunningServer = await agency.serve({ host: '127.0.0.1', port: 0, banner: false, metrics, playground: true })
 const script = /src="([^"]+)"/.exec(await (await fetch(server.url)).text())?.[1] ?? 'none'
