@@ -15,7 +15,7 @@ const STARTER = join(ROOT, 'examples/starter/agency.ts')
 vi.setConfig({ testTimeout: 60_000 }) // each test starts several processes
 
 const ESC = '\u001b'
-const COMMANDS = ['init', 'port', 'dev', 'serve', 'chat', 'doctor', 'openapi', 'graph']
+const COMMANDS = ['init', 'port', 'dev', 'serve', 'chat', 'doctor', 'eval', 'record', 'openapi', 'graph']
 
 const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 15_000 })
 
@@ -98,7 +98,7 @@ test('a new project runs, passes its test and is not overwritten', {
   const answer = await post(`${url}/my_shop/get_response`, { message: 'Ask the Researcher about the weather in Paris' })
   expect(((await answer.json()) as { response: string }).response).toContain('In Paris it is sunny')
   const tested = await start('npm', ['test'], { cwd: shop }).ended
-  expect(tested.out).toMatch(/pass 1\b/)
+  expect(tested.out).toMatch(/pass 2\b/)
   expect(tested.code).toBe(0)
   const again = await runCli(['init', '--no-install'], { cwd: shop })
   expect(again).toMatchObject({ code: 1, err: expect.stringContaining('--force overwrites them') })

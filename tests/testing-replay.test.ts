@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { createClient, type Run } from '../src/client/index.ts'
-import { Agency, Agent, Handoff, memory, type RunningServer, serve, tool } from '../src/index.ts'
+import { Agency, Agent, customTool, Handoff, memory, type RunningServer, serve, tool } from '../src/index.ts'
 import { askAgent, callTool, expectRun, handOffTo, override, replay, script } from '../src/testing/index.ts'
 import { emptyFolder, installInto, runCli, start } from './support/cli.ts'
 
@@ -179,4 +179,19 @@ test('a file that is no recording is refused', async () => {
   await expect(replay(createShop(), recording, { models: 'own' } as never)).rejects.toThrow(
     /replay\(\) has no option "models"/,
   )
+})
+
+test('calls with item types of their own are replayed, too', async () => {
+  const ran: string[] = []
+  const sql = customTool({ name: 'sql', execute: (text) => `${ran.push(text)} row` })
+  const call = { id: 'ctc_1', type: 'custom_tool_call', call_id: 'c1', name: 'sql', input: 'select 1' }
+  const solo = new Agency(new Agent({ name: 'Solo', model: script([{ items: [call] }, 'One row.']), tools: [sql] }))
+  const { newMessages, finalOutput: response } = await solo.getResponse('How many?')
+  const file = join(folder, 'sql.json')
+  const about = { kind: 'run', version: 1, run_id: 'r', agency: 'solo', recipient_agent: 'Solo', history: [] }
+  writeFileSync(file, JSON.stringify({ ...about, new_messages: newMessages, response }))
+  expectRun(await replay(solo, file))
+    .toHaveCalled('sql', { arguments: { input: 'select 1' } })
+    .toAnswer('One row.')
+  expect(ran).toEqual(['select 1'])
 })

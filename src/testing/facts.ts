@@ -1,6 +1,7 @@
 /** What happened in a run, read from its messages. */
 import { invalidOption } from '../base/errors.ts'
 import { messageText } from '../messages/items.ts'
+import { readNativeCall } from '../messages/native-calls.ts'
 import { isObject } from '../wire/json.ts'
 import type { StoredMessage, Usage } from '../wire/message.ts'
 
@@ -44,15 +45,11 @@ export type RunResult<Output = unknown> =
 /** @throws INVALID_OPTION for a value that has no messages */
 export function readFacts(result: RunResult): RunFacts {
   const { messages, answer, usage } = readResult(result)
-  const outputs = new Map(messages.filter(isOutput).map((message) => [message.call_id, message.output]))
-  const all = messages
-    .filter(({ type }) => type === 'function_call')
-    .map((message) => ({
-      tool: String(message.name),
-      agent: String(message.agent),
-      arguments: parse(message.arguments),
-      output: outputs.get(message.call_id),
-    }))
+  const outputs = new Map(messages.filter(isOutput).map((message) => [message.call_id ?? message.id, message.output]))
+  const all = messages.flatMap((message) => {
+    const call = readCall(message)
+    return call === undefined ? [] : [{ ...call, agent: String(message.agent), output: outputs.get(message.call_id) }]
+  })
   return {
     calls: all.filter((call) => recipientOf(call) === undefined && newAgentOf(call) === undefined),
     delegations: all.flatMap((call) => {
@@ -92,7 +89,14 @@ function readResult(result: RunResult): ReadResult {
 const lastText = (messages: readonly Partial<StoredMessage>[]): string =>
   messageText(messages.findLast(({ role, callerAgent }) => role === 'assistant' && callerAgent == null) ?? {})
 
-const isOutput = ({ type }: Partial<StoredMessage>) => type === 'function_call_output'
+const isOutput = ({ type }: Partial<StoredMessage>) => type?.endsWith('_call_output') === true
+
+/** The tool and the arguments of a call that this process answers; undefined for any other message. */
+export function readCall(message: Partial<StoredMessage>): Pick<CallFact, 'tool' | 'arguments'> | undefined {
+  if (message.type === 'function_call') return { tool: String(message.name), arguments: parse(message.arguments) }
+  const native = readNativeCall(message)
+  return native && { tool: native.name, arguments: native.args }
+}
 
 /** The agent that a send_message call asks. */
 function recipientOf({ tool, arguments: args }: CallFact): string | undefined {

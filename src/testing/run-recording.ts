@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { messageText, toModelItem } from '../messages/items.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
-import { type CallFact, parse, readFacts } from './facts.ts'
+import { type CallFact, parse, readCall, readFacts } from './facts.ts'
 
 const message = z.looseObject({ agent: z.string(), callerAgent: z.string().nullable(), timestamp: z.number() })
 /** The content of the file. */
@@ -73,8 +73,9 @@ export const isAnswer = ({ type, role, message_origin }: StoredMessage): boolean
 
 /** A message without what differs from run to run, to compare it. */
 export function gist(item: StoredMessage): { [key: string]: unknown } {
-  const { type, agent, name, arguments: args, output, role } = item
-  if (type === 'function_call') return { agent, call: name, arguments: parse(args) }
+  const { type, agent, output, role } = item
+  const call = readCall(item)
+  if (call !== undefined) return { agent, call: call.tool, arguments: call.arguments }
   if (type === 'function_call_output') return { agent, output: parse(output) }
   return { agent, ...(role === undefined ? { type } : { role, text: messageText(item) }) }
 }
