@@ -45,7 +45,7 @@ const obey = ({ input, agent }: ModelRequest) => {
 
 const judgeOf = (score: number, reason = 'Because.') => script(() => JSON.stringify({ score, reason }))
 
-test('cases pass or fail by what is expected, each in a conversation of its ow', async () => {
+test('cases pass or fail by what is expected, each in a new conversation', async () => {
   const judge = judgeOf(0.6, 'Too short.')
   const dataset = defineEval({
     agency: createDesk(obey),
