@@ -25,11 +25,11 @@ The exit code is 1 when a case does not pass.`,
     repeat: { type: 'string', value: 'number', about: 'Run each case this often' },
     concurrency: { type: 'string', value: 'number', about: 'Cases at the same time; default 4' },
     timeout: { type: 'string', value: 'seconds', about: 'For cases that set none; default 120' },
-    'max-cost': { type: 'string', value: 'usd', about: 'US dollars for everything together; default no bound' },
+    'max-cost': { type: 'string', value: 'usd', about: 'US dollars for all cases together' },
     'judge-model': { type: 'string', value: 'name', about: 'The model that judges; default that of the file' },
     junit: { type: 'string', value: 'file', about: 'Write JUnit XML' },
     json: { type: 'string', value: 'file', about: 'Write the results as JSON' },
-    results: { type: 'string', value: 'folder', about: `Where results are kept; default ${RESULTS}` },
+    results: { type: 'string', value: 'folder', about: `Keeps results; default ${RESULTS}` },
   },
   async run({ values, positionals }, terminal) {
     loadEnv()

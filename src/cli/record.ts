@@ -19,7 +19,7 @@ export const command = defineCommand({
   usage: '<run id>',
   maxPositionals: 1,
   about: `Reads a completed run from a server and writes a test that replays it offline:
-a fixture with its messages, and a test file for node --test. Secrets are masked.`,
+a fixture with its messages, and a file for node --test. Secrets are masked.`,
   options: {
     url: { type: 'string', value: 'address', about: 'The server; default http://127.0.0.1:8000' },
     token: { type: 'string', value: 'token', about: 'Its bearer token; default APP_TOKEN' },

@@ -19,7 +19,11 @@ export function projectOf(files: Record<string, string>, copies: Record<string, 
 /** Compiles projects together, with the options of this repository. @returns the errors */
 export async function compileAll(folders: readonly string[]): Promise<string> {
   const place = emptyFolder()
-  const paths = { 'agency-swarm-js': ['src/index.ts'], 'agency-swarm-js/client': ['src/client/index.ts'] }
+  const paths = {
+    'agency-swarm-js': ['src/index.ts'],
+    'agency-swarm-js/client': ['src/client/index.ts'],
+    'agency-swarm-js/testing': ['src/testing/index.ts'],
+  }
   const config = {
     extends: join(ROOT, 'tsconfig.json'),
     compilerOptions: {
