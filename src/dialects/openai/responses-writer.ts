@@ -7,8 +7,8 @@ import type { ApprovalsRequested, LoggedEvent, NumberedEvent } from '../../runs/
 import type { InputItem } from '../../wire/message.ts'
 import type { OpenAiResponse } from '../../wire/openai-responses.ts'
 import { escapeLineEnds, toJson } from '../../wire/sse.ts'
+import { toolAnswerOf, toText } from '../answer.ts'
 import type { FrameWriter } from '../dialect.ts'
-import { toolAnswerOf, toText } from './answer.ts'
 import { codeOf } from './chat-writer.ts'
 import { toResponseUsage } from './response-object.ts'
 

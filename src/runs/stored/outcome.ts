@@ -11,7 +11,8 @@ export function toEnd(summary: RunSummary, receipt: JsonObject | null): Leaving 
   const end = { kind: 'end' as const, outcome: toOutcome(summary) }
   if (summary.cancelled) return { ...end, status: 'cancelled', receipt }
   if (summary.failure === undefined) return { ...end, status: 'completed' }
-  const code = AgencyError.isInstance(summary.error) ? summary.error.code : 'INTERNAL'
+  // A summary from the store has the code alone.
+  const code = summary.errorCode ?? (AgencyError.isInstance(summary.error) ? summary.error.code : 'INTERNAL')
   const incompleteReason = INCOMPLETE[code]
   if (incompleteReason !== undefined) return { ...end, status: 'incomplete', incompleteReason }
   return { ...end, status: 'failed', error: { code, message: summary.failure } }

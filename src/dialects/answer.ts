@@ -1,7 +1,7 @@
 /** What the client of a run gets as its answer: the texts of the conversation with the user. */
-import { messageText } from '../../messages/items.ts'
-import type { RunSummary } from '../../runs/events.ts'
-import type { StoredMessage } from '../../wire/message.ts'
+import { messageText } from '../messages/items.ts'
+import type { RunSummary } from '../runs/events.ts'
+import type { StoredMessage } from '../wire/message.ts'
 
 /** Between two messages of one answer. */
 export const BETWEEN = '\n\n'
