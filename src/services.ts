@@ -4,6 +4,7 @@ import type { ServedAgency } from './agency/served.ts'
 import type { Charges } from './base/budget.ts'
 import type { Limits } from './base/limits.ts'
 import type { ServerLog } from './base/log.ts'
+import type { A2aOptions } from './dialects/a2a/card.ts'
 import type { Dialect } from './dialects/dialect.ts'
 import type { McpDoor } from './dialects/mcp/door.ts'
 import type { WriteRunLog } from './runs/run-log.ts'
@@ -34,6 +35,8 @@ export interface Doors {
   readonly openai: boolean
   /** The endpoints for pages on the AI SDK's `useChat`. */
   readonly aiSdk: { readonly disconnectGraceMs: number } | undefined
+  /** The endpoints for A2A agents. */
+  readonly a2a: A2aOptions | undefined
 }
 
 /** The run of an HTTP request. */

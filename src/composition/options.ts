@@ -1,9 +1,10 @@
 /** The options of a server: their types, and the checks that all of them pass at start. */
 import type { AgencyGraph } from '../agency/agency.ts'
-import type { AgencyFactory, WrapTheAgent } from '../agency/served.ts'
+import type { AgencyFactory, ServedAgency, WrapTheAgent } from '../agency/served.ts'
 import { invalidOption, missingToken } from '../base/errors.ts'
 import { type Limits, MAX_MS, readLimits } from '../base/limits.ts'
 import { type Moved, optionNames, refuseUnknown } from '../base/options.ts'
+import type { A2aCard, A2aField, A2aOptions } from '../dialects/a2a/card.ts'
 import type { McpOptions } from '../dialects/mcp/door.ts'
 import type { Prices } from '../models/pricing/prices.ts'
 import type { RunEvent } from '../runs/events.ts'
@@ -77,6 +78,12 @@ export interface BuildOptions {
    * left, in milliseconds: a page that stops looks like one that lost its connection. @default false; 10,000 with true
    */
   aiSdk?: boolean | { disconnectGraceMs?: number | undefined } | undefined
+  /**
+   * Answer agents that speak A2A 1.0 or 0.3 too, at `/{agency}/a2a`. Each agency has a public card at
+   * `/{agency}/.well-known/agent-card.json`; a server with one agency also has it at `/.well-known/agent-card.json`. An object says
+   * what cards tell, and what callers may set. No agency can then be named `.well-known`. @default false
+   */
+  a2a?: boolean | A2aOptions | undefined
   /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
   streamScalars?: 'json' | 'python' | undefined
   /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
@@ -131,6 +138,7 @@ const OPTIONS = new Set<string>([
   'mcp',
   'openai',
   'aiSdk',
+  'a2a',
   'streamScalars',
   'heartbeatMs',
   'maxTurns',
@@ -263,6 +271,48 @@ export function readAiSdk(given: BuildOptions['aiSdk']): { disconnectGraceMs: nu
     )
   return { disconnectGraceMs }
 }
+
+const CARD_FIELDS = optionNames<A2aCard>({
+  name: true,
+  description: true,
+  version: true,
+  skills: true,
+  documentationUrl: true,
+  iconUrl: true,
+  provider: true,
+})
+const A2A_FIELDS = optionNames<{ [field in A2aField]: true }>({
+  recipient_agent: true,
+  additional_instructions: true,
+  user_context: true,
+  client_config: true,
+  max_turns: true,
+  max_cost: true,
+})
+
+/** @throws INVALID_OPTION */
+export function readA2a(given: BuildOptions['a2a'], agencies: readonly ServedAgency[]): A2aOptions | undefined {
+  if (given === undefined || given === false) return undefined
+  if (given === true) return {}
+  if (typeof given !== 'object' || given === null)
+    throw invalidOption('a2a has to be true, false, or an object such as { cards: { support: { description } } }.')
+  refuseUnknown('a2a', given, optionNames<A2aOptions>({ cards: true, allow: true }))
+  const { cards = {}, allow = [] } = given
+  if (!Array.isArray(allow) || !allow.every((field) => A2A_FIELDS.has(field)))
+    throw invalidOption(`a2a.allow is a list of fields that callers may set: ${[...A2A_FIELDS].join(', ')}.`)
+  const names = agencies.map(({ path }) => decodeURIComponent(path))
+  for (const [name, card] of Object.entries(cards)) {
+    if (!names.includes(name))
+      throw invalidOption(`a2a.cards has "${name}", which is no agency that is served: ${names.join(', ')}.`)
+    refuseUnknown(`a2a.cards["${name}"]`, card, CARD_FIELDS)
+    if (card.skills !== undefined && !card.skills.every(isSkill))
+      throw invalidOption(`a2a.cards["${name}"].skills are objects with id, name, description and tags.`)
+  }
+  return given
+}
+
+const isSkill = ({ id, name, description, tags }: NonNullable<A2aCard['skills']>[number]) =>
+  [id, name, description].every((text) => typeof text === 'string' && text !== '') && Array.isArray(tags)
 
 export async function readMetrics(given: boolean | Metrics | undefined): Promise<Metrics | undefined> {
   if (given === undefined || given === false) return undefined

@@ -22,6 +22,7 @@ import { createServerLog } from './log.ts'
 import {
   type BuildOptions,
   checkOptions,
+  readA2a,
   readAgui,
   readAiSdk,
   readAllLimits,
@@ -138,7 +139,11 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
     limits,
     requestRules,
     dialects: createDialects(options, requestRules),
-    doors: { openai: options.openai === true, aiSdk: readAiSdk(options.aiSdk) },
+    doors: {
+      openai: options.openai === true,
+      aiSdk: readAiSdk(options.aiSdk),
+      a2a: readA2a(options.a2a, served.agencies),
+    },
     heartbeatMs: options.heartbeatMs ?? 15_000,
     requestLog: createRequestLog(options, { limits, budget: runs.runner.budget, redact, log }),
     redact,
@@ -196,7 +201,7 @@ function createRequestLog(
 async function readServed(options: BuildOptions, callbackMs: number) {
   const tools = (options.tools ?? []).map(asFunctionTool)
   const entries = Object.entries(options.agencies ?? {})
-  const doors = options.openai === true ? ['v1'] : []
+  const doors = [...(options.openai === true ? ['v1'] : []), ...(options.a2a ? ['.well-known'] : [])]
   const agencies = await Promise.all(entries.map(([name, value]) => readAgency(name, value, callbackMs, doors)))
   if (agencies.length + tools.length === 0) throw nothingToServe()
   refuseTwins(

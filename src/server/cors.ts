@@ -3,8 +3,8 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 
 /** Headers of answers that pages of other origins may read. */
 const EXPOSED = 'Location, Content-Location, Idempotent-Replayed, Retry-After'
-/** Paths of runs, threads and chats; the original's endpoints have its headers alone. */
-const RESOURCES = /\/(?:runs|threads|approvals|chat|v1)(?:[/?]|$)/
+/** Paths of runs, threads, chats and tasks; the original's endpoints have its headers alone. */
+const RESOURCES = /\/(?:runs|threads|approvals|chat|a2a|v1)(?:[/?]|$)/
 const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY']
 
 /**

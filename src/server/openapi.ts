@@ -12,8 +12,8 @@ import { operations as metricsOperations } from './routes/metrics.ts'
 import { describeTools } from './tool-operations.ts'
 
 /**
- * The document without its address. Without `metricsGate` the server has no metrics; `doors` are its further protocols, and
- * `agencyDoors` those with endpoints below each agency.
+ * The document without its address. Without `metricsGate` the server has no metrics; `doors` are its further protocols,
+ * `openDoors` those that need no token, and `agencyDoors` those with endpoints below each agency.
  */
 export function describeApi(
   services: Services,
@@ -21,16 +21,19 @@ export function describeApi(
     gate,
     metricsGate,
     doors,
+    openDoors,
     agencyDoors,
   }: {
     gate: Gate
     metricsGate: Gate | undefined
     doors: readonly Operations[]
+    openDoors: readonly Operations[]
     agencyDoors: readonly Operations[]
   },
 ): JsonObject {
   const { agencies, tools, requestLog, requestRules, stored } = services
   const parts = emptyParts(gate)
+  const openGate: Gate = { ...gate, token: 'none' }
   const agencyOperations = describeAgencies(services)
   const all = [agencyOperations, ...agencyDoors, ...doors, logOperations, metricsOperations, healthOperations]
   const schemas = toComponents(all.flatMap((operations) => operations.schemas))
@@ -42,23 +45,24 @@ export function describeApi(
   }
   for (const { path, preview } of agencies) {
     const tags = [preview.name ?? decodeURIComponent(path)]
-    for (const { endpoints, plainErrors } of [agencyOperations, ...agencyDoors])
-      for (const { path: endpoint, method, id, operation, coded } of endpoints) {
+    for (const { endpoints, plainErrors, refusal } of [agencyOperations, ...agencyDoors])
+      for (const { path: endpoint, method, id, operation, coded, isOpen } of endpoints) {
         const operationId = addUnique(ids, `${path.replace(/\W/g, '_')}_${id}`)
         const identified = stored.identify !== undefined && endpoint !== '/get_metadata'
         addOperation(
-          { ...parts, gate: { ...gate, identified } },
+          { ...parts, gate: isOpen ? openGate : { ...gate, identified } },
           `/${path}${endpoint}`,
           method,
           { tags, operationId, ...operation },
-          plainErrors ? 'text' : coded ? 'CodedDetail' : 'Detail',
+          plainErrors ? 'text' : coded ? 'CodedDetail' : isOpen ? 'Detail' : refusal,
         )
       }
   }
   for (const door of doors) add(door, gate)
+  for (const door of openDoors) add(door, openGate)
   if (requestLog !== undefined) add(logOperations, gate)
   if (metricsGate !== undefined) add(metricsOperations, metricsGate)
-  add(healthOperations, { ...gate, token: 'none' })
+  add(healthOperations, openGate)
   const info = { title: 'agency-swarm-js', version: VERSION, description: DESCRIPTION }
   return toDocument(info, '/', describeTools(tools, parts))
 }

@@ -38,6 +38,8 @@ export interface Endpoint {
   operation: Operation
   /** Its refusals carry the code of the error. */
   coded?: boolean
+  /** It needs no token. */
+  isOpen?: boolean
 }
 export type Method = 'get' | 'post' | 'delete'
 

@@ -15,7 +15,7 @@ import { answerInTurn } from './pipelining.ts'
 import { registerCosts, registerPlayground } from './playground.ts'
 import { limitRate, type RateLimitOptions } from './rate-limit.ts'
 import type { RequestLines } from './request-lines.ts'
-import { registerAgencies } from './routes/agency.ts'
+import { registerAgencies, routeAgencies } from './routes/agency.ts'
 import { registerHealth } from './routes/health.ts'
 import { registerLogs } from './routes/logs.ts'
 import { registerMetrics } from './routes/metrics.ts'
@@ -63,11 +63,13 @@ export async function registerShell(
   const metricsGate = options.metricsOpen ? openGate : gate
   const openai = services.doors.openai ? await import('./routes/openai.ts') : undefined
   const chat = services.doors.aiSdk === undefined ? undefined : await import('./routes/ai-sdk.ts')
+  const a2a = services.doors.a2a === undefined ? undefined : await import('./routes/a2a.ts')
   const document = describeApi(services, {
     gate,
     metricsGate: metrics === undefined ? undefined : metricsGate,
     doors: openai === undefined ? [] : [openai.operations],
-    agencyDoors: chat === undefined ? [] : [chat.operations],
+    openDoors: a2a === undefined || services.agencies.length > 1 ? [] : [a2a.rootOperations],
+    agencyDoors: [chat, a2a].flatMap((door) => door?.operations ?? []),
   })
   const cors = createCors(options.corsOrigins ?? ['*'])
   answerInTurn(scope, limits)
@@ -86,13 +88,20 @@ export async function registerShell(
     done(null, payload)
   })
   openai?.shapeErrors(scope)
+  a2a?.shapeErrors(scope)
   scope.setErrorHandler(createErrorHandler(services))
   readBodies(scope, limits, services.runner.budget)
   registerHealth(scope, services)
+  const agents = a2a?.createA2a({ services, serverUrl: options.serverUrl, token: options.token !== undefined })
+  agents?.registerCards(scope, routeAgencies(services))
   scope.register(async (api) => {
     const auth = createAuth(options.token)
     if (auth !== undefined) api.addHook('onRequest', auth)
-    registerAgencies(api, services, chat)
+    registerAgencies(
+      api,
+      services,
+      [chat?.registerChat, agents?.register].filter((door) => door !== undefined),
+    )
     registerTools(api, services)
     if (services.mcp !== undefined) {
       const { registerMcp } = await import('./routes/mcp.ts')

@@ -35,19 +35,23 @@ const CANCEL_WAIT_MS = 60_000
 
 type AgencyOf = (request: FastifyRequest) => ServedAgency
 
-/** The routes of a further protocol below an agency. */
-type Door = { registerChat(app: FastifyInstance, base: string, context: RunRoutes): void } | undefined
+/** Adds the routes of a further protocol below an agency. */
+export type RegisterDoor = (app: FastifyInstance, base: string, context: RunRoutes) => void
 
-export function registerAgencies(app: FastifyInstance, services: Services, door?: Door): void {
+export function registerAgencies(app: FastifyInstance, services: Services, doors: readonly RegisterDoor[] = []): void {
+  for (const { base, context } of routeAgencies(services))
+    for (const register of [registerAgency, ...doors]) register(app, base, context)
+}
+
+/** The paths of the router below which agencies are, each with what their routes share. */
+export function routeAgencies(services: Services): { base: string; context: RunRoutes }[] {
   const bySegment = new Map(services.agencies.map((served) => [segmentOf(served), served]))
   const named: AgencyOf = (request) => bySegment.get((request.params as { agency: string }).agency) as ServedAgency
   const routes = routesOf(services.agencies)
-  for (const base of new Set(routes.values())) {
+  return [...new Set(routes.values())].map((base) => {
     const [served] = services.agencies.filter((one) => routes.get(segmentOf(one)) === base)
-    const context = createRunRoutes(services, base.startsWith('/:') ? named : () => served as ServedAgency)
-    registerAgency(app, base, context)
-    door?.registerChat(app, base, context)
-  }
+    return { base, context: createRunRoutes(services, base.startsWith('/:') ? named : () => served as ServedAgency) }
+  })
 }
 
 /**
