@@ -228,7 +228,7 @@ test('a task in a context sees what was said before, and waits for its turn', as
   expect(JSON.stringify(seen[1]?.body.input)).toMatch(/First.*Yes\..*Second/)
 })
 
-test('a task is there at once when its caller does not wait, and can be cancelled', async () => {
+test('a caller that does not wait gets the task at once, and can cancel it', async () => {
   await useUpstream(() => ({ text: 'x', deltas: 10_000, delayMs: 5 }))
   const { base } = await serveA2a(team())
   const client = await openClient(base)

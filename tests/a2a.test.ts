@@ -272,7 +272,7 @@ test('tasks are listed by page, context, state and time', async () => {
   expect(whole?.history[0]?.parts[0]?.content?.value).toBe('Three')
 })
 
-test('texts, data and bytes of a message reach the model, and stand in the history', async () => {
+test('texts, data and bytes reach the model, and stand in the history', async () => {
   const { seen } = await useUpstream(() => ({ text: 'Seen' }))
   const { base } = await serveA2a(team())
   const part = { metadata: undefined, filename: '', mediaType: '' }

@@ -183,7 +183,7 @@ describe.for(Object.keys(DOORS))('%s', (name) => {
   const send = (sent: unknown, more: Fields = {}) =>
     post(server.url + path, sent, { authorization: TOKEN, origin: ORIGIN, ...headers, ...more })
 
-  test('a request without the token is refused in the shape of the protocol, and pages can read that', async () => {
+  test('a request without the token is refused, and pages can read why', async () => {
     const response = await post(server.url + path, body, { origin: ORIGIN, ...headers })
     expect(response.status).toBe(401)
     expect(response.headers.get('www-authenticate')).toBe('Bearer')
@@ -222,7 +222,7 @@ describe.for(Object.keys(DOORS))('%s', (name) => {
       else await response.text()
     })
 
-  test('a server that stops lets a run that it answers come to its end', async () => {
+  test('a server that stops lets an answer come to its end', async () => {
     const calls = upstream.seen.length
     const answer = send(body)
     while (upstream.seen.length === calls) await new Promise((resolve) => setTimeout(resolve, 5))
