@@ -140,7 +140,7 @@ test('a run at its turn limit is a failed task that says why', async () => {
 })
 
 describe('approvals', () => {
-  const open = async () => {
+  const open = async (options = {}) => {
     const refunded: number[] = []
     const refund = tool({
       name: 'refund',
@@ -152,7 +152,7 @@ describe('approvals', () => {
       },
     })
     await useUpstream(callThenTell(refundCall(17), refundCall(18)))
-    return { refunded, ...(await serveA2a(new Agency(agent('Desk', { tools: [refund] })))) }
+    return { refunded, ...(await serveA2a(new Agency(agent('Desk', { tools: [refund] })), options)) }
   }
 
   test.for([['1.0', openClient] as const, ['0.3', openLegacyClient] as const])(
@@ -179,6 +179,14 @@ describe('approvals', () => {
       expect(refunded.sort()).toEqual([17, 18])
     },
   )
+
+  test('the operator may leave decisions to others', async () => {
+    const { base, refunded } = await open({ a2a: { approvals: false } })
+    const client = await openClient(base)
+    const { task } = await read(client.sendMessageStream(say('Refund both')))
+    await expect(client.sendMessage(say('approve', { taskId: String(task?.id) }))).rejects.toThrow(/made elsewhere/)
+    expect(refunded).toEqual([])
+  })
 
   test('data decides each call, and its answer comes at the end', async () => {
     const { base, refunded } = await open()

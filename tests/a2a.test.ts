@@ -37,7 +37,7 @@ function useToken(token: string): void {
 }
 
 describe('cards', () => {
-  test('the public card names the endpoint and no inner agent, and needs no token', async () => {
+  test('the public card names no inner agent, and needs no token', async () => {
     useToken('secret')
     const { url, base, rpc } = await serveA2a(team('demo'))
     const { status, headers, body } = await getJson(base + CARD, V1)

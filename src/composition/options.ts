@@ -296,8 +296,9 @@ export function readA2a(given: BuildOptions['a2a'], agencies: readonly ServedAge
   if (given === true) return {}
   if (typeof given !== 'object' || given === null)
     throw invalidOption('a2a has to be true, false, or an object such as { cards: { support: { description } } }.')
-  refuseUnknown('a2a', given, optionNames<A2aOptions>({ cards: true, allow: true }))
-  const { cards = {}, allow = [] } = given
+  refuseUnknown('a2a', given, optionNames<A2aOptions>({ cards: true, allow: true, approvals: true }))
+  const { cards = {}, allow = [], approvals = true } = given
+  if (typeof approvals !== 'boolean') throw invalidOption('a2a.approvals has to be true or false.')
   if (!Array.isArray(allow) || !allow.every((field) => A2A_FIELDS.has(field)))
     throw invalidOption(`a2a.allow is a list of fields that callers may set: ${[...A2A_FIELDS].join(', ')}.`)
   const names = agencies.map(({ path }) => decodeURIComponent(path))

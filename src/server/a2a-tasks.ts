@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ANSWER_LIMITS, MAX_MS } from '../base/limits.ts'
-import type { A2aField } from '../dialects/a2a/card.ts'
+import type { A2aOptions } from '../dialects/a2a/card.ts'
 import { A2aRefusal } from '../dialects/a2a/errors.ts'
 import { readDecisions, toRunRequest, toTaskParts } from '../dialects/a2a/input.ts'
 import { CONTEXT, changedAt, stateOf, type TaskParts, taskIdOf, toQuestion, toTask } from '../dialects/a2a/task.ts'
@@ -31,12 +31,11 @@ const ifKept = catchCode('EVENTS_EXPIRED')
 
 export class Tasks {
   readonly #context: RunRoutes
-  readonly #allow: readonly A2aField[]
+  readonly #options: A2aOptions
 
-  /** @param allow fields of a run that callers may set */
-  constructor(context: RunRoutes, allow: readonly A2aField[]) {
+  constructor(context: RunRoutes, options: A2aOptions) {
     this.#context = context
-    this.#allow = allow
+    this.#options = options
   }
 
   /** Starts the run that answers a message, or decides what a run waits for. @throws A2aRefusal, RequestInvalid */
@@ -51,7 +50,7 @@ export class Tasks {
     const served = agencyOf(request)
     const { contextId, messageId } = params.message
     const rules = { ...requestRules, maxTurns: limits.maxTurns, maxCost: services.maxCost }
-    const order = toRunRequest(params, { agents: served.preview.agentNames, allow: this.#allow, rules })
+    const order = toRunRequest(params, { agents: served.preview.agentNames, allow: this.#options.allow ?? [], rules })
     const { max_turns: maxTurns, max_cost: maxCost, ...asked } = order
     const threadId = contextId || randomUUID()
     const { run } = await runs.start({
@@ -79,6 +78,8 @@ export class Tasks {
         'UNSUPPORTED_OPERATION',
         'The task is working, and takes no message. Send it with the contextId alone: it is answered after the task.',
       )
+    if (this.#options.approvals === false)
+      throw new A2aRefusal('UNSUPPORTED_OPERATION', 'The task waits for a decision that is made elsewhere.')
     const id = idOf(run)
     const pending = await this.#pending(run)
     let decided = run
@@ -227,7 +228,8 @@ export class Tasks {
   }
 
   async #questionOf(run: RunRecord): Promise<Pick<TaskParts, 'question'>> {
-    return run.status === 'requires_action' ? { question: toQuestion(await this.#pending(run)) } : {}
+    if (run.status !== 'requires_action') return {}
+    return { question: toQuestion(await this.#pending(run), this.#options.approvals !== false) }
   }
 
   /** What the run has answered; its final answer alone when its events are no longer kept. */

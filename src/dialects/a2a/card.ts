@@ -1,12 +1,14 @@
 /** The card of an agency: what it says about itself to other agents. */
 import type { ServedAgency } from '../../agency/served.ts'
-import type { RunRequestBody } from '../../wire/runs.ts'
 
 /** Fields of a run that callers may be allowed to set. */
-export type A2aField = keyof Pick<
-  RunRequestBody,
-  'recipient_agent' | 'additional_instructions' | 'user_context' | 'client_config' | 'max_turns' | 'max_cost'
->
+export type A2aField =
+  | 'recipient_agent'
+  | 'additional_instructions'
+  | 'user_context'
+  | 'client_config'
+  | 'max_turns'
+  | 'max_cost'
 
 /** What an agency can do, in the words of its card. */
 export interface A2aSkill {
@@ -42,6 +44,11 @@ export interface A2aOptions {
    * everywhere. @default []
    */
   allow?: readonly A2aField[] | undefined
+  /**
+   * Callers may decide about calls of their tasks that wait for approval. With false, only the endpoints of approvals and the other
+   * protocols decide. @default true
+   */
+  approvals?: boolean | undefined
 }
 
 export interface CardOptions extends A2aCard {

@@ -73,13 +73,14 @@ export function toMetadata({ usage, chat_name }: JsonObject): JsonObject | undef
   return Object.keys(metadata).length === 0 ? undefined : metadata
 }
 
-/** What a run waits for, as its caller is told. */
+/** What a run waits for, as its caller is told. @param decides the caller may decide about it */
 export function toQuestion(
   approvals: readonly { approvalId: string; agent: string; tool: string; arguments: unknown; expiresAt: number }[],
+  decides: boolean,
 ): TaskPart[] {
   const tools = approvals.map(({ tool }) => `"${tool}"`).join(', ')
   return [
-    { text: `Calls need approval: ${tools}. Answer "approve" or "reject" on this task.` },
+    { text: `Calls need approval: ${tools}.${decides ? ' Answer "approve" or "reject" on this task.' : ''}` },
     {
       data: {
         approvals: approvals.map(({ approvalId, agent, tool, arguments: args, expiresAt }) => ({

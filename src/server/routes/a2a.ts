@@ -38,7 +38,8 @@ export interface A2aRoutes {
 }
 
 export function createA2a({ services, serverUrl, token }: A2aRoutes) {
-  const { cards = {}, allow = [] } = services.doors.a2a ?? {}
+  const options = services.doors.a2a ?? {}
+  const { cards = {} } = options
   const extended = token || services.stored.identify !== undefined
 
   const cardOf = (app: FastifyInstance, request: FastifyRequest, served: ServedAgency, all = false) => {
@@ -62,7 +63,7 @@ export function createA2a({ services, serverUrl, token }: A2aRoutes) {
     },
 
     register(app: FastifyInstance, base: string, context: RunRoutes): void {
-      const tasks = new Tasks(context, allow)
+      const tasks = new Tasks(context, options)
       app.post(`${base}/a2a`, JSON_RPC, async (request, reply) => {
         try {
           const call = readCall(request.body, versionOf(request))
