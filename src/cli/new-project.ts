@@ -63,7 +63,7 @@ export async function createProject(
     await mkdir(dirname(join(folder, file)), { recursive: true })
     await writeFile(join(folder, file), text)
   }
-  const filter = (path: string) => !/(^|[\\/])(__pycache__|\.DS_Store|.*\.pyc?)$/.test(path)
+  const filter = (path: string) => !/^(__pycache__|\.DS_Store)$|\.pyc?$/.test(basename(path))
   for (const [file, from] of Object.entries(copies)) await cp(from, join(folder, file), { recursive: true, filter })
   if (version === undefined) await vendor(project, shown, terminal)
   const listed = all.length > 20 ? `${all.length} files` : all.join(', ')
