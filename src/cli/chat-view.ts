@@ -98,6 +98,8 @@ export function createTurnView({ paint }: Pick<Terminal, 'paint'>): TurnView {
             `${paint('yellow', '?')} ${oneLine(`${agent}: ${tool} ${JSON.stringify(args)}`, 100)}   /approve or /reject [reason]`,
           ),
         )
+      case 'approval_decided':
+        return note(0, paint('dim', `the call is ${event.status}`))
       case 'error':
         return event.nested ? note(1, paint('red', oneLine(`${event.agent} failed: ${event.content}`, 200))) : []
       default:
@@ -123,8 +125,15 @@ export function formatSummary({ usage }: Pick<RunResult, 'usage'>, milliseconds:
   return [...tokens, ...cost, `${(milliseconds / 1000).toFixed(1)} s`].join(' · ')
 }
 
+const NOTICES: ReadonlySet<string> = new Set<RunNotice['kind']>([
+  'queued',
+  'attempt',
+  'requires_action',
+  'approval_decided',
+  'truncated',
+])
 const isNotice = (event: StreamEvent | RunEvent): event is RunEvent & { kind: RunNotice['kind'] } =>
-  event.kind === 'queued' || event.kind === 'attempt' || event.kind === 'requires_action' || event.kind === 'truncated'
+  NOTICES.has(event.kind)
 
 const isTransfer = (name: string) => name.startsWith('transfer_to_')
 

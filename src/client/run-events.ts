@@ -1,4 +1,4 @@
-/** The events of a run as a resource: those of a stream with their numbers, and four more. */
+/** The events of a run as a resource: those of a stream with their numbers, and five more. */
 import { createEventReader, type Frame, type StreamEvent } from './events.ts'
 import type { Approval } from './run-answers.ts'
 
@@ -19,13 +19,21 @@ export type RunNotice =
   | { kind: 'attempt'; attempt: number; void_after: number }
   /** Calls wait for a decision. */
   | { kind: 'requires_action'; approvals: RequestedApproval[] }
+  /** A call waits no longer: somebody has decided, or nobody did in time. `reason` is that of a person who rejected it. */
+  | {
+      kind: 'approval_decided'
+      approval_id: string
+      call_id: string
+      status: 'approved' | 'rejected' | 'expired'
+      reason: string | null
+    }
   /** The run has produced more than is stored: from here on pieces of texts are left out, items are whole. */
   | { kind: 'truncated'; detail: string }
 
 /** One event of a run, a union by `kind`. `id` is its number in the run: 1, 2, 3, ... */
 export type RunEvent = (StreamEvent | RunNotice) & { id: number }
 
-const NOTICES = new Set(['queued', 'attempt', 'requires_action', 'truncated'])
+const NOTICES = new Set(['queued', 'attempt', 'requires_action', 'approval_decided', 'truncated'])
 
 /** Creates a function that turns frames into events. Use one per run. @throws ClientError of kind `bad_answer` */
 export function createRunEventReader(): (frame: Frame) => RunEvent {

@@ -1,6 +1,6 @@
 /** What the events of a run amount to, without those that never happened. */
 import type { StoredMessage } from '../wire/message.ts'
-import type { RequestedApproval, RunEvent } from './run-events.ts'
+import type { RequestedApproval, RunEvent, RunNotice } from './run-events.ts'
 import { readText } from './text.ts'
 
 type ItemEvent = RunEvent & { kind: 'item' }
@@ -32,6 +32,7 @@ export class RunView {
   readonly #reading = { streamed: false }
   #items: ItemEvent[] = []
   #requests: { id: number; approvals: RequestedApproval[] }[] = []
+  #decisions: { id: number; approvalId: string }[] = []
   #failures: { id: number; content: string }[] = []
   #messages: MessagesEvent | undefined
 
@@ -67,11 +68,14 @@ export class RunView {
   get messages(): readonly StoredMessage[] | undefined {
     return this.#messages?.new_messages
   }
-  /** Calls that asked for a decision and have no output yet. Of several watchers another one may have decided meanwhile. */
+  /** Calls that wait for a decision. */
   get approvals(): readonly RequestedApproval[] {
     if (this.#messages !== undefined) return []
     const answered = new Set(this.#items.flatMap(({ name, call_id }) => (name === 'tool_output' ? [call_id] : [])))
-    return this.#requests.flatMap(({ approvals }) => approvals).filter(({ call_id }) => !answered.has(call_id))
+    const decided = new Set(this.#decisions.map(({ approvalId }) => approvalId))
+    return this.#requests
+      .flatMap(({ approvals }) => approvals)
+      .filter(({ approval_id, call_id }) => !decided.has(approval_id) && !answered.has(call_id))
   }
 
   /** Adds an event. Events come in the order of their numbers. */
@@ -92,6 +96,9 @@ export class RunView {
       case 'requires_action':
         this.#requests.push({ id, approvals: event.approvals })
         break
+      case 'approval_decided':
+        this.#decisions.push({ id, approvalId: event.approval_id })
+        break
       case 'truncated':
         break
       case 'messages':
@@ -107,7 +114,7 @@ export class RunView {
     }
   }
 
-  #read(event: Exclude<RunEvent, { kind: 'queued' | 'attempt' | 'requires_action' | 'truncated' }>): void {
+  #read(event: Exclude<RunEvent, { kind: RunNotice['kind'] }>): void {
     const { streamed } = this.#reading
     const text = readText(this.#reading, event)
     if (text === '' && streamed === this.#reading.streamed) return
@@ -127,6 +134,7 @@ export class RunView {
     }
     this.#items = this.#items.filter(isKept)
     this.#requests = this.#requests.filter(isKept)
+    this.#decisions = this.#decisions.filter(isKept)
     this.#failures = this.#failures.filter(isKept)
   }
 }

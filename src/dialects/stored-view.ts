@@ -27,6 +27,10 @@ function toFrame({ number, event }: NumberedEvent, writer: FrameWriter): FrameTe
       return `event: attempt\n${frame(toJson({ attempt: event.attempt, void_after: event.voidAfter }))}`
     case 'requires_action':
       return `event: requires_action\n${frame(toJson({ approvals: event.approvals.map(toApproval) }))}`
+    case 'approval_decided': {
+      const { approvalId: approval_id, callId: call_id, status, reason } = event
+      return `event: approval_decided\n${frame(toJson({ approval_id, call_id, status, reason }))}`
+    }
     case 'truncated':
       return `event: truncated\n${frame(toJson({ detail: 'The run has produced more than is stored: pieces of texts are left out from here on.' }))}`
     case 'closed':

@@ -125,10 +125,20 @@ export interface StoredEvent {
 }
 
 /**
- * The events that the store itself writes: a waiting run's place at admission and at each change, and the end, which is the
- * last event of every run.
+ * The events that the store itself writes: a waiting run's place at admission and at each change; the decision of an approval,
+ * as soon as no worker has the run; and the end, which is the last event of every run.
  */
-export type StoreEvent = { kind: 'queued'; position: number } | { kind: 'ended'; status: EndStatus }
+export type StoreEvent =
+  | { kind: 'queued'; position: number }
+  | {
+      kind: 'approval_decided'
+      approvalId: string
+      callId: string
+      status: 'approved' | 'rejected' | 'expired'
+      /** Of `rejected`: why. */
+      reason: string | null
+    }
+  | { kind: 'ended'; status: EndStatus }
 
 /** One conversation of a run: the user's, or one that an agent holds with another. */
 export interface ConversationRecord {
@@ -224,6 +234,8 @@ export type DescribeStop = (run: RunRecord, work: RunWork) => Stopped
 export interface Stopped {
   outcome: JsonObject
   receipt: JsonObject
+  /** What the run has added to its thread, those of its open turn among them. */
+  messages?: readonly StoredMessage[]
   /** The run's last events before the one that the store adds; compact JSON. */
   events: readonly string[]
 }
@@ -366,7 +378,8 @@ export interface Writes {
     answer: Admitted
   }
   /**
-   * Decides an approval, once; the last one makes a paused run claimable, before later runs of its thread.
+   * Decides an approval, once; the last one makes a paused run claimable, before later runs of its thread. The decision is an
+   * event of the run: at once when it is paused, otherwise when its worker leaves it.
    * @throws NOT_FOUND, APPROVAL_DECIDED, APPROVAL_EXPIRED, IDEMPOTENCY_MISMATCH
    */
   decide: {

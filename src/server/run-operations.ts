@@ -75,7 +75,7 @@ function endpoint(method: Endpoint['method'], path: string, id: string, operatio
 const optionalBody = (component: string) => ({ ...bodyOf(component), required: false })
 const events = (description: string) =>
   streamOf(
-    `${description} Each frame has its number as \`id\`. They are those of get_response_stream, and \`queued\`, \`attempt\`, \`requires_action\` and \`truncated\`; or those of AG-UI.`,
+    `${description} Each frame has its number as \`id\`. They are those of get_response_stream, and \`queued\`, \`attempt\`, \`requires_action\`, \`approval_decided\` and \`truncated\`; or those of AG-UI.`,
     ['RunFrame', 'AguiFrame'],
   )
 

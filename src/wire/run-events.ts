@@ -23,11 +23,20 @@ const requestedApproval = z
   })
   .meta({ id: 'RequestedApproval' })
 const runRequiresAction = z.object({ approvals: z.array(requestedApproval) }).meta({ id: 'RunRequiresAction' })
+const runApprovalDecided = z
+  .object({
+    approval_id: z.string(),
+    call_id: z.string(),
+    status: z.enum(['approved', 'rejected', 'expired']),
+    reason: z.string().nullable().describe('Of `rejected`: why, if the person said so.'),
+  })
+  .meta({ id: 'RunApprovalDecided' })
 const runTruncated = z.object({ detail: z.string() }).meta({ id: 'RunTruncated' })
 
 export type RunQueued = z.infer<typeof runQueued>
 export type RunAttempt = z.infer<typeof runAttempt>
 export type RunRequiresAction = z.infer<typeof runRequiresAction>
+export type RunApprovalDecided = z.infer<typeof runApprovalDecided>
 export type RunTruncated = z.infer<typeof runTruncated>
 
 /** A server-sent event of a stored run; its number, the `id`, is not part of the schema. */
@@ -44,10 +53,20 @@ const runFrame = z
       .object({ event: z.literal('requires_action'), data: jsonOf(runRequiresAction) })
       .meta({ id: 'RequiresActionFrame', description: 'Calls wait for a person.' }),
     z
+      .object({ event: z.literal('approval_decided'), data: jsonOf(runApprovalDecided) })
+      .meta({ id: 'ApprovalDecidedFrame', description: 'A call waits no longer: every page drops its question.' }),
+    z
       .object({ event: z.literal('truncated'), data: jsonOf(runTruncated) })
       .meta({ id: 'TruncatedFrame', description: 'From here on pieces of texts are left out.' }),
   ])
   .meta({ id: 'RunFrame' })
 
 /** A frame, and the contents of its data. */
-export const runFrameSchemas: readonly z.ZodType[] = [runFrame, runQueued, runAttempt, runRequiresAction, runTruncated]
+export const runFrameSchemas: readonly z.ZodType[] = [
+  runFrame,
+  runQueued,
+  runAttempt,
+  runRequiresAction,
+  runApprovalDecided,
+  runTruncated,
+]

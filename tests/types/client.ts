@@ -94,6 +94,8 @@ const tellRun = (event: RunEvent): string => {
       return `${event.attempt} takes back what follows ${event.void_after}`
     case 'requires_action':
       return event.approvals.map(({ tool }) => tool).join()
+    case 'approval_decided':
+      return `${event.approval_id} is ${event.status}`
     case 'truncated':
       return event.detail
     default:

@@ -105,7 +105,7 @@ class AguiFold {
 /** The writer of the attempts of a run, with its pauses. */
 class AguiView {
   readonly #writer: AguiWriter
-  /** By call: what waits for a person. */
+  /** By approval: what waits for a person. */
   readonly #pending = new Map<string, AguiInterrupt>()
   #paused = false
 
@@ -122,12 +122,17 @@ class AguiView {
       case 'attempt':
         return ''
       case 'requires_action':
-        for (const approval of event.approvals) this.#pending.set(approval.callId, toInterrupt(approval))
+        for (const approval of event.approvals) this.#pending.set(approval.approvalId, toInterrupt(approval))
         return this.#paused ? this.#writer.resume() + this.#pause() : this.#pauseWhenQuiet()
+      case 'approval_decided': {
+        this.#pending.delete(event.approvalId)
+        if (!this.#paused) return ''
+        const resumed = this.#writer.resume()
+        this.#paused = false
+        return resumed + this.#pauseWhenQuiet() // those that are left wait on
+      }
       default: {
-        const decided =
-          event.kind === 'item' && event.name === 'tool_output' && this.#pending.has(String(event.raw.call_id))
-        if (decided || event.kind === 'ended') this.#pending.clear() // the last decision lets the run go on
+        if (event.kind === 'ended') this.#pending.clear()
         const resumed = this.#paused ? this.#writer.resume() : ''
         const frames = this.#writer.frames({ first: number, events: [event] })
         if (frames === '') return '' // still paused, as far as readers know

@@ -28,6 +28,8 @@ export class Calls {
   /** Calls of sub-agents that were shown because they wait for a person, by agent and the provider's id. */
   readonly #lent = new Map<string, Call>()
   readonly #waiting = new Map<string, Waiting>()
+  /** Approvals that somebody has decided, here or elsewhere. */
+  readonly #settled = new Set<string>()
   readonly #ids = new Map<string, number>()
 
   constructor(decided: Decided) {
@@ -115,13 +117,18 @@ export class Calls {
     for (const approval of approvals) this.#waiting.set(approval.approvalId, approval)
   }
 
+  /** An approval is decided: it is not asked for any more. */
+  settle(approvalId: string): void {
+    this.#settled.add(approvalId)
+  }
+
   /** The approvals that the run waits for: of the user's conversation, or of sub-agents, whose calls are shown with them. */
   ask(nested: boolean): string {
     let out = ''
     for (const { approvalId, callId, agent, tool, arguments: input } of this.#waiting.values()) {
       const own = this.#open.get(callId)
       if ((own === undefined) !== nested) continue
-      const isDecided = this.#decided.has(approvalId)
+      const isDecided = this.#decided.has(approvalId) || this.#settled.has(approvalId)
       const key = lentKey(agent, callId)
       let call = own ?? this.#lent.get(key)
       if (call === undefined) {

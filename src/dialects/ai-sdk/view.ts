@@ -94,6 +94,9 @@ export class AiSdkView implements StoredView {
       case 'requires_action':
         this.#calls.wait(event.approvals)
         return ''
+      case 'approval_decided':
+        this.#calls.settle(event.approvalId)
+        return ''
       case 'ended':
         return this.#end(event.summary)
       case 'closed':

@@ -11,7 +11,7 @@ import type { RunSnapshot, ThreadState } from './journal.ts'
 import { startWork } from './receipt.ts'
 import { findServerTools } from './tools-for-turn.ts'
 import { Transcript } from './transcript.ts'
-import { restoreCalls } from './turn-state.ts'
+import { restoreCalls, toOutputItem } from './turn-state.ts'
 
 /**
  * Restores the transcript and gives the user's thread, to which the threads of sub-agents hang; undefined when nothing was
@@ -50,8 +50,32 @@ export function messagesOfSnapshot(snapshot: RunSnapshot, history: readonly Stor
     transcript.restore({ n: record.n, messages, thread: 'thread' in record ? record.thread : undefined })
   }
   const open = snapshot.threads.filter(({ id }) => !ended.has(id)).reverse()
-  return transcript.all(open.flatMap(({ id }) => items[id] ?? [])).slice(history.length)
+  const pending = open.flatMap((state) => [...(items[state.id] ?? []), ...outputsOf(snapshot, state)])
+  return transcript.all(pending).slice(history.length)
 }
+
+/** The outputs of the calls of an open turn that have one. */
+function outputsOf({ items, calls }: RunSnapshot, { id, turn }: ThreadState): StoredMessage[] {
+  if (turn === null) return []
+  return restoreCalls((items[id] ?? []).slice(turn.from), turn).flatMap((call) => {
+    const done = calls.find(({ thread, callId, state }) => thread === id && callId === call.callId && state === 'done')
+    if (done === undefined) return []
+    const output = toOutputItem({ call, answer: { output: done.output ?? '', value: done.value } })
+    const about = MESSAGE_FACTS.flatMap((name) => (call.item[name] === undefined ? [] : [[name, call.item[name]]]))
+    return { ...output, ...Object.fromEntries(about) } as StoredMessage
+  })
+}
+
+/** What a stored message says of itself beside its item. */
+const MESSAGE_FACTS = [
+  'agent',
+  'callerAgent',
+  'agent_run_id',
+  'parent_run_id',
+  'run_trace_id',
+  'history_protocol',
+  'timestamp',
+]
 
 const withNotes = (items: readonly StoredMessage[]) => [...items, ...searchNotes(items)]
 

@@ -38,7 +38,7 @@ export interface StreamClosed {
 
 export type LoggedEvent =
   | RunEvent
-  | Extract<StoreEvent, { kind: 'queued' }>
+  | Extract<StoreEvent, { kind: 'queued' | 'approval_decided' }>
   | StreamClosed
   | AttemptStarted
   | ApprovalsRequested

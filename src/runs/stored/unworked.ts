@@ -16,6 +16,7 @@ export const describeStop: DescribeStop = ({ runId, recipient }, work) => {
   return {
     outcome: toOutcome(summary),
     receipt: summary.receipt as unknown as JsonObject,
+    messages: summary.newMessages,
     events: [createEncoder()({ kind: 'ended', runId, summary }, undefined)],
   }
 }

@@ -5,6 +5,7 @@ import { first, type Transaction } from './database.ts'
 import { type RunRow, toRun } from './rows.ts'
 import { change, update } from './runs.ts'
 import { readWork } from './snapshot.ts'
+import { tellDecisions } from './transitions.ts'
 
 export async function claim(tx: Transaction, request: ClaimRequest): Promise<ClaimedRun | undefined> {
   const { runId, worker, now } = request
@@ -13,6 +14,7 @@ export async function claim(tx: Transaction, request: ClaimRequest): Promise<Cla
   const crashed = run.worker !== null
   const takenOver = run.status === 'in_progress'
   if (crashed) await spendReservations(tx, run.number)
+  await tellDecisions(tx, run) // those that the worker before did not come to
   await change(tx, run, {
     status: 'in_progress',
     attempt: run.resumes === 1 ? run.attempt : run.attempt + 1,

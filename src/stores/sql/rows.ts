@@ -152,6 +152,8 @@ export const toApproval = (row: ApprovalRow): ApprovalRecord => ({
 })
 
 export const queuedEvent = (position: number) => JSON.stringify({ kind: 'queued', position } satisfies StoreEvent)
+export const decidedEvent = ({ approval_id: approvalId, call_id: callId, status, reason }: ApprovalRow) =>
+  JSON.stringify({ kind: 'approval_decided', approvalId, callId, status, reason } as StoreEvent)
 export const endedEvent = (status: EndStatus) => JSON.stringify({ kind: 'ended', status } satisfies StoreEvent)
 
 /** What a run has stored of its conversations. */

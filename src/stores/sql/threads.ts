@@ -1,6 +1,6 @@
 /** Threads, and the messages that belong to them. */
 import { notFound, runActive, threadExists } from '../../base/errors.ts'
-import { type ThreadId, type ThreadRecord, threadScope, type Writes } from '../../runs/run-store.ts'
+import { type RunChange, type ThreadId, type ThreadRecord, threadScope, type Writes } from '../../runs/run-store.ts'
 import type { StoredMessage } from '../../wire/message.ts'
 import { first, nextNumber, type Row, type Sql, select, type Transaction } from './database.ts'
 import { longMessages, MESSAGES, mapInTurns, removeColumns, toColumn } from './long-texts.ts'
@@ -99,4 +99,27 @@ export async function removeMessages(tx: Transaction, run: RunRow, from: number)
   )
   if (removed.length > 0)
     await tx.all('UPDATE threads SET message_count = message_count - ? WHERE number = ?', removed.length, run.thread)
+}
+
+/** Replaces what a run added to its thread, from the place `from` on. */
+export async function putMessages(
+  tx: Transaction,
+  run: RunRow,
+  { from, list }: NonNullable<RunChange['messages']>,
+  now: number,
+): Promise<void> {
+  if (run.thread === null || run.first_message === null)
+    throw new TypeError('A run without a thread has no messages in one.')
+  await removeMessages(tx, run, from)
+  const start = run.first_message + from
+  await tx.insert('messages', await toMessageRows(tx, list, { thread: run.thread, runId: run.run_id, start }))
+  await tx.all(
+    `UPDATE threads SET message_count = message_count + ?, updated_at = ?,
+      next_message = CASE WHEN next_message < ? THEN ? ELSE next_message END WHERE number = ?`,
+    list.length,
+    now,
+    start + list.length,
+    start + list.length,
+    run.thread,
+  )
 }

@@ -2,13 +2,13 @@
 import type { CancelMode, DescribeStop, EndStatus, Leaving } from '../../runs/run-store.ts'
 import type { JsonObject } from '../../wire/json.ts'
 import { spendReservations } from './costs.ts'
-import { encode, first, type Sql, type Transaction } from './database.ts'
+import { encode, first, type Sql, select, type Transaction } from './database.ts'
 import { addEvents } from './events.ts'
 import { endOf, toColumn } from './long-texts.ts'
-import { endedEvent, queuedEvent, type RunRow, toRun } from './rows.ts'
+import { type ApprovalRow, decidedEvent, endedEvent, queuedEvent, type RunRow, toRun } from './rows.ts'
 import { change, liveRuns, update } from './runs.ts'
 import { readWork } from './snapshot.ts'
-import { removeMessages } from './threads.ts'
+import { putMessages, removeMessages } from './threads.ts'
 
 /** Gives each waiting run of a thread its place; the first live one becomes claimable. */
 async function moveUp(tx: Transaction, thread: number, now: number): Promise<void> {
@@ -75,15 +75,30 @@ export async function stopRun(tx: Transaction, run: RunRow, stop: Stop): Promise
   if (run.wish !== 'immediate' && run.wish !== mode) await change(tx, run, { wish: mode })
   if (run.worker !== null) return
   const stopped = describeStop?.(await toRun(tx, run), await readWork(tx, run))
+  const list = run.first_message === null ? undefined : stopped?.messages
+  if (list !== undefined && run.thread !== null) await putMessages(tx, run, { from: 0, list }, now)
   await endRun(tx, run, { ...stopped, status: 'cancelled' }, now)
 }
 
 /** After a decision or an expiry: a paused run whose last approval is decided becomes claimable again. */
 export async function resumeRun(tx: Transaction, run: RunRow): Promise<void> {
+  if (run.worker === null) await tellDecisions(tx, run)
   const pending = await isPending(tx, run)
   if (run.status !== 'requires_action' || pending) return change(tx, run, {})
   await change(tx, run, { status: 'queued', resumes: 1 })
   tx.ready.add(run.run_id)
+}
+
+/** Adds an event for each decision that has none yet. Not while a worker has the run: then the worker numbers its events. */
+export async function tellDecisions(tx: Transaction, run: RunRow): Promise<void> {
+  const decided = await select<ApprovalRow>(
+    tx,
+    `SELECT * FROM approvals WHERE run = ? AND told = 0 AND status IN ('approved', 'rejected', 'expired') ORDER BY number`,
+    run.number,
+  )
+  if (decided.length === 0) return
+  await addEvents(tx, run, decided.map(decidedEvent))
+  await tx.all(`UPDATE approvals SET told = 1 WHERE run = ? AND status <> 'pending'`, run.number)
 }
 
 /** True while an approval of the run is undecided. */

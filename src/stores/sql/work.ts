@@ -6,8 +6,8 @@ import { addEvents } from './events.ts'
 import { isElsewhere, mapInTurns, removeColumns, toColumn, workOf } from './long-texts.ts'
 import { type RunRow, toState } from './rows.ts'
 import { change, liveRuns, lockFenced, update } from './runs.ts'
-import { removeMessages, toMessageRows } from './threads.ts'
-import { endRun, isPending } from './transitions.ts'
+import { putMessages } from './threads.ts'
+import { endRun, isPending, tellDecisions } from './transitions.ts'
 
 export async function writeWork(tx: Transaction, request: RunChange): Promise<Written> {
   const run = await lockFenced(tx, request.claim)
@@ -39,15 +39,13 @@ async function leave(
   now: number,
 ): Promise<void> {
   if (leaving.kind === 'end') return endRun(tx, run, leaving, now)
-  if (leaving.kind === 'release') {
-    tx.ready.add(run.run_id)
-    return change(tx, run, { worker: null })
-  }
-  if (run.wish === null && (await isPending(tx, run)))
-    return change(tx, run, { status: 'requires_action', worker: null })
+  const pauses = leaving.kind === 'pause' && run.wish === null && (await isPending(tx, run))
+  if (pauses) await change(tx, run, { status: 'requires_action', worker: null })
+  else if (leaving.kind === 'release') await change(tx, run, { worker: null })
   // The last approval was just decided, or a stop is wanted: the next claim goes on, and sees the wish.
-  await change(tx, run, { status: 'queued', resumes: 1, worker: null })
-  tx.ready.add(run.run_id)
+  else await change(tx, run, { status: 'queued', resumes: 1, worker: null })
+  await tellDecisions(tx, run)
+  if (!pauses) tx.ready.add(run.run_id)
 }
 
 async function addWork(tx: Transaction, run: RunRow, request: RunChange): Promise<void> {
@@ -124,26 +122,4 @@ async function addApproval(tx: Transaction, run: RunRow, approval: NewApproval, 
     expires_at: approval.expiresAt,
   }
   await tx.insert('approvals', [row], 'ON CONFLICT (run, approval_id) DO NOTHING')
-}
-
-async function putMessages(
-  tx: Transaction,
-  run: RunRow,
-  { from, list }: NonNullable<RunChange['messages']>,
-  now: number,
-): Promise<void> {
-  if (run.thread === null || run.first_message === null)
-    throw new TypeError('A run without a thread has no messages in one.')
-  await removeMessages(tx, run, from)
-  const start = run.first_message + from
-  await tx.insert('messages', await toMessageRows(tx, list, { thread: run.thread, runId: run.run_id, start }))
-  await tx.all(
-    `UPDATE threads SET message_count = message_count + ?, updated_at = ?,
-      next_message = CASE WHEN next_message < ? THEN ? ELSE next_message END WHERE number = ?`,
-    list.length,
-    now,
-    start + list.length,
-    start + list.length,
-    run.thread,
-  )
 }
