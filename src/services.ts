@@ -12,7 +12,7 @@ import type { Run } from './runs/runner.ts'
 import type { Runs } from './runs/start.ts'
 import type { StoredRuns } from './runs/stored/service.ts'
 import type { FunctionTool } from './tools/tool.ts'
-import type { AguiRequest } from './wire/agui.ts'
+import type { AguiEvents, AguiRequest } from './wire/agui.ts'
 import type { AgencyRequest, RequestRules } from './wire/requests.ts'
 
 /** The logs of requests. */
@@ -37,6 +37,8 @@ export interface Doors {
   readonly aiSdk: { readonly disconnectGraceMs: number } | undefined
   /** The endpoints for A2A agents. */
   readonly a2a: A2aOptions | undefined
+  /** The endpoint for AG-UI clients, over stored runs. */
+  readonly agui: { readonly events: Partial<AguiEvents>; readonly disconnectGraceMs: number } | undefined
 }
 
 /** The run of an HTTP request. */

@@ -108,9 +108,11 @@ test('a pause is an interrupt; the decision starts the run again', async () => {
       interrupts: [
         {
           id: approval.approval_id,
-          reason: 'tool_approval',
+          reason: 'tool_call',
           message: 'Billing wants to call refund.',
           toolCallId: approval.call_id,
+          subagentRunId: expect.stringMatching(/^agent_run_/),
+          responseSchema: expect.objectContaining({ required: ['approved'] }),
           expiresAt: approval.expires_at,
           metadata: { agent: 'Billing', tool: 'refund', arguments: {} },
         },

@@ -19,5 +19,5 @@ function openStore() {
 }
 
 const runs = { store: openStore() }
-const doors = { openai: true, aiSdk: true, mcp: true, a2a: true }
+const doors = { openai: true, aiSdk: true, agui: true, mcp: true, a2a: true }
 await start(serve({ agencies: { starter: agency }, tools, runs, ...doors, ...development }), steps)

@@ -1,4 +1,5 @@
 /** The user context of a run, and its copy for each served request. */
+import { STATE } from '../tools/state.ts'
 import type { ContextAccess, UserContext } from '../tools/user-context.ts'
 
 /** The user context of one run. Tools read and write it, sub-agents share it, and models never see it. */
@@ -14,6 +15,12 @@ export class RunContext implements AgencyContext {
   constructor(userContext: { [key: string]: unknown }, currentAgentName: string | null = null) {
     this.userContext = userContext
     this.currentAgentName = currentAgentName
+  }
+  get state(): unknown {
+    return this.get(STATE)
+  }
+  set state(value: unknown) {
+    this.set(STATE, value)
   }
   get<T = unknown>(key: string, fallback?: T): T {
     return (Object.hasOwn(this.userContext, key) ? this.userContext[key] : fallback) as T

@@ -56,6 +56,7 @@ export type ErrorCode =
   | 'IDEMPOTENCY_MISMATCH'
   | 'APPROVAL_DECIDED'
   | 'APPROVAL_EXPIRED'
+  | 'INTERRUPT_OPEN'
   | 'EVENTS_EXPIRED'
   | 'FENCED'
   | 'SCRIPT_ENDED'
@@ -526,6 +527,13 @@ export const approvalDecided = (status: string) =>
   })
 export const approvalExpired = () =>
   new AgencyError('APPROVAL_EXPIRED', 410, 'The approval has expired. The call was rejected.')
+/** An AG-UI request passes over calls that wait for a person. */
+export const interruptOpen = (count: number) =>
+  new AgencyError(
+    'INTERRUPT_OPEN',
+    409,
+    `The run of this thread waits for ${count === 1 ? 'a decision' : `${count} decisions`}: resume has to answer every interrupt.`,
+  )
 export const eventsExpired = () =>
   new AgencyError(
     'EVENTS_EXPIRED',

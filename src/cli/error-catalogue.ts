@@ -21,6 +21,7 @@ import {
   gatewayRefused,
   guardrailTripped,
   idempotencyMismatch,
+  interruptOpen,
   invalidEvent,
   invalidFlow,
   invalidHost,
@@ -340,6 +341,13 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means: 'Somebody has already decided the approval, or its run was cancelled. status says which.',
     remedy: 'Nothing has to be done: the first decision counts.',
     example: approvalDecided('approved'),
+  },
+  INTERRUPT_OPEN: {
+    when: 'request',
+    means:
+      'An AG-UI request came while calls of its thread wait for a person, and did not answer all of them. The stream reports it.',
+    remedy: 'Send an entry in resume for each interrupt of the last RUN_FINISHED, or cancel the run.',
+    example: interruptOpen(1),
   },
   APPROVAL_EXPIRED: {
     when: 'request',

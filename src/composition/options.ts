@@ -84,6 +84,12 @@ export interface BuildOptions {
    * what cards tell, and what callers may set. No agency can then be named `.well-known`. @default false
    */
   a2a?: boolean | A2aOptions | undefined
+  /**
+   * Answer AG-UI clients too, such as CopilotKit, at `/{agency}/agui`, with runs that are stored. An object chooses which optional
+   * events are sent, as `enableAgui` does, and how long a run goes on when its client has left, in milliseconds: a client that
+   * stops a run closes its stream. @default false; `disconnectGraceMs` 0
+   */
+  agui?: boolean | (Partial<AguiEvents> & { disconnectGraceMs?: number | undefined }) | undefined
   /** How scalars in stream frames are written. Default `"json"`; `"python"` gives the original's strings. */
   streamScalars?: 'json' | 'python' | undefined
   /** Silence after which a stream sends a comment, in milliseconds. Default 15,000. */
@@ -139,6 +145,7 @@ const OPTIONS = new Set<string>([
   'openai',
   'aiSdk',
   'a2a',
+  'agui',
   'streamScalars',
   'heartbeatMs',
   'maxTurns',
@@ -264,12 +271,32 @@ export function readAiSdk(given: BuildOptions['aiSdk']): { disconnectGraceMs: nu
   if (typeof given !== 'object' || given === null)
     throw invalidOption('aiSdk has to be true, false, or an object such as { disconnectGraceMs: 10_000 }.')
   refuseUnknown('aiSdk', given, new Set(['disconnectGraceMs']))
-  const { disconnectGraceMs = DISCONNECT_GRACE_MS } = given
-  if (!(Number.isInteger(disconnectGraceMs) && disconnectGraceMs >= 0 && disconnectGraceMs <= MAX_MS))
+  return { disconnectGraceMs: readGrace('aiSdk', given.disconnectGraceMs, DISCONNECT_GRACE_MS) }
+}
+
+/** @throws INVALID_OPTION */
+export function readAguiDoor(
+  given: BuildOptions['agui'],
+): { events: Partial<AguiEvents>; disconnectGraceMs: number } | undefined {
+  if (given === undefined || given === false) return undefined
+  if (given === true) return { events: {}, disconnectGraceMs: 0 }
+  if (typeof given !== 'object' || given === null)
     throw invalidOption(
-      `aiSdk.disconnectGraceMs has to be a whole number of milliseconds from 0 to ${MAX_MS}, not ${disconnectGraceMs}.`,
+      'agui has to be true, false, or an object such as { subagents: true, disconnectGraceMs: 10_000 }.',
     )
-  return { disconnectGraceMs }
+  refuseUnknown('agui', given, new Set([...Object.keys(AGUI_EVENTS), 'disconnectGraceMs']))
+  const { disconnectGraceMs, ...events } = given
+  for (const [name, value] of Object.entries(events))
+    if (value !== undefined && typeof value !== 'boolean') throw invalidOption(`agui.${name} has to be true or false.`)
+  return { events, disconnectGraceMs: readGrace('agui', disconnectGraceMs, 0) }
+}
+
+function readGrace(door: string, given: number | undefined, standard: number): number {
+  const ms = given ?? standard
+  if (Number.isInteger(ms) && ms >= 0 && ms <= MAX_MS) return ms
+  throw invalidOption(
+    `${door}.disconnectGraceMs has to be a whole number of milliseconds from 0 to ${MAX_MS}, not ${ms}.`,
+  )
 }
 
 const CARD_FIELDS = optionNames<A2aCard>({

@@ -24,6 +24,7 @@ import {
   checkOptions,
   readA2a,
   readAgui,
+  readAguiDoor,
   readAiSdk,
   readAllLimits,
   readClientConfig,
@@ -142,6 +143,7 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
     doors: {
       openai: options.openai === true,
       aiSdk: readAiSdk(options.aiSdk),
+      agui: readAguiDoor(options.agui),
       a2a: readA2a(options.a2a, served.agencies),
     },
     heartbeatMs: options.heartbeatMs ?? 15_000,

@@ -43,6 +43,8 @@ export interface RunEnded {
   kind: 'ended'
   runId: string
   summary: RunSummary
+  /** True for a stored run that was stopped while it waited for decisions and did nothing else. */
+  waited?: boolean
 }
 
 /** The events between the first and the last one. */

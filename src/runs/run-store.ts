@@ -137,6 +137,8 @@ export type StoreEvent =
       status: 'approved' | 'rejected' | 'expired'
       /** Of `rejected`: why. */
       reason: string | null
+      /** True when the run waited for it and did nothing else. */
+      paused: boolean
     }
   | { kind: 'ended'; status: EndStatus }
 

@@ -1,14 +1,14 @@
 /** The thread of a chat page: made from the page's messages when the server has none, cut when the page has changed them. */
 import { AgencyError } from '../base/errors.ts'
-import type { RunStore, ThreadId, ThreadRecord } from '../runs/run-store.ts'
+import type { RunRecord, RunStore, ThreadId, ThreadRecord } from '../runs/run-store.ts'
 import type { StoredRuns } from '../runs/stored/service.ts'
 import type { StoredMessage } from '../wire/message.ts'
 
 export interface ChatThread {
   runs: StoredRuns
   id: ThreadId
-  /** The id of the page's last message, which the run that answered it has as its alias. */
-  messageId: string | undefined
+  /** The run that has answered the page's last message before. Asked only when the page has changed the conversation. */
+  answered(): Promise<RunRecord | undefined>
   /** The page has changed the conversation before its last message: it answers again, or has edited. */
   rewrites: boolean
   /** The page's messages before the last one. */
@@ -20,13 +20,13 @@ const STOP_MS = 10_000
 const PAGE = 1_000
 
 /** @throws RUN_ACTIVE when a run of a changed conversation does not stop, STORE_UNAVAILABLE */
-export async function prepareThread({ runs, id, messageId, rewrites, history }: ChatThread): Promise<void> {
+export async function prepareThread({ runs, id, answered, rewrites, history }: ChatThread): Promise<void> {
   const { store } = runs
   const thread = await findThread(store, id)
   if (thread === undefined) return create(store, id, history())
   if (!rewrites) return
   await stopRun(runs, thread)
-  const kept = await readBefore(store, id, messageId)
+  const kept = await readBefore(store, id, await answered())
   await store.write({ kind: 'deleteThread', ...id })
   await create(store, id, kept ?? history())
 }
@@ -48,16 +48,13 @@ async function stopRun(runs: StoredRuns, { agency, owner, activeRunId }: ThreadR
   await runs.cancel({ ...run, mode: 'immediate', waitMs: STOP_MS }).catch(catchCode('RUN_ENDED', 'NOT_FOUND'))
 }
 
-/** The stored messages before the run that answered a message; undefined when the thread does not have that run. */
+/** The stored messages before a run; undefined when the thread does not have that run. */
 async function readBefore(
   store: RunStore,
   id: ThreadId,
-  messageId: string | undefined,
+  run: RunRecord | undefined,
 ): Promise<StoredMessage[] | undefined> {
-  if (messageId === undefined) return undefined
-  const { agency, owner, threadId } = id
-  const run = await store.read({ kind: 'run', agency, owner, alias: messageId }).catch(catchCode('NOT_FOUND'))
-  if (run?.threadId !== threadId) return undefined
+  if (run?.threadId !== id.threadId) return undefined
   const before: StoredMessage[] = []
   for (let after: string | null = null; ; ) {
     const page: Awaited<ReturnType<typeof readPage>> = await readPage(store, id, after)

@@ -71,7 +71,7 @@ export function describeApi(
 function limitFields({ ClientConfig, ...others }: Components, allowed: readonly ClientConfigField[]): Components {
   if (allowed.length > 0)
     return { ...others, ClientConfig: pickProperties(ClientConfig, (name) => allowed.some((field) => field === name)) }
-  for (const body of ['ModifiedRequest', 'RunAgentInput', 'RunRequest', 'ChatRequest'])
+  for (const body of ['ModifiedRequest', 'RunAgentInput', 'AguiRunInput', 'RunRequest', 'ChatRequest'])
     if (others[body] !== undefined) others[body] = pickProperties(others[body], (name) => name !== 'client_config')
   return others
 }

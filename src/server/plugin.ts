@@ -64,12 +64,21 @@ export async function registerShell(
   const openai = services.doors.openai ? await import('./routes/openai.ts') : undefined
   const chat = services.doors.aiSdk === undefined ? undefined : await import('./routes/ai-sdk.ts')
   const a2a = services.doors.a2a === undefined ? undefined : await import('./routes/a2a.ts')
+  const { agui } = services.doors
+  const aguiRuns =
+    agui === undefined && services.dialects.agui === undefined ? undefined : await import('./routes/agui-runs.ts')
+  const doors = [
+    ...(chat === undefined ? [] : [{ register: chat.registerChat, operations: chat.operations }]),
+    ...(agui === undefined || aguiRuns === undefined
+      ? []
+      : [{ register: aguiRuns.registerAgui, operations: aguiRuns.operations }]),
+  ]
   const document = describeApi(services, {
     gate,
     metricsGate: metrics === undefined ? undefined : metricsGate,
     doors: openai === undefined ? [] : [openai.operations],
     openDoors: a2a === undefined || services.agencies.length > 1 ? [] : [a2a.rootOperations],
-    agencyDoors: [chat, a2a].flatMap((door) => door?.operations ?? []),
+    agencyDoors: [...doors, a2a].flatMap((door) => door?.operations ?? []),
   })
   const cors = createCors(options.corsOrigins ?? ['*'])
   answerInTurn(scope, limits)
@@ -97,11 +106,10 @@ export async function registerShell(
   scope.register(async (api) => {
     const auth = createAuth(options.token)
     if (auth !== undefined) api.addHook('onRequest', auth)
-    registerAgencies(
-      api,
-      services,
-      [chat?.registerChat, agents?.register].filter((door) => door !== undefined),
-    )
+    registerAgencies(api, services, {
+      doors: [...doors, agents].flatMap((door) => door?.register ?? []),
+      resumeAgui: services.dialects.agui && aguiRuns?.resumeStored,
+    })
     registerTools(api, services)
     if (services.mcp !== undefined) {
       const { registerMcp } = await import('./routes/mcp.ts')

@@ -1,15 +1,15 @@
 /** A stored run as an event stream: replayed from a frame on, then live. */
 import type { FastifyReply } from 'fastify'
-import { type AguiSource, countAguiFrames, writeAguiView } from '../dialects/agui/stored.ts'
-import { toAguiMessages } from '../dialects/agui/stored-history.ts'
+import { countAguiFrames, writeAguiView } from '../dialects/agui/stored.ts'
 import { createNativeView } from '../dialects/stored-view.ts'
 import type { RunId, RunRecord } from '../runs/run-store.ts'
-import type { StoredOrder } from '../runs/stored/order.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 import type { ViewName } from '../wire/runs.ts'
 import { type FrameText, joinFrames } from '../wire/sse.ts'
 import { valueError } from '../wire/validation.ts'
+import { createAguiSource } from './agui-source.ts'
 import { signalOf, writeEvents } from './event-stream.ts'
+import { followWithPauses } from './pauses.ts'
 import type { LastFrame } from './run-requests.ts'
 import type { RunRoutes } from './run-routes.ts'
 
@@ -83,19 +83,10 @@ function openNativeView({ runs, services }: RunRoutes, run: RunRecord, after: nu
 }
 
 async function openAguiView({ runs }: RunRoutes, run: RunRecord, after: number): Promise<View> {
-  const source: AguiSource = {
-    runId: run.runId,
-    threadId: run.threadId,
-    async conversation() {
-      const { plan, history } = await runs.store.read({ kind: 'work', ...idOf(run) })
-      const { request } = plan as unknown as StoredOrder
-      return toAguiMessages(run.runId, run.threadId === null ? (request.chat_history ?? []) : history, request.message)
-    },
-    replay: (upTo) => runs.replay(idOf(run), upTo),
-  }
+  const source = createAguiSource(runs, run)
   return {
     last: after === 0 ? run.lastEventId : await countAguiFrames(source, run.lastEventId),
-    frames: (signal) => writeAguiView(runs.follow(idOf(run), 0, signal), source, after),
+    frames: (signal) => writeAguiView(followWithPauses(runs, idOf(run), 0, signal), source, after),
   }
 }
 

@@ -11,6 +11,12 @@ export type KnownContext<Context extends object> = string extends keyof Context 
 export interface ContextAccess<Context extends object = UserContext> {
   /** The object itself: the agency's `userContext` merged with the request's `user_context`. It is never sent to a model. */
   readonly userContext: KnownContext<Context>
+  /**
+   * What tools and the application of the run's caller share: an AG-UI client sends it, and sees each change. Undefined until
+   * somebody sets it. Assign it, or change it in place: a change is sent when it is assigned, at the next `emit`, and when the
+   * call ends. JSON only; it is the key `agui_state` of the user context.
+   */
+  state?: unknown
   /** Returns the value of a key, or `fallback` (default undefined) when the key is absent. */
   readonly get: ContextGetter<Context>
   /** Sets the value of a key. Later tools and sub-agents of the same run see it. */

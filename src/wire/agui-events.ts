@@ -22,14 +22,19 @@ export type AguiTokenUsage = z.infer<typeof tokenUsage>
 const interrupt = z
   .object({
     id: text.describe('The id of the approval.'),
-    reason: z.literal('tool_approval'),
+    reason: z.literal('tool_call'),
     message: text,
     toolCallId: text,
+    subagentRunId: optional.describe('The invocation of the sub-agent whose call it is.'),
+    responseSchema: json.describe('The payload that answers it.'),
     expiresAt: text,
     metadata: json,
   })
   .meta({ id: 'AguiInterrupt' })
 export type AguiInterrupt = z.infer<typeof interrupt>
+
+const changed = z.object({ op: z.enum(['add', 'replace']), path: text, value: z.unknown() })
+const removed = z.object({ op: z.literal('remove'), path: text })
 
 const attributed = {
   subagentRunId: optional.describe('The invocation of the sub-agent; absent for the entry agent.'),
@@ -48,7 +53,13 @@ const aguiEvent = z
       threadId: text,
       runId: text,
       outcome: z.union([
-        z.object({ type: z.enum(['success', 'cancelled']) }),
+        z.object({
+          type: z.enum(['success', 'cancelled']),
+          pendingToolCallIds: z
+            .array(text)
+            .optional()
+            .describe('Calls that the client runs: the next request has their results.'),
+        }),
         z.object({ type: z.literal('interrupt'), interrupts: z.array(interrupt) }),
       ]),
       usage: z.array(tokenUsage).optional(),
@@ -73,6 +84,8 @@ const aguiEvent = z
     event('REASONING_MESSAGE_CONTENT', { messageId: text, delta: text, ...attributed }),
     event('REASONING_MESSAGE_END', { messageId: text, ...attributed }),
     event('REASONING_END', { messageId: text, ...attributed }),
+    event('STATE_SNAPSHOT', { snapshot: z.unknown() }),
+    event('STATE_DELTA', { delta: z.array(z.union([changed, removed])).describe('A JSON Patch (RFC 6902).') }),
     event('MESSAGES_SNAPSHOT', { messages: z.array(aguiMessage) }),
     event('CUSTOM', {
       name: text.describe(

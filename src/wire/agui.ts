@@ -110,6 +110,8 @@ export interface AguiRequest {
   fields: RequestFields
   rawEvents: boolean
   events: AguiEvents
+  /** What the application and the tools share; undefined where they share nothing. */
+  state?: unknown
 }
 
 /**
@@ -147,7 +149,7 @@ export async function parseAguiRequest(
   rules: RequestRules,
   defaults: Partial<AguiEvents> = {},
 ): Promise<AguiRequest> {
-  const given = canonical(asObject(body))
+  const given = readAguiBody(body)
   checkCount(given.messages, ['messages'], rules.historyItems)
   const props = isObject(given.forwardedProps) ? given.forwardedProps : {}
   const extras: JsonObject = {}
@@ -237,6 +239,7 @@ const CAMEL = new Map(
     'encryptedValue',
     'activityType',
     'mimeType',
+    'interruptId',
   ].map((name) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), name]),
 )
 
@@ -281,7 +284,9 @@ function tidyMessage(given: JsonObject): JsonObject {
   return withField(message, 'content', mapObjects(message.content, tidyPart))
 }
 
-function canonical(given: JsonObject): JsonObject {
-  const request = camel(given)
-  return withField(request, 'messages', mapObjects(request.messages, tidyMessage))
+/** The body with the protocol's own keys in camelCase, and their values that are null left out. @throws RequestInvalid */
+export function readAguiBody(body: unknown): JsonObject {
+  const request = camel(asObject(body))
+  const messages = mapObjects(request.messages, tidyMessage)
+  return withField(withField(request, 'messages', messages), 'resume', mapObjects(request.resume, tidy))
 }

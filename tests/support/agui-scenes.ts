@@ -89,7 +89,7 @@ export const SCENES: { [name: string]: { turns: string[]; roles: string[]; holds
 export async function play(AgentClass: ClientClass, url: string, name: string): Promise<Message[]> {
   const scene = SCENES[name]
   if (scene === undefined) throw new Error(`No scene is named ${name}.`)
-  const agent = new AgentClass({ url, threadId: `thread-${name}` })
+  const agent = new AgentClass({ url, threadId: `thread-${name.replace(' ', '-')}` })
   for (const [index, content] of scene.turns.entries()) {
     const message = { id: `u${index}`, role: 'user', content }
     if (agent.addMessage === undefined) agent.messages = [...agent.messages, message]

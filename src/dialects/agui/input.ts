@@ -8,14 +8,16 @@ import { isObject, type JsonObject, parseInnerJson } from '../../wire/json.ts'
 import type { InputItem, StoredMessage } from '../../wire/message.ts'
 import type { AgencyRequest } from '../../wire/requests.ts'
 import { CODE_INTERPRETER, FILE_SEARCH, toContent } from './parts.ts'
+import { CLIENT_ID } from './stored-history.ts'
 
 /**
  * Converts an AG-UI request to the request type that all protocols share. The last message (with its turn) becomes `message`;
  * the messages before it, or `chat_history`, become the history.
  * @param entryAgent owner of messages that name no agent
+ * @param keepIds keep the ids of the client's messages in the history
  * @throws NOTHING_TO_ANSWER when there is no message, or the last one is not addressed to an agent
  */
-export function toAgencyRequest({ messages, fields }: AguiRequest, entryAgent: string): AgencyRequest {
+export function toAgencyRequest({ messages, fields }: AguiRequest, entryAgent: string, keepIds = false): AgencyRequest {
   const { chat_history: sent } = fields
   if (messages.length === 0) {
     const last = sent.at(-1)
@@ -27,7 +29,7 @@ export function toAgencyRequest({ messages, fields }: AguiRequest, entryAgent: s
     return { ...fields, message: toMessage([toModelItem(last)]), chat_history: sent.slice(0, -1) }
   }
   const cut = findTurnStart(messages)
-  const reader = new MessageReader(messages, entryAgent)
+  const reader = new MessageReader(messages, entryAgent, keepIds)
   const history = reader.read(messages.slice(0, cut))
   const turn = reader.read(messages.slice(cut))
   const isUserThread = ({ callerAgent }: StoredMessage) => callerAgent === null
@@ -37,6 +39,67 @@ export function toAgencyRequest({ messages, fields }: AguiRequest, entryAgent: s
     chat_history: sent.length > 0 ? sent : [...history, ...turn.filter((item) => !isUserThread(item))],
   }
 }
+
+/**
+ * A message for a run that the server keeps, and the conversation before it where the server does not know that.
+ * @param calls those that the run before has handed to the client; undefined for a conversation that is new to the server
+ * @throws NOTHING_TO_ANSWER
+ */
+export function toStoredTurn(
+  request: AguiRequest,
+  entryAgent: string,
+  calls: readonly InputItem[] | undefined,
+): Pick<AgencyRequest, 'message' | 'chat_history'> {
+  if (calls !== undefined) return { message: toNextMessage(request, calls), chat_history: [] }
+  const { message, chat_history } = toAgencyRequest(request, entryAgent, true)
+  const isSaid = request.messages.findLast(isSpoken)?.role === 'user'
+  return { message: isSaid ? toNextMessage(request, []) : message, chat_history }
+}
+
+/**
+ * What the last messages of a conversation ask that the server knows already: a message, with the results of calls that the
+ * client was to run.
+ * @param calls those that the run before has handed to the client
+ * @throws NOTHING_TO_ANSWER
+ */
+function toNextMessage({ messages, fields }: AguiRequest, calls: readonly InputItem[]): string | InputItem[] {
+  const spoken = messages.filter(isSpoken)
+  const last = spoken.at(-1)
+  if (last === undefined && namesFiles({ fileIds: fields.file_ids, fileUrls: fields.file_urls })) return ''
+  if (last === undefined || last.role === 'assistant')
+    throw nothingToAnswer('the last message is not addressed to the agent')
+  const results = spoken.filter((message): message is AguiResult => message.role === 'tool')
+  const answered = calls.flatMap((call) => {
+    const result = results.findLast(({ toolCallId }) => isIdOf(toolCallId, call))
+    return result === undefined ? [] : [{ call, result }]
+  })
+  if (last.role === 'tool' && answered.length === 0)
+    throw nothingToAnswer(`the client was not asked to run the tool call "${last.toolCallId}"`)
+  return [
+    ...answered.map(({ call: { id: _, ...call } }) => call),
+    ...answered.map(({ call, result }) => toOutput(String(call.call_id), result)),
+    ...(last.role === 'tool' ? [] : [toInput(last)]),
+  ]
+}
+
+type SpokenMessage = Exclude<AguiMessage, { role: 'reasoning' | 'activity' }>
+const isSpoken = (message: AguiMessage): message is SpokenMessage =>
+  message.role !== 'reasoning' && message.role !== 'activity'
+
+/** Ids that a provider gives again are told apart by a number (`AguiThread.newId`). */
+const isIdOf = (toolCallId: string, { call_id }: InputItem) =>
+  toolCallId === call_id || toolCallId.replace(/_\d+$/, '') === call_id
+
+const toInput = (message: Extract<AguiMessage, { role: 'user' | 'system' | 'developer' }>): InputItem =>
+  message.role === 'user'
+    ? { role: 'user', content: toContent(message.content), [CLIENT_ID]: message.id }
+    : { role: 'system', content: message.content, [CLIENT_ID]: message.id }
+
+const toOutput = (callId: string, { content, error }: AguiResult): InputItem => ({
+  call_id: callId,
+  output: content === '' ? (error ?? '') : toContent(content),
+  type: 'function_call_output',
+})
 
 /** A single user text as a string; anything else as a list of items. */
 function toMessage(items: InputItem[]): string | InputItem[] {
@@ -69,6 +132,7 @@ class MessageReader {
   #read: StoredMessage[] = []
   readonly #all: readonly AguiMessage[]
   readonly #entryAgent: string
+  readonly #keepIds: boolean
   readonly #calls = new Map<string, { call: AguiToolCall; owner: Owner }>()
   /** Calls whose result has not been read. */
   readonly #unanswered = new Set<string>()
@@ -76,8 +140,9 @@ class MessageReader {
   /** The send_message calls whose question was added to the sub-agent's thread. */
   readonly #askedCalls = new Set<string>()
 
-  constructor(all: readonly AguiMessage[], entryAgent: string) {
+  constructor(all: readonly AguiMessage[], entryAgent: string, keepIds: boolean) {
     this.#all = all
+    this.#keepIds = keepIds
     this.#entryAgent = entryAgent
   }
 
@@ -92,17 +157,17 @@ class MessageReader {
     switch (message.role) {
       case 'user':
         this.#answerAll()
-        this.#add(owner, { role: 'user', content: toContent(message.content) })
+        this.#add(owner, { role: 'user', content: toContent(message.content) }, message.id)
         return
       case 'system':
       case 'developer':
-        this.#add(owner, { role: 'system', content: message.content })
+        this.#add(owner, { role: 'system', content: message.content }, message.id)
         return
       case 'assistant':
         this.#repeatQuestion(owner)
         if (message.content) {
           this.#answerAll()
-          this.#add(owner, { role: 'assistant', content: message.content })
+          this.#add(owner, { role: 'assistant', content: message.content }, message.id)
         }
         for (const call of message.toolCalls ?? []) {
           this.#calls.set(call.id, { call, owner })
@@ -122,11 +187,11 @@ class MessageReader {
   }
 
   /** Adds a result, once per known call. The result of a hosted call is part of the call's item. */
-  #answer({ toolCallId, content, error }: AguiResult): void {
+  #answer(result: AguiResult): void {
+    const { toolCallId } = result
     const entry = this.#calls.get(toolCallId)
     if (entry === undefined || !this.#unanswered.delete(toolCallId)) return
-    const output = content === '' ? (error ?? '') : toContent(content)
-    this.#add(entry.owner, { call_id: toolCallId, output, type: 'function_call_output' })
+    this.#add(entry.owner, toOutput(toolCallId, result))
   }
 
   /** Adds the results of all open calls before the next message, even when the client lists them later. */
@@ -146,8 +211,9 @@ class MessageReader {
     return this.#results.get(callId)
   }
 
-  #add(owner: Owner, item: InputItem): void {
-    this.#read.push({ ...item, ...owner, timestamp: Date.now() * 1000 })
+  #add(owner: Owner, item: InputItem, id?: string): void {
+    const known = this.#keepIds && id !== undefined ? { [CLIENT_ID]: id } : {}
+    this.#read.push({ ...item, ...known, ...owner, timestamp: Date.now() * 1000 })
   }
 
   #readOwner({ role, metadata }: AguiMessage): Owner {

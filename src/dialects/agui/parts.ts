@@ -16,6 +16,14 @@ export function toolNameOf(item: InputItem): string | undefined {
   return item.type === 'code_interpreter_call' ? CODE_INTERPRETER : undefined
 }
 
+/** The result of a call that its provider made, which is part of the call; undefined for other items. */
+export function hostedResultOf(item: InputItem): string | undefined {
+  const results = item.type === 'file_search_call' ? item.results : item.outputs
+  return item.type === 'file_search_call' || item.type === 'code_interpreter_call'
+    ? JSON.stringify(results ?? [])
+    : undefined
+}
+
 /** The objects of a list; empty for anything but a list. */
 export const partsOf = (list: unknown): JsonObject[] => (Array.isArray(list) ? list.filter(isObject) : [])
 

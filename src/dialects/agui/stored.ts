@@ -6,27 +6,30 @@ import type { FrameText } from '../../wire/sse.ts'
 import { createNumbering } from '../dialect.ts'
 import { AguiWriter, runStarted } from './writer.ts'
 
-export interface AguiSource {
-  runId: string
-  threadId: string | null
-  /** The conversation with the input of the run. Asked once an agent of the run has begun to speak. */
-  conversation(): Promise<AguiMessage[]>
+/** What a run has that its events do not tell. */
+export interface AguiSource
+  extends Pick<AguiRequest, 'threadId' | 'runId' | 'parentRunId' | 'modern' | 'rawEvents' | 'events'> {
+  /** The run's own id, of which ids are made for items that have none. */
+  ownId: string
+  /** The conversation with the input of the run, and the state at its start. Asked once an agent of the run has begun to speak. */
+  begin(): Promise<{ messages: AguiMessage[]; state: unknown }>
   /** The stored events from the first to this number. */
   replay(upTo: number): AsyncIterable<readonly NumberedEvent[]>
 }
 
 /**
  * The frames of each batch of events, with their numbers as ids. A pure fold: the same log gives the same frames.
+ * @param batches with `paused` where the run waits for people
  * @param after the last frame that the reader has
  */
 export async function* writeAguiView(
-  batches: AsyncIterable<readonly NumberedEvent[]>,
+  batches: AsyncIterable<readonly NumberedEvent[] | 'paused'>,
   source: AguiSource,
   after = 0,
 ): AsyncGenerator<FrameText> {
   const numbering = createNumbering(after)
   const fold = new AguiFold(source)
-  for await (const batch of batches) yield numbering.add(await fold.take(batch))
+  for await (const batch of batches) yield numbering.add(batch === 'paused' ? fold.pause() : await fold.take(batch))
 }
 
 /** The number of the last frame that the events up to a number give. */
@@ -34,6 +37,29 @@ export async function countAguiFrames(source: AguiSource, upTo: number): Promise
   const numbering = createNumbering(Number.POSITIVE_INFINITY)
   const fold = new AguiFold(source)
   for await (const batch of source.replay(upTo)) numbering.add(await fold.take(batch))
+  return numbering.last
+}
+
+/** The number of the last frame before the run goes on, after the last of these approvals was decided. */
+export async function countUntilDecided(
+  source: AguiSource,
+  upTo: number,
+  decided: ReadonlySet<string>,
+): Promise<number> {
+  const numbering = createNumbering(Number.POSITIVE_INFINITY)
+  const fold = new AguiFold(source)
+  let last: number | undefined
+  for await (const batch of source.replay(upTo))
+    for (const numbered of batch) {
+      const { event } = numbered
+      if (event.kind === 'approval_decided' && decided.has(event.approvalId)) {
+        if (event.paused) numbering.add(fold.pause())
+        ;({ last } = numbering)
+      }
+      numbering.add(await fold.take([numbered]))
+    }
+  if (last !== undefined) return last
+  numbering.add(fold.pause()) // told when the worker leaves the run
   return numbering.last
 }
 
@@ -56,18 +82,27 @@ class AguiFold {
     let out = ''
     for (const numbered of events) {
       const { event } = numbered
-      if (event.kind === 'started') out += runStarted(this.#request([]))
+      if (event.kind === 'started') out += runStarted(this.#request([], undefined))
       else if (event.kind === 'attempt') out += await this.#rewind(numbered.number, event.voidAfter)
       else if (event.kind !== 'queued') {
-        this.#view ??= await this.#open()
+        if (this.#view === undefined) {
+          this.#view = await this.#open()
+          out += this.#view.state()
+        }
         out += this.#view.write(numbered)
       }
     }
     return out
   }
 
+  /** The run waits for people, and does nothing else. */
+  pause(): string {
+    return this.#view?.pause() ?? ''
+  }
+
   async #open(): Promise<AguiView> {
-    return new AguiView(this.#request(await this.#source.conversation()), this.#source.runId)
+    const { messages, state } = await this.#source.begin()
+    return new AguiView(this.#request(messages, state), this.#source.ownId)
   }
 
   /** Folds anew what has happened, and goes on from there. */
@@ -87,31 +122,30 @@ class AguiFold {
     return !this.#voids.some(({ after, before }) => number > after && number < before)
   }
 
-  #request(messages: AguiMessage[]): AguiRequest {
-    const { runId, threadId } = this.#source
-    return {
-      threadId: threadId ?? runId,
-      runId,
-      parentRunId: undefined,
-      modern: true,
-      messages,
-      fields: { chat_history: [], file_ids: undefined, file_urls: undefined } as unknown as AguiRequest['fields'],
-      rawEvents: false,
-      events: { subagents: true, reasoning: true, toolResults: true },
-    }
+  #request(messages: AguiMessage[], state: unknown): AguiRequest {
+    const { threadId, runId, parentRunId, modern, rawEvents, events } = this.#source
+    const fields = { chat_history: [], file_ids: undefined, file_urls: undefined } as unknown as AguiRequest['fields']
+    return { threadId, runId, parentRunId, modern, rawEvents, events, messages, fields, state }
   }
 }
 
-/** The writer of the attempts of a run, with its pauses. */
+type Waiting = ApprovalsRequested['approvals'][number]
+
+/** The writer of the attempts of a run, with its pauses. A pause is written when it is known, at the latest with its end. */
 class AguiView {
   readonly #writer: AguiWriter
   /** By approval: what waits for a person. */
-  readonly #pending = new Map<string, AguiInterrupt>()
+  readonly #pending = new Map<string, Waiting>()
   #paused = false
 
   constructor(request: AguiRequest, runId: string) {
     this.#writer = new AguiWriter(request)
     this.#writer.frames({ first: 1, events: [{ kind: 'started', runId, notes: [] }] })
+  }
+
+  /** The state at the start; empty where nothing is shared. */
+  state(): string {
+    return this.#writer.state()
   }
 
   write({ number, event }: NumberedEvent): string {
@@ -122,55 +156,61 @@ class AguiView {
       case 'attempt':
         return ''
       case 'requires_action':
-        for (const approval of event.approvals) this.#pending.set(approval.approvalId, toInterrupt(approval))
-        return this.#paused ? this.#writer.resume() + this.#pause() : this.#pauseWhenQuiet()
+        for (const approval of event.approvals) this.#pending.set(approval.approvalId, approval)
+        return ''
       case 'approval_decided': {
+        const paused = event.paused ? this.pause() : ''
         this.#pending.delete(event.approvalId)
-        if (!this.#paused) return ''
-        const resumed = this.#writer.resume()
-        this.#paused = false
-        return resumed + this.#pauseWhenQuiet() // those that are left wait on
+        if (!event.paused) return ''
+        return paused + this.#resume() + this.pause() // those that are left wait on
       }
       default: {
-        if (event.kind === 'ended') this.#pending.clear()
-        const resumed = this.#paused ? this.#writer.resume() : ''
-        const frames = this.#writer.frames({ first: number, events: [event] })
-        if (frames === '') return '' // still paused, as far as readers know
-        this.#paused = false
-        return resumed + frames + this.#pauseWhenQuiet()
+        const paused = event.kind === 'ended' && event.waited === true ? this.pause() : ''
+        const resumed = this.#resume()
+        return paused + resumed + this.#writer.frames({ first: number, events: [event] })
       }
     }
   }
 
+  /** The frames of a pause; empty when it is written already, or nothing waits. */
+  pause(): string {
+    if (this.#paused || this.#pending.size === 0) return ''
+    this.#paused = true
+    return this.#writer.pause([...this.#pending.values()].map((approval) => this.#toInterrupt(approval)))
+  }
+
+  #resume(): string {
+    if (!this.#paused) return ''
+    this.#paused = false
+    return this.#writer.resume()
+  }
+
   replace(shown: AguiView): string {
-    const resumed = shown.#paused ? shown.#writer.resume() : ''
-    shown.#paused = false
+    const resumed = shown.#resume()
     this.#paused = false
     return resumed + this.#writer.replace(shown.#writer)
   }
 
-  #pauseWhenQuiet(): string {
-    return this.#pending.size > 0 && this.#writer.quiet ? this.#pause() : ''
-  }
-
-  #pause(): string {
-    this.#paused = true
-    return this.#writer.pause([...this.#pending.values()])
+  #toInterrupt({ approvalId, agent, tool, callId, arguments: args, expiresAt }: Waiting): AguiInterrupt {
+    return {
+      id: approvalId,
+      reason: 'tool_call',
+      message: `${agent} wants to call ${tool}.`,
+      ...this.#writer.callOf(agent, callId),
+      responseSchema: RESPONSE_SCHEMA,
+      expiresAt: new Date(expiresAt).toISOString(),
+      metadata: { agent, tool, arguments: args },
+    }
   }
 }
 
-const toInterrupt = ({
-  approvalId,
-  agent,
-  tool,
-  callId,
-  arguments: args,
-  expiresAt,
-}: ApprovalsRequested['approvals'][number]): AguiInterrupt => ({
-  id: approvalId,
-  reason: 'tool_approval',
-  message: `${agent} wants to call ${tool}.`,
-  toolCallId: callId,
-  expiresAt: new Date(expiresAt).toISOString(),
-  metadata: { agent, tool, arguments: args },
-})
+/** What a person answers. */
+const RESPONSE_SCHEMA = {
+  type: 'object',
+  properties: {
+    approved: { type: 'boolean' },
+    editedArgs: { type: 'object', description: 'Arguments to call the tool with, in place of those of the model.' },
+    reason: { type: 'string', description: 'Why the call is rejected; the model reads it.' },
+  },
+  required: ['approved'],
+}

@@ -4,7 +4,7 @@ import type { Speaker } from '../../runs/events.ts'
 import { isObject } from '../../wire/json.ts'
 import type { InputItem } from '../../wire/message.ts'
 import { toJson } from '../../wire/sse.ts'
-import { contentOf, placeOf, toolNameOf } from './parts.ts'
+import { contentOf, hostedResultOf, placeOf, toolNameOf } from './parts.ts'
 import { type AguiThread, type Branch, callKey, event, type Streamed, toMetadata } from './thread.ts'
 
 /** The frame of one delta. */
@@ -136,9 +136,8 @@ export class StreamedItems {
     const toolCalls = [{ id, type: 'function', function: { name: toolNameOf(item), arguments: args } }]
     const { subagentRunId } = branch
     this.#thread.add({ id: messageId, role: 'assistant', toolCalls, subagentRunId, metadata: toMetadata(who) })
-    if (item.type === 'function_call') return ''
-    const results = item.type === 'file_search_call' ? item.results : item.outputs
-    return this.#thread.answer(who, callId, JSON.stringify(results ?? []))
+    const result = hostedResultOf(item)
+    return result === undefined ? '' : this.#thread.answer(who, callId, result)
   }
 
   /** Ends the items that the provider left open, with their content from the complete response. */

@@ -126,6 +126,13 @@ export class AguiThread {
     return event({ type: 'TOOL_CALL_RESULT', messageId: id, toolCallId: id, content, role: 'tool', ...attribution })
   }
 
+  /** The id under which a call of the user's thread was sent, whoever spoke. */
+  toolCallIdOf(callId: unknown): string {
+    for (const [key, { toolCallId, branch }] of this.calls)
+      if (branch.key === USERS && key.endsWith(`\n${callId}`)) return toolCallId
+    return String(callId)
+  }
+
   /** The snapshot that is due, once no item is being streamed. */
   takeSnapshot(): string {
     if (!this.#snapshotDue || this.openItems > 0) return ''

@@ -2,6 +2,7 @@
 import { AgencyError } from '../../base/errors.ts'
 import type { RunEvent, RunProgress, RunStarted, RunSummary, Speaker } from '../../runs/events.ts'
 import type { Batch } from '../../runs/feed.ts'
+import { STATE } from '../../tools/state.ts'
 import { AGUI_VERSION, type AguiRequest } from '../../wire/agui.ts'
 import type { AguiInterrupt, AguiTokenUsage } from '../../wire/agui-events.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
@@ -9,6 +10,7 @@ import type { InputItem, Usage } from '../../wire/message.ts'
 import type { FrameWriter } from '../dialect.ts'
 import { toData } from '../native/writer.ts'
 import { contentOf, partsOf, toResult } from './parts.ts'
+import { SharedState } from './state.ts'
 import { StreamedItems } from './streamed-items.ts'
 import { Subagents } from './subagents.ts'
 import { AguiThread, callKey, event, toMetadata } from './thread.ts'
@@ -38,15 +40,20 @@ export class AguiWriter implements FrameWriter {
     return out
   }
 
-  /** Whether nothing is being streamed, so that a run may end or pause. */
-  get quiet(): boolean {
-    return this.#run?.quiet ?? true
+  /** The state as it is; empty where nothing is shared. */
+  state(): string {
+    return this.#run?.state() ?? ''
+  }
+
+  /** The invocation of the sub-agent that made a call, and the id under which the call was sent. */
+  callOf(agent: string, callId: string): { toolCallId: string; subagentRunId: string | undefined } {
+    return this.#run?.callOf(agent, callId) ?? { toolCallId: callId, subagentRunId: undefined }
   }
 
   /** The run pauses until these calls are decided. */
   pause(interrupts: readonly AguiInterrupt[]): string {
     const { threadId, runId } = this.#request
-    const suspended = this.#run?.suspend(interrupts.map(({ id }) => id)) ?? ''
+    const suspended = this.state() + (this.#run?.suspend(interrupts.map(({ id }) => id)) ?? '')
     return (
       suspended +
       event({ type: 'RUN_FINISHED', threadId, runId, outcome: { type: 'interrupt', interrupts: [...interrupts] } })
@@ -78,16 +85,23 @@ class RunWriter {
   readonly #thread: AguiThread
   readonly #items: StreamedItems
   readonly #subagents: Subagents
+  readonly #state: SharedState
   #failure: string | undefined
 
   constructor(thread: AguiThread) {
     this.#thread = thread
+    this.#state = new SharedState(thread.request.state)
     this.#items = new StreamedItems(thread)
     this.#subagents = new Subagents(thread, this.#items)
   }
 
-  get quiet(): boolean {
-    return this.#thread.openItems === 0
+  state(): string {
+    return this.#state.snapshot()
+  }
+
+  callOf(agent: string, callId: string) {
+    const call = this.#thread.calls.get(callKey(agent, callId))
+    return { toolCallId: call?.toolCallId ?? callId, subagentRunId: call?.branch.subagentRunId }
   }
 
   suspend(interruptIds: readonly string[]): string {
@@ -104,7 +118,7 @@ class RunWriter {
     thread.avoidIdsOf(other.#thread)
     for (const { open } of thread.branches.values()) open.clear()
     thread.openItems = 0
-    return thread.snapshot() + this.resume(true)
+    return this.state() + thread.snapshot() + this.resume(true)
   }
 
   write(runEvent: Exclude<RunEvent, RunStarted>): string {
@@ -115,7 +129,7 @@ class RunWriter {
   }
 
   /** The last frames of a run, which end with exactly one final event. */
-  #end({ failure, error, cancelled, usage }: RunSummary): string {
+  #end({ failure, error, cancelled, usage, clientCalls }: RunSummary): string {
     const thread = this.#thread
     if (failure !== undefined)
       return runError(this.#failure ?? failure, AgencyError.isInstance(error) ? error.code : undefined, usage)
@@ -124,7 +138,8 @@ class RunWriter {
     out += thread.closingSnapshot()
     const { threadId, runId, modern } = thread.request
     if (cancelled && !modern) return out + runError('The run was stopped.', 'CANCELLED', usage)
-    const outcome = { type: cancelled ? ('cancelled' as const) : ('success' as const) }
+    const pending = clientCalls?.map(({ call_id }) => thread.toolCallIdOf(call_id))
+    const outcome = { type: cancelled ? ('cancelled' as const) : ('success' as const), pendingToolCallIds: pending }
     const metadata = usage === undefined ? undefined : { usage }
     return out + event({ type: 'RUN_FINISHED', threadId, runId, outcome, usage: toTokenUsage(usage), metadata })
   }
@@ -139,6 +154,7 @@ class RunWriter {
         return this.#convertItem(runEvent)
       case 'custom': {
         const { who, name, value, callId } = runEvent
+        if (name === STATE) return this.#state.change(value)
         const { subagentRunId } = this.#thread.branch(who)
         return event({ type: 'CUSTOM', name, value, subagentRunId, metadata: { ...toMetadata(who), call_id: callId } })
       }

@@ -58,6 +58,8 @@ export interface RunState {
   readonly toolEventBytes: number
   /** True once the run shall stop at the next turn boundary of each thread, to go on elsewhere. Needs a journal. */
   leaving?(): boolean
+  /** The JSON of the state that was sent last; undefined before the first tool call. */
+  shownState?: string
   /** Logs a warning for the operator. */
   warn?(message: string): void
   /**

@@ -1,6 +1,7 @@
 /** Answers the calls of one turn: runs tools, asks other agents, waits for approvals. */
 import { orAbort } from '../../base/async.ts'
 import { VALUE_BYTES } from '../../base/budget.ts'
+import { errorText } from '../../base/errors.ts'
 import { type ToolAnswer, toAnswer } from '../../tools/output.ts'
 import { runTool } from '../../tools/run.ts'
 import { countInnerValues } from '../../wire/json.ts'
@@ -152,7 +153,8 @@ async function callTool({ run, thread, call, work, note }: Call): Promise<ToolAn
   const tool = findTool(thread, name)
   if (tool === undefined) return toAnswer('Error: only the first transfer of a turn counts; this one was ignored.')
   const events = openToolEvents(run, thread, callId)
-  const context = createToolContext(run, thread, { toolCallId: callId, idempotencyKey: key, emit: events.emit })
+  const { emit, sendState: onState } = events
+  const context = createToolContext(run, thread, { toolCallId: callId, idempotencyKey: key, emit, onState })
   const held = run.budget.part()
   try {
     const enabled = tool.isEnabled?.(context, thread.role.agent) ?? true
@@ -164,7 +166,13 @@ async function callTool({ run, thread, call, work, note }: Call): Promise<ToolAn
     const settle = () => settleWork(work, run.plan.now, run.abortedAt)
     running.then(settle, settle)
     // A tool that ignores its signal is abandoned: the run does not wait for it.
-    return await orAbort(running, run.signal)
+    const answer = await orAbort(running, run.signal)
+    try {
+      events.sendState()
+    } catch (error) {
+      run.warn?.(`The state after a call of "${name}" could not be sent: ${errorText(error)}`)
+    }
+    return answer
   } finally {
     held.close()
     events.close()

@@ -11,13 +11,13 @@ import { toSnapshot } from './journal.ts'
 import { emptySummary, toOutcome } from './outcome.ts'
 
 /** What callers of a queued or paused run get when it is stopped. */
-export const describeStop: DescribeStop = ({ runId, recipient }, work) => {
+export const describeStop: DescribeStop = ({ runId, recipient, status }, work) => {
   const summary = { ...describeWork(work, recipient), cancelled: true }
   return {
     outcome: toOutcome(summary),
     receipt: summary.receipt as unknown as JsonObject,
     messages: summary.newMessages,
-    events: [createEncoder()({ kind: 'ended', runId, summary }, undefined)],
+    events: [createEncoder()({ kind: 'ended', runId, summary, waited: status === 'requires_action' }, undefined)],
   }
 }
 

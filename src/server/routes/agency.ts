@@ -1,5 +1,5 @@
 /** The endpoints of agencies: metadata, answers, streams, cancel. */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { describeAgency } from '../../agency/metadata.ts'
 import type { ServedAgency } from '../../agency/served.ts'
 import { AgencyError, shuttingDown } from '../../base/errors.ts'
@@ -8,6 +8,7 @@ import type { Dialect } from '../../dialects/dialect.ts'
 import { toResponseBody } from '../../dialects/native/writer.ts'
 import type { Run } from '../../runs/runner.ts'
 import type { Services } from '../../services.ts'
+import type { AguiRequest } from '../../wire/agui.ts'
 import { streamSchemas } from '../../wire/events.ts'
 import { RUN_ID, STREAM_EXAMPLES } from '../../wire/examples.ts'
 import { type AgencyRequest, agencyRequestSchema, cancelRequest, parseCancelRequest } from '../../wire/requests.ts'
@@ -37,10 +38,20 @@ type AgencyOf = (request: FastifyRequest) => ServedAgency
 
 /** Adds the routes of a further protocol below an agency. */
 export type RegisterDoor = (app: FastifyInstance, base: string, context: RunRoutes) => void
+/** Answers AG-UI requests that go on with a stored run; false for any other. */
+type Resume = (context: RunRoutes, request: FastifyRequest, reply: FastifyReply, body: AguiRequest) => Promise<boolean>
 
-export function registerAgencies(app: FastifyInstance, services: Services, doors: readonly RegisterDoor[] = []): void {
-  for (const { base, context } of routeAgencies(services))
-    for (const register of [registerAgency, ...doors]) register(app, base, context)
+export interface AgencyProtocols {
+  doors: readonly RegisterDoor[]
+  /** Set where the stream endpoint speaks AG-UI. */
+  resumeAgui: Resume | undefined
+}
+
+export function registerAgencies(app: FastifyInstance, services: Services, protocols: AgencyProtocols): void {
+  for (const { base, context } of routeAgencies(services)) {
+    registerAgency(app, base, context, protocols.resumeAgui)
+    for (const register of protocols.doors) register(app, base, context)
+  }
 }
 
 /** The paths of the router below which agencies are, each with what their routes share. */
@@ -70,7 +81,7 @@ const ROUTER_RESERVED = /[;/?:@&=+$,#%*()]/
 const escapeForRegExp = (text: string) =>
   text.replace(/[^\p{L}\d_ -]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
-function registerAgency(app: FastifyInstance, base: string, context: RunRoutes): void {
+function registerAgency(app: FastifyInstance, base: string, context: RunRoutes, resumeAgui: Resume | undefined): void {
   const { services, agencyOf } = context
   const { native, agui } = services.dialects
   app.get(`${base}/get_metadata`, async (request, reply) => {
@@ -85,7 +96,8 @@ function registerAgency(app: FastifyInstance, base: string, context: RunRoutes):
   registerThreads(app, base, context)
   const path = `${base}/get_response_stream`
   if (agui !== undefined) {
-    registerStream(app, services, { path, agencyOf, dialect: agui })
+    const before = resumeAgui?.bind(undefined, context)
+    registerStream(app, services, { path, agencyOf, dialect: agui, before })
     return
   }
   registerStream(app, services, { path, agencyOf, dialect: native })
@@ -113,16 +125,19 @@ interface RunRoute<Body> {
   path: string
   agencyOf: AgencyOf
   dialect: Dialect<Body>
+  /** Answers requests that start no run; false for any other. */
+  before?: ((request: FastifyRequest, reply: FastifyReply, body: Body) => Promise<boolean>) | undefined
 }
 
 /** An endpoint that streams the events of a run in one protocol. */
 function registerStream<Body>(app: FastifyInstance, services: Services, route: RunRoute<Body>): void {
-  const { path, agencyOf, dialect } = route
+  const { path, agencyOf, dialect, before } = route
   app.post(path, async (request, reply) => {
     const served = agencyOf(request)
     if (services.stopping()) throw shuttingDown()
     const owner = await runnerOwnerOf(services, request, served)
     const body = await dialect.read(request.body, served)
+    if ((await before?.(request, reply, body)) === true) return
     let run: Run
     try {
       const order = dialect.toRunRequest(body, served)

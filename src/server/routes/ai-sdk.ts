@@ -72,7 +72,8 @@ async function start(context: RunRoutes, { request, reply, served, owned, body, 
   const agents = { entry: served.preview.entryPoints[0]?.name ?? '', names: served.preview.agentNames }
   const history = () => toHistory(messages, agents)
   const thread = { threadId: chatId, ifNotExists: 'create', strategy: 'enqueue' } as const
-  if (!served.keepsThreads) await prepareThread({ runs, id, messageId: ask.id, rewrites, history })
+  if (!served.keepsThreads)
+    await prepareThread({ runs, id, answered: () => findByAlias(context, owned, ask.id), rewrites, history })
   const { run, replayed } = await runs.start({
     ...owned,
     request: { ...rest, message: ask.message },
@@ -86,6 +87,10 @@ async function start(context: RunRoutes, { request, reply, served, owned, body, 
   markReplay(reply, replayed)
   return run.runId
 }
+
+/** The run that has answered a message: it has the id of the message as its alias. */
+const findByAlias = async ({ runs: { store } }: RunRoutes, owned: Owned, alias: string | undefined) =>
+  alias === undefined ? undefined : store.read({ kind: 'run', ...owned, alias }).catch(catchCode('NOT_FOUND'))
 
 /** A run that nobody reads any more, or that waits for a decision which the user passes over, makes way for the next message. */
 async function strategyFor({ runs, readers }: RunRoutes, id: ThreadId): Promise<'enqueue' | 'interrupt'> {

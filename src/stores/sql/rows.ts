@@ -152,8 +152,10 @@ export const toApproval = (row: ApprovalRow): ApprovalRecord => ({
 })
 
 export const queuedEvent = (position: number) => JSON.stringify({ kind: 'queued', position } satisfies StoreEvent)
-export const decidedEvent = ({ approval_id: approvalId, call_id: callId, status, reason }: ApprovalRow) =>
-  JSON.stringify({ kind: 'approval_decided', approvalId, callId, status, reason } as StoreEvent)
+export const decidedEvent = (approval: ApprovalRow, paused: boolean) => {
+  const { approval_id: approvalId, call_id: callId, status, reason } = approval
+  return JSON.stringify({ kind: 'approval_decided', approvalId, callId, status, reason, paused } as StoreEvent)
+}
 export const endedEvent = (status: EndStatus) => JSON.stringify({ kind: 'ended', status } satisfies StoreEvent)
 
 /** What a run has stored of its conversations. */

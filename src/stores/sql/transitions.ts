@@ -82,7 +82,7 @@ export async function stopRun(tx: Transaction, run: RunRow, stop: Stop): Promise
 
 /** After a decision or an expiry: a paused run whose last approval is decided becomes claimable again. */
 export async function resumeRun(tx: Transaction, run: RunRow): Promise<void> {
-  if (run.worker === null) await tellDecisions(tx, run)
+  if (run.worker === null) await tellDecisions(tx, run, run.status === 'requires_action')
   const pending = await isPending(tx, run)
   if (run.status !== 'requires_action' || pending) return change(tx, run, {})
   await change(tx, run, { status: 'queued', resumes: 1 })
@@ -90,14 +90,18 @@ export async function resumeRun(tx: Transaction, run: RunRow): Promise<void> {
 }
 
 /** Adds an event for each decision that has none yet. Not while a worker has the run: then the worker numbers its events. */
-export async function tellDecisions(tx: Transaction, run: RunRow): Promise<void> {
+export async function tellDecisions(tx: Transaction, run: RunRow, paused = false): Promise<void> {
   const decided = await select<ApprovalRow>(
     tx,
     `SELECT * FROM approvals WHERE run = ? AND told = 0 AND status IN ('approved', 'rejected', 'expired') ORDER BY number`,
     run.number,
   )
   if (decided.length === 0) return
-  await addEvents(tx, run, decided.map(decidedEvent))
+  await addEvents(
+    tx,
+    run,
+    decided.map((approval) => decidedEvent(approval, paused)),
+  )
   await tx.all(`UPDATE approvals SET told = 1 WHERE run = ? AND status <> 'pending'`, run.number)
 }
 
