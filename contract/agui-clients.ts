@@ -45,23 +45,25 @@ function toBytes({ body, status, headers }: Response): Response {
 const upstream = await startUpstream(scriptScenes)
 Object.assign(process.env, { OPENAI_BASE_URL: upstream.baseURL, OPENAI_API_KEY: 'sk-contract', CONTRACT_NONE: '' })
 const server = await serve({
-  ...{ agencies: { team: createSceneAgency() }, enableAgui: true, appTokenEnv: 'CONTRACT_NONE' },
+  ...{ agencies: { team: createSceneAgency() }, enableAgui: true, agui: true, appTokenEnv: 'CONTRACT_NONE' },
   ...{ host: '127.0.0.1', port: 0, banner: false, handleSignals: false },
 })
-const stream = `${server.url}/team/get_response_stream`
+const ENDPOINTS = ['get_response_stream', 'agui']
 let failed = 0
 const tryAll = async (client: string, AgentClass: ClientClass) => {
-  for (const scene of Object.keys(SCENES))
-    try {
-      await play(AgentClass, stream, scene)
-    } catch (error) {
-      failed++
-      console.log(`${client}, ${scene}: ${error instanceof Error ? error.message.slice(0, 400) : error}`)
-    }
+  for (const endpoint of ENDPOINTS)
+    for (const scene of Object.keys(SCENES))
+      try {
+        // A stored thread of each client's own.
+        await play(AgentClass, `${server.url}/team/${endpoint}`, scene, client)
+      } catch (error) {
+        failed++
+        console.log(`${client}, ${endpoint}, ${scene}: ${error instanceof Error ? error.message.slice(0, 400) : error}`)
+      }
 }
 for (const name of namesLike('ag-ui-client-')) await tryAll(name, (load(name) as { HttpAgent: ClientClass }).HttpAgent)
 for (const name of namesLike('copilotkit-')) await tryAll(name, await throughCopilotKit(name))
 await Promise.all([server.close(), upstream.close()])
 const clients = namesLike('ag-ui-client-').length + namesLike('copilotkit-').length
-console.log(`${clients} clients, ${clients * Object.keys(SCENES).length} scenes, ${failed} failed`)
+console.log(`${clients} clients, ${clients * ENDPOINTS.length * Object.keys(SCENES).length} scenes, ${failed} failed`)
 process.exit(failed > 0 ? 1 : 0)

@@ -101,7 +101,7 @@ export async function startServers(logsDir: string, token: string) {
     })
   const open = await start({ appTokenEnv: 'CONTRACT_NONE' })
   const closed = await start({ appTokenEnv: 'CONTRACT_TOKEN', protectDocs: true, metrics: true })
-  const agui = await start({ appTokenEnv: 'CONTRACT_NONE', enableAgui: true })
+  const agui = await start({ appTokenEnv: 'CONTRACT_NONE', enableAgui: true, agui: true })
   const close = async () => void (await Promise.all([open, closed, agui, upstream].map((server) => server.close())))
   return { open: open.url, closed: closed.url, agui: agui.url, close }
 }

@@ -85,11 +85,15 @@ export const SCENES: { [name: string]: { turns: string[]; roles: string[]; holds
   reasoning: { turns: ['Please think'], roles: ['user', 'assistant'], holds: ['Hello there.'] },
 }
 
-/** Plays one scene. @throws what the client threw, or how its messages differ from what they should be */
-export async function play(AgentClass: ClientClass, url: string, name: string): Promise<Message[]> {
+/**
+ * Plays one scene.
+ * @param user whose threads they are, where the server keeps them
+ * @throws what the client threw, or how its messages differ from what they should be
+ */
+export async function play(AgentClass: ClientClass, url: string, name: string, user = 'thread'): Promise<Message[]> {
   const scene = SCENES[name]
   if (scene === undefined) throw new Error(`No scene is named ${name}.`)
-  const agent = new AgentClass({ url, threadId: `thread-${name.replace(' ', '-')}` })
+  const agent = new AgentClass({ url, threadId: `${user}-${name.replace(' ', '-')}` })
   for (const [index, content] of scene.turns.entries()) {
     const message = { id: `u${index}`, role: 'user', content }
     if (agent.addMessage === undefined) agent.messages = [...agent.messages, message]
