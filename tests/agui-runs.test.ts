@@ -106,7 +106,7 @@ const final = (events: Event[]) => events.at(-1)
 const lastMessages = (events: Event[]): Json[] => only(events, 'MESSAGES_SNAPSHOT').at(-1).messages
 const lastBody = () => upstream.seen.at(-1)?.body as Json
 
-test('the server keeps the conversation: a client may send its last message alone', async () => {
+test('a client may send its last message alone: the server has the others', async () => {
   const threadId = newThread()
   const first = await ask(inputOf([user('Hi', 'mine-1')], { threadId, runId: 'r1' }))
   judge(first.events)
@@ -126,7 +126,7 @@ test('the server keeps the conversation: a client may send its last message alon
   expect(lastBody().input).toHaveLength(3)
 })
 
-test('a conversation that the server does not know begins with what the client has', async () => {
+test('a thread that is new to the server begins with what the client has', async () => {
   const threadId = newThread()
   const before = [user('Earlier', 'e1'), { id: 'e2', role: 'assistant', content: 'Yes?' }]
   const { events } = await ask(inputOf([...before, user('Hi')], { threadId }))
@@ -185,7 +185,7 @@ test('context is told to the agent; state is shared with its tools', async () =>
   expect(lastBody().instructions).toContain('- The open page: Invoice 17')
 })
 
-test('approvals are interrupts: resume decides all of them, and the run goes on', async () => {
+test('approvals are interrupts: resume decides them, and the run goes on', async () => {
   const threadId = newThread()
   refunds.length = 0
   const first = await say(threadId, 'call refund and call refund and call look', { state: { a: 1 } })
@@ -237,7 +237,7 @@ test('a stream that broke goes on after its last frame', async () => {
   }
 })
 
-test('a client that stops its stream cancels the run; one that asks for it does not', async () => {
+test('a client that leaves cancels the run, unless it asks to go on', async () => {
   for (const [onDisconnect, status] of [
     [undefined, 'cancelled'],
     ['continue', 'in_progress'],
