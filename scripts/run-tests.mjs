@@ -90,6 +90,7 @@ const stages = {
     ['-p', 'playground'],
     ['-p', 'tests/browser'],
     ['-p', 'examples/react-page'],
+    ['-p', 'examples/react-chat'],
   ),
   build: () => {
     check('tsc', ['-p', 'tsconfig.build.json'])()
