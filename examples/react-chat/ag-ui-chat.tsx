@@ -8,8 +8,12 @@ type ResumeEntry = NonNullable<NonNullable<Parameters<HttpAgent['runAgent']>[0]>
 /** The agent may call it; this page runs it. */
 const PAINT = {
   name: 'paint_panel',
-  description: 'Paint the panel in a CSS color.',
-  parameters: { type: 'object', properties: { color: { type: 'string' } }, required: ['color'] },
+  description: 'Paint the panel in a color.',
+  parameters: {
+    type: 'object',
+    properties: { color: { type: 'string', enum: ['lightgreen', 'lightblue', 'lightyellow'] } },
+    required: ['color'],
+  },
 }
 
 export function AgUiChat() {

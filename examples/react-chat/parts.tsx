@@ -30,7 +30,7 @@ export function Ask({ busy, onAsk }: { busy: boolean; onAsk(text: string): void 
 /** A call that waits for the person in front of the page. */
 export function Question({ call, onDecide }: { call: string; onDecide(approved: boolean): void }) {
   return (
-    <p role="group" aria-label="Approval">
+    <fieldset aria-label="Approval">
       {call}{' '}
       <button type="button" onClick={() => onDecide(true)}>
         Approve
@@ -38,6 +38,6 @@ export function Question({ call, onDecide }: { call: string; onDecide(approved: 
       <button type="button" onClick={() => onDecide(false)}>
         Reject
       </button>
-    </p>
+    </fieldset>
   )
 }

@@ -9,7 +9,12 @@ export async function steps(url: string): Promise<void> {
   assert.doesNotMatch(script, /^(import|export)\b/m, 'it needs nothing else')
 
   const ask = async (body: object) => {
-    const frames = await stream(`${url}/shop/agui`, { threadId: 'check', runId: crypto.randomUUID(), protocolVersion: '1.0', ...body })
+    const frames = await stream(`${url}/shop/agui`, {
+      threadId: 'check',
+      runId: crypto.randomUUID(),
+      protocolVersion: '1.0',
+      ...body,
+    })
     return frames.map(({ data }) => data)
   }
   const messages = [{ id: 'm1', role: 'user', content: 'Refund order 17' }]
