@@ -4,6 +4,7 @@ import { createParser } from 'eventsource-parser'
 import { beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { Agency, Agent, serve, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { type Event, inputOf, judge, only, types, user } from './support/agui.ts'
 import { type ClientClass, createSceneAgency, play, SCENES, scriptScenes } from './support/agui-scenes.ts'
 import { type Json, RunsApi, serveRuns } from './support/runs.ts'
@@ -107,6 +108,7 @@ const lastMessages = (events: Event[]): Json[] => only(events, 'MESSAGES_SNAPSHO
 const lastBody = () => upstream.seen.at(-1)?.body as Json
 
 test('a client may send its last message alone: the server has the others', async () => {
+  promise('G5')
   const threadId = newThread()
   const first = await ask(inputOf([user('Hi', 'mine-1')], { threadId, runId: 'r1' }))
   judge(first.events)
@@ -146,6 +148,7 @@ test('the same message again is answered anew, not twice', async () => {
 })
 
 test('a front-end tool ends the run, and its result begins the next', async () => {
+  promise('G5')
   const threadId = newThread()
   const tools = [{ name: 'ask_user', description: 'Asks.', parameters: { type: 'object', properties: {} } }]
   const first = await say(threadId, 'call ask_user and call look', { tools })
@@ -163,6 +166,7 @@ test('a front-end tool ends the run, and its result begins the next', async () =
 })
 
 test('context is told to the agent; state is shared with its tools', async () => {
+  promise('G5')
   const threadId = newThread()
   const long = 'A text that makes a patch shorter than the state. '.repeat(3)
   const context = [{ description: 'The open page', value: 'Invoice 17' }]
@@ -186,6 +190,7 @@ test('context is told to the agent; state is shared with its tools', async () =>
 })
 
 test('approvals are interrupts: resume decides them, and the run goes on', async () => {
+  promise('G5')
   const threadId = newThread()
   refunds.length = 0
   const first = await say(threadId, 'call refund and call refund and call look', { state: { a: 1 } })
@@ -227,6 +232,7 @@ test('approvals are interrupts: resume decides them, and the run goes on', async
 })
 
 test('a stream that broke goes on after its last frame', async () => {
+  promise('G5')
   const threadId = newThread()
   const body = inputOf([user('Hi')], { threadId, runId: 'broken' })
   const whole = await ask(body)
@@ -238,6 +244,7 @@ test('a stream that broke goes on after its last frame', async () => {
 })
 
 test('a client that leaves cancels the run, unless it asks to go on', async () => {
+  promise('G4')
   for (const [onDisconnect, status] of [
     [undefined, 'cancelled'],
     ['continue', 'in_progress'],
@@ -260,6 +267,7 @@ test('a client that leaves cancels the run, unless it asks to go on', async () =
 })
 
 test.each(Object.keys(SCENES))('scene "%s" is the same over stored runs', async (scene) => {
+  promise('G1')
   const messages = await play(HttpAgent as unknown as ClientClass, `${origin}/team/agui`, scene)
   expect(messages.length).toBeGreaterThan(1)
 })

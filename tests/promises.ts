@@ -68,6 +68,7 @@ export const PROMISES = {
   G2: `request extras: \`chat_history\`, \`additional_instructions\`, \`user_context\`, \`file_ids\`, \`file_urls\`, \`client_config\``,
   G3: `sub-agents are told apart in the events`,
   G4: `a client that stops (abort) stops the run`,
+  G5: `\`/{agency}/agui\` keeps the conversation, hands calls of the client's tools to it, shares state with it, and asks it for approvals; a stream that broke goes on after its last frame`,
 } as const
 
 export type PromiseId = keyof typeof PROMISES
