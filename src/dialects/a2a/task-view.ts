@@ -96,6 +96,7 @@ export class TaskView {
       case 'custom':
       case 'queued':
       case 'requires_action': // told when the run has paused
+      case 'approval_decided': // told when the run goes on
       case 'truncated':
       case 'closed':
         return ''
