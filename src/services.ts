@@ -14,6 +14,7 @@ import type { StoredRuns } from './runs/stored/service.ts'
 import type { FunctionTool } from './tools/tool.ts'
 import type { AguiEvents, AguiRequest } from './wire/agui.ts'
 import type { AgencyRequest, RequestRules } from './wire/requests.ts'
+import type { RunRules } from './wire/runs.ts'
 
 /** The logs of requests. */
 export interface RequestLogs {
@@ -58,7 +59,12 @@ export interface Services extends Runs {
   /** Further protocols that are spoken over the same runs. */
   readonly doors: Doors
   /** Runs that outlive their request, and who asks for them. */
-  readonly stored: { readonly runs: StoredRuns; readonly identify: Identify | undefined }
+  readonly stored: {
+    readonly runs: StoredRuns
+    readonly identify: Identify | undefined
+    /** What a request for a run may ask. */
+    readonly rules: RunRules
+  }
   /** Set where `/mcp` is served. */
   readonly mcp: McpDoor | undefined
   readonly heartbeatMs: number

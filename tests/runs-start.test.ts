@@ -30,6 +30,7 @@ test.for(STORES)('%s: a started run answers 202 with its whole state', async (ki
     recoverable: true,
     last_event_id: expect.any(Number),
     created_at: expect.stringMatching(ISO),
+    start_at: null,
     started_at: null,
     ended_at: null,
     required_action: null,

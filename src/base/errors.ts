@@ -66,6 +66,7 @@ export type ErrorCode =
   | 'STORE_UNAVAILABLE'
   | 'NOT_IDENTIFIED'
   | 'NOT_RECOVERABLE'
+  | 'NOT_REPEATABLE'
   | 'CRASH_LOOP'
   | 'COST_LIMIT'
   | 'MODEL_NOT_PRICED'
@@ -414,7 +415,7 @@ export const runTooLarge = (runBytes: number) =>
 
 // ---- runs that are kept
 /** Unknown, or of another owner: both get the same answer. @param what such as `run` */
-export const notFound = (what: 'run' | 'thread' | 'approval') =>
+export const notFound = (what: 'run' | 'thread' | 'approval' | 'webhook') =>
   new AgencyError('NOT_FOUND', 404, `The ${what} was not found.`)
 /** In the words of OpenAI's clients, which look for this code. */
 export const modelNotFound = (model: string) =>
@@ -449,12 +450,20 @@ export const threadQueueFull = (threadQueue: number) =>
 /** More runs wait for a worker than limits.queuedRuns allows; answered with Retry-After. */
 export const runBacklogFull = (queuedRuns: number) =>
   new AgencyError('OVERLOADED', 503, `The server is at its limit of ${queuedRuns} queued runs. Try again in a moment.`)
-/** @param what cannot be deleted while the run is active */
-export const runActive = (what: 'run' | 'thread', runId: string) =>
+export const scheduledRunsFull = (scheduledRuns: number) =>
+  new AgencyError(
+    'OVERLOADED',
+    503,
+    `The server is at its limit of ${scheduledRuns} runs that start later. Try again when some of them have started.`,
+  )
+/** @param what cannot be deleted while the run is active; `repeated`: the run cannot be repeated */
+export const runActive = (what: 'run' | 'thread' | 'repeated', runId: string) =>
   new AgencyError(
     'RUN_ACTIVE',
     409,
-    `The ${what} cannot be deleted while run ${runId} is active. Cancel the run first.`,
+    what === 'repeated'
+      ? `Run ${runId} cannot be repeated while it is active. Wait for its end, or cancel it.`
+      : `The ${what} cannot be deleted while run ${runId} is active. Cancel the run first.`,
     {
       fields: { run_id: runId },
     },
@@ -511,6 +520,26 @@ export const secretsNeedWorker = () =>
     422,
     'client_config with keys needs AGENCY_STORE_KEY on a server that leaves the work to other processes.',
     { loc: ['body', 'client_config'] },
+  )
+export const webhookKeyMissing = () =>
+  new AgencyError(
+    'INVALID_REQUEST',
+    422,
+    'The secret of a webhook needs AGENCY_STORE_KEY on the server, so that it is stored encrypted.',
+    { loc: ['body', 'webhook', 'secret'] },
+  )
+export const webhookRefused = (host: string) =>
+  new AgencyError(
+    'INVALID_REQUEST',
+    422,
+    `The server sends no webhooks to ${host}. Its operator can allow the address with runs.webhooks.trustedOrigins.`,
+    { loc: ['body', 'webhook', 'url'] },
+  )
+export const notRepeatable = () =>
+  new AgencyError(
+    'NOT_REPEATABLE',
+    409,
+    'The run used keys of its request, which are not kept after its end. Send the request again.',
   )
 export const runEnded = (status: string) =>
   new AgencyError('RUN_ENDED', 409, `The run has already ended with status ${status}.`, { fields: { status } })

@@ -129,6 +129,23 @@ export const LIMITS = {
     unit: '',
     text: 'stored runs that wait to be worked on; 503 with `Retry-After` beyond it',
   },
+  scheduledRuns: {
+    value: 10_000,
+    unit: '',
+    text: 'stored runs whose `start_at` has not come; 503 with `Retry-After` beyond it',
+  },
+  startLaterMs: {
+    value: 30 * DAY,
+    unit: 'ms',
+    text: 'how far ahead the start of a stored run may lie; 422 beyond it',
+    most: 3_650 * DAY,
+  },
+  webhookMs: { value: 15_000, unit: 'ms', text: 'how long one attempt to send a webhook may take' },
+  webhookAttempts: {
+    value: 8,
+    unit: '',
+    text: 'attempts to send a webhook, over about a day; then it is dead, until it is redriven',
+  },
   threadQueue: { value: 20, unit: '', text: 'runs that wait in one thread; 429 beyond it' },
   attempts: {
     value: 3,

@@ -39,6 +39,7 @@ import {
   nothingToServe,
   notIdentified,
   notRecoverable,
+  notRepeatable,
   otherSite,
   overloaded,
   packageMissing,
@@ -323,6 +324,12 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means: 'A run, or a thread with a run, was to be deleted while the run has not ended. run_id names it.',
     remedy: 'Cancel the run, then delete.',
     example: runActive('thread', '6cceec2e'),
+  },
+  NOT_REPEATABLE: {
+    when: 'request',
+    means: 'A run was to be started again whose request had keys in client_config. They are erased when a run ends.',
+    remedy: 'Send the request again, with its keys.',
+    example: notRepeatable(),
   },
   RUN_ENDED: {
     when: 'request',

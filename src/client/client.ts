@@ -9,8 +9,10 @@ import {
   createApprovals,
   createRuns,
   createThreads,
+  createWebhooks,
   type RunsClient,
   type ThreadsClient,
+  type WebhooksClient,
 } from './runs.ts'
 import type { AgencyName, AnswerOf, ToolInput, ToolName, ToolOutput } from './server-types.ts'
 import { RunStream, type StreamOptions } from './stream.ts'
@@ -70,6 +72,8 @@ export interface AgencyClient<Answer = string> {
   readonly runs: RunsClient<Answer>
   /** The calls that wait for a person. */
   readonly approvals: ApprovalsClient
+  /** The webhooks of those runs. */
+  readonly webhooks: WebhooksClient
   /** The conversations that the server keeps. */
   readonly threads: ThreadsClient<Answer>
 }
@@ -134,6 +138,7 @@ export function createClient<Server = unknown>(options: ClientOptions): Client<S
       conversation: (options = {}) => new Conversation({ getResponse, stream }, options),
       runs: runs as RunsClient<string>,
       approvals: createApprovals(connection, base),
+      webhooks: createWebhooks(connection, base),
       threads: createThreads(connection, base, follow) as ThreadsClient<string>,
     }
   }

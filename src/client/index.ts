@@ -25,7 +25,18 @@ export type { FollowedRun } from './followed-run.ts'
 export type { CallOptions, ClientOptions } from './http.ts'
 export type { Listing } from './listing.ts'
 export type { RetryOptions } from './retries.ts'
-export type { Approval, ListPage, Run, RunBody, RunCancelAnswer, RunMessage, RunStatus, Thread } from './run-answers.ts'
+export type {
+  Approval,
+  ListPage,
+  Run,
+  RunBody,
+  RunCancelAnswer,
+  RunMessage,
+  RunStatus,
+  Thread,
+  Webhook,
+  WebhookPayload,
+} from './run-answers.ts'
 export type { RequestedApproval, RunEvent, RunNotice } from './run-events.ts'
 export type {
   ApprovalFilter,
@@ -36,8 +47,9 @@ export type {
   PageOptions,
   RejectOptions,
   RunFilter,
+  WebhookFilter,
 } from './run-options.ts'
 export { RunView } from './run-view.ts'
-export type { ApprovalsClient, RunsClient, ThreadsClient } from './runs.ts'
+export type { ApprovalsClient, RunsClient, ThreadsClient, WebhooksClient } from './runs.ts'
 export type { RunStream, StreamOptions } from './stream.ts'
 export { createTextReader } from './text.ts'

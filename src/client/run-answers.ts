@@ -1,5 +1,6 @@
 /** Runs, threads and approvals as the client gives them, in the names of the wire. */
 import type * as wire from '../wire/runs.ts'
+import type * as webhooks from '../wire/webhooks.ts'
 import type { RequestBody } from './answers.ts'
 
 /** A run as a resource. `response` is the answer of an ended run: a text, or an object when the agent has an output type. */
@@ -12,6 +13,10 @@ export type RunCancelAnswer = wire.RunCancelAnswer
 export type Approval = wire.Approval
 /** A conversation that the server keeps. */
 export type Thread = wire.ThreadAnswer
+/** A webhook that waits to be sent, was sent (`delivered`), or was given up (`dead`). */
+export type Webhook = webhooks.WebhookAnswer
+/** The body of a webhook. */
+export type WebhookPayload = webhooks.WebhookPayload
 /** One page of a list; `next` is the `after` of the page that follows. */
 export type ListPage<Row> = wire.ListAnswer<Row>
 

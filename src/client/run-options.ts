@@ -3,7 +3,7 @@ import type { CancelMode } from './answers.ts'
 import type { Frame } from './events.ts'
 import type { CallOptions } from './http.ts'
 import type { RetryOptions } from './retries.ts'
-import type { Approval, RunStatus } from './run-answers.ts'
+import type { Approval, RunStatus, Webhook } from './run-answers.ts'
 
 /** Options of `runs.stream`, `runs.events` and `threads.stream`. */
 export interface FollowOptions extends CallOptions, RetryOptions {
@@ -53,6 +53,12 @@ export interface ApprovalFilter {
   thread_id?: string
   /** @default 'pending' */
   status?: Approval['status']
+}
+
+/** The filter of `webhooks.list`. All fields are optional. */
+export interface WebhookFilter {
+  run_id?: string
+  status?: Webhook['status']
 }
 
 /** Which part of a list to read. */

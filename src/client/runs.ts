@@ -7,7 +7,7 @@ import { FollowedRun, type RunRequests } from './followed-run.ts'
 import type { CallOptions, Connection } from './http.ts'
 import { createListing, type Listing, withQuery } from './listing.ts'
 import { Retries } from './retries.ts'
-import type { Approval, Run, RunCancelAnswer, RunMessage, Thread } from './run-answers.ts'
+import type { Approval, Run, RunCancelAnswer, RunMessage, Thread, Webhook } from './run-answers.ts'
 import type {
   ApprovalFilter,
   ApproveOptions,
@@ -17,6 +17,7 @@ import type {
   PageOptions,
   RejectOptions,
   RunFilter,
+  WebhookFilter,
 } from './run-options.ts'
 
 /** The runs of an agency. Every method that sends a request rejects with a ClientError, with the server's `code`. */
@@ -45,6 +46,8 @@ export interface RunsClient<Answer = unknown> {
   list(filter?: RunFilter & PageOptions, options?: CallOptions): Listing<Run<Answer>>
   /** Stops a run and waits for its end. `settled` is false when it has not ended in time; it still ends. */
   cancel(runId: string, options?: CancelOptions & ChangeOptions): Promise<RunCancelAnswer>
+  /** Starts a run from the request of one that has ended. The server keeps requests as long as events. */
+  retry(runId: string, options?: ChangeOptions): Promise<Run<Answer>>
   /** Lets a call run that waits for a decision. */
   approve(runId: string, approvalId: string, options?: ApproveOptions): Promise<Run<Answer>>
   /** Refuses a call that waits for a decision. The run goes on. */
@@ -57,6 +60,14 @@ export interface RunsClient<Answer = unknown> {
 export interface ApprovalsClient {
   /** Pending approvals, or those with the status of the filter, oldest first. */
   list(filter?: ApprovalFilter & PageOptions, options?: CallOptions): Listing<Approval>
+}
+
+/** The webhooks of the runs of an agency. */
+export interface WebhooksClient {
+  /** Webhooks that wait, were sent or were given up, newest first. */
+  list(filter?: WebhookFilter & PageOptions, options?: CallOptions): Listing<Webhook>
+  /** Sends a webhook again, with all its attempts. */
+  redrive(webhookId: string, options?: CallOptions): Promise<Webhook>
 }
 
 /** The conversations of an agency that the server keeps. Every method that sends a request rejects with a ClientError. */
@@ -119,6 +130,7 @@ export function createRuns(connection: Connection, base: string): { runs: RunsCl
     list: (filter = {}, call = {}) => createListing(connection, `${base}/runs`, { ...filter }, call),
     cancel: (runId, { mode, waitMs, ...options } = {}) =>
       createChange<RunCancelAnswer>(connection)(path(runId, '/cancel'), { mode, wait_ms: waitMs }, options),
+    retry: (runId, options = {}) => change(path(runId, '/retry'), {}, options),
     approve: (runId, approvalId, { arguments: edited, ...options } = {}) =>
       decide(runId, approvalId, { decision: 'approve', arguments: edited }, options),
     reject: (runId, approvalId, { reason, ...options } = {}) =>
@@ -130,6 +142,14 @@ export function createRuns(connection: Connection, base: string): { runs: RunsCl
 
 export const createApprovals = (connection: Connection, base: string): ApprovalsClient => ({
   list: (filter = {}, call = {}) => createListing(connection, `${base}/approvals`, { ...filter }, call),
+})
+
+export const createWebhooks = (connection: Connection, base: string): WebhooksClient => ({
+  list: (filter = {}, call = {}) => createListing(connection, `${base}/webhooks`, { ...filter }, call),
+  redrive: async (webhookId, call = {}) => {
+    const path = `${base}/webhooks/${encodeURIComponent(webhookId)}/redrive`
+    return (await connection.json({ ...call, path, body: {} })) as Webhook
+  },
 })
 
 export function createThreads(connection: Connection, base: string, follow: Follow): ThreadsClient {

@@ -51,7 +51,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const metrics = await readMetrics(options.metrics)
   const services = await bundle(options, { limits, mask, log, lines, metrics })
   const { runner, models, files, folders, requestLog, stored, mcp } = services
-  if (options.runs?.store !== undefined) await stored.runs.open()
+  await stored.open()
   metrics?.watchHeld(() => runner.budget.heldBytes)
   const shell: ShellOptions = {
     services,
@@ -70,10 +70,10 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const drain = async () => {
     const began = performance.now()
     mcp?.stop()
-    stored.runs.leave()
+    stored.leave()
     folders.stop(shuttingDown())
     await Promise.all([runner.drain(limits.drainMs), files.stop(shuttingDown())])
-    await stored.runs.close()
+    await stored.close()
     await mcp?.drain(limits.drainMs - (performance.now() - began))
     mcp?.close()
     await requestLog?.flush()
@@ -96,7 +96,7 @@ interface Foundations {
 }
 
 /** The services, with what only their owner opens and closes. */
-type OwnServices = Services & { readonly stored: ReturnType<typeof createStoredRuns> }
+type OwnServices = Services & { readonly stored: Awaited<ReturnType<typeof createStoredRuns>> }
 
 async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics }: Foundations): Promise<OwnServices> {
   const { exposeErrors = false, onEvent, trustedModelOrigins, gatewayHostedTools, telemetry } = options
@@ -121,7 +121,8 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
     trustedFileOrigins,
   })
   await checkPrices(options.runs, served.agencies, shared)
-  const stored = createStoredRuns(options.runs, { runs: shared, agencies: served.agencies, limits, log })
+  const { agencies } = served
+  const stored = await createStoredRuns(options.runs, { runs: shared, agencies, limits, log, requestRules })
   const { budget } = runs.runner
   const mcpParts = {
     ...served,

@@ -3,15 +3,21 @@ import type { ServedAgency } from '../agency/served.ts'
 import { invalidOption } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { ServerLog } from '../base/log.ts'
-import { refuseUnknown } from '../base/options.ts'
+import { optionNames, refuseUnknown } from '../base/options.ts'
 import type { RunStore } from '../runs/run-store.ts'
+import { Scheduler } from '../runs/scheduler.ts'
 import type { Runs } from '../runs/start.ts'
 import type { CostBudgets } from '../runs/stored/costs.ts'
 import { createSeal, readSealKey, type Seal } from '../runs/stored/order.ts'
+import type { StartStoredRun } from '../runs/stored/service.ts'
 import { LocalStoredRuns } from '../runs/stored/stored-runs.ts'
 import type { Identify } from '../services.ts'
 import { memory } from '../stores/memory.ts'
+import type { RequestRules } from '../wire/requests.ts'
+import type { RunRules } from '../wire/runs.ts'
 import { checkCosts } from './cost-bounds.ts'
+import { readSchedules, type ScheduleOptions } from './schedules.ts'
+import { readWebhooks, type WebhooksOptions } from './webhooks.ts'
 
 /** How runs are kept that outlive their request: `POST /{agency}/runs`, threads and approvals. */
 export interface StoredRunsOptions {
@@ -33,23 +39,34 @@ export interface StoredRunsOptions {
   maxCost?: number | null | undefined
   /** What the stored runs of a thread, and of an owner, may cost together. @default no bound */
   budgets?: CostBudgets | undefined
+  /** Runs that start at the times of cron expressions. @default none */
+  schedules?: readonly ScheduleOptions[] | undefined
+  /** Who is told by HTTP that a run has ended or waits for a person. @default the webhooks of requests */
+  webhooks?: WebhooksOptions | undefined
 }
 
-const OPTIONS = { store: true, identify: true, work: true, maxCost: true, budgets: true } satisfies Record<
-  keyof Required<StoredRunsOptions>,
-  true
->
+const OPTIONS = optionNames<StoredRunsOptions>({
+  store: true,
+  identify: true,
+  work: true,
+  maxCost: true,
+  budgets: true,
+  schedules: true,
+  webhooks: true,
+})
 
 export interface StoredRunsParts {
   runs: Runs
   agencies: readonly ServedAgency[]
   limits: Limits
   log: ServerLog
+  requestRules: RequestRules
 }
 
-/** @throws INVALID_OPTION */
-export function createStoredRuns(options: StoredRunsOptions = {}, { runs, agencies, limits, log }: StoredRunsParts) {
-  refuseUnknown('runs', options, new Set(Object.keys(OPTIONS)))
+/** @throws INVALID_OPTION, PACKAGE_MISSING */
+export async function createStoredRuns(options: StoredRunsOptions = {}, parts: StoredRunsParts) {
+  const { runs, agencies, limits, log, requestRules } = parts
+  refuseUnknown('runs', options, OPTIONS)
   const { store, identify, work = true, budgets = {} } = options
   if (store !== undefined && typeof store?.admit !== 'function')
     throw invalidOption('runs.store has to be a store such as sqlite("./agency.db") or memory().')
@@ -60,20 +77,42 @@ export function createStoredRuns(options: StoredRunsOptions = {}, { runs, agenci
       'runs.work: false needs a store that other processes can use at the same time; memory() and sqlite() serve one process.',
     )
   checkCosts(options)
+  const { requests: webhooks, ...senders } = readWebhooks(options.webhooks)
+  const { startLaterMs, maxTurns } = limits
+  const rules: RunRules = { ...requestRules, maxTurns, maxCost: runs.maxCost, startLaterMs, webhooks }
+  const identifies = identify !== undefined
+  const schedules = await readSchedules(options.schedules ?? [], { agencies, rules, identifies })
   const byPath = new Map(agencies.map((served) => [served.path, served]))
+  const now = Date.now
+  const stored = new LocalStoredRuns({
+    runs,
+    store: store ?? memory(),
+    work,
+    limits,
+    log,
+    now,
+    seal: readSeal(),
+    budgets,
+    agencyOf: (path) => byPath.get(path),
+    webhooks: { ...senders, random: Math.random, onAttempt: () => {} },
+  })
+  const start = (request: StartStoredRun) => stored.start(request)
+  const scheduler = new Scheduler({ schedules, store: stored.store, start, log, now })
   return {
-    runs: new LocalStoredRuns({
-      runs,
-      store: store ?? memory(),
-      work,
-      limits,
-      log,
-      now: Date.now,
-      seal: readSeal(),
-      budgets,
-      agencyOf: (path) => byPath.get(path),
-    }),
+    runs: stored,
     identify,
+    rules,
+    /** Takes up what earlier processes left, and starts what is due. @throws STORE_IN_USE, STORE_UNAVAILABLE */
+    async open() {
+      if (store !== undefined) await stored.open()
+      if (schedules.length > 0) await scheduler.look()
+    },
+    /** Starts nothing more. */
+    leave() {
+      scheduler.stop()
+      stored.leave()
+    },
+    close: () => stored.close(),
   }
 }
 

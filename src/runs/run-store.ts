@@ -1,6 +1,7 @@
 /** The durable store of runs, threads, approvals and costs: one interface, which every store implements. */
 import type { JsonObject } from '../wire/json.ts'
 import type { StoredMessage } from '../wire/message.ts'
+import type { WebhookEvent } from '../wire/webhooks.ts'
 
 /**
  * Keeps runs as resources. Every call is one transaction: all of it happens, or nothing.
@@ -86,6 +87,8 @@ export interface RunRecord extends RunSnapshot, RunId {
   /** Attempts that ended without a word since the last turn boundary: what decides CRASH_LOOP. */
   crashes: number
   createdAt: number
+  /** When its request asked for it to start; null for at once. */
+  startAt: number | null
   startedAt: number | null
   endedAt: number | null
   /** What callers get of an ended run (response, messages, usage, ...), as its worker wrote it. Null when no worker ended it. */
@@ -191,6 +194,58 @@ export interface ApprovalRecord extends NewApproval, RunId {
   decidedAt: number | null
 }
 
+/** Where a run is told of. */
+export interface WebhookTarget {
+  url: string
+  /** Null: all. */
+  events: readonly WebhookEvent[] | null
+  /** Named by the request of the run, or in the options of the server. */
+  from: 'request' | 'server'
+  /** The secret of the request, encrypted; null without one. */
+  sealed: string | null
+}
+
+export type WebhookStatus = 'waiting' | 'delivered' | 'dead'
+
+/** One event that one target is told of. */
+export interface WebhookRecord extends RunId {
+  webhookId: string
+  event: WebhookEvent
+  url: string
+  status: WebhookStatus
+  /** Attempts since it was made, or redriven. */
+  attempts: number
+  /** When it is due next; null unless it waits. */
+  nextAt: number | null
+  /** Why the last attempt failed. */
+  error: string | null
+  createdAt: number
+  endedAt: number | null
+}
+
+/** A webhook that this process is to send now. */
+export interface ClaimedWebhook extends WebhookRecord {
+  target: WebhookTarget
+  /** The body, the same in every attempt. */
+  payload: string
+}
+
+/** Figures of the whole store. */
+export interface StoreStats {
+  /** Runs that wait to be worked on or for the runs before them. */
+  queued: number
+  /** Runs whose `startAt` has not come. */
+  scheduled: number
+  inProgress: number
+  requiresAction: number
+  /** When the oldest queued run began to wait; null without one. */
+  oldestQueuedAt: number | null
+  webhooksWaiting: number
+  webhooksDead: number
+  /** When the oldest waiting webhook was made; null without one. */
+  oldestWebhookAt: number | null
+}
+
 export interface Page<Row> {
   data: Row[]
   /** What to give as `after` for the next page; null at the end. */
@@ -222,13 +277,19 @@ export interface NewRun extends RunId {
   recoverable?: boolean
   /** The only process that may run it. Default null: any. */
   pin?: string | null
+  /** Not before this time; until then it has no place in its thread, and the strategy is not applied. Default: at once. */
+  startAt?: number | null
+  /** The due time of a schedule that this run is for: the schedule has come this far. */
+  schedule?: { name: string; dueAt: number } | null
+  /** Who is told when it ends or waits for a person. */
+  webhooks?: readonly WebhookTarget[]
   idempotency?: Idempotency | null
   /** The first events, before any that the store adds; compact JSON. */
   events: readonly string[]
   /** Called within the transaction for a run without a worker that the strategy stops. Default: it ends without a result. */
   describeStop?: DescribeStop
-  /** Bounds: runs that wait in the thread, and queued runs of the whole store. */
-  limits: { threadQueue: number; queuedRuns: number }
+  /** Bounds: runs that wait in the thread, and queued and scheduled runs of the whole store. */
+  limits: { threadQueue: number; queuedRuns: number; scheduledRuns: number }
 }
 
 /** What a run that nobody works on leaves behind when it is stopped. Pure. */
@@ -248,9 +309,12 @@ export interface Admitted extends Ready {
   replayed: boolean
 }
 
-/** Runs that this call has made claimable: the caller starts them. */
+/** What this call has made due: the caller starts it. */
 export interface Ready {
+  /** Runs that are claimable. */
   ready: string[]
+  /** True when webhooks are to be sent. */
+  hasWebhooks: boolean
 }
 
 // ---- claim
@@ -295,6 +359,8 @@ export interface ClaimedRun {
   work: RunWork
   /** False after the first claim and after an approval: an attempt was lost or handed over, and frames may be void. */
   takenOver: boolean
+  /** Of a run whose worker is gone: how long nobody has worked on it, in milliseconds. */
+  lostMs: number | null
 }
 
 // ---- write
@@ -419,7 +485,7 @@ export interface Writes {
   }
   /** Replaces a reservation by what the call has cost; without effect for one that is settled. */
   settle: { change: { reservation: string; usd: number }; answer: undefined }
-  /** Removes what is past its time, expires approvals, and says whether to call again at once. */
+  /** Queues runs that are due, expires approvals, removes what is past its time, and says whether to call again at once. */
   sweep: {
     change: {
       now: number
@@ -429,10 +495,34 @@ export interface Writes {
       /** About how many rows one call removes at most. @default 2000 */
       limit?: number
     }
-    /** `nextExpiry` is when the next pending approval expires; null when none is pending. */
-    answer: Ready & { more: boolean; nextExpiry: number | null }
+    /** `nextAt` is when the next approval expires or scheduled run starts, `nextWebhookAt` when a webhook is due; null for none. */
+    answer: Ready & { more: boolean; nextAt: number | null; nextWebhookAt: number | null }
   }
+  /** Makes a schedule known, and says up to which due time it has had its runs. A new one has had those up to `since`. */
+  schedule: {
+    /** `doneUntil`: a due time that gets no run. */
+    change: Owned & { name: string; since: number; doneUntil?: number }
+    answer: { doneUntil: number }
+  }
+  /** Takes webhooks that are due: each gets one attempt more, and is due again after `leaseMs` unless it is settled. */
+  claimWebhooks: {
+    change: { now: number; leaseMs: number; limit: number }
+    /** `nextAt` is when the next webhook is due; null when none waits. */
+    answer: { claimed: ClaimedWebhook[]; nextAt: number | null }
+  }
+  /** What became of an attempt; without effect when a later one has begun. */
+  settleWebhook: {
+    change: { webhookId: string; attempt: number; now: number; outcome: WebhookOutcome }
+    answer: undefined
+  }
+  /** Sends a webhook again, with all its attempts. @throws NOT_FOUND */
+  redriveWebhook: { change: Owned & { webhookId: string; now: number }; answer: WebhookRecord }
 }
+
+export type WebhookOutcome =
+  | { kind: 'delivered' }
+  | { kind: 'retry'; at: number; error: string }
+  | { kind: 'dead'; error: string }
 
 // ---- read
 
@@ -482,6 +572,13 @@ export interface Reads {
   /** First runs of their threads that are queued or in progress, of all owners, in the order of admission. For workers. */
   jobs: { query: { limit: number; after?: string | null }; answer: Page<Job> }
   costs: { query: { scopes: readonly string[] }; answer: Cost[] }
+  /** Newest first. */
+  webhooks: {
+    query: List & { status?: WebhookStatus | undefined; runId?: string | undefined }
+    answer: Page<WebhookRecord>
+  }
+  /** Of all owners, for metrics. */
+  stats: { query: object; answer: StoreStats }
 }
 
 // ---- watch

@@ -1,6 +1,7 @@
 /** Records of the store as the bodies of answers. */
-import type { ApprovalRecord, Page, RunRecord, ThreadRecord } from '../runs/run-store.ts'
+import type { ApprovalRecord, Page, RunRecord, ThreadRecord, WebhookRecord } from '../runs/run-store.ts'
 import type { Approval, ListAnswer, Receipt, RunAnswer, RunCancelAnswer, ThreadAnswer } from '../wire/runs.ts'
+import type { WebhookAnswer } from '../wire/webhooks.ts'
 
 const toTime = (ms: number) => new Date(ms).toISOString()
 const toTimeOrNull = (ms: number | null) => (ms === null ? null : toTime(ms))
@@ -26,6 +27,7 @@ export function toRunAnswer(run: RunRecord, pending: readonly ApprovalRecord[] =
     recoverable: run.recoverable,
     last_event_id: run.lastEventId,
     created_at: toTime(run.createdAt),
+    start_at: toTimeOrNull(run.startAt),
     started_at: toTimeOrNull(run.startedAt),
     ended_at: toTimeOrNull(run.endedAt),
     required_action: run.status === 'requires_action' ? { approvals: pending.map(toApproval) } : null,
@@ -83,6 +85,19 @@ export const toThread = (thread: ThreadRecord): ThreadAnswer => ({
   created_at: toTime(thread.createdAt),
   updated_at: toTime(thread.updatedAt),
   metadata: thread.metadata,
+})
+
+export const toWebhook = (webhook: WebhookRecord): WebhookAnswer => ({
+  webhook_id: webhook.webhookId,
+  run_id: webhook.runId,
+  event: webhook.event,
+  url: webhook.url,
+  status: webhook.status,
+  attempts: webhook.attempts,
+  next_attempt_at: toTimeOrNull(webhook.nextAt),
+  error: webhook.error,
+  created_at: toTime(webhook.createdAt),
+  ended_at: toTimeOrNull(webhook.endedAt),
 })
 
 export const toList = <Row, Answer = Row>(

@@ -21,7 +21,10 @@ import {
   threadRequest,
   threadsQuery,
   viewQuery,
+  webhookList,
+  webhooksQuery,
 } from '../wire/runs.ts'
+import { webhook, webhookPayload } from '../wire/webhooks.ts'
 import {
   answerOf,
   bodyOf,
@@ -141,6 +144,18 @@ const RUNS: readonly Endpoint[] = [
       ...BODY,
     },
   }),
+  endpoint('post', '/runs/{run_id}/retry', 'retry_run', {
+    summary: 'Start a run from the request of one that has ended',
+    parameters: [KEY],
+    responses: {
+      202: { ...answerOf('The new run is stored.', 'Run'), headers: { ...LOCATION, ...REPLAYED } },
+      ...UNKNOWN,
+      409: refuse('The run has not ended (`RUN_ACTIVE`), or it used keys that are gone (`NOT_REPEATABLE`).'),
+      ...EXPIRED,
+      ...BODY,
+      429: { ...refuse('Too many runs wait in the thread (`THREAD_QUEUE_FULL`).'), headers: RETRY_AFTER },
+    },
+  }),
   endpoint('post', '/runs/{run_id}/approvals/{approval_id}', 'decide_approval', {
     summary: 'Decide about a call that waits for a person',
     parameters: [KEY],
@@ -157,6 +172,15 @@ const RUNS: readonly Endpoint[] = [
     summary: 'List calls that wait for a person, oldest first',
     parameters: queryParameters(approvalsQuery),
     responses: { 200: answerOf('A page of approvals.', 'ApprovalList'), ...INVALID, ...AWAY },
+  }),
+  endpoint('get', '/webhooks', 'list_webhooks', {
+    summary: 'List webhooks of runs, newest first',
+    parameters: queryParameters(webhooksQuery),
+    responses: { 200: answerOf('A page of webhooks.', 'WebhookList'), ...INVALID, ...AWAY },
+  }),
+  endpoint('post', '/webhooks/{webhook_id}/redrive', 'redrive_webhook', {
+    summary: 'Send a webhook again',
+    responses: { 200: answerOf('It is sent again, with all its attempts.', 'Webhook'), ...UNKNOWN, ...AWAY },
   }),
 ]
 
@@ -221,6 +245,9 @@ export const operations: Operations = {
     approvalList,
     threadList,
     messageList,
+    webhookList,
+    webhook,
+    webhookPayload,
     runCancelResponse,
     codedRefusal,
     ...streamSchemas,

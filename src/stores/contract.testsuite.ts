@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RunStore } from '../runs/run-store.ts'
 import { describeAdmission, describeThreadOrder } from './contract/admission.ts'
+import { describeLaterStarts, describeSchedules, describeStats, describeWebhooks } from './contract/later.ts'
 import { describeLists, describeOwners } from './contract/reads.ts'
 import {
   describeApprovals,
@@ -24,6 +25,10 @@ const PARTS = {
   threads: describeThreads,
   costs: describeCosts,
   sweep: describeSweep,
+  'later starts': describeLaterStarts,
+  schedules: describeSchedules,
+  webhooks: describeWebhooks,
+  figures: describeStats,
   lists: describeLists,
   owners: describeOwners,
 }

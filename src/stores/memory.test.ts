@@ -24,7 +24,7 @@ test('the oldest ended runs are forgotten, live ones are not', async () => {
 
 test('the bound on queued runs counts those of the whole store', async () => {
   const { admit, strangers, claim } = createScene(memory())
-  const limits = { threadQueue: 20, queuedRuns: 1 }
+  const limits = { threadQueue: 20, queuedRuns: 1, scheduledRuns: 1 }
   await admit('a', { limits })
   expect(await codeOf(admit('b', { limits, ...strangers[0] }))).toBe('OVERLOADED')
   await claim('a')

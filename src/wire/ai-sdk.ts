@@ -2,8 +2,8 @@
 import { z } from 'zod'
 import { jsonOf } from './components.ts'
 import { redactSecrets } from './request-secrets.ts'
-import { asObject, type RequestRules } from './requests.ts'
-import { parseRunRequest, type RunBounds, type RunRequest, runRequestSchema, threadId } from './runs.ts'
+import { asObject } from './requests.ts'
+import { parseRunRequest, type RunRequest, type RunRules, runRequestSchema, threadId } from './runs.ts'
 import { detailsFromZod, RequestInvalid, valueError } from './validation.ts'
 
 const part = z.looseObject({ type: z.string() })
@@ -71,11 +71,7 @@ export interface ChatRequest extends Pick<z.infer<typeof chatFields>, 'on_discon
 }
 
 /** The body of POST /{agency}/chat. @throws RequestInvalid */
-export function parseChatRequest(
-  body: unknown,
-  agents: readonly string[],
-  rules: RequestRules & RunBounds,
-): ChatRequest {
+export function parseChatRequest(body: unknown, agents: readonly string[], rules: RunRules): ChatRequest {
   const object = asObject(body)
   const parsed = chatFields.safeParse(object)
   if (!parsed.success)

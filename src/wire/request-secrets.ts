@@ -21,11 +21,16 @@ export function redactSecrets(original: ValidationDetail): ValidationDetail {
   const detail = shorten(original)
   const [, field, inner] = detail.loc
   if (detail.loc.at(-1) === '[key]') return detail // a name, which the location repeats
-  if (inner === 'base_url' && field === 'client_config') return { ...detail, input: maskAddress(detail.input) }
-  const secret = field === 'user_context' || (field === 'client_config' && inner !== 'model')
+  if (ADDRESSES.has(`${field}.${inner}`)) return { ...detail, input: maskAddress(detail.input) }
+  const secret =
+    field === 'user_context' ||
+    (field === 'client_config' && inner !== 'model') ||
+    (field === 'webhook' && inner === 'secret')
   return { ...detail, input: secret ? MASK : withoutSecrets(detail.input) }
 }
 
+/** Fields with an address, which may contain a password or a key. */
+const ADDRESSES = new Set(['client_config.base_url', 'webhook.url'])
 const MASK = '[redacted]'
 const SECRET_NAMES = /^user_?context$|(keys?|token|secret|password|authorization|headers?|cookies?)$/i
 const CONFIG_NAMES = /^client_?config$/i

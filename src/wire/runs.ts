@@ -6,6 +6,7 @@ import { checkHistory } from './request-checks.ts'
 import { redactSecrets } from './request-secrets.ts'
 import { type AgencyRequest, agencyRequestSchema, asObject, parse, type RequestRules, readRequest } from './requests.ts'
 import { detailsFromZod, RequestInvalid, type ValidationDetail, valueError } from './validation.ts'
+import { webhook, webhookRequest, webhookStatus } from './webhooks.ts'
 
 // ---- parts
 
@@ -46,6 +47,16 @@ const runFields = z.object({
     .max(600_000)
     .nullish()
     .describe('How long on_disconnect "cancel" waits for a reader to come back, in milliseconds. Default: 0.'),
+  after_seconds: z
+    .number()
+    .min(0)
+    .nullish()
+    .describe('Start the run this many seconds from now; until then it is queued. Default: at once.'),
+  start_at: z.iso
+    .datetime({ offset: true })
+    .nullish()
+    .describe('The same as a time: ISO 8601 with Z or an offset. A time that has passed starts the run at once.'),
+  webhook: webhookRequest.nullish().describe('Where to tell that the run has ended or waits for a person.'),
   metadata: metadata.nullish().describe('Kept with the run: at most 16 texts of 512 characters.'),
   max_turns: z.int().min(1).nullish().describe("Model turns. At most the server's limit, which is the default."),
   max_cost: z
@@ -94,14 +105,20 @@ export type ThreadRequest = {
   metadata?: z.infer<typeof metadata> | null
 }
 
-/** The server's own bounds of a run, which a request may only lower; null for none. */
+/** What the operator allows a run. */
 export interface RunBounds {
+  /** A request may ask for less; null for no bound. */
   maxTurns: number | null
   maxCost: number | null
+  /** How far ahead a run may start, in milliseconds. */
+  startLaterMs: number
+  /** Requests may name a webhook. */
+  webhooks: boolean
 }
+export type RunRules = RequestRules & RunBounds
 
 /** The body of POST /runs. @throws RequestInvalid */
-export function parseRunRequest(body: unknown, agents: readonly string[], rules: RequestRules & RunBounds): RunRequest {
+export function parseRunRequest(body: unknown, agents: readonly string[], rules: RunRules): RunRequest {
   const object = asObject(body)
   const { request, details } = readRequest(object, agents, rules)
   const own = runFields.safeParse(object)
@@ -114,16 +131,37 @@ export function parseRunRequest(body: unknown, agents: readonly string[], rules:
 }
 
 function checkRunFields(
-  { thread_id, max_turns, max_cost }: z.infer<typeof runFields>,
+  fields: z.infer<typeof runFields>,
   body: { readonly [key: string]: unknown },
-  { maxTurns, maxCost }: RunBounds,
+  rules: RunBounds,
 ): ValidationDetail[] {
-  const details: ValidationDetail[] = []
-  if (thread_id != null && body.chat_history != null)
-    details.push(
-      valueError(['body', 'chat_history'], 'a run on a thread has its history there; leave chat_history out', null),
-    )
-  return [...details, ...checkBound('max_turns', max_turns, maxTurns), ...checkBound('max_cost', max_cost, maxCost)]
+  const { thread_id, max_turns, max_cost, webhook } = fields
+  const refuse = (name: string, message: string) => valueError(['body', name], message, null)
+  return [
+    ...(thread_id != null && body.chat_history != null
+      ? [refuse('chat_history', 'a run on a thread has its history there; leave chat_history out')]
+      : []),
+    ...checkStart(fields, rules),
+    ...(webhook != null && !rules.webhooks ? [refuse('webhook', 'this server takes no webhooks of requests')] : []),
+    ...checkBound('max_turns', max_turns, rules.maxTurns),
+    ...checkBound('max_cost', max_cost, rules.maxCost),
+  ]
+}
+
+function checkStart(
+  { after_seconds, start_at, multitask_strategy: strategy }: z.infer<typeof runFields>,
+  { startLaterMs }: RunBounds,
+): ValidationDetail[] {
+  if (after_seconds == null && start_at == null) return []
+  const loc = ['body', start_at == null ? 'after_seconds' : 'start_at']
+  const ms = start_at == null ? 1000 * (after_seconds ?? 0) : Date.parse(start_at) - Date.now()
+  if (after_seconds != null && start_at != null)
+    return [valueError(loc, 'a run has one start: give after_seconds or start_at', start_at)]
+  if (ms > startLaterMs)
+    return [valueError(loc, `a run starts at most ${startLaterMs / 1000} seconds from now`, start_at ?? after_seconds)]
+  if (strategy == null || strategy === 'enqueue') return []
+  const text = 'a run that starts later goes behind the runs of its thread then; leave multitask_strategy out'
+  return [valueError(['body', 'multitask_strategy'], text, strategy)]
 }
 
 function checkBound(name: string, input: number | null | undefined, le: number | null): ValidationDetail[] {
@@ -180,6 +218,11 @@ export const approvalsQuery = z.object({
   thread_id: onThread,
 })
 export const threadsQuery = z.object(page)
+export const webhooksQuery = z.object({
+  ...page,
+  status: webhookStatus.optional().describe('Only webhooks with this status.'),
+  run_id: z.string().max(256).optional().describe('Only webhooks of this run.'),
+})
 export const runQuery = z.object({
   wait: queryInt(0, 60).default(0).describe('Seconds to wait for the end or a pause of the run, at most 60.'),
 })
@@ -267,6 +310,7 @@ export const run = z
     recoverable: z.boolean().describe('False for a run that only its process can continue.'),
     last_event_id: z.int().describe('Number of the newest event.'),
     created_at: time,
+    start_at: time.nullable().describe('When the request asked for it to start; null for at once.'),
     started_at: time.nullable(),
     ended_at: time.nullable(),
     required_action: z.object({ approvals: z.array(approval) }).nullable(),
@@ -317,6 +361,7 @@ const listOf = <Row extends z.ZodType>(row: Row, id: string) =>
 export const runList = listOf(run, 'RunList')
 export const approvalList = listOf(approval, 'ApprovalList')
 export const threadList = listOf(thread, 'ThreadList')
+export const webhookList = listOf(webhook, 'WebhookList')
 export const messageList = listOf(storedMessage, 'MessageList')
 export interface ListAnswer<Row> {
   data: Row[]

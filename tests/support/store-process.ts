@@ -14,7 +14,7 @@ await store.admit({
   metadata: {},
   thread: { threadId: 't', ifNotExists: 'create', strategy: 'enqueue' },
   events: [],
-  limits: { threadQueue: 1000, queuedRuns: 1000 },
+  limits: { threadQueue: 1000, queuedRuns: 1000, scheduledRuns: 1000 },
 })
 process.stdout.write('open\n')
 if (task === 'hold') setInterval(() => {}, 1000)

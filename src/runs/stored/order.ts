@@ -13,6 +13,8 @@ export interface StoredOrder {
   maxCost: number | null
   traceId: string
   traceContext: TraceContext | null
+  /** The request had a `client_config` with secrets, which is gone once the run has ended. */
+  hadSecrets: boolean
 }
 
 /** A request, taken apart: what is stored in the clear, and the secrets, which are not. */
@@ -33,6 +35,7 @@ export function splitOrder(
     maxCost: maxCost ?? server.maxCost,
     traceId,
     traceContext: traceContext ?? null,
+    hadSecrets: secret,
   }
   return { plan: order as unknown as JsonObject, secrets: secret ? request.client_config : undefined }
 }

@@ -1,7 +1,19 @@
 /** Runs as resources: what the HTTP routes and other protocols ask of them. */
 
 import type { AgencyRequest } from '../../wire/requests.ts'
-import type { Admitted, CancelMode, Idempotency, NewRun, RunId, RunRecord, RunStore, Strategy } from '../run-store.ts'
+import type { WebhookRequest } from '../../wire/webhooks.ts'
+import type {
+  Admitted,
+  CancelMode,
+  Idempotency,
+  NewRun,
+  Owned,
+  RunId,
+  RunRecord,
+  RunStore,
+  Strategy,
+  WebhookRecord,
+} from '../run-store.ts'
 import type { TraceContext } from '../span.ts'
 import type { NumberedEvent } from './events.ts'
 
@@ -18,7 +30,19 @@ export interface StartStoredRun {
   metadata: NewRun['metadata']
   /** The caller's own trace, for telemetry. */
   traceContext?: TraceContext | undefined
+  /** Not before this time. Default: at once. */
+  startAt?: number | null | undefined
+  /** The due time of a schedule that the run is for. */
+  schedule?: NewRun['schedule'] | undefined
+  /** Whom the request wants to be told. */
+  webhook?: WebhookRequest | null | undefined
   alias?: string | null | undefined
+  idempotency?: Idempotency | undefined
+}
+
+export interface RetryStoredRun extends RunId {
+  /** The caller's own trace, for telemetry. */
+  traceContext?: TraceContext | undefined
   idempotency?: Idempotency | undefined
 }
 
@@ -38,12 +62,17 @@ export interface StoredRuns {
    *   (client_config with keys that nothing can seal where this process does not work), STORE_UNAVAILABLE
    */
   start(request: StartStoredRun): Promise<Admitted>
+  /**
+   * Starts a run from the request of one that has ended.
+   * @throws NOT_FOUND, RUN_ACTIVE, EVENTS_EXPIRED when the request is no longer kept, NOT_REPEATABLE, and what `start` throws
+   */
+  retry(request: RetryStoredRun): Promise<Admitted>
+  /** Sends a webhook again, with all its attempts. @throws NOT_FOUND, STORE_UNAVAILABLE */
+  redrive(request: Owned & { webhookId: string }): Promise<WebhookRecord>
   /** Stops a run and waits for its end. @throws NOT_FOUND, RUN_ENDED, IDEMPOTENCY_MISMATCH, STORE_UNAVAILABLE */
   cancel(request: CancelStoredRun): Promise<{ run: RunRecord; settled: boolean; replayed: boolean }>
   /** Decides an approval. @throws NOT_FOUND, APPROVAL_DECIDED, APPROVAL_EXPIRED, INVALID_REQUEST, STORE_UNAVAILABLE */
   decide(request: DecideApproval): Promise<Admitted>
-  /** Starts the runs that a write of a route has made claimable. */
-  wake(ready: readonly string[]): void
   /** The run once it has ended or paused, or as it is after `ms`. @throws NOT_FOUND, STORE_UNAVAILABLE */
   wait(id: RunId, ms: number, signal: AbortSignal): Promise<RunRecord>
   /**

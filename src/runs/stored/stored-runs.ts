@@ -1,20 +1,40 @@
 /** Stored runs of one process: accepts them, works on them, follows and stops them. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { notFound, runEnded, secretsNeedWorker, shuttingDown } from '../../base/errors.ts'
+import {
+  eventsExpired,
+  notFound,
+  notRepeatable,
+  runActive,
+  runEnded,
+  secretsNeedWorker,
+  shuttingDown,
+} from '../../base/errors.ts'
 import type { ServerLog } from '../../base/log.ts'
 import { latestTraceId } from '../../messages/items.ts'
 import { type AgencyRequest, RequestInvalid } from '../../wire/requests.ts'
 import { valueError } from '../../wire/validation.ts'
 import { namesFiles } from '../attach-files.ts'
 import { checkEditedArguments } from '../loop/approvals.ts'
-import type { Admitted, ClaimRequest, Job, RunId, RunRecord, RunStore, Written } from '../run-store.ts'
+import type {
+  Admitted,
+  ClaimRequest,
+  Job,
+  Owned,
+  Ready,
+  RunId,
+  RunRecord,
+  RunStore,
+  WebhookRecord,
+  Written,
+} from '../run-store.ts'
+import { type SenderOptions, WebhookSender } from '../webhooks/sender.ts'
 import { type Attempt, type AttemptOptions, startAttempt } from './attempt.ts'
 import { boundStore } from './bounded-store.ts'
 import { createDecoder, createEncoder, type NumberedEvent } from './events.ts'
 import type { StoredLog } from './log.ts'
-import { splitOrder } from './order.ts'
-import type { CancelStoredRun, DecideApproval, StartStoredRun, StoredRuns } from './service.ts'
+import { type StoredOrder, splitOrder } from './order.ts'
+import type { CancelStoredRun, DecideApproval, RetryStoredRun, StartStoredRun, StoredRuns } from './service.ts'
 import type { Kept } from './stored-plan.ts'
 import { describeStop } from './unworked.ts'
 
@@ -23,6 +43,7 @@ export interface StoredRunsOptions
   /** False: accept and show runs, and leave the work to other processes. */
   work: boolean
   log: ServerLog
+  webhooks: Pick<SenderOptions, 'endpoints' | 'trustedOrigins' | 'random' | 'onAttempt'>
 }
 
 /** How often jobs are looked for that nobody announced, in milliseconds: runs of a store that was away, and of the dead. */
@@ -44,6 +65,7 @@ export class LocalStoredRuns implements StoredRuns {
   readonly #missed = new Set<string>()
   readonly #kept = new Map<string, Kept>()
   readonly #attemptOptions: AttemptOptions
+  readonly #webhooks: WebhookSender
   readonly #stopped = new AbortController()
   #leaving = false
   /** Runs wait that there was no room for, or that the store could not give. */
@@ -65,6 +87,7 @@ export class LocalStoredRuns implements StoredRuns {
       onApproval: (expiresAt) => this.#sweepBy(expiresAt),
       closing: this.#stopped.signal,
     }
+    this.#webhooks = new WebhookSender({ ...options, ...options.webhooks, store: this.store })
   }
 
   /**
@@ -93,6 +116,7 @@ export class LocalStoredRuns implements StoredRuns {
     const models = await runs.models.of(body.client_config)
     models.model(served.preview.role(recipient).agent.model, recipient)
     const runId = randomUUID()
+    const webhooks = await this.#webhooks.targets(runId, request.webhook)
     const traceId = latestTraceId(body.chat_history) ?? `trace_${randomUUID().replaceAll('-', '')}`
     const { plan, secrets } = splitOrder(request, {
       server: { maxTurns: runs.limits.maxTurns, maxCost: runs.maxCost },
@@ -113,15 +137,19 @@ export class LocalStoredRuns implements StoredRuns {
         metadata: request.metadata,
         alias: request.alias ?? null,
         thread: request.thread ?? null,
+        startAt: request.startAt ?? null,
+        schedule: request.schedule ?? null,
+        webhooks,
         recoverable: !pinned,
         pin: pinned ? this.worker : null,
         idempotency: request.idempotency ?? null,
         events: [createEncoder()({ kind: 'started', runId, notes: [] }, undefined)],
         describeStop,
-        limits: { threadQueue: limits.threadQueue, queuedRuns: limits.queuedRuns },
+        limits,
       })
       if (admitted.run.runId !== runId) this.#kept.delete(runId)
-      this.wake(admitted.ready)
+      if (request.startAt != null) this.#sweepBy(request.startAt)
+      this.#begin(admitted)
       await this.#stopInterrupted(request).catch(() => {}) // its next write says so, too
       return admitted
     } catch (error) {
@@ -132,7 +160,7 @@ export class LocalStoredRuns implements StoredRuns {
 
   async cancel({ waitMs, mode, idempotency, ...id }: CancelStoredRun) {
     const { now } = this.#options
-    const { ready, replayed } = await this.store.write({
+    const cancelled = await this.store.write({
       kind: 'cancel',
       ...id,
       mode,
@@ -140,11 +168,11 @@ export class LocalStoredRuns implements StoredRuns {
       idempotency: idempotency ?? null,
       describeStop,
     })
-    this.wake(ready)
+    this.#begin(cancelled)
     this.#attempts.get(id.runId)?.stop(mode)
     const run = await this.wait(id, waitMs, this.#stopped.signal, (record) => record.endedAt !== null)
     if (run.endedAt !== null && run.status !== 'cancelled') throw runEnded(run.status)
-    return { run, settled: run.endedAt !== null, replayed }
+    return { run, settled: run.endedAt !== null, replayed: cancelled.replayed }
   }
 
   async decide({ decision, idempotency, approvalId, ...id }: DecideApproval): Promise<Admitted> {
@@ -159,8 +187,27 @@ export class LocalStoredRuns implements StoredRuns {
       now: now(),
       idempotency: idempotency ?? null,
     })
-    this.wake(admitted.ready)
+    this.#begin(admitted)
     return admitted
+  }
+
+  async retry({ agency, owner, runId, ...rest }: RetryStoredRun): Promise<Admitted> {
+    const id = { agency, owner, runId }
+    const run = await this.store.read({ kind: 'run', ...id })
+    if (run.endedAt === null) throw runActive('repeated', runId)
+    const { plan } = await this.store.read({ kind: 'work', ...id })
+    if (plan.request === undefined) throw eventsExpired()
+    const { request, maxTurns, maxCost, hadSecrets } = plan as unknown as StoredOrder
+    if (hadSecrets) throw notRepeatable()
+    const { threadId, metadata } = run
+    const thread = threadId === null ? null : { threadId, ifNotExists: 'create' as const, strategy: 'enqueue' as const }
+    return this.start({ agency, owner, request, thread, maxTurns, maxCost, metadata, ...rest })
+  }
+
+  async redrive(request: Owned & { webhookId: string }): Promise<WebhookRecord> {
+    const webhook = await this.store.write({ kind: 'redriveWebhook', ...request, now: this.#options.now() })
+    this.#webhooks.look()
+    return webhook
   }
 
   /** @throws INVALID_REQUEST for arguments that the tool does not take, MCP_FAILED */
@@ -173,7 +220,9 @@ export class LocalStoredRuns implements StoredRuns {
     if (details.length > 0) throw new RequestInvalid(details)
   }
 
-  wake(ready: readonly string[]): void {
+  /** Starts what a write has made due. */
+  #begin({ ready, hasWebhooks }: Ready): void {
+    if (hasWebhooks) this.#webhooks.look()
     if (!this.#options.work) return
     for (const runId of ready) this.#claim({ runId })
   }
@@ -290,9 +339,8 @@ export class LocalStoredRuns implements StoredRuns {
       this.#lookSoon()
       return
     }
-    const { state, ready } = written
-    if (!isLive(state.status)) this.#kept.delete(runId)
-    this.wake(ready)
+    if (!isLive(written.state.status)) this.#kept.delete(runId)
+    this.#begin(written)
   }
 
   #hasRoom(): boolean {
@@ -368,9 +416,10 @@ export class LocalStoredRuns implements StoredRuns {
           eventsMs: limits.runEventsMs,
           runsMs: limits.runsKeptMs,
         })
-        this.wake(answer.ready)
+        this.#begin(answer)
         more = answer.more
-        if (!more && answer.nextExpiry !== null) this.#sweepBy(answer.nextExpiry)
+        if (!more && answer.nextAt !== null) this.#sweepBy(answer.nextAt)
+        if (!more && answer.nextWebhookAt !== null) this.#webhooks.lookBy(answer.nextWebhookAt)
       }
     } catch (error) {
       this.#options.log.error('The store could not be swept; it is tried again.', error)
@@ -401,6 +450,7 @@ export class LocalStoredRuns implements StoredRuns {
     this.leave()
     this.#stopped.abort()
     await Promise.all(this.#claims)
+    await this.#webhooks.close()
     await this.store.close()
   }
 }

@@ -21,8 +21,8 @@ const STREAM_HEADER = 'x-vercel-ai-ui-message-stream'
 const LET_GO = 'The server stopped before the run ended. Load the chat again to follow it.'
 
 export function registerChat(app: FastifyInstance, base: string, context: RunRoutes): void {
-  const { runs, limits, agencyOf, ownedBy, services } = context
-  const rules = { ...context.requestRules, maxTurns: limits.maxTurns, maxCost: services.maxCost }
+  const { runs, agencyOf, ownedBy, services } = context
+  const { rules } = services.stored
 
   app.post(`${base}/chat`, PLAIN, async (request, reply) => {
     const served = agencyOf(request)

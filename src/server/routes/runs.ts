@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ANSWER_LIMITS } from '../../base/limits.ts'
 import type { RunId, RunRecord } from '../../runs/run-store.ts'
-import type { StartStoredRun } from '../../runs/stored/service.ts'
+import { toStart } from '../../runs/stored/request.ts'
 import {
   approvalsQuery,
   type DecisionRequest,
@@ -12,14 +12,14 @@ import {
   parseRunCancelRequest,
   parseRunRequest,
   type RunAnswer,
-  type RunRequest,
   runQuery,
   runsQuery,
   viewQuery,
+  webhooksQuery,
 } from '../../wire/runs.ts'
 import { sendJson } from '../error-handler.ts'
 import { signalOf } from '../event-stream.ts'
-import { toApproval, toCancelAnswer, toList, toRunAnswer } from '../run-answers.ts'
+import { toApproval, toCancelAnswer, toList, toRunAnswer, toWebhook } from '../run-answers.ts'
 import { idempotencyOf, lastFrameOf, markReplay, pathOf } from '../run-requests.ts'
 import { CODED, type RunRoutes } from '../run-routes.ts'
 import { streamRun } from '../run-stream.ts'
@@ -59,11 +59,10 @@ function registerStart(app: FastifyInstance, base: string, context: RunRoutes): 
   app.post(`${base}/runs`, CODED, async (request, reply) => {
     const owned = await ownedBy(request)
     const { agentNames } = agencyOf(request).preview
-    const rules = { ...context.requestRules, maxTurns: limits.maxTurns, maxCost: services.maxCost }
-    const body = parseRunRequest(request.body, agentNames, rules)
+    const body = parseRunRequest(request.body, agentNames, services.stored.rules)
     const { view } = parseQuery(viewQuery, request.query)
     const { run, replayed } = await runs.start({
-      ...toStart(body),
+      ...toStart(body, Date.now()),
       ...owned,
       traceContext: services.telemetry && traceContextOf(request),
       idempotency: await idempotencyOf(request, limits),
@@ -106,10 +105,17 @@ function registerReads(app: FastifyInstance, base: string, context: RunRoutes): 
     const page = await store.read({ kind: 'approvals', ...owned, ...filter, ...(threadId && { threadId }) })
     return sendJson(reply, 200, toList(page, toApproval))
   })
+
+  app.get(`${base}/webhooks`, CODED, async (request, reply) => {
+    const owned = await ownedBy(request)
+    const { run_id: runId, ...filter } = parseQuery(webhooksQuery, request.query)
+    const page = await store.read({ kind: 'webhooks', ...owned, ...filter, ...(runId && { runId }) })
+    return sendJson(reply, 200, toList(page, toWebhook))
+  })
 }
 
 function registerRequests(app: FastifyInstance, base: string, context: RunRoutes): void {
-  const { runs, limits } = context
+  const { runs, limits, services } = context
 
   app.post(`${base}/runs/:run_id/cancel`, CODED, async (request, reply) => {
     const began = performance.now()
@@ -137,24 +143,26 @@ function registerRequests(app: FastifyInstance, base: string, context: RunRoutes
     return sendJson(markReplay(reply, replayed), 200, await answerOf(context, run))
   })
 
+  app.post(`${base}/runs/:run_id/retry`, CODED, async (request, reply) => {
+    const { run, replayed } = await runs.retry({
+      ...(await idOf(context, request)),
+      traceContext: services.telemetry && traceContextOf(request),
+      idempotency: await idempotencyOf(request, limits),
+    })
+    const location = pathOf(request).replace(/[^/]+\/retry$/, run.runId)
+    return sendJson(markReplay(reply, replayed).header('location', location), 202, await answerOf(context, run))
+  })
+
+  app.post(`${base}/webhooks/:webhook_id/redrive`, CODED, async (request, reply) => {
+    const { webhook_id: webhookId } = request.params as { webhook_id: string }
+    const webhook = await runs.redrive({ ...(await context.ownedBy(request)), webhookId })
+    return sendJson(reply, 200, toWebhook(webhook))
+  })
+
   app.delete(`${base}/runs/:run_id`, CODED, async (request, reply) => {
     await runs.store.write({ kind: 'deleteRun', ...(await idOf(context, request)) })
     return reply.code(204).send()
   })
-}
-
-function toStart(body: RunRequest): Omit<StartStoredRun, 'agency' | 'owner'> {
-  const { thread_id: threadId, if_not_exists, multitask_strategy, max_turns, max_cost, metadata, ...request } = body
-  return {
-    request,
-    thread:
-      threadId == null
-        ? null
-        : { threadId, ifNotExists: if_not_exists ?? 'create', strategy: multitask_strategy ?? 'enqueue' },
-    maxTurns: max_turns,
-    maxCost: max_cost,
-    metadata: metadata ?? {},
-  }
 }
 
 const toDecision = ({ decision, arguments: edited, reason }: DecisionRequest) =>

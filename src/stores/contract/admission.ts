@@ -183,7 +183,7 @@ export function describeThreadOrder(open: () => Scene): void {
 
   test('a thread takes as many waiting runs as it may', async () => {
     const { admit, mine, store } = open()
-    const limits = { threadQueue: 2, queuedRuns: 100 }
+    const limits = { threadQueue: 2, queuedRuns: 100, scheduledRuns: 1 }
     for (const name of ['r', 's', 'u']) await admit(name, { on: 't', limits })
     expect(await codeOf(admit('v', { on: 't', limits }))).toBe('THREAD_QUEUE_FULL')
     expect((await store.read({ kind: 'runs', ...mine, limit: 10 })).data).toHaveLength(3)
@@ -192,7 +192,7 @@ export function describeThreadOrder(open: () => Scene): void {
   test('a store takes as many queued runs as it may', async () => {
     const { admit, start } = open()
     await start('r')
-    const limits = { threadQueue: 20, queuedRuns: 0 }
+    const limits = { threadQueue: 20, queuedRuns: 0, scheduledRuns: 1 }
     const error = await errorOf(admit('s', { limits }))
     expect([error.code, error.statusCode]).toEqual(['OVERLOADED', 503])
   })

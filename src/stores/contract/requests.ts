@@ -175,8 +175,8 @@ export function describeApprovals(open: () => Scene): void {
   test('a sweep says when the next approval expires', async () => {
     const { start, pause, store } = open()
     await pause(await start('r'), approval('a1', NOW + 10), approval('a2', NOW + 30), approval('a3', NOW + 20))
-    const { nextExpiry } = await store.write({ kind: 'sweep', now: NOW + 10, eventsMs: 1e9, runsMs: 1e9 })
-    expect(nextExpiry).toBe(NOW + 20)
+    const { nextAt } = await store.write({ kind: 'sweep', now: NOW + 10, eventsMs: 1e9, runsMs: 1e9 })
+    expect(nextAt).toBe(NOW + 20)
   })
 
   test('an expired approval cannot be decided, and frees its run', async () => {

@@ -34,7 +34,7 @@ export function createScene(store: RunStore) {
       metadata: {},
       thread: on === undefined ? null : { threadId: on, ifNotExists: 'create', strategy },
       events: ['{"kind":"meta"}'],
-      limits: { threadQueue: 20, queuedRuns: 10_000 },
+      limits: { threadQueue: 20, queuedRuns: 10_000, scheduledRuns: 100 },
       ...rest,
     })
   const tryClaim = (name: string, rest: Partial<ClaimRequest> = {}) =>

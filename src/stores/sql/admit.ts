@@ -1,24 +1,44 @@
 /** How a run is accepted: idempotency, its thread, its place there. */
-import { idempotencyMismatch, notFound, runBacklogFull, threadBusy, threadQueueFull } from '../../base/errors.ts'
+import {
+  idempotencyMismatch,
+  notFound,
+  runBacklogFull,
+  scheduledRunsFull,
+  threadBusy,
+  threadQueueFull,
+} from '../../base/errors.ts'
 import type { Admitted, Idempotency, NewRun, Owned } from '../../runs/run-store.ts'
-import { first, nextNumber, type Sql, type Transaction } from './database.ts'
+import { first, nextNumber, readyOf, type Sql, type Transaction } from './database.ts'
 import { addEvents } from './events.ts'
 import { toColumn, workOf } from './long-texts.ts'
 import { queuedEvent, type RunRow, type ThreadRow, toRun } from './rows.ts'
 import { findRun, liveRuns } from './runs.ts'
+import { advanceSchedule } from './schedules.ts'
 import { addThread, findThread } from './threads.ts'
-import { stopRun } from './transitions.ts'
+import { nextPlace, stopRun } from './transitions.ts'
 
 export async function admit(tx: Transaction, request: NewRun): Promise<Admitted> {
   const earlier = (await useKey(tx, request, request.runId)) ?? (await admittedRun(tx, request.runId))
   if (earlier !== undefined) return replay(tx, request, earlier)
   const thread = await openThread(tx, request)
-  if (thread !== undefined) await makeWay(tx, thread, request)
-  const { queuedRuns } = request.limits
-  const queued = await first<{ count: number }>(tx, `SELECT count(*) AS count FROM runs WHERE status = 'queued'`)
-  if ((queued?.count ?? 0) >= queuedRuns) throw runBacklogFull(queuedRuns)
-  const run = await addRun(tx, request, thread)
+  const scheduled = request.startAt != null && request.startAt > request.now
+  if (thread !== undefined && !scheduled) await makeWay(tx, thread, request)
+  await checkBacklog(tx, request.limits, scheduled)
+  const run = await addRun(tx, request, { thread, scheduled })
+  if (request.schedule != null) await advanceSchedule(tx, { ...request, ...request.schedule })
   return answer(tx, run)
+}
+
+/** @throws OVERLOADED */
+async function checkBacklog(
+  sql: Sql,
+  { queuedRuns, scheduledRuns }: NewRun['limits'],
+  scheduled: boolean,
+): Promise<void> {
+  const statement = `SELECT count(*) AS count FROM runs WHERE status = 'queued' AND scheduled = ?`
+  const { count } = (await first<{ count: number }>(sql, statement, scheduled ? 1 : 0)) ?? { count: 0 }
+  if (scheduled && count >= scheduledRuns) throw scheduledRunsFull(scheduledRuns)
+  if (!scheduled && count >= queuedRuns) throw runBacklogFull(queuedRuns)
 }
 
 /**
@@ -66,13 +86,13 @@ export async function useKey(
 export const answer = async (tx: Transaction, run: RunRow): Promise<Admitted> => ({
   run: await toRun(tx, run),
   replayed: false,
-  ready: [...tx.ready],
+  ...readyOf(tx),
 })
 
 /** The run of an earlier call, as it is now; claimable again for a caller who did not learn of it. @throws NOT_FOUND */
 export async function replay(tx: Transaction, { agency, owner }: Owned, runId: string): Promise<Admitted> {
   const run = await findRun(tx, { agency, owner, runId })
-  if (run.status === 'queued' && run.place === null) tx.ready.add(runId)
+  if (run.status === 'queued' && run.place === null && run.scheduled === 0) tx.ready.add(runId)
   return { ...(await answer(tx, run)), replayed: true }
 }
 
@@ -101,9 +121,12 @@ async function makeWay(tx: Transaction, thread: ThreadRow, request: NewRun): Pro
     await stopRun(tx, active, { mode: 'immediate', now, rollback: wanted.strategy === 'rollback', describeStop })
 }
 
-async function addRun(tx: Transaction, request: NewRun, thread: ThreadRow | undefined): Promise<RunRow> {
-  const before = thread === undefined ? 0 : (await liveRuns(tx, thread.number)).length
-  const place = before === 0 ? null : before
+async function addRun(
+  tx: Transaction,
+  request: NewRun,
+  { thread, scheduled }: { thread: ThreadRow | undefined; scheduled: boolean },
+): Promise<RunRow> {
+  const place = scheduled ? null : await nextPlace(tx, thread?.number ?? null)
   const number = await nextNumber(tx, 'runs')
   const run: RunRow = {
     number,
@@ -138,12 +161,16 @@ async function addRun(tx: Transaction, request: NewRun, thread: ThreadRow | unde
     receipt: null,
     rolled_back: 0,
     trimmed: 0,
+    start_at: request.startAt ?? null,
+    scheduled: scheduled ? 1 : 0,
+    webhooks: request.webhooks?.length ? JSON.stringify(request.webhooks) : null,
+    worked_at: null,
   }
   await tx.insert('runs', [{ ...run }])
   const plan = await toColumn(tx, workOf(request.runId), request.plan)
   await tx.insert('plans', [{ run: number, plan, sealed: request.sealed ?? null }])
   await addEvents(tx, run, place === null ? request.events : [...request.events, queuedEvent(place)])
-  if (place === null) tx.ready.add(run.run_id)
+  if (place === null && !scheduled) tx.ready.add(run.run_id)
   if (thread !== undefined)
     await tx.all('UPDATE threads SET idle_since = NULL, updated_at = ? WHERE number = ?', run.created_at, thread.number)
   return run

@@ -13,6 +13,7 @@ export async function claim(tx: Transaction, request: ClaimRequest): Promise<Cla
   if (run === undefined || !isClaimable(run, request)) return undefined
   const crashed = run.worker !== null
   const takenOver = run.status === 'in_progress'
+  const lostMs = crashed && run.worked_at !== null ? Math.max(0, now - run.worked_at) : null
   if (crashed) await spendReservations(tx, run.number)
   await tellDecisions(tx, run) // those that the worker before did not come to
   await change(tx, run, {
@@ -22,6 +23,7 @@ export async function claim(tx: Transaction, request: ClaimRequest): Promise<Cla
     crashes: run.crashes + (crashed ? 1 : 0),
     resumes: 0,
     worker,
+    worked_at: now,
     started_at: run.started_at ?? now,
   })
   if (run.thread !== null && run.first_message === null)
@@ -31,11 +33,12 @@ export async function claim(tx: Transaction, request: ClaimRequest): Promise<Cla
     run: await toRun(tx, run),
     work: await readWork(tx, run, run.fence === 1),
     takenOver,
+    lostMs,
   }
 }
 
 function isClaimable(run: RunRow, { worker, deadFence, ignorePin }: ClaimRequest): boolean {
-  if (run.place !== null) return false
+  if (run.place !== null || run.scheduled === 1) return false
   if (run.status !== 'queued' && run.status !== 'in_progress') return false
   if (run.worker !== null && run.fence !== deadFence) return false
   return run.pin === null || run.pin === worker || ignorePin === true

@@ -1,4 +1,5 @@
 /** What the rules of the store need of a database: statements in transactions, and a word when a run has changed. */
+import type { Ready } from '../../runs/run-store.ts'
 
 /** Owner -> long value -> what stands for it in a column. */
 export type StoredTexts = ReadonlyMap<string, ReadonlyMap<unknown, string>>
@@ -44,7 +45,15 @@ export interface Transaction extends Sql {
   readonly texts: StoredTexts | undefined
   /** Runs that became claimable, for the answer. */
   readonly ready: Set<string>
+  /** Webhooks that are due. */
+  readonly webhooks: Set<string>
 }
+
+/** What the caller of a transaction has to start. */
+export const readyOf = ({ ready, webhooks }: Transaction): Ready => ({
+  ready: [...ready],
+  hasWebhooks: webhooks.size > 0,
+})
 
 /** The first row, or undefined. The caller names the columns it selected. */
 export async function first<Columns extends object>(
@@ -65,7 +74,7 @@ export async function select<Columns extends object>(
 }
 
 /** The next number of a sequence: never given twice, and rising in the order of commits. */
-export async function nextNumber(sql: Sql, sequence: 'runs' | 'threads' | 'approvals'): Promise<number> {
+export async function nextNumber(sql: Sql, sequence: 'runs' | 'threads' | 'approvals' | 'webhooks'): Promise<number> {
   const row = await first<{ value: number }>(
     sql,
     'UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value',

@@ -18,8 +18,14 @@ const CHARS_PER_READ = 1_048_576
 /**
  * Adds events; those that are there already are left out, so a write may be repeated.
  * @param from number of the first. Default: the next one
+ * @param workedAt set when the worker of the run says them
  */
-export async function addEvents(tx: Transaction, run: RunRow, events: readonly string[], from = run.last_event + 1) {
+export async function addEvents(
+  tx: Transaction,
+  run: RunRow,
+  events: readonly string[],
+  { from = run.last_event + 1, workedAt }: { from?: number; workedAt?: number } = {},
+) {
   if (from > run.last_event + 1)
     throw new RangeError(`Run ${run.run_id} has ${run.last_event} events, so the next one cannot have number ${from}.`)
   const fresh = events.slice(run.last_event + 1 - from)
@@ -30,7 +36,7 @@ export async function addEvents(tx: Transaction, run: RunRow, events: readonly s
     const events = await textToColumn(tx, workOf(run.run_id), list.join(BETWEEN))
     await tx.insert('events', [{ run: run.number, last, attempt: run.attempt, events }])
   }
-  await update(tx, run, { last_event: last })
+  await update(tx, run, { last_event: last, ...(workedAt === undefined ? {} : { worked_at: workedAt }) })
 }
 
 /** Events that share a row: short ones. */

@@ -4,9 +4,10 @@ import { type Database, first, type Sql } from './database.ts'
 /**
  * Steps are only added. `runs.number` is the key of a run's other rows: short, and in the order of admission. A run is live
  * while `ended_at` is null; `place` is its place behind the first live run of its thread, null for that one, so a run is
- * claimable only where `place` is null. A thread's `idle_since` is null while a run of it is live. A row
- * of `events` holds those that were written together, and has the number of the last. A long text of any column is kept in the
- * pieces of `texts`.
+ * claimable only where `place` is null. A run is `scheduled` until its `start_at` has come: it has no place yet, and is not
+ * claimable. A thread's `idle_since` is null while a run of it is live. A row of `events` holds those that were written
+ * together, and has the number of the last. `schedules.done_until` is the newest due time that has had its run. A long
+ * text of any column is kept in the pieces of `texts`.
  */
 const STEPS: readonly (readonly string[])[] = [
   [
@@ -72,6 +73,26 @@ const STEPS: readonly (readonly string[])[] = [
     // 1 once an event has told the decision
     `ALTER TABLE approvals ADD COLUMN told BIGINT NOT NULL DEFAULT 0`,
     `UPDATE approvals SET told = 1 WHERE status <> 'pending'`,
+  ],
+  [
+    `ALTER TABLE runs ADD COLUMN start_at BIGINT`,
+    `ALTER TABLE runs ADD COLUMN scheduled BIGINT NOT NULL DEFAULT 0`,
+    `ALTER TABLE runs ADD COLUMN webhooks TEXT`,
+    `ALTER TABLE runs ADD COLUMN worked_at BIGINT`,
+    `CREATE INDEX runs_scheduled ON runs (start_at) WHERE scheduled = 1`,
+    `CREATE TABLE schedules (
+      agency TEXT NOT NULL, owner TEXT NOT NULL, name TEXT NOT NULL, done_until BIGINT NOT NULL,
+      PRIMARY KEY (agency, owner, name))`,
+    `INSERT INTO counters VALUES ('webhooks', 0)`,
+    `CREATE TABLE webhooks (
+      number BIGINT PRIMARY KEY, webhook_id TEXT NOT NULL UNIQUE, run BIGINT NOT NULL, run_id TEXT NOT NULL,
+      agency TEXT NOT NULL, owner TEXT NOT NULL, event TEXT NOT NULL, target TEXT NOT NULL, payload TEXT NOT NULL,
+      status TEXT NOT NULL, attempts BIGINT NOT NULL, next_at BIGINT NOT NULL, error TEXT,
+      created_at BIGINT NOT NULL, ended_at BIGINT)`,
+    `CREATE INDEX webhooks_owner ON webhooks (agency, owner, number)`,
+    `CREATE INDEX webhooks_waiting ON webhooks (next_at) WHERE status = 'waiting'`,
+    `CREATE INDEX webhooks_dead ON webhooks (number) WHERE status = 'dead'`,
+    `CREATE INDEX webhooks_run ON webhooks (run)`,
   ],
 ]
 

@@ -12,7 +12,9 @@ import { findApproval } from './requests.ts'
 import { type ApprovalRow, type RunRow, type ThreadRow, toApproval, toRun, toState } from './rows.ts'
 import { findRun } from './runs.ts'
 import { readWork } from './snapshot.ts'
+import { readStats } from './stats.ts'
 import { describeThread, getThread } from './threads.ts'
+import { toDelivery, type WebhookRow } from './webhooks.ts'
 
 /** A page of runs or messages ends after so many bytes of JSON. */
 const PAGE_BYTES = 8 * 1024 * 1024
@@ -60,12 +62,20 @@ export const readers: Readers = {
     )
   },
   jobs: async (sql, { limit, after }) => {
-    const where = `ended_at IS NULL AND place IS NULL AND status IN ('queued', 'in_progress') AND number > ?`
+    const where = `ended_at IS NULL AND place IS NULL AND scheduled = 0 AND status IN ('queued', 'in_progress') AND number > ?`
     const statement = `SELECT * FROM runs WHERE ${where} ORDER BY number LIMIT ?`
     const rows = await select<RunRow>(sql, statement, Number(after ?? 0), limit + 1)
     return mapPage(toPage(rows, limit), toJob)
   },
   costs: (sql, { scopes }) => readCosts(sql, scopes),
+  webhooks: async (sql, { agency, owner, status, runId, ...list }) => {
+    const filter = { agency, owner, status, run_id: runId }
+    return mapPage(
+      await listRows<WebhookRow>(sql, { ...list, table: 'webhooks', filter, newestFirst: true }),
+      toDelivery,
+    )
+  },
+  stats: (sql) => readStats(sql),
 }
 
 /** What is new of a run after an event. Infinity: no events. @throws NOT_FOUND, EVENTS_EXPIRED */

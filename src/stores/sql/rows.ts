@@ -50,6 +50,13 @@ export interface RunRow {
   rolled_back: number
   /** Its events and its work were removed. */
   trimmed: number
+  start_at: number | null
+  /** Its `start_at` has not come. */
+  scheduled: number
+  /** A list of WebhookTarget. */
+  webhooks: string | null
+  /** When its worker has written for the last time. */
+  worked_at: number | null
 }
 
 export interface ThreadRow {
@@ -110,6 +117,7 @@ export const toRun = async (sql: Sql, row: RunRow): Promise<RunRecord> => ({
   pin: row.pin,
   crashes: row.crashes,
   createdAt: row.created_at,
+  startAt: row.start_at,
   startedAt: row.started_at,
   endedAt: row.ended_at,
   outcome: row.outcome === null ? null : await getJson(sql, row.outcome),

@@ -23,7 +23,8 @@ export async function update(tx: Transaction, run: RunRow, columns: Partial<RunR
   const names = Object.keys(columns)
   const values = Object.values(columns) as Value[]
   Object.assign(run, columns)
-  tx.changed.set(run.run_id, tx.changed.get(run.run_id) === true || names.some((name) => name !== 'last_event'))
+  const isState = names.some((name) => name !== 'last_event' && name !== 'worked_at')
+  tx.changed.set(run.run_id, tx.changed.get(run.run_id) === true || isState)
   await tx.all(
     `UPDATE runs SET ${names.map((name) => `${name} = ?`).join(', ')} WHERE number = ?`,
     ...values,
@@ -49,9 +50,18 @@ export async function lockFenced(tx: Transaction, { runId, fence }: Claim): Prom
   return run
 }
 
-/** The live runs of a thread, in order: the first is the active one. */
+/** The live runs of a thread whose time has come, in order: the first is the active one. */
 export const liveRuns = (sql: Sql, thread: number): Promise<RunRow[]> =>
-  select<RunRow>(sql, `SELECT * FROM runs WHERE thread = ? AND ended_at IS NULL ORDER BY number${sql.lock}`, thread)
+  select<RunRow>(
+    sql,
+    `SELECT * FROM runs WHERE thread = ? AND ended_at IS NULL AND scheduled = 0
+      ORDER BY coalesce(place, 0)${sql.lock}`,
+    thread,
+  )
+
+/** A live run of a thread, be it that its time has not come. */
+export const findLive = (sql: Sql, thread: number): Promise<{ run_id: string } | undefined> =>
+  first(sql, 'SELECT run_id FROM runs WHERE thread = ? AND ended_at IS NULL ORDER BY scheduled, number LIMIT 1', thread)
 
 /** Removes the events of a run and what it stored of its work. */
 export async function removeWork(tx: Transaction, run: Pick<RunRow, 'number' | 'run_id'>): Promise<void> {
@@ -65,7 +75,7 @@ export async function forgetRun(tx: Transaction, run: Pick<RunRow, 'number' | 'r
   tx.changed.set(run.run_id, true)
   await removeWork(tx, run)
   await removeTexts(tx, endOf(run.run_id))
-  await tx.all('DELETE FROM approvals WHERE run = ?', run.number)
+  for (const table of ['approvals', 'webhooks']) await tx.all(`DELETE FROM ${table} WHERE run = ?`, run.number)
   await tx.all('DELETE FROM costs WHERE scope = ?', runScope(run.run_id))
   await tx.all('DELETE FROM runs WHERE number = ?', run.number)
 }

@@ -8,8 +8,10 @@ import { EVENTS_PER_READ } from './events.ts'
 import { endOf, MESSAGES, removeTexts, storeAhead, workOf } from './long-texts.ts'
 import { readers, readNews } from './reads.ts'
 import { cancel, decide, deleteRun } from './requests.ts'
+import { openSchedule } from './schedules.ts'
 import { type Capacity, makeRoom, sweep } from './sweep.ts'
 import { addThread, describeThread, getThread, removeThread } from './threads.ts'
+import { claimWebhooks, redriveWebhook, settleWebhook } from './webhooks.ts'
 import { writeWork } from './work.ts'
 
 type Writers = {
@@ -32,6 +34,10 @@ const writers: Writers = {
   reserve,
   settle,
   sweep,
+  schedule: openSchedule,
+  claimWebhooks,
+  settleWebhook,
+  redriveWebhook,
 }
 
 /** @param capacity what the store forgets by itself. Default: nothing */
@@ -41,7 +47,7 @@ export function createRunStore(database: Database, capacity?: Capacity): RunStor
     texts?: StoredTexts | undefined,
   ): Promise<Result> => {
     const changed = new Map<string, boolean>()
-    const result = await database.write((sql) => work({ ...sql, texts, changed, ready: new Set() }))
+    const result = await database.write((sql) => work({ ...sql, texts, changed, ready: new Set(), webhooks: new Set() }))
     database.announce(changed)
     return result
   }

@@ -1,15 +1,16 @@
-/** What time does: approvals expire, and events, runs and keys are removed. */
+/** What time does: runs become due, approvals expire, and events, runs and keys are removed. */
 import type { Writes } from '../../runs/run-store.ts'
-import { first, type Sql, select, type Transaction } from './database.ts'
+import { first, readyOf, type Sql, select, type Transaction } from './database.ts'
 import type { RunRow, ThreadRow } from './rows.ts'
 import { forgetRun, removeWork, update } from './runs.ts'
 import { removeThread } from './threads.ts'
-import { resumeRun } from './transitions.ts'
+import { queueRun, resumeRun } from './transitions.ts'
 
 const DEFAULT_ROWS = 2000
 
 export async function sweep(tx: Transaction, request: Writes['sweep']['change']): Promise<Writes['sweep']['answer']> {
   const { now, eventsMs, runsMs, limit = DEFAULT_ROWS } = request
+  const due = await queueDue(tx, now, limit)
   const expired = await expireApprovals(tx, now, limit)
   const keys = await removeKeys(tx, now, limit)
   const old = 'SELECT number, run_id, last_event FROM runs WHERE ended_at <= ?'
@@ -25,9 +26,28 @@ export async function sweep(tx: Transaction, request: Writes['sweep']['change'])
     await removeWork(tx, run)
     await update(tx, run, { trimmed: 1 })
   })
-  const next = `SELECT min(expires_at) AS next FROM approvals WHERE status = 'pending'`
-  const nextExpiry = (await first<{ next: number | null }>(tx, next))?.next ?? null
-  return { more: expired || keys || runs || events, nextExpiry, ready: [...tx.ready] }
+  return { more: due || expired || keys || runs || events, ...(await readNext(tx)), ...readyOf(tx) }
+}
+
+/** When time changes something next. */
+async function readNext(sql: Sql): Promise<{ nextAt: number | null; nextWebhookAt: number | null }> {
+  const min = async (column: string, from: string) =>
+    (await first<{ next: number | null }>(sql, `SELECT min(${column}) AS next FROM ${from}`))?.next ?? null
+  const expiry = await min('expires_at', `approvals WHERE status = 'pending'`)
+  const start = await min('start_at', 'runs WHERE scheduled = 1')
+  const nextAt = expiry === null || start === null ? (expiry ?? start) : Math.min(expiry, start)
+  return { nextAt, nextWebhookAt: await min('next_at', `webhooks WHERE status = 'waiting'`) }
+}
+
+async function queueDue(tx: Transaction, now: number, limit: number): Promise<boolean> {
+  const due = await select<Pick<RunRow, 'number' | 'thread'>>(
+    tx,
+    'SELECT number, thread FROM runs WHERE scheduled = 1 AND start_at <= ? ORDER BY start_at, number LIMIT ?',
+    now,
+    limit,
+  )
+  for (const run of due) await queueRun(tx, run, now)
+  return due.length === limit
 }
 
 /** Does work for each run until about so many rows are gone; true when some are left. */

@@ -5,7 +5,7 @@ import type { StoredMessage } from '../../wire/message.ts'
 import { first, nextNumber, type Row, type Sql, select, type Transaction } from './database.ts'
 import { longMessages, MESSAGES, mapInTurns, removeColumns, toColumn } from './long-texts.ts'
 import { type RunRow, type ThreadRow, toThread } from './rows.ts'
-import { forgetRun, liveRuns } from './runs.ts'
+import { findLive, forgetRun } from './runs.ts'
 
 /** The thread of that owner, locked; undefined when there is none. */
 export const findThread = (sql: Sql, { agency, owner, threadId }: ThreadId): Promise<ThreadRow | undefined> =>
@@ -28,7 +28,7 @@ export async function getThread(sql: Sql, id: ThreadId): Promise<ThreadRow> {
 export async function describeThread(sql: Sql, row: ThreadRow): Promise<ThreadRecord> {
   const active = await first<RunRow>(
     sql,
-    'SELECT run_id, status FROM runs WHERE thread = ? AND ended_at IS NULL ORDER BY number LIMIT 1',
+    'SELECT run_id, status FROM runs WHERE thread = ? AND ended_at IS NULL AND scheduled = 0 AND place IS NULL LIMIT 1',
     row.number,
   )
   return toThread(row, active)
@@ -73,8 +73,8 @@ export const toMessageRows = (
 
 /** Forgets a thread with its runs. @throws RUN_ACTIVE */
 export async function removeThread(tx: Transaction, thread: ThreadRow): Promise<undefined> {
-  const [active] = await liveRuns(tx, thread.number)
-  if (active !== undefined) throw runActive('thread', active.run_id)
+  const live = await findLive(tx, thread.number)
+  if (live !== undefined) throw runActive('thread', live.run_id)
   const runs = await select<RunRow>(tx, 'SELECT number, run_id FROM runs WHERE thread = ?', thread.number)
   for (const run of runs) await forgetRun(tx, run)
   await removeColumns(tx, await longMessages(tx, thread.number))

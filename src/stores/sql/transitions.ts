@@ -6,16 +6,18 @@ import { encode, first, type Sql, select, type Transaction } from './database.ts
 import { addEvents } from './events.ts'
 import { endOf, toColumn } from './long-texts.ts'
 import { type ApprovalRow, decidedEvent, endedEvent, queuedEvent, type RunRow, toRun } from './rows.ts'
-import { change, liveRuns, update } from './runs.ts'
+import { change, findLive, liveRuns, update } from './runs.ts'
 import { readWork } from './snapshot.ts'
 import { putMessages, removeMessages } from './threads.ts'
+import { addWebhooks } from './webhooks.ts'
 
 /** Gives each waiting run of a thread its place; the first live one becomes claimable. */
 async function moveUp(tx: Transaction, thread: number, now: number): Promise<void> {
   // First, because it locks the thread: a run that is admitted meanwhile would never move up.
   await tx.all('UPDATE threads SET updated_at = ? WHERE number = ?', now, thread)
   const live = await liveRuns(tx, thread)
-  if (live.length === 0) await tx.all('UPDATE threads SET idle_since = ? WHERE number = ?', now, thread)
+  if ((await findLive(tx, thread)) === undefined)
+    await tx.all('UPDATE threads SET idle_since = ? WHERE number = ?', now, thread)
   for (const [index, run] of live.entries()) {
     const place = index === 0 ? null : index
     if (run.place === place) continue
@@ -23,6 +25,27 @@ async function moveUp(tx: Transaction, thread: number, now: number): Promise<voi
     if (place === null) tx.ready.add(run.run_id)
     else await addEvents(tx, run, [queuedEvent(place)])
   }
+}
+
+/** The time of a scheduled run has come: it goes behind the other live runs of its thread, or can be claimed. */
+export async function queueRun(
+  tx: Transaction,
+  { number, thread }: Pick<RunRow, 'number' | 'thread'>,
+  now: number,
+): Promise<void> {
+  // First, because it locks the thread, as every admission and every end does.
+  if (thread !== null) await tx.all('UPDATE threads SET updated_at = ? WHERE number = ?', now, thread)
+  const run = await first<RunRow>(tx, `SELECT * FROM runs WHERE number = ? AND scheduled = 1${tx.lock}`, number)
+  if (run === undefined) return // cancelled, or queued by another process
+  const place = await nextPlace(tx, thread)
+  await change(tx, run, { scheduled: 0, place })
+  if (place === null) tx.ready.add(run.run_id)
+  else await addEvents(tx, run, [queuedEvent(place)])
+}
+
+/** The place behind the live runs of a thread; null for the first, and without a thread. */
+export async function nextPlace(sql: Sql, thread: number | null): Promise<number | null> {
+  return (thread === null ? 0 : (await liveRuns(sql, thread)).length) || null
 }
 
 export interface Ending {
@@ -42,6 +65,7 @@ export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: 
   await change(tx, run, {
     status: ending.status,
     place: null,
+    scheduled: 0,
     worker: null,
     ended_at: now,
     outcome: ending.outcome == null ? null : await toColumn(tx, endOf(run.run_id), ending.outcome),
@@ -58,6 +82,7 @@ export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: 
   )
   await tx.all('UPDATE plans SET sealed = NULL WHERE run = ? AND sealed IS NOT NULL', run.number)
   await spendReservations(tx, run.number)
+  await addWebhooks(tx, run, now)
   if (run.thread !== null) await moveUp(tx, run.thread, now)
 }
 

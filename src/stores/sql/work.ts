@@ -1,29 +1,31 @@
 /** What a worker writes of a run. */
 import { fenced } from '../../base/errors.ts'
 import type { NewApproval, RunChange, Written } from '../../runs/run-store.ts'
-import { encode, nextNumber, select, type Transaction } from './database.ts'
+import { encode, nextNumber, readyOf, select, type Transaction } from './database.ts'
 import { addEvents } from './events.ts'
 import { isElsewhere, mapInTurns, removeColumns, toColumn, workOf } from './long-texts.ts'
 import { type RunRow, toState } from './rows.ts'
 import { change, liveRuns, lockFenced, update } from './runs.ts'
 import { putMessages } from './threads.ts'
 import { endRun, isPending, tellDecisions } from './transitions.ts'
+import { addWebhooks } from './webhooks.ts'
 
 export async function writeWork(tx: Transaction, request: RunChange): Promise<Written> {
   const run = await lockFenced(tx, request.claim)
   if (run.worker === null) {
     if (request.leave === undefined) throw fenced(request.claim.runId)
     await reportReady(tx, run) // the same write again: its first answer may have been lost
-    return { state: toState(run), ready: [...tx.ready] }
+    return { state: toState(run), ...readyOf(tx) }
   }
   await addWork(tx, run, request)
   if (request.messages !== undefined) await putMessages(tx, run, request.messages, request.now)
-  if (request.events !== undefined) await addEvents(tx, run, request.events.list, request.events.first)
+  if (request.events !== undefined)
+    await addEvents(tx, run, request.events.list, { from: request.events.first, workedAt: request.now })
   if (request.turn && run.crashes > 0) await update(tx, run, { crashes: 0 })
   if (request.recoverable !== undefined) await update(tx, run, { recoverable: request.recoverable ? 1 : 0 })
   if (request.pin !== undefined) await update(tx, run, { pin: request.pin })
   if (request.leave !== undefined) await leave(tx, run, request.leave, request.now)
-  return { state: toState(run), ready: [...tx.ready] }
+  return { state: toState(run), ...readyOf(tx) }
 }
 
 /** Names what the end of a run made claimable. */
@@ -40,8 +42,10 @@ async function leave(
 ): Promise<void> {
   if (leaving.kind === 'end') return endRun(tx, run, leaving, now)
   const pauses = leaving.kind === 'pause' && run.wish === null && (await isPending(tx, run))
-  if (pauses) await change(tx, run, { status: 'requires_action', worker: null })
-  else if (leaving.kind === 'release') await change(tx, run, { worker: null })
+  if (pauses) {
+    await change(tx, run, { status: 'requires_action', worker: null })
+    await addWebhooks(tx, run, now)
+  } else if (leaving.kind === 'release') await change(tx, run, { worker: null })
   // The last approval was just decided, or a stop is wanted: the next claim goes on, and sees the wish.
   else await change(tx, run, { status: 'queued', resumes: 1, worker: null })
   await tellDecisions(tx, run)
