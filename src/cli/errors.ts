@@ -19,6 +19,11 @@ export const unknownCommand = (name: string, nearest: string | undefined) =>
 export const wrongArguments = (reason: string, command: string) =>
   usage(`${reason} See: agency-swarm-js ${command} --help`)
 
+export const unknownAction = (typed: string, known: readonly string[]) =>
+  wrongArguments(`"runs" takes one of ${known.join(', ')}${typed === '' ? '' : `, not "${typed}"`}.`, 'runs')
+export const notANumber = (option: string, typed: string, command: string) =>
+  wrongArguments(`${option} must be a whole number, not "${typed}".`, command)
+
 const PORTS = 'a whole number from 0 to 65535'
 export const wrongPort = (typed: string, command: string) =>
   wrongArguments(`--port must be ${PORTS}, not "${typed}".`, command)
