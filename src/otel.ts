@@ -6,7 +6,7 @@ import { optionNames, refuseUnknown } from './base/options.ts'
 import { VERSION } from './base/version.ts'
 import { joinTelemetry, type Telemetry } from './runs/span.ts'
 import { createMeasures } from './telemetry/measures.ts'
-import { type OpenTelemetryApi, startRunSpan } from './telemetry/spans.ts'
+import { type OpenTelemetryApi, startAcceptance, startRunSpan } from './telemetry/spans.ts'
 
 export type { Telemetry } from './runs/span.ts'
 export { createMetrics, type Metrics } from './telemetry/metrics.ts'
@@ -53,7 +53,11 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
   const tracer = (options.tracerProvider ?? api.trace).getTracer('agency-swarm-js', VERSION)
   const meter = (options.meterProvider ?? api.metrics).getMeter('agency-swarm-js', VERSION)
   const tracing = { api, tracer, captureContent, contentChars, continueTraces, propagateTo }
-  const spans: Telemetry = { start: (run) => startRunSpan(tracing, run), refused: () => {} }
+  const spans: Telemetry = {
+    start: (run) => startRunSpan(tracing, run),
+    refused: () => {},
+    accept: (run) => startAcceptance(tracing, run),
+  }
   const reportError = (error: unknown) => api.diag.error('agency-swarm-js could not record telemetry', error)
   return joinTelemetry([spans, createMeasures(meter)], reportError) as Telemetry
 }

@@ -64,11 +64,14 @@ test('dead lists webhooks that were given up, and redrive sends them again', asy
     limits: { webhookAttempts: 1 },
   })
   await api.run({ message: 'Hi', webhook: { url: host.url } })
-  await vi.waitFor(async () => expect((await run(url, 'dead')).out).toMatch(/msg_\w+ +run\.completed .*HTTP 500/))
+  await vi.waitFor(
+    async () => expect((await run(url, 'dead')).out).toMatch(/msg_\w+ +run\.completed .*HTTP 500/),
+    15_000,
+  )
   const dead = (await run(url, 'dead', '--json')).json().data[0]
   status = 204
   expect((await run(url, 'redrive', '--all')).out).toBe(`${dead.webhook_id} waiting\n`)
-  await vi.waitFor(async () => expect((await run(url, 'dead')).out).toBe('No webhooks were given up.\n'))
+  await vi.waitFor(async () => expect((await run(url, 'dead')).out).toBe('No webhooks were given up.\n'), 15_000)
   expect((await run(url, 'redrive', dead.webhook_id, '--json')).json()).toMatchObject([{ run_id: dead.run_id }])
 })
 

@@ -35,14 +35,14 @@ test('a run tells its webhook and those of the server of its pause and its end',
     webhook: { url: `${host.url}/own`, secret: own },
   })
   const paused = await api.settled(run_id)
-  await vi.waitFor(() => expect(host.received).toHaveLength(1))
+  await vi.waitFor(() => expect(host.received).toHaveLength(1), 15_000)
   const [asked] = host.received as [ReceivedWebhook]
   expect(verify(asked, own)).toMatchObject({
     type: 'run.requires_action',
     data: { run_id, thread_id: 't', approvals: [{ approval_id: paused.required_action.approvals[0].approval_id }] },
   })
   await api.post(`/runs/${run_id}/approvals/${asked.body.data.approvals[0].approval_id}`, { decision: 'approve' })
-  await vi.waitFor(() => expect(host.received).toHaveLength(3))
+  await vi.waitFor(() => expect(host.received).toHaveLength(3), 15_000)
   for (const ended of host.received.slice(1)) {
     const payload = verify(ended, ended.path === '/own' ? own : secret) as Json
     const run = (await api.get(`/runs/${run_id}`)).body
@@ -52,7 +52,7 @@ test('a run tells its webhook and those of the server of its pause and its end',
       data: { run_id, status: 'completed' },
     })
   }
-  await vi.waitFor(async () => expect((await api.get('/webhooks?status=delivered')).body.data).toHaveLength(3))
+  await vi.waitFor(async () => expect((await api.get('/webhooks?status=delivered')).body.data).toHaveLength(3), 15_000)
   const { body } = await api.get(`/webhooks?run_id=${run_id}&limit=2`)
   expect(body).toMatchObject({
     has_more: true,
@@ -74,14 +74,17 @@ test('what waits at a stop is sent by the next server; a redrive sends again', a
   const first = await serve()
   const { run_id } = await first.api.run({ message: 'Hi', webhook: { url: host.url, events: ['run.completed'] } })
   const webhook = async ({ api }: typeof first) => (await api.get('/webhooks')).body.data[0]
-  await vi.waitFor(async () => expect(await webhook(first)).toMatchObject({ attempts: 1, error: 'HTTP 500' }))
+  await vi.waitFor(async () => expect(await webhook(first)).toMatchObject({ attempts: 1, error: 'HTTP 500' }), 15_000)
   await first.close()
   const second = await serve() // the second attempt, 2.5 to 7.5 seconds later, is the last
   await vi.waitFor(async () => expect(await webhook(second)).toMatchObject({ status: 'dead', attempts: 2 }), 20_000)
   status = 204
   const { webhook_id } = await webhook(second)
   expect((await second.api.post(`/webhooks/${webhook_id}/redrive`)).body).toMatchObject({ status: 'waiting' })
-  await vi.waitFor(async () => expect(await webhook(second)).toMatchObject({ status: 'delivered', attempts: 1 }))
+  await vi.waitFor(
+    async () => expect(await webhook(second)).toMatchObject({ status: 'delivered', attempts: 1 }),
+    15_000,
+  )
   expect(new Set(host.received.map(({ headers, raw }) => `${headers['webhook-id']} ${raw}`)).size).toBe(1)
   expect(host.received[0]?.body.data.run_id).toBe(run_id)
 })

@@ -53,6 +53,7 @@ export async function createServices(options: BuildOptions, more: readonly strin
   const { runner, models, files, folders, requestLog, stored, mcp } = services
   await stored.open()
   metrics?.watchHeld(() => runner.budget.heldBytes)
+  metrics?.watchStore(() => stored.runs.store.read({ kind: 'stats' }))
   const shell: ShellOptions = {
     services,
     token,

@@ -94,7 +94,11 @@ export async function createStoredRuns(options: StoredRunsOptions = {}, parts: S
     seal: readSeal(),
     budgets,
     agencyOf: (path) => byPath.get(path),
-    webhooks: { ...senders, random: Math.random, onAttempt: () => {} },
+    webhooks: {
+      ...senders,
+      random: Math.random,
+      onAttempt: (outcome) => runs.telemetry?.note?.({ kind: 'webhook', outcome }),
+    },
   })
   const start = (request: StartStoredRun) => stored.start(request)
   const scheduler = new Scheduler({ schedules, store: stored.store, start, log, now })

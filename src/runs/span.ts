@@ -10,7 +10,36 @@ import type { Speaker } from './events.ts'
 export interface TraceContext {
   readonly traceparent: string | undefined
   readonly tracestate: string | undefined
+  /**
+   * Made when a stored run was accepted, so that all attempts are in one trace. It goes before an active span, which may be that of
+   * another request, and does not come from outside.
+   */
+  readonly accepted?: true
 }
+
+/** The acceptance of a stored run, which may be worked on later and by another process. */
+export interface Acceptance {
+  /** The parent of its attempts. */
+  readonly traceContext: TraceContext | undefined
+  /** Called once. @param failure why it was not accepted */
+  end(failure?: Ending['failure']): void
+}
+
+/** What happens to stored runs and webhooks besides what spans tell. */
+export type StoredNote =
+  | {
+      kind: 'claimed'
+      agency: string
+      /** `crash`: the worker before is gone; `hand_over`: it has let go of the run; `resume`: after a decision. */
+      cause: 'start' | 'resume' | 'hand_over' | 'crash'
+      /** Of a crash: how long nobody has worked on the run, in milliseconds. */
+      lostMs: number | null
+    }
+  /** A worker was told that another one has its run. */
+  | { kind: 'fenced'; agency: string }
+  /** Events were stored, and shown to readers, this long after the first of them was made. */
+  | { kind: 'stored'; lagMs: number }
+  | { kind: 'webhook'; outcome: 'delivered' | 'retry' | 'dead' }
 
 /** What is known of each kind of span when it starts. */
 export interface Starts {
@@ -77,6 +106,9 @@ export interface Telemetry {
   start(run: Starts['run']): Span<'run'>
   /** A request was refused, or failed, before a run began. */
   refused(code: string): void
+  /** A stored run is about to be accepted. */
+  accept?(run: Pick<Starts['run'], 'runId' | 'agency' | 'conversationId' | 'parent'>): Acceptance | undefined
+  note?(note: StoredNote): void
 }
 
 /** Does work inside a span, where there is one. */
@@ -110,6 +142,18 @@ export function joinTelemetry(
     start: (run) => join(listeners.flatMap((listener) => attempt(() => listener.start(run)))),
     refused: (code) => {
       for (const listener of listeners) attempt(() => listener.refused(code))
+    },
+    accept: (run) => {
+      const acceptances = listeners.flatMap((listener) => attempt(() => listener.accept?.(run)) ?? [])
+      return {
+        traceContext: acceptances.find((acceptance) => acceptance?.traceContext !== undefined)?.traceContext,
+        end: (failure) => {
+          for (const acceptance of acceptances) attempt(() => acceptance?.end(failure))
+        },
+      }
+    },
+    note: (note) => {
+      for (const listener of listeners) attempt(() => listener.note?.(note))
     },
   }
 }

@@ -1,12 +1,14 @@
 /** Counters and histograms of runs, model calls and tool calls, on any Meter. */
 import { readTokens } from '../models/usage.ts'
-import type { Ending, Ends, Span, SpanKind, Starts, Telemetry } from '../runs/span.ts'
+import type { Ending, Ends, Span, SpanKind, Starts, StoredNote, Telemetry } from '../runs/span.ts'
 import type { Labels, Meter } from './meter.ts'
 import * as names from './semantics.ts'
 import { outcomeName, UNKNOWN_PROVIDER } from './span-attributes.ts'
 
 /** Bucket bounds for durations in seconds: from a demo model to a long run of several agents. */
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
+/** Bucket bounds for the time that storing events takes, in seconds. */
+const LAG_SECONDS = [0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 5, 30]
 /** Bucket bounds for tokens, as the semantic conventions advise. */
 const TOKENS = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576]
 /** Most different values of one label. Further values, and values longer than `MAX_VALUE_CHARS`, count as `other`. */
@@ -61,7 +63,35 @@ export function createMeasures(meter: Meter): Telemetry {
     description: 'Requests that were refused or failed before a run started, by code.',
     unit: '{request}',
   })
+  const attempts = meter.createCounter('agency_swarm.stored_runs.attempts', {
+    description: 'Stored runs that a worker took, by cause: start, resume, hand_over or crash.',
+    unit: '{attempt}',
+  })
+  const fenced = meter.createCounter('agency_swarm.stored_runs.fenced', {
+    description: 'Workers whose writes were refused, because another one has their run.',
+    unit: '{worker}',
+  })
+  const recovery = seconds('agency_swarm.stored_runs.recovery_time', 'How long nobody worked on runs of lost workers.')
+  const eventLag = meter.createHistogram('agency_swarm.stored_runs.event_lag', {
+    description: 'From an event of a stored run to the moment when readers may see it.',
+    unit: 's',
+    advice: { explicitBucketBoundaries: LAG_SECONDS },
+  })
+  const webhookAttempts = meter.createCounter('agency_swarm.webhooks.attempts', {
+    description: 'Attempts to send a webhook, by outcome: delivered, retry or dead.',
+    unit: '{attempt}',
+  })
   const limit = createLabelLimiter()
+
+  const notes: { [Kind in StoredNote['kind']]: (note: StoredNote & { kind: Kind }) => void } = {
+    claimed: ({ agency, cause, lostMs }) => {
+      attempts.add(1, { agency: limit('agency', agency), cause })
+      if (lostMs !== null) recovery.record(lostMs / 1000)
+    },
+    fenced: ({ agency }) => fenced.add(1, { agency: limit('agency', agency) }),
+    stored: ({ lagMs }) => eventLag.record(lagMs / 1000),
+    webhook: ({ outcome }) => webhookAttempts.add(1, { outcome }),
+  }
 
   const errorType = ({ failure, cancelled }: Ending): Labels => {
     if (failure !== undefined) return { [names.ATTR_ERROR_TYPE]: limit(names.ATTR_ERROR_TYPE, failure.type) }
@@ -119,6 +149,7 @@ export function createMeasures(meter: Meter): Telemetry {
       })
     },
     refused: (code) => refused.add(1, { code: limit('code', code) }),
+    note: (note) => notes[note.kind](note as never),
   }
 }
 

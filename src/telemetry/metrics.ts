@@ -5,9 +5,10 @@ import type { Telemetry } from '../runs/span.ts'
 import { createMeasures } from './measures.ts'
 import { observeProcess } from './process-metrics.ts'
 import { PrometheusRegistry } from './prometheus.ts'
+import { observeStores, type StoreMetrics } from './store-metrics.ts'
 
 /** Metrics kept in this process, for Prometheus to scrape. */
-export interface Metrics extends Telemetry {
+export interface Metrics extends Telemetry, StoreMetrics {
   /** All metrics in Prometheus' text format. */
   text(): string
   /** Adds a reader of the memory that a server's requests and runs hold, in bytes. Several servers are summed. */
@@ -33,5 +34,5 @@ export function createMetrics(): Metrics {
     () => [[{}, held.reduce((sum, read) => sum + read(), 0)]],
   )
   const watchHeld = (read: () => number) => void held.push(read)
-  return { ...createMeasures(registry), text: () => registry.text(), watchHeld, close }
+  return { ...createMeasures(registry), text: () => registry.text(), watchHeld, ...observeStores(registry), close }
 }

@@ -2,7 +2,7 @@
 import type * as api from '@opentelemetry/api'
 import { dropUnset } from '../models/openai/api.ts'
 import { withTraceHeaders } from '../net/trace-headers.ts'
-import type { Ending, Ends, Span, SpanKind, Starts } from '../runs/span.ts'
+import type { Acceptance, Ending, Ends, Span, SpanKind, Starts, Telemetry } from '../runs/span.ts'
 import { type ContentWriter, createContentWriter, endContents, startContents } from './content.ts'
 import { ATTR_ERROR_TYPE, ATTR_GEN_AI_CONVERSATION_ID, ATTR_SESSION_ID } from './semantics.ts'
 import { type Attributes, describeEnd, describeStart, OWN } from './span-attributes.ts'
@@ -40,12 +40,45 @@ export function startRunSpan(options: TracingOptions, start: Starts['run']): Spa
   return open({ options, common, content }, 'run', start, chooseParent(start, options, api.context.active()))
 }
 
+/** The span of a POST that is stored: the parent of all attempts, exported before the first of them begins. */
+export function startAcceptance(
+  options: TracingOptions,
+  start: Parameters<NonNullable<Telemetry['accept']>>[0],
+): Acceptance {
+  const { api, tracer } = options
+  const span = tracer.startSpan(
+    `accept_run ${start.agency}`,
+    {
+      kind: api.SpanKind.PRODUCER,
+      attributes: {
+        [OWN.runId]: start.runId,
+        [ATTR_GEN_AI_CONVERSATION_ID]: start.conversationId,
+        [ATTR_SESSION_ID]: start.conversationId,
+      },
+    },
+    chooseParent(start, options, api.context.active()),
+  )
+  const spanContext = span.spanContext()
+  const { traceparent, tracestate } = writeTraceContext(spanContext)
+  return {
+    traceContext: api.isSpanContextValid(spanContext) ? { traceparent, tracestate, accepted: true } : undefined,
+    end(failure) {
+      if (failure !== undefined) {
+        span.setAttribute(ATTR_ERROR_TYPE, failure.type)
+        span.setStatus({ code: api.SpanStatusCode.ERROR, message: failure.message.slice(0, MAX_MESSAGE_CHARS) })
+      }
+      span.end()
+    },
+  }
+}
+
 function chooseParent(
-  { parent }: Starts['run'],
+  { parent }: Pick<Starts['run'], 'parent'>,
   { api, continueTraces }: TracingOptions,
   active: api.Context,
 ): api.Context {
-  if (parent === undefined || !continueTraces || api.trace.getSpan(active) !== undefined) return active
+  const isOwn = parent?.accepted === true
+  if (parent === undefined || !(isOwn || (continueTraces && api.trace.getSpan(active) === undefined))) return active
   const remote = readTraceContext(parent, api.createTraceState)
   return remote === undefined ? active : api.trace.setSpanContext(active, remote)
 }

@@ -51,7 +51,8 @@ export function startAttempt(options: AttemptOptions, claimed: ClaimedRun): Atte
 
 /** Errors of this process and not of the run: somebody takes the run up later. */
 const BUSY = new Set(['SHUTTING_DOWN', 'OVERLOADED'])
-const LOST = new Set(['STORE_UNAVAILABLE', 'FENCED'])
+const FENCED = new Set(['FENCED'])
+const LOST = new Set(['STORE_UNAVAILABLE', ...FENCED])
 
 const hasCode = (error: unknown, codes: ReadonlySet<string>) => AgencyError.isInstance(error) && codes.has(error.code)
 
@@ -84,7 +85,9 @@ class RunAttempt {
       budget: this.#budget.part(),
       onFull: (error) => this.#run?.stop(error as AgencyError),
       onWish: (mode) => this.stop(mode),
+      onStored: (lagMs) => runs.telemetry?.note?.({ kind: 'stored', lagMs }),
       onLost: (error) => {
+        if (hasCode(error, FENCED)) runs.telemetry?.note?.({ kind: 'fenced', agency: run.agency })
         this.#abort.abort(error)
         this.#run?.stop('immediate')
       },

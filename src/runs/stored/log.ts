@@ -35,6 +35,8 @@ export interface StoredLogOptions {
   onLost: (error: unknown) => void
   /** Called when a write finds that the run shall stop. */
   onWish: (mode: CancelMode) => void
+  /** Called when events are stored, with the milliseconds since the first of them was made. */
+  onStored?: (lagMs: number) => void
   /** Writes that fail are not repeated once it aborts. */
   closing: AbortSignal
 }
@@ -63,6 +65,8 @@ export class StoredLog implements Feed {
   /** Events that no write has taken yet. */
   #waiting: NumberedEvent[] = []
   #texts: EventText[] = []
+  /** When the first of them was made, on the clock of `performance.now()`. */
+  #waitingSince = 0
   /** The newest number that was given out. */
   #last: number
   #bytes: number
@@ -107,6 +111,7 @@ export class StoredLog implements Feed {
     const json = bytes < LONG_CHARS || hasText ? this.#encode(event, scope) : undefined
     const size = json?.length ?? Math.ceil(bytes)
     this.#last++
+    if (this.#waiting.length === 0) this.#waitingSince = performance.now()
     this.#waiting.push({ number: this.#last, event })
     this.#texts.push({ scope, json, size })
     this.#bytes += size
@@ -156,6 +161,7 @@ export class StoredLog implements Feed {
   async #store(change: LogChange): Promise<Written> {
     const events = this.#waiting
     const texts = this.#texts
+    const since = this.#waitingSince
     this.#waiting = []
     this.#texts = []
     const first = this.#last - events.length + 1
@@ -164,6 +170,7 @@ export class StoredLog implements Feed {
       list.push(json ?? (await encodeInTurns((events[index] as NumberedEvent).event, scope)))
     const written = await this.#commit({ ...change, ...(list.length === 0 ? {} : { events: { first, list } }) })
     if (change.leave?.kind === 'end') events.push({ number: written.state.lastEventId, event: { kind: 'closed' } }) // the store's own
+    if (list.length > 0) this.#options.onStored?.(performance.now() - since)
     this.#recent.add(
       events,
       texts.map(({ size }) => size),

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import {
+  AgencyError,
   eventsExpired,
   notFound,
   notRepeatable,
@@ -18,8 +19,10 @@ import { namesFiles } from '../attach-files.ts'
 import { checkEditedArguments } from '../loop/approvals.ts'
 import type {
   Admitted,
+  ClaimedRun,
   ClaimRequest,
   Job,
+  NewRun,
   Owned,
   Ready,
   RunId,
@@ -101,7 +104,7 @@ export class LocalStoredRuns implements StoredRuns {
   }
 
   async start(request: StartStoredRun): Promise<Admitted> {
-    const { runs, agencyOf, now, limits, work, seal } = this.#options
+    const { runs, agencyOf } = this.#options
     if (this.#leaving) throw shuttingDown()
     const served = agencyOf(request.agency)
     if (served === undefined) throw notFound('run')
@@ -117,7 +120,31 @@ export class LocalStoredRuns implements StoredRuns {
     models.model(served.preview.role(recipient).agent.model, recipient)
     const runId = randomUUID()
     const webhooks = await this.#webhooks.targets(runId, request.webhook)
-    const traceId = latestTraceId(body.chat_history) ?? `trace_${randomUUID().replaceAll('-', '')}`
+    const conversationId = latestTraceId(body.chat_history) ?? `trace_${randomUUID().replaceAll('-', '')}`
+    const parent = request.traceContext
+    const acceptance = runs.telemetry?.accept?.({ runId, agency: request.agency, conversationId, parent })
+    const traceContext = acceptance?.traceContext ?? parent
+    try {
+      const admitted = await this.#admit({ ...request, traceContext }, { runId, recipient, webhooks, conversationId })
+      acceptance?.end()
+      if (request.startAt != null) this.#sweepBy(request.startAt)
+      this.#begin(admitted)
+      await this.#stopInterrupted(request).catch(() => {}) // its next write says so, too
+      return admitted
+    } catch (error) {
+      const { name, message } = error as Error
+      acceptance?.end({ type: AgencyError.isInstance(error) ? error.code : name, message })
+      throw error
+    }
+  }
+
+  async #admit(
+    request: StartStoredRun,
+    ids: Pick<NewRun, 'runId' | 'recipient' | 'webhooks'> & { conversationId: string },
+  ): Promise<Admitted> {
+    const { runs, now, limits, work, seal } = this.#options
+    const { conversationId: traceId, ...known } = ids
+    const { runId } = known
     const { plan, secrets } = splitOrder(request, {
       server: { maxTurns: runs.limits.maxTurns, maxCost: runs.maxCost },
       traceId,
@@ -125,32 +152,28 @@ export class LocalStoredRuns implements StoredRuns {
     const pinned = secrets !== undefined && seal === undefined
     if (pinned && !work) throw secretsNeedWorker()
     if (pinned) this.#kept.set(runId, { clientConfig: secrets })
+    const { agency, owner, metadata, alias, thread, startAt, schedule, idempotency } = request
     try {
       const admitted = await this.store.admit({
-        agency: request.agency,
-        owner: request.owner,
-        runId,
+        ...known,
+        agency,
+        owner,
         now: now(),
-        recipient,
         plan,
         sealed: secrets !== undefined && seal !== undefined ? seal.close(runId, secrets) : null,
-        metadata: request.metadata,
-        alias: request.alias ?? null,
-        thread: request.thread ?? null,
-        startAt: request.startAt ?? null,
-        schedule: request.schedule ?? null,
-        webhooks,
+        metadata,
+        alias: alias ?? null,
+        thread: thread ?? null,
+        startAt: startAt ?? null,
+        schedule: schedule ?? null,
         recoverable: !pinned,
         pin: pinned ? this.worker : null,
-        idempotency: request.idempotency ?? null,
+        idempotency: idempotency ?? null,
         events: [createEncoder()({ kind: 'started', runId, notes: [] }, undefined)],
         describeStop,
         limits,
       })
       if (admitted.run.runId !== runId) this.#kept.delete(runId)
-      if (request.startAt != null) this.#sweepBy(request.startAt)
-      this.#begin(admitted)
-      await this.#stopInterrupted(request).catch(() => {}) // its next write says so, too
       return admitted
     } catch (error) {
       this.#kept.delete(runId)
@@ -321,6 +344,7 @@ export class LocalStoredRuns implements StoredRuns {
     try {
       const claimed = await this.store.claim({ runId, ...request, worker: this.worker, now: this.#options.now() })
       if (claimed === undefined) return
+      this.#noteClaim(claimed)
       const attempt = startAttempt(this.#attemptOptions, claimed)
       this.#attempts.set(runId, attempt)
       this.#starting.delete(runId)
@@ -331,6 +355,11 @@ export class LocalStoredRuns implements StoredRuns {
       this.#options.log.error('A stored run could not be taken up; it is tried again.', error, undefined, { runId })
       this.#lookSoon()
     }
+  }
+
+  #noteClaim({ run: { agency }, claim, takenOver, lostMs }: ClaimedRun): void {
+    const cause = lostMs !== null ? 'crash' : takenOver ? 'hand_over' : claim.fence > 1 ? 'resume' : 'start'
+    this.#options.runs.telemetry?.note?.({ kind: 'claimed', agency, cause, lostMs })
   }
 
   #afterLeaving(runId: string, written: Written | undefined): void {

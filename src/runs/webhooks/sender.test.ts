@@ -35,7 +35,8 @@ function startSender(options: Partial<SenderOptions> = {}) {
   onTestFinished(() => sender.close())
   const list = async () => (await scene.store.read({ kind: 'webhooks', ...scene.mine, limit: 10 })).data
   /** The webhooks once the newest of them has this error or status. */
-  const settled = (expected: object) => vi.waitFor(async () => expect((await list())[0]).toMatchObject(expected))
+  const settled = (expected: object) =>
+    vi.waitFor(async () => expect((await list())[0]).toMatchObject(expected), 15_000)
   return { ...scene, sender, clock, warnings, list, settled }
 }
 
@@ -124,7 +125,7 @@ test('an endpoint of the server is reached inside, signed with all secrets', asy
   const scene = startSender({ endpoints: [{ url: host.url, secrets, events: ['run.completed'] }] })
   await scene.end(await scene.start('r', { webhooks: await scene.sender.targets('r', null) }))
   scene.sender.look()
-  await vi.waitFor(() => expect(host.received).toHaveLength(1))
+  await vi.waitFor(() => expect(host.received).toHaveLength(1), 15_000)
   const [webhook] = host.received as [ReceivedWebhook]
   const signatures = secrets.map((secret) => signatureOf(webhook, secret))
   expect(webhook.headers['webhook-signature']).toBe(signatures.join(' '))

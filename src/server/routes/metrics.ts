@@ -5,7 +5,10 @@ import { PROMETHEUS_TYPE } from '../../telemetry/prometheus.ts'
 import type { Operations } from '../operations.ts'
 
 export function registerMetrics(app: FastifyInstance, metrics: Metrics): void {
-  app.get('/metrics', async (_request, reply) => reply.header('content-type', PROMETHEUS_TYPE).send(metrics.text()))
+  app.get('/metrics', async (_request, reply) => {
+    await metrics.refresh()
+    return reply.header('content-type', PROMETHEUS_TYPE).send(metrics.text())
+  })
 }
 
 export const operations: Operations = {
