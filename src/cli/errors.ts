@@ -24,6 +24,13 @@ export const unknownAction = (typed: string, known: readonly string[]) =>
 export const notANumber = (option: string, typed: string, command: string) =>
   wrongArguments(`${option} must be a whole number, not "${typed}".`, command)
 
+export const outOfRange = (option: string, typed: string, most: number) =>
+  wrongArguments(`${option} must be a whole number from 1 to ${most}, not "${typed}".`, 'drill')
+export const drillNeedsYes = (server: string, agency: string, runs: number) =>
+  usage(
+    `The drill would start ${runs} runs of "${agency}" on ${server}, and remove them at its end. Add --yes to start it. See: agency-swarm-js drill --help`,
+  )
+
 const PORTS = 'a whole number from 0 to 65535'
 export const wrongPort = (typed: string, command: string) =>
   wrongArguments(`--port must be ${PORTS}, not "${typed}".`, command)

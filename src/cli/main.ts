@@ -15,6 +15,7 @@ const COMMANDS: { [name: string]: { about: string; load: () => Promise<{ command
   mcp: { about: 'Serve the agencies of a file to an MCP host', load: () => import('./mcp.ts') },
   chat: { about: 'Chat with a server, or with the agency of a file', load: () => import('./chat.ts') },
   runs: { about: 'List, stop and repeat the runs of a server', load: () => import('./runs.ts') },
+  drill: { about: 'Try the promises of a server while processes die', load: () => import('./drill.ts') },
   doctor: { about: 'Find problems and suggest fixes', load: () => import('./doctor.ts') },
   openapi: { about: 'Print the OpenAPI document', load: () => import('./openapi.ts') },
   eval: { about: 'Run evals: conversations with assertions and a judge', load: () => import('./eval.ts') },
