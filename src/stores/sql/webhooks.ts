@@ -114,10 +114,11 @@ export async function claimWebhooks(
   { now, leaseMs, limit }: Writes['claimWebhooks']['change'],
 ): Promise<Writes['claimWebhooks']['answer']> {
   const due = `status = 'waiting' AND next_at <= ?`
+  const lock = tx.lock && `${tx.lock} SKIP LOCKED` // two processes take different ones, and wait for nobody
   const rows = await select<WebhookRow>(
     tx,
     `UPDATE webhooks SET attempts = attempts + 1, next_at = ? WHERE ${due} AND number IN
-      (SELECT number FROM webhooks WHERE ${due} ORDER BY next_at LIMIT ?) RETURNING *`,
+      (SELECT number FROM webhooks WHERE ${due} ORDER BY next_at LIMIT ?${lock}) RETURNING *`,
     now + leaseMs,
     now,
     now,
