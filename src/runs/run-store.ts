@@ -1,7 +1,7 @@
 /** The durable store of runs, threads, approvals and costs: one interface, which every store implements. */
 import type { JsonObject } from '../wire/json.ts'
 import type { StoredMessage } from '../wire/message.ts'
-import type { WebhookEvent } from '../wire/webhooks.ts'
+import type { ClaimedWebhook, WebhookOutcome, WebhookRecord, WebhookStatus, WebhookTarget } from './webhooks/records.ts'
 
 /**
  * Keeps runs as resources. Every call is one transaction: all of it happens, or nothing.
@@ -192,42 +192,6 @@ export interface ApprovalRecord extends NewApproval, RunId {
   reason: string | null
   createdAt: number
   decidedAt: number | null
-}
-
-/** Where a run is told of. */
-export interface WebhookTarget {
-  url: string
-  /** Null: all. */
-  events: readonly WebhookEvent[] | null
-  /** Named by the request of the run, or in the options of the server. */
-  from: 'request' | 'server'
-  /** The secret of the request, encrypted; null without one. */
-  sealed: string | null
-}
-
-export type WebhookStatus = 'waiting' | 'delivered' | 'dead'
-
-/** One event that one target is told of. */
-export interface WebhookRecord extends RunId {
-  webhookId: string
-  event: WebhookEvent
-  url: string
-  status: WebhookStatus
-  /** Attempts since it was made, or redriven. */
-  attempts: number
-  /** When it is due next; null unless it waits. */
-  nextAt: number | null
-  /** Why the last attempt failed. */
-  error: string | null
-  createdAt: number
-  endedAt: number | null
-}
-
-/** A webhook that this process is to send now. */
-export interface ClaimedWebhook extends WebhookRecord {
-  target: WebhookTarget
-  /** The body, the same in every attempt. */
-  payload: string
 }
 
 /** Figures of the whole store. */
@@ -518,11 +482,6 @@ export interface Writes {
   /** Sends a webhook again, with all its attempts. @throws NOT_FOUND */
   redriveWebhook: { change: Owned & { webhookId: string; now: number }; answer: WebhookRecord }
 }
-
-export type WebhookOutcome =
-  | { kind: 'delivered' }
-  | { kind: 'retry'; at: number; error: string }
-  | { kind: 'dead'; error: string }
 
 // ---- read
 

@@ -1,5 +1,6 @@
 /** Records of the store as the bodies of answers. */
-import type { ApprovalRecord, Page, RunRecord, ThreadRecord, WebhookRecord } from '../runs/run-store.ts'
+import type { ApprovalRecord, Page, RunRecord, ThreadRecord } from '../runs/run-store.ts'
+import type { WebhookRecord } from '../runs/webhooks/records.ts'
 import type { Approval, ListAnswer, Receipt, RunAnswer, RunCancelAnswer, ThreadAnswer } from '../wire/runs.ts'
 import type { WebhookAnswer } from '../wire/webhooks.ts'
 

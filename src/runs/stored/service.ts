@@ -12,9 +12,9 @@ import type {
   RunRecord,
   RunStore,
   Strategy,
-  WebhookRecord,
 } from '../run-store.ts'
 import type { TraceContext } from '../span.ts'
+import type { WebhookRecord } from '../webhooks/records.ts'
 import type { NumberedEvent } from './events.ts'
 
 /** A request for a stored run. */

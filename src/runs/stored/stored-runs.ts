@@ -28,9 +28,9 @@ import type {
   RunId,
   RunRecord,
   RunStore,
-  WebhookRecord,
   Written,
 } from '../run-store.ts'
+import type { WebhookRecord } from '../webhooks/records.ts'
 import { type SenderOptions, WebhookSender } from '../webhooks/sender.ts'
 import { type Attempt, type AttemptOptions, startAttempt } from './attempt.ts'
 import { boundStore } from './bounded-store.ts'

@@ -7,9 +7,10 @@ import type { Limits } from '../../base/limits.ts'
 import type { ServerLog } from '../../base/log.ts'
 import { VERSION } from '../../base/version.ts'
 import type { WebhookEvent, WebhookRequest } from '../../wire/webhooks.ts'
-import type { ClaimedWebhook, RunStore, WebhookOutcome, WebhookTarget } from '../run-store.ts'
+import type { RunStore } from '../run-store.ts'
 import type { Seal } from '../stored/order.ts'
 import { backOff } from './back-off.ts'
+import type { ClaimedWebhook, WebhookOutcome, WebhookTarget } from './records.ts'
 import { webhookHeaders } from './sign.ts'
 
 /** Whom the server tells of all its runs. */

@@ -1,6 +1,6 @@
 /** What stores promise of runs that start later, of schedules and of webhooks. */
 import { expect, test } from 'vitest'
-import type { ClaimedWebhook, WebhookTarget } from '../../runs/run-store.ts'
+import type { ClaimedWebhook, WebhookTarget } from '../../runs/webhooks/records.ts'
 import { approval, codeOf, NOW, type Scene } from './scene.ts'
 
 const sweepAt = ({ store }: Scene, now: number) =>

@@ -1,7 +1,8 @@
 /** Webhooks that wait to be sent, or were: written with the change that they tell. */
 import { randomUUID } from 'node:crypto'
 import { notFound } from '../../base/errors.ts'
-import type { ClaimedWebhook, WebhookRecord, WebhookStatus, WebhookTarget, Writes } from '../../runs/run-store.ts'
+import type { Writes } from '../../runs/run-store.ts'
+import type { ClaimedWebhook, WebhookRecord, WebhookStatus, WebhookTarget } from '../../runs/webhooks/records.ts'
 import type { WebhookEvent, WebhookPayload } from '../../wire/webhooks.ts'
 import { decode, first, nextNumber, type Sql, select, type Transaction } from './database.ts'
 import type { ApprovalRow, RunRow } from './rows.ts'
