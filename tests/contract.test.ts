@@ -11,7 +11,7 @@ import { Agency, Agent, BaseTool, buildApp, type ServeOptions, tool, toolFactory
 import { promise } from './promises.ts'
 import { post, startServer, useUpstream } from './support/client.ts'
 import { type Answer, type ApiDocument, Contract } from './support/contract.ts'
-import { LeavingStore, templateOf, visitRuns } from './support/contract-runs.ts'
+import { CLOSED, LeavingStore, templateOf, visitRuns } from './support/contract-runs.ts'
 import { takeViolations } from './support/contract-setup.ts'
 import { exchange, statusOf, toRequest } from './support/raw.ts'
 
@@ -58,7 +58,7 @@ test.for([
       },
     },
     keyPerRequest: true,
-    runs: { store: store.store },
+    runs: { store: store.store, webhooks: { trustedOrigins: [CLOSED] } },
     tools: [echo, Loud],
     appTokenEnv: 'CONTRACT_TOKEN',
     enableAgui,

@@ -42,6 +42,8 @@ const refuse = (description: string) => answerOf(description, 'CodedDetail')
 const LOCATION = { Location: header('The path of what was made.') }
 const REPLAYED = { 'Idempotent-Replayed': header('`true` when the Idempotency-Key was used before.') }
 const BODY = bodyRefusals('CodedDetail')
+/** Of a POST that reads neither body nor headers. */
+const { 422: _, ...NO_BODY } = BODY
 const AWAY = { 503: { ...refuse('The store of runs is not available.'), headers: RETRY_AFTER } }
 const INVALID = { 422: answerOf('The query or a header is not valid.', 'HTTPValidationError') }
 const UNKNOWN = { 404: refuse('There is nothing with this id, or it belongs to somebody else.') }
@@ -180,7 +182,7 @@ const RUNS: readonly Endpoint[] = [
   }),
   endpoint('post', '/webhooks/{webhook_id}/redrive', 'redrive_webhook', {
     summary: 'Send a webhook again',
-    responses: { 200: answerOf('It is sent again, with all its attempts.', 'Webhook'), ...UNKNOWN, ...AWAY },
+    responses: { 200: answerOf('It is sent again, with all its attempts.', 'Webhook'), ...UNKNOWN, ...NO_BODY },
   }),
 ]
 

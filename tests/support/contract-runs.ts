@@ -35,12 +35,16 @@ export class LeavingStore {
   }
 }
 
+/** An origin where nobody answers. */
+export const CLOSED = 'http://127.0.0.1:1'
+
 /** A path as the document writes it. */
 export const templateOf = (path: string) =>
   path
     .replace(/(\/runs\/)[^/{]+/, '$1{run_id}')
     .replace(/(\/approvals\/)[^/{]+/, '$1{approval_id}')
     .replace(/(\/threads\/)[^/{]+/, '$1{thread_id}')
+    .replace(/(\/webhooks\/)[^/{]+/, '$1{webhook_id}')
 
 /** The scripted model hangs on "hang", calls `refund` on "Refund", and says something otherwise. */
 export async function visitRuns({ send, store }: RunVisit): Promise<void> {
@@ -65,11 +69,18 @@ export async function visitRuns({ send, store }: RunVisit): Promise<void> {
   for (const path of [`/runs/${live}`, '/threads/t']) await ask('DELETE', path)
   for (const wait_ms of [0, 10_000])
     await ask('POST', `/runs/${live}/cancel`, { mode: 'after_turn', wait_ms: wait_ms / 100 })
+  await ask('POST', `/runs/${live}/retry`)
   await ask('POST', `/runs/${live}/cancel`)
   const { run_id: done } = await ask('POST', '/runs', { message: 'go' })
   const { last_event_id } = await ask('GET', `/runs/${done}?wait=20`)
   await ask('POST', `/runs/${done}/cancel`)
   await ask('POST', `/runs/${done}/cancel`, { mode: 'never' })
+  await ask('POST', `/runs/${done}/retry`, undefined, key('k\u00fc'))
+  await ask('POST', `/runs/${done}/retry`)
+  const { run_id: told } = await ask('POST', '/runs', { message: 'go', webhook: { url: CLOSED } })
+  await ask('GET', `/runs/${told}?wait=20`)
+  const { data } = await ask('GET', `/webhooks?run_id=${told}`)
+  await ask('POST', `/webhooks/${data[0].webhook_id}/redrive`)
   for (const query of ['', `?view=native&starting_after=${last_event_id}`, '?starting_after=9999'])
     await ask('GET', `/runs/${done}/events${query}`)
   await ask('GET', '/threads/t')
@@ -81,6 +92,7 @@ export async function visitRuns({ send, store }: RunVisit): Promise<void> {
   const sweepIn = (ms: number) => store.store.write({ kind: 'sweep', now: Date.now() + ms, eventsMs: 0, runsMs: 1e12 })
   await sweepIn(3_600_000)
   await ask('GET', `/runs/${done}/events`)
+  await ask('POST', `/runs/${done}/retry`)
   await ask('POST', '/runs', { message: 'go', stream: true }, key('stream'))
   const expired = await pause()
   await sweepIn(48 * 3_600_000)
@@ -93,11 +105,12 @@ export async function visitRuns({ send, store }: RunVisit): Promise<void> {
   await ask('DELETE', '/threads/u')
   await ask('POST', '/threads', { thread_id: 'u' }, key('u'))
 
-  const lists = ['/runs', '/approvals', '/threads', '/threads/t/messages']
+  const lists = ['/runs', '/approvals', '/webhooks', '/threads', '/threads/t/messages']
   for (const path of lists) await ask('GET', `${path}?limit=0`)
   for (const path of ['/runs/r?wait=99', '/runs/r/events?view=x', '/threads/t/stream?view=x']) await ask('GET', path)
   store.away = true
   for (const path of [...lists, '/runs/r', '/runs/r/events', '/threads/t', '/threads/t/stream']) await ask('GET', path)
   for (const path of ['/runs/r', '/threads/t']) await ask('DELETE', path)
+  for (const path of ['/runs/r/retry', '/webhooks/w/redrive']) await ask('POST', path)
   store.away = false
 }
