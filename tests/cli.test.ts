@@ -15,7 +15,20 @@ const STARTER = join(ROOT, 'examples/starter/agency.ts')
 vi.setConfig({ testTimeout: 60_000 }) // each test starts several processes
 
 const ESC = '\u001b'
-const COMMANDS = ['init', 'port', 'dev', 'serve', 'chat', 'runs', 'drill', 'doctor', 'openapi', 'graph']
+const COMMANDS = [
+  'init',
+  'port',
+  'dev',
+  'serve',
+  'chat',
+  'runs',
+  'drill',
+  'doctor',
+  'eval',
+  'record',
+  'openapi',
+  'graph',
+]
 
 const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 15_000 })
 

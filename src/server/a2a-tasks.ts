@@ -46,10 +46,10 @@ export class Tasks {
   }
 
   async #start(request: FastifyRequest, owned: Owned, params: SendParams): Promise<RunRecord> {
-    const { runs, limits, requestRules, services, agencyOf } = this.#context
+    const { runs, limits, services, agencyOf } = this.#context
     const served = agencyOf(request)
     const { contextId, messageId } = params.message
-    const rules = { ...requestRules, maxTurns: limits.maxTurns, maxCost: services.maxCost }
+    const { rules } = services.stored
     const order = toRunRequest(params, { agents: served.preview.agentNames, allow: this.#options.allow ?? [], rules })
     const { max_turns: maxTurns, max_cost: maxCost, ...asked } = order
     const threadId = contextId || randomUUID()

@@ -47,7 +47,9 @@ export function createRunStore(database: Database, capacity?: Capacity): RunStor
     texts?: StoredTexts | undefined,
   ): Promise<Result> => {
     const changed = new Map<string, boolean>()
-    const result = await database.write((sql) => work({ ...sql, texts, changed, ready: new Set(), webhooks: new Set() }))
+    const result = await database.write((sql) =>
+      work({ ...sql, texts, changed, ready: new Set(), webhooks: new Set() }),
+    )
     database.announce(changed)
     return result
   }

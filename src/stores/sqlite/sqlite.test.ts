@@ -158,7 +158,9 @@ test('the pieces of long texts go with what they belong to', async () => {
   await write(run, { messages: { from: 1, list: [] }, items: [{ conversation: 'c', n: 0, item: { long } }] })
   await write(run, { leave: { kind: 'end', status: 'completed', outcome: { long } } })
   await admit('again', { plan: { long }, idempotency: key }) // answers with the first
-  await expect(admit('full', { plan: { long }, limits: { threadQueue: 1, queuedRuns: 0, scheduledRuns: 1 } })).rejects.toThrow()
+  await expect(
+    admit('full', { plan: { long }, limits: { threadQueue: 1, queuedRuns: 0, scheduledRuns: 1 } }),
+  ).rejects.toThrow()
   const owners = async () => {
     await store.close()
     const db = new DatabaseSync(path)
