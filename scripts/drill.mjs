@@ -1,4 +1,5 @@
 // Kills servers of stored runs at random and checks that nothing is lost: npm run drill -- --kills 500 --seed 7
+// On PostgreSQL, where others take over: npm run drill -- --store postgres --workers 2 --kills 500
 import { parseArgs } from 'node:util'
 import { runDrill } from '../tests/support/crash-drill.ts'
 
@@ -7,13 +8,16 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '500' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     lanes: { type: 'string', default: '2' },
+    store: { type: 'string', default: 'sqlite' },
+    workers: { type: 'string', default: '2' },
     minutes: { type: 'string', default: '30' },
   },
 })
 const options = {
   kills: Number(values.kills),
   seed: Number(values.seed),
-  lanes: Number(values.lanes),
+  lanes: values.store === 'postgres' ? 1 : Number(values.lanes),
+  workers: values.store === 'postgres' ? Number(values.workers) : 0,
   maxMs: 60_000 * Number(values.minutes),
 }
 console.log(`seed ${options.seed}`)

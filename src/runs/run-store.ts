@@ -15,6 +15,8 @@ import type { ClaimedWebhook, WebhookOutcome, WebhookRecord, WebhookStatus, Webh
 export interface RunStore {
   /** Set for a store that several processes may use at the same time. */
   readonly shared?: boolean
+  /** Of a shared store: divides its runs among the processes that work. */
+  readonly queue?: RunQueue
   /**
    * Accepts a run: idempotency key, thread, place in the thread and the run itself.
    * @throws IDEMPOTENCY_MISMATCH, NOT_FOUND, THREAD_BUSY, THREAD_QUEUE_FULL, OVERLOADED
@@ -325,6 +327,27 @@ export interface ClaimedRun {
   takenOver: boolean
   /** Of a run whose worker is gone: how long nobody has worked on it, in milliseconds. */
   lostMs: number | null
+}
+
+/** Gives each claimable run to one process, and again to another when that one died. */
+export interface RunQueue {
+  /** Begins to give runs to this process, and shows others that it lives. @throws STORE_UNAVAILABLE */
+  serve(worker: QueueWorker): Promise<void>
+  /** Says that there may be runs, or room for them: a hint. */
+  wake(): void
+  /** Gives no more runs to this process. Those that it works on stay its own. */
+  stop(): void
+}
+
+export interface QueueWorker {
+  /** The name of the process in claims. */
+  readonly name: string
+  /** How long a run may take, in milliseconds; after a minute more it is given to another process. */
+  readonly runMs: number
+  /** How many more runs this process can take now. */
+  room(): number
+  /** Resolves when the run has left this process; a rejection gives it to another. */
+  work(job: Job): Promise<void>
 }
 
 // ---- write

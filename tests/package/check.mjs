@@ -41,6 +41,7 @@ writeFileSync(
 import { createClient } from 'agency-swarm-js/client'
 import { agencySwarm } from 'agency-swarm-js/fastify'
 import { createMetrics, openTelemetry } from 'agency-swarm-js/otel'
+import { postgres } from 'agency-swarm-js/postgres'
 import { expectRun, override, script } from 'agency-swarm-js/testing'
 const agency = new Agency(new Agent({ name: 'Solo', model: 'demo' }), { name: 'solo' })
 expectRun(await override(agency, { model: script(['Hello.']) }).getResponse('Hi')).toAnswer('Hello.')
@@ -65,6 +66,10 @@ try {
   const { code, message } = error as { code?: string; message: string }
   if (code !== 'PACKAGE_MISSING' || !message.includes('npm install @opentelemetry/api')) throw error
 }
+const missing: { code?: string; message?: string } = await postgres('postgres://127.0.0.1/none')
+  .read({ kind: 'jobs', limit: 1 })
+  .then(() => ({}), (error) => error)
+if (missing.code !== 'PACKAGE_MISSING' || !missing.message?.includes('npm install pg')) throw missing
 if (!response.includes('demo model') || typeof agencySwarm !== 'function') throw new Error(response)
 // @ts-expect-error a port is a number
 const wrong: Parameters<typeof agency.serve>[0] = { port: '8000' }

@@ -18,7 +18,7 @@ const FLOORS = [
   ['services.ts'],
   ['server'],
   ['composition'],
-  ['serve.ts', 'fastify.ts', 'otel.ts', 'in-process'],
+  ['serve.ts', 'fastify.ts', 'otel.ts', 'postgres.ts', 'in-process'],
   ['serve-mcp.ts'],
   ['agency-swarm.ts'],
   ['testing'],

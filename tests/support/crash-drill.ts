@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CALLS, createCrashScript } from './crash-model.ts'
 import { bundleCrashServer, type CrashServer, startCrashServer } from './crash-process.ts'
+import { createDatabase } from './postgres.ts'
 import { createRandom } from './random.ts'
 import { followRun, RunFold } from './run-reader.ts'
 import { startUpstream } from './upstream.ts'
@@ -12,8 +13,10 @@ import { startUpstream } from './upstream.ts'
 export interface DrillOptions {
   kills: number
   seed: number
-  /** Servers side by side, each with a store of its own. */
+  /** Stores side by side, each with servers of its own. */
   lanes: number
+  /** Servers that work on one PostgreSQL database, beside one that shows; 0: one server on a SQLite file. */
+  workers: number
   /** After this time, in milliseconds, no server is killed, once each lane had its least. */
   maxMs: number
 }
@@ -35,7 +38,10 @@ export interface DrillReport {
   seams: number
   /** What readers saw that is wrong. */
   wrong: string[]
-  /** From the first request that the next process takes to the first frame of its attempt, in milliseconds. */
+  /**
+   * To the first frame of the next attempt, in milliseconds: from the first request that the next process takes, or, with
+   * `workers`, from the kill.
+   */
   recovery: { p50: number; p95: number }
 }
 
@@ -64,23 +70,28 @@ const END_MS = 120_000
 export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   const folder = mkdtempSync(join(tmpdir(), 'drill-'))
   const upstream = await startUpstream(createCrashScript({ deltas: 12, delayMs: 2 }))
+  const databases: Awaited<ReturnType<typeof createDatabase>>[] = []
+  const lanes: Lane[] = []
   try {
     const script = await bundleCrashServer(folder)
-    const lanes = Array.from(
-      { length: options.lanes },
-      (_, index) =>
-        new Lane({ path: join(folder, `lane-${index}`), script, baseURL: upstream.baseURL }, index, options),
-    )
+    for (let index = 0; index < options.lanes; index++) {
+      const path = join(folder, `lane-${index}`)
+      if (options.workers > 0) databases.push(await createDatabase())
+      const store = databases[index]?.url ?? `${path}.db`
+      lanes.push(new Lane({ path, store, script, baseURL: upstream.baseURL }, index, options))
+    }
     await Promise.all(lanes.map((lane) => lane.work()))
     return summarize(lanes)
   } finally {
     await upstream.close()
+    for (const { drop } of databases) await drop()
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
 interface LaneParts {
   path: string
+  store: string
   script: string
   baseURL: string
 }
@@ -100,22 +111,24 @@ class Lane {
   #server: CrashServer | undefined
   #startedAt = 0
 
-  constructor({ path, script, baseURL }: LaneParts, index: number, options: DrillOptions) {
+  constructor({ path, store, script, baseURL }: LaneParts, index: number, options: DrillOptions) {
     this.#script = script
     this.effects = `${path}.effects`
     this.#index = index
     this.#options = options
     this.#random = createRandom(options.seed + index)
     const limits = JSON.stringify({ attempts: 1_000_000 })
-    this.#env = { STORE: `${path}.db`, EFFECTS: this.effects, OPENAI_BASE_URL: baseURL, LIMITS: limits }
+    this.#env = { STORE: store, SESSION_LOCK: 'true', EFFECTS: this.effects, OPENAI_BASE_URL: baseURL, LIMITS: limits }
   }
 
   async work(): Promise<void> {
-    const { kills, lanes, maxMs } = this.#options
+    const { kills, lanes, maxMs, workers } = this.#options
     const until = performance.now() + maxMs
     const share = Math.floor(kills / lanes) + (this.#index < kills % lanes ? 1 : 0)
+    const isOver = () => this.kills >= share || (performance.now() >= until && this.kills >= LEAST_KILLS)
+    if (workers > 0) return this.#workShared(workers, isOver)
     try {
-      while (this.kills < share && (performance.now() < until || this.kills < LEAST_KILLS)) {
+      while (!isOver()) {
         const startMs = await this.#start()
         const feeding = this.#feed()
         await sleep(this.#random() * LIFE * startMs)
@@ -132,10 +145,30 @@ class Lane {
     }
   }
 
+  /** Kills one of several workers, starts another, and again; the server that readers ask stays. */
+  async #workShared(count: number, isOver: () => boolean): Promise<void> {
+    const workers: CrashServer[] = []
+    try {
+      const startMs = await this.#start({ WORK: 'false' })
+      while (workers.length < count) workers.push(await startCrashServer(this.#script, this.#env))
+      while (!isOver()) {
+        await this.#feed()
+        await sleep(this.#random() * LIFE * startMs)
+        this.#startedAt = performance.now()
+        await workers.splice(Math.floor(this.#random() * count), 1)[0]?.kill()
+        this.kills++
+        workers.push(await startCrashServer(this.#script, this.#env))
+      }
+      await this.#judgeAll()
+    } finally {
+      for (const server of [...workers, this.#server]) await server?.kill()
+    }
+  }
+
   /** Gives how long it took, in milliseconds. */
-  async #start(): Promise<number> {
+  async #start(env: Record<string, string> = {}): Promise<number> {
     const began = performance.now()
-    this.#server = await startCrashServer(this.#script, this.#env)
+    this.#server = await startCrashServer(this.#script, { ...this.#env, ...env })
     this.#startedAt = performance.now()
     return this.#startedAt - began
   }

@@ -19,18 +19,19 @@ export async function bundleCrashServer(folder: string): Promise<string> {
   const bundle = await rolldown({
     input: join(import.meta.dirname, 'crash-server.ts'),
     platform: 'node',
-    external: /^(@ai-sdk|@opentelemetry|ioredis)/,
+    external: /^(@ai-sdk|@opentelemetry|ioredis|pg)/,
     logLevel: 'silent',
   })
   await bundle.write({ dir: join(folder, 'dist/server'), entryFileNames: 'crash-server.mjs' })
   await bundle.close()
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules')) // for what is not in the bundle
   symlinkSync(join(ROOT, 'assets'), join(folder, 'assets')) // two folders above the file, as in the package
   return join(folder, 'dist/server/crash-server.mjs')
 }
 
 /** @throws an Error with the code of a server that refuses to start */
 export async function startCrashServer(script: string, env: Record<string, string>): Promise<CrashServer> {
-  const { APP_TOKEN: _, AGENCY_STORE_KEY: __, ...clean } = process.env
+  const { APP_TOKEN: _, AGENCY_STORE_KEY: __, PGPASSWORD: ___, ...clean } = process.env
   const child = spawn(process.execPath, [script], {
     env: { ...clean, OPENAI_API_KEY: 'sk-server-key', NODE_COMPILE_CACHE: join(script, '../cache'), ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -1,9 +1,20 @@
-/** A server as its own process, to be killed: a CEO with two sub-agents, runs in a SQLite file, effects as lines of a file. */
+/** A server as its own process, to be killed: a CEO with two sub-agents, stored runs, effects as lines of a file. */
 import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agency, Agent, serve, sqlite, tool } from '../../src/index.ts'
+import { postgres } from '../../src/postgres.ts'
 
-const { STORE = '', EFFECTS = '', LIMITS = '{}', TOOLS = 'all', PAUSE_MS = '10' } = process.env
+/** `STORE` is a SQLite file, or the address of a PostgreSQL database. */
+const {
+  STORE = '',
+  WORK = 'true',
+  SESSION_LOCK = 'false',
+  BUDGETS = '{}',
+  EFFECTS = '',
+  LIMITS = '{}',
+  TOOLS = 'all',
+  PAUSE_MS = '10',
+} = process.env
 
 /** A tool whose effect is a line with the key of its call; the process may die before and after it. */
 const effect = (name: string, options: object = {}) =>
@@ -49,11 +60,17 @@ const server = await serve({
   host: '127.0.0.1',
   port: 0,
   banner: false,
-  runs: { store: sqlite(STORE) },
+  runs: {
+    store: STORE.startsWith('postgres:')
+      ? postgres({ url: STORE, poolSize: 5, sessionLock: SESSION_LOCK === 'true' })
+      : sqlite(STORE),
+    work: WORK === 'true',
+    ...JSON.parse(BUDGETS),
+  },
   limits: JSON.parse(LIMITS),
   trustedModelOrigins: [new URL(process.env.OPENAI_BASE_URL ?? '').origin],
 }).catch((error) => {
-  process.send?.({ error: error.code })
+  process.send?.({ error: `${error.code} ${error.cause ?? ''}` })
   throw error
 })
 process.send?.({ url: server.url })

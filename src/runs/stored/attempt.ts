@@ -37,6 +37,7 @@ export interface AttemptOptions extends PlanSources {
 
 /** An attempt that goes on. */
 export interface Attempt extends RunId {
+  readonly number: number
   readonly log: StoredLog
   stop(mode: CancelMode): void
   /** What the store answered when the run left; undefined when it was lost: fenced, or the store is away. Never rejects. */
@@ -46,7 +47,15 @@ export interface Attempt extends RunId {
 export function startAttempt(options: AttemptOptions, claimed: ClaimedRun): Attempt {
   const attempt = new RunAttempt(options, claimed)
   const { agency, owner, runId } = claimed.run
-  return { agency, owner, runId, log: attempt.log, stop: (mode) => attempt.stop(mode), done: attempt.work() }
+  return {
+    agency,
+    owner,
+    runId,
+    number: claimed.claim.attempt,
+    log: attempt.log,
+    stop: (mode) => attempt.stop(mode),
+    done: attempt.work(),
+  }
 }
 
 /** Errors of this process and not of the run: somebody takes the run up later. */

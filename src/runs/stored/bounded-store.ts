@@ -37,6 +37,7 @@ export function boundStore(store: RunStore, { storeMs, storedBodyBytes }: StoreB
   }
   return {
     ...(store.shared === undefined ? {} : { shared: store.shared }),
+    ...(store.queue === undefined ? {} : { queue: store.queue }),
     async admit(request) {
       checkSize(request.plan)
       return change(store.admit(request))

@@ -17,29 +17,17 @@ import { type AgencyRequest, RequestInvalid } from '../../wire/requests.ts'
 import { valueError } from '../../wire/validation.ts'
 import { namesFiles } from '../attach-files.ts'
 import { checkEditedArguments } from '../loop/approvals.ts'
-import type {
-  Admitted,
-  ClaimedRun,
-  ClaimRequest,
-  Job,
-  NewRun,
-  Owned,
-  Ready,
-  RunId,
-  RunRecord,
-  RunStore,
-  Written,
-} from '../run-store.ts'
+import type { Admitted, NewRun, Owned, Ready, RunId, RunRecord, RunStore } from '../run-store.ts'
 import type { WebhookRecord } from '../webhooks/records.ts'
 import { type SenderOptions, WebhookSender } from '../webhooks/sender.ts'
-import { type Attempt, type AttemptOptions, startAttempt } from './attempt.ts'
+import type { AttemptOptions } from './attempt.ts'
 import { boundStore } from './bounded-store.ts'
 import { createDecoder, createEncoder, type NumberedEvent } from './events.ts'
-import type { StoredLog } from './log.ts'
 import { type StoredOrder, splitOrder } from './order.ts'
 import type { CancelStoredRun, DecideApproval, RetryStoredRun, StartStoredRun, StoredRuns } from './service.ts'
 import type { Kept } from './stored-plan.ts'
 import { describeStop } from './unworked.ts'
+import { RunWorker } from './worker.ts'
 
 export interface StoredRunsOptions
   extends Omit<AttemptOptions, 'worker' | 'kept' | 'leaving' | 'closing' | 'onApproval'> {
@@ -49,8 +37,6 @@ export interface StoredRunsOptions
   webhooks: Pick<SenderOptions, 'endpoints' | 'trustedOrigins' | 'random' | 'onAttempt'>
 }
 
-/** How often jobs are looked for that nobody announced, in milliseconds: runs of a store that was away, and of the dead. */
-const LOOK_MS = 1_000
 /** How often what is past its time is removed, in milliseconds. */
 const SWEEP_MS = 60_000
 /** The shortest time between two sweeps. */
@@ -58,49 +44,41 @@ const MIN_SWEEP_MS = 5
 
 export class LocalStoredRuns implements StoredRuns {
   readonly store: RunStore
-  readonly worker = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`
+  readonly #name = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`
   readonly #options: StoredRunsOptions
-  readonly #attempts = new Map<string, Attempt>()
-  /** Claims that were asked for, to the end of their attempts. */
-  readonly #claims = new Set<Promise<void>>()
-  readonly #starting = new Set<string>()
-  /** Runs that became claimable while they were being claimed, or were still on their way out of an attempt. */
-  readonly #missed = new Set<string>()
+  readonly #worker: RunWorker
   readonly #kept = new Map<string, Kept>()
-  readonly #attemptOptions: AttemptOptions
   readonly #webhooks: WebhookSender
   readonly #stopped = new AbortController()
   #leaving = false
-  /** Runs wait that there was no room for, or that the store could not give. */
-  #backlog = false
-  #lookTimer: NodeJS.Timeout | undefined
   #sweepTimer: NodeJS.Timeout | undefined
   /** When the next sweep is due. */
   #sweepAt = Number.POSITIVE_INFINITY
 
   constructor(options: StoredRunsOptions) {
-    this.store = boundStore(options.store, options.limits, () => this.#lookSoon())
+    this.store = boundStore(options.store, options.limits, () => options.work && this.#worker.lookSoon())
     this.#options = options
-    this.#attemptOptions = {
+    this.#worker = new RunWorker({
       ...options,
       store: this.store,
-      worker: this.worker,
+      worker: this.#name,
       kept: this.#kept,
       leaving: () => this.#leaving,
       onApproval: (expiresAt) => this.#sweepBy(expiresAt),
       closing: this.#stopped.signal,
-    }
+      onReady: (ready) => this.#begin(ready),
+    })
     this.#webhooks = new WebhookSender({ ...options, ...options.webhooks, store: this.store })
   }
 
   /**
    * Takes up what earlier processes left, and begins to look after the store.
-   * @throws STORE_IN_USE, STORE_UNAVAILABLE
+   * @throws STORE_IN_USE, STORE_UNAVAILABLE, PACKAGE_MISSING
    */
   async open(): Promise<void> {
     await this.store.read({ kind: 'jobs', limit: 1 })
     await this.#sweep()
-    if (this.#options.work) await this.#look()
+    if (this.#options.work) await this.#worker.open()
   }
 
   async start(request: StartStoredRun): Promise<Admitted> {
@@ -167,7 +145,7 @@ export class LocalStoredRuns implements StoredRuns {
         startAt: startAt ?? null,
         schedule: schedule ?? null,
         recoverable: !pinned,
-        pin: pinned ? this.worker : null,
+        pin: pinned ? this.#name : null,
         idempotency: idempotency ?? null,
         events: [createEncoder()({ kind: 'started', runId, notes: [] }, undefined)],
         describeStop,
@@ -192,7 +170,7 @@ export class LocalStoredRuns implements StoredRuns {
       describeStop,
     })
     this.#begin(cancelled)
-    this.#attempts.get(id.runId)?.stop(mode)
+    this.#worker.attemptOf(id.runId)?.stop(mode)
     const run = await this.wait(id, waitMs, this.#stopped.signal, (record) => record.endedAt !== null)
     if (run.endedAt !== null && run.status !== 'cancelled') throw runEnded(run.status)
     return { run, settled: run.endedAt !== null, replayed: cancelled.replayed }
@@ -246,8 +224,7 @@ export class LocalStoredRuns implements StoredRuns {
   /** Starts what a write has made due. */
   #begin({ ready, hasWebhooks }: Ready): void {
     if (hasWebhooks) this.#webhooks.look()
-    if (!this.#options.work) return
-    for (const runId of ready) this.#claim({ runId })
+    if (this.#options.work) this.#worker.wake(ready)
   }
 
   async wait(
@@ -269,16 +246,19 @@ export class LocalStoredRuns implements StoredRuns {
     const decode = createDecoder()
     let last = after
     while (!until.aborted) {
-      const log = this.#logOf(id)
+      const log = this.#worker.logOf(id)
       const recent = log?.after(last)
       if (log === undefined || recent === undefined) {
         // Not in the memory of this process: from the store, until the run ends or an attempt begins here.
-        const { events, state } = await this.store.read({ kind: 'events', ...id, after: last, limit: 500 })
-        const decoded = await decode(events)
-        last = decoded.at(-1)?.number ?? last
-        if (decoded.length > 0) yield decoded
-        if (!isLive(state.status) && last >= state.lastEventId) return
-        if (decoded.length === 0) await this.#nextNews(id, last, until)
+        let isOver = true
+        for await (const { events } of this.store.watch({ ...id, after: last, signal: until })) {
+          const decoded = await decode(events)
+          last = decoded.at(-1)?.number ?? last
+          if (decoded.length > 0) yield decoded
+          isOver = this.#worker.logOf(id)?.after(last) === undefined
+          if (!isOver) break
+        }
+        if (isOver) return
       } else if (recent.length > 0) {
         const newest = recent.at(-1) as NumberedEvent
         last = newest.number
@@ -286,12 +266,6 @@ export class LocalStoredRuns implements StoredRuns {
         if (newest.event.kind === 'closed') return
       } else await log.next(until)
     }
-  }
-
-  /** The log of a run of that owner which is worked on here. */
-  #logOf({ agency, owner, runId }: RunId): StoredLog | undefined {
-    const attempt = this.#attempts.get(runId)
-    return attempt?.agency === agency && attempt.owner === owner ? attempt.log : undefined
   }
 
   async *replay({ agency, owner, runId }: RunId, upTo: number): AsyncGenerator<readonly NumberedEvent[]> {
@@ -305,131 +279,14 @@ export class LocalStoredRuns implements StoredRuns {
     }
   }
 
-  /** Resolves when the store has more of a run than the events up to `after`, or the run is worked on here. */
-  async #nextNews(id: RunId, after: number, signal: AbortSignal): Promise<void> {
-    const enough = new AbortController()
-    const news = this.store.watch({ ...id, after, signal: AbortSignal.any([signal, enough.signal]) })
-    let first = true
-    for await (const { events, state } of news) {
-      if (events.length > 0 || !isLive(state.status) || (!first && this.#attempts.has(id.runId))) break
-      first = false
-    }
-    enough.abort()
-  }
-
-  /** Takes a run and works on it until it ends, pauses or leaves. */
-  #claim(request: Omit<ClaimRequest, 'worker' | 'now'>): void {
-    const { runId } = request
-    if (this.#leaving) return
-    if (this.#attempts.has(runId) || this.#starting.has(runId)) {
-      this.#missed.add(runId)
-      return
-    }
-    if (!this.#hasRoom()) {
-      this.#waitForRoom()
-      return
-    }
-    this.#starting.add(runId)
-    const claim = this.#work(request).finally(() => {
-      this.#claims.delete(claim)
-      this.#starting.delete(runId)
-      if (this.#missed.delete(runId)) this.#claim({ runId })
-      if (this.#backlog && this.#hasRoom()) void this.#look()
-    })
-    this.#claims.add(claim)
-  }
-
-  /** Never rejects. */
-  async #work({ runId, ...request }: Omit<ClaimRequest, 'worker' | 'now'>): Promise<void> {
-    try {
-      const claimed = await this.store.claim({ runId, ...request, worker: this.worker, now: this.#options.now() })
-      if (claimed === undefined) return
-      this.#noteClaim(claimed)
-      const attempt = startAttempt(this.#attemptOptions, claimed)
-      this.#attempts.set(runId, attempt)
-      this.#starting.delete(runId)
-      const written = await attempt.done
-      this.#attempts.delete(runId)
-      this.#afterLeaving(runId, written)
-    } catch (error) {
-      this.#options.log.error('A stored run could not be taken up; it is tried again.', error, undefined, { runId })
-      this.#lookSoon()
-    }
-  }
-
-  #noteClaim({ run: { agency }, claim, takenOver, lostMs }: ClaimedRun): void {
-    const cause = lostMs !== null ? 'crash' : takenOver ? 'hand_over' : claim.fence > 1 ? 'resume' : 'start'
-    this.#options.runs.telemetry?.note?.({ kind: 'claimed', agency, cause, lostMs })
-  }
-
-  #afterLeaving(runId: string, written: Written | undefined): void {
-    // Lost, or given back because this process is busy: it is taken up when others had their turn.
-    if (written === undefined || written.state.status === 'in_progress') {
-      this.#lookSoon()
-      return
-    }
-    if (!isLive(written.state.status)) this.#kept.delete(runId)
-    this.#begin(written)
-  }
-
-  #hasRoom(): boolean {
-    const { runs, limits } = this.#options
-    return runs.runner.size + this.#starting.size < limits.concurrentRuns
-  }
-
-  /** Runs wait that there is no room for: requests of other endpoints take it, too, and say nothing when they end. */
-  #waitForRoom(): void {
-    this.#backlog = true
-    this.#lookSoon()
-  }
-
   /** A run that was admitted with `interrupt` or `rollback` stops the one that lives in its thread. */
   async #stopInterrupted({ agency, owner, thread }: StartStoredRun): Promise<void> {
     if (thread?.strategy !== 'interrupt' && thread?.strategy !== 'rollback') return
     const { activeRunId: runId } = await this.store.read({ kind: 'thread', agency, owner, threadId: thread.threadId })
-    const attempt = runId === null ? undefined : this.#attempts.get(runId)
+    const attempt = runId === null ? undefined : this.#worker.attemptOf(runId)
     if (runId === null || attempt === undefined) return
     const { wish } = await this.store.read({ kind: 'run', agency, owner, runId })
     if (wish !== null) attempt.stop(wish)
-  }
-
-  /**
-   * Claims what nobody works on: queued runs, and runs whose worker is gone. The store of one machine serves one process, so
-   * every other worker is gone.
-   */
-  async #look(): Promise<void> {
-    this.#backlog = false
-    try {
-      let after: string | null = null
-      do {
-        const page: { data: Job[]; next: string | null } = await this.store.read({ kind: 'jobs', limit: 200, after })
-        for (const job of page.data) await this.#take(job)
-        after = page.next
-      } while (after !== null && !this.#backlog)
-    } catch (error) {
-      this.#options.log.error('Stored runs could not be looked up; it is tried again.', error)
-      this.#lookSoon()
-    }
-  }
-
-  /** @throws STORE_UNAVAILABLE */
-  async #take({ runId, attempt, status, fence, worker, pin }: Job): Promise<void> {
-    if (this.#attempts.has(runId) || this.#starting.has(runId)) return
-    const lost = pin !== null && pin !== this.worker ? { ignorePin: true } : {}
-    if (status === 'queued') return this.#claim({ runId, ...lost })
-    if (worker !== this.worker) return this.#claim({ runId, deadFence: fence, ...lost })
-    // This process had it and let go while the store was away: that is no crash.
-    const claim = { runId, attempt, fence }
-    await this.store.write({ kind: 'run', claim, now: this.#options.now(), leave: { kind: 'release' } })
-    this.#claim({ runId })
-  }
-
-  #lookSoon(): void {
-    if (this.#leaving || !this.#options.work) return
-    this.#lookTimer ??= setTimeout(() => {
-      this.#lookTimer = undefined
-      void this.#look()
-    }, LOOK_MS).unref()
   }
 
   async #sweep(): Promise<void> {
@@ -470,7 +327,7 @@ export class LocalStoredRuns implements StoredRuns {
    */
   leave(): void {
     this.#leaving = true
-    clearTimeout(this.#lookTimer)
+    this.#worker.leave()
     clearTimeout(this.#sweepTimer)
   }
 
@@ -478,7 +335,7 @@ export class LocalStoredRuns implements StoredRuns {
   async close(): Promise<void> {
     this.leave()
     this.#stopped.abort()
-    await Promise.all(this.#claims)
+    await this.#worker.close()
     await this.#webhooks.close()
     await this.store.close()
   }

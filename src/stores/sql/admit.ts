@@ -12,9 +12,9 @@ import { first, nextNumber, readyOf, type Sql, type Transaction } from './databa
 import { addEvents } from './events.ts'
 import { toColumn, workOf } from './long-texts.ts'
 import { queuedEvent, type RunRow, type ThreadRow, toRun } from './rows.ts'
-import { findRun, liveRuns } from './runs.ts'
+import { findRun, free, liveRuns } from './runs.ts'
 import { advanceSchedule } from './schedules.ts'
-import { addThread, findThread } from './threads.ts'
+import { findThread, insertThread } from './threads.ts'
 import { nextPlace, stopRun } from './transitions.ts'
 
 export async function admit(tx: Transaction, request: NewRun): Promise<Admitted> {
@@ -107,7 +107,7 @@ async function openThread(tx: Transaction, request: NewRun): Promise<ThreadRow |
   const known = await findThread(tx, { agency, owner, threadId })
   if (known !== undefined) return known
   if (ifNotExists === 'reject') throw notFound('thread')
-  return addThread(tx, { agency, owner, threadId, messages: [], metadata: {}, now })
+  return (await insertThread(tx, { agency, owner, threadId, messages: [], metadata: {}, now })).thread
 }
 
 /** What the strategy does with the runs that are there. @throws THREAD_BUSY, THREAD_QUEUE_FULL */
@@ -165,12 +165,13 @@ async function addRun(
     scheduled: scheduled ? 1 : 0,
     webhooks: request.webhooks?.length ? JSON.stringify(request.webhooks) : null,
     worked_at: null,
+    job: null,
   }
   await tx.insert('runs', [{ ...run }])
   const plan = await toColumn(tx, workOf(request.runId), request.plan)
   await tx.insert('plans', [{ run: number, plan, sealed: request.sealed ?? null }])
   await addEvents(tx, run, place === null ? request.events : [...request.events, queuedEvent(place)])
-  if (place === null && !scheduled) tx.ready.add(run.run_id)
+  if (place === null && !scheduled) free(tx, run)
   if (thread !== undefined)
     await tx.all('UPDATE threads SET idle_since = NULL, updated_at = ? WHERE number = ?', run.created_at, thread.number)
   return run

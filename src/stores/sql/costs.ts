@@ -14,13 +14,11 @@ export async function reserve(
   { claim, reservation, usd, bounds }: Writes['reserve']['change'],
 ): Promise<Writes['reserve']['answer']> {
   const run = await lockClaimed(tx, claim)
-  for (const { scope } of bounds) await spend(tx, scope, 0) // makes the row, and holds it until the commit
+  const scopes = bounds.map(({ scope }) => scope)
+  for (const scope of scopes.toSorted()) await spend(tx, scope, 0) // makes the row, and holds it until the commit
   const known = await tx.all('SELECT scope FROM reservations WHERE reservation = ?', reservation)
   if (known.length > 0) return { granted: true }
-  const costs = await readCosts(
-    tx,
-    bounds.map(({ scope }) => scope),
-  )
+  const costs = await readCosts(tx, scopes)
   for (const [index, bound] of bounds.entries()) {
     const cost = costs[index] as Cost
     if (cost.spentUsd + cost.reservedUsd + usd > bound.limitUsd + TOLERANCE_USD)
@@ -39,8 +37,12 @@ export async function settle(tx: Transaction, { reservation, usd }: Writes['sett
     'DELETE FROM reservations WHERE reservation = ? RETURNING scope',
     reservation,
   )
-  for (const { scope } of rows) await spend(tx, scope, usd)
+  for (const { scope } of inOrder(rows)) await spend(tx, scope, usd)
 }
+
+/** Every transaction takes the rows of costs in one order, so that no two wait for each other. */
+const inOrder = <Row extends { scope: string }>(rows: readonly Row[]): Row[] =>
+  rows.toSorted((a, b) => (a.scope < b.scope ? -1 : 1))
 
 /** What an attempt left behind may have been paid: it counts in full. */
 export async function spendReservations(tx: Transaction, run: number): Promise<void> {
@@ -49,7 +51,7 @@ export async function spendReservations(tx: Transaction, run: number): Promise<v
     'DELETE FROM reservations WHERE run = ? RETURNING scope, usd',
     run,
   )
-  for (const { scope, usd } of rows) await spend(tx, scope, usd)
+  for (const { scope, usd } of inOrder(rows)) await spend(tx, scope, usd)
 }
 
 /** One cost a scope, in the order of the scopes. */

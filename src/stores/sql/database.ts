@@ -17,20 +17,29 @@ export interface Sql {
   insert(table: string, rows: readonly Row[], onConflict?: string): void | Promise<void>
   /** Ends a SELECT whose rows nobody else may change meanwhile: ` FOR UPDATE`, or nothing where transactions take turns. */
   readonly lock: string
+  /** The next number of a sequence, where the database has sequences: taken without a lock that others wait for. */
+  next?(sequence: Sequence): Promise<number>
 }
+
+export type Sequence = 'runs' | 'threads' | 'approvals' | 'webhooks'
 
 export interface Database {
   /** Does work in a transaction, which is undone when the work throws. @throws STORE_UNAVAILABLE, STORE_IN_USE */
   write<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>
   /** Does work that changes nothing and sees only what was committed. @throws STORE_UNAVAILABLE, STORE_IN_USE */
   read<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>
-  /** Wakes the listeners of these runs, in every process. A hint: it may come late or not at all. */
-  announce(changed: Changed): void
+  /**
+   * Wakes the listeners of these runs, in every process. A hint: it may come late or not at all.
+   * @param freed whether runs have become claimable
+   */
+  announce(changed: Changed, freed: boolean): void
   /**
    * @param what `events`: any change of the run; `state`: those that are more than new events
    * @returns what ends it
    */
   listen(runId: string, what: 'events' | 'state', wake: () => void): () => void
+  /** Tells the processes that share the store, within the transaction, that runs have become claimable. */
+  enqueue?(sql: Sql, runIds: readonly string[]): Promise<void>
   close(): Promise<void>
 }
 
@@ -43,10 +52,12 @@ export interface Transaction extends Sql {
   readonly changed: Map<string, boolean>
   /** Long values of the change, which are stored already. */
   readonly texts: StoredTexts | undefined
-  /** Runs that became claimable, for the answer. */
+  /** Runs that are claimable, for the answer. */
   readonly ready: Set<string>
   /** Webhooks that are due. */
   readonly webhooks: Set<string>
+  /** Those of them that this transaction has made claimable. */
+  readonly freed: Set<string>
 }
 
 /** What the caller of a transaction has to start. */
@@ -73,8 +84,12 @@ export async function select<Columns extends object>(
   return (await sql.all(statement, ...values)) as Columns[]
 }
 
-/** The next number of a sequence: never given twice, and rising in the order of commits. */
-export async function nextNumber(sql: Sql, sequence: 'runs' | 'threads' | 'approvals' | 'webhooks'): Promise<number> {
+/**
+ * The next number of a sequence: never given twice, and rising in the order in which they are asked for. Of transactions side by
+ * side, the one that commits later may have the smaller number.
+ */
+export async function nextNumber(sql: Sql, sequence: Sequence): Promise<number> {
+  if (sql.next !== undefined) return sql.next(sequence)
   const row = await first<{ value: number }>(
     sql,
     'UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value',

@@ -94,6 +94,13 @@ const STEPS: readonly (readonly string[])[] = [
     `CREATE INDEX webhooks_dead ON webhooks (number) WHERE status = 'dead'`,
     `CREATE INDEX webhooks_run ON webhooks (run)`,
   ],
+  [
+    // The job in the queue of processes that entitles to the run; null where no queue is.
+    `ALTER TABLE runs ADD COLUMN job TEXT`,
+    `CREATE INDEX runs_pinned ON runs (pin) WHERE ended_at IS NULL AND pin IS NOT NULL`,
+    `CREATE TABLE workers (name TEXT PRIMARY KEY, seen_at BIGINT NOT NULL, locks BIGINT NOT NULL)`,
+    `CREATE INDEX runs_worked ON runs (worker) WHERE worker IS NOT NULL`,
+  ],
 ]
 
 /**

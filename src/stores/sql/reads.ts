@@ -151,7 +151,7 @@ async function readPage<R extends { number: number }, A>(
 
 const mapPage = <A, B>({ data, next }: Page<A>, map: (row: A) => B): Page<B> => ({ data: data.map(map), next })
 
-const toJob = ({ run_id, agency, status, attempt, fence, worker, pin }: RunRow): Job => ({
+export const toJob = ({ run_id, agency, status, attempt, fence, worker, pin }: RunRow): Job => ({
   runId: run_id,
   agency,
   status: status as Job['status'],

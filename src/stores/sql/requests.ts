@@ -4,12 +4,13 @@ import type { Admitted, Writes } from '../../runs/run-store.ts'
 import { answer, replay, useKey } from './admit.ts'
 import { encode, first, type Sql, type Transaction } from './database.ts'
 import type { ApprovalRow, RunRow } from './rows.ts'
-import { findRun, forgetRun } from './runs.ts'
+import { findRun, forgetRun, lockThreadOf } from './runs.ts'
 import { resumeRun, stopRun } from './transitions.ts'
 
 export async function cancel(tx: Transaction, request: Writes['cancel']['change']): Promise<Admitted> {
   const earlier = await useKey(tx, request, request.runId)
   if (earlier !== undefined) return replay(tx, request, earlier)
+  await lockThreadOf(tx, request.runId)
   const run = await findRun(tx, request)
   if (run.ended_at === null) await stopRun(tx, run, request)
   else if (run.status !== 'cancelled') throw runEnded(run.status)

@@ -57,6 +57,8 @@ export interface RunRow {
   webhooks: string | null
   /** When its worker has written for the last time. */
   worked_at: number | null
+  /** The job in the queue that entitles to it. */
+  job: string | null
 }
 
 export interface ThreadRow {

@@ -36,6 +36,24 @@ export async function update(tx: Transaction, run: RunRow, columns: Partial<RunR
 export const change = (tx: Transaction, run: RunRow, columns: Partial<RunRow>): Promise<void> =>
   update(tx, run, { ...columns, version: run.version + 1 })
 
+/** Makes a run claimable. */
+export function free(tx: Transaction, run: RunRow): void {
+  tx.ready.add(run.run_id)
+  tx.freed.add(run.run_id)
+}
+
+/**
+ * Locks the thread of a run before the run itself: whoever may end a run does, as admission does. In another order two
+ * transactions would wait for each other.
+ */
+export async function lockThreadOf(sql: Sql, runId: string): Promise<void> {
+  if (sql.lock === '') return
+  await sql.all(
+    `SELECT number FROM threads WHERE number = (SELECT thread FROM runs WHERE run_id = ?)${sql.lock}`,
+    runId,
+  )
+}
+
 /** The run of a claim. @throws FENCED when a later claim has begun, or this one has left the run */
 export async function lockClaimed(tx: Transaction, claim: Claim): Promise<RunRow> {
   const run = await lockFenced(tx, claim)

@@ -47,10 +47,23 @@ export function createRunStore(database: Database, capacity?: Capacity): RunStor
     texts?: StoredTexts | undefined,
   ): Promise<Result> => {
     const changed = new Map<string, boolean>()
-    const result = await database.write((sql) =>
-      work({ ...sql, texts, changed, ready: new Set(), webhooks: new Set() }),
-    )
-    database.announce(changed)
+    let freed = false
+    const result = await database.write(async (sql) => {
+      changed.clear() // work may be done again
+      const tx = {
+        ...sql,
+        texts,
+        changed,
+        ready: new Set<string>(),
+        freed: new Set<string>(),
+        webhooks: new Set<string>(),
+      }
+      const answer = await work(tx)
+      freed = tx.freed.size > 0
+      if (freed) await database.enqueue?.(sql, [...tx.freed])
+      return answer
+    })
+    database.announce(changed, freed)
     return result
   }
   return {

@@ -62,16 +62,17 @@ async function upTo(limit: number, runs: readonly RunRow[], work: (run: RunRow) 
 }
 
 async function expireApprovals(tx: Transaction, now: number, limit: number): Promise<boolean> {
-  const expired = await select<{ number: number; run: number }>(
+  const expired = await select<{ run: number }>(
     tx,
-    `SELECT number, run FROM approvals WHERE status = 'pending' AND expires_at <= ? LIMIT ?`,
+    `SELECT run FROM approvals WHERE status = 'pending' AND expires_at <= ? ORDER BY number LIMIT ?`,
     now,
     limit,
   )
-  for (const { number } of expired)
-    await tx.all(`UPDATE approvals SET status = 'expired', decided_at = ? WHERE number = ?`, now, number)
   for (const number of new Set(expired.map(({ run }) => run))) {
+    // The run first, as a decision does: of the two the second finds what the first has done.
     const run = await first<RunRow>(tx, `SELECT * FROM runs WHERE number = ?${tx.lock}`, number)
+    const approvals = `run = ? AND status = 'pending' AND expires_at <= ?`
+    await tx.all(`UPDATE approvals SET status = 'expired', decided_at = ? WHERE ${approvals}`, now, number, now)
     if (run !== undefined) await resumeRun(tx, run)
   }
   return expired.length === limit

@@ -34,11 +34,20 @@ export async function describeThread(sql: Sql, row: ThreadRow): Promise<ThreadRe
   return toThread(row, active)
 }
 
+type NewThread = Omit<Writes['createThread']['change'], 'idempotency'>
+
 /** Makes a thread. @throws THREAD_EXISTS */
-export async function addThread(
+export async function addThread(tx: Transaction, request: NewThread): Promise<ThreadRow> {
+  const { thread, added } = await insertThread(tx, request)
+  if (!added) throw threadExists()
+  return thread
+}
+
+/** Makes a thread, or finds the one that another transaction has made meanwhile. */
+export async function insertThread(
   tx: Transaction,
-  { agency, owner, threadId, messages, metadata, now }: Omit<Writes['createThread']['change'], 'idempotency'>,
-): Promise<ThreadRow> {
+  { agency, owner, threadId, messages, metadata, now }: NewThread,
+): Promise<{ thread: ThreadRow; added: boolean }> {
   const row: ThreadRow = {
     number: await nextNumber(tx, 'threads'),
     agency,
@@ -53,9 +62,9 @@ export async function addThread(
   }
   await tx.insert('threads', [{ ...row }], 'ON CONFLICT DO NOTHING')
   const thread = await getThread(tx, { agency, owner, threadId })
-  if (thread.number !== row.number) throw threadExists()
+  if (thread.number !== row.number) return { thread, added: false }
   await tx.insert('messages', await toMessageRows(tx, messages, { thread: row.number, runId: null, start: 1 }))
-  return row
+  return { thread, added: true }
 }
 
 /** Messages as rows, with the numbers from `start` on. */

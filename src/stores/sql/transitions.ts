@@ -6,7 +6,7 @@ import { encode, first, type Sql, select, type Transaction } from './database.ts
 import { addEvents } from './events.ts'
 import { endOf, toColumn } from './long-texts.ts'
 import { type ApprovalRow, decidedEvent, endedEvent, queuedEvent, type RunRow, toRun } from './rows.ts'
-import { change, findLive, liveRuns, update } from './runs.ts'
+import { change, findLive, free, liveRuns, update } from './runs.ts'
 import { readWork } from './snapshot.ts'
 import { putMessages, removeMessages } from './threads.ts'
 import { addWebhooks } from './webhooks.ts'
@@ -22,7 +22,7 @@ async function moveUp(tx: Transaction, thread: number, now: number): Promise<voi
     const place = index === 0 ? null : index
     if (run.place === place) continue
     await change(tx, run, { place })
-    if (place === null) tx.ready.add(run.run_id)
+    if (place === null) free(tx, run)
     else await addEvents(tx, run, [queuedEvent(place)])
   }
 }
@@ -39,7 +39,7 @@ export async function queueRun(
   if (run === undefined) return // cancelled, or queued by another process
   const place = await nextPlace(tx, thread)
   await change(tx, run, { scheduled: 0, place })
-  if (place === null) tx.ready.add(run.run_id)
+  if (place === null) free(tx, run)
   else await addEvents(tx, run, [queuedEvent(place)])
 }
 
@@ -111,7 +111,7 @@ export async function resumeRun(tx: Transaction, run: RunRow): Promise<void> {
   const pending = await isPending(tx, run)
   if (run.status !== 'requires_action' || pending) return change(tx, run, {})
   await change(tx, run, { status: 'queued', resumes: 1 })
-  tx.ready.add(run.run_id)
+  free(tx, run)
 }
 
 /** Adds an event for each decision that has none yet. Not while a worker has the run: then the worker numbers its events. */

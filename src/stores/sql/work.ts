@@ -5,12 +5,13 @@ import { encode, nextNumber, readyOf, select, type Transaction } from './databas
 import { addEvents } from './events.ts'
 import { isElsewhere, mapInTurns, removeColumns, toColumn, workOf } from './long-texts.ts'
 import { type RunRow, toState } from './rows.ts'
-import { change, liveRuns, lockFenced, update } from './runs.ts'
+import { change, free, liveRuns, lockFenced, lockThreadOf, update } from './runs.ts'
 import { putMessages } from './threads.ts'
 import { endRun, isPending, tellDecisions } from './transitions.ts'
 import { addWebhooks } from './webhooks.ts'
 
 export async function writeWork(tx: Transaction, request: RunChange): Promise<Written> {
+  if (request.leave?.kind === 'end') await lockThreadOf(tx, request.claim.runId)
   const run = await lockFenced(tx, request.claim)
   if (run.worker === null) {
     if (request.leave === undefined) throw fenced(request.claim.runId)
@@ -49,7 +50,7 @@ async function leave(
   // The last approval was just decided, or a stop is wanted: the next claim goes on, and sees the wish.
   else await change(tx, run, { status: 'queued', resumes: 1, worker: null })
   await tellDecisions(tx, run)
-  if (!pauses) tx.ready.add(run.run_id)
+  if (!pauses) free(tx, run)
 }
 
 async function addWork(tx: Transaction, run: RunRow, request: RunChange): Promise<void> {

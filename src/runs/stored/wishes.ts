@@ -1,0 +1,25 @@
+/** What other processes want of a run that is worked on here. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { fenced } from '../../base/errors.ts'
+import type { RunStore } from '../run-store.ts'
+import type { Attempt } from './attempt.ts'
+
+/** How long to wait for a store that is away, in milliseconds. */
+const RETRY_MS = 1_000
+
+/** Stops a run when somebody asks for it, and when another process has taken it over. Never rejects. */
+export async function followWishes(store: RunStore, attempt: Attempt, signal: AbortSignal): Promise<void> {
+  const { agency, owner, runId } = attempt
+  while (!signal.aborted) {
+    try {
+      const news = store.watch({ agency, owner, runId, after: Number.POSITIVE_INFINITY, signal })
+      for await (const { state } of news) {
+        if (state.wish !== null) attempt.stop(state.wish)
+        if (state.attempt > attempt.number) attempt.log.lose(fenced(runId))
+      }
+      return
+    } catch {
+      await delay(RETRY_MS, undefined, { signal }).catch(() => {}) // its own writes tell the same
+    }
+  }
+}

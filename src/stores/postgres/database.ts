@@ -1,0 +1,136 @@
+/** A database in PostgreSQL, which several processes use at the same time. */
+import { once } from '../../base/async.ts'
+import { AgencyError, storeUnavailable } from '../../base/errors.ts'
+import type { QueueWorker, RunQueue } from '../../runs/run-store.ts'
+import type { Changed, Database, Sequence, Sql } from '../sql/database.ts'
+import { migrate } from '../sql/migrations.ts'
+import { Hints } from './hints.ts'
+import type { PostgresSettings } from './options.ts'
+import { Pool } from './pool.ts'
+import { JobQueue } from './queue.ts'
+import { Session } from './session.ts'
+
+interface Parts {
+  pool: Pool
+  session: Session | undefined
+  hints: Hints
+  queue: JobQueue
+}
+
+/** Connects at the first use; a failure is not kept, so the next use tries again. */
+export class PostgresDatabase implements Database {
+  readonly #open: (() => Promise<Parts>) & { made(): boolean }
+  #parts: Parts | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(settings: PostgresSettings) {
+    this.#open = once(async () => {
+      this.#parts = await openParts(settings)
+      return this.#parts
+    })
+  }
+
+  async write<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
+    const { pool } = await this.#use()
+    return pool.transact(work)
+  }
+
+  async read<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
+    const { pool } = await this.#use()
+    return pool.read(work)
+  }
+
+  announce(changed: Changed, freed: boolean): void {
+    if (this.#closing !== undefined) return
+    this.#parts?.hints.announce(changed)
+    if (freed) this.#parts?.hints.announceJobs()
+  }
+
+  listen(runId: string, what: 'events' | 'state', wake: () => void): () => void {
+    const { hints } = this.#parts ?? {}
+    if (hints !== undefined) return hints.listen(runId, what, wake)
+    // Nothing was read yet, so what opens the store wakes whoever waits.
+    let stop = () => {}
+    let stopped = false
+    void this.#use().then(
+      (parts) => {
+        if (stopped) return
+        stop = parts.hints.listen(runId, what, wake)
+        wake()
+      },
+      () => wake(),
+    )
+    return () => {
+      stopped = true
+      stop()
+    }
+  }
+
+  async enqueue(sql: Sql, runIds: readonly string[]): Promise<void> {
+    const { queue } = await this.#use()
+    await queue.enqueue(sql, runIds)
+  }
+
+  readonly queue: RunQueue = {
+    serve: async (worker: QueueWorker) => (await this.#use()).queue.serve(worker),
+    wake: () => this.#parts?.queue.wake(),
+    stop: () => this.#parts?.queue.stop(),
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const parts = this.#open.made() ? await this.#open().catch(() => undefined) : undefined
+    if (parts === undefined) return
+    const { pool, session, hints, queue } = parts
+    await queue.close()
+    hints.close()
+    await session?.close()
+    await pool.close()
+  }
+
+  async #use(): Promise<Parts> {
+    if (this.#closing !== undefined) throw storeUnavailable(new Error('The store is closed.'))
+    return this.#open()
+  }
+}
+
+/** @throws STORE_UNAVAILABLE, PACKAGE_MISSING */
+async function openParts(settings: PostgresSettings): Promise<Parts> {
+  const pool = await Pool.open(settings)
+  const session = settings.sessionUrl === undefined ? undefined : new Session(settings, settings.sessionUrl)
+  try {
+    await takeTurn(pool, (sql) => createSchemas(sql, settings))
+    await migrate({ write: (work) => takeTurn(pool, work) })
+    const hints = new Hints(pool, session, settings.schema)
+    await session?.open()
+    const queue = await takeTurn(pool, () => JobQueue.open(settings, { pool, session, hints }))
+    return { pool, session, hints, queue }
+  } catch (error) {
+    await session?.close()
+    await pool.close()
+    throw AgencyError.isInstance(error) ? error : storeUnavailable(error)
+  }
+}
+
+/** How long a process waits at its start for others that start, in milliseconds. */
+const START_MS = 60_000
+
+/** Processes that start together take turns: each finds whole tables. */
+function takeTurn<Answer>(pool: Pool, work: (sql: Sql) => Promise<Answer>): Promise<Answer> {
+  return pool.transact(async (sql) => {
+    for (const timeout of ['statement_timeout', 'idle_in_transaction_session_timeout'])
+      await sql.all(`SET LOCAL ${timeout} = ${START_MS}`)
+    await sql.all('SELECT pg_advisory_xact_lock(hashtextextended(?, 1))', pool.schema)
+    return work(sql)
+  })
+}
+
+async function createSchemas(sql: Sql, { schema, jobsSchema }: PostgresSettings): Promise<void> {
+  for (const name of [schema, jobsSchema]) await sql.all(`CREATE SCHEMA IF NOT EXISTS ${name}`)
+  const sequences: readonly Sequence[] = ['runs', 'threads', 'approvals', 'webhooks']
+  for (const name of sequences) await sql.all(`CREATE SEQUENCE IF NOT EXISTS ${schema}.${name}_number`)
+}

@@ -1,0 +1,179 @@
+/** Who waits for news of runs, here and in other processes. */
+import { randomUUID } from 'node:crypto'
+import { type Changed, select } from '../sql/database.ts'
+import type { RunRow } from '../sql/rows.ts'
+import type { Pool } from './pool.ts'
+import type { Session } from './session.ts'
+
+/** How long changes are gathered for one hint, in milliseconds. */
+const GATHER_MS = 5
+/** How often the store is asked for what no hint has told, in milliseconds. */
+const POLL_MS = 1_000
+/** Runs of one hint: PostgreSQL takes 8,000 bytes. */
+const RUNS_PER_HINT = 150
+
+type What = 'events' | 'state'
+interface Listener {
+  what: What
+  wake: () => void
+}
+/** A run that somebody waits for, and what was last seen of it. */
+interface Listened {
+  listeners: Set<Listener>
+  lastEvent: number
+  version: number
+}
+interface Hint {
+  from: string
+  /** Runs with more than new events, and those with new events alone. */
+  state: string[]
+  events: string[]
+  /** Runs were put into the queue. */
+  jobs: boolean
+}
+
+/**
+ * A change is told by a notification, which may come late or not at all; so the store is also asked, once a second for all runs
+ * together.
+ */
+export class Hints {
+  readonly #from = randomUUID()
+  readonly #channel: string
+  readonly #pool: Pool
+  readonly #runs = new Map<string, Listened>()
+  readonly #changed = new Map<string, boolean>()
+  #jobs = false
+  #sending: NodeJS.Timeout | undefined
+  #polling: NodeJS.Timeout | undefined
+  #onJobs = () => {}
+
+  constructor(pool: Pool, session: Session | undefined, schema: string) {
+    this.#pool = pool
+    this.#channel = schema
+    session?.listen(
+      schema,
+      (text) => this.#receive(text),
+      () => this.#wakeAll(),
+    )
+  }
+
+  /** Called when runs may be in the queue. */
+  onJobs(take: () => void): void {
+    this.#onJobs = take
+  }
+
+  announce(changed: Changed): void {
+    for (const [runId, state] of changed) {
+      this.#wake(runId, state)
+      this.#changed.set(runId, state || this.#changed.get(runId) === true)
+    }
+    if (changed.size > 0) this.#sendSoon()
+  }
+
+  announceJobs(): void {
+    this.#jobs = true
+    this.#onJobs()
+    this.#sendSoon()
+  }
+
+  listen(runId: string, what: What, wake: () => void): () => void {
+    const listener = { what, wake }
+    const listened = this.#runs.get(runId) ?? { listeners: new Set<Listener>(), lastEvent: -1, version: -1 }
+    this.#runs.set(runId, listened)
+    listened.listeners.add(listener)
+    this.#pollSoon()
+    return () => {
+      listened.listeners.delete(listener)
+      if (listened.listeners.size === 0) this.#runs.delete(runId)
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#sending)
+    clearTimeout(this.#polling)
+    this.#wakeAll()
+  }
+
+  #wake(runId: string, state: boolean): void {
+    for (const { what, wake } of this.#runs.get(runId)?.listeners ?? []) if (state || what === 'events') wake()
+  }
+
+  #wakeAll(): void {
+    for (const runId of this.#runs.keys()) this.#wake(runId, true)
+    this.#onJobs()
+  }
+
+  #receive(text: string): void {
+    const hint = readHint(text)
+    if (hint === undefined || hint.from === this.#from) return
+    const { state, events, jobs } = hint
+    for (const runId of state) this.#wake(runId, true)
+    for (const runId of events) this.#wake(runId, false)
+    if (jobs) this.#onJobs()
+  }
+
+  #sendSoon(): void {
+    this.#sending ??= setTimeout(() => {
+      this.#sending = undefined
+      for (const hint of this.#takeHints())
+        void this.#pool.execute('SELECT pg_notify($1, $2)', [this.#channel, JSON.stringify(hint)]).catch(() => {}) // others poll
+    }, GATHER_MS)
+  }
+
+  *#takeHints(): Generator<Hint> {
+    const changed = [...this.#changed]
+    const jobs = this.#jobs
+    this.#changed.clear()
+    this.#jobs = false
+    for (let start = 0; start === 0 || start < changed.length; start += RUNS_PER_HINT) {
+      const some = changed.slice(start, start + RUNS_PER_HINT)
+      const idsOf = (state: boolean) => some.filter((one) => one[1] === state).map(([runId]) => runId)
+      yield { from: this.#from, state: idsOf(true), events: idsOf(false), jobs: jobs && start === 0 }
+    }
+  }
+
+  #pollSoon(): void {
+    this.#polling ??= setTimeout(() => void this.#poll(), POLL_MS).unref()
+  }
+
+  async #poll(): Promise<void> {
+    await this.#compare().catch(() => this.#wakeAll()) // whoever waits finds out that the store is away
+    this.#polling = undefined
+    if (this.#runs.size > 0) this.#pollSoon()
+  }
+
+  async #compare(): Promise<void> {
+    const runIds = [...this.#runs.keys()]
+    const rows = await this.#pool.read((sql) =>
+      select<Pick<RunRow, 'run_id' | 'last_event' | 'version'>>(
+        sql,
+        'SELECT run_id, last_event, version FROM runs WHERE run_id = ANY(?::text[])',
+        toArray(runIds),
+      ),
+    )
+    const found = new Map(rows.map((row) => [row.run_id, row]))
+    for (const runId of runIds) {
+      const listened = this.#runs.get(runId)
+      const row = found.get(runId)
+      if (listened === undefined) continue
+      const state = row?.version !== listened.version
+      if (state || row?.last_event !== listened.lastEvent) this.#wake(runId, state)
+      listened.version = row?.version ?? -1
+      listened.lastEvent = row?.last_event ?? -1
+    }
+  }
+}
+
+/** Undefined for a text that is not ours: everybody may send to a channel. */
+function readHint(text: string): Hint | undefined {
+  try {
+    const hint: Hint = JSON.parse(text)
+    return Array.isArray(hint.state) && Array.isArray(hint.events) ? hint : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A list as one value: PostgreSQL's text of an array. */
+export const toArray = (texts: readonly string[]): string =>
+  `{${texts.map((text) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`).join(',')}}`
