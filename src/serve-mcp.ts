@@ -52,7 +52,14 @@ export async function serveMcp({
   return listen === false ? buildApp(withMcp) : serve(withMcp)
 }
 
-async function serveOverStdio({ host: _, port: __, banner: ___, handleSignals = true, ...options }: ServeOptions) {
+async function serveOverStdio({
+  host: _,
+  port: __,
+  banner: ___,
+  workers: ____,
+  handleSignals = true,
+  ...options
+}: ServeOptions) {
   const stdout = reserveStdout()
   // Lines of a logger on stdout would be taken for messages; without one, failures go to stderr.
   const build: BuildOptions = { ...options, logger: options.logger === true ? undefined : options.logger }

@@ -15,13 +15,15 @@ import type { FunctionTool } from './tools/tool.ts'
 import type { AguiEvents, AguiRequest } from './wire/agui.ts'
 import type { AgencyRequest, RequestRules } from './wire/requests.ts'
 import type { RunRules } from './wire/runs.ts'
+import type { Peers } from './workers/peers.ts'
 
 /** The logs of requests. */
 export interface RequestLogs {
   writer(id: unknown): WriteRunLog | undefined
   /** @param budget charged for the log while it is read */
   take(id: string, budget: Charges): Promise<unknown[] | undefined>
-  flush(): Promise<void>
+  /** Waits until the lines of one log, or of all, are on disk. */
+  flush(id?: string): Promise<void>
 }
 
 /**
@@ -65,6 +67,8 @@ export interface Services extends Runs {
     /** What a request for a run may ask. */
     readonly rules: RunRules
   }
+  /** The other workers of this machine; undefined where one process serves alone. */
+  readonly peers: Peers | undefined
   /** Set where `/mcp` is served. */
   readonly mcp: McpDoor | undefined
   readonly heartbeatMs: number

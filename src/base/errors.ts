@@ -47,6 +47,7 @@ export type ErrorCode =
   | 'PACKAGE_MISSING'
   | 'PORT_TAKEN'
   | 'LISTEN_FAILED'
+  | 'WORKER_FAILED'
   | 'NOT_FOUND'
   | 'THREAD_BUSY'
   | 'THREAD_EXISTS'
@@ -64,6 +65,7 @@ export type ErrorCode =
   | 'RECORDING_DIFFERS'
   | 'STORE_IN_USE'
   | 'STORE_UNAVAILABLE'
+  | 'STORE_NOT_SHARED'
   | 'NOT_IDENTIFIED'
   | 'NOT_RECOVERABLE'
   | 'NOT_REPEATABLE'
@@ -180,6 +182,9 @@ export const listenFailed = (host: string, port: number, cause: unknown) => {
         : `The server cannot listen on ${host}, port ${port}: ${errorText(cause)}`
   return new AgencyError('LISTEN_FAILED', 500, reason, { cause })
 }
+/** A worker of `serve({ workers })` has ended, or could not begin. */
+export const workerFailed = (reason: string) =>
+  new AgencyError('WORKER_FAILED', 500, `A worker process could not start: ${reason}`)
 export const missingToken = (variable: string) =>
   new AgencyError(
     'MISSING_TOKEN',
@@ -205,7 +210,7 @@ export const shuttingDown = () =>
 
 export const clientGone = () => new AgencyError('CLIENT_GONE', 499, 'The client disconnected before the response.')
 /** A limit of concurrent work is reached; the response has Retry-After. */
-export const overloaded = (work: 'concurrent runs' | 'name lookups') =>
+export const overloaded = (work: 'concurrent runs' | 'name lookups' | 'questions to other workers') =>
   new AgencyError('OVERLOADED', 503, `The server is at its limit of ${work}. Try again in a moment.`)
 /** The process is at its memory budget; the response has Retry-After. */
 export const processFull = (heldBytes: number) =>
@@ -590,3 +595,10 @@ export const recordingInvalid = (file: string, reason: string) =>
 /** @param place where the first difference is, and what it is */
 export const recordingDiffers = (file: string, place: string, remedy: string) =>
   new AgencyError('RECORDING_DIFFERS', 500, `This run differs from ${file}: ${place}. ${remedy}`)
+/** Several workers serve without a store that all of them can use. */
+export const storeNotShared = () =>
+  new AgencyError(
+    'STORE_NOT_SHARED',
+    501,
+    'This server keeps no runs and threads: it has several worker processes, and no store that all of them can use. Give it one: runs: { store: postgres(url) }.',
+  )

@@ -36,6 +36,7 @@ export async function serveForDevelopment(
       ...(options.enableAgui ? {} : { playground: 'development' }),
       host,
       port,
+      workers: 1,
       banner,
     })
     report({ kind: 'listening', host, port: server.port, anyPort: port === 0 })

@@ -54,6 +54,7 @@ import {
   scriptEnded,
   shuttingDown,
   storeInUse,
+  storeNotShared,
   storeUnavailable,
   threadBusy,
   threadExists,
@@ -68,6 +69,7 @@ import {
   unknownTool,
   unpricedModel,
   unsupportedBody,
+  workerFailed,
 } from '../base/errors.ts'
 import { RequestInvalid } from '../wire/requests.ts'
 
@@ -177,6 +179,12 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means: 'Another program listens on the port, often an earlier server that still runs.',
     remedy: 'Stop it, or set PORT to another port; 0 selects a free one.',
     example: listenFailed('127.0.0.1', 8000, { code: 'EADDRINUSE' }),
+  },
+  WORKER_FAILED: {
+    when: 'start',
+    means: 'A worker process of `serve({ workers })` ended before it listened.',
+    remedy: 'Read what it printed above the error. A server without `workers` shows the same failure in one process.',
+    example: workerFailed('it ended with code 1 before it listened. Its output has the reason.'),
   },
   LISTEN_FAILED: {
     when: 'start',
@@ -374,6 +382,14 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     remedy:
       'Look for a full disk, missing rights, a damaged file or a database that is down, then send the request again.',
     example: storeUnavailable(CAUSE),
+  },
+  STORE_NOT_SHARED: {
+    when: 'request',
+    means:
+      'The request is about runs or threads that are kept, and the server has several workers but no store for all of them.',
+    remedy:
+      'Give the server a store of PostgreSQL, or serve without `workers`. OpenAI clients can send `store: false`.',
+    example: storeNotShared(),
   },
   FENCED: {
     when: 'run',

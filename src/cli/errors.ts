@@ -37,6 +37,9 @@ export const wrongPort = (typed: string, command: string) =>
 export const wrongPortVariable = (value: string) =>
   new CommandError(`PORT in the environment or in .env must be ${PORTS}, not "${value}".`)
 
+export const wrongWorkers = (typed: string) =>
+  wrongArguments(`--workers must be "auto" or a whole number from 1 to 256, not "${typed}".`, 'serve')
+
 export const unknownCode = (typed: string, known: readonly string[]) =>
   usage(`There is no error code "${typed}". Error codes: ${known.join(', ')}.`)
 

@@ -1,6 +1,6 @@
 /** The command `serve`: serves the agencies and tools of a file. */
 import { defineCommand } from './command.ts'
-import { wrongPort, wrongPortVariable } from './errors.ts'
+import { wrongPort, wrongPortVariable, wrongWorkers } from './errors.ts'
 import { loadEnv, loadProject } from './project.ts'
 
 export const ADDRESS = {
@@ -25,18 +25,31 @@ export function readAddress(typed: { host?: string; port?: string }, command: st
   return { host: typed.host || process.env.HOST || undefined, port: readPort(typed.port, command) }
 }
 
+/** @throws CommandError for what is no number of processes */
+function readWorkers(typed: string | undefined): number | 'auto' | undefined {
+  if (typed === undefined || typed === 'auto') return typed
+  if (!/^[1-9]\d{0,2}$/.test(typed)) throw wrongWorkers(typed)
+  return Number(typed)
+}
+
 export const command = defineCommand({
   usage: '[file]',
   maxPositionals: 1,
   about: `Serves the exports of a file: "agency", or "agencies" and "tools", or the
 options of serve() as the default export. With APP_TOKEN in the environment or
 in .env, callers must send it as a bearer token.`,
-  options: { ...ADDRESS, playground: { type: 'boolean', about: 'Serve a page at / to try the agencies' } },
+  options: {
+    ...ADDRESS,
+    workers: { type: 'string', value: 'number', about: 'Processes that share the port; auto: one per core' },
+    playground: { type: 'boolean', about: 'Serve a page at / to try the agencies' },
+  },
   async run({ values, positionals: [file] }, terminal) {
     const { host, port } = readAddress(values, 'serve')
+    const workers = readWorkers(values.workers)
     const { options, library } = await terminal.during('Loading', loadProject(file))
     await library.serve({
       ...options,
+      ...(workers === undefined ? {} : { workers }),
       ...(values.playground && !options.enableAgui ? { playground: true } : {}),
       host: host ?? options.host ?? '127.0.0.1',
       port: port ?? options.port ?? 8000,

@@ -35,6 +35,7 @@ export async function openTarget(
     ...(serverUrl === undefined ? {} : { serverUrl }),
     host: '127.0.0.1',
     port: 0,
+    workers: 1,
     banner: false,
     handleSignals: false,
   })

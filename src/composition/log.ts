@@ -14,13 +14,18 @@ export interface Logger {
  * The log of a server.
  * @param option the `logger` option; by default failures and warnings go to the console
  * @param redact masks the secrets that the server knows
+ * @param always fields of every line, such as the number of the worker process
  * @throws INVALID_OPTION
  */
-export async function createServerLog(option: boolean | Logger | undefined, redact: Redact): Promise<ServerLog> {
+export async function createServerLog(
+  option: boolean | Logger | undefined,
+  redact: Redact,
+  always: object = {},
+): Promise<ServerLog> {
   const logger = await readLogger(option)
   const write = (level: keyof Logger, fields: object, message: string) => {
     try {
-      logger[level](fields, toLogLine(redact(message)))
+      logger[level]({ ...always, ...fields }, toLogLine(redact(message)))
     } catch (error) {
       console.error(redact(`The logger failed: ${describeError(error)}`)) // it must not end requests and runs
     }
@@ -44,15 +49,16 @@ async function readLogger(option: boolean | Logger | undefined): Promise<Logger>
 /** Failures and warnings; lines about requests would be noise on a terminal. */
 const consoleLogger: Logger = {
   info: () => {},
-  warn: (_, message) => console.warn(message),
+  warn: (fields, message) => console.warn([message, ...nameFields(fields)].join(' ')),
   error: (fields, message) => console.error(consoleLine(new Date(), fields, message)),
 }
 
 /** Time, what failed, and in which run: `2026-01-02T03:04:05.678Z A run failed. (...) runId=... agency=shop agent=Desk`. */
-const consoleLine = (time: Date, fields: object, message: string): string => {
-  const named = Object.entries(fields).map(([name, value]) => `${name}=${toLogLine(String(value))}`)
-  return [time.toISOString(), message, ...named].join(' ')
-}
+const consoleLine = (time: Date, fields: object, message: string): string =>
+  [time.toISOString(), message, ...nameFields(fields)].join(' ')
+
+const nameFields = (fields: object): string[] =>
+  Object.entries(fields).map(([name, value]) => `${name}=${toLogLine(String(value))}`)
 
 /** The log of runs in process, whose errors their caller gets: what fails beside a run is a warning on the console. */
 export const createConsoleLog = (redact: Redact): ServerLog => ({

@@ -195,6 +195,22 @@ export function checkOptions(options: BuildOptions, more: readonly string[]): vo
     throw invalidOption('allowedLocalFileDirs is a list of directories such as ["/srv/uploads", "~/shared"].')
 }
 
+/** @throws INVALID_OPTION for what several worker processes cannot serve together */
+export function checkShared({ runs, mcp, aiSdk }: BuildOptions): void {
+  const shared = runs?.store?.shared === true
+  const ways = "Use postgres(url) of 'agency-swarm-js/postgres', or leave out workers."
+  if (runs?.store !== undefined && !shared)
+    throw invalidOption(
+      `With several workers, runs.store has to be one that all of them can use; memory() and sqlite() serve one process. ${ways}`,
+    )
+  if (aiSdk && !shared)
+    throw invalidOption(`With several workers, aiSdk needs a store that all of them can use: runs: { store }. ${ways}`)
+  if (mcp)
+    throw invalidOption(
+      'With several workers, /mcp cannot be served: sessions of MCP hosts live in one process. Serve it from a program of its own without workers: serveMcp(options).',
+    )
+}
+
 export function readAllLimits({ limits, maxTurns }: BuildOptions): Limits {
   if (maxTurns === undefined) return readLimits(limits)
   if (limits?.maxTurns !== undefined)

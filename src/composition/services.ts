@@ -17,11 +17,14 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import { asFunctionTool } from '../tools/base-tool.ts'
 import { createPlaceMask, createRedactor, type Redact } from '../wire/redact.ts'
 import type { RequestRules } from '../wire/requests.ts'
+import type { Peers } from '../workers/peers.ts'
+import type { WorkerChannel } from '../workers/worker.ts'
 import { checkPrices } from './cost-bounds.ts'
 import { createServerLog } from './log.ts'
 import {
   type BuildOptions,
   checkOptions,
+  checkShared,
   readA2a,
   readAgui,
   readAguiDoor,
@@ -35,21 +38,30 @@ import {
 import { createRuns } from './runs.ts'
 import { createStoredRuns } from './stored-runs.ts'
 
+/** Beside its options: what a caller of `createServices` handles or knows itself. */
+export interface ServedBy {
+  /** Names of options that the caller handles. */
+  options?: readonly string[]
+  /** This process as one of several workers of a machine. */
+  worker?: WorkerChannel | undefined
+}
+
 /**
- * @param more names of options that the caller handles itself
  * @throws NOTHING_TO_SERVE, INVALID_OPTION, DUPLICATE_NAME, MISSING_API_KEY, MISSING_TOKEN, MODEL_NOT_SUPPORTED,
  *   PROVIDER_NOT_INSTALLED, FACTORY_FAILED, MODEL_NOT_PRICED
  */
-export async function createServices(options: BuildOptions, more: readonly string[] = []) {
+export async function createServices(options: BuildOptions, { options: more = [], worker }: ServedBy = {}) {
   checkOptions(options, more)
+  if (worker !== undefined) checkShared(options)
   await loadModules()
   const limits = readAllLimits(options)
   const token = readToken(options)
   const mask = createRedactor(() => [token, ...keysIn(process.env)])
-  const log = await createServerLog(options.logger, mask)
+  const log = await createServerLog(options.logger, mask, worker && { worker: worker.number })
   const lines = options.logger ? new RequestLines(log, mask) : undefined
   const metrics = await readMetrics(options.metrics)
-  const services = await bundle(options, { limits, mask, log, lines, metrics })
+  const services = await bundle(options, { limits, mask, log, lines, metrics, peers: worker })
+  if (worker !== undefined) answerPeers(worker, services, metrics)
   const { runner, models, files, folders, requestLog, stored, mcp } = services
   await stored.open()
   metrics?.watchHeld(() => runner.budget.heldBytes)
@@ -94,12 +106,16 @@ interface Foundations {
   /** Set where requests are logged. */
   lines: RequestLines | undefined
   metrics: Metrics | undefined
+  peers: Peers | undefined
 }
 
 /** The services, with what only their owner opens and closes. */
 type OwnServices = Services & { readonly stored: Awaited<ReturnType<typeof createStoredRuns>> }
 
-async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics }: Foundations): Promise<OwnServices> {
+async function bundle(
+  options: BuildOptions,
+  { limits, mask, log, lines, metrics, peers }: Foundations,
+): Promise<OwnServices> {
   const { exposeErrors = false, onEvent, trustedModelOrigins, gatewayHostedTools, telemetry } = options
   const withoutPlaces = createPlaceMask([process.cwd(), homedir()])
   const redact = (text: string) => withoutPlaces(mask(text))
@@ -123,7 +139,8 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
   })
   await checkPrices(options.runs, served.agencies, shared)
   const { agencies } = served
-  const stored = await createStoredRuns(options.runs, { runs: shared, agencies, limits, log, requestRules })
+  const alone = peers === undefined
+  const stored = await createStoredRuns(options.runs, { runs: shared, agencies, limits, log, requestRules, alone })
   const { budget } = runs.runner
   const mcpParts = {
     ...served,
@@ -138,6 +155,7 @@ async function bundle(options: BuildOptions, { limits, mask, log, lines, metrics
     ...shared,
     ...served,
     stored,
+    peers,
     mcp: await openMcp(options, mcpParts),
     limits,
     requestRules,
@@ -222,6 +240,22 @@ async function readServed(options: BuildOptions, callbackMs: number) {
 function refuseTwins(kind: string, names: readonly string[]): void {
   const twin = names.find((name, index) => names.indexOf(name) !== index)
   if (twin !== undefined) throw duplicateName(`Two ${kind} served under the name "${twin}". Rename one of them.`)
+}
+
+/** Answers the questions of other workers of this machine. */
+function answerPeers(worker: WorkerChannel, { runner, requestLog }: Services, metrics: Metrics | undefined): void {
+  worker.answer('cancel', async ({ runId, owner, mode, waitMs }) => {
+    if (!runner.knows(runId, owner)) return { found: false }
+    return { found: true, newMessages: (await runner.cancel(runId, owner, mode, waitMs))?.newMessages }
+  })
+  worker.answer('flushLog', async ({ id }) => {
+    await requestLog?.flush(id)
+    return null
+  })
+  worker.answer('metrics', async () => {
+    await metrics?.refresh()
+    return { worker: worker.number, text: metrics?.text() ?? '' }
+  })
 }
 
 /**

@@ -13,6 +13,7 @@ import type { StartStoredRun } from '../runs/stored/service.ts'
 import { LocalStoredRuns } from '../runs/stored/stored-runs.ts'
 import type { Identify } from '../services.ts'
 import { memory } from '../stores/memory.ts'
+import { noStore } from '../stores/none.ts'
 import type { RequestRules } from '../wire/requests.ts'
 import type { RunRules } from '../wire/runs.ts'
 import { checkCosts } from './cost-bounds.ts'
@@ -61,11 +62,13 @@ export interface StoredRunsParts {
   limits: Limits
   log: ServerLog
   requestRules: RequestRules
+  /** False for one of several workers: without a store that all can use, no run is kept. */
+  alone: boolean
 }
 
 /** @throws INVALID_OPTION, PACKAGE_MISSING */
 export async function createStoredRuns(options: StoredRunsOptions = {}, parts: StoredRunsParts) {
-  const { runs, agencies, limits, log, requestRules } = parts
+  const { runs, agencies, limits, log, requestRules, alone } = parts
   refuseUnknown('runs', options, OPTIONS)
   const { store, identify, work = true, budgets = {} } = options
   if (store !== undefined && typeof store?.admit !== 'function')
@@ -86,7 +89,7 @@ export async function createStoredRuns(options: StoredRunsOptions = {}, parts: S
   const now = Date.now
   const stored = new LocalStoredRuns({
     runs,
-    store: store ?? memory(),
+    store: store ?? (alone ? memory() : noStore()),
     work,
     limits,
     log,

@@ -145,6 +145,11 @@ export class Runner {
     return this.#options.redact(explain(error, agent, this.#options.exposeErrors))
   }
 
+  /** True for a run of this owner that has not ended. */
+  knows(id: string, owner: string): boolean {
+    return this.#live.get(id)?.owner === owner
+  }
+
   /**
    * Stops a run and waits for its end, at most `waitMs`. Undefined when it has not ended by then; it is still being stopped.
    * @throws RUN_NOT_FOUND for a run that has ended, and for one of another owner

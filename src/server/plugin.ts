@@ -86,7 +86,7 @@ export async function registerShell(
   scope.addHook('onRequest', cors.addHeaders)
   scope.addHook('onRequest', checkHost)
   if (refuseFirst !== undefined) scope.addHook('onRequest', refuseFirst)
-  if (rateLimit !== undefined) await limitRate(scope, rateLimit, services.log)
+  if (rateLimit !== undefined) await limitRate(scope, rateLimit, services)
   scope.addHook('onRequest', cors.answerPreflight)
   scope.addHook('onRequest', ({ raw }, _reply, done) =>
     done((raw.url ?? '').length > limits.urlBytes ? tooLarge(414, 'address', limits.urlBytes) : undefined),
@@ -116,12 +116,12 @@ export async function registerShell(
       await registerMcp(api, services, { door: services.mcp, corsOrigins: options.corsOrigins })
     }
     openai?.registerOpenAi(api, services)
-    if (services.requestLog !== undefined) registerLogs(api, services.requestLog)
-    if (metrics !== undefined && !options.metricsOpen) registerMetrics(api, metrics)
+    if (services.requestLog !== undefined) registerLogs(api, services.requestLog, services.peers)
+    if (metrics !== undefined && !options.metricsOpen) registerMetrics(api, metrics, services.peers)
     if (options.playground) registerCosts(api, services.price)
     if (options.protectDocs) registerDocs(api, document, options.serverUrl)
   })
-  if (metrics !== undefined && options.metricsOpen) registerMetrics(scope, metrics)
+  if (metrics !== undefined && options.metricsOpen) registerMetrics(scope, metrics, services.peers)
   if (!options.protectDocs) registerDocs(scope, document, options.serverUrl)
   if (options.playground) registerPlayground(scope, { watch: options.playground === 'development' })
 }

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
+import type { FastifyRateLimitStore, RateLimitPluginOptions } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { invalidOption, tooManyRequests } from '../base/errors.ts'
 import { MAX_MS } from '../base/limits.ts'
 import type { ServerLog } from '../base/log.ts'
 import { optionNames } from '../base/options.ts'
+import type { Services } from '../services.ts'
+import type { Peers } from '../workers/peers.ts'
 
 /** How many requests one caller may make. */
 export interface RateLimitOptions {
@@ -16,7 +19,7 @@ export interface RateLimitOptions {
    * address is the proxy's: read its header, if nobody else can reach this server: `({ headers }) => headers['x-real-ip']`.
    */
   by?: 'address' | 'token' | ((request: Caller) => string | string[] | undefined)
-  /** Count in Redis, for several processes together; needs the package `ioredis`. Default: in this process. */
+  /** Count in Redis, for several machines together; needs the package `ioredis`. Default: in this process, or in that of all its `workers`. */
   redisUrl?: string
 }
 
@@ -46,13 +49,13 @@ export function checkRateLimit(options: RateLimitOptions | undefined): void {
 
 /**
  * Refuses callers that ask too often, with 429 and RateLimit headers, before their token is looked at. While Redis cannot
- * be reached everybody is let in.
+ * be reached, or the process that counts for several workers is too slow, everybody is let in.
  * @throws INVALID_OPTION when Redis is asked for and cannot be reached at start
  */
 export async function limitRate(
   scope: FastifyInstance,
   { requests, windowMs = 60_000, by = 'address', redisUrl }: RateLimitOptions,
-  log: ServerLog,
+  { log, peers }: Pick<Services, 'log' | 'peers'>,
 ): Promise<void> {
   const { default: rateLimit } = await import('@fastify/rate-limit')
   const redis = redisUrl === undefined ? undefined : await connect(redisUrl, log)
@@ -64,11 +67,28 @@ export async function limitRate(
     timeWindow: windowMs,
     enableDraftSpec: true,
     skipOnError: true,
-    ...(redis === undefined ? {} : { redis, nameSpace: 'agency-swarm-rate-' }),
+    ...(redis !== undefined
+      ? { redis, nameSpace: 'agency-swarm-rate-' }
+      : peers !== undefined && { store: createPeerStore(peers) }),
     ...(by === 'address' ? {} : { keyGenerator: ({ ip, headers }) => String(nameOf({ address: ip, headers }) ?? ip) }),
     errorResponseBuilder: (_request, { ttl }) => tooManyRequests(Math.ceil(ttl / 1000)),
   })
   scope.addHook('onRequest', scope.rateLimit())
+}
+
+/** Counts for all workers of this machine. */
+function createPeerStore(peers: Peers): RateLimitPluginOptions['store'] & object {
+  return class PeerStore implements FastifyRateLimitStore {
+    incr(key: string, done: (error: Error | null, result?: { current: number; ttl: number }) => void, windowMs = 0) {
+      peers.count(key, windowMs).then(
+        ({ count, leftMs }) => done(null, { current: count, ttl: leftMs }),
+        (error: Error) => done(error),
+      )
+    }
+    child() {
+      return this
+    }
+  }
 }
 
 /** Not the token itself: it would stand in the store. */

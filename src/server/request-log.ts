@@ -12,6 +12,8 @@ import type { LogLine } from '../wire/responses.ts'
 /** The request header with the id of the log. */
 export const LOG_HEADER = 'x-agency-log-id'
 const SAFE_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/
+/** True for an id that a log may have. */
+export const isLogId = (id: unknown): id is string => typeof id === 'string' && SAFE_ID.test(id)
 const PRUNE_EVERY = 100
 /** Charged for each line that waits for the disk, beside its text. */
 const WAITING_BYTES = 1024
@@ -47,7 +49,7 @@ export class RequestLog implements RequestLogs {
 
   /** A writer for the log with this id; undefined without an id, or with one that is not safe as a file name. */
   writer(id: unknown): WriteRunLog | undefined {
-    if (typeof id !== 'string' || !SAFE_ID.test(id)) return undefined
+    if (!isLogId(id)) return undefined
     if (this.#opened++ % PRUNE_EVERY === 0) void this.#prune().catch(this.#options.onError)
     return (level, message, where) => {
       const text = toLogLine(this.#options.redact(message))
@@ -79,7 +81,7 @@ export class RequestLog implements RequestLogs {
    * @throws what `budget` throws when the log does not fit in memory; the log is then kept
    */
   async take(id: string, budget: Charges): Promise<unknown[] | undefined> {
-    if (!SAFE_ID.test(id)) return undefined
+    if (!isLogId(id)) return undefined
     await this.#pending.get(id)
     budget.charge(await this.#weigh(id))
     const taken = join(this.#options.folder, `.${randomUUID()}.taken`)
@@ -94,9 +96,8 @@ export class RequestLog implements RequestLogs {
     return text?.split('\n').flatMap(parseLine)
   }
 
-  /** Waits until all lines are on disk. */
-  async flush(): Promise<void> {
-    await Promise.all(this.#pending.values())
+  async flush(id?: string): Promise<void> {
+    await (id === undefined ? Promise.all(this.#pending.values()) : this.#pending.get(id))
   }
 
   /** The memory that reading a log needs, in bytes. */

@@ -85,6 +85,28 @@ export class PrometheusRegistry implements Meter {
   }
 }
 
+/** The texts of several workers as one: each sample gets the label `worker`, and those of one instrument stand together. */
+export function joinTexts(texts: readonly { worker: number; text: string }[]): string {
+  const samples = new Map<string, string[]>()
+  for (const { worker, text } of texts) {
+    for (const block of text.split(/^(?=# HELP )/m)) {
+      const [help = '', type = '', ...lines] = block.split('\n')
+      const head = `${help}\n${type}`
+      const known = samples.get(head) ?? []
+      samples.set(head, known)
+      for (const sample of lines) if (sample !== '') known.push(withLabel(sample, `worker="${worker}"`))
+    }
+  }
+  return [...samples].map(([head, lines]) => [head, ...lines, ''].join('\n')).join('')
+}
+
+/** A sample is `name value` or `name{labels} value`. */
+function withLabel(sample: string, label: string): string {
+  const end = sample.search(/[{ ]/)
+  const name = sample.slice(0, end)
+  return sample[end] === '{' ? `${name}{${label},${sample.slice(end + 1)}` : `${name}{${label}}${sample.slice(end)}`
+}
+
 /** The series of one instrument; the key is its labels as text. */
 class Series<T> {
   readonly #make: () => T

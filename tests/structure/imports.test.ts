@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname, '../..')
 const FLOORS = [
   ['base'],
   ['wire'],
-  ['net', 'tools', 'messages', 'client'],
+  ['net', 'tools', 'messages', 'client', 'workers'],
   ['files'],
   ['models', 'threads'],
   ['agency'],

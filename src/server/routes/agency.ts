@@ -13,6 +13,7 @@ import { streamSchemas } from '../../wire/events.ts'
 import { RUN_ID, STREAM_EXAMPLES } from '../../wire/examples.ts'
 import { type AgencyRequest, agencyRequestSchema, cancelRequest, parseCancelRequest } from '../../wire/requests.ts'
 import { agencyResponse, type CancelResponse, cancelResponse, type Metadata, metadata } from '../../wire/responses.ts'
+import { cancelRun } from '../cancel-run.ts'
 import { sendJson } from '../error-handler.ts'
 import { writeFrames, writeStream } from '../event-stream.ts'
 import {
@@ -106,9 +107,9 @@ function registerAgency(app: FastifyInstance, base: string, context: RunRoutes, 
     const owner = await runnerOwnerOf(services, request, agencyOf(request))
     const { run_id, cancel_mode } = parseCancelRequest(request.body)
     const mode = cancel_mode ?? 'immediate'
-    const summary = await services.runner.cancel(run_id, owner, mode, CANCEL_WAIT_MS)
-    const ended = summary !== undefined
-    const new_messages = summary?.newMessages ?? []
+    const newMessages = await cancelRun(services, { runId: run_id, owner, mode, waitMs: CANCEL_WAIT_MS })
+    const ended = newMessages !== undefined
+    const new_messages = newMessages ?? []
     const answer: CancelResponse = {
       ok: ended,
       run_id,

@@ -6,15 +6,20 @@ import { schemaRef } from '../../wire/components.ts'
 import { isObject } from '../../wire/json.ts'
 import { logRequest, parseLogRequest } from '../../wire/requests.ts'
 import { logLine } from '../../wire/responses.ts'
+import type { Peers } from '../../workers/peers.ts'
 import { budgetOf } from '../body.ts'
 import { sendJson } from '../error-handler.ts'
 import { answerOf, BODY_REFUSALS, bodyOf, type Operation, type Operations } from '../operations.ts'
+import { isLogId } from '../request-log.ts'
+
+/** How long other workers may take to write what is left of a log, in milliseconds. */
+const FLUSH_MS = 2_000
 
 /**
  * POST with `{ log_id }`, as in the original, and GET with `?log_id=`, as in its documentation. Reading a log deletes it, so a
  * GET that a page of another site causes, by a link or a picture, is refused.
  */
-export function registerLogs(app: FastifyInstance, log: RequestLogs): void {
+export function registerLogs(app: FastifyInstance, log: RequestLogs, peers: Peers | undefined): void {
   const answer = async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -22,6 +27,7 @@ export function registerLogs(app: FastifyInstance, log: RequestLogs): void {
   ) => {
     const { log_id } = parseLogRequest(body, place)
     if (log_id === '') return sendJson(reply, 400, { error: 'Log ID is required' })
+    if (isLogId(log_id)) await peers?.ask('flushLog', { id: log_id }, { ms: FLUSH_MS })
     const lines = await log.take(log_id, budgetOf(request))
     return lines === undefined ? sendJson(reply, 404, { error: 'Log file not found' }) : sendJson(reply, 200, lines, 2)
   }
