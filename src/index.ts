@@ -38,6 +38,7 @@ export { buildApp, type RunningServer, type ServeOptions, serve } from './serve.
 export { type RunningMcp, type ServeMcpOptions, serveMcp } from './serve-mcp.ts'
 export type { RateLimitOptions } from './server/rate-limit.ts'
 export { type OpenApiOptions, toolFactory } from './server/tool-operations.ts'
+export { type RunningWorker, startWorker, type WorkerOptions } from './start-worker.ts'
 export { memory } from './stores/memory.ts'
 export { sqlite } from './stores/sqlite/sqlite.ts'
 export type { Metrics } from './telemetry/metrics.ts'

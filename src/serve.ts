@@ -8,6 +8,7 @@ import { createApp } from './server/app.ts'
 import { banner, isOpen, openWarning } from './server/banner.ts'
 import { closingOf } from './server/closing.ts'
 import type { ShellOptions } from './server/plugin.ts'
+import { SIGNALS, stopOnSignals, surviveRejections } from './server/signals.ts'
 import type { Primary } from './workers/primary.ts'
 import { openChannel, type WorkerChannel } from './workers/worker.ts'
 
@@ -71,8 +72,8 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
   if (workers > 1) return serveWithWorkers(options, workers)
   const { app, shell } = await build(options)
   if (options.handleSignals !== false) {
-    stopOnSignals(app, shell, speaksOf(options))
-    surviveRejections(app, shell)
+    stopOnSignals(app, shell.services, speaksOf(options))
+    surviveRejections(app, shell.services)
   }
   const { server, texts } = await listen(app, shell, options)
   announce(texts)
@@ -169,7 +170,7 @@ async function serveAsWorker(options: ServeOptions, worker: WorkerChannel): Prom
   if (options.handleSignals !== false) {
     process.on('SIGINT', () => {}) // of a terminal: the primary gets it, too
     process.once('SIGTERM', () => worker.leave())
-    surviveRejections(app, shell)
+    surviveRejections(app, shell.services)
   }
   const { server, texts } = await listen(app, shell, options)
   const { url, host, port } = server
@@ -197,32 +198,6 @@ function stopPrimaryOnSignals(primary: Primary): () => void {
   }
   for (const signal of SIGNALS) process.on(signal, stop)
   return release
-}
-
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const
-
-function stopOnSignals(app: FastifyInstance, { services: { runner, limits } }: ShellOptions, speaks: boolean): void {
-  const stop = (signal: NodeJS.Signals) => {
-    ignore() // a second signal gets Node's default handling
-    if (speaks && runner.size > 0)
-      console.error(
-        `Finishing ${runner.size} ${runner.size === 1 ? 'run' : 'runs'}, for at most ${limits.drainMs / 1000} s. ${signal === 'SIGINT' ? 'Ctrl-C again to quit' : 'A second signal ends the process'} at once.`,
-      )
-    void app.close().finally(() => process.kill(process.pid, signal))
-  }
-  const ignore = () => {
-    for (const signal of SIGNALS) process.off(signal, stop)
-  }
-  for (const signal of SIGNALS) process.on(signal, stop)
-  app.addHook('onClose', async () => ignore())
-}
-
-/** Keeps the process alive when a tool leaves a rejected promise unhandled. An uncaught exception still ends the process. */
-function surviveRejections(app: FastifyInstance, { services }: ShellOptions): void {
-  const note = (reason: unknown) =>
-    services.log.error('A promise was rejected without a handler. The server continues.', reason)
-  process.on('unhandledRejection', note)
-  app.addHook('onClose', async () => void process.off('unhandledRejection', note))
 }
 
 /** Options of a server that are not those of its services. */

@@ -20,6 +20,8 @@ const COMMANDS = [
   'port',
   'dev',
   'serve',
+  'worker',
+  'store',
   'chat',
   'runs',
   'drill',
@@ -53,13 +55,15 @@ test('the help fits a screen, and wrong usage exits with 2', async () => {
     expect(out.split('\n').length).toBeLessThanOrEqual(24)
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
   }
-  const [version, name, option, many, port, devPort] = await Promise.all([
+  const [version, name, option, many, port, devPort, workers, action] = await Promise.all([
     run('--version'),
     run('sevre'),
     run('serve', '--prot', '1'),
     run('graph', 'a', 'b'),
     run('serve', STARTER, '--port', 'abc'),
     run('dev', STARTER, '--port', '65536'),
+    run('serve', STARTER, '--workers', 'many'),
+    run('store', 'drop'),
   ])
   expect(version).toMatchObject({ code: 0, out: `${VERSION}\n`, err: '' })
   expect(name).toMatchObject({ code: 2, out: '', err: expect.stringContaining('Did you mean "serve"?') })
@@ -67,6 +71,8 @@ test('the help fits a screen, and wrong usage exits with 2', async () => {
   expect(many).toMatchObject({ code: 2, err: expect.stringContaining('does not take the argument') })
   expect(port).toMatchObject({ code: 2, err: expect.stringMatching(/--port must be .*, not "abc"\..*serve --help/) })
   expect(devPort).toMatchObject({ code: 2, err: expect.stringMatching(/not "65536"\..*dev --help/) })
+  expect(workers).toMatchObject({ code: 2, err: expect.stringMatching(/--workers must be "auto" or .*, not "many"/) })
+  expect(action).toMatchObject({ code: 2, err: expect.stringContaining('one action: migrate') })
   const [coloured, plain] = await Promise.all([
     runCli(['nope'], { env: { FORCE_COLOR: '1' } }),
     runCli(['nope'], { env: { NO_COLOR: '1' } }),

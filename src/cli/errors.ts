@@ -32,8 +32,8 @@ export const drillNeedsYes = (server: string, agency: string, runs: number) =>
   )
 
 const PORTS = 'a whole number from 0 to 65535'
-export const wrongPort = (typed: string, command: string) =>
-  wrongArguments(`--port must be ${PORTS}, not "${typed}".`, command)
+export const wrongPort = (typed: string, command: string, option = '--port') =>
+  wrongArguments(`${option} must be ${PORTS}, not "${typed}".`, command)
 export const wrongPortVariable = (value: string) =>
   new CommandError(`PORT in the environment or in .env must be ${PORTS}, not "${value}".`)
 
@@ -63,6 +63,10 @@ export const notInstalled = (file: string, missing: string, declared: boolean, c
 export const nothingExported = (file: string) =>
   new CommandError(
     `${file} exports nothing to serve. Export "agency", or "agencies" and "tools", or the options of serve() as the default export. If the file calls serve() itself, run: node ${file}`,
+  )
+export const noStore = (file: string) =>
+  new CommandError(
+    `${file} has no store: its default export needs runs: { store: postgres(url) }. Or name a database with --url.`,
   )
 export const unknownAgency = (name: string, known: readonly string[]) =>
   new CommandError(`There is no agency "${name}". Agencies: ${known.join(', ')}.`)

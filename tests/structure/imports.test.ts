@@ -19,7 +19,7 @@ const FLOORS = [
   ['server'],
   ['composition'],
   ['serve.ts', 'fastify.ts', 'otel.ts', 'postgres.ts', 'in-process'],
-  ['serve-mcp.ts'],
+  ['serve-mcp.ts', 'start-worker.ts'],
   ['agency-swarm.ts'],
   ['testing'],
   ['index.ts', 'cli'],
