@@ -37,6 +37,7 @@ const PLACES = {
   'docs/serving.md: Inside your Fastify app: the plugin': ['A4'],
   'docs/serving.md: An agency, or a function that makes one': ['A10'],
   'docs/deploying.md: All cores of one machine': ['A13', 'B4'],
+  'docs/deploying.md: Several machines': ['A14'],
   'docs/flows.md: Ask and get an answer: send_message': ['B12', 'F2', 'F3'],
   'docs/flows.md: Give the conversation away: handoffs': ['B12', 'F2', 'F4'],
   'docs/guardrails.md: Input guardrails': ['F8'],
