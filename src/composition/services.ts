@@ -9,6 +9,7 @@ import { createAguiDialect } from '../dialects/agui/dialect.ts'
 import type { McpDoor, McpParts } from '../dialects/mcp/door.ts'
 import { createNativeDialect } from '../dialects/native/dialect.ts'
 import { keysIn } from '../models/providers.ts'
+import { readCancelQuestion } from '../server/cancel-run.ts'
 import type { ShellOptions } from '../server/plugin.ts'
 import { RequestLines } from '../server/request-lines.ts'
 import { RequestLog } from '../server/request-log.ts'
@@ -62,6 +63,7 @@ export async function createServices(options: BuildOptions, { options: more = []
   const metrics = await readMetrics(options.metrics)
   const services = await bundle(options, { limits, mask, log, lines, metrics, peers: worker })
   if (worker !== undefined) answerPeers(worker, services, metrics)
+  answerOtherMachines(services)
   const { runner, models, files, folders, requestLog, stored, mcp } = services
   await stored.open()
   metrics?.watchHeld(() => runner.budget.heldBytes)
@@ -240,6 +242,17 @@ async function readServed(options: BuildOptions, callbackMs: number) {
 function refuseTwins(kind: string, names: readonly string[]): void {
   const twin = names.find((name, index) => names.indexOf(name) !== index)
   if (twin !== undefined) throw duplicateName(`Two ${kind} served under the name "${twin}". Rename one of them.`)
+}
+
+/** Answers the processes of other machines that use the same store. */
+function answerOtherMachines({ stored, runner }: Services): void {
+  stored.runs.store.processes?.onAsked((question) => {
+    const cancel = readCancelQuestion(question)
+    if (cancel === undefined || !runner.knows(cancel.runId, cancel.owner)) return undefined
+    return runner
+      .cancel(cancel.runId, cancel.owner, cancel.mode, cancel.waitMs)
+      .then((summary) => ({ newMessages: summary?.newMessages ?? null }))
+  })
 }
 
 /** Answers the questions of other workers of this machine. */

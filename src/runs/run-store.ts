@@ -17,6 +17,8 @@ export interface RunStore {
   readonly shared?: boolean
   /** Of a shared store: divides its runs among the processes that work. */
   readonly queue?: RunQueue
+  /** Of a shared store: reaches the other processes that use it. */
+  readonly processes?: Processes
   /**
    * Accepts a run: idempotency key, thread, place in the thread and the run itself.
    * @throws IDEMPOTENCY_MISMATCH, NOT_FOUND, THREAD_BUSY, THREAD_QUEUE_FULL, OVERLOADED
@@ -338,6 +340,21 @@ export interface RunQueue {
   /** Gives no more runs to this process. Those that it works on stay its own. */
   stop(): void
 }
+
+/** The other processes that use a shared store, which can be asked about what is not in it. */
+export interface Processes {
+  /**
+   * Asks all of them: the one that has an answer takes the question, and gives it when it can.
+   * @param ms how long to wait for the answer of a process that has taken the question
+   * @returns undefined when nobody takes it; without an answer when that has not come in time
+   * @throws OVERLOADED, STORE_UNAVAILABLE
+   */
+  ask(question: JsonObject, ms: number): Promise<{ answer: JsonObject | undefined } | undefined>
+  onAsked(answerer: Answerer): void
+}
+
+/** Undefined: this process does not take the question. */
+export type Answerer = (question: JsonObject) => Promise<JsonObject> | undefined
 
 export interface QueueWorker {
   /** The name of the process in claims. */

@@ -38,6 +38,7 @@ export function boundStore(store: RunStore, { storeMs, storedBodyBytes }: StoreB
   return {
     ...(store.shared === undefined ? {} : { shared: store.shared }),
     ...(store.queue === undefined ? {} : { queue: store.queue }),
+    ...(store.processes === undefined ? {} : { processes: store.processes }),
     async admit(request) {
       checkSize(request.plan)
       return change(store.admit(request))

@@ -107,7 +107,7 @@ function registerAgency(app: FastifyInstance, base: string, context: RunRoutes, 
     const owner = await runnerOwnerOf(services, request, agencyOf(request))
     const { run_id, cancel_mode } = parseCancelRequest(request.body)
     const mode = cancel_mode ?? 'immediate'
-    const newMessages = await cancelRun(services, { runId: run_id, owner, mode, waitMs: CANCEL_WAIT_MS })
+    const { newMessages } = await cancelRun(services, { runId: run_id, owner, mode, waitMs: CANCEL_WAIT_MS })
     const ended = newMessages !== undefined
     const new_messages = newMessages ?? []
     const answer: CancelResponse = {

@@ -1,12 +1,13 @@
 /** A database in PostgreSQL, which several processes use at the same time. */
 import { once } from '../../base/async.ts'
 import { AgencyError, storeUnavailable } from '../../base/errors.ts'
-import type { QueueWorker, RunQueue } from '../../runs/run-store.ts'
+import type { Answerer, Processes, QueueWorker, RunQueue } from '../../runs/run-store.ts'
 import type { Changed, Database, Sequence, Sql } from '../sql/database.ts'
 import { migrate } from '../sql/migrations.ts'
 import { Hints } from './hints.ts'
 import type { PostgresSettings } from './options.ts'
 import { Pool } from './pool.ts'
+import { Questions } from './questions.ts'
 import { JobQueue } from './queue.ts'
 import { Session } from './session.ts'
 
@@ -15,6 +16,7 @@ interface Parts {
   session: Session | undefined
   hints: Hints
   queue: JobQueue
+  questions: Questions
 }
 
 /** Connects at the first use; a failure is not kept, so the next use tries again. */
@@ -22,11 +24,14 @@ export class PostgresDatabase implements Database {
   readonly #open: (() => Promise<Parts>) & { made(): boolean }
   #parts: Parts | undefined
   #closing: Promise<void> | undefined
+  #answerer: Answerer | undefined
 
   constructor(settings: PostgresSettings) {
     this.#open = once(async () => {
-      this.#parts = await openParts(settings)
-      return this.#parts
+      const parts = await openParts(settings)
+      if (this.#answerer !== undefined) parts.questions.onAsked(this.#answerer)
+      this.#parts = parts
+      return parts
     })
   }
 
@@ -77,6 +82,14 @@ export class PostgresDatabase implements Database {
     stop: () => this.#parts?.queue.stop(),
   }
 
+  readonly processes: Processes = {
+    ask: async (question, ms) => (await this.#use()).questions.ask(question, ms),
+    onAsked: (answerer) => {
+      this.#answerer = answerer
+      this.#parts?.questions.onAsked(answerer)
+    },
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -106,9 +119,10 @@ async function openParts(settings: PostgresSettings): Promise<Parts> {
     await takeTurn(pool, (sql) => createSchemas(sql, settings))
     await migrate({ write: (work) => takeTurn(pool, work) })
     const hints = new Hints(pool, session, settings.schema)
+    const questions = new Questions(pool, session)
     await session?.open()
     const queue = await takeTurn(pool, () => JobQueue.open(settings, { pool, session, hints }))
-    return { pool, session, hints, queue }
+    return { pool, session, hints, queue, questions }
   } catch (error) {
     await session?.close()
     await pool.close()

@@ -14,5 +14,5 @@ import { type PostgresOptions, readOptions } from './options.ts'
  */
 export function postgres(options: string | PostgresOptions): RunStore {
   const database = new PostgresDatabase(readOptions(options))
-  return { ...createRunStore(database), shared: true, queue: database.queue }
+  return { ...createRunStore(database), shared: true, queue: database.queue, processes: database.processes }
 }

@@ -13,7 +13,7 @@ interface Channel {
   name: string
   receive(text: string): void
   /** Called whenever notifications may have been missed. */
-  onGap(): void
+  onGap?: (() => void) | undefined
 }
 
 /** Connects again, for ever, until it is closed. */
@@ -21,7 +21,7 @@ export class Session {
   readonly #settings: PostgresSettings
   readonly #url: string
   #client: ClientType | undefined
-  #channel: Channel | undefined
+  readonly #channels: Channel[] = []
   #lock: string | undefined
   #held = false
   #timer: NodeJS.Timeout | undefined
@@ -37,8 +37,8 @@ export class Session {
     return this.#client !== undefined && this.#held
   }
 
-  listen(name: string, receive: (text: string) => void, onGap: () => void): void {
-    this.#channel = { name, receive, onGap }
+  listen(name: string, receive: (text: string) => void, onGap?: () => void): void {
+    this.#channels.push({ name, receive, onGap })
   }
 
   /**
@@ -81,15 +81,17 @@ export class Session {
     }
     client.on('error', onLost)
     client.on('end', onLost)
-    client.on('notification', ({ payload }) => this.#channel?.receive(payload ?? ''))
+    client.on('notification', ({ channel, payload }) => {
+      for (const { name, receive } of this.#channels) if (name === channel) receive(payload ?? '')
+    })
     try {
       await client.connect()
       await this.#takeLock(client)
-      if (this.#channel !== undefined) await client.query(`LISTEN ${this.#channel.name}`)
+      for (const { name } of this.#channels) await client.query(`LISTEN ${name}`)
       if (this.#closed) throw new Error('The store is closed.')
       this.#client = client
       this.#check(client, onLost)
-      this.#channel?.onGap()
+      for (const { onGap } of this.#channels) onGap?.()
     } catch {
       void client.end().catch(() => {})
       this.#retry(Math.min(2 * retryMs, LAST_RETRY_MS))

@@ -101,6 +101,10 @@ const STEPS: readonly (readonly string[])[] = [
     `CREATE TABLE workers (name TEXT PRIMARY KEY, seen_at BIGINT NOT NULL, locks BIGINT NOT NULL)`,
     `CREATE INDEX runs_worked ON runs (worker) WHERE worker IS NOT NULL`,
   ],
+  [
+    // Answers of processes to each other, about runs that are not stored.
+    `CREATE TABLE answers (id TEXT PRIMARY KEY, answer TEXT, expires_at BIGINT NOT NULL)`,
+  ],
 ]
 
 /**
