@@ -22,7 +22,7 @@ const createAgency = ({ loadThreads, saveThreads }) =>
     }),
     { name: 'bench', loadThreads, saveThreads },
   )
-const { PORT, WATCHED_BY, STORE } = process.env
+const { PORT, WATCHED_BY, STORE, WORKERS = '1' } = process.env
 const stored = STORE === undefined ? {} : { runs: { store: sqlite(STORE) } }
 const watched = WATCHED_BY === undefined ? {} : (await import('./watch.mjs')).watchedBy(WATCHED_BY)
 await serve({
@@ -30,6 +30,7 @@ await serve({
   tools: [echoTool],
   host: '127.0.0.1',
   port: Number(PORT),
+  workers: Number(WORKERS),
   ...watched,
   ...stored,
 })
