@@ -120,7 +120,7 @@ async function checkProject(named: string | undefined): Promise<Finding> {
     }
   try {
     const { file, options, library } = await loadProject(named)
-    const app = await library.buildApp(options)
+    const app = await library.buildApp({ ...options, workers: 1 })
     await app.close()
     const names = [...Object.keys(options.agencies), ...(options.tools ?? []).map((tool) => `tool ${tool.name}`)]
     const demo = Object.values(options.agencies).some((agency) => 'agents' in agency && agency.agents.some(isDemo))

@@ -54,20 +54,22 @@ export class Primary {
   }
 
   /**
-   * Starts the first worker, and the others when it listens: what fails, fails once.
-   * @throws what `serve()` throws in a worker; WORKER_FAILED for one that ends before it listens
+   * Starts the first worker, and the others when it listens: what none can do fails once, and what one cannot is tried again.
+   * Resolves when all listen.
+   * @throws what `serve()` throws in a worker; WORKER_FAILED for a first one that ends before it listens
    */
   async start(): Promise<Listening> {
-    const { workers } = this.#options
-    try {
-      const first = await this.#begin(1)
-      const others = Array.from({ length: workers - 1 }, (_, index) => this.#begin(index + 2))
-      for (const member of [first, ...(await Promise.all(others))]) void this.#keep(member)
-      return first.listening as Listening
-    } catch (error) {
+    const first = await this.#begin(1).catch((error) => {
       this.kill()
       throw error
-    }
+    })
+    void this.#keep(first)
+    const others = Array.from({ length: this.#options.workers - 1 }, async (_, index) => {
+      const member = await this.#startAgain(index + 2, 'leaving')
+      if (member !== undefined) void this.#keep(member)
+    })
+    await Promise.all(others)
+    return first.listening as Listening
   }
 
   /** Tells all workers to drain, and waits until they have ended. */
@@ -133,11 +135,11 @@ export class Primary {
     }
   }
 
-  /** Tries until it listens. Undefined when the primary stops. */
-  async #startAgain(number: number, how: Over): Promise<Member | undefined> {
+  /** Tries until it listens; after one that has ended, not at once. Undefined when the primary stops. */
+  async #startAgain(number: number, before: Over): Promise<Member | undefined> {
     const { log } = this.#options
     const { signal } = this.#stopped
-    let waits = how === 'ended'
+    let waits = before === 'ended'
     while (!signal.aborted) {
       if (waits) await this.#waitAfterEnd(number)
       if (signal.aborted) break
