@@ -47,7 +47,7 @@ describe.skipIf(!hasPostgres)('with a server', () => {
     expect((await Promise.all(asked)).filter(Boolean)).toHaveLength(10)
   })
 
-  test('a watcher in another process hears of each change; without a session it asks', async () => {
+  test('another process sees each change, without a session by polling', async () => {
     const { start, write, end, idOf, store } = createScene(open())
     const run = await start('r')
     const others = [open(), open({ pooling: 'transaction' })]
@@ -121,7 +121,7 @@ describe.skipIf(!hasPostgres)('with a server', () => {
   })
 })
 
-test('a server that is not there is not available, and asked again at the next call', async () => {
+test('a missing server is STORE_UNAVAILABLE, and tried again at the next call', async () => {
   const store = postgres('postgres://nobody@127.0.0.1:1/none')
   for (let n = 0; n < 2; n++) expect(await codeOf(store.read({ kind: 'jobs', limit: 1 }))).toBe('STORE_UNAVAILABLE')
   await store.close()
