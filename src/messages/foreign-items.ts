@@ -2,7 +2,7 @@
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import { MESSAGE_TYPES, ROLES } from './foreign-messages.ts'
-import { isPart, toResponsesPart } from './foreign-parts.ts'
+import { isPart, toMessagePart, toResponsesPart } from './foreign-parts.ts'
 
 /**
  * An item in the form of the Responses API: converts the roles and types of LangChain, the fields of the JavaScript Agents SDK
@@ -24,18 +24,18 @@ export function toResponsesItem(item: InputItem): InputItem {
     if (type === 'function_call_result')
       Object.assign(changes, { type: 'function_call_output', output: outputOf(item.output) })
   }
-  const content = type === 'reasoning' ? undefined : contentOf(item.content)
+  const content = type === 'reasoning' ? undefined : contentOf(item.content, changes.role ?? role)
   if (content !== item.content && content !== undefined) changes.content = content
   return Object.keys(changes).length === 0 ? item : { ...item, ...changes }
 }
 
 /** The content as a text or a list of parts; the same value when it is one already. */
-function contentOf(content: unknown): unknown {
+function contentOf(content: unknown, role: unknown): unknown {
   if (Array.isArray(content)) {
-    const parts = content.map(toResponsesPart)
+    const parts = content.map((part) => toMessagePart(part, role))
     return parts.some((part, index) => part !== content[index]) ? parts : content
   }
-  if (isObject(content)) return [toResponsesPart(content)]
+  if (isObject(content)) return [toMessagePart(content, role)]
   return typeof content === 'number' || typeof content === 'boolean' ? String(content) : content
 }
 

@@ -1,7 +1,7 @@
 /** Splits messages of other APIs into Responses items: their calls, outputs and reasoning are fields or parts of messages. */
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
-import { toResponsesPart } from './foreign-parts.ts'
+import { toMessagePart } from './foreign-parts.ts'
 
 /** Who speaks, by the names of LangChain, Gemini and others. */
 export const ROLES: ReadonlyMap<unknown, string> = new Map([
@@ -168,7 +168,7 @@ class Splitter {
   }
 
   #addPart(part: unknown, head: InputItem): void {
-    const content = toResponsesPart(part)
+    const content = toMessagePart(part, head.role)
     if (this.#message === undefined) {
       this.#message = { type: 'message', ...head, content: [] }
       if (this.#items.some(({ role }) => role !== undefined)) delete this.#message.id

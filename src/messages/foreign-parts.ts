@@ -1,6 +1,7 @@
 /** Converts the parts of messages and outputs that other APIs and tools write to those of the Responses API. */
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ContentPart } from '../wire/message.ts'
+import { describeFile, toSoundFile } from './sound-files.ts'
 
 /**
  * The fields that the Responses API accepts for each type of part; it refuses any other ("Unknown parameter:
@@ -37,9 +38,16 @@ export function toResponsesPart(part: unknown): ContentPart {
   if (!isObject(part)) return { type: 'text', text: part == null ? '' : String(part) }
   const { type } = part
   const fields = KNOWN.get(type)
-  if (fields !== undefined) return withFields(type === 'input_image' ? readImage(part) : part, fields)
+  if (fields !== undefined) return toSoundFile(withFields(type === 'input_image' ? readImage(part) : part, fields))
   if (type === undefined && typeof part.text === 'string') return { type: 'text', text: part.text }
-  return toFilePart(part) ?? toTextPart(part)
+  const file = toFilePart(part)
+  return file === undefined ? toTextPart(part) : toSoundFile(file)
+}
+
+/** A part of a message by this role: the assistant's messages are texts for every API, so a file in one becomes a note. */
+export function toMessagePart(part: unknown, role: unknown): ContentPart {
+  const read = toResponsesPart(part)
+  return role === 'assistant' && /^input_(image|file|audio)$/.test(read.type) ? describeFile(read) : read
 }
 
 /** The same part when it has no other fields. */
