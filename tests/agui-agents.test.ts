@@ -134,16 +134,10 @@ test.for(CLIENTS)('client %s sees a handoff and the complete transfer', async ([
   const { stream } = await serveAgui(new Agency(desk, { communicationFlows: flows.map(([...flow]) => flow) }))
   const { agent, run } = connect(Client, stream)
   const events = await run('Help')
-  const [first, second] = only(events, 'SUBAGENT_STARTED')
-  expect(first).toMatchObject({ name: 'Bills', parentToolCallId: 'call_Bills' })
-  expect(second).toMatchObject({ name: 'Legal', parentSubagentRunId: first.subagentRunId })
-  expect(types(events).filter((type) => type.startsWith('SUBAGENT'))).toEqual([
-    'SUBAGENT_STARTED',
-    'SUBAGENT_FINISHED',
-    'SUBAGENT_STARTED',
-    'SUBAGENT_FINISHED',
-  ])
-  expect(saidBy(events, second.subagentRunId)).toBe('All legal')
+  expect(JSON.stringify(events)).not.toMatch(/SUBAGENT|subagentRunId/)
+  expect(saidBy(events, undefined)).toBe('All legal')
+  const isAnswer = ({ content }: Event) => content === 'All legal'
+  expect(agent.messages.find(isAnswer)).toMatchObject({ name: 'Legal', role: 'assistant' })
   expect(only(events, 'TOOL_CALL_RESULT')).toHaveLength(2)
   expect(agent.messages.map(({ role }) => role).sort()).toEqual([...Array(3).fill('assistant'), 'tool', 'tool', 'user'])
   await run('More')

@@ -13,27 +13,26 @@ export class Subagents {
     this.#items = items
   }
 
-  /** An agent starts to speak in a thread: as a sub-agent, or after a handoff. */
+  /**
+   * An agent starts to speak in a thread. The first one in the thread of a call is a sub-agent; after a handoff another agent speaks
+   * in the same thread, and in that of the user its messages are the answer, which clients show beside no sub-agent.
+   */
   enter(who: Speaker): string {
     const branch = this.#thread.branch(who)
-    const { key, handoff, subagentRunId: before } = branch
-    if (handoff === undefined && (key === USERS || before !== undefined)) return '' // the entry agent, or another attempt
-    const left = this.#leave(branch)
-    const call = handoff ?? this.#thread.calls.get(key)
+    if (branch.key === USERS || branch.subagentRunId !== undefined) return ''
+    const call = this.#thread.calls.get(branch.key)
     const subagentRunId = this.#thread.newId(who.agentRunId)
-    branch.handoff = undefined
     setSubagent(branch, subagentRunId, who)
-    if (!this.#thread.request.events.subagents) return left
-    const started = event({
+    if (!this.#thread.request.events.subagents) return ''
+    return event({
       type: 'SUBAGENT_STARTED',
       subagentRunId,
       name: who.agent,
       description: who.description || undefined,
-      parentSubagentRunId: before ?? branch.parent?.subagentRunId,
+      parentSubagentRunId: branch.parent?.subagentRunId,
       parentToolCallId: call?.toolCallId,
       parentMessageId: call?.messageId,
     })
-    return left + started
   }
 
   /** Closes a thread and the threads it opened. */

@@ -12,7 +12,7 @@ export interface Branch {
   /** Key of the call that opened the thread; `USERS` for the user's thread. */
   readonly key: string
   readonly parent: Branch | undefined
-  /** Run id of the agent that speaks in the thread; undefined for the entry agent. */
+  /** Id of the sub-agent whose thread it is; undefined for the user's thread. */
   subagentRunId: string | undefined
   /** That agent, once it is a sub-agent. */
   subagent: Speaker | undefined
@@ -22,8 +22,6 @@ export interface Branch {
   readonly open: Map<unknown, Streamed>
   /** The provider's id of a text -> the id it was sent with. */
   readonly texts: Map<unknown, string>
-  /** The handoff call that was just made. */
-  handoff: Call | undefined
 }
 
 /** A text, call or reasoning item that is sent in deltas. */
@@ -97,7 +95,6 @@ export class AguiThread {
       tail: '}\n\n',
       open: new Map(),
       texts: new Map(),
-      handoff: undefined,
     }
     this.branches.set(key, branch)
     if (who !== undefined) this.#branchBySpeaker.set(who, branch)

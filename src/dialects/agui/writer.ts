@@ -186,7 +186,6 @@ class RunWriter {
         return closed + thread.answer(who, raw.call_id, result)
       }
       case 'handoff_occured':
-        thread.branch(source).handoff = thread.calls.get(callKey(source.agent, raw.call_id))
         // The original's snapshots lack the results of handoffs; ours have them in the closing snapshot.
         return thread.answer(source, raw.call_id, String(raw.output), true)
       default:
