@@ -80,18 +80,18 @@ export function toWellFormed<T>(value: T): T {
 const NULLABLE = new Set(['code', 'outputs', 'result', 'results'])
 
 /** A value as text: JSON for objects, an empty text for null and undefined. */
-const toText = (value: unknown): string =>
+export const toText = (value: unknown): string =>
   typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value)
 
-/** Content parts as the API has them; anything else, an empty list too, is data and becomes its JSON. */
-function toOutput(output: unknown): string | ContentPart[] {
+/** The output of a call: content parts as the API has them; anything else, an empty list too, is data and becomes its JSON. */
+export function toOutput(output: unknown): string | ContentPart[] {
   const parts = isObject(output) ? [output] : output
   const isContent = Array.isArray(parts) && parts.length > 0 && parts.every(isPart)
   return isContent ? parts.map(toResponsesPart).map(toInputPart) : toText(output)
 }
 
 /** Renames text parts that come from other APIs. */
-const toInputPart = (part: ContentPart): ContentPart =>
+export const toInputPart = (part: ContentPart): ContentPart =>
   part.type === 'text' || part.type === 'output_text' ? { type: 'input_text', text: asText(part.text) } : part
 
 /** A call's arguments as a JSON object; `{}` when the model wrote anything else, which providers would refuse. */

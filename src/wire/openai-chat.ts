@@ -1,7 +1,16 @@
 /** The bodies of `/v1/chat/completions`. */
 import { z } from 'zod'
 import { jsonOf } from './components.ts'
-import { answerSchema, functionFields, modelName, openAiError, optionalText, parseLong, stream } from './openai.ts'
+import {
+  allowedMode,
+  answerSchema,
+  functionFields,
+  modelName,
+  openAiError,
+  optionalText,
+  parseLong,
+  stream,
+} from './openai.ts'
 import type { RequestRules } from './requests.ts'
 
 const text = z.string()
@@ -10,7 +19,7 @@ const part = z.discriminatedUnion('type', [
   textPart,
   z.object({
     type: z.literal('image_url'),
-    image_url: z.object({ url: text, detail: z.enum(['auto', 'low', 'high', 'original']).nullish() }),
+    image_url: z.union([text, z.object({ url: text, detail: z.enum(['auto', 'low', 'high', 'original']).nullish() })]),
   }),
   z.object({
     type: z.literal('file'),
@@ -24,7 +33,7 @@ const texts = z.union([text, z.array(textPart)], { error: 'content has to be a t
 const call = z.object({
   id: text,
   type: z.literal('function').default('function'),
-  function: z.object({ name: text, arguments: text }),
+  function: z.object({ name: text, arguments: z.union([text, z.record(text, z.unknown())]) }),
 })
 const message = z
   .discriminatedUnion('role', [
@@ -38,13 +47,15 @@ const message = z
       content: z
         .union([
           text,
-          z.array(z.discriminatedUnion('type', [textPart, z.object({ type: z.literal('refusal'), refusal: text })])),
+          z
+            .array(z.looseObject({ type: text, text: text.optional(), refusal: text.optional() }))
+            .describe('Parts without a text, such as thinking, are left out.'),
         ])
         .nullish(),
       refusal: optionalText,
       tool_calls: z.array(call).nullish(),
     }),
-    z.object({ role: z.literal('tool'), tool_call_id: text, content: texts }),
+    z.object({ role: z.literal('tool'), tool_call_id: text, content: z.union([text, z.array(part)]).nullish() }),
   ])
   .meta({ id: 'ChatMessage' })
 
@@ -77,6 +88,13 @@ export const chatRequestSchema = z
       .union([
         z.enum(['none', 'auto', 'required']),
         z.object({ type: z.literal('function'), function: z.object({ name: text }) }),
+        z.object({
+          type: z.literal('allowed_tools'),
+          allowed_tools: z.object({
+            mode: allowedMode,
+            tools: z.array(z.object({ type: z.literal('function'), function: z.object({ name: text }) })),
+          }),
+        }),
       ])
       .nullish(),
     response_format: format.nullish().describe('The form of the answer.'),

@@ -1,7 +1,7 @@
 /** The bodies of `/v1/responses`. */
 import { z } from 'zod'
 import { jsonOf } from './components.ts'
-import { answerSchema, functionFields, modelName, optionalText, parseLong, stream } from './openai.ts'
+import { allowedMode, answerSchema, functionFields, modelName, optionalText, parseLong, stream } from './openai.ts'
 import type { RequestRules } from './requests.ts'
 
 const text = z.string()
@@ -35,7 +35,15 @@ export const responseRequestSchema = z
       .nullish()
       .describe('Functions that the client runs.'),
     tool_choice: z
-      .union([z.enum(['none', 'auto', 'required']), z.object({ type: z.literal('function'), name: text })])
+      .union([
+        z.enum(['none', 'auto', 'required']),
+        z.object({ type: z.literal('function'), name: text }),
+        z.object({
+          type: z.literal('allowed_tools'),
+          mode: allowedMode,
+          tools: z.array(z.object({ type: z.literal('function'), name: text })),
+        }),
+      ])
       .nullish(),
     text: z.object({ format: format.nullish() }).nullish().describe('The form of the answer.'),
   })

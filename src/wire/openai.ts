@@ -20,6 +20,9 @@ export const functionFields = {
 }
 export type FunctionFields = z.infer<z.ZodObject<typeof functionFields>>
 
+/** The mode of a choice that allows some of the client's tools. */
+export const allowedMode = z.enum(['auto', 'required'])
+
 /** The schema of an answer. */
 export const answerSchema = z.object({
   name: z.string().max(64),

@@ -1,10 +1,11 @@
 /** Turns requests of Chat Completions into agency requests. */
-import type { InputItem, StoredMessage } from '../../wire/message.ts'
+import { toText } from '../../messages/items.ts'
+import type { ContentPart, InputItem, StoredMessage } from '../../wire/message.ts'
 import { refuse } from '../../wire/openai.ts'
-import type { ChatMessage, ChatRequest } from '../../wire/openai-chat.ts'
+import type { ChatMessage, ChatPart, ChatRequest } from '../../wire/openai-chat.ts'
 import type { AgencyRequest } from '../../wire/requests.ts'
 import { type ModelTarget, recipientOf } from './models.ts'
-import { type AnswerFormat, toOffer } from './offer.ts'
+import { type AnswerFormat, type OfferRequest, toOffer } from './offer.ts'
 import { toInputPart } from './parts.ts'
 
 /**
@@ -41,8 +42,12 @@ export function toHistory(items: readonly InputItem[], agent: string): StoredMes
   return items.map((item, index) => ({ ...item, agent, callerAgent: null, timestamp: timestamp + index }))
 }
 
-const readChoice = (choice: ChatRequest['tool_choice']): string | undefined =>
-  typeof choice === 'object' ? choice?.function.name : choice
+function readChoice(choice: ChatRequest['tool_choice']): OfferRequest['choice'] {
+  if (typeof choice !== 'object' || choice === null) return choice ?? undefined
+  if (choice.type === 'function') return choice.function.name
+  const { mode, tools } = choice.allowed_tools
+  return { mode, allowed: tools.map((tool) => tool.function.name) }
+}
 
 function readFormat(format: ChatRequest['response_format']): AnswerFormat | undefined {
   if (format?.type !== 'json_schema') return format ?? undefined
@@ -77,24 +82,31 @@ function toItems(message: ChatMessage): InputItem[] {
         },
       ]
     case 'assistant': {
-      const text = textOf(message.content ?? '')
+      const text = textOf(message.content ?? message.refusal ?? '')
       const said: InputItem[] = text === '' ? [] : [{ role: 'assistant', content: text }]
       const calls = (message.tool_calls ?? []).map(
         ({ id, function: { name, arguments: args } }): InputItem => ({
           type: 'function_call',
           call_id: id,
           name,
-          arguments: args === '' ? '{}' : args,
+          arguments: args === '' ? '{}' : toText(args),
         }),
       )
       return [...said, ...calls]
     }
     case 'tool':
-      return [{ type: 'function_call_output', call_id: message.tool_call_id, output: textOf(message.content) }]
+      return [
+        { type: 'function_call_output', call_id: message.tool_call_id, output: toToolOutput(message.content ?? '') },
+      ]
     default:
       return message satisfies never
   }
 }
 
-const textOf = (content: string | readonly { text?: string; refusal?: string }[]): string =>
-  typeof content === 'string' ? content : content.map(({ text, refusal }) => text ?? refusal ?? '').join('\n')
+const textOf = (content: string | readonly { text?: string | undefined; refusal?: string | undefined }[]): string =>
+  typeof content === 'string' ? content : content.flatMap(({ text, refusal }) => text ?? refusal ?? []).join('\n')
+
+function toToolOutput(content: string | readonly ChatPart[]): string | ContentPart[] {
+  if (typeof content === 'string') return content
+  return content.every((part) => part.type === 'text') ? textOf(content) : content.map(toInputPart)
+}

@@ -20,8 +20,8 @@ export type AnswerFormat =
 
 export interface OfferRequest {
   tools: readonly OfferedTool[]
-  /** `none`, `auto`, `required`, or the name of a tool. */
-  choice: string | undefined
+  /** `none`, `auto`, `required`, or the name of a tool; or one of the first three for some of the client's tools. */
+  choice: string | { mode: string; allowed: readonly string[] } | undefined
   format: AnswerFormat | undefined
   /** The field of the body that has the format. */
   formatLoc: readonly string[]
@@ -42,14 +42,17 @@ export function toOffer(agency: AgencyGraph, recipient: string, request: OfferRe
     taken.add(name)
     return toClientTool(offered)
   })
-  const { choice } = request
+  const { mode: choice, allowed } =
+    typeof request.choice === 'object' ? request.choice : { mode: request.choice, allowed: undefined }
+  const missing = allowed?.find((name) => !taken.has(name))
+  if (missing !== undefined) refuse(['tool_choice'], `there is no tool "${missing}"`)
   if (choice !== undefined && !MODES.has(choice) && !taken.has(choice))
     refuse(['tool_choice'], `there is no tool "${choice}"`)
   if (request.format?.type === 'json_schema' && role.outputSchema !== undefined)
     refuse(request.formatLoc, `the agent "${recipient}" answers in a form of its own`)
   const outputSchema = toOutputSchema(request)
   return {
-    tools: choice === 'none' ? [] : tools,
+    tools: choice === 'none' ? [] : tools.filter(({ name }) => allowed?.includes(name) ?? true),
     ...(choice === undefined || choice === 'none' || choice === 'auto' ? {} : { toolChoice: choice }),
     ...(outputSchema === undefined ? {} : { outputSchema }),
   }

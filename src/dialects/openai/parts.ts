@@ -8,7 +8,7 @@ export function toInputPart(part: ChatPart): ContentPart {
     case 'text':
       return { type: 'input_text', text: part.text }
     case 'image_url':
-      return { type: 'input_image', detail: part.image_url.detail ?? 'auto', image_url: part.image_url.url }
+      return toImage(part.image_url)
     case 'file':
       return toFile(part.file)
     case 'input_audio': {
@@ -18,6 +18,11 @@ export function toInputPart(part: ChatPart): ContentPart {
     default:
       return part satisfies never
   }
+}
+
+function toImage(source: (ChatPart & { type: 'image_url' })['image_url']): ContentPart {
+  const { url, detail } = typeof source === 'string' ? { url: source, detail: undefined } : source
+  return { type: 'input_image', detail: detail ?? 'auto', image_url: url }
 }
 
 /** Bytes need a file name, and are a data URL. */

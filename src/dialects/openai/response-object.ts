@@ -59,6 +59,12 @@ export function readResponseId(
   return served === undefined ? undefined : { runId: [a, b, c, d, e].join('-'), agency: served.path }
 }
 
+/** The response that an item of its output belongs to; undefined for an id that no response here has given. */
+export function responseIdOf(itemId: unknown): string | undefined {
+  const [, own] = /^[a-z]+_([0-9a-f]{40})[0-9a-f]{4,}$/.exec(String(itemId)) ?? []
+  return own === undefined ? undefined : `resp_${own}`
+}
+
 /** A response without output. @param createdAt in milliseconds since 1970 */
 export const createResponse = (id: string, createdAt: number, echo: ResponseEcho): OpenAiResponse => ({
   id,

@@ -1,5 +1,7 @@
 /** Turns requests of the Responses API into agency requests. */
-import { saidIn } from '../../messages/items.ts'
+import { isPart, toResponsesPart } from '../../messages/foreign-parts.ts'
+import { callHalf } from '../../messages/item-kinds.ts'
+import { saidIn, toInputPart, toOutput, toText } from '../../messages/items.ts'
 import { isObject } from '../../wire/json.ts'
 import type { ContentPart, InputItem, StoredMessage } from '../../wire/message.ts'
 import { refuse } from '../../wire/openai.ts'
@@ -7,7 +9,7 @@ import type { ResponseInputItem, ResponseRequest } from '../../wire/openai-respo
 import type { AgencyRequest } from '../../wire/requests.ts'
 import { toHistory } from './chat-input.ts'
 import { type ModelTarget, recipientOf } from './models.ts'
-import { toOffer } from './offer.ts'
+import { type OfferRequest, toOffer } from './offer.ts'
 
 /** A decision about a call that waits for a person. */
 export interface ApprovalAnswer {
@@ -47,7 +49,6 @@ export function toAgencyRequest(
   const { items, instructions } = readInput(request.input)
   const from = earlier === undefined ? findTurnStart(items) : 0
   const message = withCalls(items.slice(from), earlier?.calls ?? [])
-  const { tool_choice: choice } = request
   return {
     message,
     chat_history: [...(earlier?.history ?? []), ...toHistory(items.slice(0, from), recipient)],
@@ -57,17 +58,22 @@ export function toAgencyRequest(
     file_urls: undefined,
     client: toOffer(target.served.preview, recipient, {
       tools: (request.tools ?? []).map((tool, index) => ({ tool, loc: ['tools', index] })),
-      choice: typeof choice === 'object' ? choice?.name : choice,
+      choice: readChoice(request.tool_choice),
       format: request.text?.format ?? undefined,
       formatLoc: ['text', 'format'],
     }),
   }
 }
 
+function readChoice(choice: ResponseRequest['tool_choice']): OfferRequest['choice'] {
+  if (typeof choice !== 'object' || choice === null) return choice ?? undefined
+  return choice.type === 'function' ? choice.name : { mode: choice.mode, allowed: choice.tools.map(({ name }) => name) }
+}
+
 /** Puts the calls that the items answer before them. @throws RequestInvalid for an output without its call */
 function withCalls(items: readonly InputItem[], calls: readonly InputItem[]): InputItem[] {
   const last = items.at(-1)
-  if (last === undefined || last.role === 'assistant' || last.type === 'function_call')
+  if (last === undefined || last.role === 'assistant' || callHalf(last)?.half === 'call')
     refuse(['input'], 'the last item has to be a message of the user or the output of a function')
   const known = new Set(items.flatMap(({ type, call_id }) => (type === 'function_call' ? [call_id] : [])))
   const outputs = items.flatMap(({ type, call_id }) => (type === 'function_call_output' ? [call_id] : []))
@@ -80,15 +86,17 @@ function withCalls(items: readonly InputItem[], calls: readonly InputItem[]): In
 /** The last message; outputs come with the calls that they answer. */
 function findTurnStart(items: readonly InputItem[]): number {
   const last = items.length - 1
-  if (items[last]?.type !== 'function_call_output') return last
-  const call = items.findIndex(({ type, call_id }) => type === 'function_call' && call_id === items[last]?.call_id)
-  const begin = items.slice(0, Math.max(call, 0)).findLastIndex(({ type }) => type !== 'function_call')
+  const halves = items.map(callHalf)
+  const output = halves[last]
+  if (output?.half !== 'output') return last
+  const call = halves.findIndex((other) => other?.half === 'call' && other.key === output.key)
+  const begin = halves.slice(0, Math.max(call, 0)).findLastIndex((other) => other?.half !== 'call')
   return call < 0 ? last : begin + 1
 }
 
 /** Items that came with earlier answers, which the agency does not need again. */
 const SKIPPED =
-  /^(reasoning|item_reference|mcp_call|mcp_list_tools|mcp_approval_request|\w+_search_call|code_interpreter_call|image_generation_call|computer_call)$/
+  /^(reasoning|compaction|mcp_call|mcp_list_tools|mcp_approval_request|(web|file)_search_call|code_interpreter_call|image_generation_call)$/
 
 function readInput(input: ResponseRequest['input']): { items: InputItem[]; instructions: string[] } {
   if (typeof input === 'string') return { items: [{ role: 'user', content: input }], instructions: [] }
@@ -113,15 +121,16 @@ function readItem(item: ResponseInputItem, index: number): InputItem {
     case 'function_call':
       if (typeof call_id !== 'string' || typeof name !== 'string')
         refuse(['input', index], 'a function call has a call_id and a name')
-      return { type: 'function_call', call_id: String(call_id), name: String(name), arguments: String(args ?? '{}') }
+      return { type: 'function_call', call_id: String(call_id), name: String(name), arguments: toText(args ?? {}) }
     case 'function_call_output':
       if (typeof call_id !== 'string') refuse(['input', index, 'call_id'], 'an output names the call that it answers')
       return {
         type: 'function_call_output',
         call_id: String(call_id),
-        output: readContent(output, ['input', index, 'output']),
+        output: toOutput(output),
       }
     default:
+      if (callHalf(item as InputItem) !== undefined) return item as InputItem // of another tool of the client
       return refuse(['input', index, 'type'], `items of the type "${type}" are not taken`)
   }
 }
@@ -131,7 +140,8 @@ const PARTS = new Set(['input_text', 'input_image', 'input_file', 'input_audio']
 function readContent(content: unknown, loc: readonly (string | number)[]): string | ContentPart[] {
   if (typeof content === 'string') return content
   if (!Array.isArray(content)) return refuse(loc, 'has to be a text or a list of parts')
-  const wrong = content.findIndex((part) => !isObject(part) || !PARTS.has(String(part.type)))
+  const parts = content.map((part) => (isPart(part) ? toInputPart(toResponsesPart(part)) : part))
+  const wrong = parts.findIndex((part) => !isObject(part) || !PARTS.has(String(part.type)))
   if (wrong >= 0) refuse([...loc, wrong, 'type'], `a part is one of ${[...PARTS].join(', ')}`)
-  return content as ContentPart[]
+  return parts as ContentPart[]
 }

@@ -7,6 +7,7 @@ import {
   createResponse,
   readEcho,
   readResponseId,
+  responseIdOf,
   toEcho,
   toMetadata,
   toResponseId,
@@ -27,6 +28,7 @@ import { refuse } from '../../wire/openai.ts'
 import {
   type OpenAiResponse,
   parseResponseRequest,
+  type ResponseInputItem,
   type ResponseRequest,
   responseQuery,
 } from '../../wire/openai-responses.ts'
@@ -54,9 +56,10 @@ export function registerResponses(v1: FastifyInstance, { services, targetOf }: R
 
   v1.post('/responses', CODED, async (request, reply) => {
     if (services.stopping()) throw shuttingDown()
-    const body = parseResponseRequest(request.body, services.requestRules)
-    checkState(body)
-    const target = targetOf(body.model)
+    const sent = parseResponseRequest(request.body, services.requestRules)
+    checkState(sent)
+    const target = targetOf(sent.model)
+    const body = await responses.withReferences(request, sent)
     const approvals = readApprovals(body)
     if (approvals !== undefined) return responses.decide(request, reply, body, approvals)
     return body.store === false
@@ -130,6 +133,35 @@ class Responses {
     const record = await this.#runs.store.read({ kind: 'run', ...id })
     if (readEcho(record.metadata) === undefined) throw notFound('run')
     return record
+  }
+
+  /** The request with the items of earlier responses in place of references to them. @throws RequestInvalid for an unknown one */
+  async withReferences(request: FastifyRequest, body: ResponseRequest): Promise<ResponseRequest> {
+    if (typeof body.input === 'string') return body
+    const outputs = new Map<string, OpenAiResponse['output']>()
+    const input: ResponseInputItem[] = []
+    for (const [index, item] of body.input.entries()) {
+      if (item.type !== 'item_reference') {
+        input.push(item)
+        continue
+      }
+      const responseId = responseIdOf(item.id) ?? ''
+      const output = outputs.get(responseId) ?? (await this.#outputOf(request, responseId))
+      outputs.set(responseId, output)
+      const found = output.find(({ id }) => id === item.id)
+      input.push(found ?? refuse(['input', index, 'id'], 'no kept response has this item; send the item itself'))
+    }
+    return { ...body, input }
+  }
+
+  /** The output of a kept response; empty when there is none. */
+  async #outputOf(request: FastifyRequest, responseId: string): Promise<OpenAiResponse['output']> {
+    try {
+      return (await this.describe(await this.read(await this.#toRunId(request, responseId)))).output
+    } catch (error) {
+      if (!AgencyError.isInstance(error) || error.code !== 'NOT_FOUND') throw error
+      return []
+    }
   }
 
   /** A response that is not kept: its client's leaving ends it. */
