@@ -278,3 +278,28 @@ test.each(['groq/llama', 'anthropic/claude-sonnet-4-5', 'gemini/gemini-2.5-flash
     for (const words of [png, 'seen', 'a castle']) expect(sent).toContain(words)
   },
 )
+
+test('Claude behind a gateway gets definitions of tools that were called, when the agent has none', async () => {
+  const history = [user('Q'), call('c1'), output('c1'), call('c2'), output('c2')]
+  const body = await sendWith('openrouter/anthropic/claude-sonnet-4.5', history, { tools: [] })
+  expect(body.tools).toEqual([
+    { type: 'function', function: { name: 'look', description: expect.any(String), parameters: expect.any(Object) } },
+  ])
+  expect(body.tool_choice).toBe('none')
+  expect((await sendWith('openrouter/qwen/qwen3', history, { tools: [] })).tools).toBeUndefined()
+  expect((await sendWith('openrouter/anthropic/claude-sonnet-4.5', history)).tool_choice).toBeUndefined()
+})
+
+test('a search whose action OpenAI does not read is left out, with its reasoning', async () => {
+  const search = (id: string, action: Item): Item => ({ type: 'web_search_call', id, status: 'completed', action })
+  const history = [
+    user('Q'),
+    thought('rs_1'),
+    search('ws_1', { type: 'other' }),
+    thought('rs_2'),
+    search('ws_2', { type: 'open_page', url: 'https://a.example' }),
+    assistant('A'),
+  ]
+  const sent = await inputOf('gpt-5.4', history)
+  expect(sent.map(({ id, content }) => id ?? content)).toEqual(['Q', 'rs_2', 'ws_2', 'A'])
+})

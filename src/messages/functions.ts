@@ -12,6 +12,14 @@ export interface FunctionConversation {
   items: InputItem[]
 }
 
+/** Definitions of tools that were called earlier, for providers that refuse calls of tools that a request does not define. */
+export const defineCalled = (names: Iterable<string>) =>
+  [...new Set(names)].map((name) => ({
+    name,
+    description: 'Was called earlier in this conversation; not available now.',
+    parameters: { type: 'object', properties: {} },
+  }))
+
 /**
  * Converts a conversation: calls of other tools become function calls, outputs follow the calls of their turn, and items that
  * only the Responses API knows (hosted calls, approvals, references) are removed. A generator, for `inPieces`.

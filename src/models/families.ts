@@ -28,6 +28,8 @@ export const MISTRAL_QUIRKS: ChatQuirks = {
 }
 /** The chat templates of many open models, wherever they are served ("Conversation roles must alternate"). */
 export const TEMPLATE_QUIRKS: ChatQuirks = { rolesAlternate: true }
+/** Anthropic refuses calls of tools that the request does not define, and so do gateways in front of it. */
+export const CLAUDE_QUIRKS: ChatQuirks = { definesCalledTools: true }
 /** The limit of OpenAI and Azure for ids of tool calls over Chat Completions. */
 export const OPENAI_QUIRKS: ChatQuirks = { callIds: { maxLength: 40 } }
 
@@ -36,6 +38,7 @@ export function quirksOf(model: string): ChatQuirks {
   const name = bareName(model)
   if (MISTRAL.test(name)) return MISTRAL_QUIRKS
   if (TEMPLATED.test(name)) return TEMPLATE_QUIRKS
+  if (/claude/i.test(name)) return CLAUDE_QUIRKS
   return OPENAI.test(name) ? OPENAI_QUIRKS : {}
 }
 

@@ -1,4 +1,5 @@
 /** Converts the settings of a turn to those of the AI SDK. */
+import { defineCalled } from '../../messages/functions.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { TurnRequest } from '../model.ts'
 import { dropUnset } from '../openai/api.ts'
@@ -100,15 +101,15 @@ export function withoutThinking({ reasoning: _, ...settings }: JsonObject): Json
  */
 export function withCalledTools(settings: JsonObject, prompt: Prompt): JsonObject {
   if (settings.tools !== undefined) return settings
-  const names = new Set(
-    prompt.flatMap(({ role, content }) =>
-      role === 'assistant' ? content.flatMap((part) => (part.type === 'tool-call' ? [part.toolName] : [])) : [],
-    ),
+  const names = prompt.flatMap(({ role, content }) =>
+    role === 'assistant' ? content.flatMap((part) => (part.type === 'tool-call' ? [part.toolName] : [])) : [],
   )
-  if (names.size === 0) return settings
-  const inputSchema = { type: 'object', properties: {} }
-  const description = 'Was called earlier in this conversation; not available now.'
-  const tools = [...names].map((name) => ({ type: 'function', name, description, inputSchema }))
+  if (names.length === 0) return settings
+  const tools = defineCalled(names).map(({ parameters: inputSchema, ...tool }) => ({
+    type: 'function',
+    ...tool,
+    inputSchema,
+  }))
   return { ...settings, tools, toolChoice: { type: 'none' } }
 }
 

@@ -26,6 +26,8 @@ export interface ChatQuirks {
   answerAfterTools?: true
   /** It refuses a conversation that ends with an assistant message. */
   endsWithUser?: true
+  /** It refuses calls in the conversation when the request has no tools. */
+  definesCalledTools?: true
   /** It refuses two messages of the user, or of the assistant, that follow each other. */
   rolesAlternate?: true
 }

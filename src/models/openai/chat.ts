@@ -1,5 +1,6 @@
 /** Models over Chat Completions. */
 import { modelFailed } from '../../base/errors.ts'
+import { defineCalled } from '../../messages/functions.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { quirksOf } from '../families.ts'
 import type { EventBatch, Model, ResponseEvent, TurnRequest } from '../model.ts'
@@ -66,17 +67,22 @@ async function buildBody(
   const { name: model, extraArgs } = options
   const quirks = { ...quirksOf(model), ...options.quirks }
   const { settings, outputSchema } = request
-  const choice = choiceOf(request)
+  const messages = await toMessages(request, { origin: options.origin, quirks })
+  const called =
+    request.tools.length === 0 && quirks.definesCalledTools === true ? defineCalled(calledIn(messages)) : []
+  const choice = called.length > 0 ? 'none' : choiceOf(request)
   const named = typeof choice === 'string' && !isMode(choice)
-  const tools = request.tools.map(({ name, description, parameters, strict }) => ({
-    type: 'function',
-    function: { name, description, parameters, ...(strict ? { strict } : {}) },
-  }))
+  const tools = [
+    ...called.map((definition) => ({ type: 'function', function: definition })),
+    ...request.tools.map(({ name, description, parameters, strict }) => ({
+      type: 'function',
+      function: { name, description, parameters, ...(strict ? { strict } : {}) },
+    })),
+  ]
   const { max_tokens = settings.maxTokens, ...rest } = toChatArgs(extraArgs, quirks)
-  const messages = toMessages(request, { origin: options.origin, quirks })
   const body = dropUnset({
     model,
-    messages: messages instanceof Promise ? await messages : messages,
+    messages,
     tools: tools.length > 0 ? tools : undefined,
     temperature: settings.temperature,
     top_p: settings.topP,
@@ -96,6 +102,12 @@ async function buildBody(
   })
   return withoutIdleToolSettings(body)
 }
+
+/** The names of the functions that were called in a conversation. */
+const calledIn = (messages: readonly JsonObject[]): string[] =>
+  messages.flatMap(({ tool_calls: calls }) =>
+    (Array.isArray(calls) ? calls : []).map((call: { function: { name: string } }) => call.function.name),
+  )
 
 /** OpenAI's reasoning models refuse `max_tokens`. */
 const REASONING_MODEL = /^(o\d|gpt-([5-9]|\d{2}))/

@@ -82,7 +82,7 @@ function leftBehind(items: readonly InputItem[], target: ResponsesTarget): Reado
     const isReasoning = item.type === 'reasoning'
     const stays: boolean = isReasoning
       ? led && isWanted(item, target)
-      : !isForeignHosted(item) && !isStateless(item, target)
+      : !isForeignHosted(item) && !isStateless(item, target) && !hasUnknownAction(item)
     if (!stays) left.add(item)
     if (!isReasoning) led = stays && isModelMade(item)
   }
@@ -96,6 +96,11 @@ const isStateless = ({ type }: InputItem, { unstored, portable }: ResponsesTarge
 /** A hosted call of another provider, which OpenAI does not know. */
 const isForeignHosted = (item: InputItem) =>
   item.provider_data !== undefined && typeOf(item).endsWith('_call') && callHalf(item) === undefined
+
+/** OpenAI writes searches with the action `other` and refuses to read them: github.com/openai/codex/issues/7073. */
+const hasUnknownAction = ({ type, action }: InputItem) =>
+  type === 'web_search_call' && isObject(action) && !SEARCH_ACTIONS.has(action.type)
+const SEARCH_ACTIONS = new Set<unknown>(['search', 'open_page', 'find_in_page'])
 
 function isWanted(item: InputItem, { model, unstored, portable }: ResponsesTarget): boolean {
   if (item.provider_data !== undefined || portable === true || !takesReasoning(model)) return false
