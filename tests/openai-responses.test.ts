@@ -456,6 +456,7 @@ test('a response of another owner does not exist', async () => {
     runs: { identify: ({ headers }) => headers['x-user']?.toString() },
   })
   const as = (user: string) => clientOf(server.url, { defaultHeaders: { 'x-user': user } }).responses
+  const ask = { role: 'user' as const, content: 'Q' }
   const [mine, theirs, nobody] = [as('a'), as('b'), as('')]
   const { id } = await mine.create({ model, input: 'Hi' })
   expect((await mine.retrieve(id)).output_text).toBe('Hi')
@@ -463,6 +464,10 @@ test('a response of another owner does not exist', async () => {
     expect(await call().catch((error) => error)).toBeInstanceOf(OpenAI.NotFoundError)
   const continued = await theirs.create({ model, input: 'Hi', previous_response_id: id }).catch((error) => error)
   expect(continued).toMatchObject({ status: 400, code: 'previous_response_not_found' })
+  const [said] = (await mine.retrieve(id)).output
+  const referring = { model, input: [{ type: 'item_reference' as const, id: String(said?.id) }, ask] }
+  expect(await theirs.create(referring).catch((error) => error)).toMatchObject({ status: 400, param: 'input.0.id' })
+  expect((await mine.create(referring)).output_text).toBe('Hi')
   expect(await nobody.create({ model, input: 'Hi' }).catch((error) => error)).toBeInstanceOf(OpenAI.AuthenticationError)
 })
 
@@ -478,7 +483,7 @@ test('requests that cannot be answered are 400 and name the field', async () => 
     [{ model, input: 'Hi', tools: [{ type: 'web_search' }] }, 'tools.0.type'],
     [{ model, input: 'Hi', tools: [{ type: 'function', name: 'lookup' }] }, 'tools.0.name'],
     [{ model, input: [{ type: 'robot' }] }, 'input.0.type'],
-    [{ model, input: [{ role: 'user', content: [{ type: 'text', text: 'Hi' }] }] }, 'input.0.content.0.type'],
+    [{ model, input: [{ role: 'user', content: [{ type: 'hologram', text: 'Hi' }] }] }, 'input.0.content.0.type'],
     [{ model, input: [{ role: 'assistant', content: 'Hi' }] }, 'input'],
     [{ model, input: [{ type: 'function_call_output', call_id: 'x', output: '' }] }, 'input'],
     [

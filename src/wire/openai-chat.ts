@@ -48,7 +48,7 @@ const message = z
         .union([
           text,
           z
-            .array(z.looseObject({ type: text, text: text.optional(), refusal: text.optional() }))
+            .array(z.looseObject({ type: text, text: optionalText, refusal: optionalText }))
             .describe('Parts without a text, such as thinking, are left out.'),
         ])
         .nullish(),

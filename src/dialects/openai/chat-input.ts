@@ -103,7 +103,9 @@ function toItems(message: ChatMessage): InputItem[] {
   }
 }
 
-const textOf = (content: string | readonly { text?: string | undefined; refusal?: string | undefined }[]): string =>
+const textOf = (
+  content: string | readonly { text?: string | null | undefined; refusal?: string | null | undefined }[],
+): string =>
   typeof content === 'string' ? content : content.flatMap(({ text, refusal }) => text ?? refusal ?? []).join('\n')
 
 function toToolOutput(content: string | readonly ChatPart[]): string | ContentPart[] {
