@@ -141,6 +141,27 @@ test('a page may bring a conversation that the server does not know', async () =
   ])
 })
 
+test('calls of a brought conversation keep what became of them', async () => {
+  const upstream = await useUpstream(() => ({ text: 'Ok.' }))
+  const { chat } = await serveChat(new Agency(assistant()))
+  const rejected = 'Error: a person rejected the call. It was not run. Reason: no'
+  const [approval, asked] = [{ id: 'a1', approved: false, reason: 'no' }, { id: 'a1' }]
+  for (const [index, [state, more, output]] of (
+    [
+      ['output-denied', { approval }, rejected],
+      ['approval-responded', { approval }, rejected],
+      ['output-error', {}, 'Error: the tool failed.'],
+      ['approval-requested', { approval: asked }, undefined],
+    ] as const
+  ).entries()) {
+    const part = { type: 'tool-look', toolCallId: 't1', state, input: {}, ...more }
+    const messages = [userMessage('Q'), { id: 'm', role: 'assistant', parts: [part] }, userMessage('N', 'u2')]
+    await ask(chat, { id: `chat-brought-${index}`, messages })
+    const outputs = inputOf(upstream.seen[index]?.body as Json).filter(({ type }) => type === 'function_call_output')
+    expect(outputs.map((item) => item.output)).toEqual(output === undefined ? [] : [output])
+  }
+})
+
 test('files of a message reach the model as images and documents', async () => {
   const { seen } = await useUpstream(() => ({ text: 'Seen.' }))
   const { chat } = await serveChat(new Agency(assistant()))

@@ -70,8 +70,8 @@ function toItems(part: UiPart): InputItem[] {
     state === 'output-available'
       ? toText(output)
       : state === 'output-error'
-        ? String(errorText)
-        : state === 'output-denied'
+        ? toText(errorText || 'Error: the tool failed.')
+        : isDenied(part)
           ? toDenial(part)
           : undefined
   if (result === undefined) return []
@@ -83,6 +83,10 @@ function toItems(part: UiPart): InputItem[] {
 }
 
 const toText = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value ?? null))
+
+/** A person has rejected the call; a page that never saw the run go on keeps the decision alone. */
+const isDenied = ({ state, approval }: UiPart) =>
+  state === 'output-denied' || (state === 'approval-responded' && isObject(approval) && approval.approved === false)
 
 function toDenial({ approval }: UiPart): string {
   const reason = isObject(approval) && typeof approval.reason === 'string' ? ` Reason: ${approval.reason}` : ''
