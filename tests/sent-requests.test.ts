@@ -279,7 +279,7 @@ test.each(['groq/llama', 'anthropic/claude-sonnet-4-5', 'gemini/gemini-2.5-flash
   },
 )
 
-test('Claude behind a gateway gets definitions of tools that were called, when the agent has none', async () => {
+test('Claude behind a gateway gets definitions of tools that were called', async () => {
   const history = [user('Q'), call('c1'), output('c1'), call('c2'), output('c2')]
   const body = await sendWith('openrouter/anthropic/claude-sonnet-4.5', history, { tools: [] })
   expect(body.tools).toEqual([
@@ -290,7 +290,7 @@ test('Claude behind a gateway gets definitions of tools that were called, when t
   expect((await sendWith('openrouter/anthropic/claude-sonnet-4.5', history)).tool_choice).toBeUndefined()
 })
 
-test('a search whose action OpenAI does not read is left out, with its reasoning', async () => {
+test('a search whose action OpenAI does not read goes with its reasoning', async () => {
   const search = (id: string, action: Item): Item => ({ type: 'web_search_call', id, status: 'completed', action })
   const history = [
     user('Q'),
