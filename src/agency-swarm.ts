@@ -17,6 +17,7 @@ import type { RunSummary } from './runs/events.ts'
 import type { CancelMode } from './runs/execute.ts'
 import { startRun } from './runs/start.ts'
 import type { RunningServer, ServeOptions } from './serve.ts'
+import { readAnswer } from './tools/mcp/oauth/desk.ts'
 import type { KnownContext, UserContext } from './tools/user-context.ts'
 import type { StreamEvent } from './wire/events.ts'
 import type { InputItem, StoredMessage, Usage } from './wire/message.ts'
@@ -95,6 +96,14 @@ export interface Agency<
     options?: RunOptions<Context, To>,
   ): AgencyStream<AnswerOf<To, Output, Handed>>
 
+  /**
+   * Takes the answer of a user who was asked for consent at an MCP server with `oauth`: the whole address, with `code` and
+   * `state`, to which the browser came back. The next run of that owner has access.
+   * @returns false when the user refused
+   * @throws INVALID_OPTION for a text that is no such address, CONSENT_GONE, CONSENT_FAILED
+   */
+  finishConsent(callbackUrl: string | URL): Promise<boolean>
+
   /** The answer of `/get_metadata`: nodes, edges and totals. */
   getMetadata(): Metadata
 
@@ -164,6 +173,10 @@ export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
     return new WatchedRun(this.#start(message, options, true))
   }
 
+  finishConsent(callbackUrl: string | URL): Promise<boolean> {
+    return this.#runs().logins.answer(readAnswer(URL.parse(String(callbackUrl))?.searchParams))
+  }
+
   getMetadata(): Metadata {
     return { ...describeAgency(this), agency_swarm_version: WIRE_VERSION, allowed_local_file_dirs: null }
   }
@@ -190,7 +203,7 @@ export const Agency: AgencyConstructor = class Agency extends AgencyGraph {
       agency: this,
       request: { ...request, message, chat_history: this.#messages },
       userContext: contextOverride === undefined ? this.userContext : { ...this.userContext, ...contextOverride },
-      owner: '',
+      owner: options.owner ?? '',
       save: this.saveThreads,
       hooks,
       maxTurns: options.maxTurns === undefined ? runs.limits.maxTurns : options.maxTurns,

@@ -64,11 +64,15 @@ export interface Services extends Runs {
   readonly stored: {
     readonly runs: StoredRuns
     readonly identify: Identify | undefined
+    /** Says whose browser has come back with a consent; false where nobody asks. */
+    readonly identifyBrowser: Identify | false | undefined
     /** What a request for a run may ask. */
     readonly rules: RunRules
   }
   /** The other workers of this machine; undefined where one process serves alone. */
   readonly peers: Peers | undefined
+  /** True where agents use MCP servers with `oauth`. */
+  readonly asksConsent: boolean
   /** Set where `/mcp` is served. */
   readonly mcp: McpDoor | undefined
   readonly heartbeatMs: number

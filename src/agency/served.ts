@@ -34,7 +34,7 @@ export interface ServedAgency {
 }
 
 /** First path segments that the server needs itself. */
-const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp'])
+const RESERVED = new Set(['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp', 'oauth'])
 
 /**
  * Reads one entry of the `agencies` option, and makes its agency once.

@@ -22,6 +22,9 @@ export type ErrorCode =
   | 'MODEL_REFUSED'
   | 'ANSWER_CUT'
   | 'MCP_FAILED'
+  | 'CONSENT_NEEDED'
+  | 'CONSENT_GONE'
+  | 'CONSENT_FAILED'
   | 'UNKNOWN_TOOL'
   | 'AGENCY_CHANGED'
   | 'INVALID_OUTPUT'
@@ -370,6 +373,28 @@ export const tooManyMcpTools = (agent: string, limit: number, server?: string) =
     'MCP_FAILED',
     502,
     `${server === undefined ? 'An MCP server' : `The MCP server "${server}"`} of agent "${agent}" lists more than ${limit} tools, which is the limit.`,
+  )
+
+/** @param server the label of the server */
+export const consentNeeded = (server: string) =>
+  new AgencyError('CONSENT_NEEDED', 403, `The MCP server "${server}" needs the consent of the user.`)
+export const isConsentNeeded = (error: unknown): error is AgencyError =>
+  AgencyError.isInstance(error) && error.code === 'CONSENT_NEEDED'
+/** One sentence for all reasons: a state says nothing of others. */
+export const consentGone = () =>
+  new AgencyError(
+    'CONSENT_GONE',
+    410,
+    'The request for consent is unknown, was used already or has expired. Ask again.',
+  )
+export const consentFailed = (server: string, cause: unknown) =>
+  new AgencyError('CONSENT_FAILED', 502, `The login at the MCP server "${server}" failed. Ask again.`, { cause })
+/** Somebody else has opened the address, or nobody who is known. */
+export const consentNotYours = () =>
+  new AgencyError(
+    'CONSENT_FAILED',
+    403,
+    'The request for consent belongs to another user. Sign in as that user, and open the address again.',
   )
 
 export const gatewayRefused = (host: string) =>

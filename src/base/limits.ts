@@ -181,6 +181,11 @@ export const LIMITS = {
     unit: 'ms',
     text: 'how long a person may take to decide about a call; then it is rejected',
   },
+  consentMs: {
+    value: DAY,
+    unit: 'ms',
+    text: 'how long a person may take to give consent at an MCP server; then the address is void and the call is rejected',
+  },
   storeMs: {
     value: 30_000,
     unit: 'ms',

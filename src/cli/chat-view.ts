@@ -92,10 +92,12 @@ export function createTurnView({ paint }: Pick<Terminal, 'paint'>): TurnView {
       case 'attempt':
         return note(0, paint('yellow', 'the server was restarted: what was not complete is answered again'))
       case 'requires_action':
-        return event.approvals.flatMap(({ agent, tool, arguments: args }) =>
+        return event.approvals.flatMap(({ agent, tool, arguments: args, consent }) =>
           note(
             0,
-            `${paint('yellow', '?')} ${oneLine(`${agent}: ${tool} ${JSON.stringify(args)}`, 100)}   /approve or /reject [reason]`,
+            consent === undefined
+              ? `${paint('yellow', '?')} ${oneLine(`${agent}: ${tool} ${JSON.stringify(args)}`, 100)}   /approve or /reject [reason]`
+              : `${paint('yellow', '?')} ${oneLine(`${agent} needs access to ${consent.server}`, 100)}   open ${oneLine(consent.url, 4_000)} or /reject`,
           ),
         )
       case 'approval_decided':

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
+import type { AgencyGraph } from '../agency/agency.ts'
 import { type AgencyError, listenFailed } from '../base/errors.ts'
 import { VERSION } from '../base/version.ts'
 import { demoHint } from '../server/banner.ts'
@@ -124,7 +125,15 @@ async function checkProject(named: string | undefined): Promise<Finding> {
     await app.close()
     const names = [...Object.keys(options.agencies), ...(options.tools ?? []).map((tool) => `tool ${tool.name}`)]
     const demo = Object.values(options.agencies).some((agency) => 'agents' in agency && agency.agents.some(isDemo))
-    const text = `${file} serves ${names.join(', ')}`
+    const logins = Object.values(options.agencies).flatMap((agency) => ('agents' in agency ? listLogins(agency) : []))
+    const text = `${file} serves ${names.join(', ')}${logins.length === 0 ? '' : `; users log in at ${logins.join(', ')}`}`
+    if (logins.length > 0 && !process.env.AGENCY_STORE_KEY)
+      return {
+        name,
+        status: 'warning',
+        text,
+        fix: 'Set AGENCY_STORE_KEY, so that logins outlive a restart: openssl rand -base64 32',
+      }
     return demo ? { name, status: 'ok', text, fix: demoHint(process.env) } : { name, status: 'ok', text }
   } catch (error) {
     const code = readCode(error)
@@ -141,6 +150,13 @@ async function checkProject(named: string | undefined): Promise<Finding> {
 function readCode(error: unknown): AgencyError['code'] | undefined {
   const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown }
   return name === 'AgencyError' && typeof code === 'string' && isErrorCode(code) ? code : undefined
+}
+
+/** The MCP servers with `oauth`. */
+const listLogins = (agency: Pick<AgencyGraph, 'agentNames' | 'role'>): string[] => {
+  const roles = agency.agentNames.map((agent) => agency.role(agent))
+  const servers = roles.flatMap(({ mcpSources, hosted }) => [...mcpSources, ...hosted])
+  return [...new Set(servers.flatMap(({ login }) => login?.label ?? []))]
 }
 
 const isDemo = ({ model }: { model?: unknown }): boolean => model === 'demo'

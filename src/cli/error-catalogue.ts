@@ -7,6 +7,9 @@ import {
   approvalDecided,
   approvalExpired,
   clientGone,
+  consentFailed,
+  consentGone,
+  consentNeeded,
   costLimit,
   crashLoop,
   depthLimit,
@@ -438,6 +441,27 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means: 'An MCP server of an agent could not be reached or did not list its tools.',
     remedy: 'Start the server, check its command or address, and read the log line.',
     example: mcpFailed('Guide', CAUSE),
+  },
+  CONSENT_NEEDED: {
+    when: 'run',
+    means: 'A call reached an MCP server with oauth whose user has given no access, or has withdrawn it.',
+    remedy: 'The model calls the tool connect_..., and the user opens the address that it gives.',
+    example: consentNeeded('issues'),
+  },
+  CONSENT_GONE: {
+    when: 'request',
+    means:
+      'A browser came back to /oauth/callback with a state that is unknown, was used, or is older than limits.consentMs.',
+    remedy: 'Ask the agent again: it gives a new address.',
+    example: consentGone(),
+  },
+  CONSENT_FAILED: {
+    when: 'request',
+    means:
+      'A browser came back to /oauth/callback, and its user is not the owner of the run, or the authorization server gave no token.',
+    remedy:
+      'Sign in as the user who was asked. For a failed login read the reason in the log, and ask the agent again.',
+    example: consentFailed('issues', CAUSE),
   },
   UNKNOWN_TOOL: {
     when: 'run',

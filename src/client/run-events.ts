@@ -5,7 +5,7 @@ import type { Approval } from './run-answers.ts'
 /** A call that waits for a person, as a stream tells it. */
 export type RequestedApproval = Pick<
   Approval,
-  'approval_id' | 'agent' | 'tool' | 'call_id' | 'arguments' | 'expires_at'
+  'approval_id' | 'agent' | 'tool' | 'call_id' | 'arguments' | 'expires_at' | 'consent'
 >
 
 /** What only runs as resources tell. */

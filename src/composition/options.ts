@@ -112,7 +112,7 @@ export interface BuildOptions {
   logger?: boolean | Logger | undefined
   /** The docs pages and the OpenAPI document need the token too. Default false. */
   protectDocs?: boolean | undefined
-  /** The server's address in the OpenAPI document. Default: the address the document was asked for at. */
+  /** The server's public address, for the OpenAPI document and for browsers that come back to `/oauth/callback`. Default: the address the document was asked for at, and `http://localhost:<port>`. */
   serverUrl?: string | undefined
   /**
    * A page at `/` to try the agencies. It asks for the token when there is one. With `'development'` the page also notices that

@@ -10,6 +10,8 @@ import type { RunEvent } from '../runs/events.ts'
 import { Runner } from '../runs/runner.ts'
 import { joinTelemetry, type Telemetry } from '../runs/span.ts'
 import type { Runs } from '../runs/start.ts'
+import { LoginDesk } from '../tools/mcp/oauth/desk.ts'
+import { createMemoryVault, type Vault } from '../tools/mcp/oauth/vault.ts'
 import { describeError } from './log.ts'
 
 export interface RunsOptions {
@@ -37,6 +39,8 @@ export interface RunsSettings extends FileSources {
   /** Model name -> what its tokens cost, before the shipped price table. */
   prices?: Prices | undefined
   telemetry?: readonly Telemetry[] | undefined
+  /** The logins of owners at MCP servers. Default: those of all runs together, kept in memory */
+  logins?: LoginDesk | undefined
   /** US dollars that one run of a server may cost. Default: no bound */
   maxCost?: number | null | undefined
 }
@@ -62,6 +66,7 @@ export function createRuns(options: RunsOptions) {
     note,
     warn,
   })
+  const ownLogins = createLogins(limits, createMemoryVault())
   const warnOfPrice = warnOnce(warn)
   const logOnce = warnOnce((text) => log.error(text))
   const createFiles = (sources: FileSources): FileDesk =>
@@ -79,13 +84,15 @@ export function createRuns(options: RunsOptions) {
     models,
     folders,
     limits,
-    with({ prices, telemetry = [], maxCost = null, ...sources }: RunsSettings): Runs {
+    logins: ownLogins,
+    with({ prices, telemetry = [], maxCost = null, logins = ownLogins, ...sources }: RunsSettings): Runs {
       let files: FileDesk | undefined
       return {
         runner,
         models,
         folders,
         limits,
+        logins,
         maxCost,
         ...createPriceList(prices, warnOfPrice),
         telemetry: joinTelemetry(telemetry, (error) =>
@@ -99,6 +106,9 @@ export function createRuns(options: RunsOptions) {
     },
   }
 }
+
+export const createLogins = ({ consentMs }: Pick<Limits, 'consentMs'>, vault: Vault) =>
+  new LoginDesk({ vault, now: Date.now, consentMs })
 
 /** What a caller may know about an error of the file store. */
 const nameOf = (error: unknown): string => `(cause: ${error instanceof Error ? error.constructor.name : 'Error'})`

@@ -1,5 +1,6 @@
 /** Makes everything behind the routes of a server, from its options and the environment. */
 import { homedir } from 'node:os'
+import type { AgencyGraph } from '../agency/agency.ts'
 import { readAgency, type ServedAgency } from '../agency/served.ts'
 import type { Budget } from '../base/budget.ts'
 import { causeOf, duplicateName, errorText, nothingToServe, shuttingDown } from '../base/errors.ts'
@@ -10,12 +11,14 @@ import type { McpDoor, McpParts } from '../dialects/mcp/door.ts'
 import { createNativeDialect } from '../dialects/native/dialect.ts'
 import { keysIn } from '../models/providers.ts'
 import { readCancelQuestion } from '../server/cancel-run.ts'
+import { createStoredVault } from '../runs/stored/vault.ts'
 import type { ShellOptions } from '../server/plugin.ts'
 import { RequestLines } from '../server/request-lines.ts'
 import { RequestLog } from '../server/request-log.ts'
 import type { Services } from '../services.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { asFunctionTool } from '../tools/base-tool.ts'
+import { createMemoryVault } from '../tools/mcp/oauth/vault.ts'
 import { createPlaceMask, createRedactor, type Redact } from '../wire/redact.ts'
 import type { RequestRules } from '../wire/requests.ts'
 import type { Peers } from '../workers/peers.ts'
@@ -36,8 +39,8 @@ import {
   readMetrics,
   readToken,
 } from './options.ts'
-import { createRuns } from './runs.ts'
-import { createStoredRuns } from './stored-runs.ts'
+import { createLogins, createRuns } from './runs.ts'
+import { createStoredRuns, openStore } from './stored-runs.ts'
 
 /** Beside its options: what a caller of `createServices` handles or knows itself. */
 export interface ServedBy {
@@ -132,7 +135,17 @@ async function bundle(
   const requestRules = { historyItems: limits.historyItems, clientConfig: readClientConfig(options) }
   const { allowedLocalFileDirs, trustedFileOrigins, prices } = options
   const listeners = [...[telemetry ?? []].flat(), ...(metrics === undefined ? [] : [metrics])]
+  const alone = peers === undefined
+  const kept = openStore(options.runs, alone)
+  const keepsLogins = kept.seal !== undefined && (alone || options.runs?.store !== undefined)
+  const asksConsent = served.agencies.some(({ preview }) => usesLogins(preview))
+  if (asksConsent && !keepsLogins)
+    log.warn(
+      'Tokens of MCP servers are kept in the memory of this process only, and are lost when it stops. To keep them in the store, set runs.store and AGENCY_STORE_KEY (openssl rand -base64 32).',
+    )
+  const vault = keepsLogins && kept.seal ? createStoredVault(kept.store, kept.seal, Date.now) : createMemoryVault()
   const shared = runs.with({
+    logins: createLogins(limits, vault),
     prices,
     telemetry: listeners,
     maxCost: options.runs?.maxCost,
@@ -141,8 +154,7 @@ async function bundle(
   })
   await checkPrices(options.runs, served.agencies, shared)
   const { agencies } = served
-  const alone = peers === undefined
-  const stored = await createStoredRuns(options.runs, { runs: shared, agencies, limits, log, requestRules, alone })
+  const stored = await createStoredRuns(options.runs, { runs: shared, agencies, limits, log, requestRules, ...kept })
   const { budget } = runs.runner
   const mcpParts = {
     ...served,
@@ -158,6 +170,7 @@ async function bundle(
     ...served,
     stored,
     peers,
+    asksConsent,
     mcp: await openMcp(options, mcpParts),
     limits,
     requestRules,
@@ -176,6 +189,12 @@ async function bundle(
     stopping: () => runs.runner.draining,
   }
 }
+
+/** True where an agent uses an MCP server with `oauth`. */
+const usesLogins = (agency: AgencyGraph) =>
+  agency.agentNames
+    .map((name) => agency.role(name))
+    .some(({ mcpSources, hosted }) => [...mcpSources, ...hosted].some(({ login }) => login !== undefined))
 
 /**
  * Stores the folders of agencies before the server starts. The operator may read the whole cause of a failure. A server without

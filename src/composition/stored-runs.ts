@@ -30,6 +30,13 @@ export interface StoredRunsOptions {
    * @default one owner for all who may use the server
    */
   identify?: Identify | undefined
+  /**
+   * Whose browser it is that comes back to `/oauth/callback` after its user gave consent at an MCP server: it must be the owner
+   * whose run has asked. Browsers send cookies, but no bearer token. False: everybody who has the address may give consent, so
+   * that a user who is tricked into opening it gives the asking owner access to an account.
+   * @default identify
+   */
+  identifyBrowser?: Identify | false | undefined
   /** False: accept and show runs only, and leave the work to other processes on the same store. @default true */
   work?: boolean | undefined
   /**
@@ -49,6 +56,7 @@ export interface StoredRunsOptions {
 const OPTIONS = optionNames<StoredRunsOptions>({
   store: true,
   identify: true,
+  identifyBrowser: true,
   work: true,
   maxCost: true,
   budgets: true,
@@ -56,26 +64,35 @@ const OPTIONS = optionNames<StoredRunsOptions>({
   webhooks: true,
 })
 
-export interface StoredRunsParts {
+/**
+ * The store of runs, and the key for what is sealed in it.
+ * @param alone false for one of several workers: without a store that all can use, no run is kept
+ * @throws INVALID_OPTION
+ */
+export function openStore({ store }: StoredRunsOptions = {}, alone: boolean) {
+  if (store !== undefined && typeof store?.admit !== 'function')
+    throw invalidOption('runs.store has to be a store such as sqlite("./agency.db") or memory().')
+  return { store: store ?? (alone ? memory() : noStore()), seal: readSeal() }
+}
+
+export interface StoredRunsParts extends ReturnType<typeof openStore> {
   runs: Runs
   agencies: readonly ServedAgency[]
   limits: Limits
   log: ServerLog
   requestRules: RequestRules
-  /** False for one of several workers: without a store that all can use, no run is kept. */
-  alone: boolean
 }
 
 /** @throws INVALID_OPTION, PACKAGE_MISSING */
 export async function createStoredRuns(options: StoredRunsOptions = {}, parts: StoredRunsParts) {
-  const { runs, agencies, limits, log, requestRules, alone } = parts
+  const { runs, agencies, limits, log, requestRules, store, seal } = parts
   refuseUnknown('runs', options, OPTIONS)
-  const { store, identify, work = true, budgets = {} } = options
-  if (store !== undefined && typeof store?.admit !== 'function')
-    throw invalidOption('runs.store has to be a store such as sqlite("./agency.db") or memory().')
+  const { identify, identifyBrowser = identify, work = true, budgets = {} } = options
   if (identify !== undefined && typeof identify !== 'function')
     throw invalidOption('runs.identify has to be a function of the request that returns the owner.')
-  if (!work && store?.shared !== true)
+  if (identifyBrowser !== undefined && identifyBrowser !== false && typeof identifyBrowser !== 'function')
+    throw invalidOption('runs.identifyBrowser has to be a function of the request that returns the owner, or false.')
+  if (!work && store.shared !== true)
     throw invalidOption(
       'runs.work: false needs a store that other processes can use at the same time; memory() and sqlite() serve one process.',
     )
@@ -89,12 +106,12 @@ export async function createStoredRuns(options: StoredRunsOptions = {}, parts: S
   const now = Date.now
   const stored = new LocalStoredRuns({
     runs,
-    store: store ?? (alone ? memory() : noStore()),
+    store,
     work,
     limits,
     log,
     now,
-    seal: readSeal(),
+    seal,
     budgets,
     agencyOf: (path) => byPath.get(path),
     webhooks: {
@@ -108,10 +125,11 @@ export async function createStoredRuns(options: StoredRunsOptions = {}, parts: S
   return {
     runs: stored,
     identify,
+    identifyBrowser,
     rules,
     /** Takes up what earlier processes left, and starts what is due. @throws STORE_IN_USE, STORE_UNAVAILABLE */
     async open() {
-      if (store !== undefined) await stored.open()
+      if (options.store !== undefined) await stored.open()
       if (schedules.length > 0) await scheduler.look()
     },
     /** Starts nothing more. */

@@ -52,11 +52,12 @@ function* dropEnd(pieces: Iterable<string>): Generator<string> {
 
 type Approval = Extract<NumberedEvent['event'], { kind: 'requires_action' }>['approvals'][number]
 
-const toApproval = ({ approvalId, agent, tool, callId, arguments: args, expiresAt }: Approval) => ({
+const toApproval = ({ approvalId, agent, tool, callId, arguments: args, expiresAt, consent }: Approval) => ({
   approval_id: approvalId,
   agent,
   tool,
   call_id: callId,
   arguments: args,
   expires_at: new Date(expiresAt).toISOString(),
+  ...(consent && { consent }),
 })

@@ -42,6 +42,8 @@ export interface RunOptions<
   allowedLocalFileDirs?: readonly string[] | undefined
   /** Telemetry listeners of this run: `openTelemetry()` or `createMetrics()` of `agency-swarm-js/otel`, or a list. */
   telemetry?: Telemetry | readonly Telemetry[] | undefined
+  /** Whose run it is: MCP servers with `oauth` are used with the logins of this user. @default one user for all runs */
+  owner?: string | undefined
   /** Cancels the run at once when it aborts. */
   signal?: AbortSignal | undefined
 }
@@ -60,6 +62,7 @@ const OPTIONS = optionNames<RunOptions>({
   fileUrls: true,
   allowedLocalFileDirs: true,
   telemetry: true,
+  owner: true,
   signal: true,
 })
 
@@ -155,7 +158,7 @@ function checkMessage(message: unknown): void {
 }
 
 function checkValues(options: RunOptions): void {
-  const { maxTurns, maxCost, contextOverride, hooks, signal, allowedLocalFileDirs: dirs } = options
+  const { maxTurns, maxCost, contextOverride, hooks, owner, signal, allowedLocalFileDirs: dirs } = options
   if (maxTurns != null && !(Number.isInteger(maxTurns) && maxTurns >= 1))
     throw invalidOption(
       `maxTurns of a run is a whole number of 1 or more, or null for no limit, not ${describeValue(maxTurns)}.`,
@@ -170,6 +173,8 @@ function checkValues(options: RunOptions): void {
     )
   if (hooks !== undefined && !isObject(hooks))
     throw invalidOption(`hooks of a run is an object, not ${describeValue(hooks)}.`)
+  if (owner !== undefined && (typeof owner !== 'string' || owner === ''))
+    throw invalidOption(`owner of a run is a text such as the id of a user, not ${describeValue(owner)}.`)
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw invalidOption('signal of a run is an AbortSignal: new AbortController().signal or AbortSignal.timeout(ms).')
   if (dirs !== undefined && !(Array.isArray(dirs) && dirs.every((entry) => typeof entry === 'string' && entry !== '')))

@@ -1,6 +1,6 @@
 /** What callers, models and logs get to know when a run fails. */
 import { AgencyError, errorText, guardrailError } from '../base/errors.ts'
-import { createRedactor, textsOf } from '../wire/redact.ts'
+import { createRedactor, type Redact, textsOf } from '../wire/redact.ts'
 import type { RunProgress } from './events.ts'
 import type { RunPlan } from './plan.ts'
 
@@ -18,8 +18,10 @@ export const runFields = (runId: string, { servedAs, recipient }: RunPlan): RunF
 })
 
 /** Masks the secrets that only this request knows. */
-export const requestRedactor = ({ secrets, userContext }: RunPlan) =>
-  createRedactor(() => [...secrets, ...textsOf(userContext)])
+export function requestRedactor({ secrets, userContext, logins }: RunPlan): Redact {
+  const mask = createRedactor(() => [...secrets, ...textsOf(userContext)])
+  return logins === undefined ? mask : (text) => logins.redact(mask(text))
+}
 
 /**
  * A failure in one sentence for callers and models. Texts of providers and of users' code stay in the log.

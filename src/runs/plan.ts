@@ -6,6 +6,7 @@ import { withStarterCache } from '../agency/starter-cache.ts'
 import { latestTraceId } from '../messages/items.ts'
 import type { RequestModels } from '../models/models.ts'
 import type { Pricer } from '../models/pricing/prices.ts'
+import type { OwnerLogins } from '../tools/mcp/oauth/desk.ts'
 import type { HostedTool } from '../tools/tool.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'
@@ -23,6 +24,8 @@ export interface RunRequest {
   userContext: { [key: string]: unknown }
   /** Keys that the request brought: masked in every text that leaves. Default none. */
   secrets?: readonly string[]
+  /** The logins of the run's owner at MCP servers. Default: none */
+  logins?: OwnerLogins | undefined
   /** What `client_config` adds to each call of a model, in bytes. Default 0. */
   configBytes?: number | undefined
   /** Listeners of this run alone. */
@@ -58,6 +61,8 @@ export interface RunPlan {
   additionalInstructions: string
   userContext: { [key: string]: unknown }
   secrets: readonly string[]
+  /** The logins of the run's owner at MCP servers. */
+  logins: OwnerLogins | undefined
   configBytes: number
   hooks: RunHooks | undefined
   price: Pricer
@@ -102,6 +107,7 @@ export function planRun(agency: AgencyGraph, models: RequestModels, request: Run
     additionalInstructions: request.additionalInstructions ?? '',
     userContext: request.userContext,
     secrets: request.secrets ?? [],
+    logins: request.logins,
     configBytes: request.configBytes ?? 0,
     hooks: request.hooks,
     price: request.price,

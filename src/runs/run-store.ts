@@ -177,6 +177,16 @@ export interface CallRecord {
 
 export type ApprovalStatus = 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled'
 
+/** The consent that a call waits for. */
+export interface ApprovalConsent {
+  /** Names the server for people. */
+  server: string
+  /** Where a person gives it. */
+  url: string
+  /** The name of the access that it gives. */
+  access: string
+}
+
 /** A call that waits for a person. */
 export interface NewApproval {
   approvalId: string
@@ -187,6 +197,8 @@ export interface NewApproval {
   arguments: unknown
   /** The call id of the send_message that the asking agent works for; null for the user's conversation. */
   parentRunId: string | null
+  /** What a person gives instead of an approval. Default null: the call waits for an approval. */
+  consent?: ApprovalConsent | null
   expiresAt: number
 }
 export interface ApprovalRecord extends NewApproval, RunId {
@@ -489,6 +501,15 @@ export interface Writes {
   }
   /** Replaces a reservation by what the call has cost; without effect for one that is settled. */
   settle: { change: { reservation: string; usd: number }; answer: undefined }
+  /**
+   * Replaces a sealed value, or removes it, and gives what was there before: of several who take a value, one gets it. A value
+   * past its time counts as absent.
+   */
+  swapSecret: {
+    /** `sealed` null removes it; `expiresAt` null keeps it until then. */
+    change: { name: string; sealed: string | null; expiresAt: number | null; now: number }
+    answer: string | null
+  }
   /** Queues runs that are due, expires approvals, removes what is past its time, and says whether to call again at once. */
   sweep: {
     change: {
@@ -578,6 +599,7 @@ export interface Reads {
   }
   /** Of all owners, for metrics. */
   stats: { query: object; answer: StoreStats }
+  secret: { query: { name: string; now: number }; answer: string | null }
 }
 
 // ---- watch

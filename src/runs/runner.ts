@@ -198,7 +198,8 @@ const isTimed = (run: LiveRun) => run.deadline !== Number.POSITIVE_INFINITY
 
 function startSpan(runId: string, plan: RunPlan, redact: (text: string) => string): Span<'run'> | undefined {
   if (plan.telemetry === undefined) return undefined
-  const mask = createRedactor(() => plan.secrets)
+  const maskRequest = createRedactor(() => plan.secrets)
+  const mask = (text: string) => plan.logins?.redact(maskRequest(text)) ?? maskRequest(text)
   return plan.telemetry.start({
     runId,
     agency: plan.servedAs,

@@ -10,6 +10,7 @@ import type { FileDesk } from '../files/attachments.ts'
 import type { Models } from '../models/models.ts'
 import type { PriceList } from '../models/pricing/prices.ts'
 import { loadConversation } from '../threads/load.ts'
+import type { LoginDesk } from '../tools/mcp/oauth/desk.ts'
 import { type AgencyRequest, secretsOf } from '../wire/requests.ts'
 import { attachFiles, namesFiles } from './attach-files.ts'
 import { createMemoryAccount, Ledger } from './ledger.ts'
@@ -25,6 +26,8 @@ export interface Runs extends PriceList {
   readonly files: FileDesk
   /** Stores the folders of agencies before their first run. */
   readonly folders: FolderDesk
+  /** The logins of owners at MCP servers. */
+  readonly logins: LoginDesk
   readonly limits: Pick<Limits, 'callbackMs' | 'maxTurns'>
   /** US dollars that one run may cost; null for no bound. */
   readonly maxCost: number | null
@@ -35,6 +38,12 @@ export interface Runs extends PriceList {
 /** The owner of a run in the runner, which knows one text. */
 export const ownerKey = ({ agency, owner }: { agency: string; owner: string }): string =>
   JSON.stringify([agency, owner])
+
+/** Whose the key is; undefined for an owner that no `ownerKey` names. */
+export function readOwnerKey(key: string): { agency: string; owner: string } | undefined {
+  const [agency, owner] = key.startsWith('[') ? (JSON.parse(key) as [string, string]) : []
+  return agency === undefined || owner === undefined ? undefined : { agency, owner }
+}
 
 /** What a request brings beside its fields. */
 export interface StartOptions {
@@ -131,8 +140,8 @@ export async function preparePlan(runs: Runs, order: RunOrder, options: StartOpt
 }
 
 async function planOf(
-  { models, limits, price, telemetry }: Runs,
-  { agency, request, userContext, servedAs, hooks, maxTurns }: RunOrder,
+  { models, limits, price, telemetry, logins }: Runs,
+  { agency, request, userContext, owner, servedAs, hooks, maxTurns }: RunOrder,
   { streaming, traceContext, log }: StartOptions,
 ): Promise<RunPlan> {
   const { chat_history: sent, client_config: clientConfig } = request
@@ -144,6 +153,7 @@ async function planOf(
     client: request.client,
     userContext,
     secrets: secretsOf(clientConfig),
+    logins: logins.of(owner),
     configBytes: weigh(clientConfig),
     hooks: hooks ?? (log && logSteps(log)),
     price,

@@ -9,6 +9,7 @@ import { operations as describeAgencies } from './routes/agency.ts'
 import { operations as healthOperations } from './routes/health.ts'
 import { operations as logOperations } from './routes/logs.ts'
 import { operations as metricsOperations } from './routes/metrics.ts'
+import { operations as oauthOperations } from './routes/oauth.ts'
 import { describeTools } from './tool-operations.ts'
 
 /**
@@ -63,6 +64,7 @@ export function describeApi(
   if (requestLog !== undefined) add(logOperations, gate)
   if (metricsGate !== undefined) add(metricsOperations, metricsGate)
   add(healthOperations, openGate)
+  if (services.asksConsent) add(oauthOperations, { ...gate, token: 'none' })
   const info = { title: 'agency-swarm-js', version: VERSION, description: DESCRIPTION }
   return toDocument(info, '/', describeTools(tools, parts))
 }

@@ -19,6 +19,7 @@ import { registerAgencies, routeAgencies } from './routes/agency.ts'
 import { registerHealth } from './routes/health.ts'
 import { registerLogs } from './routes/logs.ts'
 import { registerMetrics } from './routes/metrics.ts'
+import { registerOAuth } from './routes/oauth.ts'
 import { registerTools } from './routes/tools.ts'
 
 export interface ShellOptions {
@@ -103,6 +104,7 @@ export async function registerShell(
   registerHealth(scope, services)
   const agents = a2a?.createA2a({ services, serverUrl: options.serverUrl, token: options.token !== undefined })
   agents?.registerCards(scope, routeAgencies(services))
+  if (services.asksConsent) registerOAuth(scope, services, options.serverUrl)
   scope.register(async (api) => {
     const auth = createAuth(options.token)
     if (auth !== undefined) api.addHook('onRequest', auth)

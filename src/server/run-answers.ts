@@ -76,6 +76,7 @@ export const toApproval = (approval: ApprovalRecord): Approval => ({
   created_at: toTime(approval.createdAt),
   expires_at: toTime(approval.expiresAt),
   decided_at: toTimeOrNull(approval.decidedAt),
+  ...(approval.consent == null ? {} : { consent: { server: approval.consent.server, url: approval.consent.url } }),
 })
 
 export const toThread = (thread: ThreadRecord): ThreadAnswer => ({

@@ -8,6 +8,7 @@ import {
   describeApprovals,
   describeCancel,
   describeCosts,
+  describeSecrets,
   describeSweep,
   describeThreads,
 } from './contract/requests.ts'
@@ -24,6 +25,7 @@ const PARTS = {
   approvals: describeApprovals,
   threads: describeThreads,
   costs: describeCosts,
+  secrets: describeSecrets,
   sweep: describeSweep,
   'later starts': describeLaterStarts,
   schedules: describeSchedules,

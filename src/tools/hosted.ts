@@ -2,6 +2,7 @@
 import { invalidTool } from '../base/errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { tool } from './define.ts'
+import { checkOAuth, type McpOAuth } from './mcp/oauth/options.ts'
 import { toToolNames } from './names.ts'
 import type { FunctionTool, HostedTool } from './tool.ts'
 
@@ -66,6 +67,11 @@ export interface HostedMcpOptions {
   serverDescription?: string
   /** An OAuth token for the server. */
   authorization?: string
+  /**
+   * Log in with OAuth in the name of each owner of runs; the token goes into `authorization`. Needs `serverUrl` and the package
+   * `@modelcontextprotocol/client`. See the `oauth` of an entry of `mcpServers`. @default false
+   */
+  oauth?: boolean | McpOAuth
   /** Headers of every request to the server; their names are sent unchanged. */
   headers?: Record<string, string>
   /** The tools the model may call. @default all */
@@ -104,10 +110,16 @@ export const imageGeneration = (options: ImageGenerationOptions = {}): HostedToo
  * refused in others.
  * @throws INVALID_TOOL without a label or an address
  */
-export function hostedMcp(options: HostedMcpOptions): HostedTool {
-  if (!options.serverLabel || !(options.serverUrl || options.connectorId))
+export function hostedMcp({ oauth, ...options }: HostedMcpOptions): HostedTool {
+  const { serverLabel: label, serverUrl: url, connectorId, authorization } = options
+  if (!label || !(url || connectorId))
     throw invalidTool('hostedMcp() needs a serverLabel and a serverUrl (or a connectorId).')
-  return hostedTool({ type: 'mcp', requireApproval: 'never', ...options })
+  const made = hostedTool({ type: 'mcp', requireApproval: 'never', ...options })
+  checkOAuth(oauth, 'hostedMcp()', (text) => invalidTool(`hostedMcp(): ${text}`))
+  if (!oauth) return made
+  if (url === undefined || authorization !== undefined)
+    throw invalidTool('hostedMcp() with oauth needs a serverUrl, and gets its authorization by itself.')
+  return Object.freeze<HostedTool>({ ...made, login: { url, label, oauth: oauth === true ? {} : oauth } })
 }
 
 /** Types of tools that the application runs -> the function that creates them. */

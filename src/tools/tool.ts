@@ -1,6 +1,8 @@
 /** The types of tools, as agents and runs use them. */
+
 import type { JsonObject, JsonSchema } from '../wire/json.ts'
 import type { ValidationDetail } from '../wire/validation.ts'
+import type { ConsentRequest, LoginServer } from './mcp/oauth/login.ts'
 import type { ContextAccess, UserContext } from './user-context.ts'
 
 /** What a tool tells the caller of its run while it works, such as its progress. Models do not see it. */
@@ -140,6 +142,11 @@ export interface FunctionTool<
   check(input: unknown, loc: readonly (string | number)[], from?: 'caller' | 'model'): Promise<ToolInput>
   /** Decides before every model call and every run whether the agent may use the tool. @default always enabled */
   readonly isEnabled?: ((context: ToolContext, agent: ToolOwner) => boolean | Promise<boolean>) | undefined
+  /**
+   * Prepares the consent of a person, which a call of the tool waits for instead of an approval. Only this package sets it, for
+   * MCP servers with `oauth`. @default none
+   */
+  readonly consent?: (() => Promise<ConsentRequest>) | undefined
   /** Runs the tool with a value that `check` returned. Rejects with the error of the tool. */
   run(value: unknown, context: ToolContext): Promise<unknown>
 }
@@ -155,6 +162,8 @@ export interface HostedTool {
   readonly definition: JsonObject
   /** The `include` values of the Responses API that the tool needs. */
   readonly include: readonly string[]
+  /** Of a hosted MCP server with `oauth`: where each owner of runs logs in. */
+  readonly login?: LoginServer | undefined
 }
 
 /** A tool of an agent, after adapting classes and SDK tools. */

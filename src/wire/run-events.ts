@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { jsonOf } from './components.ts'
 import { commonFrames } from './events.ts'
+import { consent } from './runs.ts'
 
 const runQueued = z
   .object({ position: z.int().describe('1 is next after the live run of the thread.') })
@@ -20,6 +21,7 @@ const requestedApproval = z
     call_id: z.string(),
     arguments: z.unknown(),
     expires_at: z.string().meta({ format: 'date-time' }),
+    consent: consent.exactOptional(),
   })
   .meta({ id: 'RequestedApproval' })
 const runRequiresAction = z.object({ approvals: z.array(requestedApproval) }).meta({ id: 'RunRequiresAction' })

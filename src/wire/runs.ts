@@ -276,6 +276,13 @@ const receipt = z
   .meta({ id: 'Receipt', description: 'What a cancel stopped.' })
 export type Receipt = z.infer<typeof receipt>
 
+export const consent = z
+  .object({
+    server: z.string().describe('The label of the MCP server.'),
+    url: z.string().describe('The address where the user gives consent.'),
+  })
+  .meta({ id: 'Consent', description: 'What the call waits for instead of an approval: access to an MCP server.' })
+
 export const approval = z
   .object({
     approval_id: z.string(),
@@ -294,6 +301,7 @@ export const approval = z
     created_at: time,
     expires_at: time,
     decided_at: time.nullable(),
+    consent: consent.exactOptional(),
   })
   .meta({ id: 'Approval' })
 export type Approval = z.infer<typeof approval>

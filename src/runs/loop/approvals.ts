@@ -2,40 +2,44 @@
 import type { AgencyGraph } from '../../agency/agency.ts'
 import { orAbort } from '../../base/async.ts'
 import { agencyChanged } from '../../base/errors.ts'
+import type { OwnerLogins } from '../../tools/mcp/oauth/desk.ts'
+import type { ConsentRequest } from '../../tools/mcp/oauth/login.ts'
 import { readCallArguments, toolFailure } from '../../tools/run.ts'
 import { isObject } from '../../wire/json.ts'
 import { type ValidationDetail, valueError } from '../../wire/validation.ts'
-import type { AgentThread, RunState } from './agent-thread.ts'
+import { type AgentThread, BYTES_PER_EVENT, type RunState } from './agent-thread.ts'
 import { toolOf } from './call-kinds.ts'
 import type { Decision } from './journal.ts'
 import { createToolContext } from './tool-context.ts'
 import { findServerTools } from './tools-for-turn.ts'
 import type { FunctionCall, HostedDecision, TurnCall } from './turn-state.ts'
 
-const NONE: ReadonlyMap<FunctionCall, { problem: string | undefined }> = new Map()
+/** What a call needs from a person. */
+export interface Needed {
+  /** What the model reads of a call that cannot wait: the run has no journal, or the tool's own check failed. */
+  problem: string | undefined
+  /** What a person gives instead of an approval. */
+  consent?: ConsentRequest | undefined
+}
 
-/**
- * The calls that need an approval. `problem` is what the model reads of one that cannot wait for it: the run has no journal, or
- * the tool's own check failed.
- */
+const NONE: ReadonlyMap<FunctionCall, Needed> = new Map()
+
+/** The calls that need an approval, or a consent. */
 export async function needsApproval(
   run: RunState,
   thread: AgentThread,
   calls: readonly FunctionCall[],
-): Promise<ReadonlyMap<FunctionCall, { problem: string | undefined }>> {
+): Promise<ReadonlyMap<FunctionCall, Needed>> {
   if (calls.every((call) => !call.hosted && !toolOf(thread, call)?.needsApproval)) return NONE
   const checked = await Promise.all(calls.map(async (call) => ({ call, approval: await check(run, thread, call) })))
   return new Map(checked.flatMap(({ call, approval }) => (approval === undefined ? [] : [[call, approval]])))
 }
 
-async function check(
-  run: RunState,
-  thread: AgentThread,
-  call: FunctionCall,
-): Promise<{ problem: string | undefined } | undefined> {
+async function check(run: RunState, thread: AgentThread, call: FunctionCall): Promise<Needed | undefined> {
   if (call.hosted) return run.journal === undefined ? refuse(run, thread, toolNameOf(call)) : { problem: undefined }
   const tool = toolOf(thread, call)
   if (!tool?.needsApproval) return undefined
+  if (tool.consent !== undefined) return askConsent(run, thread, call, tool.consent)
   const input = await readCallArguments(tool, call.argumentsJson)
   if (typeof input === 'string') return undefined // the call will say what is wrong
   const { needsApproval: ask } = tool
@@ -50,6 +54,31 @@ async function check(
   }
   return run.journal === undefined ? refuse(run, thread, tool.name) : { problem: undefined }
 }
+
+/** Prepares a consent, and tells the readers of the run where a person gives it. */
+async function askConsent(
+  run: RunState,
+  { who, ask: { id } }: AgentThread,
+  { callId, name }: FunctionCall,
+  prepare: () => Promise<ConsentRequest>,
+): Promise<Needed> {
+  try {
+    const consent = await orAbort(prepare(), run.signal)
+    const { server, url, expiresAt } = consent
+    const value = { server, url, expires_at: new Date(expiresAt).toISOString() }
+    run.emit([{ kind: 'custom', who, callId, name: CONSENT_EVENT, value }], url.length + BYTES_PER_EVENT, id)
+    if (run.journal !== undefined) return { problem: undefined, consent }
+    return {
+      problem: `Error: the tools of "${server}" need the user's consent. Ask the user to open ${url} and to send the request again afterwards.`,
+    }
+  } catch (error) {
+    run.signal.throwIfAborted()
+    return { problem: run.redact(toolFailure(name, error)) }
+  }
+}
+
+/** The name of the event that gives readers the address of a consent. */
+const CONSENT_EVENT = 'mcp_consent'
 
 /** A run without a journal cannot wait. */
 function refuse(run: RunState, { who }: AgentThread, tool: string): { problem: string } {
@@ -89,7 +118,7 @@ export async function checkEditedArguments(
   agency: AgencyGraph,
   { agent, tool: name }: { agent: string; tool: string },
   args: { readonly [name: string]: unknown },
-  signal: AbortSignal,
+  from: { signal: AbortSignal; logins: OwnerLogins },
 ): Promise<ValidationDetail[]> {
   const loc = ['body', 'arguments']
   const gone = (what: string) => [valueError(loc, agencyChanged(what).message, args)]
@@ -103,7 +132,7 @@ export async function checkEditedArguments(
         args,
       ),
     ]
-  const tool = role.tools.get(name) ?? (await findServerTools({ signal }, role)).get(name)
+  const tool = role.tools.get(name) ?? (await findServerTools(from, role)).get(name)
   if (tool === undefined) return gone(`tool "${name}" of agent "${agent}"`)
   const checked = await tool.check(args, loc, 'model')
   const { properties = {}, additionalProperties } = tool.parameters

@@ -1,4 +1,5 @@
 /** What the loop records of a run that survives its process: plain JSON, appended at turn boundaries and tool calls. */
+import type { ConsentRequest } from '../../tools/mcp/oauth/login.ts'
 import type { InputItem, StoredMessage, Usage } from '../../wire/message.ts'
 
 /**
@@ -134,6 +135,8 @@ export interface ApprovalRequest {
   arguments: unknown
   /** The call id of the send_message that the agent works for; null in the user's thread. */
   parentRunId: string | null
+  /** What a person gives instead of an approval, with the time until which that is possible. */
+  consent?: ConsentRequest | undefined
 }
 
 /** What was decided about a call. */

@@ -184,7 +184,8 @@ async function restoreTurn(run: RunState, thread: AgentThread, { turn }: ThreadS
   const calls = restoreCalls(thread.items.slice(turn.from), turn)
   thread.turn = { from: turn.from, calls }
   const open = calls.filter(({ callId, hosted }) => !hosted && thread.restored?.calls.get(callId)?.state !== 'done')
-  if (open.some(({ name }) => !isKnown(run, thread, name))) thread.found = await findServerTools(run, thread.role)
+  if (open.some(({ name }) => !isKnown(run, thread, name)))
+    thread.found = await findServerTools({ signal: run.signal, logins: run.plan.logins }, thread.role)
   const gone = open.find(({ name }) => !isKnown(run, thread, name))
   if (gone !== undefined) throw agencyChanged(`tool "${gone.name}" of agent "${thread.who.agent}"`)
 }

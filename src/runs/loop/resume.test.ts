@@ -4,6 +4,8 @@ import { z } from 'zod'
 import { type Death, Durable, framesByScope, startAttempt } from '../../../tests/support/crashing-journal.ts'
 import { brief, outputsIn, prepareRun, type Script, scriptedModel } from '../../../tests/support/scripted-model.ts'
 import { Agency, Agent, Handoff, tool } from '../../index.ts'
+import { LoginDesk } from '../../tools/mcp/oauth/desk.ts'
+import { createMemoryVault } from '../../tools/mcp/oauth/vault.ts'
 import type { StoredMessage } from '../../wire/message.ts'
 import { checkEditedArguments } from './approvals.ts'
 import { findVoidFrames } from './journal.ts'
@@ -357,7 +359,10 @@ test('edited arguments are checked against the schema of the tool', async () => 
   const { agency } = createShop()
   const { signal } = new AbortController()
   const check = (args: object, place = { agent: 'Worker', tool: 'pay' }) =>
-    checkEditedArguments(agency, place, args as { [name: string]: unknown }, signal)
+    checkEditedArguments(agency, place, args as { [name: string]: unknown }, {
+      signal,
+      logins: new LoginDesk({ vault: createMemoryVault(), now: Date.now, consentMs: 1_000 }).of('somebody'),
+    })
   expect(await check({ amount: 3 })).toEqual([])
   expect(await check({ amount: 'much' })).toMatchObject([{ loc: ['body', 'arguments', 'amount'] }])
   expect(await check({ amount: 3, order: 1 })).toMatchObject([

@@ -3,6 +3,8 @@ import { type Role, toSchema } from '../../agency/agency.ts'
 import { orAbort } from '../../base/async.ts'
 import type { Model, ModelSettings, ToolSchema, TurnRequest } from '../../models/model.ts'
 import { stubFor } from '../../tools/hosted.ts'
+import { connectTool } from '../../tools/mcp/oauth/connect-tool.ts'
+import type { OwnerLogins } from '../../tools/mcp/oauth/desk.ts'
 import { nameServerTools } from '../../tools/mcp/tool-names.ts'
 import type { FunctionTool, HostedTool } from '../../tools/tool.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
@@ -42,10 +44,14 @@ async function collectOwn(
   // What the request brings belongs to the thread with the user.
   const added = ask.depth === 0 ? run.plan.hostedTools : []
   const runsHosted = model.runsHostedTools === true
-  thread.found = await discover(run, role, runsHosted ? [] : added)
+  const { logins } = run.plan
+  const loggedIn = await orAbort(logInHosted(role.hosted, runsHosted ? logins : undefined), run.signal)
+  const offered = { unavailable: runsHosted ? [] : added, connectors: loggedIn.connectors, everyConnector: false }
+  thread.found = await discover({ signal: run.signal, logins }, role, offered)
   const own = role.conditional ? await enabledSchemas(run, thread) : role.schemas
   const tools = thread.found.size === 0 ? own : [...own, ...[...thread.found.values()].map(toSchema)]
-  const hosted = added.length === 0 ? role.hosted.map((tool) => tool.definition) : joinHosted(role.hosted, added)
+  const hosted =
+    added.length === 0 ? loggedIn.hosted.map((tool) => tool.definition) : joinHosted(loggedIn.hosted, added)
   const settings = readSettings(thread)
   const callable = runsHosted ? tools : tools.map(asFunction)
   if (hosted.length === 0) return { tools: callable, settings }
@@ -60,8 +66,42 @@ function asFunction(schema: ToolSchema): ToolSchema {
   return plain
 }
 
-/** The tools of the agent's MCP servers as they are now. @throws MCP_FAILED; the signal's reason */
-export const findServerTools = (run: Pick<RunState, 'signal'>, role: Role) => discover(run, role, [])
+/** In whose name servers are asked, and how long. */
+interface Asking {
+  signal: AbortSignal
+  logins: OwnerLogins | undefined
+}
+
+/**
+ * The tools of the agent's MCP servers as they are now, and every tool that asks for access: a call of it may wait still.
+ * @throws MCP_FAILED; the signal's reason
+ */
+export async function findServerTools(asking: Asking, role: Role): Promise<ReadonlyMap<string, FunctionTool>> {
+  const connectors = role.hosted.flatMap(({ login }, index) =>
+    login === undefined || asking.logins === undefined
+      ? []
+      : [connectTool(asking.logins.at(role.hosted[index] as HostedTool, login))],
+  )
+  return discover(asking, role, { unavailable: [], connectors, everyConnector: true })
+}
+
+/** The agent's hosted tools with the tokens of the run's owner, and what asks for access where there is none. */
+async function logInHosted(
+  hosted: readonly HostedTool[],
+  logins: OwnerLogins | undefined,
+): Promise<{ hosted: readonly HostedTool[]; connectors: FunctionTool[] }> {
+  if (logins === undefined || hosted.every(({ login }) => login === undefined)) return { hosted, connectors: [] }
+  const connectors: FunctionTool[] = []
+  const loggedIn: HostedTool[] = []
+  for (const tool of hosted) {
+    const login = tool.login && logins.at(tool, tool.login)
+    const authorization = await login?.token()
+    if (login === undefined) loggedIn.push(tool)
+    else if (authorization === undefined) connectors.push(connectTool(login))
+    else loggedIn.push({ ...tool, definition: { ...tool.definition, authorization } })
+  }
+  return { hosted: loggedIn, connectors }
+}
 
 const NOTHING_FOUND: ReadonlyMap<string, FunctionTool> = new Map()
 
@@ -78,18 +118,32 @@ function joinHosted(own: readonly HostedTool[], added: readonly HostedTool[]): J
   return [...joined, ...rest]
 }
 
+interface Offered {
+  unavailable: readonly HostedTool[]
+  /** What asks for access to hosted MCP servers. */
+  connectors: readonly FunctionTool[]
+  /** Give what asks for access also where there is some. */
+  everyConnector: boolean
+}
+
 /**
  * The tools of the agent's MCP servers, and what stands for hosted tools of the request that cannot run. A stand-in whose name
  * the agent uses already is left out.
  */
 async function discover(
-  run: Pick<RunState, 'signal'>,
+  { signal, logins }: Asking,
   { mcpSources, schemas, stubs }: Role,
-  unavailable: readonly HostedTool[],
+  { unavailable, connectors, everyConnector }: Offered,
 ): Promise<ReadonlyMap<string, FunctionTool>> {
-  if (mcpSources.length + unavailable.length === 0) return NOTHING_FOUND
-  const listing = mcpSources.map(async (source) => ({ label: source.label, tools: await source.tools() }))
-  const servers = await orAbort(Promise.all(listing), run.signal)
+  if (mcpSources.length + unavailable.length + connectors.length === 0) return NOTHING_FOUND
+  const listing = mcpSources.map(async (source) => {
+    const tools = await source.tools(logins)
+    const connector = everyConnector && logins !== undefined ? source.connector(logins) : undefined
+    const isListed = tools.some(({ name }) => name === connector?.name)
+    return { label: source.label, tools: connector === undefined || isListed ? tools : [...tools, connector] }
+  })
+  const listed = await orAbort(Promise.all(listing), signal)
+  const servers = [...listed, ...connectors.map((tool) => ({ label: tool.name, tools: [tool] }))]
   const taken = new Set([...schemas.map(({ name }) => name), ...stubs.keys()])
   const found = new Map(unavailable.map(stubFor).flatMap((stub) => (taken.has(stub.name) ? [] : [[stub.name, stub]])))
   for (const tool of nameServerTools(servers, new Set([...taken, ...found.keys()]))) found.set(tool.name, tool)

@@ -1,5 +1,6 @@
 /** One turn of an agent thread: the model's answer, and the calls in it. */
 import { readNativeCall, toNativeOutput } from '../../messages/native-calls.ts'
+import type { ConsentRequest } from '../../tools/mcp/oauth/login.ts'
 import type { ToolAnswer } from '../../tools/output.ts'
 import type { InputItem } from '../../wire/message.ts'
 import type { TurnState } from './journal.ts'
@@ -27,6 +28,8 @@ export interface TurnCall extends FunctionCall {
   readonly key: string
   /** It waits for a person's decision. */
   readonly needsApproval: boolean
+  /** What it waits for instead of an approval; known only where it was asked for. */
+  readonly consent?: ConsentRequest | undefined
 }
 
 /** A turn whose calls are being answered. */

@@ -121,6 +121,7 @@ async function prepareCalls(run: RunState, thread: AgentThread, calls: readonly 
       problem: approval?.problem ?? call.problem,
       key,
       needsApproval: approval?.problem === undefined && approval !== undefined,
+      consent: approval?.consent,
     }
   })
 }
@@ -141,6 +142,7 @@ function recordTurn(run: RunState, thread: AgentThread, turn: Turn): Promise<voi
       tool: toolNameOf(call),
       arguments: readJson(call.argumentsJson),
       parentRunId: parent?.callId ?? null,
+      consent: call.consent,
     })),
   })
 }

@@ -23,6 +23,8 @@ export interface ApprovalsRequested {
     arguments: unknown
     /** Epoch milliseconds. */
     expiresAt: number
+    /** What a person gives instead of an approval. */
+    consent?: { server: string; url: string }
   }[]
 }
 

@@ -64,7 +64,8 @@ export function createJournal({
         log.append([
           {
             kind: 'requires_action',
-            approvals: approvals.map(({ approvalId, agent, tool, callId, arguments: args, expiresAt }) => ({
+            approvals: approvals.map(({ approvalId, agent, tool, callId, arguments: args, expiresAt, consent }) => ({
+              ...(consent == null ? {} : { consent: { server: consent.server, url: consent.url } }),
               approvalId,
               agent,
               tool,
@@ -84,7 +85,7 @@ export function createJournal({
       if (pins) onPinned()
       pinned ||= pins
       await log.write({ ...toRows(change, run), approvals, ...(pins ? { recoverable: false, pin: worker } : {}) })
-      if (approvals.length > 0) onApproval(expiresAt)
+      if (approvals.length > 0) onApproval(Math.min(...approvals.map((approval) => approval.expiresAt)))
     },
   }
 }
@@ -129,9 +130,10 @@ const toConversation = (state: ThreadState): ConversationRecord => ({
 })
 
 const toApproval = (
-  { thread, callId, agent, tool, arguments: args, parentRunId }: JournalChange['approvals'][number],
+  { thread, callId, agent, tool, arguments: args, parentRunId, consent }: JournalChange['approvals'][number],
   expiresAt: number,
 ): NewApproval => ({
+  ...(consent && { consent: { server: consent.server, url: consent.url, access: consent.access } }),
   approvalId: randomUUID(),
   conversation: thread,
   callId,
@@ -139,7 +141,7 @@ const toApproval = (
   tool,
   arguments: args,
   parentRunId,
-  expiresAt,
+  expiresAt: consent?.expiresAt ?? expiresAt,
 })
 
 const readRunRow = ({ conversations }: RunWork): RunRow | undefined =>

@@ -18,6 +18,7 @@ import { valueError } from '../../wire/validation.ts'
 import { namesFiles } from '../attach-files.ts'
 import { checkEditedArguments } from '../loop/approvals.ts'
 import type { Admitted, NewRun, Owned, Ready, RunId, RunRecord, RunStore } from '../run-store.ts'
+import { ownerKey } from '../start.ts'
 import type { WebhookRecord } from '../webhooks/records.ts'
 import { type SenderOptions, WebhookSender } from '../webhooks/sender.ts'
 import type { AttemptOptions } from './attempt.ts'
@@ -217,7 +218,10 @@ export class LocalStoredRuns implements StoredRuns {
     const approval = await this.store.read({ kind: 'approval', ...id, approvalId })
     const decidable = approval.status === 'pending' && approval.expiresAt > this.#options.now()
     if (served === undefined || !decidable) return // the store refuses the decision
-    const details = await checkEditedArguments(served.preview, approval, args, this.#stopped.signal)
+    const details = await checkEditedArguments(served.preview, approval, args, {
+      signal: this.#stopped.signal,
+      logins: this.#options.runs.logins.of(ownerKey(id)),
+    })
     if (details.length > 0) throw new RequestInvalid(details)
   }
 

@@ -275,6 +275,26 @@ export function describeThreads(open: () => Scene): void {
   })
 }
 
+export function describeSecrets(open: () => Scene): void {
+  test('a secret is replaced in one step, taken once, and gone when its time is over', async () => {
+    const { store, mine } = open()
+    const name = `access:${mine.agency}`
+    const swap = (
+      sealed: string | null,
+      { expiresAt = null, now = 10 }: { expiresAt?: number | null; now?: number } = {},
+    ) => store.write({ kind: 'swapSecret', name, sealed, expiresAt, now })
+    const read = (now: number) => store.read({ kind: 'secret', name, now })
+    expect([await read(1), await swap('a'), await swap('b'), await read(1)]).toEqual([null, null, 'a', 'b'])
+    const taken = await Promise.all([swap(null), swap(null)])
+    expect(taken.filter((one) => one !== null)).toEqual(['b'])
+    await swap('c', { expiresAt: 20 })
+    expect([await read(19), await read(20)]).toEqual(['c', null])
+    expect(await swap('d', { now: 20, expiresAt: 30 })).toBe(null)
+    await store.write({ kind: 'sweep', now: 30, eventsMs: 1_000_000, runsMs: 1_000_000 })
+    expect(await read(1)).toBe(null)
+  })
+}
+
 export function describeCosts(open: () => Scene): void {
   test('reservations of several runs share a bound', async () => {
     const { start, store, mine } = open()

@@ -105,6 +105,11 @@ const STEPS: readonly (readonly string[])[] = [
     // Answers of processes to each other, about runs that are not stored.
     `CREATE TABLE answers (id TEXT PRIMARY KEY, answer TEXT, expires_at BIGINT NOT NULL)`,
   ],
+  [
+    `CREATE TABLE secrets (name TEXT PRIMARY KEY, sealed TEXT NOT NULL, expires_at BIGINT)`,
+    `CREATE INDEX secrets_expiry ON secrets (expires_at) WHERE expires_at IS NOT NULL`,
+    `ALTER TABLE approvals ADD COLUMN consent TEXT`,
+  ],
 ]
 
 /**

@@ -11,6 +11,7 @@ import { getJson } from './long-texts.ts'
 import { findApproval } from './requests.ts'
 import { type ApprovalRow, type RunRow, type ThreadRow, toApproval, toRun, toState } from './rows.ts'
 import { findRun } from './runs.ts'
+import { readSecret } from './secrets.ts'
 import { readWork } from './snapshot.ts'
 import { readStats } from './stats.ts'
 import { describeThread, getThread } from './threads.ts'
@@ -67,6 +68,7 @@ export const readers: Readers = {
     const rows = await select<RunRow>(sql, statement, Number(after ?? 0), limit + 1)
     return mapPage(toPage(rows, limit), toJob)
   },
+  secret: readSecret,
   costs: (sql, { scopes }) => readCosts(sql, scopes),
   webhooks: async (sql, { agency, owner, status, runId, ...list }) => {
     const filter = { agency, owner, status, run_id: runId }

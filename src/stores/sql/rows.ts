@@ -1,5 +1,6 @@
 /** Rows of the tables, and the records that callers get of them. */
 import type {
+  ApprovalConsent,
   ApprovalRecord,
   ApprovalStatus,
   CallRecord,
@@ -88,6 +89,8 @@ export interface ApprovalRow {
   tool: string
   arguments: string | null
   parent_run_id: string | null
+  /** JSON of what a person gives instead of an approval. */
+  consent: string | null
   status: ApprovalStatus
   reason: string | null
   created_at: number
@@ -154,6 +157,7 @@ export const toApproval = (row: ApprovalRow): ApprovalRecord => ({
   tool: row.tool,
   arguments: decode(row.arguments),
   parentRunId: row.parent_run_id,
+  ...(row.consent === null ? {} : { consent: decode<ApprovalConsent>(row.consent) }),
   status: row.status,
   reason: row.reason,
   createdAt: row.created_at,

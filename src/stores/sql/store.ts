@@ -9,6 +9,7 @@ import { endOf, MESSAGES, removeTexts, storeAhead, workOf } from './long-texts.t
 import { readers, readNews } from './reads.ts'
 import { cancel, decide, deleteRun } from './requests.ts'
 import { openSchedule } from './schedules.ts'
+import { swapSecret } from './secrets.ts'
 import { type Capacity, makeRoom, sweep } from './sweep.ts'
 import { addThread, describeThread, getThread, removeThread } from './threads.ts'
 import { claimWebhooks, redriveWebhook, settleWebhook } from './webhooks.ts'
@@ -33,6 +34,7 @@ const writers: Writers = {
   deleteThread: async (tx, id) => removeThread(tx, await getThread(tx, id)),
   reserve,
   settle,
+  swapSecret,
   sweep,
   schedule: openSchedule,
   claimWebhooks,

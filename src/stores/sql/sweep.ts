@@ -3,6 +3,7 @@ import type { Writes } from '../../runs/run-store.ts'
 import { first, readyOf, type Sql, select, type Transaction } from './database.ts'
 import type { RunRow, ThreadRow } from './rows.ts'
 import { forgetRun, removeWork, update } from './runs.ts'
+import { removeSecrets } from './secrets.ts'
 import { removeThread } from './threads.ts'
 import { queueRun, resumeRun } from './transitions.ts'
 
@@ -13,6 +14,7 @@ export async function sweep(tx: Transaction, request: Writes['sweep']['change'])
   const due = await queueDue(tx, now, limit)
   const expired = await expireApprovals(tx, now, limit)
   const keys = await removeKeys(tx, now, limit)
+  const secrets = await removeSecrets(tx, now, limit)
   const old = 'SELECT number, run_id, last_event FROM runs WHERE ended_at <= ?'
   const forgotten = await select<RunRow>(tx, `${old} ORDER BY ended_at LIMIT ?`, now - runsMs, limit + 1)
   const runs = await upTo(limit, forgotten, (run) => forgetRun(tx, run))
@@ -26,7 +28,7 @@ export async function sweep(tx: Transaction, request: Writes['sweep']['change'])
     await removeWork(tx, run)
     await update(tx, run, { trimmed: 1 })
   })
-  return { more: due || expired || keys || runs || events, ...(await readNext(tx)), ...readyOf(tx) }
+  return { more: due || expired || keys || secrets || runs || events, ...(await readNext(tx)), ...readyOf(tx) }
 }
 
 /** When time changes something next. */

@@ -4,6 +4,7 @@ import { MAX_MS } from '../../base/limits.ts'
 import { refuseUnknown } from '../../base/options.ts'
 import { isObject } from '../../wire/json.ts'
 import type { ToolContext } from '../tool.ts'
+import { checkOAuth, type McpOAuth } from './oauth/options.ts'
 
 /** A tool as its server lists it, for `toolFilter`. */
 export interface McpToolInfo {
@@ -82,6 +83,11 @@ export interface McpAddress extends McpServerSettings {
   url: string | URL
   /** Headers of every request, such as `{ authorization: 'Bearer ...' }`. @default {} */
   headers?: { readonly [name: string]: string } | undefined
+  /**
+   * Log in with OAuth in the name of each owner of runs: the owner gives consent in a browser, once. With true, the program
+   * registers itself with the authorization server. @default false
+   */
+  oauth?: boolean | McpOAuth | undefined
   /** `http` is Streamable HTTP, `sse` the older transport of two addresses. @default 'http' */
   transport?: 'http' | 'sse' | undefined
 }
@@ -94,7 +100,7 @@ const SETTINGS = [
   ...(['needsApproval', 'safeToRetry', 'maxCallMs', 'maxResultBytes', 'idleTimeoutMs', 'onProgress'] as const),
 ] satisfies (keyof McpServerSettings)[]
 const COMMAND = new Set<string>([...SETTINGS, 'command', 'args', 'env', 'cwd'] satisfies (keyof McpCommand)[])
-const ADDRESS = new Set<string>([...SETTINGS, 'url', 'headers', 'transport'] satisfies (keyof McpAddress)[])
+const ADDRESS = new Set<string>([...SETTINGS, 'url', 'headers', 'oauth', 'transport'] satisfies (keyof McpAddress)[])
 const MOVED = {
   type: 'transport: "http" or "sse"',
   requestInit: 'headers',
@@ -148,9 +154,12 @@ function checkCommand({ command, args, env, cwd }: McpCommand, wrong: Wrong): vo
   if (cwd !== undefined && typeof cwd !== 'string') throw wrong('cwd must be the path of a folder.')
 }
 
-function checkAddress({ url, headers, transport = 'http' }: McpAddress, wrong: Wrong): void {
+function checkAddress({ url, headers, oauth, transport = 'http' }: McpAddress, wrong: Wrong): void {
   if (!/^https?:$/.test(URL.parse(String(url))?.protocol ?? '')) throw wrong('url must be an http(s) address.')
   if (headers !== undefined && !isTexts(headers)) throw wrong('headers must be an object of texts.')
+  checkOAuth(oauth, 'an MCP server', wrong)
+  if (oauth && Object.keys(headers ?? {}).some((name) => name.toLowerCase() === 'authorization'))
+    throw wrong('headers.authorization and oauth both log in. Leave one of them out.')
   if (transport !== 'http' && transport !== 'sse') throw wrong('transport must be "http" or "sse".')
 }
 
@@ -158,7 +167,12 @@ function checkAddress({ url, headers, transport = 'http' }: McpAddress, wrong: W
 export function secretsOf(config: McpServerConfig): string[] {
   if ('command' in config) return [...Object.values(config.env ?? {}), ...secretArgs(config.args ?? [])]
   const headers = Object.values(config.headers ?? {}).flatMap((value) => [value, ...value.split(' ').slice(1)])
-  return [...headers, ...new URL(config.url).searchParams.values()]
+  const { clientSecret } = typeof config.oauth === 'object' ? config.oauth : {}
+  return [
+    ...headers,
+    ...new URL(config.url).searchParams.values(),
+    ...(clientSecret === undefined ? [] : [clientSecret]),
+  ]
 }
 
 /** The values of `--api-key=...` and `--api-key ...`. */

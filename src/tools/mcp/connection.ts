@@ -3,12 +3,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '@modelcontextprotocol/client'
 import { within } from '../../base/async.ts'
-import { AgencyError, errorText } from '../../base/errors.ts'
+import { AgencyError, consentNeeded, errorText, isConsentNeeded } from '../../base/errors.ts'
 import { VERSION } from '../../base/version.ts'
 import { createRedactor, type Redact } from '../../wire/redact.ts'
 import { type McpServerConfig, secretsOf } from './config.ts'
+import { loadClient } from './load-client.ts'
+import { createLoginRedactor } from './oauth/desk.ts'
+import type { Login } from './oauth/login.ts'
 import { readResult } from './results.ts'
-import { loadClient, openWay, type Way } from './transports.ts'
+import { openWay, type Way } from './transports.ts'
 
 /** Waits between the attempts to connect, in milliseconds. */
 const ATTEMPT_PAUSES_MS = [250, 1_000]
@@ -34,19 +37,29 @@ export interface McpCall {
   repeatable: boolean
 }
 
-/** The connection of each description, so that all who list one object share it. */
-const connections = new WeakMap<McpServerConfig, McpConnection>()
+/** The connections of each description, so that all who list one object share them: one for each login, or one without. */
+const connections = new WeakMap<McpServerConfig, Map<Login | undefined, McpConnection>>()
 
-export function connectionTo(config: McpServerConfig): McpConnection {
-  const known = connections.get(config) ?? new McpConnection(config)
-  connections.set(config, known)
+export function connectionTo(config: McpServerConfig, login?: Login): McpConnection {
+  const ofConfig = connections.get(config) ?? new Map<Login | undefined, McpConnection>()
+  connections.set(config, ofConfig)
+  // Owners come and go: a connection that is idle for long is forgotten with its login.
+  const known = ofConfig.get(login) ?? new McpConnection(config, login, () => void (login && ofConfig.delete(login)))
+  ofConfig.set(login, known)
   return known
+}
+
+/** Closes all connections to a server. */
+export async function closeConnections(config: McpServerConfig): Promise<void> {
+  await Promise.all([...(connections.get(config)?.values() ?? [])].map((connection) => connection.close()))
 }
 
 export class McpConnection {
   readonly config: McpServerConfig
   readonly name: string
   readonly #redact: Redact
+  readonly #login: Login | undefined
+  readonly #onIdle: () => void
   #opening: Promise<Link> | undefined
   #link: Link | undefined
   #failure: { error: Error; until: number; count: number } | undefined
@@ -54,10 +67,14 @@ export class McpConnection {
   #idle: NodeJS.Timeout | undefined
   #allDone = () => {}
 
-  constructor(config: McpServerConfig) {
+  constructor(config: McpServerConfig, login?: Login, onIdle = () => {}) {
     this.config = config
+    this.#login = login
+    this.#onIdle = onIdle
     this.name = config.name ?? ('command' in config ? config.command : new URL(config.url).origin)
-    this.#redact = createRedactor(() => secretsOf(config))
+    const mask = createRedactor(() => secretsOf(config))
+    const maskTokens = createLoginRedactor(() => login?.secrets ?? [])
+    this.#redact = (text) => maskTokens(mask(text))
   }
 
   /** @throws PACKAGE_MISSING, or an Error with the reason */
@@ -124,15 +141,31 @@ export class McpConnection {
   }
 
   async #try<T>(work: (link: Link) => Promise<T>, again: (error: unknown) => boolean): Promise<T> {
+    await this.#login?.require()
     const link = this.#link ?? (await this.#open())
     try {
       return await work(link)
     } catch (error) {
-      if (this.#link === link && isLoss(error)) await this.#drop(link)
+      const needed = await this.#findConsent(error)
+      if (this.#link === link && (needed !== undefined || isLoss(error))) await this.#drop(link)
+      if (needed !== undefined) throw needed
       const lost = this.#link !== link
       if (lost && again(error)) return this.#try(work, () => false)
       throw this.#explain(error, lost ? link.way.note() : undefined)
     }
+  }
+
+  /** CONSENT_NEEDED when only the owner can help: there is no token, or it does not allow enough. */
+  async #findConsent(error: unknown): Promise<AgencyError | undefined> {
+    if (this.#login === undefined) return undefined
+    const { InsufficientScopeError } = await loadClient()
+    for (const one of causesOf(error)) {
+      if (isConsentNeeded(one)) return one
+      if (!(one instanceof InsufficientScopeError)) continue
+      await this.#login.widen({ scope: one.requiredScope, resourceMetadataUrl: one.resourceMetadataUrl })
+      return consentNeeded(this.#login.label)
+    }
+    return undefined
   }
 
   async #drop(link: Link): Promise<void> {
@@ -143,7 +176,10 @@ export class McpConnection {
   #rest(): void {
     this.#allDone()
     clearTimeout(this.#idle)
-    this.#idle = setTimeout(() => void this.close(), this.config.idleTimeoutMs ?? 300_000)
+    this.#idle = setTimeout(() => {
+      this.#onIdle()
+      void this.close()
+    }, this.config.idleTimeoutMs ?? 300_000)
     this.#idle.unref()
   }
 
@@ -168,6 +204,7 @@ export class McpConnection {
       },
       (error) => {
         this.#opening = undefined
+        if (isConsentNeeded(error)) throw error
         const count = (failed?.count ?? 0) + 1
         const pause = Math.min(1_000 * 2 ** (count - 1), MAX_PAUSE_MS)
         this.#failure = { error, until: performance.now() + pause, count }
@@ -195,7 +232,7 @@ export class McpConnection {
 
   async #connect(timeout: number): Promise<Link> {
     const { Client } = await loadClient()
-    const way = await openWay(this.config)
+    const way = await openWay(this.config, this.#login)
     // Newer servers are asked what they speak; for a program that would start it twice, and all of them speak the older protocol.
     const probe = !('command' in this.config) && this.config.transport !== 'sse'
     const client = new Client(
@@ -215,6 +252,8 @@ export class McpConnection {
       await within(timeout, 'Connecting to the MCP server', client.connect(way.transport, { timeout }))
     } catch (error) {
       await shut(link)
+      const needed = await this.#findConsent(error)
+      if (needed !== undefined) throw needed
       const note = way.note()
       throw new Error(this.#redact(note === '' ? errorText(error) : `${errorText(error)}. It wrote: ${note}`), {
         cause: error,
@@ -252,14 +291,20 @@ interface Described {
 
 /** The codes and HTTP status of an error and of its causes. */
 function marksOf(error: unknown): string[] {
-  const marks: string[] = []
-  for (let place = error; typeof place === 'object' && place !== null && marks.length < 20; ) {
-    const { code, status, data, cause }: Described = place
+  return causesOf(error).flatMap(({ code, status, data }) => {
     const inner = typeof data === 'object' && data !== null ? (data as Described).status : undefined
-    marks.push(...[code, status, inner].filter((mark) => mark !== undefined).map(String))
-    place = cause
+    return [code, status, inner].filter((mark) => mark !== undefined).map(String)
+  })
+}
+
+/** An error and its causes, the outermost first. */
+function causesOf(error: unknown): Described[] {
+  const causes: Described[] = []
+  for (let place = error; typeof place === 'object' && place !== null && causes.length < 10; ) {
+    causes.push(place)
+    place = (place as Described).cause
   }
-  return marks
+  return causes
 }
 
 /** The server has no such session (any more), or is not there: nothing of the request was seen. */

@@ -1,14 +1,17 @@
 /** The tools of an agent's MCP servers: listed before every model call, filtered, and described as function tools. */
 import { inTurns } from '../../base/async.ts'
-import { AgencyError, invalidOption, mcpFailed, tooManyMcpTools } from '../../base/errors.ts'
+import { AgencyError, invalidOption, isConsentNeeded, mcpFailed, tooManyMcpTools } from '../../base/errors.ts'
 import { MCP_LIMITS } from '../../base/limits.ts'
 import { isObject, type JsonSchema } from '../../wire/json.ts'
 import { createServerCheck } from '../check.ts'
 import { toPortable } from '../portable-schema.ts'
 import type { FunctionTool } from '../tool.ts'
 import { checkConfig, isConfig, type McpServerConfig, type McpServerSettings, type McpToolInfo } from './config.ts'
-import { connectionTo, type McpConnection } from './connection.ts'
-import { isServerObject, type McpServer, type SdkServer, serverFor, settingsOf } from './sdk-server.ts'
+import { closeConnections, connectionTo, type McpConnection } from './connection.ts'
+import { connectName, connectTool } from './oauth/connect-tool.ts'
+import type { OwnerLogins } from './oauth/desk.ts'
+import type { Login, LoginServer } from './oauth/login.ts'
+import { isServerObject, type McpServer, SdkServer, serverFor, settingsOf } from './sdk-server.ts'
 import { titleOf } from './tool-names.ts'
 
 /** A server whose tools can be listed and called. */
@@ -26,7 +29,7 @@ function readServer(server: unknown, agent: string, index: number): McpSource {
   const place = { agent, index }
   if (isConfig(server)) {
     checkConfig(server, `agent "${agent}"`)
-    return new McpSource(connectionTo(server), server, place)
+    return new McpSource(server, server, place)
   }
   if (isServerObject(server)) return new McpSource(serverFor(server, agent), settingsOf(server), place)
   throw invalidOption(
@@ -36,20 +39,27 @@ function readServer(server: unknown, agent: string, index: number): McpSource {
 
 /** The tools of one MCP server, as one agent uses them. */
 export class McpSource {
-  readonly #endpoint: Endpoint
+  readonly #server: McpServerConfig | SdkServer
   readonly #settings: McpServerSettings
   readonly #agent: string
 
   /** Prefix for tool names that another server has, too. */
   readonly label: string
+  /** Where owners log in; undefined for a server without `oauth`. */
+  readonly login: LoginServer | undefined
   /** True when the program chose the label. */
   readonly named: boolean
 
-  constructor(endpoint: Endpoint, settings: McpServerSettings, { agent, index }: { agent: string; index: number }) {
+  constructor(
+    server: McpServerConfig | SdkServer,
+    settings: McpServerSettings,
+    { agent, index }: { agent: string; index: number },
+  ) {
     // A name that is not simple is the address or command, which may contain a key.
     this.named = /^[\w -]{1,32}$/.test(settings.name ?? '')
     this.label = this.named ? String(settings.name) : `mcp${index + 1}`
-    this.#endpoint = endpoint
+    this.#server = server
+    this.login = server instanceof SdkServer ? undefined : loginServerOf(server, this.label)
     this.#settings = settings
     this.#agent = agent
   }
@@ -57,24 +67,42 @@ export class McpSource {
   /**
    * The server's current tools, under the server's own names. Called before every model call; a server that reports changes
    * is asked again only then.
+   * @param logins those of the run's owner: where the owner has given no access yet, a tool that asks for it stands for the server's
    * @throws MCP_FAILED when the server cannot be reached, does not answer, or lists too many tools; PACKAGE_MISSING
    */
-  async tools(): Promise<FunctionTool[]> {
+  async tools(logins?: OwnerLogins): Promise<FunctionTool[]> {
     const server = this.named ? this.label : undefined
+    const login = this.#loginOf(logins)
     try {
-      const listed = await this.#endpoint.list()
+      const endpoint = this.#endpointFor(login)
+      const listed = await endpoint.list()
       if (listed.length > MCP_LIMITS.tools) throw tooManyMcpTools(this.#agent, MCP_LIMITS.tools, server)
       const named = listed.filter(isObject).filter((tool) => typeof tool.name === 'string' && this.#allows(tool))
-      return await inTurns(named, (tool) => this.#toTool(tool))
+      return await inTurns(named, (tool) => this.#toTool(tool, endpoint, login))
     } catch (error) {
+      if (login !== undefined && isConsentNeeded(error)) return [connectTool(login)]
       if (error instanceof AgencyError) throw error
       throw mcpFailed(this.#agent, error, server)
     }
   }
 
-  /** Closes the connection, unless the program's own code opened it. */
-  close(): Promise<void> {
-    return this.#endpoint.close()
+  /** The tool that asks for access; undefined for a server without `oauth`. */
+  connector(logins: OwnerLogins): FunctionTool | undefined {
+    const login = this.#loginOf(logins)
+    return login && connectTool(login)
+  }
+
+  /** Closes the connections, unless the program's own code opened them. */
+  async close(): Promise<void> {
+    if (!(this.#server instanceof SdkServer)) await closeConnections(this.#server)
+  }
+
+  #loginOf(logins: OwnerLogins | undefined): Login | undefined {
+    return this.login && logins?.at(this.#server, this.login)
+  }
+
+  #endpointFor(login: Login | undefined): Endpoint {
+    return this.#server instanceof SdkServer ? this.#server : connectionTo(this.#server, login)
   }
 
   #allows(tool: { [key: string]: unknown }): boolean {
@@ -84,11 +112,10 @@ export class McpSource {
     return toolFilter?.(toInfo(tool)) ?? true
   }
 
-  #toTool(listed: { [key: string]: unknown }): FunctionTool {
+  #toTool(listed: { [key: string]: unknown }, endpoint: Endpoint, login: Login | undefined): FunctionTool {
     const name = String(listed.name)
     const schema = toObjectSchema(listed.inputSchema)
     const parameters = toSendable(schema)
-    const endpoint = this.#endpoint
     const repeatable = readChoice(this.#settings.safeToRetry, name) ?? isRepeatable(listed)
     return Object.freeze<FunctionTool>({
       kind: 'function',
@@ -103,7 +130,14 @@ export class McpSource {
       ...this.#approvalOf(listed),
       ...(repeatable ? { safeToRetry: true } : {}),
       check: createServerCheck(schema, parameters.required),
-      run: (value, { signal, toolCallId }) => endpoint.call(name, value as object, { signal, toolCallId, repeatable }),
+      run: async (value, { signal, toolCallId }) => {
+        try {
+          return await endpoint.call(name, value as object, { signal, toolCallId, repeatable })
+        } catch (error) {
+          if (login === undefined || !isConsentNeeded(error)) throw error
+          return `Error: the user has to give access to "${this.label}" first. Call "${connectName(login)}".`
+        }
+      },
     })
   }
 
@@ -114,6 +148,11 @@ export class McpSource {
     const info = toInfo(listed)
     return { needsApproval: (args, context) => needsApproval(args as { [name: string]: unknown }, context, info) }
   }
+}
+
+function loginServerOf(config: McpServerConfig, label: string): LoginServer | undefined {
+  if (!('url' in config) || !config.oauth) return undefined
+  return { url: String(config.url), label, oauth: config.oauth === true ? {} : config.oauth }
 }
 
 /** What an option for all tools, or for some by name, says of one; undefined when it is not set. */

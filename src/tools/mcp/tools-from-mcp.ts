@@ -1,8 +1,8 @@
 /** `toolsFromMcp()`: the tools of an MCP server as a list. */
-
+import { invalidOption } from '../../base/errors.ts'
 import type { FunctionTool } from '../tool.ts'
 import { checkConfig, type McpServerConfig } from './config.ts'
-import { connectionTo } from './connection.ts'
+import { closeConnections } from './connection.ts'
 import { McpSource } from './source.ts'
 import { nameServerTools } from './tool-names.ts'
 
@@ -19,9 +19,13 @@ const OWNER = { agent: 'toolsFromMcp', index: 0 }
  */
 export async function toolsFromMcp(config: McpServerConfig): Promise<FunctionTool[]> {
   checkConfig(config, 'toolsFromMcp()')
-  const source = new McpSource(connectionTo(config), config, OWNER)
+  if ('oauth' in config && config.oauth)
+    throw invalidOption(
+      'toolsFromMcp() has no user who could log in: list a server with oauth in mcpServers of an agent.',
+    )
+  const source = new McpSource(config, config, OWNER)
   return nameServerTools([{ label: source.label, tools: await source.tools() }], new Set())
 }
 
 /** Closes the connection that belongs to this object, and ends its program. Calls get a few seconds to finish. */
-export const closeMcpServer = (config: McpServerConfig): Promise<void> => connectionTo(config).close()
+export const closeMcpServer = (config: McpServerConfig): Promise<void> => closeConnections(config)

@@ -1,10 +1,11 @@
 /** Opens the way to an MCP server with the official client, which is loaded at first use. */
 import type { Transport } from '@modelcontextprotocol/client'
 import { Budget } from '../../base/budget.ts'
-import { packageMissing } from '../../base/errors.ts'
 import { WEB_COPIES } from '../../net/answers.ts'
 import { createFetch, toWebFetch } from '../../net/http.ts'
 import type { McpAddress, McpCommand, McpServerConfig } from './config.ts'
+import { loadClient } from './load-client.ts'
+import type { Login } from './oauth/login.ts'
 
 /** Largest message of a server, in bytes: the client looks through all that has come at every piece of it. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024
@@ -20,17 +21,9 @@ export interface Way {
   release(): Promise<void>
 }
 
-/** The official client. @throws PACKAGE_MISSING */
-export async function loadClient() {
-  try {
-    return await import('@modelcontextprotocol/client')
-  } catch (error) {
-    throw packageMissing('An MCP server', '@modelcontextprotocol/client', error)
-  }
-}
-
-export const openWay = (config: McpServerConfig): Promise<Way> =>
-  'command' in config ? openProgram(config) : openAddress(config)
+/** @param login of the owner, where the server asks for one */
+export const openWay = (config: McpServerConfig, login: Login | undefined): Promise<Way> =>
+  'command' in config ? openProgram(config) : openAddress(config, login)
 
 async function openProgram({ command, args = [], env = {}, cwd }: McpCommand): Promise<Way> {
   const { StdioClientTransport } = await import('@modelcontextprotocol/client/stdio')
@@ -49,14 +42,21 @@ async function openProgram({ command, args = [], env = {}, cwd }: McpCommand): P
   return { transport, note: () => said.trim(), release: async () => {} }
 }
 
-async function openAddress({ url, headers = {}, transport = 'http' }: McpAddress): Promise<Way> {
-  const { SSEClientTransport, StreamableHTTPClientTransport } = await loadClient()
+async function openAddress(
+  { url, headers = {}, transport = 'http' }: McpAddress,
+  login: Login | undefined,
+): Promise<Way> {
+  const { SSEClientTransport, StreamableHTTPClientTransport, extractWWWAuthenticateParams } = await loadClient()
   const { Agent } = await import('undici')
   // An event stream may be silent for long; a call has a time of its own.
   const agent = new Agent({ bodyTimeout: 0 })
   const send = createFetch(async () => agent)
   const fetch = (to: string | URL, init?: RequestInit) => toWebFetch(send, createBudget())(to, init)
-  const options = { requestInit: { headers: { ...headers } }, fetch }
+  const authProvider = login && {
+    token: () => login.token(),
+    onUnauthorized: ({ response }: { response: Response }) => login.renew(extractWWWAuthenticateParams(response)),
+  }
+  const options = { requestInit: { headers: { ...headers } }, fetch, ...(authProvider && { authProvider }) }
   const Chosen = transport === 'sse' ? SSEClientTransport : StreamableHTTPClientTransport
   return { transport: new Chosen(new URL(url), options), note: () => '', release: () => agent.destroy() }
 }
