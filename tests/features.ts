@@ -28,9 +28,17 @@ export const FEATURES: readonly Feature[] = [
   },
   {
     page: 'FastAPI integration',
-    feature: '`enable_realtime`, `oauth_*`, `verify_oauth_callback_user`',
+    feature: '`enable_realtime`',
     has: 'no',
-    note: 'There are no voice sessions and no OAuth logins at MCP servers',
+    note: 'There are no voice sessions',
+  },
+  {
+    page: 'FastAPI integration',
+    feature: '`oauth_*`, `verify_oauth_callback_user`',
+    has: 'yes',
+    note: '`runs.identify` says whose tokens they are, `runs.identifyBrowser` whose browser gives consent',
+    docs: ['mcp', 'security'],
+    held: of('mcp-oauth', "only the owner's browser gives consent, once, with the right state"),
   },
   {
     page: 'Agents',
@@ -218,8 +226,15 @@ export const FEATURES: readonly Feature[] = [
   {
     page: 'MCP OAuth',
     feature: '`MCPServerOAuth`, tokens per user, consent in the browser',
-    has: 'no',
-    note: 'No OAuth flow at MCP servers. Pass a token in `headers`, or in `authorization` of `hostedMcp()`',
+    has: 'yes',
+    note: '`oauth` of an MCP server and of `hostedMcp()`; stored runs wait for the consent',
+    docs: ['mcp'],
+    held: of(
+      'mcp-oauth',
+      "a run waits for its owner's consent, and access outlives a restart",
+      'a token is refreshed, and forgotten when that is refused',
+      'a hosted MCP server gets the token of the owner',
+    ),
   },
   {
     page: 'MCP tools server',

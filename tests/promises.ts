@@ -10,7 +10,7 @@ export const PROMISES = {
   A6: `\`enableAgui\` turns the stream endpoint into AG-UI; the compatible cancel endpoint is then not registered; as in the original \`get_response\` is not either`,
   A7: `\`enableLogging\` + \`logsDir\` (default activity-logs) record requests and register \`/get_logs\` at the root`,
   A8: `\`allowedLocalFileDirs\` is the allowlist for local \`file_urls\`; absent means local files are refused`,
-  A9: `agency path segment = map key (or agency name, or \`agency\`), spaces become \`_\`, what cannot stand in a segment is percent-encoded; two equal segments, a reserved name (\`tool\`, \`docs\`, \`redoc\`, \`openapi.json\`, \`get_logs\`, \`healthz\`, \`readyz\`, \`mcp\`) and two tools with one route name are start-up errors`,
+  A9: `agency path segment = map key (or agency name, or \`agency\`), spaces become \`_\`, what cannot stand in a segment is percent-encoded; two equal segments, a reserved name (\`tool\`, \`docs\`, \`redoc\`, \`openapi.json\`, \`get_logs\`, \`healthz\`, \`readyz\`, \`mcp\`, \`oauth\`) and two tools with one route name are start-up errors`,
   A10: `an agency factory is called once at start (names, metadata) and once per request with \`{ loadThreads, saveThreads }\`, where \`loadThreads\` gives the request's \`chat_history\`; a factory that uses its own callbacks keeps its own store, and \`chat_history\` is then not used; a factory that throws fails its request, not the server; a ready Agency object is served as it is, the request's threads and context being values of the run`,
   A11: `nothing to serve is a clear error at start, never a silent return`,
   A12: `every option is checked at start; an unknown option or the snake_case spelling gets an error that names the right one`,

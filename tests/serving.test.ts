@@ -107,7 +107,7 @@ test('path segments are encoded, and duplicates are rejected', async () => {
   ])
     expect((await app.inject(url)).statusCode, url).toBe(200)
   await expect(buildApp({ agencies: { 'a b': solo(), a_b: solo() } })).rejects.toMatchObject({ code: 'DUPLICATE_NAME' })
-  for (const name of ['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp'])
+  for (const name of ['tool', 'docs', 'redoc', 'openapi.json', 'get_logs', 'healthz', 'readyz', 'mcp', 'oauth'])
     await expect(buildApp({ agencies: { [name]: solo() } }), name).rejects.toMatchObject({ code: 'DUPLICATE_NAME' })
   await expect(buildApp({ tools: [echo, tool({ name: 'echo', execute: () => '' })] })).rejects.toMatchObject({
     code: 'DUPLICATE_NAME',
