@@ -30,12 +30,9 @@ const HELP = `agency-swarm-js ${VERSION}: agencies of agents, served over HTTP
 Usage: agency-swarm-js <command> [options]
 
 ${columns(Object.entries(COMMANDS).map(([name, { about }]) => [name, about] as const))}
-  agency-swarm-js <command> --help   options of a command
-  agency-swarm-js --version          the installed version
-
-[file] is the module that exports your agency; default agency.ts, then
-src/agency.ts. Variables are also read from .env in the working folder.
-NO_COLOR=1 turns colours off. DEBUG=1 shows the stacks of errors.
+<command> --help shows the options of a command, --version the version.
+[file] exports your agency; default agency.ts, then src/agency.ts. Variables
+are also read from .env. NO_COLOR=1: no colours. DEBUG=1: stacks of errors.
 `
 
 async function runCommand([name, ...rest]: readonly string[], terminal: Terminal): Promise<number> {
