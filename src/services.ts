@@ -11,6 +11,7 @@ import type { WriteRunLog } from './runs/run-log.ts'
 import type { Run } from './runs/runner.ts'
 import type { Runs } from './runs/start.ts'
 import type { StoredRuns } from './runs/stored/service.ts'
+import type { Tickets } from './runs/tickets.ts'
 import type { FunctionTool } from './tools/tool.ts'
 import type { AguiEvents, AguiRequest } from './wire/agui.ts'
 import type { AgencyRequest, RequestRules } from './wire/requests.ts'
@@ -73,6 +74,8 @@ export interface Services extends Runs {
   readonly peers: Peers | undefined
   /** True where agents use MCP servers with `oauth`. */
   readonly asksConsent: boolean
+  /** Rights that pages have without the token. */
+  readonly tickets: Tickets
   /** Set where `/mcp` is served. */
   readonly mcp: McpDoor | undefined
   readonly heartbeatMs: number

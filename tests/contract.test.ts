@@ -82,9 +82,13 @@ test.for([
     enableAgui ? { threadId: 't', runId: 'r', messages: [{ id: '1', role: 'user', content: text }] } : { message: text }
   const [plain, streamed, cancel] = ['/solo/get_response', '/solo/get_response_stream', '/solo/cancel_response_stream']
 
+  await ask('POST', '/solo/threads', { thread_id: 'of-ticket' })
+  const made = await send('POST', '/solo/tickets', { thread_id: 'of-ticket', verbs: ['post'] })
+  const { ticket } = (await made.json()) as { ticket: string }
   for (const [path, operations] of Object.entries(paths))
     for (const method of Object.keys(operations).map((name) => name.toUpperCase())) {
       await ask(method, path, {}, {})
+      await ask(method, path, {}, { authorization: `Bearer ${ticket}` })
       await ask(method, path, {})
       await ask(method, `${path}?${'x'.repeat(200)}`, {})
       for (const _ of [1, 2]) await ask(method, path, {}, { 'x-caller': path })
@@ -164,8 +168,13 @@ test.each<[string, Partial<ServeOptions> & { token?: string }, guarded: object[]
   for (const [path, operations] of Object.entries(paths))
     for (const operation of Object.values(operations)) {
       const { security } = operation as unknown as { security: unknown }
-      expect(security, path).toEqual(/z$/.test(path) ? [] : path === '/metrics' ? metrics : guarded)
-      expect(Object.keys(operation.responses).includes('401'), path).toBe(isDeepStrictEqual(security, REQUIRED))
+      const [first, ...rest] = security as object[]
+      const takesTickets = isDeepStrictEqual(first, { Ticket: [] })
+      const rules = takesTickets ? rest : security
+      expect(rules, path).toEqual(/z$/.test(path) ? [] : path === '/metrics' ? metrics : guarded)
+      const statuses = Object.keys(operation.responses)
+      expect(statuses.includes('401'), path).toBe(takesTickets || isDeepStrictEqual(security, REQUIRED))
+      expect(statuses.includes('403'), path).toBe(!isDeepStrictEqual(security, []))
     }
   expect(components).toHaveProperty('securitySchemes.HTTPBearer')
 })

@@ -62,6 +62,9 @@ export type ErrorCode =
   | 'APPROVAL_EXPIRED'
   | 'INTERRUPT_OPEN'
   | 'EVENTS_EXPIRED'
+  | 'TICKET_INVALID'
+  | 'TICKET_EXPIRED'
+  | 'TICKET_SCOPE'
   | 'FENCED'
   | 'SCRIPT_ENDED'
   | 'RECORDING_INVALID'
@@ -599,6 +602,12 @@ export const eventsExpired = () =>
     410,
     'The events of the run are no longer kept. Read the run itself for its result.',
   )
+export const ticketInvalid = () =>
+  new AgencyError('TICKET_INVALID', 401, 'The ticket is not one of this server, or it was changed.')
+export const ticketExpired = () => new AgencyError('TICKET_EXPIRED', 401, 'The ticket has expired. Ask for a new one.')
+/** @param allowed what the ticket is for, in words */
+export const ticketScope = (allowed: string) =>
+  new AgencyError('TICKET_SCOPE', 403, `The ticket does not allow this request. It allows: ${allowed}.`)
 /** A worker writes to a run that is no longer its own. */
 export const fenced = (runId: string) =>
   new AgencyError('FENCED', 409, `Run ${runId} is no longer in the hands of this worker; its write was refused.`)

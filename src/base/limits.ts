@@ -191,6 +191,12 @@ export const LIMITS = {
     unit: 'ms',
     text: 'how long a stored run repeats a write while the store is away; then it leaves the process and is taken up later',
   },
+  ticketMs: {
+    value: 3_600_000,
+    unit: 'ms',
+    text: 'the longest time for which a ticket can be asked; 422 beyond it',
+    least: 1_000,
+  },
   mcpSessions: {
     value: 1_000,
     unit: '',

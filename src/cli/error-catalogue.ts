@@ -63,6 +63,9 @@ import {
   threadExists,
   threadQueueFull,
   threadsFailed,
+  ticketExpired,
+  ticketInvalid,
+  ticketScope,
   timeLimit,
   tooLarge,
   tooManyRequests,
@@ -475,6 +478,25 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     remedy:
       'Send what the operator identifies callers by, such as a session cookie. Operators find the cause in the log.',
     example: notIdentified(undefined),
+  },
+  TICKET_INVALID: {
+    when: 'request',
+    means:
+      'The ticket was changed, or was signed with another secret, such as that of another process or before a restart.',
+    remedy: 'Ask for a new ticket. For several processes set AGENCY_TICKET_SECRET to one value.',
+    example: ticketInvalid(),
+  },
+  TICKET_EXPIRED: {
+    when: 'request',
+    means: 'The time of the ticket is over.',
+    remedy: 'Ask your back end for a new ticket, which it gets at POST /{agency}/tickets.',
+    example: ticketExpired(),
+  },
+  TICKET_SCOPE: {
+    when: 'request',
+    means: 'The ticket is for another run or thread, or its verbs do not allow the request.',
+    remedy: 'Make a ticket for this run or thread with the verb that the request needs (docs/tickets.md).',
+    example: ticketScope('watch on run 0b5f'),
   },
   NOT_RECOVERABLE: {
     when: 'run',

@@ -16,6 +16,7 @@ import {
 } from './runs.ts'
 import type { AgencyName, AnswerOf, ToolInput, ToolName, ToolOutput } from './server-types.ts'
 import { RunStream, type StreamOptions } from './stream.ts'
+import { createTickets, type TicketsClient } from './tickets.ts'
 
 /**
  * A client of one server. Every method that sends a request rejects with a ClientError. `Server` is the type of the server's
@@ -76,6 +77,8 @@ export interface AgencyClient<Answer = string> {
   readonly webhooks: WebhooksClient
   /** The conversations that the server keeps. */
   readonly threads: ThreadsClient<Answer>
+  /** Rights for pages that must not have the token. */
+  readonly tickets: TicketsClient
 }
 
 /** One standalone tool of a server. */
@@ -140,6 +143,7 @@ export function createClient<Server = unknown>(options: ClientOptions): Client<S
       approvals: createApprovals(connection, base),
       webhooks: createWebhooks(connection, base),
       threads: createThreads(connection, base, follow) as ThreadsClient<string>,
+      tickets: createTickets(connection, base),
     }
   }
 

@@ -1,5 +1,6 @@
 /** HTTP requests of the client; every failure is a ClientError. */
 import { ClientError, interruption, refusal } from './error.ts'
+import { renewTicket, type Ticket } from './ticket.ts'
 
 /** Options of `createClient`. */
 export interface ClientOptions {
@@ -7,6 +8,11 @@ export interface ClientOptions {
   baseUrl: string
   /** The bearer token, or a function that returns it for each request. Sent only to `baseUrl`. @default no token */
   token?: string | (() => string | undefined | Promise<string | undefined>) | undefined
+  /**
+   * Gives a ticket, which then takes the place of the token; asked again shortly before it expires. A function of your page that
+   * asks your own back end, which gets tickets with `tickets.create`. @default no ticket
+   */
+  ticket?: (() => Ticket | Promise<Ticket>) | undefined
   /** Headers of every request. @default {} */
   headers?: { [name: string]: string }
   /** Sends the requests. @default the global fetch */
@@ -42,14 +48,16 @@ export interface Connection {
 export function connect({
   baseUrl,
   token,
+  ticket,
   headers,
   fetch: send = (...args) => fetch(...args),
 }: ClientOptions): Connection {
   const base = baseUrl.replace(/(?<!\/)\/+$/, '')
+  const readToken = ticket === undefined ? token : renewTicket(ticket)
 
   const open = async ({ path, method, body, signal, headers: callHeaders, logId }: Call): Promise<Response> => {
     const text = body === undefined ? undefined : JSON.stringify(body)
-    const bearer = typeof token === 'function' ? await token() : token
+    const bearer = typeof readToken === 'function' ? await readToken() : readToken
     try {
       const response = await send(base + path, {
         method: method ?? (text === undefined ? 'GET' : 'POST'),

@@ -41,6 +41,7 @@ import {
 } from './options.ts'
 import { createLogins, createRuns } from './runs.ts'
 import { createStoredRuns, openStore } from './stored-runs.ts'
+import { createTickets, identifyByTicket, TICKET_SECRET } from './tickets.ts'
 
 /** Beside its options: what a caller of `createServices` handles or knows itself. */
 export interface ServedBy {
@@ -60,11 +61,11 @@ export async function createServices(options: BuildOptions, { options: more = []
   await loadModules()
   const limits = readAllLimits(options)
   const token = readToken(options)
-  const mask = createRedactor(() => [token, ...keysIn(process.env)])
+  const mask = createRedactor(() => [token, process.env[TICKET_SECRET], ...keysIn(process.env)])
   const log = await createServerLog(options.logger, mask, worker && { worker: worker.number })
   const lines = options.logger ? new RequestLines(log, mask) : undefined
   const metrics = await readMetrics(options.metrics)
-  const services = await bundle(options, { limits, mask, log, lines, metrics, peers: worker })
+  const services = await bundle(options, { limits, token, mask, log, lines, metrics, peers: worker })
   if (worker !== undefined) answerPeers(worker, services, metrics)
   answerOtherMachines(services)
   const { runner, models, files, folders, requestLog, stored, mcp } = services
@@ -105,6 +106,7 @@ export async function createServices(options: BuildOptions, { options: more = []
 
 interface Foundations {
   limits: Limits
+  token: string | undefined
   /** Masks the token and the keys of the environment. */
   mask: Redact
   log: ServerLog
@@ -119,7 +121,7 @@ type OwnServices = Services & { readonly stored: Awaited<ReturnType<typeof creat
 
 async function bundle(
   options: BuildOptions,
-  { limits, mask, log, lines, metrics, peers }: Foundations,
+  { limits, token, mask, log, lines, metrics, peers }: Foundations,
 ): Promise<OwnServices> {
   const { exposeErrors = false, onEvent, trustedModelOrigins, gatewayHostedTools, telemetry } = options
   const withoutPlaces = createPlaceMask([process.cwd(), homedir()])
@@ -155,6 +157,7 @@ async function bundle(
   await checkPrices(options.runs, served.agencies, shared)
   const { agencies } = served
   const stored = await createStoredRuns(options.runs, { runs: shared, agencies, limits, log, requestRules, ...kept })
+  const tickets = createTickets(token)
   const { budget } = runs.runner
   const mcpParts = {
     ...served,
@@ -168,7 +171,8 @@ async function bundle(
   return {
     ...shared,
     ...served,
-    stored,
+    stored: { ...stored, identify: identifyByTicket(tickets, stored.identify) },
+    tickets,
     peers,
     asksConsent,
     mcp: await openMcp(options, mcpParts),

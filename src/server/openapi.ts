@@ -47,11 +47,11 @@ export function describeApi(
   for (const { path, preview } of agencies) {
     const tags = [preview.name ?? decodeURIComponent(path)]
     for (const { endpoints, plainErrors, refusal } of [agencyOperations, ...agencyDoors])
-      for (const { path: endpoint, method, id, operation, coded, isOpen } of endpoints) {
+      for (const { path: endpoint, method, id, operation, coded, isOpen, ticket = false } of endpoints) {
         const operationId = addUnique(ids, `${path.replace(/\W/g, '_')}_${id}`)
         const identified = stored.identify !== undefined && endpoint !== '/get_metadata'
         addOperation(
-          { ...parts, gate: isOpen ? openGate : { ...gate, identified } },
+          { ...parts, gate: isOpen ? openGate : { ...gate, identified, ticket } },
           `/${path}${endpoint}`,
           method,
           { tags, operationId, ...operation },

@@ -24,6 +24,8 @@ export interface Gate {
   rateLimit: boolean
   /** True when requests have to say whose runs they are about. Default: false. */
   identified?: boolean
+  /** True when a ticket takes the place of the token. Default: false. */
+  ticket?: boolean
 }
 
 /** What an operation contributes beside its address. */
@@ -40,6 +42,8 @@ export interface Endpoint {
   coded?: boolean
   /** It needs no token. */
   isOpen?: boolean
+  /** A ticket opens it. */
+  ticket?: boolean
 }
 export type Method = 'get' | 'post' | 'delete'
 
@@ -61,7 +65,10 @@ export const emptyParts = (gate: Gate): ApiParts => ({
 })
 
 export const jsonContent = (schema: JsonSchema) => ({ 'application/json': { schema } })
-const securitySchemes = { HTTPBearer: { type: 'http', scheme: 'bearer' } }
+const securitySchemes = {
+  HTTPBearer: { type: 'http', scheme: 'bearer' },
+  Ticket: { type: 'apiKey', in: 'query', name: 'ticket' },
+}
 
 /** A required request body; `example` is the initial content of API explorers. */
 export const bodyOf = (component: string, example?: JsonObject) => ({
@@ -136,10 +143,11 @@ export function addOperation(
   operation: Operation,
   refusal = 'Detail',
 ): void {
-  const { token, rateLimit, identified } = gate
+  const { token, rateLimit, identified, ticket = false } = gate
   const responses = {
     ...operation.responses,
-    ...(token === 'required' || identified ? { 401: unauthorized(refusal) } : {}),
+    ...(token === 'required' || identified || ticket ? { 401: unauthorized(refusal) } : {}),
+    ...(token === 'none' ? {} : { 403: answerOf('The request has a ticket that does not allow it.', refusal) }),
     414: answerOf('The URL is longer than the server accepts.', refusal),
     ...(rateLimit ? { 429: tooMany(refusal) } : {}),
   }
@@ -148,7 +156,7 @@ export function addOperation(
     [method]: {
       ...operation,
       responses: refusal === 'text' ? toPlain(responses) : responses,
-      security: SECURITY[token],
+      security: ticket ? [{ Ticket: [] }, ...SECURITY[token]] : SECURITY[token],
     },
   }
 }

@@ -106,8 +106,7 @@ export async function registerShell(
   agents?.registerCards(scope, routeAgencies(services))
   if (services.asksConsent) registerOAuth(scope, services, options.serverUrl)
   scope.register(async (api) => {
-    const auth = createAuth(options.token)
-    if (auth !== undefined) api.addHook('onRequest', auth)
+    api.addHook('onRequest', createAuth(options.token, services.tickets))
     registerAgencies(api, services, {
       doors: [...doors, agents].flatMap((door) => door?.register ?? []),
       resumeAgui: services.dialects.agui && aguiRuns?.resumeStored,

@@ -24,6 +24,7 @@ import {
   webhookList,
   webhooksQuery,
 } from '../wire/runs.ts'
+import { ticketAnswer, ticketRequest } from '../wire/tickets.ts'
 import { webhook, webhookPayload } from '../wire/webhooks.ts'
 import {
   answerOf,
@@ -64,6 +65,20 @@ const KEY = headerParameter(
 )
 const LAST_EVENT_ID = headerParameter('Last-Event-ID', EVENT_ID, 'The number of the last frame that is known.')
 
+/** Endpoints that a ticket opens, by id. */
+const OPEN_TO_TICKETS = new Set([
+  'start_run',
+  'list_runs',
+  'get_run',
+  'stream_run',
+  'cancel_run',
+  'decide_approval',
+  'list_approvals',
+  'get_thread',
+  'list_messages',
+  'stream_thread',
+])
+
 /** An endpoint; the parameters of its path are read from the path. */
 function endpoint(method: Endpoint['method'], path: string, id: string, operation: Operation): Endpoint {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => pathParameter(name))
@@ -73,6 +88,7 @@ function endpoint(method: Endpoint['method'], path: string, id: string, operatio
     path,
     id,
     coded: true,
+    ticket: OPEN_TO_TICKETS.has(id),
     operation: { ...operation, ...(parameters.length > 0 ? { parameters } : {}) },
   }
 }
@@ -236,6 +252,14 @@ const THREADS: readonly Endpoint[] = [
   }),
 ]
 
+const TICKETS: readonly Endpoint[] = [
+  endpoint('post', '/tickets', 'create_ticket', {
+    summary: 'Make a ticket: the right to use one run or thread without the token',
+    requestBody: bodyOf('TicketRequest', { thread_id: 't-42', verbs: ['watch', 'post'] }),
+    responses: { 201: answerOf('The ticket.', 'Ticket'), ...UNKNOWN, ...BODY },
+  }),
+]
+
 /** The endpoints of runs below an agency. */
 export const operations: Operations = {
   schemas: [
@@ -252,9 +276,11 @@ export const operations: Operations = {
     webhookPayload,
     runCancelResponse,
     codedRefusal,
+    ticketRequest,
+    ticketAnswer,
     ...streamSchemas,
     ...runFrameSchemas,
     ...aguiStreamSchemas,
   ],
-  endpoints: [...RUNS, ...THREADS],
+  endpoints: [...RUNS, ...THREADS, ...TICKETS],
 }

@@ -105,6 +105,8 @@ export async function visitRuns({ send, store }: RunVisit): Promise<void> {
   await ask('DELETE', '/threads/u')
   await ask('POST', '/threads', { thread_id: 'u' }, key('u'))
 
+  await ask('POST', '/tickets', { thread_id: 'u', verbs: ['watch'] })
+
   const lists = ['/runs', '/approvals', '/webhooks', '/threads', '/threads/t/messages']
   for (const path of lists) await ask('GET', `${path}?limit=0`)
   for (const path of ['/runs/r?wait=99', '/runs/r/events?view=x', '/threads/t/stream?view=x']) await ask('GET', path)

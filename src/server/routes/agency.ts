@@ -32,6 +32,7 @@ import { startRun } from '../start-run.ts'
 import { operations as aguiOperations } from './agui.ts'
 import { registerRuns } from './runs.ts'
 import { registerThreads } from './threads.ts'
+import { registerTickets } from './tickets.ts'
 
 const CANCEL_WAIT_MS = 60_000
 
@@ -95,6 +96,7 @@ function registerAgency(app: FastifyInstance, base: string, context: RunRoutes, 
   })
   registerRuns(app, base, context)
   registerThreads(app, base, context)
+  registerTickets(app, base, context)
   const path = `${base}/get_response_stream`
   if (agui !== undefined) {
     const before = resumeAgui?.bind(undefined, context)

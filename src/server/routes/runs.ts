@@ -21,7 +21,7 @@ import { sendJson } from '../error-handler.ts'
 import { signalOf } from '../event-stream.ts'
 import { toApproval, toCancelAnswer, toList, toRunAnswer, toWebhook } from '../run-answers.ts'
 import { idempotencyOf, lastFrameOf, markReplay, pathOf } from '../run-requests.ts'
-import { CODED, type RunRoutes } from '../run-routes.ts'
+import { CODED, openTo, type RunRoutes } from '../run-routes.ts'
 import { streamRun } from '../run-stream.ts'
 import { traceContextOf } from '../start-run.ts'
 
@@ -56,7 +56,7 @@ async function answerOf({ runs: { store } }: RunRoutes, record: RunRecord): Prom
 
 function registerStart(app: FastifyInstance, base: string, context: RunRoutes): void {
   const { runs, limits, agencyOf, ownedBy, services } = context
-  app.post(`${base}/runs`, CODED, async (request, reply) => {
+  app.post(`${base}/runs`, openTo('post'), async (request, reply) => {
     const owned = await ownedBy(request)
     const { agentNames } = agencyOf(request).preview
     const body = parseRunRequest(request.body, agentNames, services.stored.rules)
@@ -78,7 +78,7 @@ function registerReads(app: FastifyInstance, base: string, context: RunRoutes): 
   const { runs, ownedBy } = context
   const { store } = runs
 
-  app.get(`${base}/runs`, CODED, async (request, reply) => {
+  app.get(`${base}/runs`, openTo('watch'), async (request, reply) => {
     const owned = await ownedBy(request)
     const { thread_id: threadId, ...filter } = parseQuery(runsQuery, request.query)
     const page = await store.read({ kind: 'runs', ...owned, ...filter, ...(threadId && { threadId }) })
@@ -86,20 +86,20 @@ function registerReads(app: FastifyInstance, base: string, context: RunRoutes): 
     return sendJson(reply, 200, toList({ ...page, data: answers }))
   })
 
-  app.get(`${base}/runs/:run_id`, CODED, async (request, reply) => {
+  app.get(`${base}/runs/:run_id`, openTo('watch'), async (request, reply) => {
     const id = await idOf(context, request)
     const { wait } = parseQuery(runQuery, request.query)
     const record = await runs.wait(id, wait * 1000, signalOf(reply))
     return sendJson(reply, 200, await answerOf(context, record))
   })
 
-  app.get(`${base}/runs/:run_id/events`, CODED, async (request, reply) => {
+  app.get(`${base}/runs/:run_id/events`, openTo('watch'), async (request, reply) => {
     const id = await idOf(context, request)
     const { starting_after, view } = parseQuery(eventsQuery, request.query)
     return streamRun(context, reply, { id, view, after: lastFrameOf(request, starting_after) })
   })
 
-  app.get(`${base}/approvals`, CODED, async (request, reply) => {
+  app.get(`${base}/approvals`, openTo('watch'), async (request, reply) => {
     const owned = await ownedBy(request)
     const { thread_id: threadId, ...filter } = parseQuery(approvalsQuery, request.query)
     const page = await store.read({ kind: 'approvals', ...owned, ...filter, ...(threadId && { threadId }) })
@@ -117,7 +117,7 @@ function registerReads(app: FastifyInstance, base: string, context: RunRoutes): 
 function registerRequests(app: FastifyInstance, base: string, context: RunRoutes): void {
   const { runs, limits, services } = context
 
-  app.post(`${base}/runs/:run_id/cancel`, CODED, async (request, reply) => {
+  app.post(`${base}/runs/:run_id/cancel`, openTo('cancel'), async (request, reply) => {
     const began = performance.now()
     const id = await idOf(context, request)
     const { mode, wait_ms: waitMs } = parseRunCancelRequest(request.body)
@@ -132,7 +132,7 @@ function registerRequests(app: FastifyInstance, base: string, context: RunRoutes
     return sendJson(markReplay(reply, replayed), settled ? 200 : 202, toCancelAnswer(run, { settled, ms }))
   })
 
-  app.post(`${base}/runs/:run_id/approvals/:approval_id`, CODED, async (request, reply) => {
+  app.post(`${base}/runs/:run_id/approvals/:approval_id`, openTo('approve'), async (request, reply) => {
     const id = await idOf(context, request)
     const { run, replayed } = await runs.decide({
       ...id,

@@ -9,7 +9,7 @@ import { parseQuery, parseThreadRequest, threadsQuery, viewQuery } from '../../w
 import { sendJson } from '../error-handler.ts'
 import { toList, toThread } from '../run-answers.ts'
 import { idempotencyOf, markReplay, pathOf } from '../run-requests.ts'
-import { CODED, type RunRoutes } from '../run-routes.ts'
+import { CODED, openTo, type RunRoutes } from '../run-routes.ts'
 import { streamRun } from '../run-stream.ts'
 
 export function registerThreads(app: FastifyInstance, base: string, context: RunRoutes): void {
@@ -43,7 +43,7 @@ export function registerThreads(app: FastifyInstance, base: string, context: Run
     return sendJson(reply, 200, toList(page, toThread))
   })
 
-  app.get(`${base}/threads/:thread_id`, CODED, async (request, reply) =>
+  app.get(`${base}/threads/:thread_id`, openTo('watch'), async (request, reply) =>
     sendJson(reply, 200, toThread(await store.read({ kind: 'thread', ...(await idOf(request)) }))),
   )
 
@@ -52,7 +52,7 @@ export function registerThreads(app: FastifyInstance, base: string, context: Run
     return reply.code(204).send()
   })
 
-  app.get(`${base}/threads/:thread_id/messages`, CODED, async (request, reply) => {
+  app.get(`${base}/threads/:thread_id/messages`, openTo('watch'), async (request, reply) => {
     const id = await idOf(request)
     const page = await store.read({ kind: 'messages', ...id, ...parseQuery(threadsQuery, request.query) })
     return sendJson(
@@ -72,7 +72,7 @@ function registerThreadStream(
   context: RunRoutes,
   idOf: (request: FastifyRequest) => Promise<ThreadId>,
 ): void {
-  app.get(`${base}/threads/:thread_id/stream`, CODED, async (request, reply) => {
+  app.get(`${base}/threads/:thread_id/stream`, openTo('watch'), async (request, reply) => {
     const { threadId, ...owned } = await idOf(request)
     const { view } = parseQuery(viewQuery, request.query)
     const thread = await context.runs.store.read({ kind: 'thread', ...owned, threadId }).catch(catchNotFound)
