@@ -9,7 +9,7 @@ const FLOORS = [
   ['base'],
   ['wire'],
   ['net', 'tools', 'messages', 'client', 'workers'],
-  ['files'],
+  ['files', 'react'],
   ['models', 'threads'],
   ['agency'],
   ['runs'],
@@ -32,6 +32,10 @@ const APART: readonly (readonly [string, string])[] = [
   ['client', 'net'],
   ['client', 'tools'],
   ['client', 'messages'],
+  ['react', 'net'],
+  ['react', 'tools'],
+  ['react', 'messages'],
+  ['react', 'base'],
 ]
 
 const roomOf = (file: string) => file.split('/')[0] as string
