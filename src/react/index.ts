@@ -2,6 +2,21 @@
 
 export type { AgentPart, AgentWork, FailurePart, HandoffPart, TextPart, ToolPart } from './agent-tree.ts'
 export {
+  AgentTree,
+  type AgentTreeProps,
+  ApprovalCard,
+  type ApprovalCardProps,
+  Composer,
+  type ComposerProps,
+  Message,
+  type MessageProps,
+  type PartProps,
+  Thread,
+  type ThreadProps,
+  ToolCall,
+  type ToolCallProps,
+} from './components.tsx'
+export {
   type AgencyHandle,
   type RunHandle,
   type ThreadHandle,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { createContext, runInContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
@@ -7,13 +7,14 @@ import { rolldown } from 'rolldown'
 import { expect, test } from 'vitest'
 import { Agency, Agent } from '../../src/index.ts'
 import { startServer } from '../support/client.ts'
+import { useFolder } from '../support/folder.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const DOOR = 'src/client/index.ts'
 
 /** The client as a bundler makes it for a page. */
-async function bundle(format: 'esm' | 'iife', minify: boolean) {
-  const build = await rolldown({ input: join(ROOT, DOOR), platform: 'browser', cwd: ROOT })
+async function bundle(format: 'esm' | 'iife', minify: boolean, input = join(ROOT, DOOR)) {
+  const build = await rolldown({ input, platform: 'browser', cwd: ROOT, external: /^react/ })
   const { output } = await build.generate({ format, name: 'client', minify, sourcemap: false })
   await build.close()
   expect(output).toHaveLength(1)
@@ -33,6 +34,18 @@ test('the bundled client is small and has one dependency', async () => {
   expect(gzipSync(code).length).toBeLessThan(10_200)
 })
 
+test('the bundled hooks are small, and know only React and the client', async () => {
+  const folder = useFolder()
+  const input = join(folder, 'page.ts')
+  const hooks = join(ROOT, 'src/react/index.ts')
+  writeFileSync(input, `export { useAgency, useRun, useThread } from '${hooks}'`)
+  const { code, moduleIds, imports } = await bundle('esm', true, input)
+  const files = moduleIds.map((id) => relative(ROOT, id)).filter((id) => !id.endsWith('page.ts'))
+  expect(files.filter((file) => !/^(src\/(client|react)|node_modules\/eventsource-parser)\//.test(file))).toEqual([])
+  expect(imports.filter((from) => !/^react(\/jsx-runtime)?$/.test(from))).toEqual([])
+  expect(gzipSync(code).length).toBeLessThan(12 * 1024)
+})
+
 test('the client imports only types of the wire and the parser', () => {
   const folder = join(ROOT, 'src/client')
   const sources = readdirSync(folder).filter((file) => file.endsWith('.ts'))
@@ -48,13 +61,17 @@ test('the client imports only types of the wire and the parser', () => {
   }
 })
 
-test('only the command line knows the client', () => {
+test('only the command line and the hooks know the client', () => {
   const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
-    file.endsWith('.ts'),
+    /\.tsx?$/.test(file),
   )
   const knowing = files.filter((file) => /from '[./]+\/client\//.test(readFileSync(join(ROOT, 'src', file), 'utf8')))
   expect(knowing.length).toBeGreaterThan(0)
-  expect(knowing.filter((file) => !file.startsWith('cli'))).toEqual([])
+  expect(knowing.filter((file) => !/^(cli|react)\//.test(file))).toEqual([])
+  const users = files.filter(
+    (file) => !file.startsWith('react/') && /from '[./]+\/react\//.test(readFileSync(join(ROOT, 'src', file), 'utf8')),
+  )
+  expect(users).toEqual([])
 })
 
 test('the client type-checks in a browser project that knows nothing of Node', () => {
