@@ -91,6 +91,7 @@ const stages = {
     ['-p', 'tests/browser'],
     ['-p', 'examples/react-page'],
     ['-p', 'examples/react-chat'],
+    ['-p', 'examples/react-thread'],
   ),
   build: () => {
     check('tsc', ['-p', 'tsconfig.build.json'])()
