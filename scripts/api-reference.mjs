@@ -51,7 +51,7 @@ function read(file) {
     const comment = head.trim().replace(/^[\s\S]*\*\/\s*(?=\/\*\*)/, '') // the last one; a file's own stands before it
     const code = statement.slice(head.length)
     const from = /\bfrom '(\.[^']+)'/.exec(code)?.[1]
-    const place = from && resolve(dirname(file), from.replace(/\.ts$/, '.d.ts'))
+    const place = from && resolve(dirname(file), from.replace(/\.tsx?$/, '.d.ts'))
     const list = /^(import|export) (type )?\{([^}]*)\}/.exec(code)
     if (list !== null && place !== undefined)
       for (const [, type = list[2], name, alias = name] of list[3].matchAll(/(type )?(\w+)(?: as (\w+))?/g))

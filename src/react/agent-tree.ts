@@ -11,6 +11,7 @@ export interface AgentWork {
 }
 /** A piece of an agent's work, in the order in which it happened. */
 export type AgentPart = TextPart | ToolPart | HandoffPart | FailurePart
+/** What an agent says; it grows while it streams. */
 export interface TextPart {
   readonly kind: 'text'
   readonly key: string
@@ -28,12 +29,14 @@ export interface ToolPart {
   readonly output: unknown
   readonly agents: readonly AgentWork[]
 }
+/** The agent hands the conversation over. */
 export interface HandoffPart {
   readonly kind: 'handoff'
   readonly key: string
   /** The agent that now has the conversation. */
   readonly target: string
 }
+/** The run, or a sub-agent, has failed. */
 export interface FailurePart {
   readonly kind: 'failure'
   readonly key: string

@@ -34,11 +34,13 @@ export function Thread<Answer>({
   const { messages, isLoading, isLive, error, run, approve, reject } = thread
   return (
     <section className={className} aria-label={label}>
-      <ol role="log" aria-live="polite" aria-busy={isLive || isLoading}>
-        {messages.map((message) => (
-          <li key={message.key}>{renderMessage?.(message) ?? <Message message={message} />}</li>
-        ))}
-      </ol>
+      <div role="log" aria-live="polite" aria-busy={isLive || isLoading}>
+        <ol>
+          {messages.map((message) => (
+            <li key={message.key}>{renderMessage?.(message) ?? <Message message={message} />}</li>
+          ))}
+        </ol>
+      </div>
       {run?.approvals.map((approval) => (
         <div key={approval.approval_id}>
           {renderApproval?.(approval) ?? <ApprovalCard approval={approval} onApprove={approve} onReject={reject} />}

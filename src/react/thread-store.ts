@@ -21,6 +21,7 @@ export interface ThreadMessage {
   readonly message: StoredMessage | undefined
 }
 
+/** The state of a conversation. Its parts stay the same objects while they do not change. */
 export interface ThreadState<Answer = unknown> {
   /** True until the stored messages have been read. */
   readonly isLoading: boolean

@@ -90,5 +90,6 @@ test.for([
   const shown = await log.locator('article').allTextContents()
   await page.reload()
   await expect.poll(() => log.locator('article').allTextContents()).toEqual(shown)
-  expect(shown.length).toBeGreaterThanOrEqual(6)
+  expect(shown.at(-1)).toContain('Tell me a long story')
+  expect(shown.length).toBeGreaterThanOrEqual(5)
 })
