@@ -54,7 +54,7 @@ const openThread = (agency: AgencyClient, id = 't') => {
 }
 const ANSWER = 'One two three four five'
 
-test('a message is shown at once, then its answer as it streams, then as stored', async () => {
+test('a message is shown at once, its answer as it streams, then as stored', async () => {
   const { agency } = await serveTeam()
   const { thread, shown } = openThread(agency)
   await expect.poll(() => thread.getState().isLoading).toBe(false)
@@ -93,7 +93,7 @@ test('the tree shows agents in the calls that reached them', async () => {
   expect([clerk?.agent, text]).toMatchObject(['Clerk', { kind: 'text', text: ANSWER }])
 })
 
-test('a cut stream goes on, and what has not changed stays the same object', async () => {
+test('a cut stream goes on, and unchanged parts stay the same objects', async () => {
   const { agency, proxy } = await serveTeam((stream) => (stream < 2 ? { blocks: 5 + stream, inside: true } : 'pass'))
   const run = new RunStore(agency.runs)
   const states = new Set([run.getState()])
@@ -151,7 +151,7 @@ test('an approval waits, takes other arguments, and is decided once', async () =
   expect((await ending).status).toBe('completed')
 })
 
-test('a failure is state: of a run, of a server that is away, of a run that is unknown', async () => {
+test('a failure is state: of a run, an unknown run, a server that is away', async () => {
   const { agency } = await serveTeam()
   const run = new RunStore(agency.runs)
   expect(await run.start('fail')).toMatchObject({ status: 'failed', error: { kind: 'failed', code: 'MODEL_FAILED' } })

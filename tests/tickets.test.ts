@@ -191,7 +191,7 @@ test('only what is one’s own gets a ticket, and only a whole request', async (
   expect((await api.post('/tickets', { thread_id: 't', verbs })).status).toBe(401)
 })
 
-test('an EventSource watches with the ticket in the address, which no log shows', async () => {
+test('an EventSource watches with a ticket in its address, unseen by logs', async () => {
   const lines: string[] = []
   const note = (...parts: unknown[]) => void lines.push(JSON.stringify(parts))
   const logger = { info: note, warn: note, error: note }
@@ -247,6 +247,8 @@ test('processes with one secret take each other’s tickets', async () => {
   }
   expect(await tried({})).toBe('TICKET_INVALID') // the token is short, so each process has a random secret
   expect(await tried({ AGENCY_TICKET_SECRET: 'x'.repeat(32) })).toBe('NOT_FOUND')
+  vi.stubEnv('AGENCY_TICKET_SECRET', '')
+  expect(await tried({ AGENCY_SWARM_WORKERS_SECRET: 'x'.repeat(44) })).toBe('NOT_FOUND')
   vi.stubEnv('AGENCY_TICKET_SECRET', 'short')
   await expect(serveRuns()).rejects.toMatchObject({ code: 'INVALID_OPTION' })
 })
