@@ -77,6 +77,7 @@ test('the OpenAPI document is valid 3.1 and lists everything', async () => {
     `post /${name}/runs/{run_id}/retry`,
     `post /${name}/runs/{run_id}/approvals/{approval_id}`,
     `get /${name}/approvals`,
+    `post /${name}/tickets`,
     `get /${name}/webhooks`,
     `post /${name}/webhooks/{webhook_id}/redrive`,
     `post,get /${name}/threads`,
