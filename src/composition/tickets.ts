@@ -2,6 +2,7 @@
 import { invalidOption } from '../base/errors.ts'
 import { deriveTicketKey, Tickets } from '../runs/tickets.ts'
 import type { Identify } from '../services.ts'
+import { SHARED_SECRET_VARIABLE } from '../workers/worker.ts'
 
 /** The environment variable with the secret that signs tickets. */
 export const TICKET_SECRET = 'AGENCY_TICKET_SECRET'
@@ -9,17 +10,21 @@ export const TICKET_SECRET = 'AGENCY_TICKET_SECRET'
 const MIN_SECRET_CHARS = 32
 
 /**
- * The secret is AGENCY_TICKET_SECRET, else AGENCY_STORE_KEY, else a long token, else a random one, which other processes and the
- * next start do not have.
+ * The secret is AGENCY_TICKET_SECRET, else AGENCY_STORE_KEY, else a long token, else a random one, which other processes (beside
+ * the workers of one primary) and the next start do not have.
  * @throws INVALID_OPTION for an AGENCY_TICKET_SECRET that is too short
  */
 export function createTickets(token: string | undefined): Tickets {
-  const { [TICKET_SECRET]: own = '', AGENCY_STORE_KEY: storeKey = '' } = process.env
+  const {
+    [TICKET_SECRET]: own = '',
+    AGENCY_STORE_KEY: storeKey = '',
+    [SHARED_SECRET_VARIABLE]: shared = '',
+  } = process.env
   if (own !== '' && own.length < MIN_SECRET_CHARS)
     throw invalidOption(
       `${TICKET_SECRET} has to have at least ${MIN_SECRET_CHARS} characters, such as those of: openssl rand -base64 32`,
     )
-  const secret = [own, storeKey, token ?? ''].find((text) => text.length >= MIN_SECRET_CHARS)
+  const secret = [own, storeKey, token ?? '', shared].find((text) => text.length >= MIN_SECRET_CHARS)
   return new Tickets(deriveTicketKey(secret), Date.now)
 }
 

@@ -19,8 +19,7 @@ export function createProbes({ services, token, metrics, metricsOpen }: ShellOpt
   app.setNotFoundHandler((_request, reply) => sendJson(reply, 404, { detail: 'Not Found' }))
   registerHealth(app, services)
   app.register(async (api) => {
-    const auth = metricsOpen ? undefined : createAuth(token)
-    if (auth !== undefined) api.addHook('onRequest', auth)
+    if (!metricsOpen) api.addHook('onRequest', createAuth(token, services.tickets))
     if (metrics !== undefined) registerMetrics(api, metrics, undefined)
   })
   return app

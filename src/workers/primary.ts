@@ -1,11 +1,12 @@
 /** The primary process of `serve({ workers })`: starts the workers, starts them again, passes messages on, and stops them. */
 import cluster, { type Worker } from 'node:cluster'
+import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AgencyError, invalidOption, workerFailed } from '../base/errors.ts'
 import type { ServerLog } from '../base/log.ts'
 import { Counters } from './counters.ts'
 import { type Downward, type Listening, type Upward, unwrap, wrap } from './messages.ts'
-import { WORKER_VARIABLE } from './worker.ts'
+import { SHARED_SECRET_VARIABLE, WORKER_VARIABLE } from './worker.ts'
 
 /** How long a worker that has ended is waited for before it is started again, in milliseconds; doubled after each short life. */
 const RESTART = { firstMs: 100, mostMs: 10_000, longLifeMs: 60_000 }
@@ -39,6 +40,7 @@ export class Primary {
   /** Those that live, by the id that the cluster gave them. */
   readonly #members = new Map<number, Member>()
   readonly #counters = new Counters()
+  readonly #sharedSecret = randomBytes(32).toString('base64')
   /** Short lives of each worker, one after the other. */
   readonly #failures = new Map<number, number>()
   readonly #stopped = new AbortController()
@@ -100,7 +102,7 @@ export class Primary {
   /** Starts a worker. Resolves when it listens. */
   #begin(number: number): Promise<Member> {
     const { promise, resolve, reject } = Promise.withResolvers<Member>()
-    const worker = cluster.fork({ [WORKER_VARIABLE]: String(number) })
+    const worker = cluster.fork({ [WORKER_VARIABLE]: String(number), [SHARED_SECRET_VARIABLE]: this.#sharedSecret })
     const over = Promise.withResolvers<Over>()
     const member: Member = { worker, number, startedAt: Date.now(), listening: undefined, leaving: false, over }
     this.#members.set(worker.id, member)

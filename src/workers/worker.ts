@@ -7,6 +7,8 @@ import type { Answerer, Peers, QuestionKind, Questions } from './peers.ts'
 
 /** The environment variable that tells a worker its number: 1, 2, 3, ... */
 export const WORKER_VARIABLE = 'AGENCY_SWARM_WORKER'
+/** The environment variable with a random secret that the workers of one primary share; it ends with the primary. */
+export const SHARED_SECRET_VARIABLE = 'AGENCY_SWARM_WORKERS_SECRET'
 /** Most questions and counts that wait for an answer. */
 const MOST_WAITING = 1_000
 /** How long the primary may take to count a request, in milliseconds. */
