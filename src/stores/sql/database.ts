@@ -52,6 +52,8 @@ export interface Transaction extends Sql {
   readonly changed: Map<string, boolean>
   /** Long values of the change, which are stored already. */
   readonly texts: StoredTexts | undefined
+  /** Columns of those that the change has used. */
+  readonly used: Set<string>
   /** Runs that are claimable, for the answer. */
   readonly ready: Set<string>
   /** Webhooks that are due. */

@@ -1,6 +1,7 @@
 /** Long texts of rows, which are kept in pieces, so that no statement, row or transaction is long. */
 import { randomUUID } from 'node:crypto'
 import { Pace } from '../../base/async.ts'
+import { storeUnavailable } from '../../base/errors.ts'
 import { isObject } from '../../wire/json.ts'
 import { parseInTurns } from '../../wire/json-pieces.ts'
 import { isShortJson, LONG_CHARS, slices, writePieces } from '../../wire/json-write.ts'
@@ -13,6 +14,9 @@ const CHARS_PER_WRITE = 524_288
 /** Pieces of one read. */
 const PIECES_PER_READ = 16
 
+/** How long a text may wait for its transaction before the sweep removes it; a transaction that comes later fails. */
+const AHEAD_MS = 600_000
+
 /** The owner of what a run stores of its work: its pieces are removed together. */
 export const workOf = (runId: string): string => `work:${runId}`
 /** The owner of what a run leaves behind at its end. */
@@ -21,25 +25,70 @@ export const endOf = (runId: string): string => `end:${runId}`
 export const MESSAGES = 'messages'
 
 /**
- * Stores the long ones of these values ahead of the transaction that is about them, in transactions of their own. Pieces that
- * are not used then are removed with their owner.
+ * Stores the long ones of these values ahead of the transaction that is about them, in transactions of their own. They are
+ * marked as such until `settleTexts`.
  * @param values a string among them is JSON already
  */
 export async function storeAhead(
   database: Database,
   values: { readonly [owner: string]: readonly unknown[] },
+  now: number,
 ): Promise<StoredTexts | undefined> {
   const stored = new Map<string, Map<unknown, string>>()
+  const write = (rows: readonly PieceRow[]) => database.write((sql) => insertAhead(sql, rows, now))
   for (const [owner, list] of Object.entries(values))
     for (const value of list) {
       if (isShort(value)) continue
       const known = stored.get(owner) ?? new Map<unknown, string>()
-      stored.set(owner, known.set(value, await writeLong(owner, value, (rows) => database.write(insertInto(rows)))))
+      stored.set(owner, known.set(value, await writeLong(owner, value, write)))
     }
   return stored.size === 0 ? undefined : stored
 }
 
-const insertInto = (rows: readonly PieceRow[]) => async (sql: Sql) => insert(sql, rows)
+/** Inserts pieces of one text, and marks it with its first. @throws STORE_UNAVAILABLE when the sweep has removed those before */
+async function insertAhead(sql: Sql, rows: readonly PieceRow[], now: number): Promise<void> {
+  const { owner, name, n } = rows[0] as PieceRow
+  if (n === 0) await sql.insert('texts_ahead', [{ name, owner, stored_at: now }])
+  else if ((await sql.all(`SELECT name FROM texts_ahead WHERE name = ?${sql.lock}`, name)).length === 0) throw tooLate()
+  await insert(sql, rows)
+}
+
+/**
+ * Decides on texts that were stored ahead: those that a transaction has used stay, the others are removed. Without a
+ * transaction it decides on those alone that none has used.
+ * @throws STORE_UNAVAILABLE when the sweep has removed one that is used
+ */
+export async function settleTexts(sql: Sql, texts: StoredTexts | undefined, used?: ReadonlySet<string>): Promise<void> {
+  for (const columns of texts?.values() ?? [])
+    for (const column of columns.values())
+      if (used?.has(column) !== true) await removeAhead(sql, ...placeOf(column))
+      else if (!(await isAhead(sql, placeOf(column)[1]))) throw tooLate()
+}
+
+const tooLate = () => storeUnavailable(new Error('The write took too long: the sweep has removed its texts.'))
+
+/** Removes a text that no transaction has used. @returns the number of pieces */
+async function removeAhead(sql: Sql, owner: string, name: string): Promise<number> {
+  if (!(await isAhead(sql, name))) return 0
+  return (await sql.all('DELETE FROM texts WHERE owner = ? AND name = ? RETURNING n', owner, name)).length
+}
+
+/** True for a text that no transaction has used; it is no longer marked then. */
+const isAhead = async (sql: Sql, name: string) =>
+  (await sql.all('DELETE FROM texts_ahead WHERE name = ? RETURNING name', name)).length > 0
+
+/** Removes texts whose transaction never came, until about `limit` pieces are gone; true when some are left. */
+export async function removeForgotten(sql: Sql, now: number, limit: number): Promise<boolean> {
+  const statement = 'SELECT owner, name FROM texts_ahead WHERE stored_at <= ? ORDER BY stored_at LIMIT ?'
+  const forgotten = await select<{ owner: string; name: string }>(sql, statement, now - AHEAD_MS, limit)
+  let pieces = 0
+  for (const { owner, name } of forgotten) {
+    if (pieces >= limit) return true
+    pieces += await removeAhead(sql, owner, name)
+  }
+  return forgotten.length === limit
+}
+
 const insert = (sql: Sql, rows: readonly PieceRow[]) =>
   sql.insert(
     'texts',
@@ -55,7 +104,10 @@ export const toColumn = (tx: Transaction, owner: string, value: unknown): string
 /** As `toColumn`, for a text that is JSON already. */
 export function textToColumn(tx: Transaction, owner: string, value: string | object): string | Promise<string> {
   if (typeof value === 'string' && isShort(value)) return value
-  return tx.texts?.get(owner)?.get(value) ?? writeLong(owner, value, async (rows) => insert(tx, rows))
+  const stored = tx.texts?.get(owner)?.get(value)
+  if (stored === undefined) return writeLong(owner, value, async (rows) => insert(tx, rows))
+  tx.used.add(stored)
+  return stored
 }
 
 interface PieceRow {

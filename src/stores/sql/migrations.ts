@@ -110,6 +110,11 @@ const STEPS: readonly (readonly string[])[] = [
     `CREATE INDEX secrets_expiry ON secrets (expires_at) WHERE expires_at IS NOT NULL`,
     `ALTER TABLE approvals ADD COLUMN consent TEXT`,
   ],
+  [
+    // Texts that are stored ahead of the transaction that will use them.
+    `CREATE TABLE texts_ahead (name TEXT PRIMARY KEY, owner TEXT NOT NULL, stored_at BIGINT NOT NULL)`,
+    `CREATE INDEX texts_ahead_age ON texts_ahead (stored_at)`,
+  ],
 ]
 
 /**

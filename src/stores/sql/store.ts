@@ -5,7 +5,7 @@ import { claim } from './claim.ts'
 import { reserve, settle } from './costs.ts'
 import type { Database, Sql, StoredTexts, Transaction } from './database.ts'
 import { EVENTS_PER_READ } from './events.ts'
-import { endOf, MESSAGES, removeTexts, storeAhead, workOf } from './long-texts.ts'
+import { endOf, MESSAGES, settleTexts, storeAhead, workOf } from './long-texts.ts'
 import { readers, readNews } from './reads.ts'
 import { cancel, decide, deleteRun } from './requests.ts'
 import { openSchedule } from './schedules.ts'
@@ -50,46 +50,42 @@ export function createRunStore(database: Database, capacity?: Capacity): RunStor
   ): Promise<Result> => {
     const changed = new Map<string, boolean>()
     let freed = false
-    const result = await database.write(async (sql) => {
+    const writing = database.write(async (sql) => {
       changed.clear() // work may be done again
       const tx = {
         ...sql,
         texts,
+        used: new Set<string>(),
         changed,
         ready: new Set<string>(),
         freed: new Set<string>(),
         webhooks: new Set<string>(),
       }
       const answer = await work(tx)
+      await settleTexts(sql, texts, tx.used)
       freed = tx.freed.size > 0
       if (freed) await database.enqueue?.(sql, [...tx.freed])
       return answer
     })
+    // The sweep removes them when this fails, too.
+    if (texts !== undefined) writing.catch(() => database.write((sql) => settleTexts(sql, texts))).catch(() => {})
+    const result = await writing
     database.announce(changed, freed)
     return result
   }
   return {
     async admit(request) {
-      const { plan, runId } = request
-      const texts = await storeAhead(database, { [workOf(runId)]: [plan] })
-      const admitting = change(async (tx) => {
-        if (capacity !== undefined) await makeRoom(tx, capacity, request.now)
+      const { plan, runId, now } = request
+      const texts = await storeAhead(database, { [workOf(runId)]: [plan] }, now)
+      return change(async (tx) => {
+        if (capacity !== undefined) await makeRoom(tx, capacity, now)
         return admit(tx, request)
       }, texts)
-      if (texts === undefined) return admitting
-      const unused = () => database.write(async (sql) => void (await removeTexts(sql, workOf(runId)))).catch(() => {})
-      const admitted = await admitting.catch(async (error) => {
-        await unused()
-        throw error
-      })
-      if (admitted.run.runId !== runId) await unused()
-      return admitted
     },
     claim: (request) => change((tx) => claim(tx, request)),
     async write({ kind, ...request }) {
       const writer = writers[kind] as (tx: Transaction, change: unknown) => Promise<never>
-      const texts =
-        kind === 'run' ? await storeAhead(database, longPartsOf(request as unknown as RunChange)) : undefined
+      const texts = kind === 'run' ? await storeLongParts(database, request as unknown as RunChange) : undefined
       return change((tx) => writer(tx, request), texts)
     },
     read: ({ kind, ...query }) => {
@@ -101,17 +97,22 @@ export function createRunStore(database: Database, capacity?: Capacity): RunStor
   }
 }
 
-/** What may be long in a change of a run, by its owner. */
-const longPartsOf = ({ claim: { runId }, conversations = [], items = [], calls = [], ...change }: RunChange) => ({
-  [workOf(runId)]: [
-    ...conversations.map(({ state }) => state),
-    ...items.map(({ item }) => item),
-    ...calls.map(({ output }) => output),
-    ...(change.events?.list ?? []),
-  ],
-  [endOf(runId)]: change.leave?.kind === 'end' ? [change.leave.outcome] : [],
-  [MESSAGES]: change.messages?.list ?? [],
-})
+/** Stores what is long in a change of a run. */
+function storeLongParts(database: Database, change: RunChange): Promise<StoredTexts | undefined> {
+  const { conversations = [], items = [], calls = [], events, messages, leave, now } = change
+  const { runId } = change.claim
+  const parts = {
+    [workOf(runId)]: [
+      ...conversations.map(({ state }) => state),
+      ...items.map(({ item }) => item),
+      ...calls.map(({ output }) => output),
+      ...(events?.list ?? []),
+    ],
+    [endOf(runId)]: leave?.kind === 'end' ? [leave.outcome] : [],
+    [MESSAGES]: messages?.list ?? [],
+  }
+  return storeAhead(database, parts, now)
+}
 
 async function* watch(database: Database, query: WatchQuery): AsyncGenerator<RunNews, void> {
   const { runId, signal } = query

@@ -1,6 +1,7 @@
-/** What time does: runs become due, approvals expire, and events, runs and keys are removed. */
+/** What time does: runs become due, approvals expire, and events, runs, keys and unused texts are removed. */
 import type { Writes } from '../../runs/run-store.ts'
 import { first, readyOf, type Sql, select, type Transaction } from './database.ts'
+import { removeForgotten } from './long-texts.ts'
 import type { RunRow, ThreadRow } from './rows.ts'
 import { forgetRun, removeWork, update } from './runs.ts'
 import { removeSecrets } from './secrets.ts'
@@ -15,6 +16,7 @@ export async function sweep(tx: Transaction, request: Writes['sweep']['change'])
   const expired = await expireApprovals(tx, now, limit)
   const keys = await removeKeys(tx, now, limit)
   const secrets = await removeSecrets(tx, now, limit)
+  const texts = await removeForgotten(tx, now, limit)
   const old = 'SELECT number, run_id, last_event FROM runs WHERE ended_at <= ?'
   const forgotten = await select<RunRow>(tx, `${old} ORDER BY ended_at LIMIT ?`, now - runsMs, limit + 1)
   const runs = await upTo(limit, forgotten, (run) => forgetRun(tx, run))
@@ -28,7 +30,7 @@ export async function sweep(tx: Transaction, request: Writes['sweep']['change'])
     await removeWork(tx, run)
     await update(tx, run, { trimmed: 1 })
   })
-  return { more: due || expired || keys || secrets || runs || events, ...(await readNext(tx)), ...readyOf(tx) }
+  return { more: due || expired || keys || secrets || texts || runs || events, ...(await readNext(tx)), ...readyOf(tx) }
 }
 
 /** When time changes something next. */
