@@ -2,6 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { Agency, Agent, closeMcpServer, type McpServerConfig, toolsFromMcp } from '../src/index.ts'
 import { callsOf, callThenTell, type Json, openScriptedShop, openStore, STORES } from './support/approval-shop.ts'
+import { useUpstream } from './support/client.ts'
 import { startMcpHost } from './support/mcp-hosts.ts'
 
 async function hostWith(settings: Partial<McpServerConfig>): Promise<McpServerConfig> {
@@ -60,6 +61,16 @@ test.each([
 ])('safeToRetry %j replaces what the server says', async (safeToRetry, expected) => {
   const tools = await toolsFromMcp(await hostWith({ safeToRetry, allowedTools: ['echo', 'pid'] }))
   expect(Object.fromEntries(tools.map((tool) => [tool.name, tool.safeToRetry]))).toEqual(expected)
+})
+
+test('a name in needsApproval that the server does not have is an error', async () => {
+  const text = /needsApproval .*does not have: ecko, fx_echo\. It has .*echo/
+  const settings = { needsApproval: ['ecko', 'echo', 'fx_echo'], toolPrefix: 'fx_' }
+  await expect(toolsFromMcp(await hostWith(settings))).rejects.toThrow(text)
+  await useUpstream(() => ({ text: 'Done.' }))
+  await expect(agencyOf(await hostWith(settings)).getResponse('Hi')).rejects.toThrow(text)
+  const hidden = await toolsFromMcp(await hostWith({ needsApproval: ['echo'], blockedTools: ['echo'] }))
+  expect(hidden.some(({ needsApproval }) => needsApproval)).toBe(false)
 })
 
 test.each([

@@ -131,6 +131,26 @@ test("in a Fastify app of one's own, true means that app's log", async () => {
     .toMatchObject([{ path: '/ai/solo/get_response', agency: 'solo', outcome: 'completed' }])
 })
 
+test.each([
+  [{}, true],
+  [{ maxParamLength: 256 }, false],
+  [{ routerOptions: { maxParamLength: 256 } }, false],
+  [{ routerOptions: { maxParamLength: 255 } }, true],
+])('an app with %j is warned of ids that are too long for it: %s', async (options, isWarned) => {
+  const { logger, written } = collectLines()
+  const app = Fastify({ ...options })
+  onTestFinished(() => app.close())
+  await app.register(agencySwarm, {
+    agencies: { solo: new Agency(new Agent({ name: 'Solo', model: 'demo' })) },
+    logger,
+  })
+  const longest = await app.inject(`/solo/threads/${'x'.repeat(256)}`)
+  expect([written.join().includes('maxParamLength: 256'), longest.json().code === 'NOT_FOUND']).toEqual([
+    isWarned,
+    !isWarned,
+  ])
+})
+
 test('true is pino, as JSON lines on stdout', async () => {
   const { execFileSync } = await import('node:child_process')
   const script = `

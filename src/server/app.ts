@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import Fastify, { type ConnectionError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { ID_CHARS } from '../wire/runs.ts'
 import { limitConnections } from './connections.ts'
 import { sendJson } from './error-handler.ts'
 import { continueWhenLetIn } from './expect.ts'
@@ -13,7 +14,8 @@ export async function createApp(options: ShellOptions): Promise<FastifyInstance>
   const arrivalMs = Math.max(headersTimeoutMs, bodyTimeoutMs)
   const app = Fastify({
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: ID_CHARS },
+    // Each character of an id may be escaped.
+    routerOptions: { maxParamLength: 3 * ID_CHARS },
     requestTimeout: arrivalMs,
     keepAliveTimeout: idleTimeoutMs,
     forceCloseConnections: 'idle',
@@ -55,9 +57,6 @@ export async function createApp(options: ShellOptions): Promise<FastifyInstance>
   app.setNotFoundHandler((request, reply) => notFound(methodsOf, request, reply))
   return app
 }
-
-/** The longest id in a path, in characters; each may be escaped. */
-const ID_CHARS = 3 * 256
 
 /** The methods of each path of the router. What a caller wrote is looked up in it, and never taken for a pattern. */
 type Methods = Map<string, string[]>

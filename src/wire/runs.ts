@@ -10,6 +10,8 @@ import { webhook, webhookRequest, webhookStatus } from './webhooks.ts'
 
 // ---- parts
 
+/** The longest thread id, in characters. */
+export const ID_CHARS = 256
 export const threadId = z
   .string()
   .regex(/^[A-Za-z0-9._:~-]{1,256}$/, 'a thread id has 1 to 256 letters, digits and . _ : ~ -')

@@ -14,6 +14,9 @@ import type { Login, LoginServer } from './oauth/login.ts'
 import { isServerObject, type McpServer, SdkServer, serverFor, settingsOf } from './sdk-server.ts'
 import { titleOf } from './tool-names.ts'
 
+/** Tools of a server that an error names. */
+const NAMES_SHOWN = 20
+
 /** A server whose tools can be listed and called. */
 type Endpoint = McpConnection | SdkServer
 
@@ -42,6 +45,7 @@ export class McpSource {
   readonly #server: McpServerConfig | SdkServer
   readonly #settings: McpServerSettings
   readonly #agent: string
+  #isChecked = false
 
   /** Prefix for tool names that another server has, too. */
   readonly label: string
@@ -68,7 +72,8 @@ export class McpSource {
    * The server's current tools, under the server's own names. Called before every model call; a server that reports changes
    * is asked again only then.
    * @param logins those of the run's owner: where the owner has given no access yet, a tool that asks for it stands for the server's
-   * @throws MCP_FAILED when the server cannot be reached, does not answer, or lists too many tools; PACKAGE_MISSING
+   * @throws MCP_FAILED when the server cannot be reached, does not answer, or lists too many tools; PACKAGE_MISSING;
+   *   INVALID_OPTION when `needsApproval` names a tool that its first list does not have
    */
   async tools(logins?: OwnerLogins): Promise<FunctionTool[]> {
     const server = this.named ? this.label : undefined
@@ -77,8 +82,12 @@ export class McpSource {
       const endpoint = this.#endpointFor(login)
       const listed = await endpoint.list()
       if (listed.length > MCP_LIMITS.tools) throw tooManyMcpTools(this.#agent, MCP_LIMITS.tools, server)
-      const named = listed.filter(isObject).filter((tool) => typeof tool.name === 'string' && this.#allows(tool))
-      return await inTurns(named, (tool) => this.#toTool(tool, endpoint, login))
+      const named = listed.filter(isObject).filter((tool) => typeof tool.name === 'string')
+      this.#checkNames(named.map(({ name }) => String(name)))
+      return await inTurns(
+        named.filter((tool) => this.#allows(tool)),
+        (tool) => this.#toTool(tool, endpoint, login),
+      )
     } catch (error) {
       if (login !== undefined && isConsentNeeded(error)) return [connectTool(login)]
       if (error instanceof AgencyError) throw error
@@ -103,6 +112,18 @@ export class McpSource {
 
   #endpointFor(login: Login | undefined): Endpoint {
     return this.#server instanceof SdkServer ? this.#server : connectionTo(this.#server, login)
+  }
+
+  /** A misspelled name would let calls pass that have to wait. Later lists may have fewer tools. */
+  #checkNames(known: readonly string[]): void {
+    const { needsApproval } = this.#settings
+    if (this.#isChecked || typeof needsApproval !== 'object') return
+    const unknown = needsApproval.filter((name) => !known.includes(name))
+    if (unknown.length > 0)
+      throw invalidOption(
+        `needsApproval of the MCP server "${this.label}" of ${this.#agent} names tools that the server does not have: ${unknown.join(', ')}. It has ${known.slice(0, NAMES_SHOWN).join(', ')}${known.length > NAMES_SHOWN ? ', ...' : ''}. Names are those of the server, without toolPrefix; for tools that come later, use a function.`,
+      )
+    this.#isChecked = true
   }
 
   #allows(tool: { [key: string]: unknown }): boolean {
