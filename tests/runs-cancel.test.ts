@@ -171,6 +171,32 @@ test('a reader that comes back in time keeps the run alive', async () => {
   expect(await api.settled(runId)).toMatchObject({ status: 'cancelled' })
 })
 
+test('after a restart, a run ends whose readers do not come back', async () => {
+  const path = `${useFolder()}/runs.db`
+  await useUpstream(() => ({ hang: true }))
+  const first = await serveRuns({ runs: { store: sqlite(path) }, limits: { drainMs: 0 } })
+  const start = async (fields: object) => {
+    const body = { message: 'Hi', stream: true, ...fields }
+    return String((await readStream(await first.api.fetch('POST', '/runs', body)).next()).value?.data.run_id)
+  }
+  const cancel = { on_disconnect: 'cancel' }
+  const [gone, later, kept] = [
+    await start(cancel),
+    await start({ ...cancel, disconnect_grace_ms: 600_000 }),
+    await start({}),
+  ]
+  const read = await start(cancel)
+  await first.close()
+  const { api } = await serveRuns({ runs: { store: sqlite(path) }, limits: { readerReturnMs: 1_500 } })
+  const abort = new AbortController()
+  const events = readStream(await api.fetch('GET', `/runs/${read}/events`, undefined, {}, abort.signal))
+  await events.next()
+  expect(await api.settled(gone)).toMatchObject({ status: 'cancelled' })
+  for (const runId of [later, kept, read]) expect((await api.get(`/runs/${runId}`)).body.status).toBe('in_progress')
+  abort.abort()
+  expect(await api.settled(read)).toMatchObject({ status: 'cancelled' })
+})
+
 test('a stop of the server is no reader that leaves', async () => {
   const path = `${useFolder()}/runs.db`
   await useUpstream((_, index) => (index === 0 ? { hang: true } : { text: 'Hello' }))

@@ -186,6 +186,11 @@ export const LIMITS = {
     unit: 'ms',
     text: 'how long a person may take to give consent at an MCP server; then the address is void and the call is rejected',
   },
+  readerReturnMs: {
+    value: 10_000,
+    unit: 'ms',
+    text: 'how long readers of a run with `on_disconnect: "cancel"` have at least to come back after a restart; then the run is cancelled',
+  },
   storeMs: {
     value: 30_000,
     unit: 'ms',

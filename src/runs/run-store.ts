@@ -104,6 +104,8 @@ export interface RunRecord extends RunSnapshot, RunId {
   receipt: JsonObject | null
   /** Its messages were taken out of the thread. */
   rolledBack: boolean
+  /** How long it goes on without a reader, in milliseconds; null: to its end. */
+  unreadMs: number | null
 }
 
 export interface ThreadRecord extends ThreadId {
@@ -263,6 +265,8 @@ export interface NewRun extends RunId {
   schedule?: { name: string; dueAt: number } | null
   /** Who is told when it ends or waits for a person. */
   webhooks?: readonly WebhookTarget[]
+  /** Default null. */
+  unreadMs?: number | null
   idempotency?: Idempotency | null
   /** The first events, before any that the store adds; compact JSON. */
   events: readonly string[]
@@ -591,6 +595,8 @@ export interface Reads {
   }
   /** First runs of their threads that are queued or in progress, of all owners, in the order of admission. For workers. */
   jobs: { query: { limit: number; after?: string | null }; answer: Page<Job> }
+  /** Live runs that do not go on without a reader, of all owners, in the order of admission. */
+  unread: { query: { limit: number; after?: string | null }; answer: Page<RunId & { unreadMs: number }> }
   costs: { query: { scopes: readonly string[] }; answer: Cost[] }
   /** Newest first. */
   webhooks: {

@@ -7,7 +7,6 @@ import type { StoredRuns } from '../runs/stored/service.ts'
 import type { Services } from '../services.ts'
 import type { RequestRules } from '../wire/requests.ts'
 import type { TicketVerb } from '../wire/tickets.ts'
-import { RunReaders } from './run-readers.ts'
 import { ownerOf } from './run-requests.ts'
 import { checkTicket } from './ticket-scope.ts'
 
@@ -15,7 +14,6 @@ export interface RunRoutes {
   readonly runs: StoredRuns
   readonly limits: Limits
   readonly requestRules: RequestRules
-  readonly readers: RunReaders
   readonly services: Services
   agencyOf(request: FastifyRequest): ServedAgency
   /** In whose name a request asks. @throws NOT_IDENTIFIED, and TICKET_SCOPE when its ticket is for something else */
@@ -31,7 +29,6 @@ export const createRunRoutes = (services: Services, agencyOf: RunRoutes['agencyO
   runs: services.stored.runs,
   limits: services.limits,
   requestRules: services.requestRules,
-  readers: new RunReaders(services.stopping),
   services,
   agencyOf,
   ownedBy: async (request) => {

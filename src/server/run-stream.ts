@@ -22,8 +22,6 @@ export interface StreamRequest {
   after?: LastFrame
   /** Default: the protocol of the agency's stream endpoint. */
   view?: ViewName | undefined
-  /** Cancel the run this long after its last reader has left. Undefined: it goes on. */
-  cancelWhenLeftMs?: number | undefined
 }
 
 /** A run in one view: how many frames it has so far, and those after the reader's last one. */
@@ -40,9 +38,9 @@ interface View {
 export async function streamRun(
   context: RunRoutes,
   reply: FastifyReply,
-  { id, after = { number: 0, loc: [] }, view: name, cancelWhenLeftMs }: StreamRequest,
+  { id, after = { number: 0, loc: [] }, view: name }: StreamRequest,
 ): Promise<FastifyReply | undefined> {
-  const { runs, readers, services } = context
+  const { runs, services } = context
   const run = await runs.store.read({ kind: 'run', ...id })
   const isAgui = name === undefined ? services.dialects.agui !== undefined : name === 'agui'
   const view = isAgui ? await openAguiView(context, run, after.number) : openNativeView(context, run, after.number)
@@ -53,11 +51,7 @@ export async function streamRun(
   if (run.endedAt !== null && after.number === view.last) return reply.code(204).send()
   await runs.store.read({ kind: 'events', ...id, after: isAgui ? 0 : after.number, limit: 1 }) // 410 while there is still a status to send
   const signal = signalOf(reply)
-  const cancel = () => void runs.cancel({ ...id, mode: 'immediate', waitMs: 0 }).catch(() => {}) // it may have ended
-  const leave = readers.join(
-    id.runId,
-    cancelWhenLeftMs === undefined ? undefined : { graceMs: cancelWhenLeftMs, cancel },
-  )
+  const leave = runs.readers.join(id, run.unreadMs)
   let first = RETRY
   const toFrames = (frames: FrameText) => {
     const text = joinFrames([first, frames])

@@ -16,6 +16,7 @@ import type {
 import type { TraceContext } from '../span.ts'
 import type { WebhookRecord } from '../webhooks/records.ts'
 import type { NumberedEvent } from './events.ts'
+import type { RunReaders } from './readers.ts'
 
 /** A request for a stored run. */
 export interface StartStoredRun {
@@ -37,6 +38,8 @@ export interface StartStoredRun {
   /** Whom the request wants to be told. */
   webhook?: WebhookRequest | null | undefined
   alias?: string | null | undefined
+  /** How long the run goes on without a reader, in milliseconds. Default: to its end. */
+  unreadMs?: number | null | undefined
   idempotency?: Idempotency | undefined
 }
 
@@ -56,6 +59,8 @@ export interface CancelStoredRun extends RunId {
 /** Accepts, works on, follows and stops stored runs. Reads that change nothing go to `store`. */
 export interface StoredRuns {
   readonly store: RunStore
+  /** Who reads streams of runs in this process. */
+  readonly readers: RunReaders
   /**
    * Accepts a run and starts it when its turn has come. It is stored when this resolves.
    * @throws SHUTTING_DOWN, THREAD_BUSY, THREAD_QUEUE_FULL, OVERLOADED, NOT_FOUND, IDEMPOTENCY_MISMATCH, INVALID_REQUEST

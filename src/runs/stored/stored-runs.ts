@@ -17,7 +17,7 @@ import { type AgencyRequest, RequestInvalid } from '../../wire/requests.ts'
 import { valueError } from '../../wire/validation.ts'
 import { namesFiles } from '../attach-files.ts'
 import { checkEditedArguments } from '../loop/approvals.ts'
-import type { Admitted, NewRun, Owned, Ready, RunId, RunRecord, RunStore } from '../run-store.ts'
+import type { Admitted, NewRun, Owned, Reads, Ready, RunId, RunRecord, RunStore } from '../run-store.ts'
 import { ownerKey } from '../start.ts'
 import type { WebhookRecord } from '../webhooks/records.ts'
 import { type SenderOptions, WebhookSender } from '../webhooks/sender.ts'
@@ -25,6 +25,7 @@ import type { AttemptOptions } from './attempt.ts'
 import { boundStore } from './bounded-store.ts'
 import { createDecoder, createEncoder, type NumberedEvent } from './events.ts'
 import { type StoredOrder, splitOrder } from './order.ts'
+import { RunReaders } from './readers.ts'
 import type { CancelStoredRun, DecideApproval, RetryStoredRun, StartStoredRun, StoredRuns } from './service.ts'
 import type { Kept } from './stored-plan.ts'
 import { describeStop } from './unworked.ts'
@@ -45,6 +46,7 @@ const MIN_SWEEP_MS = 5
 
 export class LocalStoredRuns implements StoredRuns {
   readonly store: RunStore
+  readonly readers: RunReaders
   readonly #name = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`
   readonly #options: StoredRunsOptions
   readonly #worker: RunWorker
@@ -59,6 +61,10 @@ export class LocalStoredRuns implements StoredRuns {
   constructor(options: StoredRunsOptions) {
     this.store = boundStore(options.store, options.limits, () => options.work && this.#worker.lookSoon())
     this.#options = options
+    this.readers = new RunReaders({
+      cancel: (id) => void this.cancel({ ...id, mode: 'immediate', waitMs: 0 }).catch(() => {}), // it may have ended
+      stopping: () => this.#leaving,
+    })
     this.#worker = new RunWorker({
       ...options,
       store: this.store,
@@ -79,7 +85,19 @@ export class LocalStoredRuns implements StoredRuns {
   async open(): Promise<void> {
     await this.store.read({ kind: 'jobs', limit: 1 })
     await this.#sweep()
+    if (this.store.shared !== true) await this.#expectReaders()
     if (this.#options.work) await this.#worker.open()
+  }
+
+  /** The store of one machine serves one process: who read before has lost the connection with the process before. */
+  async #expectReaders(): Promise<void> {
+    const { readerReturnMs } = this.#options.limits
+    let after: string | null = null
+    do {
+      const page: Reads['unread']['answer'] = await this.store.read({ kind: 'unread', limit: 200, after })
+      for (const { unreadMs, ...id } of page.data) this.readers.expect(id, unreadMs, Math.max(unreadMs, readerReturnMs))
+      after = page.next
+    } while (after !== null)
   }
 
   async start(request: StartStoredRun): Promise<Admitted> {
@@ -146,6 +164,7 @@ export class LocalStoredRuns implements StoredRuns {
         startAt: startAt ?? null,
         schedule: schedule ?? null,
         recoverable: !pinned,
+        unreadMs: request.unreadMs ?? null,
         pin: pinned ? this.#name : null,
         idempotency: idempotency ?? null,
         events: [createEncoder()({ kind: 'started', runId, notes: [] }, undefined)],

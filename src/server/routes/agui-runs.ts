@@ -41,8 +41,8 @@ interface AguiStream {
   after: number
   /** The ids that RUN_STARTED names. */
   named: { runId: string; parentRunId: string | undefined }
-  /** Cancel the run this long after its last reader has left. Undefined: it goes on. */
-  cancelWhenLeftMs: number | undefined
+  /** How long the run goes on without a reader, in milliseconds; null: as it was. */
+  unreadMs: number | null
 }
 
 export function registerAgui(app: FastifyInstance, base: string, context: RunRoutes): void {
@@ -53,12 +53,11 @@ export function registerAgui(app: FastifyInstance, base: string, context: RunRou
     if (services.stopping()) throw shuttingDown()
     const body = await parseAguiRunRequest(request.body, requestRules, events)
     const owned = await ownedBy(request)
-    const cancelWhenLeftMs =
-      body.on_disconnect === 'continue' ? undefined : body.on_disconnect === 'cancel' ? 0 : disconnectGraceMs
+    const unreadMs = body.on_disconnect === 'continue' ? null : body.on_disconnect === 'cancel' ? 0 : disconnectGraceMs
     return answer(context, reply, body, async () => {
-      const { run, after } = await open(context, { request, reply, served, owned, body })
+      const { run, after } = await open(context, { request, reply, served, owned, body, unreadMs })
       const { runId, parentRunId } = body
-      return { run, after, named: { runId, parentRunId }, cancelWhenLeftMs }
+      return { run, after, named: { runId, parentRunId }, unreadMs }
     })
   })
 }
@@ -82,7 +81,7 @@ export async function resumeStored(
         ? await context.runs.store.read({ kind: 'run', ...owned, runId: threadId })
         : await newestRun(context, { ...owned, threadId })
     const resumed = await resume(context, waiting, entries)
-    return { ...resumed, named: { runId, parentRunId }, cancelWhenLeftMs: undefined }
+    return { ...resumed, named: { runId, parentRunId }, unreadMs: null }
   })
   return true
 }
@@ -111,6 +110,7 @@ interface AguiStart {
   served: ServedAgency
   owned: Owned
   body: AguiRunRequest
+  unreadMs: number | null
 }
 
 /** The run that a request is about: a new one, one that goes on, or one whose stream has broken. */
@@ -148,7 +148,7 @@ async function begin(
   start: AguiStart & { id: ThreadId; last: RunRecord | undefined; isNew: boolean },
 ): Promise<RunRecord> {
   const { runs, limits, services } = context
-  const { request, reply, served, owned, body, id, last, isNew } = start
+  const { request, reply, served, owned, body, unreadMs, id, last, isNew } = start
   const entry = served.preview.entryPoints[0]?.name ?? ''
   const messageId = answeredIdOf(body)
   // The client asks again for an answer to the message that the newest run has answered.
@@ -177,6 +177,7 @@ async function begin(
     thread: served.keepsThreads ? null : { threadId: id.threadId, ifNotExists: 'create', strategy: 'enqueue' },
     metadata: toMetadata(body),
     alias: body.runId,
+    unreadMs,
     traceContext: services.telemetry && traceContextOf(request),
     idempotency: await idempotencyOf(request, limits),
   })
@@ -250,18 +251,16 @@ const inPlace = ({ details }: RequestInvalid, index: number) =>
 
 /** Writes the frames of a run up to its end, or to the moment when it waits for people. */
 async function write(
-  { runs, readers, services }: RunRoutes,
+  { runs, services }: RunRoutes,
   reply: FastifyReply,
-  { run, after, named, cancelWhenLeftMs }: AguiStream,
+  { run, after, named, unreadMs }: AguiStream,
 ): Promise<undefined> {
   const { agency, owner, runId } = run
   const id = { agency, owner, runId }
   await runs.store.read({ kind: 'events', ...id, after: 0, limit: 1 }) // 410 while there is still a status to send
   reply.header('content-location', `/${agency}/runs/${runId}`)
   const signal = signalOf(reply)
-  const cancel = () => void runs.cancel({ ...id, mode: 'immediate', waitMs: 0 }).catch(() => {}) // it may have ended
-  const left = cancelWhenLeftMs === undefined ? undefined : { graceMs: cancelWhenLeftMs, cancel }
-  const leave = readers.join(runId, left)
+  const leave = runs.readers.join(id, unreadMs)
   let over = false
   async function* events() {
     for await (const batch of followWithPauses(runs, id, 0, signal)) {

@@ -30,14 +30,14 @@ export function registerChat(app: FastifyInstance, base: string, context: RunRou
     const body = parseChatRequest(request.body, served.preview.agentNames, rules)
     const ask = readAsk(body.messages)
     const owned = await ownedBy(request)
-    const cancelWhenLeftMs = graceOf(body, services)
+    const unreadMs = graceOf(body, services)
     if (ask.kind === 'decisions') {
       const id = { ...owned, runId: ask.runId }
       const after = await decide(context, id, ask)
-      return streamChat(context, reply, { id, after, decided: decisionsIn(ask), cancelWhenLeftMs })
+      return streamChat(context, reply, { id, after, decided: decisionsIn(ask), unreadMs })
     }
-    const runId = await start(context, { request, reply, served, owned, body, ask })
-    return streamChat(context, reply, { id: { ...owned, runId }, cancelWhenLeftMs })
+    const runId = await start(context, { request, reply, served, owned, body, ask, unreadMs })
+    return streamChat(context, reply, { id: { ...owned, runId }, unreadMs })
   })
 
   /** The run that is alive, from its first chunk. Pages ask on every load, so that none is no error. */
@@ -50,9 +50,9 @@ export function registerChat(app: FastifyInstance, base: string, context: RunRou
   })
 }
 
-/** How long the run goes on without a reader, in milliseconds; undefined: to its end. */
+/** How long the run goes on without a reader, in milliseconds; null: to its end. */
 const graceOf = ({ on_disconnect }: ChatRequest, { doors: { aiSdk } }: Pick<Services, 'doors'>) =>
-  on_disconnect === 'continue' ? undefined : on_disconnect === 'cancel' ? 0 : aiSdk?.disconnectGraceMs
+  on_disconnect === 'continue' ? null : on_disconnect === 'cancel' ? 0 : (aiSdk?.disconnectGraceMs ?? null)
 
 interface ChatStart {
   request: FastifyRequest
@@ -61,10 +61,14 @@ interface ChatStart {
   owned: Owned
   body: ChatRequest
   ask: ChatAsk & { kind: 'message' }
+  unreadMs: number | null
 }
 
 /** Starts the run that answers the last message. @returns its id */
-async function start(context: RunRoutes, { request, reply, served, owned, body, ask }: ChatStart): Promise<string> {
+async function start(
+  context: RunRoutes,
+  { request, reply, served, owned, body, ask, unreadMs }: ChatStart,
+): Promise<string> {
   const { runs, limits } = context
   const { chatId, messages, rewrites, fields } = body
   const { max_turns: maxTurns, max_cost: maxCost, ...rest } = fields
@@ -82,6 +86,7 @@ async function start(context: RunRoutes, { request, reply, served, owned, body, 
     maxCost,
     metadata: {},
     alias: ask.id,
+    unreadMs,
     idempotency: await idempotencyOf(request, limits),
   })
   markReplay(reply, replayed)
@@ -93,10 +98,12 @@ const findByAlias = async ({ runs: { store } }: RunRoutes, owned: Owned, alias: 
   alias === undefined ? undefined : store.read({ kind: 'run', ...owned, alias }).catch(catchCode('NOT_FOUND'))
 
 /** A run that nobody reads any more, or that waits for a decision which the user passes over, makes way for the next message. */
-async function strategyFor({ runs, readers }: RunRoutes, id: ThreadId): Promise<'enqueue' | 'interrupt'> {
+async function strategyFor({ runs }: RunRoutes, id: ThreadId): Promise<'enqueue' | 'interrupt'> {
   const thread = await findThread(runs.store, id)
   if (thread?.activeRunId == null) return 'enqueue'
-  return thread.status === 'requires_action' || readers.isLeft(thread.activeRunId) ? 'interrupt' : 'enqueue'
+  return thread.status === 'requires_action' || runs.readers.isLeft({ runId: thread.activeRunId })
+    ? 'interrupt'
+    : 'enqueue'
 }
 
 /** Decides what the page has decided. @returns the event that the page has read last @throws NOT_FOUND */
@@ -116,20 +123,18 @@ interface ChatStream {
   /** The last event that the page has read. Default: none. */
   after?: number
   decided?: ReadonlyMap<string, 'approve' | 'reject'>
-  /** Cancel the run this long after its last reader has left. Undefined: as it was. */
-  cancelWhenLeftMs?: number | undefined
+  /** How long the run goes on without a reader, in milliseconds. Default: as it was. */
+  unreadMs?: number | null
 }
 
 async function streamChat(
-  { runs, readers, services }: RunRoutes,
+  { runs, services }: RunRoutes,
   reply: FastifyReply,
-  { id, after = 0, decided = new Map(), cancelWhenLeftMs }: ChatStream,
+  { id, after = 0, decided = new Map(), unreadMs = null }: ChatStream,
 ): Promise<undefined> {
   await runs.store.read({ kind: 'events', ...id, after: 0, limit: 1 }) // 410 while there is still a status to send
   const signal = signalOf(reply)
-  const cancel = () => void runs.cancel({ ...id, mode: 'immediate', waitMs: 0 }).catch(() => {}) // it may have ended
-  const left = cancelWhenLeftMs === undefined ? undefined : { graceMs: cancelWhenLeftMs, cancel }
-  const leave = readers.join(id.runId, left)
+  const leave = runs.readers.join(id, unreadMs)
   reply.header(STREAM_HEADER, 'v1')
   const exposed = [reply.getHeader('access-control-expose-headers') ?? [], STREAM_HEADER].flat().join(', ')
   reply.header('access-control-expose-headers', exposed)

@@ -35,7 +35,6 @@ import {
 import { parseQuery } from '../../wire/runs.ts'
 import { sendJson } from '../error-handler.ts'
 import { signalOf, writeEvents, writeStream } from '../event-stream.ts'
-import { RunReaders } from '../run-readers.ts'
 import { idempotencyOf, ownerOf, runnerOwnerOf } from '../run-requests.ts'
 import { CODED } from '../run-routes.ts'
 import { startRun, traceContextOf } from '../start-run.ts'
@@ -105,11 +104,9 @@ function checkState(body: ResponseRequest): void {
 
 class Responses {
   readonly #services: Services
-  readonly #readers: RunReaders
 
   constructor(services: Services) {
     this.#services = services
-    this.#readers = new RunReaders(services.stopping)
   }
 
   get #runs() {
@@ -192,6 +189,7 @@ class Responses {
       request: toAgencyRequest(body, target, await this.#earlierOf(request, body, target)),
       thread: threadId === undefined ? null : { threadId, ifNotExists: 'create', strategy: 'reject' },
       metadata: toMetadata(echo),
+      unreadMs: body.stream === true && body.background !== true ? 0 : null,
       traceContext: this.#services.telemetry && traceContextOf(request),
       idempotency: await idempotencyOf(request, this.#services.limits),
     })
@@ -247,8 +245,7 @@ class Responses {
     const runs = this.#runs
     await runs.store.read({ kind: 'events', ...idOf(record), after: 0, limit: 1 }) // 410 while there is still a status to send
     const writer = new ResponseWriter({ response: await this.#begin(record), after, since })
-    const left = background ? undefined : { graceMs: 0, cancel: () => this.#stop(record) }
-    const leave = this.#readers.join(record.runId, left)
+    const leave = runs.readers.join(idOf(record), background ? null : 0)
     const signal = signalOf(reply)
     try {
       const source = this.#untilPause(record, since, signal)

@@ -63,14 +63,14 @@ function registerStart(app: FastifyInstance, base: string, context: RunRoutes): 
     const { view } = parseQuery(viewQuery, request.query)
     const { run, replayed } = await runs.start({
       ...toStart(body, Date.now()),
+      unreadMs: body.stream && body.on_disconnect === 'cancel' ? (body.disconnect_grace_ms ?? 0) : null,
       ...owned,
       traceContext: services.telemetry && traceContextOf(request),
       idempotency: await idempotencyOf(request, limits),
     })
     markReplay(reply, replayed).header('location', `${pathOf(request)}/${run.runId}`)
     if (body.stream !== true) return sendJson(reply, 202, await answerOf(context, run))
-    const graceMs = body.on_disconnect === 'cancel' ? (body.disconnect_grace_ms ?? 0) : undefined
-    return streamRun(context, reply, { id: { ...owned, runId: run.runId }, view, cancelWhenLeftMs: graceMs })
+    return streamRun(context, reply, { id: { ...owned, runId: run.runId }, view })
   })
 }
 

@@ -16,6 +16,23 @@ async function readAll<Row>(read: (after: string | null) => Promise<Page<Row>>):
 }
 
 export function describeLists(open: () => Scene): void {
+  test('live runs that end without a reader are listed, of all owners', async () => {
+    const { admit, start, end, store, strangers, idOf } = open()
+    await end(await start('ended', { unreadMs: 0 }))
+    await admit('kept')
+    await admit('waits', { unreadMs: 0, on: 't' })
+    await admit('behind', { unreadMs: 500, on: 't' })
+    await admit('foreign', { unreadMs: 7, ...strangers[0] })
+    const ids = ['waits', 'behind', 'foreign'].map((name) => idOf(name).runId)
+    const listed = (await readAll((after) => store.read({ kind: 'unread', limit: 2, after }))).flat()
+    expect(listed.filter(({ runId }) => ids.includes(runId))).toEqual([
+      { ...idOf('waits'), unreadMs: 0 },
+      { ...idOf('behind'), unreadMs: 500 },
+      { ...idOf('foreign'), ...strangers[0], unreadMs: 7 },
+    ])
+    expect(listed).not.toContainEqual(expect.objectContaining({ runId: idOf('ended').runId }))
+  })
+
   test('runs come newest first, page by page', async () => {
     const { admit, store, mine, named } = open()
     for (const name of ['a', 'b', 'c', 'd']) await admit(name)

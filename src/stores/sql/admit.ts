@@ -166,6 +166,7 @@ async function addRun(
     webhooks: request.webhooks?.length ? JSON.stringify(request.webhooks) : null,
     worked_at: null,
     job: null,
+    unread_ms: request.unreadMs ?? null,
   }
   await tx.insert('runs', [{ ...run }])
   const plan = await toColumn(tx, workOf(request.runId), request.plan)

@@ -114,6 +114,9 @@ const STEPS: readonly (readonly string[])[] = [
     // Texts that are stored ahead of the transaction that will use them.
     `CREATE TABLE texts_ahead (name TEXT PRIMARY KEY, owner TEXT NOT NULL, stored_at BIGINT NOT NULL)`,
     `CREATE INDEX texts_ahead_age ON texts_ahead (stored_at)`,
+    // How long a run goes on without a reader; null for one that does to its end.
+    `ALTER TABLE runs ADD COLUMN unread_ms BIGINT`,
+    `CREATE INDEX runs_unread ON runs (number) WHERE ended_at IS NULL AND unread_ms IS NOT NULL`,
   ],
 ]
 

@@ -9,7 +9,7 @@ import { first, type Sql, select, type Value } from './database.ts'
 import { readEvents } from './events.ts'
 import { getJson } from './long-texts.ts'
 import { findApproval } from './requests.ts'
-import { type ApprovalRow, type RunRow, type ThreadRow, toApproval, toRun, toState } from './rows.ts'
+import { type ApprovalRow, type RunRow, type ThreadRow, toApproval, toRun, toState, toUnread } from './rows.ts'
 import { findRun } from './runs.ts'
 import { readSecret } from './secrets.ts'
 import { readWork } from './snapshot.ts'
@@ -69,6 +69,12 @@ export const readers: Readers = {
     return mapPage(toPage(rows, limit), toJob)
   },
   secret: readSecret,
+  unread: async (sql, { limit, after }) => {
+    const where = 'ended_at IS NULL AND unread_ms IS NOT NULL AND number > ?'
+    const statement = `SELECT number, agency, owner, run_id, unread_ms FROM runs WHERE ${where} ORDER BY number LIMIT ?`
+    const rows = await select<RunRow>(sql, statement, Number(after ?? 0), limit + 1)
+    return mapPage(toPage(rows, limit), toUnread)
+  },
   costs: (sql, { scopes }) => readCosts(sql, scopes),
   webhooks: async (sql, { agency, owner, status, runId, ...list }) => {
     const filter = { agency, owner, status, run_id: runId }

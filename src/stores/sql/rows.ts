@@ -60,6 +60,7 @@ export interface RunRow {
   worked_at: number | null
   /** The job in the queue that entitles to it. */
   job: string | null
+  unread_ms: number | null
 }
 
 export interface ThreadRow {
@@ -130,6 +131,12 @@ export const toRun = async (sql: Sql, row: RunRow): Promise<RunRecord> => ({
   incompleteReason: row.incomplete_reason,
   receipt: decode(row.receipt),
   rolledBack: row.rolled_back === 1,
+  unreadMs: row.unread_ms,
+})
+
+export const toUnread = ({ run_id: runId, agency, owner, unread_ms: unreadMs }: RunRow) => ({
+  ...{ runId, agency, owner },
+  unreadMs: unreadMs ?? 0,
 })
 
 /** @param active the thread's first live run */
