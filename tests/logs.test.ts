@@ -11,11 +11,14 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import fc from 'fast-check'
+import { pino } from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
-import { Agency, Agent, type ServeOptions, tool } from '../src/index.ts'
+import { Agency, Agent, type ServeOptions, sqlite, tool } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { post, startServer, useUpstream } from './support/client.ts'
+import { useFolder } from './support/folder.ts'
 
 interface Line {
   message: string
@@ -33,7 +36,7 @@ async function serveLogged(options: Partial<ServeOptions> = {}) {
   })
   const agent = new Agent({ name: 'Assistant', model: 'gpt-4.1', tools: [fails] })
   const logsDir = join(folder, 'logs')
-  const { url } = await startServer({
+  const { url, close } = await startServer({
     agencies: { solo: new Agency(agent) },
     tools: [fails],
     enableLogging: true,
@@ -43,7 +46,7 @@ async function serveLogged(options: Partial<ServeOptions> = {}) {
   const run = (id: string, message = 'a private question') =>
     post(`${url}/solo/get_response`, { message, user_context: { pin: 'pin-1234' } }, { 'x-agency-log-id': id })
   const take = (log_id: string) => post(`${url}/get_logs`, { log_id })
-  return { folder, logsDir, url, run, take }
+  return { folder, logsDir: options.logsDir ?? logsDir, url, close, run, take }
 }
 
 test('a request with a log id is logged, and its log is read once', async () => {
@@ -106,6 +109,68 @@ test('no secret, private text or control code is logged', async () => {
   await run('linked')
   expect(readFileSync(join(folder, 'outside.jsonl'), 'utf8')).toBe('{"message":"outside"}\n')
   expect(readdirSync(folder).sort()).toEqual(['logs', 'outside.jsonl'])
+})
+
+test('a stored run is logged in each of its attempts', async () => {
+  promise('A7')
+  await useUpstream((_body, index) => {
+    if (index === 0) return { hang: true }
+    return index === 1 ? { calls: [{ name: 'fails', arguments: {} }] } : { text: 'Done' }
+  })
+  const stream = new PassThrough()
+  const logger = pino({ base: null }, stream)
+  const path = join(useFolder(), 'runs.db')
+  const before = await serveLogged({ runs: { store: sqlite(path) }, limits: { drainMs: 0 }, logger })
+  const started = await post(
+    `${before.url}/solo/runs`,
+    { message: 'a private question' },
+    { 'x-agency-log-id': 'run-1' },
+  )
+  const { run_id: runId } = (await started.json()) as { run_id: string }
+  await expect.poll(() => existsSync(join(before.logsDir, 'run-1.jsonl'))).toBe(true)
+  await before.close()
+  const after = await serveLogged({ runs: { store: sqlite(path) }, logsDir: before.logsDir, logger })
+  const ended = await fetch(`${after.url}/solo/runs/${runId}?wait=30`)
+  expect(await ended.json()).toMatchObject({ status: 'completed', attempt: 2 })
+  await expect.poll(() => readFileSync(join(before.logsDir, 'run-1.jsonl'), 'utf8')).toContain('The run finished')
+  const text = await (await after.take('run-1')).text()
+  expect((JSON.parse(text) as Line[]).map(({ message }) => message)).toEqual([
+    'The run starts (attempt 1)',
+    'Agent Assistant starts',
+    'Agent Assistant calls its model (1 items)',
+    'The run left its process, and is taken up again',
+    'The run starts (attempt 2)',
+    'Agent Assistant starts',
+    'Agent Assistant calls its model (1 items)',
+    'The model of Assistant answered (1 items)',
+    'Agent Assistant calls tool fails',
+    'Tool fails returned to Assistant',
+    'Agent Assistant calls its model (3 items)',
+    'The model of Assistant answered (1 items)',
+    'Agent Assistant finished',
+    expect.stringMatching(/^The run finished \(\d+ tokens\)$/), // with an estimate for the call that was cut off
+  ])
+  const lines = String(stream.read())
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const common = { runId, agency: 'solo', agent: 'Assistant' }
+  expect(lines.filter(({ msg }) => msg.startsWith('run ')).map(({ level, time, durationMs, ...line }) => line)).toEqual(
+    [
+      { ...common, attempt: 1, msg: 'run started' },
+      { ...common, attempt: 1, msg: 'run left', status: 'in_progress' },
+      { ...common, attempt: 2, msg: 'run started' },
+      {
+        ...common,
+        attempt: 2,
+        msg: 'run ended',
+        status: 'completed',
+        tokens: expect.any(Number),
+        costUsd: expect.any(Number),
+      },
+    ],
+  )
+  expect(text + JSON.stringify(lines)).not.toContain('private')
 })
 
 test('no log id reaches anything outside the folder', async () => {

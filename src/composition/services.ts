@@ -156,7 +156,9 @@ async function bundle(
   })
   await checkPrices(options.runs, served.agencies, shared)
   const { agencies } = served
-  const stored = await createStoredRuns(options.runs, { runs: shared, agencies, limits, log, requestRules, ...kept })
+  const requestLog = createRequestLog(options, { limits, budget: runs.runner.budget, redact, log })
+  const logs = { report: lines && log.info, requestLog: requestLog && ((id: string) => requestLog.writer(id)) }
+  const stored = await createStoredRuns(options.runs, { runs: shared, agencies, limits, log, logs, requestRules, ...kept })
   const tickets = createTickets(token)
   const { budget } = runs.runner
   const mcpParts = {
@@ -186,7 +188,7 @@ async function bundle(
       a2a: readA2a(options.a2a, served.agencies),
     },
     heartbeatMs: options.heartbeatMs ?? 15_000,
-    requestLog: createRequestLog(options, { limits, budget: runs.runner.budget, redact, log }),
+    requestLog,
     redact,
     noteRun: lines && ((request, note) => lines.noteRun(request, note)),
     log,

@@ -7,6 +7,7 @@ import { optionNames, refuseUnknown } from '../base/options.ts'
 import type { RunStore } from '../runs/run-store.ts'
 import { Scheduler } from '../runs/scheduler.ts'
 import type { Runs } from '../runs/start.ts'
+import type { RunLogs } from '../runs/stored/attempt-log.ts'
 import type { CostBudgets } from '../runs/stored/costs.ts'
 import { createSeal, readSealKey, type Seal } from '../runs/stored/order.ts'
 import type { StartStoredRun } from '../runs/stored/service.ts'
@@ -80,12 +81,13 @@ export interface StoredRunsParts extends ReturnType<typeof openStore> {
   agencies: readonly ServedAgency[]
   limits: Limits
   log: ServerLog
+  logs: RunLogs
   requestRules: RequestRules
 }
 
 /** @throws INVALID_OPTION, PACKAGE_MISSING */
 export async function createStoredRuns(options: StoredRunsOptions = {}, parts: StoredRunsParts) {
-  const { runs, agencies, limits, log, requestRules, store, seal } = parts
+  const { runs, agencies, limits, log, logs, requestRules, store, seal } = parts
   refuseUnknown('runs', options, OPTIONS)
   const { identify, identifyBrowser = identify, work = true, budgets = {} } = options
   if (identify !== undefined && typeof identify !== 'function')
@@ -110,6 +112,7 @@ export async function createStoredRuns(options: StoredRunsOptions = {}, parts: S
     work,
     limits,
     log,
+    ...logs,
     now,
     seal,
     budgets,

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import type { FastifyRequest } from 'fastify'
 import { type Charges, VALUE_BYTES } from '../base/budget.ts'
 import type { WriteRunLog } from '../runs/run-log.ts'
 import type { RequestLogs } from '../services.ts'
@@ -134,6 +135,14 @@ export class RequestLog implements RequestLogs {
     for (const { name } of aged.sort((a, b) => a.at - b.at).slice(0, names.length - files))
       await unlink(join(folder, name)).catch(() => {})
   }
+}
+
+const isLogId = (id: unknown): id is string => typeof id === 'string' && SAFE_ID.test(id)
+
+/** The id of the log that a request asks for; undefined without one, or with one that is not safe as a file name. */
+export function logIdOf({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
+  const id = headers[LOG_HEADER]
+  return isLogId(id) ? id : undefined
 }
 
 /** The parsed line in a list; an empty list for a line that a process did not finish writing. */

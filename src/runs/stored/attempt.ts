@@ -10,6 +10,7 @@ import { failureEvent } from '../failure.ts'
 import type { CancelMode, ClaimedRun, RunId, RunStore, RunWork, Written } from '../run-store.ts'
 import type { Run } from '../runner.ts'
 import { ownerKey, type RunOrder } from '../start.ts'
+import { type AttemptLog, logAttempt, type RunLogs } from './attempt-log.ts'
 import { boundsOf, type CostBudgets, createRunLedger } from './costs.ts'
 import { createJournal, readEventBytes, toSnapshot } from './journal.ts'
 import { StoredLog } from './log.ts'
@@ -20,7 +21,7 @@ import { ThreadSaver } from './thread-saver.ts'
 import { describeWork } from './unworked.ts'
 
 /** What all attempts of a process share. */
-export interface AttemptOptions extends PlanSources {
+export interface AttemptOptions extends PlanSources, RunLogs {
   store: RunStore
   /** The name of this process in the store. */
   worker: string
@@ -74,12 +75,16 @@ class RunAttempt {
   #recoverable: boolean
   #stop: CancelMode | undefined
   #run: Run | undefined
+  readonly #lines: AttemptLog
+  /** Set once the run is about to end. */
+  #summary: RunSummary | undefined
 
   constructor(options: AttemptOptions, claimed: ClaimedRun) {
     const { store, now, limits, runs, closing } = options
     const { claim, run, work } = claimed
     this.#options = options
     this.#claimed = claimed
+    this.#lines = logAttempt(options, claimed)
     this.#recoverable = run.recoverable
     this.#stop = run.wish ?? undefined
     this.#budget = runs.runner.budget.part({ bound: limits.runBytes, refuse: runTooLarge })
@@ -111,6 +116,12 @@ class RunAttempt {
   }
 
   async work(): Promise<Written | undefined> {
+    const written = await this.#work()
+    this.#lines.left(written, this.#summary)
+    return written
+  }
+
+  async #work(): Promise<Written | undefined> {
     const { store } = this.#options
     try {
       if (this.#claimed.takenOver) await announceAttempt(store, this.log, this.#claimed)
@@ -146,7 +157,8 @@ class RunAttempt {
   /** Runs until the end, a pause, or the next turn boundary when the process stops. */
   async #runOnce(work: RunWork, { saver, lost }: { saver: ThreadSaver | undefined; lost: boolean }) {
     const { run } = this.#claimed
-    const planned = await planStoredRun(this.#options, { run, work, signal: this.#abort.signal })
+    const { write: log } = this.#lines
+    const planned = await planStoredRun(this.#options, { run, work, log, signal: this.#abort.signal })
     const { plan, order } = planned
     for (const rows of [work.history, work.items]) this.#charge(await inTurns<unknown, number>(rows, weigh))
     this.#charge([weigh(work.plan)])
@@ -219,6 +231,7 @@ class RunAttempt {
     const receipt = summary.receipt ?? { agent: recipient, state: 'never_started', calls: [] }
     const bytes = countJsonBytes([summary.newMessages, summary.finalOutput])
     this.log.append([{ kind: 'ended', runId, summary }], bytes)
+    this.#summary = summary
     return this.log.write({
       ...(messages === undefined ? {} : { messages }),
       leave: toEnd(summary, receipt as unknown as JsonObject),

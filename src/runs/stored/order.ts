@@ -15,6 +15,8 @@ export interface StoredOrder {
   traceContext: TraceContext | null
   /** The request had a `client_config` with secrets, which is gone once the run has ended. */
   hadSecrets: boolean
+  /** Of the log of the request. */
+  logId: string | null
 }
 
 /** A request, taken apart: what is stored in the clear, and the secrets, which are not. */
@@ -25,7 +27,7 @@ export interface SplitOrder {
 }
 
 export function splitOrder(
-  { request, maxTurns, maxCost, traceContext }: StartStoredRun,
+  { request, maxTurns, maxCost, traceContext, logId }: StartStoredRun,
   { server, traceId }: { server: { maxTurns: number | null; maxCost: number | null }; traceId: string },
 ): SplitOrder {
   const secret = secretsOf(request.client_config).length > 0
@@ -36,6 +38,7 @@ export function splitOrder(
     traceId,
     traceContext: traceContext ?? null,
     hadSecrets: secret,
+    logId: logId ?? null,
   }
   return { plan: order as unknown as JsonObject, secrets: secret ? request.client_config : undefined }
 }

@@ -37,6 +37,8 @@ export interface StartStoredRun {
   schedule?: NewRun['schedule'] | undefined
   /** Whom the request wants to be told. */
   webhook?: WebhookRequest | null | undefined
+  /** The id of a log for this request. Default: none. */
+  logId?: string | undefined
   alias?: string | null | undefined
   /** How long the run goes on without a reader, in milliseconds. Default: to its end. */
   unreadMs?: number | null | undefined

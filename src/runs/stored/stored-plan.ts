@@ -5,6 +5,7 @@ import { AgencyError, notRecoverable } from '../../base/errors.ts'
 import type { JsonObject } from '../../wire/json.ts'
 import type { AgencyRequest } from '../../wire/requests.ts'
 import type { RunPlan } from '../plan.ts'
+import type { WriteRunLog } from '../run-log.ts'
 import type { RunRecord, RunWork } from '../run-store.ts'
 import { ownerKey, preparePlan, type RunOrder, type Runs } from '../start.ts'
 import { readPrepared } from './journal.ts'
@@ -37,7 +38,7 @@ export interface PlanSources {
 /** @throws AGENCY_CHANGED, NOT_RECOVERABLE, FACTORY_FAILED, and what `startRun` throws before the run starts */
 export async function planStoredRun(
   { runs, agencyOf, kept, seal }: PlanSources,
-  { run, work, signal }: { run: RunRecord; work: RunWork; signal: AbortSignal },
+  { run, work, signal, log }: { run: RunRecord; work: RunWork; signal: AbortSignal; log: WriteRunLog | undefined },
 ): Promise<StoredPlan> {
   const stored = work.plan as unknown as StoredOrder
   const served = agencyOf(run.agency)
@@ -64,7 +65,7 @@ export async function planStoredRun(
     maxCost: stored.maxCost,
   }
   const prepared = readPrepared(work)
-  const options = { streaming: true, signal, traceContext: stored.traceContext ?? undefined }
+  const options = { streaming: true, signal, log, traceContext: stored.traceContext ?? undefined }
   const planned = await preparePlan(runs, prepared === null ? order : withoutFiles(order), options)
   const plan = { ...planned, ...fromPrepared(prepared), traceId: stored.traceId }
   return { plan, order, prepared: prepared ?? toPrepared(plan) }

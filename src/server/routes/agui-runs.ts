@@ -27,6 +27,7 @@ import { catchCode, findThread, prepareThread } from '../chat-thread.ts'
 import { signalOf, writeEvents, writeFrames } from '../event-stream.ts'
 import { BODY_REFUSALS, bodyOf, type Operations, streamOf } from '../operations.ts'
 import { followWithPauses } from '../pauses.ts'
+import { logIdOf } from '../request-log.ts'
 import { idempotencyOf, type LastFrame, lastFrameOf, markReplay } from '../run-requests.ts'
 import { CODED, type RunRoutes } from '../run-routes.ts'
 import { traceContextOf } from '../start-run.ts'
@@ -179,6 +180,7 @@ async function begin(
     alias: body.runId,
     unreadMs,
     traceContext: services.telemetry && traceContextOf(request),
+    logId: logIdOf(request),
     idempotency: await idempotencyOf(request, limits),
   })
   markReplay(reply, replayed)

@@ -12,6 +12,7 @@ import { readChatEvents } from '../chat-events.ts'
 import { catchCode, findThread, prepareThread } from '../chat-thread.ts'
 import { signalOf, writeEvents } from '../event-stream.ts'
 import { answerOf, BODY_REFUSALS, bodyOf, type Operations, streamOf } from '../operations.ts'
+import { logIdOf } from '../request-log.ts'
 import { idempotencyOf, markReplay } from '../run-requests.ts'
 import type { RunRoutes } from '../run-routes.ts'
 
@@ -87,6 +88,7 @@ async function start(
     metadata: {},
     alias: ask.id,
     unreadMs,
+    logId: logIdOf(request),
     idempotency: await idempotencyOf(request, limits),
   })
   markReplay(reply, replayed)

@@ -35,6 +35,7 @@ import {
 import { parseQuery } from '../../wire/runs.ts'
 import { sendJson } from '../error-handler.ts'
 import { signalOf, writeEvents, writeStream } from '../event-stream.ts'
+import { logIdOf } from '../request-log.ts'
 import { idempotencyOf, ownerOf, runnerOwnerOf } from '../run-requests.ts'
 import { CODED } from '../run-routes.ts'
 import { startRun, traceContextOf } from '../start-run.ts'
@@ -191,6 +192,7 @@ class Responses {
       metadata: toMetadata(echo),
       unreadMs: body.stream === true && body.background !== true ? 0 : null,
       traceContext: this.#services.telemetry && traceContextOf(request),
+      logId: logIdOf(request),
       idempotency: await idempotencyOf(request, this.#services.limits),
     })
     return this.#answer(reply, record, body)

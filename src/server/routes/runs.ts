@@ -19,6 +19,7 @@ import {
 } from '../../wire/runs.ts'
 import { sendJson } from '../error-handler.ts'
 import { signalOf } from '../event-stream.ts'
+import { logIdOf } from '../request-log.ts'
 import { toApproval, toCancelAnswer, toList, toRunAnswer, toWebhook } from '../run-answers.ts'
 import { idempotencyOf, lastFrameOf, markReplay, pathOf } from '../run-requests.ts'
 import { CODED, openTo, type RunRoutes } from '../run-routes.ts'
@@ -66,6 +67,7 @@ function registerStart(app: FastifyInstance, base: string, context: RunRoutes): 
       unreadMs: body.stream && body.on_disconnect === 'cancel' ? (body.disconnect_grace_ms ?? 0) : null,
       ...owned,
       traceContext: services.telemetry && traceContextOf(request),
+      logId: logIdOf(request),
       idempotency: await idempotencyOf(request, limits),
     })
     markReplay(reply, replayed).header('location', `${pathOf(request)}/${run.runId}`)
