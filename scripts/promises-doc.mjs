@@ -30,7 +30,7 @@ const PLACES = {
   'docs/wire.md: OpenAPI': ['B11', 'F6'],
   'docs/wire.md: Errors': ['C18', 'D6'],
   'docs/security.md: Limits': ['F12'],
-  'docs/reliability.md: Reliability': ['B7', 'D6', 'F7'],
+  'docs/reliability.md: Reliability': ['B7', 'D6', 'F7', 'H14'],
   'docs/architecture.md: One request as data: `POST /my_agency/get_response_stream`': ['C17', 'F11'],
   'docs/serving.md: Agencies and tools on one server': ['A1', 'A9'],
   'docs/serving.md: Without listening: buildApp': ['A4'],
@@ -63,6 +63,20 @@ const PLACES = {
   'docs/ag-ui.md: What a request carries': ['G2'],
   'docs/ag-ui.md: What comes back': ['G1'],
   'docs/ag-ui.md: Who speaks': ['G3'],
+  'docs/runs.md: Start a run and read its result': ['H1', 'H2', 'H3', 'H10'],
+  'docs/runs.md: Keep runs over a restart': ['H4', 'H5', 'H10'],
+  'docs/runs.md: Follow the events': ['H6', 'H7', 'H8'],
+  'docs/runs.md: Stop a run': ['H9'],
+  'docs/runs.md: Send a request twice safely': ['H11'],
+  'docs/runs.md: Lists': ['H12'],
+  'docs/runs.md: Whose run it is': ['H13'],
+  'docs/threads.md: Kept by the server: thread_id': ['I1', 'I2', 'I3', 'I4'],
+  'docs/approvals.md: Mark the tool': ['J1'],
+  'docs/approvals.md: Find what waits': ['J2'],
+  'docs/approvals.md: Decide': ['J3'],
+  'docs/approvals.md: When nobody decides': ['J4', 'J7'],
+  'docs/approvals.md: Who may decide': ['J5'],
+  'docs/approvals.md: After a restart': ['J6'],
 }
 const SECTIONS = {
   A: 'Serving',
@@ -72,6 +86,9 @@ const SECTIONS = {
   E: 'Authentication',
   F: 'Framework',
   G: 'AG-UI',
+  H: 'Runs',
+  I: 'Threads',
+  J: 'Approvals',
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))

@@ -1,6 +1,8 @@
 /** Approvals for hosted MCP servers, whose calls the provider makes. */
+
 import { expect, test } from 'vitest'
 import { Agency, Agent, hostedMcp, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { type Json, openScriptedShop, openShop, openStore, STORES } from './support/approval-shop.ts'
 import { allFrames, final, startServer, useUpstream } from './support/client.ts'
 import { useFolder } from './support/folder.ts'
@@ -104,6 +106,7 @@ test('a request is decided after a restart, and cancelled with its run', async (
 })
 
 test('a run that is not stored refuses the request, and the log says why', async () => {
+  promise('J1')
   const said = listen()
   await useUpstream(askThenCall)
   const { url } = await startServer({ agencies: { solo: clerkWith() } })

@@ -1,8 +1,10 @@
 /** Approvals over a stop or a crash of the server: nothing runs twice, and no decision is lost. */
+
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { callThenTell, clientOf, createRefund, openShop, openStore, refundCall } from './support/approval-shop.ts'
 import { useUpstream } from './support/client.ts'
 import { useFolder } from './support/folder.ts'
@@ -11,6 +13,7 @@ import { startProcess } from './support/process.ts'
 const slowCall = { name: 'slow', arguments: {}, id: 'slow_1' }
 
 test('a paused run is decided after a restart, and goes on in its attempt', async () => {
+  promise('J6')
   await useUpstream(callThenTell(refundCall(17)))
   const folder = useFolder()
   const { refund, refunds } = createRefund()
@@ -30,6 +33,7 @@ test('a paused run is decided after a restart, and goes on in its attempt', asyn
 })
 
 test('an approval that expires while the server is down frees its run', async () => {
+  promise('J4')
   await useUpstream(callThenTell(refundCall(17)))
   const folder = useFolder()
   const { refund, refunds } = createRefund()
@@ -117,6 +121,7 @@ test('a paused run is decided after the process was killed', { timeout: 90_000 }
 })
 
 test('a decision made before the process was killed counts after it', { timeout: 90_000 }, async () => {
+  promise('J6')
   const { start, refunds } = await openKillableShop()
   const before = await start({ HANG: 'yes' })
   const { run_id } = await before.start()

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { Agency, Agent, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import {
   callsOf,
   callThenTell,
@@ -17,6 +18,7 @@ import {
 
 describe.each(STORES)('with %s', (name) => {
   test('a call that needs approval waits in the inbox, and its run pauses', async () => {
+    promise('J1')
     const { refund, refunds } = createRefund()
     const shop = await openScriptedShop(callThenTell(refundCall(17)), { store: openStore(name), tools: [refund] })
     const { run_id } = await shop.start({ thread_id: 't-1' })
@@ -40,6 +42,7 @@ describe.each(STORES)('with %s', (name) => {
   })
 
   test('an approved call runs, and the run goes on in the same attempt', async () => {
+    promise('J3')
     const { refund, refunds } = createRefund()
     const shop = await openScriptedShop(callThenTell(refundCall(17)), { store: openStore(name), tools: [refund] })
     const { run_id } = await shop.start()
@@ -60,6 +63,7 @@ describe.each(STORES)('with %s', (name) => {
   })
 
   test('the requires_action frame names the call', async () => {
+    promise('J2')
     const { refund } = createRefund()
     const shop = await openScriptedShop(callThenTell(refundCall(17)), { store: openStore(name), tools: [refund] })
     const { run_id } = await shop.start()
@@ -100,6 +104,7 @@ describe.each(STORES)('with %s', (name) => {
   })
 
   test('edited arguments run, and the model and the messages show them', async () => {
+    promise('J3')
     const { refund, refunds } = createRefund()
     const shop = await openScriptedShop(callThenTell(refundCall(17)), { store: openStore(name), tools: [refund] })
     const { run_id } = await shop.start({ thread_id: 't' })
@@ -116,6 +121,7 @@ describe.each(STORES)('with %s', (name) => {
   })
 
   test('edited arguments that do not fit are refused, and the call still waits', async () => {
+    promise('J3')
     const { refund, refunds } = createRefund()
     const shop = await openScriptedShop(callThenTell(refundCall(17)), { store: openStore(name), tools: [refund] })
     const { run_id } = await shop.start()
@@ -134,6 +140,7 @@ describe.each(STORES)('with %s', (name) => {
   })
 
   test('the model reads the reason of a rejection', async () => {
+    promise('J3')
     const { refund, refunds } = createRefund()
     const shop = await openScriptedShop(callThenTell(refundCall(17)), { store: openStore(name), tools: [refund] })
     const { run_id } = await shop.start()
@@ -147,6 +154,7 @@ describe.each(STORES)('with %s', (name) => {
   })
 
   test('of two people who decide at once, one is refused', async () => {
+    promise('J3')
     const { refund, refunds } = createRefund()
     const shop = await openScriptedShop(callThenTell(refundCall(17)), { store: openStore(name), tools: [refund] })
     const { run_id } = await shop.start()
@@ -276,6 +284,7 @@ describe.each(STORES)('with %s', (name) => {
   })
 
   test('a cancel while a call waits ends the run without running it', async () => {
+    promise('J7')
     const { refund, refunds } = createRefund()
     const shop = await openScriptedShop(callThenTell(refundCall(17)), { store: openStore(name), tools: [refund] })
     const { run_id } = await shop.start({ thread_id: 't' })
@@ -301,6 +310,7 @@ describe.each(STORES)('with %s', (name) => {
   })
 
   test('nobody decides in time: the model reads it, and the run goes on', async () => {
+    promise('J4')
     const { refund, refunds } = createRefund()
     const shop = await openScriptedShop(callThenTell(refundCall(17)), {
       store: openStore(name),
@@ -340,6 +350,7 @@ describe.each(STORES)('with %s', (name) => {
   })
 
   test("a sub-agent's approval names the agent and the call it works for", async () => {
+    promise('J2')
     const { refund, refunds } = createRefund()
     const billing = new Agent({ name: 'Billing', instructions: 'Refund.', model: 'gpt-4.1', tools: [refund] })
     const clerk = new Agent({ name: 'Clerk', instructions: 'Ask.', model: 'gpt-4.1' })
@@ -364,6 +375,7 @@ describe.each(STORES)('with %s', (name) => {
   })
 
   test("somebody else's approvals do not exist", async () => {
+    promise('J5')
     const { refund, refunds } = createRefund()
     const shop = await openScriptedShop(callThenTell(refundCall(17)), {
       store: openStore(name),

@@ -1,9 +1,11 @@
 /** Stored runs as AG-UI: the same log in another protocol, with numbers of its own. */
+
 import { verifyEvents } from '@ag-ui/client'
 import { EventSchemas } from '@ag-ui/core/schemas'
 import { firstValueFrom, from, toArray } from 'rxjs'
 import { expect, test } from 'vitest'
 import { Agency, Agent, sqlite, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { useUpstream } from './support/client.ts'
 import { useFolder } from './support/folder.ts'
 import { gate, type Json, type RunFrame, readAll, serveRuns } from './support/runs.ts'
@@ -23,6 +25,7 @@ const lastSnapshot = (frames: readonly RunFrame[]) =>
 const said = (snapshot: Json) => snapshot.messages.map(({ role, content }: Json) => [role, content])
 
 test('view=agui gives the run as AG-UI, with the conversation of its thread', async () => {
+  promise('H8')
   const lookup = tool({ name: 'lookup', execute: () => 'found' })
   await useUpstream((_, index) => (index === 0 ? { text: 'One' } : index === 1 ? call('lookup') : { text: 'Two' }))
   const { api } = await serveRuns({ agent: { tools: [lookup] } })
@@ -44,6 +47,7 @@ test('view=agui gives the run as AG-UI, with the conversation of its thread', as
 })
 
 test('an AG-UI stream cut after any frame goes on with the next', async () => {
+  promise('H8')
   await useUpstream(() => ({ text: 'Hello', deltas: 3 }))
   const { api } = await serveRuns()
   const { run_id } = await api.run({ message: 'Hi' })

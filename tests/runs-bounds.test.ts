@@ -1,6 +1,8 @@
 /** What runs and threads refuse with 422, and where they say it is wrong. */
+
 import { expect, test, vi } from 'vitest'
 import { memory, serve, sqlite, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { useUpstream } from './support/client.ts'
 import { useFolder } from './support/folder.ts'
 import { agency, openStore, RunsApi, STORES, serveRuns } from './support/runs.ts'
@@ -9,6 +11,7 @@ const long = (length: number) => 'x'.repeat(length)
 const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']))
 
 test('fields out of bounds are refused where they stand', async () => {
+  promise('H3')
   await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns({ maxTurns: 10 })
   const wrong: [body: object, ...loc: (string | number)[]][] = [
@@ -85,6 +88,7 @@ test('what is too large to store is refused with 413 at every door', async () =>
 })
 
 test('queries out of bounds are refused, never corrected', async () => {
+  promise('H3')
   await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns()
   const { run_id } = await api.run({ message: 'Hi', thread_id: 't' })
@@ -146,6 +150,7 @@ test.for(STORES)('%s: work: false needs a store that others share', async (kind)
 })
 
 test('wrong options of runs are refused at start', async () => {
+  promise('H3')
   const options = { agencies: { support: agency({ model: 'demo' }) }, port: 0, banner: false }
   for (const runs of [{ stores: memory() }, { store: 'file.db' }, { identify: 'me' }, { store: {} }])
     await expect(serve({ ...options, runs: runs as never })).rejects.toMatchObject({ code: 'INVALID_OPTION' })
@@ -155,6 +160,7 @@ test('wrong options of runs are refused at start', async () => {
 })
 
 test('keys of a request are not stored in the clear', async () => {
+  promise('H5')
   const upstream = await useUpstream(() => ({ text: 'Hello' }))
   const store = memory()
   const { api } = await serveRuns({ runs: { store } })
@@ -170,6 +176,7 @@ test('keys of a request are not stored in the clear', async () => {
 })
 
 test('with AGENCY_STORE_KEY they are sealed until the run ends', async () => {
+  promise('H5')
   vi.stubEnv('AGENCY_STORE_KEY', Buffer.alloc(32, 7).toString('base64'))
   const open = Promise.withResolvers<string>()
   const hold = tool({ name: 'hold', execute: () => open.promise })

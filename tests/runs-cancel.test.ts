@@ -1,7 +1,9 @@
 /** Stopping runs over HTTP: modes, receipts, readers that leave. */
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { sqlite, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { useUpstream } from './support/client.ts'
 import { useFolder } from './support/folder.ts'
 import { gate, kinds, openStore, type RunsApi, readStream, STORES, serveRuns } from './support/runs.ts'
@@ -11,6 +13,7 @@ const working = (api: RunsApi, runId: string) =>
   expect.poll(async () => (await api.get(`/runs/${runId}`)).body.status).toBe('in_progress')
 
 test.for(STORES)('%s: a cancel stops the model and answers with a receipt', async (kind) => {
+  promise('H9')
   const upstream = await useUpstream(() => ({ hang: true }))
   const { api } = await serveRuns({ runs: { store: openStore(kind) } })
   const { run_id } = await api.start({ message: 'Hi' })
@@ -47,6 +50,7 @@ test('the body of a cancel is optional', async () => {
 })
 
 test('a cancelled run gives its receipt again, another ended one 409', async () => {
+  promise('H9')
   await useUpstream((_, index) => (index === 0 ? { text: 'Hello' } : { hang: true }))
   const { api } = await serveRuns()
   const done = await api.run({ message: 'Hi' })
@@ -90,6 +94,7 @@ test('a waiting run is cancelled at once, and its stream ends whole', async () =
 })
 
 test('after_turn lets the turn finish; immediate overtakes it', async () => {
+  promise('H9')
   const open = gate()
   const hold = tool({ name: 'hold', execute: () => open.promise.then(() => 'done') })
   await useUpstream(({ input }) => (JSON.stringify(input).includes('function_call') ? { hang: true } : call('hold')))
@@ -134,6 +139,7 @@ test('values out of range are refused where they stand', async () => {
 })
 
 test('a reader that leaves ends a run that is meant for it', async () => {
+  promise('H10')
   const upstream = await useUpstream(() => ({ hang: true }))
   const { api } = await serveRuns()
   const start = async (body: object) => {
@@ -154,6 +160,7 @@ test('a reader that leaves ends a run that is meant for it', async () => {
 })
 
 test('a reader that comes back in time keeps the run alive', async () => {
+  promise('H10')
   await useUpstream(() => ({ hang: true }))
   const { api } = await serveRuns()
   const abort = new AbortController()
@@ -172,6 +179,7 @@ test('a reader that comes back in time keeps the run alive', async () => {
 })
 
 test('after a restart, a run ends whose readers do not come back', async () => {
+  promise('H10')
   const path = `${useFolder()}/runs.db`
   await useUpstream(() => ({ hang: true }))
   const first = await serveRuns({ runs: { store: sqlite(path) }, limits: { drainMs: 0 } })
@@ -198,6 +206,7 @@ test('after a restart, a run ends whose readers do not come back', async () => {
 })
 
 test('a stop of the server is no reader that leaves', async () => {
+  promise('H10')
   const path = `${useFolder()}/runs.db`
   await useUpstream((_, index) => (index === 0 ? { hang: true } : { text: 'Hello' }))
   const first = await serveRuns({ runs: { store: sqlite(path) }, limits: { drainMs: 0 } })

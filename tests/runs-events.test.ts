@@ -1,7 +1,9 @@
 /** The events of runs: replay, live, and going on after any of them. */
+
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { memory, sqlite, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { useUpstream } from './support/client.ts'
 import { useFolder } from './support/folder.ts'
 import { gate, kinds, openStore, readAll, readStream, STORES, serveRuns, textOf } from './support/runs.ts'
@@ -15,6 +17,7 @@ function holding() {
 }
 
 test.for(STORES)('%s: a stream cut after any frame goes on with the next', async (kind) => {
+  promise('H6')
   const lookup = tool({ name: 'lookup', execute: () => 'found' })
   await useUpstream((_, index) => (index === 0 ? call('lookup') : { text: 'Hello', deltas: 3 }))
   const { api } = await serveRuns({ agent: { tools: [lookup] }, runs: { store: openStore(kind) } })
@@ -65,6 +68,7 @@ test('each connection begins with a block for the time to come back', async () =
 })
 
 test('the frames are those of get_response_stream with their numbers', async () => {
+  promise('H6')
   await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns()
   const legacy = await (await api.fetch('POST', '/get_response_stream', { message: 'Hi' })).text()
@@ -92,6 +96,7 @@ test('a silent stream gets comments', async () => {
 })
 
 test('a reader that has all of an ended run gets 204', async () => {
+  promise('H6')
   await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns()
   const { run_id, last_event_id } = await api.run({ message: 'Hi' })
@@ -102,6 +107,7 @@ test('a reader that has all of an ended run gets 204', async () => {
 })
 
 test('a number beyond the last frame is refused where it was sent', async () => {
+  promise('H6')
   const { hold, open } = holding()
   await useUpstream((_, index) => (index === 0 ? call('hold') : { text: 'Bye' }))
   const { api } = await serveRuns({ agent: { tools: [hold] } })
@@ -137,6 +143,7 @@ test('an id that is no number, and an unknown view, are refused', async () => {
 })
 
 test('events are gone after their time: 410 with a code', async () => {
+  promise('H6')
   await useUpstream(() => ({ text: 'Hello' }))
   const store = memory()
   const { api } = await serveRuns({ runs: { store } })

@@ -1,6 +1,8 @@
 /** The Idempotency-Key of every POST of runs, approvals and threads. */
+
 import { expect, test } from 'vitest'
 import { tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { useUpstream } from './support/client.ts'
 import { openStore, readAll, STORES, serveRuns } from './support/runs.ts'
 import { call } from './support/tool-agent.ts'
@@ -8,6 +10,7 @@ import { call } from './support/tool-agent.ts'
 const key = (value: string) => ({ 'idempotency-key': value })
 
 test.for(STORES)('%s: 100 posts with one key make one run', async (kind) => {
+  promise('H11')
   const upstream = await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns({ runs: { store: openStore(kind) } })
   const answers = await Promise.all(
@@ -45,6 +48,7 @@ test('with stream a replay streams from the first frame', async () => {
 })
 
 test('another body, or another path, with the same key is refused', async () => {
+  promise('H11')
   await useUpstream(() => ({ hang: true }))
   const { api } = await serveRuns()
   const { body: run } = await api.post('/runs', { message: 'Hi' }, key('k'))
@@ -65,6 +69,7 @@ test('another body, or another path, with the same key is refused', async () => 
 })
 
 test('only a successful answer uses a key up', async () => {
+  promise('H11')
   await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns()
   const refused = { message: 'Hi', thread_id: 't', if_not_exists: 'reject' }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { promise } from './promises.ts'
 import { runDrill } from './support/crash-drill.ts'
 import { bundleCrashServer, startCrashServer } from './support/crash-process.ts'
 import { followRun, RunFold, type RunFrame } from './support/run-reader.ts'
@@ -95,6 +96,7 @@ const ATTEMPTS = (attempts: number) => ({ LIMITS: JSON.stringify({ attempts }) }
 const told = (record: Json) => JSON.stringify(record).match(/was interrupted by a restart/g)?.length ?? 0
 
 test('kill -9 at random loses and doubles nothing, also for readers', { timeout: 300_000 }, async () => {
+  promise('H4', 'H7')
   const seed = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000)
   console.log(`KILL_SEED=${seed}`)
   const report = await runDrill({ kills: Number(process.env.KILLS ?? 12), seed, lanes: 2, workers: 0, maxMs: 30_000 }) // many: npm run drill
@@ -105,6 +107,7 @@ test('kill -9 at random loses and doubles nothing, also for readers', { timeout:
 })
 
 test('half a text of one branch is void, the boundary of another is kept', async () => {
+  promise('H7')
   let billings = 0
   const scene = await createScene(({ agent, outputs }) => {
     if (agent === 'CEO') return outputs === 0 ? { calls: [ask('Research'), ask('Billing')] } : speak('done', 3)
@@ -180,6 +183,7 @@ test('an approval outlives the process, and its call runs once', async () => {
 })
 
 test('an approved call that had begun is not run again', async () => {
+  promise('H4', 'J6')
   const scene = await createScene(
     ({ outputs }) => (outputs === 0 ? { calls: [use('pay', 'p1')] } : { text: 'Over.' }),
     {
@@ -250,6 +254,7 @@ test.each([
     { status: 'completed', response: 'Done.' },
   ],
 ])('a run with secrets %s', async (_what, first, second, expected) => {
+  promise('H5')
   let asked = 0
   const scene = await createScene(() => (++asked === 1 ? { hang: true } : { text: 'Done.' }))
   await scene.start(first)
@@ -304,6 +309,7 @@ test('a run whose tool is gone ends with AGENCY_CHANGED', async () => {
 })
 
 test('a stop hands runs over at their turn boundary, and nothing is repeated', async () => {
+  promise('H4')
   const scene = await createScene(
     ({ outputs }) => (outputs < 3 ? { calls: [use('slow', `s${outputs}`)] } : speak('end', 5)),
     { PAUSE_MS: '400' },

@@ -1,6 +1,8 @@
 /** Lists of runs, threads, messages and approvals: order, filters, pages. */
+
 import { expect, test } from 'vitest'
 import { tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { useUpstream } from './support/client.ts'
 import { type Json, openStore, type RunsApi, STORES, serveRuns } from './support/runs.ts'
 import { call } from './support/tool-agent.ts'
@@ -21,6 +23,7 @@ async function pages(api: RunsApi, path: string, limit: number): Promise<Json[][
 }
 
 test.for(STORES)('%s: runs are listed newest first, in pages', async (kind) => {
+  promise('H12')
   await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns({ runs: { store: openStore(kind) } })
   expect((await api.get('/runs')).body).toEqual({ data: [], has_more: false, next: null })
@@ -72,6 +75,7 @@ test('threads are listed newest first', async () => {
 })
 
 test('messages are listed oldest first; their cursor is their number', async () => {
+  promise('H12', 'I2')
   await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns()
   for (const message of ['One', 'Two', 'Three']) await api.run({ message, thread_id: 't' })
@@ -122,6 +126,7 @@ test('the inbox lists pending approvals oldest first, or those asked for', async
 })
 
 test('a cursor survives rows that come and go', async () => {
+  promise('H12')
   await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns()
   const ids = []

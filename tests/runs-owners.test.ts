@@ -1,6 +1,8 @@
 /** Whose runs and threads a request is about: what belongs to others does not exist. */
+
 import { expect, test } from 'vitest'
 import { tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { allFrames, postAndRead, useUpstream } from './support/client.ts'
 import { agency, type Json, openStore, RunsApi, readStream, STORES, serveRuns } from './support/runs.ts'
 import { call } from './support/tool-agent.ts'
@@ -13,6 +15,7 @@ const identify = ({ headers }: { headers: { [name: string]: string | string[] | 
 const as = (user: string) => ({ 'x-user': user })
 
 test.for(STORES)('%s: no route shows or changes what belongs to others', async (kind) => {
+  promise('H13')
   const refund = tool({ name: 'refund', needsApproval: true, execute: () => 'paid' })
   await useUpstream(() => call('refund'))
   const { api, url } = await serveRuns({
@@ -74,6 +77,7 @@ test('two owners may have threads and keys with the same name', async () => {
 })
 
 test('requests without an owner get 401 on every route', async () => {
+  promise('H13')
   const upstream = await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns({
     runs: { identify: (request) => (request.headers['x-user'] as string) ?? undefined },

@@ -1,9 +1,11 @@
 /** Starting runs and reading their state (docs/runs.md). */
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
 import { agencySwarm } from '../src/fastify.ts'
 import { Agency, Agent, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { postAndRead, useUpstream } from './support/client.ts'
 import { agency, gate, kinds, openStore, RunsApi, readAll, STORES, serveRuns, textOf } from './support/runs.ts'
 import { call } from './support/tool-agent.ts'
@@ -11,6 +13,7 @@ import { call } from './support/tool-agent.ts'
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 test.for(STORES)('%s: a started run answers 202 with its whole state', async (kind) => {
+  promise('H1')
   const open = gate()
   const wait = tool({ name: 'wait', execute: () => open.promise.then(() => 'done') })
   await useUpstream((_, index) => (index === 0 ? call('wait') : { text: 'Bye' }))
@@ -63,6 +66,7 @@ test.for(STORES)('%s: a started run answers 202 with its whole state', async (ki
 })
 
 test('an ended run carries what get_response answers', async () => {
+  promise('H1', 'H2')
   await useUpstream(({ text }) =>
     JSON.stringify(text ?? '').includes('chat_name') ? { text: '{"chat_name":"Order Seventeen"}' } : { text: 'Hello' },
   )
@@ -78,6 +82,7 @@ test('an ended run carries what get_response answers', async () => {
 })
 
 test('?wait answers when the run ends, or after its time', async () => {
+  promise('H1')
   const open = gate()
   const hold = tool({ name: 'hold', execute: () => open.promise.then(() => 'done') })
   await useUpstream((_, index) => (index === 0 ? call('hold') : { text: 'Bye' }))
@@ -108,6 +113,7 @@ test('with stream the answer is 200 and the events from the first', async () => 
 })
 
 test('a failure of the model ends the run as failed, with its code', async () => {
+  promise('H2')
   await useUpstream(() => ({ status: 400, message: 'secret of the provider' }))
   const { api } = await serveRuns()
   const run = await api.run({ message: 'Hi' })
@@ -118,6 +124,7 @@ test('a failure of the model ends the run as failed, with its code', async () =>
 })
 
 test('a run at its bound of turns is incomplete, and says so', async () => {
+  promise('H2')
   const noop = tool({ name: 'noop', execute: () => 'ok' })
   await useUpstream(() => call('noop'))
   const { api } = await serveRuns({ agent: { tools: [noop] }, maxTurns: 5 })

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
 import { memory } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { final, post as postFrames, readFrames } from './support/client.ts'
 import { type Fault, type FaultPlan, faulty, switchable } from './support/faulty-store.ts'
 import { startTeam, type TeamScript, use } from './support/stored-team.ts'
@@ -66,6 +67,7 @@ test.each(['fail', 'hang'] as const)('a run waits at its boundary for a store: %
 })
 
 test.each(['fail', 'hang'] as const)('a run lets go, and is taken up when the store is back: %s', async (fault) => {
+  promise('H14')
   const { away, team, run } = await startWorking(300)
   const reading = run.follow()
   away.set(fault)
@@ -82,6 +84,7 @@ test.each(['fail', 'hang'] as const)('a run lets go, and is taken up when the st
 })
 
 test('while the store is away stored runs are refused, and all else works', async () => {
+  promise('H14')
   const { away, team, run } = await startWorking(300)
   away.set('fail')
   const requests: [path: string, body?: object][] = [

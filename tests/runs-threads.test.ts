@@ -1,6 +1,8 @@
 /** Threads over HTTP: conversations that the server keeps, and what happens when one is busy. */
+
 import { expect, test } from 'vitest'
 import { Agency, Agent, tool } from '../src/index.ts'
+import { promise } from './promises.ts'
 import { postAndRead, useUpstream } from './support/client.ts'
 import { gate, type Json, kinds, openStore, type RunFrame, readAll, STORES, serveRuns } from './support/runs.ts'
 import { call } from './support/tool-agent.ts'
@@ -9,6 +11,7 @@ const texts = (messages: Json[]) =>
   messages.map(({ content, role }) => [role, typeof content === 'string' ? content : content?.[0]?.text])
 
 test.for(STORES)('%s: runs of a thread see what the earlier ones said', async (kind) => {
+  promise('I1')
   const upstream = await useUpstream((_, index) => ({ text: `Answer ${index}` }))
   const { api } = await serveRuns({ runs: { store: openStore(kind) } })
   await api.run({ message: 'One', thread_id: 't-42' })
@@ -52,6 +55,7 @@ test('a thread has a state, and says which run is active', async () => {
 })
 
 test('a thread can be made with messages, and exported again', async () => {
+  promise('I2')
   const upstream = await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns()
   const { body: answer } = await postAndRead(`${api.base}/get_response`, { message: 'Old' })
@@ -89,6 +93,7 @@ test('a thread is made with an id of its own when none is given', async () => {
 })
 
 test('an unknown thread is made, or refused on request', async () => {
+  promise('I1')
   await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns()
   const refused = await api.post('/runs', { message: 'Hi', thread_id: 't', if_not_exists: 'reject' })
@@ -99,6 +104,7 @@ test('an unknown thread is made, or refused on request', async () => {
 })
 
 test('reject refuses a run on a busy thread and names the live one', async () => {
+  promise('I3')
   await useUpstream(() => ({ hang: true }))
   const { api } = await serveRuns()
   const { run_id } = await api.start({ message: 'Hi', thread_id: 't' })
@@ -110,6 +116,7 @@ test('reject refuses a run on a busy thread and names the live one', async () =>
 })
 
 test('enqueue: many posts at once run in the order of admission', async () => {
+  promise('I3')
   const upstream = await useUpstream((_, index) => ({ text: `Answer ${index}` }))
   const { api } = await serveRuns()
   const started = await Promise.all(
@@ -149,6 +156,7 @@ test('too many queued runs of the server answer 503', async () => {
 })
 
 test('interrupt stops the live run, which keeps what it finished', async () => {
+  promise('I3')
   const note = tool({ name: 'note', execute: () => 'noted' })
   const upstream = await useUpstream(({ input }, index) => {
     if (index === 0) return call('note')
@@ -174,6 +182,7 @@ test('interrupt stops the live run, which keeps what it finished', async () => {
 })
 
 test('rollback takes the messages of the live run out of the thread', async () => {
+  promise('I3')
   const note = tool({ name: 'note', execute: () => 'noted' })
   const upstream = await useUpstream(({ input }, index) => {
     if (index === 0) return { text: 'Kept' }
@@ -215,6 +224,7 @@ test.for(['interrupt', 'rollback'])('%s ends the stream of a run that nobody wor
 })
 
 test('the stream of a thread is that of its live run, from the first frame', async () => {
+  promise('I2')
   const open = gate()
   const hold = tool({ name: 'hold', execute: () => open.promise.then(() => 'done') })
   await useUpstream((_, index) => (index === 0 ? call('hold') : { text: 'Bye' }))
@@ -233,6 +243,7 @@ test('the stream of a thread is that of its live run, from the first frame', asy
 })
 
 test('a thread with a live run is not deleted, an idle one goes with its runs', async () => {
+  promise('I2')
   await useUpstream(() => ({ hang: true }))
   const { api } = await serveRuns()
   const { run_id } = await api.start({ message: 'Hi', thread_id: 't' })
@@ -248,6 +259,7 @@ test('a thread with a live run is not deleted, an idle one goes with its runs', 
 })
 
 test('a run is deleted once, and its messages stay in the thread', async () => {
+  promise('H12')
   await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns()
   const { run_id } = await api.run({ message: 'Hi', thread_id: 't' })
@@ -258,6 +270,7 @@ test('a run is deleted once, and its messages stay in the thread', async () => {
 })
 
 test('an agency with loadThreads refuses thread_id', async () => {
+  promise('I4')
   await useUpstream(() => ({ text: 'Hello' }))
   const own = new Agency(new Agent({ name: 'CEO', model: 'gpt-4.1' }), { loadThreads: () => [], saveThreads: () => {} })
   const { api } = await serveRuns({ agencies: { support: own } })
