@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { builtDeclarations } from './declarations.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const target = join(root, 'docs/api.md')
@@ -24,6 +25,8 @@ const REST = 'Errors and the rest'
 // ---- what the compiler emits
 
 function emitDeclarations() {
+  const built = builtDeclarations()
+  if (built !== undefined) return built
   const folder = mkdtempSync(join(tmpdir(), 'api-reference-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const args = ['-p', join(root, 'tsconfig.build.json'), '--emitDeclarationOnly', '--outDir', folder]

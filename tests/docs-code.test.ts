@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { typesOf } from '../scripts/declarations.ts'
 import { type Page, ROOT, readDoors, readPage, readPages, toModule } from './support/docs.ts'
 import { agrees, runPage, startDemoUpstream } from './support/docs-run.ts'
 
@@ -21,7 +22,7 @@ function compile(modules: { [file: string]: string }): string {
     compilerOptions: {
       types: ['node'],
       typeRoots: [join(ROOT, 'node_modules/@types')],
-      paths: Object.fromEntries(Object.entries(readDoors()).map(([name, source]) => [name, [join(ROOT, source)]])),
+      paths: Object.fromEntries(Object.entries(readDoors()).map(([name, source]) => [name, [typesOf(source)]])),
     },
     include: [],
     files: Object.keys(modules),

@@ -1,6 +1,7 @@
 /** A new project as an install would leave it, from the sources of this package. */
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { typesOf } from '../../scripts/declarations.ts'
 import { emptyFolder, installInto, ROOT, start } from './cli.ts'
 
 /** Writes the files of a project into a new folder, with what it needs. @returns the folder */
@@ -20,16 +21,14 @@ export function projectOf(files: Record<string, string>, copies: Record<string, 
 export async function compileAll(folders: readonly string[]): Promise<string> {
   const place = emptyFolder()
   const paths = {
-    'agency-swarm-js': ['src/index.ts'],
-    'agency-swarm-js/client': ['src/client/index.ts'],
-    'agency-swarm-js/testing': ['src/testing/index.ts'],
+    'agency-swarm-js': [typesOf('src/index.ts')],
+    'agency-swarm-js/client': [typesOf('src/client/index.ts')],
+    'agency-swarm-js/testing': [typesOf('src/testing/index.ts')],
   }
   const config = {
     extends: join(ROOT, 'tsconfig.json'),
     compilerOptions: {
-      paths: Object.fromEntries(
-        Object.entries(paths).map(([name, files]) => [name, files.map((file) => join(ROOT, file))]),
-      ),
+      paths,
       typeRoots: [join(ROOT, 'node_modules/@types')],
     },
     include: folders.map((folder) => join(folder, '**/*.ts')),
