@@ -158,7 +158,15 @@ async function bundle(
   const { agencies } = served
   const requestLog = createRequestLog(options, { limits, budget: runs.runner.budget, redact, log })
   const logs = { report: lines && log.info, requestLog: requestLog && ((id: string) => requestLog.writer(id)) }
-  const stored = await createStoredRuns(options.runs, { runs: shared, agencies, limits, log, logs, requestRules, ...kept })
+  const stored = await createStoredRuns(options.runs, {
+    runs: shared,
+    agencies,
+    limits,
+    log,
+    logs,
+    requestRules,
+    ...kept,
+  })
   const tickets = createTickets(token)
   const { budget } = runs.runner
   const mcpParts = {

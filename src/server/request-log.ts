@@ -137,8 +137,6 @@ export class RequestLog implements RequestLogs {
   }
 }
 
-const isLogId = (id: unknown): id is string => typeof id === 'string' && SAFE_ID.test(id)
-
 /** The id of the log that a request asks for; undefined without one, or with one that is not safe as a file name. */
 export function logIdOf({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
   const id = headers[LOG_HEADER]
