@@ -69,6 +69,8 @@ export interface Services extends Runs {
     readonly identifyBrowser: Identify | false | undefined
     /** What a request for a run may ask. */
     readonly rules: RunRules
+    /** Traces are kept and served. */
+    readonly traces: boolean
   }
   /** The other workers of this machine; undefined where one process serves alone. */
   readonly peers: Peers | undefined

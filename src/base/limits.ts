@@ -158,6 +158,11 @@ export const LIMITS = {
     unit: 'bytes',
     text: 'events of one stored run; beyond it pieces of texts and events of tools are no longer stored, whole items are, and an event says so',
   },
+  traceBytes: {
+    value: 4 * MiB,
+    unit: 'bytes',
+    text: 'what models and tools were sent and answered, in the trace of one stored run; beyond it new texts are left out, beyond twice as much spans are, and the trace says so',
+  },
   toolEventBytes: {
     value: 64 * KiB,
     unit: 'bytes',

@@ -49,6 +49,7 @@ export type {
   RunFilter,
   WebhookFilter,
 } from './run-options.ts'
+export type { ModelSpan, ToolSpan, Trace, TraceSpan } from './run-trace.ts'
 export { RunView } from './run-view.ts'
 export type { ApprovalsClient, RunsClient, ThreadsClient, WebhooksClient } from './runs.ts'
 export type { RunStream, StreamOptions } from './stream.ts'

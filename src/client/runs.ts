@@ -1,6 +1,7 @@
 /** The runs, approvals and threads of one agency, as resources that the server keeps. */
 import type { StoredMessage } from '../wire/message.ts'
 import type { ThreadRequest } from '../wire/runs.ts'
+import type { TraceAnswer } from '../wire/traces.ts'
 import type { Message } from './answers.ts'
 import { asRequest } from './conversation.ts'
 import { FollowedRun, type RunRequests } from './followed-run.ts'
@@ -19,6 +20,7 @@ import type {
   RunFilter,
   WebhookFilter,
 } from './run-options.ts'
+import { type Trace, toTrace } from './run-trace.ts'
 
 /** The runs of an agency. Every method that sends a request rejects with a ClientError, with the server's `code`. */
 export interface RunsClient<Answer = unknown> {
@@ -42,6 +44,11 @@ export interface RunsClient<Answer = unknown> {
   events(runId: string, options?: FollowOptions & { after?: number }): FollowedRun<Answer>
   /** A run. With `wait`, answers when it has ended or waits for a decision, or after this many seconds, at most 60. */
   get(runId: string, options?: CallOptions & { wait?: number }): Promise<Run<Answer>>
+  /**
+   * What took place in a run, also in one that goes on: agents, model calls with what was sent and what came back, tool calls. The
+   * server keeps traces with its option `traces`.
+   */
+  trace(runId: string, options?: CallOptions): Promise<Trace>
   /** The runs, newest first. */
   list(filter?: RunFilter & PageOptions, options?: CallOptions): Listing<Run<Answer>>
   /** Stops a run and waits for its end. `settled` is false when it has not ended in time; it still ends. */
@@ -127,6 +134,8 @@ export function createRuns(connection: Connection, base: string): { runs: RunsCl
     events: (runId, { after, ...options } = {}) => follow(options, { runId, after }),
     get: async (runId, { wait, ...call } = {}) =>
       (await connection.json({ ...call, path: withQuery(path(runId), { wait }) })) as Run,
+    trace: async (runId, call = {}) =>
+      toTrace((await connection.json({ ...call, path: path(runId, '/trace') })) as TraceAnswer),
     list: (filter = {}, call = {}) => createListing(connection, `${base}/runs`, { ...filter }, call),
     cancel: (runId, { mode, waitMs, ...options } = {}) =>
       createChange<RunCancelAnswer>(connection)(path(runId, '/cancel'), { mode, wait_ms: waitMs }, options),

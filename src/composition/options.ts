@@ -120,6 +120,11 @@ export interface BuildOptions {
    * @default false
    */
   playground?: boolean | 'development' | undefined
+  /**
+   * Keep a trace of each stored run, with everything that models and tools were sent and answered, and serve it at
+   * `/{agency}/runs/{run_id}/trace`. Known secrets are masked. @default true with `playground`, else false
+   */
+  traces?: boolean | undefined
   /** Bounds of everything; their defaults stand in docs/security.md. Each has an environment variable too; the option wins. */
   limits?: Partial<Limits> | undefined
   /** Refuse to start without a token. Default false. */
@@ -161,6 +166,7 @@ const OPTIONS = new Set<string>([
   'protectDocs',
   'serverUrl',
   'playground',
+  'traces',
   'limits',
   'requireAuth',
   'rateLimit',
@@ -313,6 +319,13 @@ function readGrace(door: string, given: number | undefined, standard: number): n
   throw invalidOption(
     `${door}.disconnectGraceMs has to be a whole number of milliseconds from 0 to ${MAX_MS}, not ${ms}.`,
   )
+}
+
+/** @throws INVALID_OPTION */
+export function readTraces({ traces, playground = false }: BuildOptions): boolean {
+  if (traces === undefined) return playground !== false
+  if (typeof traces !== 'boolean') throw invalidOption('traces has to be true or false.')
+  return traces
 }
 
 const CARD_FIELDS = optionNames<A2aCard>({

@@ -38,6 +38,7 @@ import {
   readMcp,
   readMetrics,
   readToken,
+  readTraces,
 } from './options.ts'
 import { createLogins, createRuns } from './runs.ts'
 import { createStoredRuns, openStore } from './stored-runs.ts'
@@ -158,6 +159,7 @@ async function bundle(
   const { agencies } = served
   const requestLog = createRequestLog(options, { limits, budget: runs.runner.budget, redact, log })
   const logs = { report: lines && log.info, requestLog: requestLog && ((id: string) => requestLog.writer(id)) }
+  const traces = readTraces(options)
   const stored = await createStoredRuns(options.runs, {
     runs: shared,
     agencies,
@@ -165,6 +167,7 @@ async function bundle(
     log,
     logs,
     requestRules,
+    traces,
     ...kept,
   })
   const tickets = createTickets(token)

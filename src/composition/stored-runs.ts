@@ -83,11 +83,13 @@ export interface StoredRunsParts extends ReturnType<typeof openStore> {
   log: ServerLog
   logs: RunLogs
   requestRules: RequestRules
+  /** Keep the trace of each run. */
+  traces: boolean
 }
 
 /** @throws INVALID_OPTION, PACKAGE_MISSING */
 export async function createStoredRuns(options: StoredRunsOptions = {}, parts: StoredRunsParts) {
-  const { runs, agencies, limits, log, logs, requestRules, store, seal } = parts
+  const { runs, agencies, limits, log, logs, requestRules, store, seal, traces } = parts
   refuseUnknown('runs', options, OPTIONS)
   const { identify, identifyBrowser = identify, work = true, budgets = {} } = options
   if (identify !== undefined && typeof identify !== 'function')
@@ -116,6 +118,7 @@ export async function createStoredRuns(options: StoredRunsOptions = {}, parts: S
     now,
     seal,
     budgets,
+    traces: traces ? { onError: onceFor(log) } : undefined,
     agencyOf: (path) => byPath.get(path),
     webhooks: {
       ...senders,
@@ -127,6 +130,7 @@ export async function createStoredRuns(options: StoredRunsOptions = {}, parts: S
   const scheduler = new Scheduler({ schedules, store: stored.store, start, log, now })
   return {
     runs: stored,
+    traces,
     identify,
     identifyBrowser,
     rules,
@@ -141,6 +145,15 @@ export async function createStoredRuns(options: StoredRunsOptions = {}, parts: S
       stored.leave()
     },
     close: () => stored.close(),
+  }
+}
+
+/** Traces go without what could not be recorded; the log hears of the first. */
+function onceFor(log: ServerLog): (error: unknown) => void {
+  let isFirst = true
+  return (error) => {
+    if (isFirst) log.error('The trace of a run is not complete; runs go on.', error)
+    isFirst = false
   }
 }
 

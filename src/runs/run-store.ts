@@ -397,6 +397,8 @@ export interface RunChange {
   approvals?: readonly NewApproval[]
   /** Replaces what the run added to its thread from the place `from` (0 = its first message) on. Needs a thread. */
   messages?: { from: number; list: readonly StoredMessage[] }
+  /** Records of the run's trace, a JSON list; `first` is the number of the first among all of the run, from 0. */
+  trace?: { first: number; records: string } | undefined
   /** Events in compact JSON; `first` is the number of the first, `lastEventId` + 1. */
   events?: { first: number; list: readonly string[] }
   recoverable?: boolean
@@ -578,6 +580,8 @@ export interface Reads {
   work: { query: RunId; answer: RunWork }
   /** Events after a number. @throws EVENTS_EXPIRED */
   events: { query: RunId & { after: number; limit: number }; answer: RunNews }
+  /** What was recorded of its trace, in order; empty for a run that is not traced. @throws EVENTS_EXPIRED */
+  trace: { query: RunId; answer: JsonObject[] }
   thread: { query: ThreadId; answer: ThreadRecord }
   /** Newest first, by creation. */
   threads: { query: List; answer: Page<ThreadRecord> }

@@ -25,6 +25,7 @@ import {
   webhooksQuery,
 } from '../wire/runs.ts'
 import { ticketAnswer, ticketRequest } from '../wire/tickets.ts'
+import { trace } from '../wire/traces.ts'
 import { webhook, webhookPayload } from '../wire/webhooks.ts'
 import {
   answerOf,
@@ -260,8 +261,13 @@ const TICKETS: readonly Endpoint[] = [
   }),
 ]
 
-/** The endpoints of runs below an agency. */
-export const operations: Operations = {
+const TRACE = endpoint('get', '/runs/{run_id}/trace', 'get_trace', {
+  summary: 'The trace of a run: its spans, and what models and tools were sent',
+  responses: { 200: answerOf('The trace, also of a run that goes on.', 'Trace'), ...UNKNOWN, ...EXPIRED, ...AWAY },
+})
+
+/** The endpoints of runs below an agency. @param traces whether traces are served */
+export const describeRuns = (traces: boolean): Operations => ({
   schemas: [
     runRequestSchema,
     runCancelRequest,
@@ -278,9 +284,10 @@ export const operations: Operations = {
     codedRefusal,
     ticketRequest,
     ticketAnswer,
+    ...(traces ? [trace] : []),
     ...streamSchemas,
     ...runFrameSchemas,
     ...aguiStreamSchemas,
   ],
-  endpoints: [...RUNS, ...THREADS, ...TICKETS],
-}
+  endpoints: [...RUNS, ...(traces ? [TRACE] : []), ...THREADS, ...TICKETS],
+})

@@ -7,8 +7,10 @@ import type { JsonObject } from '../../wire/json.ts'
 import { countJsonBytes } from '../../wire/json-write.ts'
 import type { RunSummary } from '../events.ts'
 import { failureEvent } from '../failure.ts'
+import type { RunPlan } from '../plan.ts'
 import type { CancelMode, ClaimedRun, RunId, RunStore, RunWork, Written } from '../run-store.ts'
 import type { Run } from '../runner.ts'
+import { joinTelemetry } from '../span.ts'
 import { ownerKey, type RunOrder } from '../start.ts'
 import { type AttemptLog, logAttempt, type RunLogs } from './attempt-log.ts'
 import { boundsOf, type CostBudgets, createRunLedger } from './costs.ts'
@@ -18,6 +20,8 @@ import { toEnd } from './outcome.ts'
 import { type PlanSources, planStoredRun, type StoredPlan } from './stored-plan.ts'
 import { announceAttempt } from './take-over.ts'
 import { ThreadSaver } from './thread-saver.ts'
+import { TraceRecorder } from './trace/recorder.ts'
+import type { TraceRecord } from './trace/records.ts'
 import { describeWork } from './unworked.ts'
 
 /** What all attempts of a process share. */
@@ -28,6 +32,8 @@ export interface AttemptOptions extends PlanSources, RunLogs {
   limits: Limits
   now: () => number
   budgets: CostBudgets
+  /** Set where traces are kept. Gets what could not be recorded; it changes nothing for the run. */
+  traces: { onError(error: unknown): void } | undefined
   /** Called when a call waits for a person, with the time at which that ends. */
   onApproval(expiresAt: number): void
   /** True once runs should leave this process at their next turn boundary. */
@@ -63,6 +69,13 @@ export function startAttempt(options: AttemptOptions, claimed: ClaimedRun): Atte
 const BUSY = new Set(['SHUTTING_DOWN', 'OVERLOADED'])
 const FENCED = new Set(['FENCED'])
 const LOST = new Set(['STORE_UNAVAILABLE', ...FENCED])
+
+/** What takes part in a run beside its plan. */
+interface Helpers {
+  saver: ThreadSaver | undefined
+  lost: boolean
+  trace: TraceRecorder | undefined
+}
 
 const hasCode = (error: unknown, codes: ReadonlySet<string>) => AgencyError.isInstance(error) && codes.has(error.code)
 
@@ -139,10 +152,11 @@ class RunAttempt {
     const { run, takenOver } = this.#claimed
     const { limits, store } = this.#options
     if (run.crashes >= limits.attempts) throw crashLoop(limits.attempts)
+    const trace = await this.#openTrace()
     let { work } = this.#claimed
     for (let lost = takenOver; ; lost = false) {
       const saver = run.threadId === null ? undefined : new ThreadSaver(this.log, work.messages)
-      const summary = await this.#runOnce(work, { saver, lost })
+      const summary = await this.#runOnce(work, { saver, lost, trace })
       if (this.log.lost !== undefined) return undefined
       if (summary.paused !== true) return await this.#end(summary, saver)
       if (this.#leaving()) return await this.log.write({ leave: { kind: 'release' } })
@@ -155,14 +169,14 @@ class RunAttempt {
   }
 
   /** Runs until the end, a pause, or the next turn boundary when the process stops. */
-  async #runOnce(work: RunWork, { saver, lost }: { saver: ThreadSaver | undefined; lost: boolean }) {
+  async #runOnce(work: RunWork, { saver, lost, trace }: Helpers) {
     const { run } = this.#claimed
     const { write: log } = this.#lines
     const planned = await planStoredRun(this.#options, { run, work, log, signal: this.#abort.signal })
     const { plan, order } = planned
     for (const rows of [work.history, work.items]) this.#charge(await inTurns<unknown, number>(rows, weigh))
     this.#charge([weigh(work.plan)])
-    this.#run = this.#options.runs.runner.start(plan, {
+    this.#run = this.#options.runs.runner.start(this.#listenTo(plan, trace), {
       id: run.runId,
       owner: ownerKey(run),
       save: saver === undefined ? order.save : (messages) => saver.save(messages.slice(work.history.length)),
@@ -178,6 +192,32 @@ class RunAttempt {
     })
     if (this.#stop !== undefined) this.#run.stop(this.#stop)
     return this.#run.done
+  }
+
+  /** What records the trace, where traces are kept. It goes on from what earlier claims have recorded. */
+  async #openTrace(): Promise<TraceRecorder | undefined> {
+    const { traces, store, now, limits } = this.#options
+    const { claim, run } = this.#claimed
+    if (traces === undefined) return undefined
+    const { agency, owner, runId } = run
+    const earlier = claim.fence === 1 ? [] : await store.read({ kind: 'trace', agency, owner, runId })
+    const recorder = new TraceRecorder({
+      attempt: claim.attempt,
+      earlier: earlier as unknown as TraceRecord[],
+      maxBytes: limits.traceBytes,
+      now,
+      budget: this.#budget.part(),
+      onRecord: () => this.log.noteTrace(),
+    })
+    this.log.carry(recorder)
+    return recorder
+  }
+
+  #listenTo(plan: RunPlan, trace: TraceRecorder | undefined): RunPlan {
+    const { traces } = this.#options
+    if (trace === undefined || traces === undefined) return plan
+    const listeners = [...(plan.telemetry === undefined ? [] : [plan.telemetry]), trace]
+    return { ...plan, telemetry: joinTelemetry(listeners, traces.onError) }
   }
 
   #charge(bytes: readonly number[]): void {

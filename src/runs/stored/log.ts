@@ -41,8 +41,14 @@ export interface StoredLogOptions {
   closing: AbortSignal
 }
 
+/** What is stored beside the events, with the next write. */
+export interface Companion {
+  readonly waits: boolean
+  take(): RunChange['trace']
+}
+
 /** What a write takes beside the claim, the time and the events. */
-export type LogChange = Omit<RunChange, 'claim' | 'now' | 'events'>
+export type LogChange = Omit<RunChange, 'claim' | 'now' | 'events' | 'trace'>
 
 /** The JSON of an event that waits. */
 interface EventText {
@@ -76,6 +82,7 @@ export class StoredLog implements Feed {
   #pending = 0
   #lost: { error: unknown } | undefined
   #timer: NodeJS.Timeout | undefined
+  #trace: Companion | undefined
   #sealed = false
 
   constructor(options: StoredLogOptions) {
@@ -122,9 +129,19 @@ export class StoredLog implements Feed {
     this.#add({ kind: 'truncated' }, undefined, 0)
   }
 
-  /** Begins a write for the events that wait, unless one that will take them is on its way. */
+  /** Stores the records of a trace with its writes. */
+  carry(trace: Companion): void {
+    this.#trace = trace
+  }
+
+  /** Records of the trace wait. */
+  noteTrace(): void {
+    if (this.#lost === undefined && !this.#sealed) this.#writeSoon()
+  }
+
+  /** Begins a write for what waits, unless one that will take it is on its way. */
   #writeSoon(): void {
-    if (this.#waiting.length === 0 || this.#pending > 0) return
+    if ((this.#waiting.length === 0 && this.#trace?.waits !== true) || this.#pending > 0) return
     const { eventBatchMs } = this.#options.limits
     // All runs write at the same moments, so that the store can commit them together.
     const wait = eventBatchMs - (performance.now() % eventBatchMs)
@@ -168,7 +185,12 @@ export class StoredLog implements Feed {
     const list: string[] = []
     for (const [index, { scope, json }] of texts.entries())
       list.push(json ?? (await encodeInTurns((events[index] as NumberedEvent).event, scope)))
-    const written = await this.#commit({ ...change, ...(list.length === 0 ? {} : { events: { first, list } }) })
+    const trace = this.#trace?.take()
+    const written = await this.#commit({
+      ...change,
+      ...(list.length === 0 ? {} : { events: { first, list } }),
+      ...(trace === undefined ? {} : { trace }),
+    })
     if (change.leave?.kind === 'end') events.push({ number: written.state.lastEventId, event: { kind: 'closed' } }) // the store's own
     if (list.length > 0) this.#options.onStored?.(performance.now() - since)
     this.#recent.add(

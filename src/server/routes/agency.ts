@@ -25,7 +25,7 @@ import {
   type Operations,
   streamOf,
 } from '../operations.ts'
-import { operations as runOperations } from '../run-operations.ts'
+import { describeRuns } from '../run-operations.ts'
 import { runnerOwnerOf } from '../run-requests.ts'
 import { createRunRoutes, type RunRoutes } from '../run-routes.ts'
 import { startRun } from '../start-run.ts'
@@ -236,7 +236,8 @@ const CANCEL: Endpoint = {
 }
 
 /** The endpoints of one agency, with paths below the agency's own. */
-export function operations({ dialects }: Pick<Services, 'dialects'>): Operations {
+export function operations({ dialects, stored }: Pick<Services, 'dialects' | 'stored'>): Operations {
+  const runs = describeRuns(stored.traces)
   const own =
     dialects.agui === undefined
       ? {
@@ -245,7 +246,7 @@ export function operations({ dialects }: Pick<Services, 'dialects'>): Operations
         }
       : aguiOperations
   return {
-    schemas: [...new Set([...own.schemas, ...runOperations.schemas, metadata])],
-    endpoints: [METADATA, ...own.endpoints, ...runOperations.endpoints],
+    schemas: [...new Set([...own.schemas, ...runs.schemas, metadata])],
+    endpoints: [METADATA, ...own.endpoints, ...runs.endpoints],
   }
 }

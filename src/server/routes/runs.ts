@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ANSWER_LIMITS } from '../../base/limits.ts'
 import type { RunId, RunRecord } from '../../runs/run-store.ts'
 import { toStart } from '../../runs/stored/request.ts'
+import type { TraceRecord } from '../../runs/stored/trace/records.ts'
 import {
   approvalsQuery,
   type DecisionRequest,
@@ -24,9 +25,12 @@ import { toApproval, toCancelAnswer, toList, toRunAnswer, toWebhook } from '../r
 import { idempotencyOf, lastFrameOf, markReplay, pathOf } from '../run-requests.ts'
 import { CODED, openTo, type RunRoutes } from '../run-routes.ts'
 import { streamRun } from '../run-stream.ts'
+import { toTrace } from '../run-trace.ts'
 import { traceContextOf } from '../start-run.ts'
 
 const CANCEL_WAIT_MS = 10_000
+/** Approvals of one run that its trace shows. */
+const TRACED_APPROVALS = 1_000
 
 export function registerRuns(app: FastifyInstance, base: string, context: RunRoutes): void {
   registerStart(app, base, context)
@@ -100,6 +104,17 @@ function registerReads(app: FastifyInstance, base: string, context: RunRoutes): 
     const { starting_after, view } = parseQuery(eventsQuery, request.query)
     return streamRun(context, reply, { id, view, after: lastFrameOf(request, starting_after) })
   })
+
+  if (context.services.stored.traces)
+    app.get(`${base}/runs/:run_id/trace`, CODED, async (request, reply) => {
+      const id = await idOf(context, request)
+      const records = await store.read({ kind: 'trace', ...id })
+      const [run, approvals] = await Promise.all([
+        store.read({ kind: 'run', ...id }),
+        store.read({ kind: 'approvals', ...id, limit: TRACED_APPROVALS }),
+      ])
+      return sendJson(reply, 200, toTrace(run, records as unknown as TraceRecord[], approvals.data))
+    })
 
   app.get(`${base}/approvals`, openTo('watch'), async (request, reply) => {
     const owned = await ownedBy(request)

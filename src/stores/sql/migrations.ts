@@ -118,6 +118,7 @@ const STEPS: readonly (readonly string[])[] = [
     `ALTER TABLE runs ADD COLUMN unread_ms BIGINT`,
     `CREATE INDEX runs_unread ON runs (number) WHERE ended_at IS NULL AND unread_ms IS NOT NULL`,
   ],
+  [`CREATE TABLE traces (run BIGINT NOT NULL, n BIGINT NOT NULL, records TEXT NOT NULL, PRIMARY KEY (run, n))`],
 ]
 
 /**

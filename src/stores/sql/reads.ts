@@ -15,6 +15,7 @@ import { readSecret } from './secrets.ts'
 import { readWork } from './snapshot.ts'
 import { readStats } from './stats.ts'
 import { describeThread, getThread } from './threads.ts'
+import { readTrace } from './traces.ts'
 import { toDelivery, type WebhookRow } from './webhooks.ts'
 
 /** A page of runs or messages ends after so many bytes of JSON. */
@@ -32,6 +33,7 @@ export const readers: Readers = {
   },
   work: async (sql, query) => readWork(sql, await findRun(sql, query)),
   events: (sql, query) => readNews(sql, query),
+  trace: async (sql, query) => readTrace(sql, await findRun(sql, query)),
   thread: async (sql, query) => describeThread(sql, await getThread(sql, query)),
   threads: async (sql, { agency, owner, ...list }) => {
     const page = await listRows<ThreadRow>(sql, {

@@ -81,9 +81,9 @@ export const liveRuns = (sql: Sql, thread: number): Promise<RunRow[]> =>
 export const findLive = (sql: Sql, thread: number): Promise<{ run_id: string } | undefined> =>
   first(sql, 'SELECT run_id FROM runs WHERE thread = ? AND ended_at IS NULL ORDER BY scheduled, number LIMIT 1', thread)
 
-/** Removes the events of a run and what it stored of its work. */
+/** Removes the events and the trace of a run and what it stored of its work. */
 export async function removeWork(tx: Transaction, run: Pick<RunRow, 'number' | 'run_id'>): Promise<void> {
-  for (const table of ['events', 'items', 'calls', 'conversations', 'plans'])
+  for (const table of ['events', 'traces', 'items', 'calls', 'conversations', 'plans'])
     await tx.all(`DELETE FROM ${table} WHERE run = ?`, run.number)
   await removeTexts(tx, workOf(run.run_id))
 }

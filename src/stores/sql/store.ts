@@ -99,7 +99,7 @@ export function createRunStore(database: Database, capacity?: Capacity): RunStor
 
 /** Stores what is long in a change of a run. */
 function storeLongParts(database: Database, change: RunChange): Promise<StoredTexts | undefined> {
-  const { conversations = [], items = [], calls = [], events, messages, leave, now } = change
+  const { conversations = [], items = [], calls = [], events, messages, trace, leave, now } = change
   const { runId } = change.claim
   const parts = {
     [workOf(runId)]: [
@@ -107,6 +107,7 @@ function storeLongParts(database: Database, change: RunChange): Promise<StoredTe
       ...items.map(({ item }) => item),
       ...calls.map(({ output }) => output),
       ...(events?.list ?? []),
+      ...(trace === undefined ? [] : [trace.records]),
     ],
     [endOf(runId)]: leave?.kind === 'end' ? [leave.outcome] : [],
     [MESSAGES]: messages?.list ?? [],

@@ -7,6 +7,7 @@ import { isElsewhere, mapInTurns, removeColumns, toColumn, workOf } from './long
 import { type RunRow, toState } from './rows.ts'
 import { change, free, liveRuns, lockFenced, lockThreadOf, update } from './runs.ts'
 import { putMessages } from './threads.ts'
+import { addTrace } from './traces.ts'
 import { endRun, isPending, tellDecisions } from './transitions.ts'
 import { addWebhooks } from './webhooks.ts'
 
@@ -20,6 +21,7 @@ export async function writeWork(tx: Transaction, request: RunChange): Promise<Wr
   }
   await addWork(tx, run, request)
   if (request.messages !== undefined) await putMessages(tx, run, request.messages, request.now)
+  if (request.trace !== undefined) await addTrace(tx, run, request.trace)
   if (request.events !== undefined)
     await addEvents(tx, run, request.events.list, { from: request.events.first, workedAt: request.now })
   if (request.turn && run.crashes > 0) await update(tx, run, { crashes: 0 })
