@@ -7,7 +7,7 @@ import { useUpstream } from './support/client.ts'
 import { useFolder } from './support/folder.ts'
 import { type Json, openStore, STORES, serveRuns } from './support/runs.ts'
 import { call } from './support/tool-agent.ts'
-import { agent, ask, seen, team, teamScript } from './support/traced-team.ts'
+import { seen, team, teamScript } from './support/traced-team.ts'
 
 const KEY = 'sk-caller-0123456789'
 
@@ -43,11 +43,9 @@ test.for(STORES)('%s: the trace is a tree with what was sent and received', asyn
     const body = upstream.seen.find(
       (one) =>
         one.body.instructions === sent.instructions && (one.body.input as unknown[]).length === sent.input.length,
-    )?.body
-    expect(body?.input).toEqual(sent.input.map((item) => expect.objectContaining(item as object)))
-    expect((body?.tools as { name: string }[]).map(({ name }) => name)).toEqual(
-      sent.tools.map((one) => (one as { name: string }).name),
-    )
+    )?.body as { input: unknown[]; tools: { name: string }[] }
+    expect(body.input).toEqual(sent.input.map((item) => expect.objectContaining(item as object)))
+    expect(body.tools.map(({ name }) => name)).toEqual(sent.tools.map((one) => (one as { name: string }).name))
     expect(usage?.input_tokens).toBeGreaterThan(0)
     expect(cost).toBeGreaterThan(0)
   }
@@ -79,7 +77,12 @@ test('the history of a long run is written to the store once', async () => {
   expect(body.spans[0].spans[0].spans.at(-1).sent.input).toHaveLength(2 * turns + 1)
   expect(JSON.stringify(body).split(said)).toHaveLength(2)
   expect(JSON.stringify(body).length).toBeLessThan(3 * said.length)
-  const written = ['', '-wal'].map((end) => readFileSync(store + end).toString('latin1').split(said).length - 1)
+  const written = ['', '-wal'].map(
+    (end) =>
+      readFileSync(store + end)
+        .toString('latin1')
+        .split(said).length - 1,
+  )
   // Beside the trace: the plan, the item and the events of the run.
   expect(written[0] ?? 0).toBeLessThan(turns)
 })
@@ -94,7 +97,15 @@ test('keys, headers and bytes of files are not in a trace', async () => {
   })
   const picture = `data:image/png;base64,${'A'.repeat(4_000)}`
   const { run_id, status } = await api.run({
-    message: [{ role: 'user', content: [{ type: 'input_text', text: `My key is ${KEY}` }, { type: 'input_image', image_url: picture, detail: 'auto' }] }],
+    message: [
+      {
+        role: 'user',
+        content: [
+          { type: 'input_text', text: `My key is ${KEY}` },
+          { type: 'input_image', image_url: picture, detail: 'auto' },
+        ],
+      },
+    ],
     client_config: { base_url: upstream.baseURL, api_key: KEY },
   })
   expect(status).toBe('failed')
@@ -112,9 +123,7 @@ test('a trace goes on after an approval, and shows who waited', async () => {
   const { api } = await serveRuns({ agent: { tools: [refund] }, traces: true })
   const paused = await api.run({ message: 'Refund' })
   const before = (await api.get(`/runs/${paused.run_id}/trace`)).body
-  expect(outline(before.spans)).toEqual([
-    ['attempt 1', ['agent CEO', 'model CEO', 'approval CEO in_progress']],
-  ])
+  expect(outline(before.spans)).toEqual([['attempt 1', ['agent CEO', 'model CEO', 'approval CEO in_progress']]])
   const [approval] = paused.required_action.approvals
   await api.post(`/runs/${paused.run_id}/approvals/${approval.approval_id}`, { decision: 'approve' })
   await api.settled(paused.run_id)

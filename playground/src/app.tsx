@@ -24,6 +24,9 @@ import { useWatch } from './use-watch.ts'
 /** Loaded on demand: the graph needs a large library. */
 const GraphPanel = lazy(() => import('./graph/graph-panel.tsx').then((module) => ({ default: module.GraphPanel })))
 
+/** Loaded on demand: most visits are for a talk. */
+const RunsView = lazy(() => import('./runs/runs-view.tsx').then((module) => ({ default: module.RunsView })))
+
 const PANELS = ['graph', 'inspector', 'request'] as const
 type Panel = (typeof PANELS)[number]
 const PANEL_TITLES = { graph: 'Graph', inspector: 'Inspector', request: 'Request' }
@@ -72,6 +75,7 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
   const [view, setView] = useState<View>('chat')
   const [panel, setPanel] = useState<Panel>('graph')
   const [inspected, setInspected] = useState<string>()
+  const [showsRuns, setShowsRuns] = useState(false)
   const [help, setHelp] = useState(false)
   const [picked, setPicked] = useState<string>()
   const undo = useUndo()
@@ -92,11 +96,13 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
     renew(name)
     dispatch({ type: 'open', id: undefined })
     setInspected(undefined)
+    setShowsRuns(false)
     setView('chat')
     focusMessage()
   }
   const show = (name: Panel) => {
     setPanel(name)
+    setShowsRuns(false)
     setView('side')
     setTimeout(() => document.getElementById(`tab-${name}`)?.focus())
   }
@@ -107,7 +113,9 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
   }, [])
   useShortcuts({
     newConversation: () => begin(),
+    runs: () => setShowsRuns(true),
     message: () => {
+      setShowsRuns(false)
       setView('chat')
       focusMessage()
     },
@@ -121,7 +129,7 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
   if (!loaded) return null
   return (
     <AgentsProvider names={metadata.metadata.agents}>
-      <div className="page" data-view={view}>
+      <div className="page" data-view={view} data-runs={showsRuns}>
         <a className="skip" href="#message">
           Skip to the message
         </a>
@@ -129,10 +137,20 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
           agencies={names}
           agency={agency}
           onAgency={begin}
-          view={view}
-          onView={setView}
+          view={showsRuns ? undefined : view}
+          onView={(name) => {
+            setShowsRuns(false)
+            setView(name)
+          }}
+          showsRuns={showsRuns}
+          onRuns={() => setShowsRuns(!showsRuns)}
           onHelp={() => setHelp(true)}
         />
+        {showsRuns && (
+          <Suspense fallback={<p className="empty">Loading the runs…</p>}>
+            <RunsView client={client} agencies={names} onLocked={onLocked} />
+          </Suspense>
+        )}
         <ChatsPanel
           conversations={book.conversations.filter((one) => one.agency === agency)}
           openId={opened?.id}

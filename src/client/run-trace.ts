@@ -20,21 +20,21 @@ export interface Trace {
 
 /** Puts each value in its places. Values that several spans name are one object. */
 export function toTrace({ contents, spans, ...trace }: wire.TraceAnswer): Trace {
-  const valueOf = (place: number | null) => (place === null ? undefined : contents[place])
-  return { ...trace, spans: spans.map((span) => withValues(span, valueOf)) }
+  const read = (place: number | null) => (place === null ? undefined : contents[place])
+  return { ...trace, spans: spans.map((span) => withValues(span, read)) }
 }
 
-type ValueOf = (place: number | null) => unknown
+type Read = (place: number | null) => unknown
 
-function withValues(span: wire.TraceSpan, valueOf: ValueOf): TraceSpan {
-  const spans = span.spans.map((part) => withValues(part, valueOf))
+function withValues(span: wire.TraceSpan, read: Read): TraceSpan {
+  const spans = span.spans.map((part) => withValues(part, read))
   if (span.kind === 'tool') {
     const { output } = span
     return {
       ...span,
       spans,
-      arguments: valueOf(span.arguments),
-      ...(output === undefined ? {} : { output: valueOf(output) }),
+      arguments: read(span.arguments),
+      ...(output === undefined ? {} : { output: read(output) }),
     }
   }
   if (span.kind !== 'model') return { ...span, spans }
@@ -44,13 +44,13 @@ function withValues(span: wire.TraceSpan, valueOf: ValueOf): TraceSpan {
     spans,
     sent: {
       ...sent,
-      input: sent.input.map(valueOf),
-      tools: sent.tools.map(valueOf),
-      hosted_tools: sent.hosted_tools.map(valueOf),
-      settings: valueOf(sent.settings),
-      ...(sent.instructions === undefined ? {} : { instructions: valueOf(sent.instructions) }),
-      ...(sent.output_schema === undefined ? {} : { output_schema: valueOf(sent.output_schema) }),
+      input: sent.input.map(read),
+      tools: sent.tools.map(read),
+      hosted_tools: sent.hosted_tools.map(read),
+      settings: read(sent.settings),
+      ...(sent.instructions === undefined ? {} : { instructions: read(sent.instructions) }),
+      ...(sent.output_schema === undefined ? {} : { output_schema: read(sent.output_schema) }),
     },
-    received: received && { ...received, items: received.items.map(valueOf) },
+    received: received && { ...received, items: received.items.map(read) },
   }
 }

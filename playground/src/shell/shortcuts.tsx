@@ -9,6 +9,7 @@ export interface Shortcuts {
   graph: () => void
   inspector: () => void
   request: () => void
+  runs: () => void
   help: () => void
   /** Escape without Alt. */
   stop: () => void
@@ -20,6 +21,7 @@ const KEYS: { [code: string]: keyof Shortcuts } = {
   KeyG: 'graph',
   KeyI: 'inspector',
   KeyR: 'request',
+  KeyS: 'runs',
   KeyK: 'help',
 }
 
@@ -56,6 +58,7 @@ const LIST: readonly [keys: string, what: string][] = [
   ['Alt + G', 'Graph'],
   ['Alt + I', 'Inspector'],
   ['Alt + R', 'Request settings'],
+  ['Alt + S', 'Stored runs'],
   ['Alt + K', 'Keyboard shortcuts'],
 ]
 

@@ -15,12 +15,16 @@ interface TopBarProps {
   agencies: readonly string[]
   agency: string
   onAgency: (name: string) => void
-  view: View
+  /** Undefined while the runs are shown. */
+  view: View | undefined
   onView: (view: View) => void
+  showsRuns: boolean
+  onRuns: () => void
   onHelp: () => void
 }
 
-export function TopBar({ agencies, agency, onAgency, view, onView, onHelp }: TopBarProps) {
+export function TopBar(props: TopBarProps) {
+  const { agencies, agency, onAgency, view, onView, showsRuns, onRuns, onHelp } = props
   return (
     <header className="top-bar">
       <span className="brand">Playground</span>
@@ -43,6 +47,9 @@ export function TopBar({ agencies, agency, onAgency, view, onView, onHelp }: Top
         ))}
       </div>
       <span className="spring" />
+      <button type="button" className="text-button runs-button" aria-pressed={showsRuns} onClick={onRuns}>
+        Runs
+      </button>
       <a className="text-button docs-link" href="docs" target="_blank" rel="noopener">
         API
       </a>

@@ -184,6 +184,20 @@ export function describeWork(open: () => Scene): void {
     )
   })
 
+  test('records of a trace are kept in order, once, for their owner', async () => {
+    const { start, write, store, idOf, strangers } = open()
+    const run = await start('r')
+    expect(await store.read({ kind: 'trace', ...idOf('r') })).toEqual([])
+    const long = 'x'.repeat(300_000)
+    const first = { trace: { first: 0, records: JSON.stringify([{ a: 1 }, { a: long }]) } }
+    await write(run, first)
+    await write(run, first)
+    await write(run, { trace: { first: 2, records: '[{"a":3}]' } })
+    expect(await store.read({ kind: 'trace', ...idOf('r') })).toEqual([{ a: 1 }, { a: long }, { a: 3 }])
+    for (const stranger of strangers)
+      expect(await codeOf(store.read({ kind: 'trace', ...stranger, runId: idOf('r').runId }))).toBe('NOT_FOUND')
+  })
+
   test('a call that is done does not begin again', async () => {
     const { start, claim, write } = open()
     const run = await start('r')
