@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { memory } from '../../src/index.ts'
+import { emptyUsage } from '../../src/models/usage.ts'
 import type { EndStatus, RunStore } from '../../src/runs/run-store.ts'
 import { EVERYBODY } from '../../src/server/run-requests.ts'
 import { RunsApi } from '../support/runs.ts'
@@ -14,26 +15,19 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-const DAY_AGO = Date.now() - 3_600_000 * 20
+const SEEDED_AT = Date.now() - 400_000
 
 /** Ended runs of two agencies, a second apart: every tenth has failed. */
 async function seed(store: RunStore, count: number): Promise<void> {
   for (let n = 0; n < count; n++) {
     const id = { agency: n % 3 === 0 ? 'other' : 'lab', owner: EVERYBODY, runId: `seeded-${n}` }
-    const now = DAY_AGO + n * 1_000
+    const now = SEEDED_AT + n * 1_000
     const about = { recipient: 'Planner', plan: {}, metadata: {}, events: ['{}'] }
     await store.admit({ ...id, ...about, now, limits: { threadQueue: 1, queuedRuns: 10 } })
     const claimed = await store.claim({ runId: id.runId, worker: 'w', now })
     if (claimed === undefined) throw new Error('The run cannot be claimed.')
     const status: EndStatus = n % 10 === 0 ? 'failed' : 'completed'
-    const usage = {
-      request_count: 1,
-      cached_tokens: 0,
-      input_tokens: n,
-      output_tokens: 1,
-      total_tokens: n + 1,
-      total_cost: n / 1_000,
-    }
+    const usage = { ...emptyUsage(), total_tokens: n, total_cost: n / 1_000 }
     const message = { role: 'user', content: `Question ${n}`, agent: 'Planner', callerAgent: null, timestamp: n }
     await store.write({
       kind: 'run',
@@ -85,9 +79,7 @@ test('stored runs are listed, filtered and opened as a tree of spans', async () 
   await page.waitForFunction((before) => document.querySelectorAll('.run-link').length > before, listed)
 
   await list.getByLabel('State').selectOption('failed')
-  await page.waitForFunction(() =>
-    [...document.querySelectorAll('.run-list .run-status')].every((one) => one.textContent === 'failed'),
-  )
+  await page.waitForFunction(() => document.querySelectorAll('.run-link[data-status=failed]').length === 31)
   expect(await rows.count()).toBe(31)
   await list.getByLabel('Agency').selectOption('other')
   await page.waitForFunction(() => document.querySelectorAll('.run-link').length === 10)

@@ -42,13 +42,13 @@ const endOf = (span: TraceSpan, now: number) =>
 export function nameOf(span: TraceSpan): string {
   switch (span.kind) {
     case 'attempt':
-      return `Attempt ${span.attempt}`
+      return String(span.attempt)
     case 'agent':
       return span.agent
     case 'handoff':
-      return `Handoff to ${span.to}`
+      return `to ${span.to}`
     case 'approval':
-      return `Approval of ${span.tool}: ${span.decision}`
+      return `${span.tool}: ${span.decision}`
     case 'model':
       return span.model
     case 'tool':

@@ -53,7 +53,7 @@ export function TopBar(props: TopBarProps) {
       <a className="text-button docs-link" href="docs" target="_blank" rel="noopener">
         API
       </a>
-      <IconButton icon="keys" label="Keyboard shortcuts (Alt+K)" onClick={onHelp} />
+      <IconButton className="icon-button keys-button" icon="keys" label="Keyboard shortcuts (Alt+K)" onClick={onHelp} />
       <ThemeButton />
     </header>
   )
