@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { createClient, type ModelSpan, type Trace, type TraceSpan } from '../src/client/index.ts'
-import { sqlite, tool } from '../src/index.ts'
+import { Agency, type CommunicationFlow, Handoff, sqlite, tool } from '../src/index.ts'
 import { useUpstream } from './support/client.ts'
 import { useFolder } from './support/folder.ts'
 import { type Json, openStore, STORES, serveRuns } from './support/runs.ts'
 import { call } from './support/tool-agent.ts'
-import { seen, team, teamScript } from './support/traced-team.ts'
+import { agent, seen, team, teamScript } from './support/traced-team.ts'
 
 const KEY = 'sk-caller-0123456789'
 
@@ -135,7 +135,24 @@ test('a trace goes on after an approval, and shows who waited', async () => {
   expect(new Set(body.contents.map((value: unknown) => JSON.stringify(value))).size).toBe(body.contents.length)
 })
 
-test('a handoff is a span, and beyond traceBytes texts are left out', async () => {
+test('a handoff is a span between two agents', async () => {
+  const desk = agent('Desk')
+  await useUpstream((body) =>
+    seen(body).who === 'Desk' ? { calls: [{ name: 'transfer_to_Sales', arguments: {} }] } : { text: 'Sold' },
+  )
+  const flows: CommunicationFlow[] = [[desk, agent('Sales'), Handoff]]
+  const { api } = await serveRuns({
+    agencies: { support: new Agency(desk, { communicationFlows: flows }) },
+    traces: true,
+  })
+  const { run_id } = await api.run({ message: 'Buy' })
+  const { body } = await api.get(`/runs/${run_id}/trace`)
+  expect(outline(body.spans)).toEqual([
+    ['attempt 1', ['agent Desk', 'model Desk', 'handoff Desk'], ['agent Sales', 'model Sales']],
+  ])
+})
+
+test('beyond traceBytes texts are left out, and the trace says so', async () => {
   await useUpstream(() => ({ text: 'x'.repeat(50) }))
   const { api } = await serveRuns({ traces: true, limits: { traceBytes: 2_000 } })
   const { run_id } = await api.run({ message: 'long '.repeat(1_000) })

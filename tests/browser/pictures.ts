@@ -41,14 +41,35 @@ async function takeInspector(browser: Browser, url: string, path: string): Promi
   await page.screenshot({ path })
 }
 
+/** A stored run with a model call of the agent that was asked. */
+async function takeRuns(browser: Browser, url: string, path: string): Promise<void> {
+  for (const message of ['Hello', 'I want to talk to Support about order 1234', QUESTION]) {
+    const body = JSON.stringify({ message })
+    const headers = { 'content-type': 'application/json' }
+    const started = await fetch(`${url}/starter/runs`, { method: 'POST', headers, body })
+    await fetch(`${url}${started.headers.get('location')}?wait=30`)
+  }
+  const page = await open(browser, url, {})
+  await page.getByRole('button', { name: 'Runs', exact: true }).click()
+  await page.locator('.run-link').first().click()
+  await page.locator('.span-row').first().waitFor()
+  await page.locator('.span-row', { hasText: 'Model call' }).nth(2).click()
+  await page.screenshot({ path })
+}
+
 const folder = resolve(process.argv[2] ?? '.')
 mkdirSync(folder, { recursive: true })
 const options = { host: '127.0.0.1', port: 0, banner: false, handleSignals: false }
 const server = await serve({ ...options, agencies: { starter: agency }, playground: true })
 const browser = await launchChromium()
-const pictures = [join(folder, 'playground.png'), join(folder, 'playground-inspector.png')] as const
+const pictures = [
+  join(folder, 'playground.png'),
+  join(folder, 'playground-inspector.png'),
+  join(folder, 'playground-runs.png'),
+] as const
 await takeConversation(browser, server.url, pictures[0])
 await takeInspector(browser, server.url, pictures[1])
+await takeRuns(browser, server.url, pictures[2])
 await browser.close()
 await server.close()
 const { error } = spawnSync('pngquant', ['--force', '--ext', '.png', '--strip', ...pictures])

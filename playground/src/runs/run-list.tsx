@@ -11,7 +11,7 @@ const STATUSES: readonly RunStatus[] = [
   'cancelled',
   'incomplete',
 ]
-const ORDERS = { newest: 'Newest first', cost: 'Highest cost first', time: 'Longest first' } as const
+const ORDERS = { newest: 'Newest first', cost: 'By cost', time: 'By time' } as const
 export type Order = keyof typeof ORDERS
 
 export interface Filter {
@@ -39,12 +39,14 @@ export function RunList(props: RunListProps) {
   return (
     <section className="run-list" aria-label="Stored runs">
       <div className="panel-bar filters">
-        <Select
-          label="Agency"
-          value={filter.agency ?? ''}
-          options={[['', 'All agencies'], ...agencies.map((name) => [name, name] as const)]}
-          onChange={(name) => onFilter({ ...filter, agency: name || undefined })}
-        />
+        {agencies.length > 1 && (
+          <Select
+            label="Agency"
+            value={filter.agency ?? ''}
+            options={[['', 'All agencies'], ...agencies.map((name) => [name, name] as const)]}
+            onChange={(name) => onFilter({ ...filter, agency: name || undefined })}
+          />
+        )}
         <Select
           label="State"
           value={filter.status ?? ''}
