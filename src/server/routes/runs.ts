@@ -166,7 +166,7 @@ function registerRequests(app: FastifyInstance, base: string, context: RunRoutes
       traceContext: services.telemetry && traceContextOf(request),
       idempotency: await idempotencyOf(request, limits),
     })
-    const location = pathOf(request).replace(/[^/]+\/retry$/, run.runId)
+    const location = [...pathOf(request).split('/').slice(0, -2), run.runId].join('/')
     return sendJson(markReplay(reply, replayed).header('location', location), 202, await answerOf(context, run))
   })
 
