@@ -17,7 +17,7 @@ import { signalOf, writeEvents } from './event-stream.ts'
 import { idempotencyOf } from './run-requests.ts'
 import type { RunRoutes } from './run-routes.ts'
 import { traceContextOf } from './start-run.ts'
-import { readUntilPause } from './until-pause.ts'
+import { readUntilPause } from './pauses.ts'
 
 /** A run may wait for its turn before its own time begins, in milliseconds. */
 const WAIT_MORE_MS = 60_000

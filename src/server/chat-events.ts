@@ -2,7 +2,7 @@
 import type { RunId, RunRecord } from '../runs/run-store.ts'
 import type { NumberedEvent } from '../runs/stored/events.ts'
 import type { StoredRuns } from '../runs/stored/service.ts'
-import { type EventsUntilPause, readUntilPause } from './until-pause.ts'
+import { type EventsUntilPause, readUntilPause } from './pauses.ts'
 
 export interface ChatEvents extends Omit<EventsUntilPause, 'end'> {
   /** Why the events have ended. `void`: what the page has shown did not happen. */

@@ -40,7 +40,7 @@ export async function* followWithPauses(
     }
   } finally {
     done.abort()
-    next.catch(() => {}) // whoever left does not care
+    next.catch(() => {}) // the reader has left
     void events.return?.().catch(() => {})
   }
 }
@@ -57,4 +57,31 @@ async function findPause(runs: StoredRuns, id: RunId, signal: AbortSignal): Prom
     // The store is away: the events say so.
   }
   return new Promise(() => {})
+}
+
+export interface EventsUntilPause {
+  /** The events of the run from its first one. Ends with the run, when it waits for people, and with the signal. */
+  readonly events: AsyncIterable<readonly NumberedEvent[]>
+  /** Why the events have ended; undefined when this server lets go of the run, or the reader has left. */
+  end(): 'ended' | 'paused' | undefined
+  /** The number of the last event. */
+  last(): number
+}
+
+/** The events of a stored run for a reader that does not wait for people: no further than its first pause. */
+export function readUntilPause(runs: StoredRuns, id: RunId, reader: AbortSignal): EventsUntilPause {
+  let end: ReturnType<EventsUntilPause['end']>
+  let last = 0
+  async function* read(): AsyncGenerator<readonly NumberedEvent[]> {
+    for await (const batch of followWithPauses(runs, id, 0, reader)) {
+      if (batch === 'paused') {
+        end = 'paused'
+        return
+      }
+      last = batch.at(-1)?.number ?? last
+      yield batch
+      if (batch.at(-1)?.event.kind === 'closed') end = 'ended'
+    }
+  }
+  return { events: read(), end: () => end, last: () => last }
 }

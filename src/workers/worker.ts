@@ -149,7 +149,7 @@ export class WorkerChannel implements Peers {
 
   async #reply({ from, id, question, asks }: Extract<Downward, { kind: 'question' }>): Promise<void> {
     const answerer = this.#answerers[question] as ((asks: unknown) => Promise<unknown>) | undefined
-    // A worker that fails at a question has no answer to it; the reason is in the log of whoever failed.
+    // A worker that fails at a question has no answer to it; the reason is in the log of the worker that failed.
     const answer = await answerer?.(asks).catch(() => undefined)
     const json = answer === undefined ? undefined : JSON.stringify(answer)
     const fits = json === undefined || json.length <= MOST_ANSWER_CHARS

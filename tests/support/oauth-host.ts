@@ -19,7 +19,7 @@ async function listen(handle: http.RequestListener) {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** Logs in whoever the header `x-user` names, and takes the name `nobody` for a refusal. */
+/** Logs in the user in the header `x-user`, and takes the name `nobody` for a refusal. */
 async function interact(provider: Provider, request: http.IncomingMessage, response: http.ServerResponse) {
   const { params, grantId } = await provider.interactionDetails(request, response)
   const accountId = String(request.headers['x-user'])

@@ -1,4 +1,4 @@
-/** What a stored run keeps of its AG-UI request, so that its frames are the same whoever reads them. */
+/** What a stored run keeps of its AG-UI request, so that its frames are the same for every reader. */
 import type { AguiEvents, AguiRequest } from '../../wire/agui.ts'
 
 export interface AguiEcho {

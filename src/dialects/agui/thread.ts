@@ -123,7 +123,7 @@ export class AguiThread {
     return event({ type: 'TOOL_CALL_RESULT', messageId: id, toolCallId: id, content, role: 'tool', ...attribution })
   }
 
-  /** The id under which a call of the user's thread was sent, whoever spoke. */
+  /** The id under which a call of the user's thread was sent, by any agent. */
   toolCallIdOf(callId: unknown): string {
     for (const [key, { toolCallId, branch }] of this.calls)
       if (branch.key === USERS && key.endsWith(`\n${callId}`)) return toolCallId

@@ -10,7 +10,7 @@ export function createStoredVault(store: RunStore, seal: Seal, now: () => number
     try {
       return seal.open(name, sealed)
     } catch {
-      return undefined // whoever needs it asks for it again
+      return undefined // the owner is asked for it again
     }
   }
   return {

@@ -164,7 +164,7 @@ export class RunWorker implements QueueWorker {
 
   /**
    * Claims what nobody works on: queued runs, and runs whose worker is gone. The store of one machine serves one process, so
-   * whoever else had a run is gone.
+   * every other worker is gone.
    */
   async #look(): Promise<void> {
     this.#backlog = false

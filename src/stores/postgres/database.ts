@@ -54,7 +54,7 @@ export class PostgresDatabase implements Database {
   listen(runId: string, what: 'events' | 'state', wake: () => void): () => void {
     const { hints } = this.#parts ?? {}
     if (hints !== undefined) return hints.listen(runId, what, wake)
-    // Nothing was read yet, so what opens the store wakes whoever waits.
+    // Nothing was read yet, so the readers are woken when the store is open.
     let stop = () => {}
     let stopped = false
     void this.#use().then(

@@ -137,7 +137,7 @@ export class Hints {
   }
 
   async #poll(): Promise<void> {
-    await this.#compare().catch(() => this.#wakeAll()) // whoever waits finds out that the store is away
+    await this.#compare().catch(() => this.#wakeAll()) // the readers find out that the store is away
     this.#polling = undefined
     if (this.#runs.size > 0) this.#pollSoon()
   }

@@ -239,7 +239,7 @@ export class JobQueue implements RunQueue {
     if (rows.length > 0) await this.#boss.send(DEAD_LETTERS, { run_id })
   }
 
-  /** Runs that only this process can continue, and those that nobody can any more: whoever takes them ends them. */
+  /** Runs that only this process can continue, and those that no process can continue: the process that takes one of these ends it. */
   async #takePinned(): Promise<void> {
     const worker = this.#worker
     if (worker === undefined) return

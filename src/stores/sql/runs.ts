@@ -43,7 +43,7 @@ export function free(tx: Transaction, run: RunRow): void {
 }
 
 /**
- * Locks the thread of a run before the run itself: whoever may end a run does, as admission does. In another order two
+ * Locks the thread of a run before the run itself: every change that may end a run does so, as admission does. In another order two
  * transactions would wait for each other.
  */
 export async function lockThreadOf(sql: Sql, runId: string): Promise<void> {
