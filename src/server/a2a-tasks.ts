@@ -14,10 +14,10 @@ import type { A2aMessage, ListParams, SendParams, Task, TaskArtifact, TaskMessag
 import type { FrameText } from '../wire/sse.ts'
 import { catchCode } from './chat-thread.ts'
 import { signalOf, writeEvents } from './event-stream.ts'
+import { readUntilPause } from './pauses.ts'
 import { idempotencyOf } from './run-requests.ts'
 import type { RunRoutes } from './run-routes.ts'
 import { traceContextOf } from './start-run.ts'
-import { readUntilPause } from './pauses.ts'
 
 /** A run may wait for its turn before its own time begins, in milliseconds. */
 const WAIT_MORE_MS = 60_000

@@ -23,7 +23,7 @@ async function seed(store: RunStore, count: number): Promise<void> {
     const id = { agency: n % 3 === 0 ? 'other' : 'lab', owner: EVERYBODY, runId: `seeded-${n}` }
     const now = SEEDED_AT + n * 1_000
     const about = { recipient: 'Planner', plan: {}, metadata: {}, events: ['{}'] }
-    await store.admit({ ...id, ...about, now, limits: { threadQueue: 1, queuedRuns: 10 } })
+    await store.admit({ ...id, ...about, now, limits: { threadQueue: 1, queuedRuns: 10, scheduledRuns: 10 } })
     const claimed = await store.claim({ runId: id.runId, worker: 'w', now })
     if (claimed === undefined) throw new Error('The run cannot be claimed.')
     const status: EndStatus = n % 10 === 0 ? 'failed' : 'completed'
