@@ -21,7 +21,7 @@ test('enableAgui serves the stream and metadata, as documented', async () => {
   const document = (await (await fetch(`${url}/openapi.json`)).json()) as Event
   expect(await new Validator().validate(structuredClone(document))).toMatchObject({ valid: true })
   const paths = Object.keys(document.paths)
-  expect(paths.filter((path) => !/^\/agency\/(runs|threads|approvals)/.test(path))).toEqual([
+  expect(paths.filter((path) => !/^\/agency\/(runs|threads|approvals|webhooks|tickets)/.test(path))).toEqual([
     '/agency/get_metadata',
     '/agency/get_response_stream',
     '/healthz',
