@@ -27,9 +27,10 @@ test('Swagger UI shows every operation, and runs one with the token', async () =
     await page.locator(`[data-path="${path}"]`).first().waitFor()
 
   await page.getByRole('button', { name: 'Authorize' }).click()
-  await page.getByLabel('Value').fill('docs-secret')
-  await page.getByRole('button', { name: 'Apply credentials' }).click()
-  await page.getByRole('button', { name: 'Close' }).click()
+  const token = page.locator('.auth-container').filter({ hasText: 'HTTPBearer' })
+  await token.getByLabel('Value').fill('docs-secret')
+  await token.getByRole('button', { name: 'Apply credentials' }).click()
+  await token.getByRole('button', { name: 'Close' }).click()
   const tool = page.locator('#operations-Tools-FormatAddress')
   await tool.getByRole('button').first().click()
   await tool.getByRole('button', { name: 'Try it out' }).click()
@@ -41,7 +42,7 @@ test('Swagger UI shows every operation, and runs one with the token', async () =
   await stream.getByRole('button').first().click()
   await stream.locator('option', { hasText: 'A tool was called' }).waitFor({ state: 'attached' })
   expect(await stream.locator('.response .response-col_status').allTextContents()).toEqual(
-    ['200', '401', '413', '414', '415', '417', '422', '500', '503'].map((status) => expect.stringContaining(status)),
+    ['200', '401', '403', '413', '414', '415', '417', '422', '500', '503'].map((status) => expect.stringContaining(status)),
   )
 })
 
