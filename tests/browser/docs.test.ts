@@ -42,7 +42,9 @@ test('Swagger UI shows every operation, and runs one with the token', async () =
   await stream.getByRole('button').first().click()
   await stream.locator('option', { hasText: 'A tool was called' }).waitFor({ state: 'attached' })
   expect(await stream.locator('.response .response-col_status').allTextContents()).toEqual(
-    ['200', '401', '403', '413', '414', '415', '417', '422', '500', '503'].map((status) => expect.stringContaining(status)),
+    ['200', '401', '403', '413', '414', '415', '417', '422', '500', '503'].map((status) =>
+      expect.stringContaining(status),
+    ),
   )
 })
 
