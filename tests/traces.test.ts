@@ -162,6 +162,16 @@ test('beyond traceBytes texts are left out, and the trace says so', async () => 
   expect(model).toMatchObject({ status: 'completed', sent: { input: [null] } })
 })
 
+test('a long value is left out, and later ones are kept', async () => {
+  await useUpstream(() => ({ text: 'Hello' }))
+  const { api } = await serveRuns({ traces: true })
+  const { run_id } = await api.run({ message: 'x'.repeat(300_000) })
+  const { body } = await api.get(`/runs/${run_id}/trace`)
+  expect(body.truncated).toBe(true)
+  const [model] = flat(body.spans).filter(({ kind }) => kind === 'model')
+  expect(model).toMatchObject({ sent: { input: [null] }, received: { items: [expect.any(Number)] } })
+})
+
 test('traces are served where they are kept, and to their owner', async () => {
   await useUpstream(() => ({ text: 'Hello' }))
   const identify = ({ headers }: { headers: { [name: string]: unknown } }) => String(headers['x-user'])

@@ -20,7 +20,7 @@ export interface FirstTurn {
 
 /** The largest file that is read, in characters. */
 const MAX_FILE_CHARS = 4 * 1024 * 1024
-/** Pieces of text that are told together. */
+/** Deltas that are sent together. */
 const PIECES_PER_BATCH = 16
 
 /**

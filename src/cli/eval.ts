@@ -65,7 +65,7 @@ function listFiles(): string[] {
 
 const nameOf = (file: string) => basename(file).replace(/(\.eval)?\.\w+$/, '')
 
-/** @throws CommandError for a number that is none */
+/** @throws CommandError for a text that is not a number */
 function readNumber(name: string, typed: string | undefined): number | undefined {
   if (typed === undefined) return undefined
   const value = Number(typed)

@@ -25,7 +25,7 @@ export function readAddress(typed: { host?: string; port?: string }, command: st
   return { host: typed.host || process.env.HOST || undefined, port: readPort(typed.port, command) }
 }
 
-/** @throws CommandError for what is no number of processes */
+/** @throws CommandError for a text that is not a number of processes */
 function readWorkers(typed: string | undefined): number | 'auto' | undefined {
   if (typed === undefined || typed === 'auto') return typed
   if (!/^[1-9]\d{0,2}$/.test(typed)) throw wrongWorkers(typed)

@@ -50,7 +50,7 @@ export interface StoredRunsOptions {
   budgets?: CostBudgets | undefined
   /** Runs that start at the times of cron expressions. @default none */
   schedules?: readonly ScheduleOptions[] | undefined
-  /** Who is told by HTTP that a run has ended or waits for a person. @default the webhooks of requests */
+  /** Endpoints that get webhooks when a run ends or waits for a person. @default the webhooks of requests */
   webhooks?: WebhooksOptions | undefined
 }
 
@@ -148,7 +148,7 @@ export async function createStoredRuns(options: StoredRunsOptions = {}, parts: S
   }
 }
 
-/** Traces go without what could not be recorded; the log hears of the first. */
+/** A trace leaves out what could not be recorded; the first failure is logged. */
 function onceFor(log: ServerLog): (error: unknown) => void {
   let isFirst = true
   return (error) => {

@@ -4,7 +4,7 @@ import { optionNames, refuseUnknown } from '../base/options.ts'
 import type { WebhookEndpoint } from '../runs/webhooks/sender.ts'
 import { isWebhookSecret, isWebhookUrl, WEBHOOK_EVENTS, type WebhookEvent } from '../wire/webhooks.ts'
 
-/** Who is told by HTTP that a run has ended or waits for a person. */
+/** Endpoints that get webhooks when a run ends or waits for a person. */
 export interface WebhooksOptions {
   /** Told of every stored run. */
   endpoints?: readonly WebhookEndpointOptions[] | undefined
@@ -19,7 +19,7 @@ export interface WebhookEndpointOptions {
   url: string
   /** `whsec_` and the Base64 of 24 to 64 bytes: signs each webhook. While one secret replaces another, both. */
   secret: string | readonly string[]
-  /** What it is told. @default everything */
+  /** The events that it gets. @default all */
   events?: readonly WebhookEvent[] | undefined
 }
 

@@ -68,9 +68,7 @@ function problemOf(
 ): CallProblem | undefined {
   const { error, blank } = readArguments(item.arguments)
   const half = item.status === 'incomplete' || (cut !== undefined && (error !== undefined || (blank && isLast)))
-  if (half) {
-    return { told: describeHalf(String(item.name), cut), half }
-  }
+  if (half) return { told: describeHalf(String(item.name), cut), half }
   if (error === undefined) return undefined
   return { told: `Error: the arguments for tool "${item.name}" are not valid JSON (${error}).`, half }
 }

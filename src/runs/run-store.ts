@@ -263,7 +263,7 @@ export interface NewRun extends RunId {
   startAt?: number | null
   /** The due time of a schedule that this run is for: the schedule has come this far. */
   schedule?: { name: string; dueAt: number } | null
-  /** Who is told when it ends or waits for a person. */
+  /** The endpoints that get a webhook when it ends or waits for a person. */
   webhooks?: readonly WebhookTarget[]
   /** Default null. */
   unreadMs?: number | null

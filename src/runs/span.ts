@@ -35,7 +35,7 @@ export type StoredNote =
       /** Of a crash: how long nobody has worked on the run, in milliseconds. */
       lostMs: number | null
     }
-  /** A worker was told that another one has its run. */
+  /** A write of a worker was refused, because another one has its run. */
   | { kind: 'fenced'; agency: string }
   /** Events were stored, and shown to readers, this long after the first of them was made. */
   | { kind: 'stored'; lagMs: number }

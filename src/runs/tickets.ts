@@ -13,7 +13,7 @@ export interface Ticket extends Owned {
   expiresAt: number
 }
 
-/** How a ticket begins, so that it is told from the token. */
+/** The beginning of a ticket, which distinguishes it from the token. */
 const PREFIX = 'agt_'
 /** Longer texts are not read: the ids in a ticket have at most 256 characters. */
 const MAX_CHARS = 4_096

@@ -101,7 +101,7 @@ function decode(text: string, decoder: (text: string) => string): string {
   }
 }
 
-/** Answers what is no HTTP request, or did not arrive in time, in the wire's own shape, and closes the connection. */
+/** Answers data that is not an HTTP request, or did not arrive in time, in the wire's own shape, and closes the connection. */
 const refuseConnection = (urlBytes: number) =>
   function refuse(error: ConnectionError, socket: Socket): void {
     const answered = (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true

@@ -24,7 +24,7 @@ export function openWarning(host: string, url: string, { tokenVariable }: ShellO
 }
 
 /**
- * Address, agencies, models, token, pages, and commands to paste. No secret stands in it.
+ * Address, agencies, models, token, pages, and commands to paste. It has no secrets.
  * @param open the warning was printed: nothing more is said about the missing token
  */
 export function banner(url: string, shell: ShellOptions, open: boolean, env: NodeJS.ProcessEnv = process.env): string {

@@ -11,7 +11,7 @@ const SHARE_OF_PEER = 3 / 4
 
 /**
  * Bounds the connections of a server, in total and per address. One too many is closed before it is read; one from an address
- * that has too many is told so with 503.
+ * that has too many gets 503.
  */
 export function limitConnections(
   server: Server,
@@ -24,7 +24,7 @@ export function limitConnections(
   const counts = new Map<string, number>()
   server.prependListener('connection', (socket: Socket) => {
     const peer = peerOf(socket.remoteAddress)
-    if (peer === '') return // a Unix socket: nobody is told apart
+    if (peer === '') return // a Unix socket: callers cannot be distinguished
     const count = (counts.get(peer) ?? 0) + 1
     counts.set(peer, count)
     socket.once('close', () => {

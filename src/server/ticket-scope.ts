@@ -42,12 +42,16 @@ async function isInScope(
   return isObject(body) && body.thread_id === target.threadId && isPlainPost(body, verbs.includes('cancel'))
 }
 
+/** False for other items, such as a tool output that only claims to be the user's. */
+const isUserMessage = (item: unknown) =>
+  isObject(item) && item.role === 'user' && (item.type === undefined || item.type === 'message')
+
 /** True for a message of a user, with nothing that changes how the run is done. */
 function isPlainPost(body: { readonly [name: string]: unknown }, mayCancel: boolean): boolean {
   const { message, multitask_strategy } = body
   return (
     Object.keys(body).every((name) => POST_FIELDS.has(name)) &&
     (mayCancel || !CANCELLING.has(multitask_strategy)) &&
-    (!Array.isArray(message) || message.every((item) => isObject(item) && item.role === 'user'))
+    (!Array.isArray(message) || message.every(isUserMessage))
   )
 }

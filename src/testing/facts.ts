@@ -117,6 +117,6 @@ export function parse(value: unknown): unknown {
   try {
     return JSON.parse(value)
   } catch {
-    return value // a model may write arguments that are no JSON
+    return value // a model may write arguments that are not JSON
   }
 }

@@ -91,7 +91,7 @@ interface Entry {
  * Makes a model that answers in order: each request gets the first answer left that is for its agent and matches. Pass it as
  * `model` to agents, or to `override()`. It works in process and behind a server, with and without streams.
  * @param options.name the name under which prices are looked up. Default: `scripted`, which costs nothing
- * @throws INVALID_OPTION for an answer that is none; the model throws SCRIPT_ENDED for a request without an answer
+ * @throws INVALID_OPTION for a value that is not an answer; the model throws SCRIPT_ENDED for a request without an answer
  */
 export function script(answers: Script, { name = 'scripted' }: { name?: string } = {}): ScriptedModel {
   const entries = typeof answers === 'function' ? undefined : readEntries(answers)

@@ -29,7 +29,7 @@ export interface ToolContext<Context extends object = UserContext> extends Conte
   /**
    * Sends an event into the stream of the run's caller, such as the progress of a long tool. Without a stream, and once the call
    * has ended, it does nothing. The promise never rejects; await it in a loop, so that a slow reader slows the tool down.
-   * @throws INVALID_EVENT for a name that is missing or too long, and a value that is no JSON or has more than `limits.toolEventBytes`
+   * @throws INVALID_EVENT for a name that is missing or too long, and a value that JSON cannot express or that has more than `limits.toolEventBytes`
    */
   emit(event: ToolEvent): Promise<void>
 }

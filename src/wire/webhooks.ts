@@ -31,7 +31,7 @@ export function isWebhookUrl(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
 }
 
-/** What a request asks to be told of its run. */
+/** The webhook that a request asks for. */
 export const webhookRequest = z.object({
   url: z
     .string()

@@ -16,7 +16,7 @@ export interface Listening {
 export type Upward =
   | { kind: 'listening'; listening: Listening }
   | { kind: 'failed'; code: ErrorCode; status: number; message: string }
-  /** The worker was asked to stop alone: it goes on until another one stands in for it. */
+  /** The worker was asked to stop alone: it goes on until another one replaces it. */
   | { kind: 'leaving' }
   | { kind: 'ask'; id: number; question: QuestionKind; asks: unknown }
   /** @property json the answer; undefined: the worker could not give one */

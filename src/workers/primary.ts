@@ -23,7 +23,7 @@ interface Member {
   readonly startedAt: number
   /** Undefined until it listens. */
   listening: Listening | undefined
-  /** It waits for the worker that stands in for it. */
+  /** It waits for the worker that replaces it. */
   leaving: boolean
   readonly over: PromiseWithResolvers<Over>
 }
@@ -196,6 +196,6 @@ export class Primary {
   }
 
   #send(worker: Worker, message: Downward): void {
-    if (worker.isConnected()) worker.send(wrap(message), () => {}) // one that has just ended is told nothing
+    if (worker.isConnected()) worker.send(wrap(message), () => {}) // one that has just ended gets no message
   }
 }

@@ -73,7 +73,7 @@ export function toMetadata({ usage, chat_name }: JsonObject): JsonObject | undef
   return Object.keys(metadata).length === 0 ? undefined : metadata
 }
 
-/** What a run waits for, as its caller is told. @param decides the caller may decide about it */
+/** The message to the caller about what the run waits for. @param decides the caller may decide about it */
 export function toQuestion(
   approvals: readonly { approvalId: string; agent: string; tool: string; arguments: unknown; expiresAt: number }[],
   decides: boolean,

@@ -30,7 +30,7 @@ export const isLegacyVersion = (version: string): boolean => version === '' || /
 export function readCall(body: unknown, version: string): Call {
   const request = readRpcRequest(body)
   if (request === undefined)
-    throw new A2aRefusal('INVALID_REQUEST', 'The body is no JSON-RPC 2.0 request. Batches are not taken.')
+    throw new A2aRefusal('INVALID_REQUEST', 'The body is not a JSON-RPC 2.0 request. Batches are not supported.')
   if (/^1\.0(?:\.\d+)?$/.test(version)) return { ...about(request), method: request.method, ...current(request) }
   if (!isLegacyVersion(version) || CURRENT_METHOD.test(request.method))
     throw new A2aRefusal(

@@ -39,7 +39,7 @@ export class ResponseWriter implements FrameWriter {
   readonly #response: OpenAiResponse
   readonly #after: number
   readonly #since: number
-  /** Nothing is told: the events are those of an earlier response. */
+  /** Nothing is sent: the events belong to an earlier response. */
   #muted: boolean
   #sequence = 0
   #indexes = 0

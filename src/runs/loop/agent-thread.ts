@@ -248,7 +248,7 @@ export const createItemEvent = (
   raw: InputItem,
 ): RunEvent & { kind: 'item' } => ({ kind: 'item', who, name, type, raw, source: who })
 
-/** How listeners are told of an error. A stopped run has not failed, unless the server itself goes down. */
+/** How an error is reported to listeners. A stopped run has not failed, unless the server itself goes down. */
 export function describeEnding({ signal, redact }: Pick<RunState, 'signal' | 'redact'>, error: unknown): Ending {
   if (signal.aborted && !AgencyError.isInstance(signal.reason)) return { cancelled: true }
   const cause: unknown = signal.aborted ? signal.reason : error

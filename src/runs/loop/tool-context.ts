@@ -43,7 +43,7 @@ export function openToolEvents(run: RunState, thread: AgentThread, callId: strin
     if (!open || run.signal.aborted) return
     run.emit([{ kind: 'custom', who, callId, name, value }], bytes + BYTES_PER_EVENT, scope)
   }
-  /** Sends the state when it has changed. @throws INVALID_EVENT for one that is no JSON, or too large */
+  /** Sends the state when it has changed. @throws INVALID_EVENT for a state that JSON cannot express, or a large one */
   const sendState = () => {
     const { state } = context
     const text = printState(state)

@@ -85,7 +85,7 @@ export interface HostedDecision {
   reason?: string
 }
 
-/** What stands in the conversation for the answer of a call. */
+/** The item in the conversation with the answer of a call. */
 export function toOutputItem({ call: { item, callId, hosted }, answer }: CallOutcome): InputItem {
   const { output, value } = answer
   if (hosted) return { type: 'mcp_approval_response', approval_request_id: callId, ...(value as HostedDecision) }

@@ -147,7 +147,7 @@ function recordTurn(run: RunState, thread: AgentThread, turn: Turn): Promise<voi
   })
 }
 
-/** Arguments of a hosted call may be no JSON: nobody checked them. */
+/** The arguments of a hosted call were not checked, so they may not be JSON. */
 function readJson(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -1,7 +1,7 @@
 /** What the store keeps of webhooks. */
 import type { WebhookEvent } from '../../wire/webhooks.ts'
 
-/** Where a run is told of. */
+/** An endpoint that gets the webhooks of a run. */
 export interface WebhookTarget {
   url: string
   /** Null: all. */
@@ -14,7 +14,7 @@ export interface WebhookTarget {
 
 export type WebhookStatus = 'waiting' | 'delivered' | 'dead'
 
-/** One event that one target is told of. */
+/** One event for one endpoint, with the state of its delivery. */
 export interface WebhookRecord {
   webhookId: string
   agency: string

@@ -146,7 +146,7 @@ export function shapeErrors(scope: FastifyInstance): void {
 const sendResult = (reply: FastifyReply, id: RpcId, result: object) =>
   sendJson(reply, 200, { jsonrpc: '2.0', id, result })
 
-/** Null for what is no request. */
+/** Null for a body that is not a request. */
 const idOf = ({ body }: FastifyRequest): RpcId => readRpcRequest(body)?.id ?? null
 
 function versionOf({ headers, query }: FastifyRequest): string {

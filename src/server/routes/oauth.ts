@@ -63,7 +63,7 @@ export function registerOAuth(api: FastifyInstance, services: Services, serverUr
   })
 }
 
-/** The address of a server that only its own machine is told of. */
+/** The address of a server that only its own machine can reach. */
 function localAddress(api: FastifyInstance): string | undefined {
   const address = api.server.address()
   return address === null || typeof address === 'string' ? undefined : `http://localhost:${address.port}${api.prefix}`

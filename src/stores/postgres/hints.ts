@@ -33,7 +33,7 @@ interface Hint {
 }
 
 /**
- * A change is told by a notification, which may come late or not at all; so the store is also asked, once a second for all runs
+ * A change is announced by a notification, which may be late or lost; so the store is also polled, once a second for all runs
  * together.
  */
 export class Hints {

@@ -28,7 +28,7 @@ export interface PostgresOptions {
   pooling?: 'session' | 'transaction' | undefined
   /**
    * Address for the one connection of each process that needs a session of its own. Without one, a store with
-   * `pooling: 'transaction'` hears of changes in other processes by asking once a second. @default `url`, with `pooling: 'session'`
+   * `pooling: 'transaction'` sees changes of other processes by polling once a second. @default `url`, with `pooling: 'session'`
    */
   sessionUrl?: string | undefined
   /**

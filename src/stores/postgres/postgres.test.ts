@@ -47,6 +47,13 @@ describe.skipIf(!hasPostgres)('with a server', () => {
     expect((await Promise.all(asked)).filter(Boolean)).toHaveLength(10)
   })
 
+  test('texts with NUL are stored, and ids with it are found', async () => {
+    const { admit, idOf, mine, store } = createScene(open())
+    await admit('r', { alias: 'a\0b', plan: { message: 'nul \0 here' } })
+    expect(await store.read({ kind: 'run', ...mine, alias: 'a\0b' })).toMatchObject(idOf('r'))
+    expect((await store.read({ kind: 'work', ...idOf('r') })).plan).toEqual({ message: 'nul \0 here' })
+  })
+
   test('another process sees each change, without a session by polling', async () => {
     const { start, write, end, idOf, store } = createScene(open())
     const run = await start('r')

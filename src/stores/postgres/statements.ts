@@ -13,6 +13,12 @@ const types = {
   getTypeParser: (oid: number) => (text: string) => (oid === INT8 || oid === FLOAT8 ? Number(text) : text),
 } as unknown as CustomTypesConfig
 
+/**
+ * PostgreSQL has no texts with the character NUL: U+FFFD replaces it, in what is written and in what is looked for. JSON has none,
+ * since it writes the character as an escape; ids that callers choose may.
+ */
+const toStorable = (value: Value): Value => (typeof value === 'string' ? value.replaceAll('\0', '\ufffd') : value)
+
 /** Texts with `$1` in place of `?`, and the names under which the server keeps them prepared. */
 export class Statements {
   readonly #prepare: boolean
@@ -46,7 +52,9 @@ export function statementsOf(client: ClientBase, statements: Statements, lock: b
   const all = async (statement: string, ...values: Value[]): Promise<Row[]> => {
     const { text, name } = statements.of(statement)
     try {
-      return (await client.query({ text, values, types, ...(name === undefined ? {} : { name }) })).rows
+      return (
+        await client.query({ text, values: values.map(toStorable), types, ...(name === undefined ? {} : { name }) })
+      ).rows
     } catch (error) {
       throw storeUnavailable(error)
     }
@@ -58,7 +66,7 @@ export function statementsOf(client: ClientBase, statements: Statements, lock: b
       const holes = `(${columns.map(() => '?').join(', ')})`
       const list = some.map(() => holes).join(', ')
       const text = `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${list} ${onConflict}`
-      const values = some.flatMap((row) => Object.values(row))
+      const values = some.flatMap((row) => Object.values(row).map(toStorable))
       if (some.length === 1) await all(text, ...values)
       else await execute(toNumbered(text), values)
     }

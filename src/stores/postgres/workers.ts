@@ -50,7 +50,7 @@ export class Workers {
     if (name !== undefined)
       await this.#pool
         .transact(async (sql) => void (await sql.all('DELETE FROM workers WHERE name = ?', name)))
-        .catch(() => {}) // its silence says so, too
+        .catch(() => {}) // its missing heartbeat means the same
   }
 
   /** Pinned runs that this process can take: its own, and those whose process is dead. */

@@ -7,7 +7,7 @@ import { parseInTurns } from '../../wire/json-pieces.ts'
 import { isShortJson, LONG_CHARS, slices, writePieces } from '../../wire/json-write.ts'
 import { type Database, type Sql, type StoredTexts, select, type Transaction } from './database.ts'
 
-/** Stands in a column for a text that is kept in pieces; no JSON begins with it. */
+/** The beginning of a column whose text is kept in pieces; JSON never begins with it. */
 const ELSEWHERE = '\u001f'
 /** Characters that are written with one statement or transaction. */
 const CHARS_PER_WRITE = 524_288

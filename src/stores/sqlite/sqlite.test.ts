@@ -118,7 +118,7 @@ test('a process killed while it writes leaves whole turns', { timeout: 60_000 },
   db.close()
 })
 
-test('what is no database is not available, with the reason for the log', async () => {
+test('a file that is not a database is STORE_UNAVAILABLE', async () => {
   const path = newFile()
   writeFileSync(path, 'This is a text that is long enough to be no database file at all. '.repeat(20))
   const error = await errorOf(openStore(path).read({ kind: 'jobs', limit: 1 }))

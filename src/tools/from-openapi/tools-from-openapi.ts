@@ -180,7 +180,7 @@ function toParameters(
   const { body } = operation
   if (body !== undefined) {
     const node = reader.read(body.schema, `the body of ${place}`)
-    // Without a type, a body that is no JSON is a text or bytes.
+    // Without a type, a body that is not JSON is a text or bytes.
     const plain = /json|form|\*/.test(body.mediaType) || node.type !== undefined || '$ref' in node
     const described = plain ? node : { ...node, type: 'string', description: BYTES_NOTE }
     properties.requestBody = body.description === '' ? described : { description: body.description, ...described }

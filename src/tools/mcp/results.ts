@@ -61,7 +61,7 @@ function toMedia(data: unknown, type: unknown, what: string, filename = 'file.pd
 const notShown = (what: string, type: unknown, data: unknown) =>
   `[${what} (${type ?? 'of an unknown type'}, about ${typeof data === 'string' ? Math.floor((data.length * 3) / 4) : 0} bytes) cannot be shown.]`
 
-/** Keeps texts until they have the size, in bytes; the model is told of the rest. */
+/** Keeps texts up to the size, in bytes; a note tells the model how much is missing. */
 function cutTexts(parts: readonly (string | ContentPart)[], maxBytes: number): (string | ContentPart)[] {
   let left = maxBytes
   return parts.flatMap((part): (string | ContentPart)[] => {

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import type { Charges } from '../../../base/budget.ts'
 import type { ModelSettings } from '../../../models/model.ts'
 import { readTokens } from '../../../models/usage.ts'
+import { isShortJson } from '../../../wire/json-write.ts'
 import type { InputItem } from '../../../wire/message.ts'
 import type { Ends, Span, SpanKind, Starts, Telemetry } from '../../span.ts'
 import type { ContentRef, EndRecord, SentRecord, SpanEnds, SpanStarts, StartRecord, TraceRecord } from './records.ts'
@@ -38,6 +39,8 @@ export class TraceRecorder implements Telemetry {
   readonly #options: RecorderOptions
   /** Hash of the JSON of a value -> its place. */
   readonly #places = new Map<string, number>()
+  /** Value -> its place: most items of a conversation are the same objects in each call. */
+  readonly #refs = new WeakMap<object, ContentRef>()
   /** Agent span -> its last model call. */
   readonly #lastCalls = new Map<number, { span: number; input: readonly ContentRef[] }>()
   #waiting: string[] = []
@@ -45,6 +48,8 @@ export class TraceRecorder implements Telemetry {
   #taken: number
   #spans = 0
   #bytes = 0
+  /** A content has found no room: later ones are not looked at. */
+  #isFull = false
   #isCut = false
   #redact: Starts['run']['redact'] = (text) => text
 
@@ -177,14 +182,28 @@ export class TraceRecorder implements Telemetry {
     return { from: keep === 0 ? null : (last as { span: number }).span, keep, added: input.slice(keep) }
   }
 
-  /** The place of a value, which is recorded where it is new; null where there is no room for it. */
+  /** The place of a value, which is recorded where it is new; null for a long one, and where there is no room for it. */
   #keep(value: unknown): ContentRef {
-    const key = hashOf(JSON.stringify(value) ?? 'null')
+    if (typeof value !== 'object' || value === null) return this.#place(value)
+    const known = this.#refs.get(value)
+    if (known !== undefined) return known
+    const ref = this.#place(value)
+    this.#refs.set(value, ref)
+    return ref
+  }
+
+  #place(value: unknown): ContentRef {
+    if (this.#isFull || !isShortJson(value)) {
+      this.#cut()
+      return null
+    }
+    const json = JSON.stringify(value) ?? 'null'
+    const key = hashOf(json)
     const known = this.#places.get(key)
     if (known !== undefined) return known
-    const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'string' ? this.#mask(part) : part))
-    const record = `{"record":"content","value":${text ?? 'null'}}`
+    const record = `{"record":"content","value":${this.#maskJson(json, value)}}`
     if (this.#bytes + record.length > this.#options.maxBytes) {
+      this.#isFull = true
       this.#cut()
       return null
     }
@@ -192,6 +211,12 @@ export class TraceRecorder implements Telemetry {
     const place = this.#places.size
     this.#places.set(key, place)
     return place
+  }
+
+  /** The JSON of a value, masked. Masking every text by itself takes most of the time, so JSON without escapes is looked through as a whole. */
+  #maskJson(json: string, value: unknown): string {
+    if (!json.includes('\\') && !json.includes('"data:') && this.#redact(json) === json) return json
+    return JSON.stringify(value, (_, part: unknown) => (typeof part === 'string' ? this.#mask(part) : part)) ?? 'null'
   }
 
   #mask(text: string): string {
