@@ -77,10 +77,12 @@ test.each(['fail', 'hang'] as const)('a run lets go, and is taken up when the st
   const fold = await reading
   const record = await run.ended()
   // The answer of the tool was never stored, so its model is told; that is no crash, of which not one is allowed here.
-  expect(record).toMatchObject({ status: 'completed', attempt: 2, response: 'Done.' })
+  expect(record).toMatchObject({ status: 'completed', response: 'Done.' })
+  // On a busy machine a write may take longer than `storeMs`: then the run is let go once more.
+  expect(record.attempt).toBeGreaterThanOrEqual(2)
   expect(JSON.stringify(record.new_messages)).toContain('interrupted by a restart')
   expect(team.began).toEqual(['gate'])
-  expect(fold.frames.filter(({ event }) => event === 'attempt')).toHaveLength(1)
+  expect(fold.frames.filter(({ event }) => event === 'attempt')).toHaveLength(record.attempt - 1)
 })
 
 test('while the store is away stored runs are refused, and all else works', async () => {
