@@ -53,7 +53,7 @@ export interface RunningServer {
  */
 export async function buildApp(options: ServeOptions): Promise<FastifyInstance> {
   refuseWorkers(options)
-  return (await build(options)).app
+  return (await build(options, { addsRoutes: true })).app
 }
 
 /**
@@ -70,7 +70,7 @@ export async function serve(options: ServeOptions & { listen?: false }): Promise
   if (options.listen === false) return buildApp(options)
   const workers = countWorkers(options)
   if (workers > 1) return serveWithWorkers(options, workers)
-  const { app, shell } = await build(options)
+  const { app, shell } = await build(options, { addsRoutes: false })
   if (options.handleSignals !== false) {
     stopOnSignals(app, shell.services, speaksOf(options))
     surviveRejections(app, shell.services)
@@ -166,7 +166,7 @@ async function serveWithWorkers(options: ServeOptions, workers: number): Promise
 }
 
 async function serveAsWorker(options: ServeOptions, worker: WorkerChannel): Promise<RunningServer> {
-  const { app, shell, closing } = await build(options, worker)
+  const { app, shell, closing } = await build(options, { addsRoutes: false, worker })
   if (options.handleSignals !== false) {
     process.on('SIGINT', () => {}) // of a terminal: the primary gets it, too
     process.once('SIGTERM', () => worker.leave())
@@ -203,10 +203,10 @@ function stopPrimaryOnSignals(primary: Primary): () => void {
 /** Options of a server that are not those of its services. */
 const OWN_OPTIONS = ['host', 'port', 'banner', 'handleSignals', 'workers', 'listen']
 
-async function build(options: ServeOptions, worker?: WorkerChannel) {
+async function build(options: ServeOptions, { addsRoutes, worker }: { addsRoutes: boolean; worker?: WorkerChannel }) {
   checkAddress(options)
   const { shell, drain, close } = await createServices(options, { options: OWN_OPTIONS, worker })
-  const app = await createApp(shell).catch(async (error) => {
+  const app = await createApp(shell, { addsRoutes }).catch(async (error) => {
     await close()
     throw error
   })

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import { once } from '../base/async.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { assetHeaders, pageHeaders } from './pages.ts'
 
@@ -34,12 +35,14 @@ ${scripts.map((file) => `<script src="${folder}/${file}"></script>`).join('\n')}
 
 /**
  * Serves `/openapi.json`, `/docs` (Swagger UI) and `/redoc` from files of this package. Addresses are relative, so that prefixes
- * work. Files and document are read into memory once, at the start of the server; all responses share these bytes.
+ * work. The files are read into memory at the start of the server and the document is made when it is first asked for; all
+ * responses share these bytes.
  * @param serverUrl the server's address in the document; without it, the address that the client used
  */
-export function registerDocs(app: FastifyInstance, document: JsonObject, serverUrl: string | undefined): void {
-  const [before, after] = splitAtServer(document)
+export function registerDocs(app: FastifyInstance, describe: () => JsonObject, serverUrl: string | undefined): void {
+  const parts = once(async () => splitAtServer(describe()))
   app.get('/openapi.json', async (request, reply) => {
+    const [before, after] = await parts()
     const url = Buffer.from(JSON.stringify(serverUrl ?? `${request.protocol}://${request.host}${app.prefix}`))
     const length = before.length + url.length + after.length
     reply.headers({ 'content-type': 'application/json', 'content-length': length })

@@ -74,13 +74,14 @@ export async function registerShell(
       ? []
       : [{ register: aguiRuns.registerAgui, operations: aguiRuns.operations }]),
   ]
-  const document = describeApi(services, {
-    gate,
-    metricsGate: metrics === undefined ? undefined : metricsGate,
-    doors: openai === undefined ? [] : [openai.operations],
-    openDoors: a2a === undefined || services.agencies.length > 1 ? [] : [a2a.rootOperations],
-    agencyDoors: [...doors, a2a].flatMap((door) => door?.operations ?? []),
-  })
+  const describe = () =>
+    describeApi(services, {
+      gate,
+      metricsGate: metrics === undefined ? undefined : metricsGate,
+      doors: openai === undefined ? [] : [openai.operations],
+      openDoors: a2a === undefined || services.agencies.length > 1 ? [] : [a2a.rootOperations],
+      agencyDoors: [...doors, a2a].flatMap((door) => door?.operations ?? []),
+    })
   const cors = createCors(options.corsOrigins ?? ['*'])
   answerInTurn(scope, limits)
   lines?.watch(scope)
@@ -120,10 +121,10 @@ export async function registerShell(
     if (services.requestLog !== undefined) registerLogs(api, services.requestLog, services.peers)
     if (metrics !== undefined && !options.metricsOpen) registerMetrics(api, metrics, services.peers)
     if (options.playground) registerCosts(api, services.price)
-    if (options.protectDocs) registerDocs(api, document, options.serverUrl)
+    if (options.protectDocs) registerDocs(api, describe, options.serverUrl)
   })
   if (metrics !== undefined && options.metricsOpen) registerMetrics(scope, metrics, services.peers)
-  if (!options.protectDocs) registerDocs(scope, document, options.serverUrl)
+  if (!options.protectDocs) registerDocs(scope, describe, options.serverUrl)
   if (options.playground) registerPlayground(scope, { watch: options.playground === 'development' })
 }
 

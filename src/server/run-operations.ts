@@ -101,7 +101,7 @@ const events = (description: string) =>
     ['RunFrame', 'AguiFrame'],
   )
 
-const RUNS: readonly Endpoint[] = [
+const runEndpoints = (): readonly Endpoint[] => [
   endpoint('post', '/runs', 'start_run', {
     summary: 'Start a run that is kept',
     parameters: [KEY],
@@ -203,7 +203,7 @@ const RUNS: readonly Endpoint[] = [
   }),
 ]
 
-const THREADS: readonly Endpoint[] = [
+const threadEndpoints = (): readonly Endpoint[] => [
   endpoint('post', '/threads', 'create_thread', {
     summary: 'Make a thread',
     parameters: [KEY],
@@ -289,5 +289,5 @@ export const describeRuns = (traces: boolean): Operations => ({
     ...runFrameSchemas,
     ...aguiStreamSchemas,
   ],
-  endpoints: [...RUNS, ...(traces ? [TRACE] : []), ...THREADS, ...TICKETS],
+  endpoints: [...runEndpoints(), ...(traces ? [TRACE] : []), ...threadEndpoints(), ...TICKETS],
 })

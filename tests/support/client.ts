@@ -18,7 +18,7 @@ export async function startServer(options: ServeOptions) {
 /** As `startServer`, with the hub that knows the running runs. */
 export async function startWithHub(options: ServeOptions) {
   const { shell, drain, close } = await createServices(options)
-  const app = await createApp(shell)
+  const app = await createApp(shell, { addsRoutes: true })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   onTestFinished(async () => {
     await app.close()
