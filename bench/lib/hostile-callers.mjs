@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ATTACKS, startHostileGateway } from '../../tests/support/hostile-gateway.ts'
 import { MCP_LISTS, startHostileMcp } from '../../tests/support/hostile-mcp.ts'
 
-setPriority(19) // the server is measured, not who attacks it
+setPriority(10) // the server is measured, not the attackers
 const MIB = 1024 * 1024
 const gateway = await startHostileGateway()
 const mcp = await startHostileMcp()
