@@ -1,6 +1,7 @@
 /** Reads request bodies within their bounds. */
 import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { takeTurn } from '../base/async.ts'
 import { type Budget, VALUE_BYTES } from '../base/budget.ts'
 import { clientGone, runTooLarge, tooLarge, unsupportedBody } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
@@ -131,10 +132,18 @@ const refused = ({ message }: JsonRefused) => new RequestInvalid([valueError(['b
 /** With a byte order mark it is JSON too. */
 const withoutMark = (text: string) => (text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
 
-/** The whole body; `take` is given every piece and may throw to stop. @throws CLIENT_GONE */
+/** What a body may bring before its further pieces wait for turns. */
+const AT_ONCE_BYTES = 64 * 1024
+
+/**
+ * The whole body; `take` is given every piece and may throw to stop. Each further piece of a large body waits for a turn of
+ * the event loop: a socket has up to two megabytes for one turn, and many sockets have something at once.
+ * @throws CLIENT_GONE
+ */
 function collect(payload: Payload, take: (piece: Buffer) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let pieces = new Pieces()
+    let atOnce = AT_ONCE_BYTES
     const settle = (error?: unknown) => {
       payload.off('data', onData).off('end', settle).off('error', onGone).off('close', onGone)
       if (error === undefined) resolve(pieces.whole())
@@ -147,7 +156,12 @@ function collect(payload: Payload, take: (piece: Buffer) => void): Promise<Buffe
         take(chunk)
       } catch (error) {
         settle(error) // the rest flows into nothing until the answer closes the connection
+        return
       }
+      atOnce -= chunk.length
+      if (atOnce > 0) return
+      payload.pause()
+      void takeTurn().then(() => payload.resume())
     }
     const onGone = () => settle(clientGone())
     payload.on('data', onData).on('end', settle).on('error', onGone).on('close', onGone)

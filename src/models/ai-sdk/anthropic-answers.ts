@@ -1,5 +1,6 @@
 /** Repairs Anthropic's answers before its package reads them: the package fails on a whole answer with one unknown event or block. */
 import { StringDecoder } from 'node:string_decoder'
+import { takeTurn } from '../../base/async.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { isWebPage, webPageError } from '../ending.ts'
 
@@ -67,6 +68,9 @@ interface StreamState {
 /** The end of an event (WHATWG HTML, section 9.2.5). */
 const BLANK_LINE = /\r\n\r\n|\n\n|\r\r/
 
+/** More follows a chunk of this size at once: others get a turn in between. */
+const LARGE_CHUNK_BYTES = 16 * 1024
+
 /** A stream of events without those that the package cannot read. */
 function repairEvents(): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new StringDecoder('utf8')
@@ -76,7 +80,7 @@ function repairEvents(): TransformStream<Uint8Array, Uint8Array> {
   let held: string[] = []
   let end = ''
   return new TransformStream({
-    transform(chunk, controller) {
+    async transform(chunk, controller) {
       const text = decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
       const seam = end + text
       held.push(text)
@@ -88,6 +92,7 @@ function repairEvents(): TransformStream<Uint8Array, Uint8Array> {
       end = rest.slice(-3)
       const repaired = events.map(repair).join('')
       if (repaired !== '') controller.enqueue(Buffer.from(repaired))
+      if (chunk.byteLength >= LARGE_CHUNK_BYTES) await takeTurn()
     },
     flush(controller) {
       // The last event may lack the blank line that ends it, and some gateways leave out `message_stop`.
