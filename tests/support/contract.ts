@@ -2,13 +2,13 @@ import diagnostics from 'node:diagnostics_channel'
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { json } from 'node:stream/consumers'
-import { Ajv2020 } from 'ajv/dist/2020.js'
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { createParser } from 'eventsource-parser'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 type Json = { [key: string]: unknown }
 interface Operation {
-  responses: { [status: string]: { content?: { [type: string]: unknown } } }
+  responses: { [status: string]: { content?: { [type: string]: { schema: Json; examples?: unknown } } } }
 }
 /** What is needed of an OpenAPI document. */
 export interface ApiDocument {
@@ -32,24 +32,12 @@ export interface Answer {
 
 /** Judges answers by an OpenAPI document, in which fields that it does not name count as wrong. */
 export class Contract {
-  readonly #ajv = new Ajv2020({ strict: false, validateFormats: false, logger: false, schemas: [] })
+  readonly #schemas: Schemas
   readonly #paths = new Map<string, { written: string; operations: { [method: string]: Operation } }>()
-  /** Why it did not fit, the innermost reason first. */
-  readonly #reasons: string[] = []
 
-  constructor(document: ApiDocument) {
-    for (const [written, operations] of Object.entries(document.paths))
-      this.#paths.set(keyOf(written), { written, operations })
-    this.#ajv.removeKeyword('contentSchema')
-    this.#ajv.addKeyword({
-      keyword: 'contentSchema',
-      type: 'string',
-      validate: ({ $ref }: { $ref: string }, text: string) => {
-        const value = parse(text)
-        return value !== undefined && this.#fits(`api${$ref}`, value)
-      },
-    })
-    this.#ajv.addSchema(closeObjects(document) as Json, 'api')
+  constructor({ paths, components }: ApiDocument) {
+    for (const [written, operations] of Object.entries(paths)) this.#paths.set(keyOf(written), { written, operations })
+    this.#schemas = findSchemas(components)
   }
 
   /** What is wrong with an answer; undefined when the document says all of it. */
@@ -80,12 +68,8 @@ export class Contract {
     const [type = ''] = contentType.split(';')
     if (type === '' && response.content === undefined) return undefined
     if (content[type] === undefined) return problem(`the content type "${contentType}" is not documented`)
-    const place = ['paths', known.written, name, 'responses', String(status), 'content', type, 'schema']
-    const ref = `api#/${place.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`
-    this.#reasons.length = 0
-    return body === undefined || this.#fits(ref, body)
-      ? undefined
-      : problem(`${this.#reasons[0]}: ${JSON.stringify(body).slice(0, 500)}`)
+    const reason = body === undefined ? undefined : this.#schemas.judge(content[type].schema, body)
+    return reason === undefined ? undefined : problem(`${reason}: ${JSON.stringify(body).slice(0, 500)}`)
   }
 
   /** The path with parameters that fits. */
@@ -101,13 +85,63 @@ export class Contract {
       )
     })
   }
+}
 
-  #fits(ref: string, value: unknown): boolean {
-    const validate = this.#ajv.getSchema(ref) ?? this.#ajv.compile({ $ref: ref })
+/**
+ * The components of a document, and what refers to them. A schema is compiled once, when a value meets it. Whether it is a valid
+ * schema at all is not checked here: contract.test.ts validates whole documents.
+ */
+class Schemas {
+  readonly #ajv = new Ajv2020({
+    strict: false,
+    validateFormats: false,
+    logger: false,
+    meta: false,
+    validateSchema: false,
+    inlineRefs: false,
+    code: { optimize: false },
+  })
+  readonly #compiled = new Map<string, ValidateFunction>()
+  /** Why a value did not fit, the innermost reason first. */
+  readonly #reasons: string[] = []
+
+  constructor(components: ApiDocument['components']) {
+    this.#ajv.removeKeyword('contentSchema')
+    this.#ajv.addKeyword({
+      keyword: 'contentSchema',
+      type: 'string',
+      validate: (schema: Json, text: string) => {
+        const value = parse(text)
+        return value !== undefined && this.#fits(schema, value)
+      },
+    })
+    this.#ajv.addSchema({ components: closeObjects(components) }, 'api')
+  }
+
+  /** Why a value does not fit; undefined when it does. */
+  judge(schema: Json, value: unknown): string | undefined {
+    this.#reasons.length = 0
+    return this.#fits(schema, value) ? undefined : this.#reasons[0]
+  }
+
+  #fits(schema: Json, value: unknown): boolean {
+    const key = JSON.stringify(schema).replaceAll('"$ref":"#', '"$ref":"api#')
+    const validate = this.#compiled.get(key) ?? this.#ajv.compile(closeObjects(JSON.parse(key)) as Json)
+    this.#compiled.set(key, validate)
     const fits = validate(value) as boolean
     if (!fits) this.#reasons.push(this.#ajv.errorsText(validate.errors))
     return fits
   }
+}
+
+/** Most servers of a process have the same components, and compiling them takes longer than most tests. */
+const known = new Map<string, Schemas>()
+
+function findSchemas(components: ApiDocument['components']): Schemas {
+  const key = JSON.stringify(components)
+  const schemas = known.get(key) ?? new Schemas(components)
+  known.set(key, schemas)
+  return schemas
 }
 
 /** Undefined for what is no JSON. */
@@ -150,11 +184,12 @@ const EVENTS = 500
 /**
  * Watches every Fastify instance of this process that serves an OpenAPI document, made by whatever door: each answer is
  * judged by the document of its own server, and what is wrong is reported.
+ * @returns what ends it for servers that are made later
  */
-export function watchServers(report: (violation: string) => void): void {
-  diagnostics.subscribe('fastify.initialization', (message) =>
-    watch((message as { fastify: FastifyInstance }).fastify, report),
-  )
+export function watchServers(report: (violation: string) => void): () => void {
+  const listen = (message: unknown) => watch((message as { fastify: FastifyInstance }).fastify, report)
+  diagnostics.subscribe('fastify.initialization', listen)
+  return () => diagnostics.unsubscribe('fastify.initialization', listen)
 }
 
 function watch(app: FastifyInstance, report: (violation: string) => void): void {
