@@ -1,23 +1,35 @@
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { allFrames, post } from './support/client.ts'
 import { ATTACKS, startHostileGateway } from './support/hostile-gateway.ts'
 import { startProcess } from './support/process.ts'
 import { open, toRequest } from './support/raw.ts'
-import { startEvents } from './support/upstream.ts'
+import type { EventLists } from './support/upstream.ts'
 
 const SERVER = join(import.meta.dirname, 'support/budget-server.ts')
 const MIB = 1024 * 1024
 
-/** A server in a process of its own that dies when its heap grows beyond `heapMiB`, and a gateway that attacks it. */
+let gateway: Awaited<ReturnType<typeof startHostileGateway>>
+const servers = new Map<string, Awaited<ReturnType<typeof startProcess>>>()
+beforeAll(async () => {
+  gateway = await startHostileGateway()
+})
+afterAll(async () => {
+  for (const { child } of servers.values()) child.kill('SIGKILL')
+  await gateway.close()
+})
+
+/**
+ * A server in a process of its own that dies when its heap grows beyond `heapMiB`, and a gateway that attacks it. Cases with the
+ * same options share a process, so what one of them leaves behind makes the next one fail; a process that died is replaced.
+ */
 async function startSmall(heapMiB: number, env: Record<string, string> = {}) {
-  const gateway = await startHostileGateway()
-  onTestFinished(() => gateway.close())
-  const server = await startProcess(SERVER, {
-    NODE_OPTIONS: `--max-old-space-size=${heapMiB}`,
-    GATEWAY: gateway.baseURL,
-    ...env,
-  })
+  const options = { NODE_OPTIONS: `--max-old-space-size=${heapMiB}`, GATEWAY: gateway.baseURL, ...env }
+  const key = JSON.stringify(options)
+  const running = servers.get(key)
+  const isAlive = running?.child.exitCode === null && running.child.signalCode === null
+  const server = isAlive ? running : await startProcess(SERVER, options, undefined, () => {})
+  servers.set(key, server)
   const held = async () => {
     const text = await (await fetch(`${server.url}/metrics`)).text()
     return Number(/^agency_swarm_memory_held_bytes (\S+)/m.exec(text)?.[1])
@@ -30,6 +42,12 @@ async function startSmall(heapMiB: number, env: Record<string, string> = {}) {
     await expect.poll(held, { timeout: 10_000 }).toBe(0)
   }
   return { ...server, held, expectWell }
+}
+
+/** The gateway's answers until the test is over. */
+function answerWith(events: EventLists) {
+  gateway.answerWith(events)
+  onTestFinished(() => gateway.answerWith(undefined))
 }
 
 const nested = (bytes: number) => `[${'{"a":[[],[]]},'.repeat(bytes / 14)}0]`
@@ -180,9 +198,8 @@ test.each([
       return JSON.stringify({ type: 'response.output_item.done', output_index, item })
     })
     const completed = JSON.stringify({ type: 'response.completed', response: { id: 'r', output: [] } })
-    const gateway = await startEvents([[...events, completed]])
-    onTestFinished(() => gateway.close())
-    const { url, expectWell } = await startSmall(256, { GATEWAY: gateway.baseURL })
+    answerWith([[...events, completed]])
+    const { url, expectWell } = await startSmall(256)
     const frames = await allFrames(`${url}/responses/get_response_stream`, { message: 'Hi' })
     expect(frames.slice(-2).map((frame) => frame.event)).toEqual(['messages', 'end'])
     await expectWell()
@@ -193,9 +210,8 @@ test.each([
 test.each(makers)(
   'a failure that quotes 30 MB of escapes is masked in little memory: %s',
   async (maker) => {
-    const gateway = await startEvents(['{"type":"error","error":{"message":"\\"%41'.padEnd(30e6, '\\"%41')])
-    onTestFinished(() => gateway.close())
-    const { url, expectWell } = await startSmall(256, { GATEWAY: gateway.baseURL, ANTHROPIC_API_BASE: gateway.baseURL })
+    answerWith(['{"type":"error","error":{"message":"\\"%41'.padEnd(30e6, '\\"%41')])
+    const { url, expectWell } = await startSmall(256)
     for (const endpoint of ['get_response', 'get_response_stream']) {
       const answer = await post(`${url}/${maker}/${endpoint}`, { message: 'Hi' })
       expect(endpoint === 'get_response' ? [500, 503] : [200]).toContain(answer.status)

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { answerEvents, type EventLists } from './upstream.ts'
 
 const MIB = 1024 * 1024
 type Api = 'responses' | 'chat' | 'anthropic'
@@ -89,7 +90,9 @@ const HEADS: { [name: string]: string } = {
  * tool call with arguments of that size in every turn, of the tool that `tool:NAME` names. Whatever else it is asked, it refuses.
  */
 export async function startHostileGateway() {
+  let scripted: http.RequestListener | undefined
   const server = http.createServer(async (request, response) => {
+    if (scripted !== undefined) return scripted(request, response)
     const chunks: Buffer[] = []
     try {
       for await (const chunk of request) chunks.push(chunk)
@@ -135,5 +138,9 @@ export async function startHostileGateway() {
     server.closeAllConnections()
     return new Promise<void>((resolve) => server.close(() => resolve()))
   }
-  return { baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, close }
+  /** From now on it answers with these events, whatever it is asked; without any it attacks again. */
+  const answerWith = (events: EventLists | undefined) => {
+    scripted = events === undefined ? undefined : answerEvents(events)
+  }
+  return { baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, answerWith, close }
 }

@@ -175,15 +175,20 @@ function* eventsOf(final: Json, deltas: number | readonly string[] | undefined):
 }
 
 /** A server that answers its n-th request with the n-th list of SSE data (one flat list: always the same). */
-export async function startEvents(answers: readonly string[] | readonly (readonly string[])[]) {
+export const startEvents = (answers: EventLists) => listen(http.createServer(answerEvents(answers)))
+
+/** The data of the events of every answer, or of one answer after the other; later answers are empty. */
+export type EventLists = readonly string[] | readonly (readonly string[])[]
+
+/** Answers as `startEvents` does. */
+export function answerEvents(answers: EventLists): http.RequestListener {
   let count = 0
-  const server = http.createServer((request, response) => {
+  return (request, response) => {
     request.resume()
     const answer = typeof answers[0] === 'string' ? answers : (answers[count++] ?? [])
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.end([...(answer as readonly string[]), '[DONE]'].map((data) => `data: ${data}\n\n`).join(''))
-  })
-  return listen(server)
+  }
 }
 
 /** A model that always says `deltas` words, `paceMs` apart, and remembers nothing but how many streams are open. */
