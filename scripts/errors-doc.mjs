@@ -27,7 +27,7 @@ const SECTIONS = [
   [
     'run',
     'During a run',
-    'Told in the stream as an `error`, answered by `get_response` with the status, and thrown in process.',
+    'Sent in the stream as an `error` event, answered by `get_response` with the status, and thrown in process.',
   ],
 ]
 

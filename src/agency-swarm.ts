@@ -100,7 +100,7 @@ export interface Agency<
    * Takes the answer of a user who was asked for consent at an MCP server with `oauth`: the whole address, with `code` and
    * `state`, to which the browser came back. The next run of that owner has access.
    * @returns false when the user refused
-   * @throws INVALID_OPTION for a text that is no such address, CONSENT_GONE, CONSENT_FAILED
+   * @throws INVALID_OPTION for a text that is not such an address, CONSENT_GONE, CONSENT_FAILED
    */
   finishConsent(callbackUrl: string | URL): Promise<boolean>
 

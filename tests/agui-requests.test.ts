@@ -69,7 +69,7 @@ test.for(CLIENTS)('client %s attaches files, and keeps the note of where they ca
   expect(upstream.seen[1]?.body.input).toContainEqual({ role: 'system', content: note.content })
 })
 
-test('files that cannot be had are told in the stream, and no model is asked', async () => {
+test('files that cannot be loaded give an error event, and no model is asked', async () => {
   promise('G2', 'C9')
   const upstream = await useUpstream(() => ({ text: 'Read' }))
   const { stream } = await serveAgui(new Agency(assistant()))

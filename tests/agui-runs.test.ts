@@ -165,7 +165,7 @@ test('a front-end tool ends the run, and its result begins the next', async () =
   expect([taken.status, taken.body.detail[0].loc]).toEqual([422, ['body', 'tools', 0, 'name']])
 })
 
-test('context is told to the agent; state is shared with its tools', async () => {
+test('context reaches the agent; state is shared with its tools', async () => {
   promise('G5')
   const threadId = newThread()
   const long = 'A text that makes a patch shorter than the state. '.repeat(3)

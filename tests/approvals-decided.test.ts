@@ -39,7 +39,7 @@ describe.each(STORES)('with %s', (name) => {
     ])
   })
 
-  test('a decision while other calls work is told before the run goes on', async () => {
+  test('a decision while other calls work is sent before the run goes on', async () => {
     const { refund } = createRefund()
     const { promise: released, resolve: release } = Promise.withResolvers<string>()
     const slow = tool({ name: 'slow', parameters: z.object({}), execute: () => released })
@@ -55,7 +55,7 @@ describe.each(STORES)('with %s', (name) => {
     expect(frames.map(({ id }) => id)).toEqual(frames.map((_, index) => index + 1))
   })
 
-  test('an approval that expires is told, too', async () => {
+  test('an approval that expires is sent, too', async () => {
     const { refund } = createRefund()
     const limits = { approvalMs: 100 }
     const shop = await openScriptedShop(callThenTell(refundCall(17)), {

@@ -107,7 +107,7 @@ test('what Chat Completions providers do differently is minded', async () => {
   expect(JSON.stringify(mistral.sent[1].messages)).not.toContain('reasoning_')
 })
 
-test('a provider without schemas is told the schema in words', async () => {
+test('a provider without schemas gets the schema in words', async () => {
   const { url, seen } = await startMock([{ match: {}, response: { content: '{"ok":true}' } }])
   everyProviderAt(url)
   setEnv({ DEEPSEEK_API_BASE: `${url}/v1`, DEEPSEEK_API_KEY: 'k' })

@@ -23,7 +23,7 @@ test.for([
   ['send_message_stream', 'my_team', 'Build the login page', undefined],
   ['handoff_stream', 'support_desk', 'question about my invoice', 'Your invoice is paid.'],
 ] as const)(
-  '%s of the original streams, is told apart and leaves its messages',
+  '%s of the original streams, is recognized and leaves its messages',
   async ([name, agency, message, answer]) => {
     const { url, steps } = await startRecorded(name)
     const stream = createClient({ baseUrl: url }).agency(agency).stream(message)

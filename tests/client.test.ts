@@ -83,7 +83,7 @@ test("a stream shows every agent, but only the user's text", async () => {
   expect(kinds).toEqual(['meta', 'agent', 'model', 'text', 'item', 'messages', 'end'])
 })
 
-test('nested agents are told by callerAgent and parent_run_id', async () => {
+test('nested agents are recognized by callerAgent and parent_run_id', async () => {
   promise('B12')
   await useUpstream((_body, index) => {
     if (index === 0)

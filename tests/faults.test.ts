@@ -70,7 +70,7 @@ test('every model fault ends in one safe error and a proper end', async () => {
           expect(events, label).toEqual(['meta', 'messages', 'end'])
           if (midway) expect(text, label).toMatch(/^One two /)
         }
-        // A plain answer that breaks off has told nobody anything, so it is asked for again.
+        // Nobody has read any part of a plain answer that breaks off, so it is requested again.
         const again = endpoint === 'get_response' && /^(reset|closed) in the middle$/.test(name)
         expect(attempts.get(message.slice(4)), label).toBe(again ? 3 : wanted)
       }),

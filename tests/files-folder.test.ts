@@ -186,7 +186,7 @@ test('agents that a factory makes per request share what was stored', async () =
   expect(toolsSent(upstream)[0].vector_store_ids).toEqual([...upstream.stores.stores.keys()])
 })
 
-test('progress is told on the console', async () => {
+test('progress is printed on the console', async () => {
   const said = quiet()
   await useUpstream(hello)
   const { folder } = folderOf({ 'a.md': 'apples' })

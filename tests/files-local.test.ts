@@ -119,7 +119,7 @@ test('files outside get one answer, whether they exist or not', async () => {
   expect(contents()).toEqual([])
 })
 
-test('what is no path of this machine is refused before anything is looked at', async () => {
+test('an address that is not a local path is refused before any file is read', async () => {
   promise('C9')
   const { allowed, outside, refused } = await start()
   expect(await refused(`file://other-host${allowed}/plan.txt`)).toContain('Not the URI of a local file')

@@ -9,7 +9,7 @@ import { addressOf, emptyFolder, installInto, ROOT, runCli, start, startCli } fr
 
 const STARTER = join(ROOT, 'examples/starter/main.ts')
 
-/** Every way a server is started -> how it is told host and port. */
+/** Every way a server is started -> how it gets host and port. */
 const starter = (env: Record<string, string>) => start(process.execPath, [STARTER], { env: { PORT: '0', ...env } })
 const cli = (env: Record<string, string>) =>
   startCli(['serve', join(ROOT, 'examples/starter/agency.ts')], { env: { PORT: '0', ...env }, input: '' })
@@ -178,7 +178,7 @@ const sources: [source: string, sentence: RegExp][] = [
 ]
 
 test.for(sources)(
-  'a file that says %j is told apart in one sentence',
+  'a file with %j gets an error of one sentence that fits it',
   { timeout: 60_000 },
   async ([source, sentence]) => {
     const folder = emptyFolder()

@@ -113,7 +113,7 @@ test('runs that are pipelined begin when the answer before them is out', async (
   socket.destroy()
 })
 
-test('one address gets a share of the connections, and one too many is told so', async () => {
+test('an address gets a share of the connections, and 503 beyond it', async () => {
   const { url } = await serveSolo({ connections: 8 })
   const held = Array.from({ length: 6 }, () => open(url))
   for (const { socket } of held) socket.write(get('/healthz'))

@@ -265,7 +265,7 @@ test('every handoff of a chain keeps its reminder, streamed and plain', async ()
   expect(kept(plain.new_messages)).toEqual(reminders)
 })
 
-test('the end of a model call is told with its usage, streamed and plain', async () => {
+test('the end of a model call comes with its usage, streamed and plain', async () => {
   promise('F1')
   await useUpstream(() => ({ text: 'Hi', usage: { input_tokens: 7, output_tokens: 2, total_tokens: 9 } }))
   const heard: (Partial<Usage> | null | undefined)[] = []
@@ -278,7 +278,7 @@ test('the end of a model call is told with its usage, streamed and plain', async
   ])
 })
 
-test('an agent that the user turns to after a handoff is told so, once', async () => {
+test('an agent that the user turns to learns of the handoff, once', async () => {
   promise('F4')
   const upstream = await useUpstream((_body, index) =>
     index === 0 ? { calls: [{ name: 'transfer_to_Support', arguments: {} }] } : { text: `Turn ${index}` },
@@ -302,7 +302,7 @@ test('an agent that the user turns to after a handoff is told so, once', async (
   expect(input?.at(-2)?.content).toMatch(/you are "Desk"/)
   expect(await say('Desk')).toEqual(['user', 'assistant'])
   expect(await say('Support')).toEqual(['user', 'assistant'])
-  // Handed over, and stopped before anybody answered: the next agent has to be told.
+  // Handed over, and stopped before anybody answered: the next agent has to know.
   chat_history.length = 0
   const mark = { agent: 'Desk', callerAgent: null, timestamp: 1 }
   chat_history.push({ role: 'user', content: 'Go', ...mark })

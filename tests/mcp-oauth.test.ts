@@ -151,7 +151,7 @@ test("only the owner's browser gives consent, once, with the right state", async
   expect(run.response).toContain('No access to issues was given.')
 })
 
-test.each(['in the browser', 'in the inbox'])('a consent that is refused %s is told to the model', async (where) => {
+test.each(['in the browser', 'in the inbox'])('the model learns of a consent that is refused %s', async (where) => {
   const { as } = await open()
   const anna = as('anna')
   const { runId, approval, url } = await startWaiting(anna)

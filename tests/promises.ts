@@ -65,10 +65,10 @@ export const PROMISES = {
   F9: `model strings: plain and \`openai/\` to OpenAI Responses (the prefix is stripped, except towards a request's own \`base_url\`), \`litellm/<provider>/<model>\` to that provider, \`chatCompletions(name)\` for Chat Completions, and any Model object`,
   F10: `\`demo\` model: offline, deterministic, honest about being a demo, drives tools, send_message and handoffs; never a silent fallback`,
   F11: `agents are never changed by a request; after the first run their setters throw an error that names the way`,
-  F12: `a request ends at 100 model turns over its whole tree of agents and 20 levels of nesting unless told otherwise`,
+  F12: `a request ends at 100 model turns over its whole tree of agents and 20 levels of nesting unless the options change that`,
   G1: `\`@ag-ui/client\` drives an agency: run, text, tool calls with results, messages snapshot, errors as RUN_ERROR without traces, and nothing after a final event`,
   G2: `request extras: \`chat_history\`, \`additional_instructions\`, \`user_context\`, \`file_ids\`, \`file_urls\`, \`client_config\``,
-  G3: `sub-agents are told apart in the events`,
+  G3: `the events say which sub-agent they come from`,
   G4: `a client that stops (abort) stops the run`,
   G5: `\`/{agency}/agui\` keeps the conversation, hands calls of the client's tools to it, shares state with it, and asks it for approvals; a stream that broke goes on after its last frame`,
   H1: `\`POST /{agency}/runs\` answers 202 with \`Location\` once the run is stored, takes every field of \`get_response\`, and the run outlives its connection; \`GET\` with \`?wait=\` answers when it ends or pauses, with the fields of a \`get_response\` answer`,
@@ -205,7 +205,7 @@ declare module 'vitest' {
 
 /**
  * Called inside a test: this test holds these rows. It counts only when the test passes; a test without an assertion fails.
- * @throws outside of a test, or for an id that is no row
+ * @throws outside of a test, or for an id without a row
  */
 export function promise(...ids: PromiseId[]): void {
   for (const id of ids) if (!Object.hasOwn(PROMISES, id)) throw new Error(`There is no promise "${id}".`)

@@ -58,7 +58,7 @@ test('every route counts, also pages, probes and unknown paths', async () => {
   }
 })
 
-test('wrong tokens count, and callers are told apart', async () => {
+test('wrong tokens count, and each caller has a count of its own', async () => {
   process.env.RATE_TOKEN = 'the-token'
   onTestFinished(() => void delete process.env.RATE_TOKEN)
   const guarded = await serveLimited({ requests: 2 }, { appTokenEnv: 'RATE_TOKEN' })
@@ -127,10 +127,10 @@ test.skipIf(!hasRedis)(
     expect((await ping(one.url)).status).toBe(429)
     stop()
     await expect.poll(async () => (await ping(one.url)).status, { timeout: 5_000 }).toBe(200)
-    const told = () => logged.filter((line) => line.includes('does not reach its Redis')).length
-    await expect.poll(told, { timeout: 5_000 }).toBe(2)
+    const reports = () => logged.filter((line) => line.includes('does not reach its Redis')).length
+    await expect.poll(reports, { timeout: 5_000 }).toBe(2)
     await statuses(20, () => ping(one.url))
-    expect(told()).toBe(2) // once per server and outage
+    expect(reports()).toBe(2) // once per server and outage
   },
   20_000,
 )

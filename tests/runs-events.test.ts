@@ -127,7 +127,7 @@ test('a number beyond the last frame is refused where it was sent', async () => 
   expect(await refusal()).toEqual(expected)
 })
 
-test('an id that is no number, and an unknown view, are refused', async () => {
+test('an id that is not a number and an unknown view are refused', async () => {
   await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns()
   const { run_id } = await api.run({ message: 'Hi' })

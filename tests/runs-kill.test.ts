@@ -268,7 +268,7 @@ test.each([
   expect(new Set(keys)).toEqual(new Set(['Bearer sk-caller-key']))
 })
 
-test('a context that is no JSON stays in its process, also for a decision', async () => {
+test('a context that is not JSON stays in its process, also for a decision', async () => {
   const scene = await createScene(({ outputs }) => {
     const turns: Turn[] = [
       { calls: [use('taint', 't1')] },
@@ -284,7 +284,7 @@ test('a context that is no JSON stays in its process, also for a decision', asyn
   expect(JSON.stringify(await run.ended())).toContain('the connection is a function')
 })
 
-test('a context that is no JSON does not survive its process', async () => {
+test('a context that is not JSON does not survive its process', async () => {
   const scene = await createScene(({ outputs }) => (outputs === 0 ? { calls: [use('taint', 't1')] } : { hang: true }))
   await scene.start()
   const run = await scene.post()

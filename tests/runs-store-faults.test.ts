@@ -76,7 +76,7 @@ test.each(['fail', 'hang'] as const)('a run lets go, and is taken up when the st
   away.set('ok')
   const fold = await reading
   const record = await run.ended()
-  // The answer of the tool was never stored, so its model is told; that is no crash, of which not one is allowed here.
+  // The output of the tool was never stored, so the model reads that the call was interrupted. Letting go does not count as a crash: `attempts: 1` allows none.
   expect(record).toMatchObject({ status: 'completed', response: 'Done.' })
   // On a busy machine a write may take longer than `storeMs`: then the run is let go once more.
   expect(record.attempt).toBeGreaterThanOrEqual(2)

@@ -234,7 +234,7 @@ test("a key in a provider's stream events is masked", async () => {
     expect(text).not.toContain(key)
     expect(text).toContain('key [redacted] is slow')
     expect(text).toContain('key [redacted] is over')
-    expect(text.split('customer-of-note')).toHaveLength(4) // what is no failure is left alone
+    expect(text.split('customer-of-note')).toHaveLength(4) // texts that do not report a failure stay as they are
     if (streamScalars === 'json') expect(text).toContain(clean)
   }
 })

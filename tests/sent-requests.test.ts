@@ -180,7 +180,7 @@ test.each([
   [null, ''],
   [[{ a: 1 }], '[{"a":1}]'],
   [[{ type: 'text', text: 'T' }], 'T'],
-])('an output %j that is no text is sent as %j', async (given, sent) => {
+])('an output %j, which is not text, is sent as %j', async (given, sent) => {
   const messages = await messagesOf('groq/llama', [call('c'), output('c', given)])
   expect(messages[2]).toMatchObject({ role: 'tool', content: sent })
   const claude = await messagesOf('anthropic/claude-sonnet-4-5', [user('x'), call('c'), output('c', given)])

@@ -57,7 +57,7 @@ test.each(REFUSALS)('a refusal (%i) of what another key wrote is answered withou
   ])
 })
 
-test('a refusal that stays is tried twice at most, and told', async () => {
+test('a lasting refusal is tried twice at most, and reported', async () => {
   const { answer, sent } = await ask(() => [400, { message: 'The encrypted content could not be verified.' }])
   expect(answer.status).not.toBe(200)
   expect(JSON.stringify(answer.body)).toContain('could not be verified')

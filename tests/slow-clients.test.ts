@@ -88,7 +88,7 @@ test('senders of slow or no requests are cut and slow nobody down', async () => 
   expect(Math.max(...waits)).toBeLessThan(1_500)
   for (const { kind, text, after } of await Promise.all(slow)) {
     expect(after).toBeLessThan(1_500 + 12_000)
-    // A timeout is told where an answer can still be told.
+    // A timeout is reported where an answer can still be sent.
     if (kind < 5 && text !== '') expect(statusOf(text), text).toBe(408)
     if (kind === 5) expect(statusOf(text)).toBe(200)
   }

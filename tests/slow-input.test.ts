@@ -49,7 +49,7 @@ const said = {
   finishReason: { unified: 'stop' },
   usage: { inputTokens: { total: 1 }, outputTokens: { total: 1 } },
 }
-/** The AI SDK's side of the house. */
+/** Models of the AI SDK. */
 const model: LanguageModel = {
   specificationVersion: 'v4',
   provider: 'scripted.chat',

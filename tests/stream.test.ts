@@ -59,7 +59,7 @@ test('a sub-agent streams under its own name and answers the sender', async () =
   expect(JSON.stringify(upstream.seen[1]?.body.input)).not.toContain('Build')
 })
 
-test('after a handoff the new agent speaks and has been told so', async () => {
+test('after a handoff the new agent answers and knows of the handoff', async () => {
   promise('F4', 'B12')
   const upstream = await useUpstream((_body, index) =>
     index === 0

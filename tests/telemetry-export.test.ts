@@ -80,7 +80,7 @@ test('recorded conversations keep their newest messages within contentChars', as
   expect(JSON.parse(String(attributes['gen_ai.output.messages']))[0].parts[0].content).toBe(`${'x'.repeat(100)}…`)
 })
 
-test('telemetry that throws is told of once and changes nothing', async () => {
+test('telemetry that throws is reported once and changes nothing', async () => {
   await useUpstream(teamScript)
   const errors: string[] = []
   const logger = { info: () => {}, warn: () => {}, error: (_: object, text: string) => void errors.push(text) }

@@ -172,7 +172,7 @@ test('a call that differs does not run', async () => {
   expect(done).toEqual([])
 })
 
-test('a file that is no recording is refused', async () => {
+test('a file that is not a recording is refused', async () => {
   writeFileSync(join(folder, 'wrong.json'), '{"kind":"model"}')
   await expect(replay(createShop(), join(folder, 'wrong.json'))).rejects.toMatchObject({ code: 'RECORDING_INVALID' })
   await expect(replay(createShop(), join(folder, 'none.json'))).rejects.toThrow(/none\.json cannot be used: .*ENOENT/)

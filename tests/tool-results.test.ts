@@ -131,7 +131,7 @@ const THROWN: [name: string, thrown: unknown, told: string][] = [
   ['nothing', undefined, 'undefined'],
 ]
 
-test.for(THROWN)('what a tool throws is told to the model: %s', async ([, thrown, told]) => {
+test.for(THROWN)('what a tool throws reaches the model: %s', async ([, thrown, told]) => {
   promise('F5')
   await useUpstream((_body, index) => (index === 0 ? { calls: [{ name: 'give', arguments: {} }] } : { text: 'ok' }))
   const give = tool({

@@ -210,7 +210,7 @@ test.for([
   ['data of a text', { type: 'string' }, /must describe an object/],
   ['fields without a schema around them', { city: { type: 'string' } }, /must describe an object/],
   ['a number', 5, /zod 4 object/],
-  ['a field that is no type', { city: z.string(), days: 3 }, /"days" of tool "probe" is not a zod 4 type/],
+  ['a field that is not a type', { city: z.string(), days: 3 }, /"days" of tool "probe" is not a zod 4 type/],
   ['a date', { at: z.date() }, /z\.date\(\) at properties\.at, use z\.iso\.datetime\(\)/],
   ['a bigint', { id: z.bigint().optional() }, /z\.bigint\(\) at/],
   ['a map in a list', { maps: z.array(z.map(z.string(), z.string())) }, /z\.map\(\) at .*z\.record\(\)/],

@@ -608,7 +608,7 @@ export const ticketExpired = () => new AgencyError('TICKET_EXPIRED', 401, 'The t
 /** @param allowed what the ticket is for, in words */
 export const ticketScope = (allowed: string) =>
   new AgencyError('TICKET_SCOPE', 403, `The ticket does not allow this request. It allows: ${allowed}.`)
-/** A worker writes to a run that is no longer its own. */
+/** A worker writes to a run that another worker has taken over. */
 export const fenced = (runId: string) =>
   new AgencyError('FENCED', 409, `Run ${runId} is no longer in the hands of this worker; its write was refused.`)
 export const storeInUse = (path: string, cause: unknown) =>

@@ -6,7 +6,7 @@ import { isWebhookSecret, isWebhookUrl, WEBHOOK_EVENTS, type WebhookEvent } from
 
 /** Endpoints that get webhooks when a run ends or waits for a person. */
 export interface WebhooksOptions {
-  /** Told of every stored run. */
+  /** They receive every stored run. */
   endpoints?: readonly WebhookEndpointOptions[] | undefined
   /** Whether requests may name a webhook of their own. @default true */
   requests?: boolean | undefined

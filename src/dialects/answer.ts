@@ -18,7 +18,7 @@ export function answerOf(summary: RunSummary): string {
   return [...texts, ...(tool === undefined ? [] : [tool])].filter((text) => text !== '').join(BETWEEN)
 }
 
-/** The answer that is no message but the output of a tool; undefined for any other. */
+/** The answer that is the output of a tool, not a message; undefined for any other. */
 export function toolAnswerOf({ newMessages, finalOutput }: RunSummary): string | undefined {
   const last = newMessages.findLast(({ callerAgent }) => callerAgent === null)
   if (finalOutput == null || last?.type !== 'function_call_output') return undefined

@@ -88,7 +88,7 @@ function createDesk({ allowedLocalFileDirs, trustedFileOrigins = [] }: LoadFileA
     allowedLocalFileDirs,
     trustedFileOrigins,
     explain: errorText,
-    log: () => {}, // the model is told
+    log: () => {}, // the model gets the reason
     warn: () => {},
   })
 }

@@ -52,7 +52,7 @@ export interface UseRunOptions extends Pick<FollowOptions, 'retries' | 'onRetry'
   runId?: string | undefined
 }
 
-/** What `useRun` returns: the state of the run, and what it can be told. The functions never change. */
+/** What `useRun` returns: the state of the run, and its actions. The functions never change. */
 export interface RunHandle<Answer = unknown> extends RunState<Answer> {
   /** Starts a run and follows it. Resolves when it is over, with `error` when it failed; never rejects. */
   start(message: RunMessage): Promise<RunState<Answer>>
@@ -95,7 +95,7 @@ export function useRun<Answer>(
 /** Options of `useThread`. They are read when a run begins. */
 export type UseThreadOptions = Omit<UseRunOptions, 'runId'>
 
-/** What `useThread` returns: the state of the thread, and what it can be told. The functions never change. */
+/** What `useThread` returns: the state of the thread, and its actions. The functions never change. */
 export interface ThreadHandle<Answer = unknown> extends ThreadState<Answer> {
   /** Sends a message, which is shown at once. Resolves when its run is over; never rejects. */
   send(message: RunMessage): Promise<RunState<Answer>>

@@ -1,4 +1,4 @@
-/** One run as a page shows it: its state, what it can be told, and the stream behind it. */
+/** One run as a page shows it: its state, its actions, and the stream behind it. */
 
 import { ClientError } from '../client/error.ts'
 import type { FollowedRun } from '../client/followed-run.ts'

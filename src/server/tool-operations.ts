@@ -19,7 +19,7 @@ import {
 export function describeTools(tools: readonly FunctionTool[], parts: ApiParts): ApiParts {
   for (const { name, description, parameters, returns, origin } of tools) {
     const isClass = origin === 'class'
-    // A tool class ignores unknown fields over HTTP; only models are told not to send any.
+    // A tool class ignores unknown fields over HTTP; only the schema for models forbids them.
     const { additionalProperties, ...open } = parameters
     const body = addSchema(parts.schemas, toComponentName(isClass ? name : `${name}Request`), {
       ...(description === '' ? {} : { description }),

@@ -123,7 +123,7 @@ test("costs are shown during the run, at the server's prices", async () => {
   expect(await page.locator('.turn-foot .figures').textContent()).toMatch(/\$0\.0004$/)
 })
 
-test('a handoff is told, and the next message goes to the agent in charge', async () => {
+test('a handoff is shown, and the next message goes to the agent in charge', async () => {
   const { page } = await openPlayground(browser)
   await ask(page, ORDER)
   expect(await page.locator('.handoff').textContent()).toBe('Guide handed the conversation to Support')

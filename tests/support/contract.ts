@@ -144,7 +144,7 @@ function findSchemas(components: ApiDocument['components']): Schemas {
   return schemas
 }
 
-/** Undefined for what is no JSON. */
+/** Undefined for a text that is not JSON. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -221,7 +221,7 @@ function watch(app: FastifyInstance, report: (violation: string) => void): void 
   })
   app.addHook('onSend', async (request, reply, payload) => {
     const asked = askedOf(request)
-    if (asked === undefined || request.raw.socket?.destroyed) return payload // nobody is told
+    if (asked === undefined || request.raw.socket?.destroyed) return payload // nobody reads the answer
     const contentType = reply.getHeader('content-type')?.toString()
     const isJson = typeof payload === 'string' && payload !== '' && contentType?.startsWith('application/json')
     const body = isJson ? JSON.parse(payload) : undefined

@@ -100,7 +100,7 @@ test.for([
   ['{"messages": []}', /has no "chat_history"/],
   ['[]', /empty/],
   ['[{"role": "user"}, 3]', /Entry 2/],
-] as const)('a file that is no conversation is refused with the reason: %s', ([text, reason]) => {
+] as const)('a file that is not a conversation is refused with the reason: %s', ([text, reason]) => {
   expect(() => readConversationFile(text, about)).toThrow(reason)
 })
 

@@ -7,7 +7,7 @@ import type { Expression } from './python.ts'
 /** How many names are followed to the values that they were assigned. */
 const MAX_NAMES = 20
 
-/** The absolute path that an expression gives; undefined for one that is no path, or that depends on more than the file's place. */
+/** The absolute path that an expression gives; undefined for one that is not a path, or that depends on more than the file's place. */
 export function readPath(module: Module, node: Expression, left = MAX_NAMES): string | undefined {
   const parts = readParts(module, node, left)
   return parts === undefined ? undefined : resolve(dirname(module.path), parts)

@@ -95,8 +95,8 @@ export class TaskView {
       case 'error':
       case 'custom':
       case 'queued':
-      case 'requires_action': // told when the run has paused
-      case 'approval_decided': // told when the run goes on
+      case 'requires_action': // sent once the run has paused
+      case 'approval_decided': // sent once the run goes on
       case 'truncated':
       case 'closed':
         return ''

@@ -42,9 +42,9 @@ export const toStatus = (id: TaskId, state: TaskState, at: number, parts: TaskPa
 })
 
 export interface TaskParts {
-  /** What the run has answered so far. Default: not told */
+  /** What the run has answered so far. Default: left out */
   artifacts?: TaskArtifact[] | undefined
-  /** Default: not told */
+  /** Default: left out */
   history?: TaskMessage[] | undefined
   /** What the caller has to do, of a run that waits. */
   question?: TaskPart[] | undefined

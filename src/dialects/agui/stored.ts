@@ -59,7 +59,7 @@ export async function countUntilDecided(
       numbering.add(await fold.take([numbered]))
     }
   if (last !== undefined) return last
-  numbering.add(fold.pause()) // told when the worker leaves the run
+  numbering.add(fold.pause()) // sent when the worker leaves the run
   return numbering.last
 }
 

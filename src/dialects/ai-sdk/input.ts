@@ -117,7 +117,7 @@ function readDecision({ state, approval }: UiPart): ChatDecision[] {
 }
 const MAX_REASON_CHARS = 4_096
 
-/** A message without files is one text. @throws RequestInvalid for a file that is no data and no http(s) address */
+/** A message without files is one text. @throws RequestInvalid for a file that is neither data nor an http(s) address */
 function toUserContent(parts: readonly UiPart[], index: number): string | ContentPart[] {
   if (!parts.some(({ type }) => type === 'file')) return textOf(parts)
   return toContent(

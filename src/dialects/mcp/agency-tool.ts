@@ -85,7 +85,7 @@ function define({ preview, path, keepsThreads }: ServedAgency, name: string): To
     outputSchema: {
       type: 'object',
       properties: {
-        response: { description: 'The answer: a text, or the value that the agent was told to give.' },
+        response: { description: 'The answer: a text, or the structured value that the agent was asked for.' },
         thread_id: { type: ['string', 'null'], description: 'Repeat it in the next call to go on.' },
         run_id: { type: 'string' },
       },

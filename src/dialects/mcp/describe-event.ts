@@ -1,7 +1,7 @@
 /** The events of a run as one-line messages of `notifications/progress`. */
 import type { LoggedEvent } from '../../runs/stored/events.ts'
 
-/** Undefined for events that hosts are not told about, such as the pieces of a text. */
+/** Undefined for events that hosts do not get, such as the pieces of a text. */
 export function describeEvent(event: LoggedEvent): string | undefined {
   switch (event.kind) {
     case 'queued':
@@ -28,7 +28,7 @@ function describeItem({ name, source, target, raw }: LoggedEvent & { kind: 'item
 /** Most characters of a message. */
 const MAX_CHARS = 500
 
-/** What a tool told the caller of its run. */
+/** What a tool sent to the caller of its run. */
 export function describeToolEvent({ name, value }: { name: string; value: unknown }): string {
   if (value === null) return name
   const text = typeof value === 'string' ? value : JSON.stringify(value)

@@ -286,7 +286,7 @@ export class ResponseWriter implements FrameWriter {
     return [entry, this.#emit('response.output_item.added', { output_index: index, item })]
   }
 
-  /** The rest of the run is a response of its own; calls that still run are told again. */
+  /** The rest of the run is a response of its own; calls that still run are repeated in it. */
   #startAnew(): string {
     const calls = [...this.#calls]
     this.#muted = false
@@ -340,7 +340,7 @@ export class ResponseWriter implements FrameWriter {
     return cancelled ? out : out + this.#lifecycle(`response.${this.#response.status}`)
   }
 
-  /** Ends the stream of a run that waits for approvals; calls that wait are told again when it goes on. */
+  /** Ends the stream of a run that waits for approvals; calls that wait are repeated when it goes on. */
   pause(): string {
     let out = ''
     for (const { item, index } of this.#calls.values()) {
@@ -364,7 +364,7 @@ export class ResponseWriter implements FrameWriter {
 
 const END_OF_DELTA = '}\n\n'
 
-/** How texts and reasoning are told. */
+/** How texts and reasoning are written. */
 const KINDS = {
   message: {
     at: 'content_index',

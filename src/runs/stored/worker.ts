@@ -193,7 +193,7 @@ export class RunWorker implements QueueWorker {
     this.#take(wanted ?? { runId: job.runId })
   }
 
-  /** How a run is claimed; undefined for one that this process let go while the store was away: that is no crash. */
+  /** How a run is claimed; undefined for one that this process let go while the store was away, which does not count as a crash. */
   #toClaim({ runId, status, fence, worker, pin }: Job): Wanted | undefined {
     const lost = pin !== null && pin !== this.name ? { ignorePin: true } : {}
     if (status === 'queued' || worker === null) return { runId, ...lost }

@@ -91,7 +91,7 @@ export function describeWebhooks(open: () => Scene): void {
     return claimed.filter(({ agency }) => agency === mine.agency)
   }
 
-  test('the end of a run and a pause are told, to those who want it', async () => {
+  test('the end of a run and a pause are queued for webhooks that ask for them', async () => {
     const scene = open()
     const webhooks = [target(), target({ url: 'https://b.example.com', events: ['run.completed'], from: 'server' })]
     const run = await scene.start('r', { webhooks, metadata: { channel: 'web' } })
@@ -126,7 +126,7 @@ export function describeWebhooks(open: () => Scene): void {
     })
   })
 
-  test('a cancel without a worker is told, and a run without webhooks is not', async () => {
+  test('a cancel without a worker is queued, a run without webhooks is not', async () => {
     const scene = open()
     await scene.admit('r', { webhooks: [target()] })
     expect(await scene.cancel('r')).toMatchObject({ hasWebhooks: true })

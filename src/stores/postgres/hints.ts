@@ -7,7 +7,7 @@ import type { Session } from './session.ts'
 
 /** How long changes are gathered for one hint, in milliseconds. */
 const GATHER_MS = 5
-/** How often the store is asked for what no hint has told, in milliseconds. */
+/** How often the store is asked for changes that no hint has announced, in milliseconds. */
 const POLL_MS = 1_000
 /** Runs of one hint: PostgreSQL takes 8,000 bytes. */
 const RUNS_PER_HINT = 150

@@ -70,7 +70,7 @@ const STEPS: readonly (readonly string[])[] = [
       owner TEXT NOT NULL, name TEXT NOT NULL, n BIGINT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (owner, name, n))`,
   ],
   [
-    // 1 once an event has told the decision
+    // 1 once an event has reported the decision
     `ALTER TABLE approvals ADD COLUMN told BIGINT NOT NULL DEFAULT 0`,
     `UPDATE approvals SET told = 1 WHERE status <> 'pending'`,
   ],

@@ -20,7 +20,7 @@ const NAMES_SHOWN = 20
 /** A server whose tools can be listed and called. */
 type Endpoint = McpConnection | SdkServer
 
-/** Wraps the `mcpServers` of an agent. @throws INVALID_OPTION for an entry that is no server, or has a wrong setting */
+/** Wraps the `mcpServers` of an agent. @throws INVALID_OPTION for an entry that is not a server, or has a wrong setting */
 export function readMcpServers(
   servers: readonly (McpServer | McpServerConfig)[] | undefined,
   agent: string,
