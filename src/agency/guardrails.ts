@@ -6,7 +6,7 @@ import { isObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'
 import type { AgencyContext, AgentInfo } from './context.ts'
 
-/** The result of a guardrail. The user gets the `guidance` of an input guardrail; the agent that of an output guardrail, and answers again. */
+/** The result of a guardrail. The user gets the `guidance` of an input guardrail. The agent gets that of an output guardrail, and answers again. */
 export interface GuardrailResult {
   tripwire: boolean
   guidance?: string

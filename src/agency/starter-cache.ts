@@ -26,11 +26,11 @@ const PIECES_PER_BATCH = 16
 /**
  * The models of a run, whose first answer comes from the cache when its message is a starter or quick reply of the agent. An
  * answer is kept when it is text alone: one that calls tools is made anew each time. It is given again only for the very
- * same request: instructions, tools, settings, and the message but for capitals and blanks around it.
+ * same request: instructions, tools, settings, and the message except for letter case and blanks around it.
  */
 export function withStarterCache(models: RequestModels, turn: FirstTurn): RequestModels {
   const { agent, history, additionalInstructions } = turn
-  // What a caller's own model says must not be told to others; a draft that a guardrail turned back must not be kept.
+  // Answers of a caller's own model must not reach other callers; a draft that a guardrail rejected must not be kept.
   const fits = models.own && history.length === 0 && !additionalInstructions && agent.outputGuardrails.length === 0
   if (!agent.cacheConversationStarters || !fits) return models
   const starters = new Map(
@@ -105,7 +105,7 @@ async function* streamed(
   }
 }
 
-/** Says an answer again, with the events and ids of a new one. */
+/** Repeats an answer with the events and ids of a new one. */
 class Replay {
   readonly #synthesis: ResponseSynthesis
 
@@ -171,7 +171,7 @@ const fingerprintOf = ({ name, provider }: Model, request: TurnRequest): string 
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-/** The folder and the names of the Python original; another fingerprint than ours is not found, and written over. */
+/** The folder and the names of the Python original; a file with another fingerprint is ignored, and overwritten. */
 function pathOf(agent: string, starter: string): string {
   const folder = resolve(process.env.AGENCY_SWARM_CHATS_DIR || '.agency_swarm', 'starter_cache')
   const name = agent.trim().replace(/[^a-zA-Z0-9_-]+/g, '_') || 'agent'

@@ -1,4 +1,4 @@
-/** Timeouts and aborts for work of others, which is abandoned and not stopped; values that are made once. */
+/** Timeouts and aborts for work that cannot be stopped, only abandoned; values that are made once. */
 
 /** The work's outcome, or the signal's reason when that comes first. */
 export function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -19,7 +19,7 @@ export async function within<T>(ms: number, what: string, work: T | PromiseLike<
 
 /**
  * Gives each value to `take`, one after the other. A `for await` would hold on to the last value while it waits for the next;
- * this does not, so an idle stream keeps nothing of what it said alive. `take` gives false to leave early.
+ * this does not, so an idle stream keeps none of its values in memory. `take` gives false to leave early.
  */
 export async function forEach<T>(source: AsyncIterable<T>, take: (value: T) => unknown): Promise<void> {
   const values = source[Symbol.asyncIterator]()
@@ -55,12 +55,12 @@ export function once<T>(make: () => Promise<T>): (() => Promise<T>) & { made(): 
 /** How long work goes on before others get a turn, in milliseconds. */
 const TURN_MS = 10
 
-/** Long pieces of work that wait for their turn, of all requests: the event loop that they share is one, too. */
+/** Long pieces of work that wait for their turn. The list is shared by all requests, as the event loop is. */
 const waiting: (() => void)[] = []
 
 /**
- * Waits for a round of the event loop, of which each waiting piece of work gets one of its own: however many large requests
- * there are, a small one waits for one piece of one of them in each round.
+ * Waits for a round of the event loop. Each round runs one waiting piece of work, so a small request never waits for more than
+ * one piece of a large one, however many of those there are.
  */
 export function takeTurn(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()

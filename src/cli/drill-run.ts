@@ -97,7 +97,7 @@ class Drill {
       ...(role === 'later' ? { after_seconds: LATER_SECONDS } : {}),
       ...(role === 'thread' ? { thread_id: this.#threadId } : {}),
     }
-    const headers = { 'idempotency-key': randomUUID() } // a lost answer is asked for again
+    const headers = { 'idempotency-key': randomUUID() } // a lost answer is requested again
     const post = async () => (await this.#server.json({ path: `${base}/runs`, body, headers })) as Run
     if (role !== 'repeat') return post()
     const [one, other] = await Promise.all([post(), post()])
@@ -168,7 +168,7 @@ class Drill {
     if (this.#onThread.length > 0) await this.#remove(`${base}/threads/${this.#threadId}`)
   }
 
-  /** What cannot be removed is left to the server's own times. */
+  /** The server removes the rest itself, when its retention time is over. */
   async #remove(path: string): Promise<void> {
     await this.#server.open({ path, method: 'DELETE' }).catch(() => {})
   }

@@ -8,7 +8,7 @@ import { Counters } from './counters.ts'
 import { type Downward, type Listening, type Upward, unwrap, wrap } from './messages.ts'
 import { SHARED_SECRET_VARIABLE, WORKER_VARIABLE } from './worker.ts'
 
-/** How long a worker that has ended is waited for before it is started again, in milliseconds; doubled after each short life. */
+/** The pause before a worker that has ended is started again, in milliseconds; doubled after each short life. */
 const RESTART = { firstMs: 100, mostMs: 10_000, longLifeMs: 60_000 }
 /** How much longer than its own drain a worker may take to end, in milliseconds. */
 const KILL_AFTER_MS = 7_000
@@ -37,7 +37,7 @@ export interface PrimaryOptions {
 
 export class Primary {
   readonly #options: PrimaryOptions
-  /** Those that live, by the id that the cluster gave them. */
+  /** Running workers, by the id that the cluster gave them. */
   readonly #members = new Map<number, Member>()
   readonly #counters = new Counters()
   readonly #sharedSecret = randomBytes(32).toString('base64')
@@ -56,7 +56,7 @@ export class Primary {
   }
 
   /**
-   * Starts the first worker, and the others when it listens: what none can do fails once, and what one cannot is tried again.
+   * Starts the first worker, and the others when it listens: a fault of the program fails once, and a worker that fails alone is started again.
    * Resolves when all listen.
    * @throws what `serve()` throws in a worker; WORKER_FAILED for a first one that ends before it listens
    */

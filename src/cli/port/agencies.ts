@@ -91,7 +91,7 @@ export function createAgencies(values: Values, agents: Agents, schemas: Schemas)
     return name === 'SendMessage' ? scope.library('SendMessage') : undefined
   }
 
-  /** A callback that the function around the agency got is what every server does by itself. */
+  /** A callback that was passed to the function around the agency does what every server does by itself. */
   const isPassedOn = (value: Expression, scope: Scope) => value.type === 'Name' && scope.locals.has(value.id)
 
   return {

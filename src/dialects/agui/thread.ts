@@ -107,7 +107,7 @@ export class AguiThread {
     if (!late) this.#snapshotDue = true
   }
 
-  /** Adds reasoning, which the next snapshot has. */
+  /** Adds reasoning to the next snapshot. */
   addReasoning(message: JsonObject): void {
     this.#snapshots.add(message, false)
   }
@@ -147,7 +147,7 @@ export class AguiThread {
     return this.#snapshots.repeat()
   }
 
-  /** Never gives an id again that the other has given. */
+  /** Never repeats an id that the other one gave. */
   avoidIdsOf(other: AguiThread): void {
     for (const id of other.#ids) this.#ids.add(id)
   }

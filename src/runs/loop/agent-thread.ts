@@ -259,7 +259,7 @@ export function describeEnding({ signal, redact }: Pick<RunState, 'signal' | 're
 type Rest<Name extends keyof RunHooks> =
   Parameters<NonNullable<RunHooks[Name]>> extends [AgencyContext, unknown, ...infer More] ? More : never
 
-/** Tells the run's, the agency's and the agent's listeners; nothing is awaited when there are none. */
+/** Calls the listeners of the run, the agency and the agent; nothing is awaited when there are none. */
 export function notify<Name extends keyof RunHooks>(
   { plan, signal }: RunState,
   { role, context }: AgentThread,

@@ -35,7 +35,7 @@ export interface Call {
   span: Span<'tool'> | undefined
   /** Where the call notes its work, for the receipt of a cancel. */
   work: Work
-  /** Notes for telemetry what went wrong although the run goes on: the model is told in words. */
+  /** Records for telemetry what went wrong in a run that goes on; the model gets a sentence about it. */
   note: (error: unknown) => void
 }
 

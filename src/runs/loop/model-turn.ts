@@ -61,7 +61,7 @@ export interface ModelAnswer {
 
 /**
  * One model call, streamed when the run is.
- * @throws COST_LIMIT and MODEL_NOT_PRICED before the call is made; MODEL_FAILED, and MODEL_REFUSED or ANSWER_CUT for an answer that was cut before it said anything; the signal's reason
+ * @throws COST_LIMIT and MODEL_NOT_PRICED before the call is made; MODEL_FAILED, and MODEL_REFUSED or ANSWER_CUT for an answer that was cut before it had any content; the signal's reason
  *   when the run was aborted. Items that were finished until then are kept, and what the call has used is counted.
  */
 export async function askModel(run: RunState, thread: AgentThread): Promise<ModelAnswer> {
@@ -150,7 +150,7 @@ async function observed(call: ModelCall): Promise<ModelResponse> {
   }
 }
 
-/** The next model call as a value; also notes that the model has now heard the user and the tools. */
+/** The next model call as a value; also notes that the model has now read the user's messages and the tool outputs. */
 async function compose(run: RunState, thread: AgentThread, model: Model): Promise<TurnRequest> {
   const { role, base, items, ask, context, newUserMessage } = thread
   const { agent } = role
@@ -241,7 +241,7 @@ function settle({ thread, calls }: ModelCall, response: ModelResponse, output: I
 const saysNothing = (item: InputItem) =>
   item.type === 'reasoning' || (item.type === 'message' && messageText(item) === '' && !refusalOf(item))
 
-/** What was heard of an answer that is being streamed. */
+/** What has arrived of an answer that is being streamed. */
 interface Heard {
   events: number
   chars: number
@@ -274,7 +274,7 @@ async function streamed(call: ModelCall): Promise<ModelResponse> {
     // What the model had finished stays; the clean-up drops calls that were never answered.
     const { who } = thread
     thread.items.push(...call.calls.settleAll(heard.items.done(), undefined).map((item) => toStored(run, who, item)))
-    // A provider that refused before its first event is owed nothing; after a cancel nobody knows.
+    // A provider that refused before its first event charges nothing; after a cancel the charge is unknown.
     if (heard.usage) account(call, heard.usage)
     else if (heard.events > 0 || run.signal.aborted) account(call, estimateUsage(request, heard.chars), true)
     throw error
@@ -305,7 +305,7 @@ function hear(call: ModelCall, heard: Heard, { events, texts, bytes }: EventBatc
       run.hold(weigh(event.response), held)
       hearEnd(call, heard, event, { out, bytes })
     } else {
-      if (/\.(added|done)$/.test(event.type)) run.hold(weigh(event), held) // what is told as a whole may be kept
+      if (/\.(added|done)$/.test(event.type)) run.hold(weigh(event), held) // whole parts may be kept
       heard.items.read(event)
     }
   }

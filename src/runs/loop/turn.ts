@@ -199,7 +199,7 @@ async function endTurn(
   return final === undefined ? undefined : { output: await parseOutput(final.output, role), items: [], cut: undefined }
 }
 
-/** Takes the final answer, or turns it back to the agent with an output guardrail's guidance. */
+/** Takes the final answer, or returns it to the agent with an output guardrail's guidance. */
 async function acceptAnswer(run: RunState, thread: AgentThread, { output, items, cut }: Draft): Promise<void> {
   const { who, role, context, ask } = thread
   const { agent } = role
@@ -254,7 +254,7 @@ async function parseOutput(output: unknown, { agent }: Role, cut?: string): Prom
   }
 }
 
-/** Hands the thread to another agent: reminder, output of the call, new speaker. Gives the events of it. */
+/** Hands the thread to another agent: reminder, output of the call, new speaker. Gives its events. */
 async function transfer(
   run: RunState,
   thread: AgentThread,

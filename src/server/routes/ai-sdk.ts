@@ -41,7 +41,7 @@ export function registerChat(app: FastifyInstance, base: string, context: RunRou
     return streamChat(context, reply, { id: { ...owned, runId }, unreadMs })
   })
 
-  /** The run that is alive, from its first chunk. Pages ask on every load, so that none is no error. */
+  /** The run that is alive, from its first chunk. Pages ask on every load, so it is not an error when there is none. */
   app.get(`${base}/chat/:chat_id/stream`, PLAIN, async (request, reply) => {
     const { chat_id: threadId } = request.params as { chat_id: string }
     const owned = await ownedBy(request)
@@ -108,10 +108,10 @@ async function strategyFor({ runs }: RunRoutes, id: ThreadId): Promise<'enqueue'
     : 'enqueue'
 }
 
-/** Decides what the page has decided. @returns the event that the page has read last @throws NOT_FOUND */
+/** Records the decisions of the page. @returns the event that the page has read last @throws NOT_FOUND */
 async function decide({ runs }: RunRoutes, id: RunId, ask: ChatAsk & { kind: 'decisions' }): Promise<number> {
   const { lastEventId } = await runs.store.read({ kind: 'run', ...id })
-  // A page may send its decisions twice, and somebody else may have been faster: the page sees what came of it.
+  // A page may send its decisions twice, and somebody else may have decided first: the page sees the outcome.
   for (const { approvalId, decision } of ask.decisions)
     await runs.decide({ ...id, approvalId, decision }).catch(catchCode('APPROVAL_DECIDED', 'APPROVAL_EXPIRED'))
   return Math.max(0, Math.min(ask.after ?? lastEventId, lastEventId))

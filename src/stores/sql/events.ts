@@ -6,19 +6,19 @@ import { getText, textToColumn, workOf } from './long-texts.ts'
 import type { RunRow } from './rows.ts'
 import { update } from './runs.ts'
 
-/** Stands between the events of a row: a character that JSON has no place for. */
+/** Stands between the events of a row: a character that JSON never contains. */
 const BETWEEN = '\u001e'
 /** At most this many events are read at a time. */
 export const EVENTS_PER_READ = 500
-/** Most rows of one read. */
+/** The largest number of rows of one read. */
 const ROWS_PER_READ = 50
 /** Characters after which a read ends. */
 const CHARS_PER_READ = 1_048_576
 
 /**
- * Adds events; those that are there already are left out, so a write may be repeated.
+ * Adds events; those that are already stored are skipped, so a write may be repeated.
  * @param from number of the first. Default: the next one
- * @param workedAt set when the worker of the run says them
+ * @param workedAt set when the worker of the run adds them
  */
 export async function addEvents(
   tx: Transaction,
@@ -54,7 +54,7 @@ function* groupEvents(events: readonly string[]): Generator<readonly string[]> {
   yield events.slice(begin)
 }
 
-/** Events after a number, at least one where there are any. */
+/** Events after a number: at least one, if there is one. */
 export async function readEvents(sql: Sql, run: number, after: number, limit: number): Promise<StoredEvent[]> {
   const rows = await select<{ last: number; attempt: number; events: string }>(
     sql,
