@@ -2,7 +2,7 @@
 import OpenAI from 'openai'
 import { z } from 'zod'
 import { Agency, Agent, flow, type ServeOptions, tool } from '../../src/index.ts'
-import { startServer } from './client.ts'
+import { type Frame, startServer } from './client.ts'
 
 export const lookup = tool({
   name: 'lookup',
@@ -43,4 +43,15 @@ export async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
   for await (const value of stream) all.push(value)
   return all
+}
+
+/** The events of a raw stream. */
+export function eventsOf(text: string): Frame[] {
+  return text
+    .split('\n\n')
+    .filter((block) => block.startsWith('event: '))
+    .map((block) => {
+      const [event = '', data = ''] = block.split('\n')
+      return { event: event.slice('event: '.length), data: JSON.parse(data.slice('data: '.length)) }
+    })
 }
