@@ -1,11 +1,13 @@
 /** Chats of the AI SDK whose runs are cut, resumed, stopped or wait for a person. */
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { createChatTransport } from '../src/client/index.ts'
 import { Agency, Agent, tool } from '../src/index.ts'
+import { postgres } from '../src/postgres.ts'
 import { assistant } from './support/agui-server.ts'
 import { CHAT, openChat, readChunks, serveChat, textOf, toolIn, until, userMessage } from './support/ai-sdk.ts'
 import { post, useUpstream } from './support/client.ts'
+import { createDatabase, hasPostgres } from './support/postgres.ts'
 
 type Json = { [key: string]: unknown }
 const outputsOf = ({ input }: Json) => (input as Json[]).filter(({ type }) => type === 'function_call_output')
@@ -81,6 +83,48 @@ describe('a page that leaves', () => {
     await chat.sendMessage({ text: 'Next' })
     expect(textOf(chat.lastMessage)).toBe('Here.')
     expect((await runsOf(store)).map(({ status }) => status)).toEqual(['completed', 'cancelled'])
+  })
+})
+
+describe.skipIf(!hasPostgres)('a page behind two servers', { timeout: 60_000 }, () => {
+  /** Servers on one database, as behind a load balancer. */
+  async function serveTwo(disconnectGraceMs: number) {
+    const database = await createDatabase()
+    onTestFinished(database.drop)
+    const start = () =>
+      serveChat(new Agency(assistant()), {
+        aiSdk: { disconnectGraceMs },
+        runs: { store: postgres({ url: database.url, poolSize: 3 }) },
+        limits: { readerReturnMs: 600_000 },
+      })
+    return [await start(), await start()] as const
+  }
+
+  test('that comes back to the other keeps its run', async () => {
+    await useUpstream(() => ({ text: '', deltas: 60, delayMs: 50 }))
+    const [one, other] = await serveTwo(1_000)
+    const first = openChat(one.chat)
+    const sent = first.sendMessage({ text: 'Count' })
+    await until(() => textOf(first.lastMessage).length > 10)
+    await first.stop()
+    await sent
+    const second = openChat(other.chat, { messages: first.messages.slice(0, 1) })
+    await second.resumeStream()
+    expect(textOf(second.lastMessage)).toBe(COUNTED)
+  })
+
+  test('that has left one does not wait for its run at the other', async () => {
+    await useUpstream(({ input }) => (JSON.stringify(input).includes('Next') ? { text: 'Here.' } : slowly))
+    const [one, other] = await serveTwo(60_000)
+    const first = openChat(one.chat)
+    const sent = first.sendMessage({ text: 'Count' })
+    await until(() => textOf(first.lastMessage).length > 5)
+    await first.stop()
+    await sent
+    const second = openChat(other.chat, { messages: first.messages })
+    await second.sendMessage({ text: 'Next' })
+    const { data } = await (await fetch(other.runs)).json()
+    expect(data.map(({ status }: Json) => status)).toEqual(['completed', 'cancelled'])
   })
 })
 

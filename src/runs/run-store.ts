@@ -19,6 +19,8 @@ export interface RunStore {
   readonly queue?: RunQueue
   /** Of a shared store: reaches the other processes that use it. */
   readonly processes?: Processes
+  /** Of a shared store: who reads runs that end without a reader. */
+  readonly readers?: SharedReaders
   /**
    * Accepts a run: idempotency key, thread, place in the thread and the run itself.
    * @throws IDEMPOTENCY_MISMATCH, NOT_FOUND, THREAD_BUSY, THREAD_QUEUE_FULL, OVERLOADED
@@ -371,6 +373,30 @@ export interface Processes {
 
 /** Undefined: this process does not take the question. */
 export type Answerer = (question: JsonObject) => Promise<JsonObject> | undefined
+
+/** Who reads the streams of runs that end without a reader, in all processes that use a shared store. */
+export interface SharedReaders {
+  /** This process has readers of a run from now on. A hint: it is written soon, and again while the process lives. */
+  join(runId: string): void
+  /**
+   * The readers of this process have left.
+   * @param ms how long they have to come back, to any process; null: the run does not wait for readers any more
+   */
+  leave(runId: string, ms: number | null): void
+  /** True when no other process has a reader, or waits longer for one to come back. @throws STORE_UNAVAILABLE */
+  isAlone(runId: string): Promise<boolean>
+  /** True while a run waits for a reader to come back to any process. @throws STORE_UNAVAILABLE */
+  isLeft(runId: string): Promise<boolean>
+  /** Begins to look for runs whose readers are gone together with the processes that had them. */
+  open(watch: ReadersWatch): void
+}
+
+export interface ReadersWatch {
+  /** How long the readers of a process that died have at least to come back to another, in milliseconds. */
+  returnMs: number
+  /** Several processes may find the same run. */
+  onUnread(id: RunId): void
+}
 
 export interface QueueWorker {
   /** The name of the process in claims. */

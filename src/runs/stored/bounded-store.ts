@@ -39,6 +39,7 @@ export function boundStore(store: RunStore, { storeMs, storedBodyBytes }: StoreB
     ...(store.shared === undefined ? {} : { shared: store.shared }),
     ...(store.queue === undefined ? {} : { queue: store.queue }),
     ...(store.processes === undefined ? {} : { processes: store.processes }),
+    ...(store.readers === undefined ? {} : { readers: store.readers }),
     async admit(request) {
       checkSize(request.plan)
       return change(store.admit(request))

@@ -62,8 +62,9 @@ export class LocalStoredRuns implements StoredRuns {
     this.store = boundStore(options.store, options.limits, () => options.work && this.#worker.lookSoon())
     this.#options = options
     this.readers = new RunReaders({
-      cancel: (id) => void this.cancel({ ...id, mode: 'immediate', waitMs: 0 }).catch(() => {}), // it may have ended
+      cancel: (id) => this.#cancelUnread(id),
       stopping: () => this.#leaving,
+      shared: this.store.readers,
     })
     this.#worker = new RunWorker({
       ...options,
@@ -86,7 +87,15 @@ export class LocalStoredRuns implements StoredRuns {
     await this.store.read({ kind: 'jobs', limit: 1 })
     await this.#sweep()
     if (this.store.shared !== true) await this.#expectReaders()
+    this.store.readers?.open({
+      returnMs: this.#options.limits.readerReturnMs,
+      onUnread: (id) => this.#cancelUnread(id),
+    })
     if (this.#options.work) await this.#worker.open()
+  }
+
+  #cancelUnread(id: RunId): void {
+    void this.cancel({ ...id, mode: 'immediate', waitMs: 0 }).catch(() => {}) // it may have ended
   }
 
   /** The store of one machine serves one process: who read before has lost the connection with the process before. */

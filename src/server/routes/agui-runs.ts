@@ -82,7 +82,7 @@ export async function resumeStored(
         ? await context.runs.store.read({ kind: 'run', ...owned, runId: threadId })
         : await newestRun(context, { ...owned, threadId })
     const resumed = await resume(context, waiting, entries)
-    return { ...resumed, named: { runId, parentRunId }, unreadMs: null }
+    return { ...resumed, named: { runId, parentRunId }, unreadMs: resumed.run.unreadMs }
   })
   return true
 }

@@ -47,7 +47,8 @@ export function registerChat(app: FastifyInstance, base: string, context: RunRou
     const owned = await ownedBy(request)
     const thread = await findThread(runs.store, { ...owned, threadId })
     if (thread?.activeRunId == null) return reply.code(204).send()
-    return streamChat(context, reply, { id: { ...owned, runId: thread.activeRunId } })
+    const { runId, unreadMs } = await runs.store.read({ kind: 'run', ...owned, runId: thread.activeRunId })
+    return streamChat(context, reply, { id: { ...owned, runId }, unreadMs })
   })
 }
 
@@ -103,7 +104,7 @@ const findByAlias = async ({ runs: { store } }: RunRoutes, owned: Owned, alias: 
 async function strategyFor({ runs }: RunRoutes, id: ThreadId): Promise<'enqueue' | 'interrupt'> {
   const thread = await findThread(runs.store, id)
   if (thread?.activeRunId == null) return 'enqueue'
-  return thread.status === 'requires_action' || runs.readers.isLeft({ runId: thread.activeRunId })
+  return thread.status === 'requires_action' || (await runs.readers.isLeft({ runId: thread.activeRunId }))
     ? 'interrupt'
     : 'enqueue'
 }
@@ -125,14 +126,14 @@ interface ChatStream {
   /** The last event that the page has read. Default: none. */
   after?: number
   decided?: ReadonlyMap<string, 'approve' | 'reject'>
-  /** How long the run goes on without a reader, in milliseconds. Default: as it was. */
-  unreadMs?: number | null
+  /** How long the run goes on without a reader, in milliseconds; null: as it was. */
+  unreadMs: number | null
 }
 
 async function streamChat(
   { runs, services }: RunRoutes,
   reply: FastifyReply,
-  { id, after = 0, decided = new Map(), unreadMs = null }: ChatStream,
+  { id, after = 0, decided = new Map(), unreadMs }: ChatStream,
 ): Promise<undefined> {
   await runs.store.read({ kind: 'events', ...id, after: 0, limit: 1 }) // 410 while there is still a status to send
   const signal = signalOf(reply)

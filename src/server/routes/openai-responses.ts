@@ -71,7 +71,7 @@ export function registerResponses(v1: FastifyInstance, { services, targetOf }: R
     const { stream, starting_after: after } = parseQuery(responseQuery, request.query)
     const id = await responses.idOf(request)
     const record = await responses.read(id)
-    if (stream === 'true') return responses.stream(reply, record, { after, background: true })
+    if (stream === 'true') return responses.stream(reply, record, { after })
     return sendJson(reply, 200, await responses.describe(record))
   })
 
@@ -213,7 +213,7 @@ class Responses {
   async #answer(reply: FastifyReply, record: RunRecord, body: ResponseRequest, since?: number) {
     reply.header('x-request-id', record.runId)
     const background = body.background === true
-    if (body.stream === true) return this.stream(reply, record, { background, since })
+    if (body.stream === true) return this.stream(reply, record, { since })
     if (background) return sendJson(reply, 200, await this.describe(record))
     const signal = signalOf(reply)
     const { runMs } = this.#services.limits
@@ -242,12 +242,12 @@ class Responses {
   async stream(
     reply: FastifyReply,
     record: RunRecord,
-    { after, since, background }: { after?: number | undefined; since?: number | undefined; background: boolean },
+    { after, since }: { after?: number | undefined; since?: number | undefined },
   ): Promise<undefined> {
     const runs = this.#runs
     await runs.store.read({ kind: 'events', ...idOf(record), after: 0, limit: 1 }) // 410 while there is still a status to send
     const writer = new ResponseWriter({ response: await this.#begin(record), after, since })
-    const leave = runs.readers.join(idOf(record), background ? null : 0)
+    const leave = runs.readers.join(idOf(record), record.unreadMs)
     const signal = signalOf(reply)
     try {
       const source = this.#untilPause(record, since, signal)

@@ -9,6 +9,7 @@ import type { PostgresSettings } from './options.ts'
 import { Pool } from './pool.ts'
 import { Questions } from './questions.ts'
 import { JobQueue } from './queue.ts'
+import { createReaders, Readers } from './readers.ts'
 import { Session } from './session.ts'
 
 interface Parts {
@@ -90,12 +91,15 @@ export class PostgresDatabase implements Database {
     },
   }
 
+  readonly readers = new Readers(async () => (await this.#use()).pool)
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
   }
 
   async #close(): Promise<void> {
+    this.readers.close()
     const parts = this.#open.made() ? await this.#open().catch(() => undefined) : undefined
     if (parts === undefined) return
     const { pool, session, hints, queue } = parts
@@ -147,4 +151,5 @@ async function createSchemas(sql: Sql, { schema, jobsSchema }: PostgresSettings)
   for (const name of [schema, jobsSchema]) await sql.all(`CREATE SCHEMA IF NOT EXISTS ${name}`)
   const sequences: readonly Sequence[] = ['runs', 'threads', 'approvals', 'webhooks']
   for (const name of sequences) await sql.all(`CREATE SEQUENCE IF NOT EXISTS ${schema}.${name}_number`)
+  await createReaders(sql, schema)
 }

@@ -14,5 +14,6 @@ import { type PostgresOptions, readOptions } from './options.ts'
  */
 export function postgres(options: string | PostgresOptions): RunStore {
   const database = new PostgresDatabase(readOptions(options))
-  return { ...createRunStore(database), shared: true, queue: database.queue, processes: database.processes }
+  const { queue, processes, readers } = database
+  return { ...createRunStore(database), shared: true, queue, processes, readers }
 }

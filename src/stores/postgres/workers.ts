@@ -6,7 +6,8 @@ import { HAS_LOCK, type Session } from './session.ts'
 
 /** A process that has been silent for this long is dead. */
 const SILENCE_MS = 12_000
-const NOW_MS = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
+/** The clock of the database, in milliseconds. */
+export const NOW_MS = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 
 export class Workers {
   readonly #pool: Pool
