@@ -123,8 +123,8 @@ describe.skipIf(!hasPostgres)('a page behind two servers', { timeout: 60_000 }, 
     await sent
     const second = openChat(other.chat, { messages: first.messages })
     await second.sendMessage({ text: 'Next' })
-    const { data } = await (await fetch(other.runs)).json()
-    expect(data.map(({ status }: Json) => status)).toEqual(['completed', 'cancelled'])
+    const { data } = (await (await fetch(other.runs)).json()) as { data: Json[] }
+    expect(data.map(({ status }) => status)).toEqual(['completed', 'cancelled'])
   })
 })
 

@@ -1,10 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agency, Agent, type ServeOptions, tool } from '../src/index.ts'
 import { post, startServer } from './support/client.ts'
+import { hasRedis, startRedis } from './support/redis.ts'
 
 const serveLimited = (rateLimit: ServeOptions['rateLimit'] & {}, options: Partial<ServeOptions> = {}) =>
   startServer({
@@ -84,36 +82,11 @@ test('an invalid option and an unreachable Redis are errors at start', async () 
   await expect(serveLimited({ requests: 1, redisUrl: 'redis://127.0.0.1:1' })).rejects.toThrow(/cannot be reached/)
 })
 
-/** A Redis of our own on a free port. */
-async function startRedis() {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as { port: number }
-  probe.close()
-  const child = spawn('redis-server', [
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-  ])
-  onTestFinished(() => void child.kill('SIGKILL'))
-  let printed = ''
-  child.stdout.on('data', (chunk) => {
-    printed += chunk
-  })
-  await expect.poll(() => printed, { timeout: 5_000 }).toContain('Ready to accept connections')
-  return { redisUrl: `redis://127.0.0.1:${port}`, stop: () => child.kill('SIGKILL') }
-}
-const hasRedis = spawnSync('redis-server', ['--version']).status === 0
-
 test.skipIf(!hasRedis)(
   'processes count together in Redis, and let everybody in while it is gone',
   async () => {
-    const { redisUrl, stop } = await startRedis()
+    const { url: redisUrl, kill } = await startRedis()
+    onTestFinished(kill)
     const logged: string[] = []
     const { error } = console
     console.error = (text: string) => logged.push(text)
@@ -125,7 +98,7 @@ test.skipIf(!hasRedis)(
     expect(await statuses(2, () => ping(one.url))).toEqual([200, 200])
     expect(await statuses(2, () => ping(two.url))).toEqual([200, 429])
     expect((await ping(one.url)).status).toBe(429)
-    stop()
+    await kill()
     await expect.poll(async () => (await ping(one.url)).status, { timeout: 5_000 }).toBe(200)
     const reports = () => logged.filter((line) => line.includes('does not reach its Redis')).length
     await expect.poll(reports, { timeout: 5_000 }).toBe(2)

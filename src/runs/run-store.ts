@@ -21,6 +21,8 @@ export interface RunStore {
   readonly processes?: Processes
   /** Of a shared store: who reads runs that end without a reader. */
   readonly readers?: SharedReaders
+  /** Of a shared store: says what it goes on without, once for each outage. */
+  onTrouble?(tell: TellTrouble): void
   /**
    * Accepts a run: idempotency key, thread, place in the thread and the run itself.
    * @throws IDEMPOTENCY_MISMATCH, NOT_FOUND, THREAD_BUSY, THREAD_QUEUE_FULL, OVERLOADED
@@ -373,6 +375,8 @@ export interface Processes {
 
 /** Undefined: this process does not take the question. */
 export type Answerer = (question: JsonObject) => Promise<JsonObject> | undefined
+
+export type TellTrouble = (message: string, error: unknown) => void
 
 /** Who reads the streams of runs that end without a reader, in all processes that use a shared store. */
 export interface SharedReaders {

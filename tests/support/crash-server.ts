@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agency, Agent, serve, sqlite, tool } from '../../src/index.ts'
-import { postgres } from '../../src/postgres.ts'
+import { postgres, redis } from '../../src/postgres.ts'
 
 /** `STORE` is a SQLite file, or the address of a PostgreSQL database. */
 const {
@@ -14,6 +14,7 @@ const {
   LIMITS = '{}',
   TOOLS = 'all',
   PAUSE_MS = '10',
+  REDIS = '',
 } = process.env
 
 /** A tool whose effect is a line with the key of its call; the process may die before and after it. */
@@ -62,7 +63,12 @@ const server = await serve({
   banner: false,
   runs: {
     store: STORE.startsWith('postgres:')
-      ? postgres({ url: STORE, poolSize: 5, sessionLock: SESSION_LOCK === 'true' })
+      ? postgres({
+          url: STORE,
+          poolSize: 5,
+          sessionLock: SESSION_LOCK === 'true',
+          ...(REDIS === '' ? {} : { events: redis(REDIS) }),
+        })
       : sqlite(STORE),
     work: WORK === 'true',
     ...JSON.parse(BUDGETS),

@@ -40,6 +40,7 @@ export function boundStore(store: RunStore, { storeMs, storedBodyBytes }: StoreB
     ...(store.queue === undefined ? {} : { queue: store.queue }),
     ...(store.processes === undefined ? {} : { processes: store.processes }),
     ...(store.readers === undefined ? {} : { readers: store.readers }),
+    ...(store.onTrouble === undefined ? {} : { onTrouble: store.onTrouble }),
     async admit(request) {
       checkSize(request.plan)
       return change(store.admit(request))

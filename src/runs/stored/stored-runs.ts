@@ -84,6 +84,8 @@ export class LocalStoredRuns implements StoredRuns {
    * @throws STORE_IN_USE, STORE_UNAVAILABLE, PACKAGE_MISSING
    */
   async open(): Promise<void> {
+    const { log } = this.#options
+    this.store.onTrouble?.((message, error) => log.error(message, error))
     await this.store.read({ kind: 'jobs', limit: 1 })
     await this.#sweep()
     if (this.store.shared !== true) await this.#expectReaders()

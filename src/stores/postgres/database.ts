@@ -1,7 +1,8 @@
 /** A database in PostgreSQL, which several processes use at the same time. */
 import { once } from '../../base/async.ts'
 import { AgencyError, storeUnavailable } from '../../base/errors.ts'
-import type { Answerer, Processes, QueueWorker, RunQueue } from '../../runs/run-store.ts'
+import type { Answerer, Processes, QueueWorker, RunNews, RunQueue, TellTrouble } from '../../runs/run-store.ts'
+import type { EventChannel } from '../channel.ts'
 import type { Changed, Database, Sequence, Sql } from '../sql/database.ts'
 import { migrate } from '../sql/migrations.ts'
 import { Hints } from './hints.ts'
@@ -18,6 +19,7 @@ interface Parts {
   hints: Hints
   queue: JobQueue
   questions: Questions
+  events: EventChannel | undefined
 }
 
 /** Connects at the first use; a failure is not kept, so the next use tries again. */
@@ -26,10 +28,13 @@ export class PostgresDatabase implements Database {
   #parts: Parts | undefined
   #closing: Promise<void> | undefined
   #answerer: Answerer | undefined
+  #tell: TellTrouble = () => {}
+  readonly carriesEvents: boolean
 
   constructor(settings: PostgresSettings) {
+    this.carriesEvents = settings.events !== undefined
     this.#open = once(async () => {
-      const parts = await openParts(settings)
+      const parts = await openParts(settings, (message, error) => this.#tell(message, error))
       if (this.#answerer !== undefined) parts.questions.onAsked(this.#answerer)
       this.#parts = parts
       return parts
@@ -46,13 +51,13 @@ export class PostgresDatabase implements Database {
     return pool.read(work)
   }
 
-  announce(changed: Changed, freed: boolean): void {
+  announce(changed: Changed, freed: boolean, news: ReadonlyMap<string, RunNews>): void {
     if (this.#closing !== undefined) return
-    this.#parts?.hints.announce(changed)
+    this.#parts?.hints.announce(changed, news)
     if (freed) this.#parts?.hints.announceJobs()
   }
 
-  listen(runId: string, what: 'events' | 'state', wake: () => void): () => void {
+  listen(runId: string, what: 'events' | 'state', wake: (news?: RunNews) => void): () => void {
     const { hints } = this.#parts ?? {}
     if (hints !== undefined) return hints.listen(runId, what, wake)
     // Nothing was read yet, so the readers are woken when the store is open.
@@ -91,6 +96,11 @@ export class PostgresDatabase implements Database {
     },
   }
 
+  /** Says what the store goes on without. */
+  onTrouble(tell: TellTrouble): void {
+    this.#tell = tell
+  }
+
   readonly readers = new Readers(async () => (await this.#use()).pool)
 
   close(): Promise<void> {
@@ -102,9 +112,10 @@ export class PostgresDatabase implements Database {
     this.readers.close()
     const parts = this.#open.made() ? await this.#open().catch(() => undefined) : undefined
     if (parts === undefined) return
-    const { pool, session, hints, queue } = parts
+    const { pool, session, hints, queue, events } = parts
     await queue.close()
     hints.close()
+    events?.close()
     await session?.close()
     await pool.close()
   }
@@ -116,17 +127,19 @@ export class PostgresDatabase implements Database {
 }
 
 /** @throws STORE_UNAVAILABLE, PACKAGE_MISSING */
-async function openParts(settings: PostgresSettings): Promise<Parts> {
+async function openParts(settings: PostgresSettings, onTrouble: TellTrouble): Promise<Parts> {
   const pool = await Pool.open(settings)
   const session = settings.sessionUrl === undefined ? undefined : new Session(settings, settings.sessionUrl)
   try {
     await takeTurn(pool, (sql) => createSchemas(sql, settings))
     await migrate({ write: (work) => takeTurn(pool, work) })
-    const hints = new Hints(pool, session, settings.schema)
+    const { events } = settings
+    const hints = new Hints({ pool, session, events })
+    await events?.open({ onGap: (runId) => hints.miss(runId), onTrouble })
     const questions = new Questions(pool, session)
     await session?.open()
     const queue = await takeTurn(pool, () => JobQueue.open(settings, { pool, session, hints }))
-    return { pool, session, hints, queue, questions }
+    return { pool, session, hints, queue, questions, events }
   } catch (error) {
     await session?.close()
     await pool.close()

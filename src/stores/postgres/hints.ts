@@ -1,5 +1,7 @@
 /** Who waits for news of runs, here and in other processes. */
 import { randomUUID } from 'node:crypto'
+import type { RunNews } from '../../runs/run-store.ts'
+import type { EventChannel } from '../channel.ts'
 import { type Changed, select } from '../sql/database.ts'
 import type { RunRow } from '../sql/rows.ts'
 import type { Pool } from './pool.ts'
@@ -12,14 +14,23 @@ const POLL_MS = 1_000
 /** Runs of one hint: PostgreSQL takes 8,000 bytes. */
 const RUNS_PER_HINT = 150
 
+interface HintsParts {
+  pool: Pool
+  /** Default: notifications are not heard, and the store is polled. */
+  session: Session | undefined
+  /** Carries events to other processes. Default: they read them from the store. */
+  events: EventChannel | undefined
+}
 type What = 'events' | 'state'
 interface Listener {
   what: What
-  wake: () => void
+  wake: (news?: RunNews) => void
 }
 /** A run that somebody waits for, and what was last seen of it. */
 interface Listened {
   listeners: Set<Listener>
+  /** Ends what comes over the channel; absent while nobody waits for events, or without a channel. */
+  leaveChannel?: (() => void) | undefined
   lastEvent: number
   version: number
 }
@@ -34,12 +45,13 @@ interface Hint {
 
 /**
  * A change is announced by a notification, which may be late or lost; so the store is also polled, once a second for all runs
- * together.
+ * together. With a channel, new events go there with what they say, and are announced here when no other process has taken them.
  */
 export class Hints {
   readonly #from = randomUUID()
   readonly #channel: string
   readonly #pool: Pool
+  readonly #events: EventChannel | undefined
   readonly #runs = new Map<string, Listened>()
   readonly #changed = new Map<string, boolean>()
   #jobs = false
@@ -47,11 +59,12 @@ export class Hints {
   #polling: NodeJS.Timeout | undefined
   #onJobs = () => {}
 
-  constructor(pool: Pool, session: Session | undefined, schema: string) {
+  constructor({ pool, session, events }: HintsParts) {
     this.#pool = pool
-    this.#channel = schema
+    this.#events = events
+    this.#channel = pool.schema
     session?.listen(
-      schema,
+      pool.schema,
       (text) => this.#receive(text),
       () => this.#wakeAll(),
     )
@@ -62,12 +75,27 @@ export class Hints {
     this.#onJobs = take
   }
 
-  announce(changed: Changed): void {
+  announce(changed: Changed, news: ReadonlyMap<string, RunNews>): void {
     for (const [runId, state] of changed) {
-      this.#wake(runId, state)
-      this.#changed.set(runId, state || this.#changed.get(runId) === true)
+      const added = news.get(runId)
+      if (added !== undefined) this.#tell(runId, added)
+      if (added === undefined || state) {
+        this.#wake(runId, state)
+        this.#announceChange(runId, state)
+      }
+      if (added !== undefined && this.#events !== undefined) void this.#carry(this.#events, runId, added)
     }
-    if (changed.size > 0) this.#sendSoon()
+  }
+
+  /** Gives events to other processes, and announces them where nobody takes them. Never rejects. */
+  async #carry(events: EventChannel, runId: string, news: RunNews): Promise<void> {
+    const takers = await events.send(runId, news).catch(() => 0) // the channel says that it is away
+    if (takers === 0) this.#announceChange(runId, false)
+  }
+
+  #announceChange(runId: string, state: boolean): void {
+    this.#changed.set(runId, state || this.#changed.get(runId) === true)
+    this.#sendSoon()
   }
 
   announceJobs(): void {
@@ -76,22 +104,39 @@ export class Hints {
     this.#sendSoon()
   }
 
-  listen(runId: string, what: What, wake: () => void): () => void {
+  listen(runId: string, what: What, wake: Listener['wake']): () => void {
     const listener = { what, wake }
-    const listened = this.#runs.get(runId) ?? { listeners: new Set<Listener>(), lastEvent: -1, version: -1 }
+    const listened: Listened = this.#runs.get(runId) ?? { listeners: new Set(), lastEvent: -1, version: -1 }
     this.#runs.set(runId, listened)
     listened.listeners.add(listener)
+    if (what === 'events') listened.leaveChannel ??= this.#events?.listen(runId, (news) => this.#tell(runId, news))
     this.#pollSoon()
     return () => {
       listened.listeners.delete(listener)
-      if (listened.listeners.size === 0) this.#runs.delete(runId)
+      if (listened.listeners.size > 0 || this.#runs.get(runId) !== listened) return
+      listened.leaveChannel?.()
+      this.#runs.delete(runId)
     }
+  }
+
+  /** News of a run, or of any, may have been missed. */
+  miss(runId: string | undefined): void {
+    if (runId === undefined) this.#wakeAll()
+    else this.#wake(runId, false)
   }
 
   close(): void {
     clearTimeout(this.#sending)
     clearTimeout(this.#polling)
     this.#wakeAll()
+  }
+
+  /** Events of a run have come, which need not be asked for. */
+  #tell(runId: string, news: RunNews): void {
+    const listened = this.#runs.get(runId)
+    if (listened === undefined) return
+    listened.lastEvent = Math.max(listened.lastEvent, news.state.lastEventId)
+    for (const { what, wake } of listened.listeners) if (what === 'events') wake(news)
   }
 
   #wake(runId: string, state: boolean): void {

@@ -2,6 +2,7 @@
 import type { ConnectionOptions } from 'node:tls'
 import { invalidOption } from '../../base/errors.ts'
 import { refuseUnknown } from '../../base/options.ts'
+import type { EventChannel } from '../channel.ts'
 
 /** Options of `postgres()`. All but `url` are optional. */
 export interface PostgresOptions {
@@ -36,6 +37,11 @@ export interface PostgresOptions {
    * about a second, and not when their heartbeat is missed (10 to 12 seconds). @default false
    */
   sessionLock?: boolean | undefined
+  /**
+   * Carries new events between processes beside the database: `redis(url)`. Readers in another process then have them sooner, and
+   * the database answers fewer questions. @default the database alone
+   */
+  events?: EventChannel | undefined
 }
 
 /** Options with their defaults. */
@@ -52,6 +58,7 @@ export interface PostgresSettings {
   /** Undefined: no connection has a session of its own. */
   sessionUrl: string | undefined
   sessionLock: boolean
+  events: EventChannel | undefined
 }
 
 const NAMES = {
@@ -64,6 +71,7 @@ const NAMES = {
   pooling: true,
   sessionUrl: true,
   sessionLock: true,
+  events: true,
 } satisfies Record<keyof Required<PostgresOptions>, true>
 
 /** @throws INVALID_OPTION */
@@ -84,6 +92,8 @@ export function readOptions(given: string | PostgresOptions): PostgresSettings {
     throw invalidOption(
       'postgres(): sessionLock with pooling: "transaction" needs sessionUrl, an address past the pooler.',
     )
+  if (options.events !== undefined && typeof options.events?.listen !== 'function')
+    throw invalidOption('postgres(): events has to be what redis(url) gives.')
   return {
     url,
     schema,
@@ -95,6 +105,7 @@ export function readOptions(given: string | PostgresOptions): PostgresSettings {
     pooling,
     sessionUrl,
     sessionLock,
+    events: options.events,
   }
 }
 

@@ -1,5 +1,5 @@
 /** The store of runs in PostgreSQL. */
-import type { RunStore } from '../../runs/run-store.ts'
+import type { RunStore, TellTrouble } from '../../runs/run-store.ts'
 import { createRunStore } from '../sql/store.ts'
 import { PostgresDatabase } from './database.ts'
 import { type PostgresOptions, readOptions } from './options.ts'
@@ -15,5 +15,6 @@ import { type PostgresOptions, readOptions } from './options.ts'
 export function postgres(options: string | PostgresOptions): RunStore {
   const database = new PostgresDatabase(readOptions(options))
   const { queue, processes, readers } = database
-  return { ...createRunStore(database), shared: true, queue, processes, readers }
+  const onTrouble = (tell: TellTrouble) => database.onTrouble(tell)
+  return { ...createRunStore(database), shared: true, queue, processes, readers, onTrouble }
 }

@@ -1,5 +1,5 @@
 /** What the rules of the store need of a database: statements in transactions, and a word when a run has changed. */
-import type { Ready } from '../../runs/run-store.ts'
+import type { Ready, RunNews, RunSnapshot, StoredEvent } from '../../runs/run-store.ts'
 
 /** Owner -> long value -> what stands for it in a column. */
 export type StoredTexts = ReadonlyMap<string, ReadonlyMap<unknown, string>>
@@ -31,13 +31,17 @@ export interface Database {
   /**
    * Wakes the listeners of these runs, in every process. A hint: it may come late or not at all.
    * @param freed whether runs have become claimable
+   * @param news of those with new events; empty unless this database carries events
    */
-  announce(changed: Changed, freed: boolean): void
+  announce(changed: Changed, freed: boolean, news: ReadonlyMap<string, RunNews>): void
+  /** True when the readers of runs are given the new events themselves, so that they need not ask for them. */
+  readonly carriesEvents?: boolean
   /**
    * @param what `events`: any change of the run; `state`: those that are more than new events
+   * @param wake called with what is new of the run, or with nothing when the database has to be asked
    * @returns what ends it
    */
-  listen(runId: string, what: 'events' | 'state', wake: () => void): () => void
+  listen(runId: string, what: 'events' | 'state', wake: (news?: RunNews) => void): () => void
   /** Tells the processes that share the store, within the transaction, that runs have become claimable. */
   enqueue?(sql: Sql, runIds: readonly string[]): Promise<void>
   close(): Promise<void>
@@ -50,6 +54,8 @@ export type Changed = ReadonlyMap<string, boolean>
 export interface Transaction extends Sql {
   /** Runs whose watchers have to be woken after the commit. */
   readonly changed: Map<string, boolean>
+  /** Run -> its new events, and what will be its state; undefined where nobody is given them. */
+  readonly added: Map<string, { state: () => RunSnapshot; events: StoredEvent[] }> | undefined
   /** Long values of the change, which are stored already. */
   readonly texts: StoredTexts | undefined
   /** Columns of those that the change has used. */

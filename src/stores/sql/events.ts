@@ -3,7 +3,7 @@ import type { StoredEvent } from '../../runs/run-store.ts'
 import { PIECE_CHARS } from '../../wire/json-write.ts'
 import { type Sql, select, type Transaction } from './database.ts'
 import { getText, textToColumn, workOf } from './long-texts.ts'
-import type { RunRow } from './rows.ts'
+import { type RunRow, toState } from './rows.ts'
 import { update } from './runs.ts'
 
 /** Stands between the events of a row: a character that JSON never contains. */
@@ -31,12 +31,19 @@ export async function addEvents(
   const fresh = events.slice(run.last_event + 1 - from)
   if (fresh.length === 0) return
   let last = run.last_event
+  if (tx.added !== undefined) noteEvents(tx.added, run, fresh)
   for (const list of groupEvents(fresh)) {
     last += list.length
     const events = await textToColumn(tx, workOf(run.run_id), list.join(BETWEEN))
     await tx.insert('events', [{ run: run.number, last, attempt: run.attempt, events }])
   }
   await update(tx, run, { last_event: last, ...(workedAt === undefined ? {} : { worked_at: workedAt }) })
+}
+
+function noteEvents(added: NonNullable<Transaction['added']>, run: RunRow, fresh: readonly string[]): void {
+  const { last_event: last, attempt } = run
+  const events = fresh.map((event, index) => ({ number: last + index + 1, attempt, event }))
+  added.set(run.run_id, { state: () => toState(run), events: [...(added.get(run.run_id)?.events ?? []), ...events] })
 }
 
 /** Events that share a row: short ones. */

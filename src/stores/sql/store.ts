@@ -1,17 +1,17 @@
 /** A RunStore over any database that speaks the SQL of this folder. */
-import type { RunChange, RunNews, RunStore, WatchQuery, Writes } from '../../runs/run-store.ts'
+import type { RunChange, RunStore, Writes } from '../../runs/run-store.ts'
 import { admit, useKey } from './admit.ts'
 import { claim } from './claim.ts'
 import { reserve, settle } from './costs.ts'
 import type { Database, Sql, StoredTexts, Transaction } from './database.ts'
-import { EVENTS_PER_READ } from './events.ts'
 import { endOf, MESSAGES, settleTexts, storeAhead, workOf } from './long-texts.ts'
-import { readers, readNews } from './reads.ts'
+import { readers } from './reads.ts'
 import { cancel, decide, deleteRun } from './requests.ts'
 import { openSchedule } from './schedules.ts'
 import { swapSecret } from './secrets.ts'
 import { type Capacity, makeRoom, sweep } from './sweep.ts'
 import { addThread, describeThread, getThread, removeThread } from './threads.ts'
+import { watch } from './watch.ts'
 import { claimWebhooks, redriveWebhook, settleWebhook } from './webhooks.ts'
 import { writeWork } from './work.ts'
 
@@ -49,14 +49,17 @@ export function createRunStore(database: Database, capacity?: Capacity): RunStor
     texts?: StoredTexts | undefined,
   ): Promise<Result> => {
     const changed = new Map<string, boolean>()
+    const added: Transaction['added'] = database.carriesEvents ? new Map() : undefined
     let freed = false
     const writing = database.write(async (sql) => {
       changed.clear() // work may be done again
+      added?.clear()
       const tx = {
         ...sql,
         texts,
         used: new Set<string>(),
         changed,
+        added,
         ready: new Set<string>(),
         freed: new Set<string>(),
         webhooks: new Set<string>(),
@@ -70,7 +73,8 @@ export function createRunStore(database: Database, capacity?: Capacity): RunStor
     // The sweep removes them when this fails, too.
     if (texts !== undefined) writing.catch(() => database.write((sql) => settleTexts(sql, texts))).catch(() => {})
     const result = await writing
-    database.announce(changed, freed)
+    const news = [...(added ?? [])].map(([runId, { state, events }]) => [runId, { state: state(), events }] as const)
+    database.announce(changed, freed, new Map(news))
     return result
   }
   return {
@@ -114,33 +118,3 @@ function storeLongParts(database: Database, change: RunChange): Promise<StoredTe
   }
   return storeAhead(database, parts, now)
 }
-
-async function* watch(database: Database, query: WatchQuery): AsyncGenerator<RunNews, void> {
-  const { runId, signal } = query
-  let { after } = query
-  let version = -1
-  let wake = Promise.withResolvers<void>()
-  const stopListening = database.listen(runId, after === Number.POSITIVE_INFINITY ? 'state' : 'events', () =>
-    wake.resolve(),
-  )
-  const onAbort = () => wake.resolve()
-  signal.addEventListener('abort', onAbort)
-  try {
-    while (!signal.aborted) {
-      wake = Promise.withResolvers()
-      const news = await database.read((sql) => readNews(sql, { ...query, after, limit: EVENTS_PER_READ }))
-      const isNews = news.events.length > 0 || news.state.version !== version
-      version = news.state.version
-      after = news.events.at(-1)?.number ?? after
-      if (isNews) yield news
-      if (after < news.state.lastEventId) continue
-      if (isEnded(news)) return
-      if (!signal.aborted) await wake.promise
-    }
-  } finally {
-    stopListening()
-    signal.removeEventListener('abort', onAbort)
-  }
-}
-
-const isEnded = ({ state }: RunNews) => !['queued', 'in_progress', 'requires_action'].includes(state.status)
