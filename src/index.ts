@@ -112,8 +112,10 @@ export type {
   ToolEvent,
   ToolGuardrailResult,
   ToolInputGuardrail,
+  ToolNamespace,
   ToolOutputGuardrail,
 } from './tools/tool.ts'
+export { type ToolNamespaceOptions, toolNamespace, toolSearch } from './tools/tool-search.ts'
 export type { ContextAccess, UserContext } from './tools/user-context.ts'
 export type { ClientConfigField } from './wire/client-config.ts'
 export type { StreamEvent } from './wire/events.ts'

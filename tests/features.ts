@@ -126,14 +126,17 @@ export const FEATURES: readonly Feature[] = [
   {
     page: 'Agents, built-in tools',
     feature: '`ComputerTool`, `LocalShellTool`, `ToolSearchTool`, `CustomTool`, `tool_namespace`',
-    has: 'partly',
-    note: '`computerTool()`, `localShellTool()`, `customTool()`; no search for tools and no namespaces, because all tools are sent with every model call',
-    docs: ['built-in-tools'],
-    held: of(
-      'native-tools',
-      'models over other APIs get a function with the same arguments',
-      'a computer call with warnings waits for a person',
-    ),
+    has: 'yes',
+    note: '`computerTool()`, `localShellTool()`, `toolSearch()`, `customTool()`, `toolNamespace()`, `deferLoading`',
+    docs: ['built-in-tools', 'tools'],
+    held: [
+      ...of('tool-search', 'deferred tools and namespaces are sent as the original sends them'),
+      ...of(
+        'native-tools',
+        'models over other APIs get a function with the same arguments',
+        'a computer call with warnings waits for a person',
+      ),
+    ],
   },
   {
     page: 'Tools, built-in',

@@ -208,3 +208,27 @@ test("hosted tools and their keys are not sent to a caller's address", async () 
   const foreign = await models.of({ base_url: 'https://1.1.1.1/v1' })
   expect([own, foreign].map((request) => request.model('gpt-4.1', 'A').runsHostedTools)).toEqual([true, false])
 })
+
+test('listings and requests of hosted MCP servers are told as in the original', async () => {
+  promise('C3')
+  const listing = {
+    id: 'mcpl_1',
+    type: 'mcp_list_tools',
+    server_label: 'docs',
+    tools: [{ name: 'read', input_schema: {} }],
+  }
+  const made = { id: 'mcp_1', type: 'mcp_call', server_label: 'docs', name: 'read', arguments: '{}', output: 'text' }
+  const asked = { id: 'mcpr_1', type: 'mcp_approval_request', server_label: 'docs', name: 'write', arguments: '{}' }
+  const answers = [[listing, made, asked], [say('done')]]
+  await useUpstream((_body, index) => ({ output: answers[index] ?? [] }))
+  const docs = hostedMcp({ serverLabel: 'docs', serverUrl: 'https://mcp.example', requireApproval: 'always' })
+  const { url } = await startServer({ agencies: { solo: new Agency(agent({ tools: [docs] })) } })
+  const frames = await allFrames(`${url}/solo/get_response_stream`, { message: 'Hi' })
+  const items = frames.map(({ data }) => data.data).filter((data) => data?.type === 'run_item_stream_event')
+  expect(items.map(({ name, item, call_id }) => [name, item.type, item.raw_item.id, call_id])).toEqual([
+    ['tool_called', 'tool_call_item', 'mcp_1', 'mcp_1'],
+    ['mcp_list_tools', 'mcp_list_tools_item', 'mcpl_1', undefined],
+    ['mcp_approval_requested', 'mcp_approval_request_item', 'mcpr_1', undefined],
+    ['message_output_created', 'message_output_item', 'msg_1', undefined],
+  ])
+})

@@ -13,6 +13,7 @@ import { onceEach } from '../tools/once-each.ts'
 import { toPortable } from '../tools/portable-schema.ts'
 import { asStrict } from '../tools/strict.ts'
 import type { FunctionTool, HostedTool, Tool } from '../tools/tool.ts'
+import { checkSearch, TOOL_SEARCH } from '../tools/tool-search.ts'
 import { isPlainObject } from '../wire/json.ts'
 import type { StoredMessage } from '../wire/message.ts'
 import { Agent } from './agent.ts'
@@ -244,8 +245,10 @@ function buildRole(agent: Agent, shared: Shared, edges: readonly Edge[]): Role {
   const mcpSources = readMcpServers([...agent.mcpServers, ...shared.mcpServers], agent.name)
   const tools = new Map(all.filter((tool) => tool.kind === 'function').map((tool) => [tool.name, tool]))
   const hosted = all.filter((tool) => tool.kind === 'hosted')
+  checkSearch(agent.name, all, mcpSources.find(({ deferred }) => deferred)?.label)
   const stubs = new Map(
     hosted
+      .filter(({ name }) => name !== TOOL_SEARCH) // nothing is deferred there
       .map(stubFor)
       .filter(({ name }) => !tools.has(name))
       .map((stub) => [stub.name, stub]),
@@ -295,10 +298,20 @@ function readSends(edges: readonly (Edge & { kind: 'send-message' })[]): Map<str
 }
 
 /** The schema of a tool as sent to a model. @throws INVALID_TOOL when it is too large to send */
-export function toSchema({ name, description, parameters, strict: wantsStrict, native }: FunctionTool): ToolSchema {
+export function toSchema(tool: FunctionTool): ToolSchema {
+  const { name, description, parameters, strict: wantsStrict, native, deferLoading, namespace } = tool
   try {
     const { schema, strict } = wantsStrict ? asStrict(parameters) : { schema: toPortable(parameters), strict: false }
-    return { type: 'function', name, description, parameters: schema, strict, ...(native && { native }) }
+    return {
+      type: 'function',
+      name,
+      description,
+      parameters: schema,
+      strict,
+      ...(native && { native }),
+      ...(deferLoading && { deferLoading }),
+      ...(namespace && { namespace }),
+    }
   } catch (error) {
     throw invalidTool(`The parameters of tool "${name}" are too large to send: ${errorText(error)}.`)
   }

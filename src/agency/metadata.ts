@@ -56,6 +56,7 @@ const HOSTED: { [name: string]: readonly [type: string, description: string] } =
   file_search: ['FileSearchTool', 'Searches files in vector stores.'],
   code_interpreter: ['CodeInterpreterTool', 'Runs code in a sandbox.'],
   image_generation: ['ImageGenerationTool', 'Makes images.'],
+  tool_search: ['ToolSearchTool', 'Finds tools that are loaded when they are needed.'],
   hosted_mcp: ['HostedMCPTool', 'Offers the tools of a remote MCP server.'],
 }
 

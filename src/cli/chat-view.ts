@@ -84,7 +84,7 @@ export function createTurnView({ paint }: Pick<Terminal, 'paint'>): TurnView {
           : note(0, paint('yellow', `${oneLine(frontAgent, 60)} takes over`))
       }
       case 'item':
-        if (event.name === 'tool_called') return showCall(event)
+        if (event.name === 'tool_called' || event.name === 'tool_search_called') return showCall(event)
         if (event.name === 'tool_output') return showOutput(event)
         return event.name === 'message_output_created' && event.callerAgent !== null ? showSubAgentMessage(event) : []
       case 'queued':

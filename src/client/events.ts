@@ -22,6 +22,10 @@ export type ItemName =
   | 'reasoning_item_created'
   | 'handoff_requested'
   | 'handoff_occured'
+  | 'tool_search_called'
+  | 'tool_search_output_created'
+  | 'mcp_list_tools'
+  | 'mcp_approval_requested'
   | (string & {})
 
 /** One event of a stream, a union by `kind`. Fields from the wire keep their wire names. */

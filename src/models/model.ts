@@ -12,6 +12,10 @@ export interface ToolSchema {
   strict: boolean
   /** The entry of `tools` in the Responses API, where that has a call type of its own for the tool. Other APIs ignore it. */
   native?: JsonObject
+  /** Send it without its schema until the model has found it with a search. Only for the Responses API. */
+  deferLoading?: boolean
+  /** The group in which a search finds it. Only for the Responses API. */
+  namespace?: { readonly name: string; readonly description: string }
 }
 
 /** One event of a Responses stream, as the provider sent it or as it was synthesised from another API. */

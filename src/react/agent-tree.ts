@@ -122,7 +122,8 @@ export class AgentTree {
     const { id, name, item, call_id: callId } = event
     const work = this.#workOf(event)
     switch (name) {
-      case 'tool_called': {
+      case 'tool_called':
+      case 'tool_search_called': {
         const [tool, sent] = [item.name ?? item.type, item.arguments]
         const key = callId ?? `${id}`
         const own = { kind: 'tool', key, name: String(tool), agents: [], output: undefined } as const

@@ -21,6 +21,10 @@ export type ItemName =
   | 'tool_output'
   | 'handoff_requested'
   | 'handoff_occured'
+  | 'tool_search_called'
+  | 'tool_search_output_created'
+  | 'mcp_list_tools'
+  | 'mcp_approval_requested'
 
 /** What the items of a call tell about its tool. */
 export interface ToolFacts {

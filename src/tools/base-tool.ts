@@ -25,6 +25,8 @@ export interface ToolConfig extends CallOptions {
   strict?: boolean
   /** Run no other tool of the same agent at the same time. @default false */
   oneCallAtATime?: boolean
+  /** Let the model load the tool when it finds it with `toolSearch()`. See `deferLoading` of `tool()`. @default false */
+  deferLoading?: boolean
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: any class, whatever context it needs
@@ -158,7 +160,7 @@ function readClass(toolClass: ToolClass): FunctionTool {
   requireToolName(name, `Give the class another one: static toolName = '...'.`)
   refuseClashes(name, toolClass)
   const parameters = zodToJsonSchema(name, toolClass.fields)
-  const { strict = false, oneCallAtATime = false } = toolClass.toolConfig
+  const { strict = false, oneCallAtATime = false, deferLoading = false } = toolClass.toolConfig
   return Object.freeze<FunctionTool>({
     kind: 'function',
     origin: 'class',
@@ -168,6 +170,7 @@ function readClass(toolClass: ToolClass): FunctionTool {
     returns: resultSchemaOf(name, toolClass.returns),
     strict,
     oneCallAtATime,
+    ...(deferLoading ? { deferLoading } : {}),
     ...readCallOptions(name, toolClass.toolConfig),
     check: withRefinement(createCheck(parameters, toolClass.fields, 'ignore'), toolClass),
     run: async (value, context) => withFields(new toolClass(value as never, context as never), value as object).run(),

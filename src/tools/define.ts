@@ -42,6 +42,11 @@ export interface ToolDefinition<
   strict?: boolean | undefined
   /** Run no other tool of the same agent at the same time. @default false */
   oneCallAtATime?: boolean | undefined
+  /**
+   * Let the model load the tool when it finds it with `toolSearch()`, instead of sending it with every model call. For many tools
+   * and large schemas. Models over other APIs than Responses get it as any other tool. @default false
+   */
+  deferLoading?: boolean | undefined
   /** Decides before every model call whether the agent may use the tool. @default always enabled */
   isEnabled?: FunctionTool['isEnabled'] | undefined
   /** Receives the validated arguments. The model gets its result, or a text with the error it threw. */
@@ -55,6 +60,7 @@ const OPTIONS = optionNames<ToolDefinition<unknown>>({
   returns: true,
   strict: true,
   oneCallAtATime: true,
+  deferLoading: true,
   isEnabled: true,
   safeToRetry: true,
   needsApproval: true,
@@ -215,6 +221,7 @@ export function tool(definition: Omit<ToolDefinition<unknown>, 'parameters'> & {
     returns: resultSchemaOf(name, definition.returns),
     strict,
     oneCallAtATime: definition.oneCallAtATime ?? false,
+    ...(definition.deferLoading === true ? { deferLoading: true } : {}),
     isEnabled: definition.isEnabled,
     ...readCallOptions(name, definition),
     check: createCheck(parameters, validator, 'as-schema'),

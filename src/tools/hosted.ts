@@ -130,9 +130,10 @@ const MAKERS: { readonly [type: string]: string } = {
   local_shell: 'localShellTool()',
   shell: 'shellTool()',
   apply_patch: 'applyPatchTool()',
+  tool_search: "toolSearch(); searches of your own (execution: 'client') are not supported",
 }
 /** Types of tools whose calls the application would have to run. */
-const LOCAL = /^(function|custom|computer.*|local_shell|apply_patch|tool_search|programmatic_tool_calling)$/
+const LOCAL = /^(function|custom|computer.*|local_shell|apply_patch|programmatic_tool_calling)$/
 
 /**
  * Creates any hosted tool of the Responses API: `hostedTool({ type: 'web_search_preview', searchContextSize: 'low' })`. Names
@@ -145,7 +146,8 @@ export function hostedTool(options: { type: string; [option: string]: unknown })
   if (typeof type !== 'string' || type === '') throw invalidTool('A hosted tool needs a type, such as "web_search".')
   const ownShell =
     type === 'shell' && !/^container/.test(String((definition.environment as JsonObject | undefined)?.type))
-  if (LOCAL.test(type) || ownShell)
+  const ownSearch = type === 'tool_search' && definition.execution === 'client'
+  if (LOCAL.test(type) || ownShell || ownSearch)
     throw invalidTool(`The tool "${type}" must be run by the application. Write it with ${MAKERS[type] ?? 'tool()'}.`)
   const name = type === 'mcp' ? 'hosted_mcp' : (type.split('_preview', 1)[0] as string)
   const wantsImages =

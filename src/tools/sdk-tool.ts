@@ -58,6 +58,7 @@ interface SdkShape {
   invoke(runContext: SdkRunContext, input: string, details: JsonObject): Promise<unknown>
   needsApproval?(runContext: SdkRunContext, input: unknown, callId: string): Promise<boolean>
   isEnabled?(runContext: SdkRunContext, agent: ToolOwner): Promise<boolean>
+  deferLoading?: boolean
   inputGuardrails?: readonly unknown[]
   outputGuardrails?: readonly unknown[]
 }
@@ -81,6 +82,7 @@ function fromSdkFunction(sdk: SdkShape): FunctionTool {
     parameters,
     strict,
     oneCallAtATime: false,
+    ...readPlace(sdk),
     isEnabled: isEnabled && ((context, agent) => isEnabled(runContextOf(context), agent)),
     needsApproval: readNeedsApproval(sdk),
     check: (input, loc, from) => (strict || from !== 'model' ? exact : loose)(input, loc, from),
@@ -95,6 +97,19 @@ function fromSdkFunction(sdk: SdkShape): FunctionTool {
       return sdk.invoke(runContext, input, { toolCall, signal })
     },
   })
+}
+
+/** How a search finds the tool. The SDK keeps the namespace under symbols of its own. */
+function readPlace(sdk: SdkShape): Pick<FunctionTool, 'deferLoading' | 'namespace'> {
+  const read = (name: string): unknown => {
+    const key = Object.getOwnPropertySymbols(sdk).find(({ description }) => description === name)
+    return key && (sdk as unknown as { [key: symbol]: unknown })[key]
+  }
+  const [name, description] = [read('functionToolNamespace'), read('functionToolNamespaceDescription')]
+  return {
+    ...(sdk.deferLoading === true ? { deferLoading: true } : {}),
+    ...(typeof name === 'string' && typeof description === 'string' ? { namespace: { name, description } } : {}),
+  }
 }
 
 /**

@@ -89,6 +89,14 @@ export type ApprovalCheck<Input = unknown, Context extends object = UserContext>
 /** The result of checking arguments: the parsed value, or errors in the shape of FastAPI. */
 export type ToolInput = { ok: true; value: unknown } | { ok: false; details: ValidationDetail[] }
 
+/** A group of tools. */
+export interface ToolNamespace {
+  /** 1 to 64 letters, digits, `_` or `-`; no member may have it as its name. */
+  readonly name: string
+  /** Tells the model what the tools of the group are for. */
+  readonly description: string
+}
+
 /** The agent passed to `isEnabled`. */
 export interface ToolOwner {
   readonly name: string
@@ -132,6 +140,10 @@ export interface FunctionTool<
   readonly strict: boolean
   /** The entry of `tools` in the Responses API, where that has a call type of its own for the tool. @default a function */
   readonly native?: JsonObject | undefined
+  /** Sent without its schema until the model finds it with `toolSearch()`, where the API has such a search. @default false */
+  readonly deferLoading?: boolean | undefined
+  /** The group in which a search finds it, from `toolNamespace()`. @default none */
+  readonly namespace?: ToolNamespace | undefined
   /** While it runs, other calls of its agent are refused; it is refused while others run. */
   readonly oneCallAtATime: boolean
   /**

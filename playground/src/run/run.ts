@@ -239,7 +239,8 @@ function followItem(run: RunView, said: StreamEvent & { kind: 'item' }, at: numb
   const callId = String(said.call_id ?? item.call_id ?? item.id ?? '')
   const isThis = (call: CallEntry) => call.id === callId
   switch (said.name) {
-    case 'tool_called': {
+    case 'tool_called':
+    case 'tool_search_called': {
       const known = has(run, thread, callId)
         ? run
         : changeThread(run, thread, (entries) => [...entries, newCall(item, agent ?? '')])

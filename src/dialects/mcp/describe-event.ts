@@ -20,6 +20,7 @@ export function describeEvent(event: LoggedEvent): string | undefined {
 function describeItem({ name, source, target, raw }: LoggedEvent & { kind: 'item' }): string | undefined {
   const tool = typeof raw.name === 'string' ? raw.name : undefined
   if (name === 'tool_called') return `${source.agent} calls ${tool ?? 'a tool'}`
+  if (name === 'tool_search_called') return `${source.agent} looks for tools`
   if (name === 'tool_output') return `${source.agent} has an answer${tool === undefined ? '' : ` of ${tool}`}`
   if (name === 'handoff_occured' && target !== undefined) return `${source.agent} hands over to ${target.agent}`
   return undefined

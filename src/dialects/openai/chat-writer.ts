@@ -106,6 +106,7 @@ export class ChatWriter implements FrameWriter {
         return this.#say(messageText(raw)) // not from a model: the guidance of a guardrail
       }
       case 'tool_called':
+      case 'tool_search_called':
         return this.#tell(who, describeCall(raw))
       case 'handoff_occured':
         return this.#tell(source, `-> ${who.agent}`)

@@ -193,6 +193,9 @@ export class ResponseWriter implements FrameWriter {
       case 'tool_called':
         if (raw.type !== 'function_call') return this.#copy(raw)
         return tool?.origin === undefined ? '' : this.#call(raw, who.agent) // transfers and the client's calls are not shown
+      case 'tool_search_called':
+      case 'tool_search_output_created':
+        return this.#copy(raw)
       case 'tool_output':
         return this.#answer(raw)
       default:

@@ -1,8 +1,9 @@
 /** Models over the Responses API. */
 import { modelFailed } from '../../base/errors.ts'
+import { joinNamespaces } from '../../tools/tool-search.ts'
 import { isObject, isShallow, type JsonObject } from '../../wire/json.ts'
 import { failureIn, failureOf, isTerminal } from '../ending.ts'
-import type { EventBatch, Model, ModelResponse, ResponseEvent, TurnRequest } from '../model.ts'
+import type { EventBatch, Model, ModelResponse, ResponseEvent, ToolSchema, TurnRequest } from '../model.ts'
 import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
 import { toResponsesInput } from './responses-input.ts'
 import { choiceOf, isMode, withoutIdleToolSettings } from './tool-choice.ts'
@@ -112,7 +113,7 @@ async function buildBody(
   request: TurnRequest,
   { stream, portable }: { stream: boolean; portable: boolean },
 ): Promise<JsonObject> {
-  const { settings, tools, hostedTools = [], outputSchema } = request
+  const { settings, hostedTools = [], outputSchema } = request
   const { reasoning, text: moreText, include, ...args } = { ...settings.extraBody, ...toBodyFields(extraArgs) }
   const text: JsonObject = isObject(moreText) ? { ...moreText } : {}
   if (outputSchema !== undefined) text.format = { type: 'json_schema', ...outputSchema }
@@ -123,7 +124,7 @@ async function buildBody(
     model,
     instructions: request.instructions,
     input: made instanceof Promise ? await made : made,
-    tools: [...tools.map((tool) => tool.native ?? tool), ...hostedTools],
+    tools: [...joinNamespaces(placeTools(request)), ...hostedTools],
     include: includesOf(request, include),
     truncation: settings.truncation ?? 'auto',
     temperature: settings.temperature,
@@ -139,6 +140,16 @@ async function buildBody(
     stream: stream || undefined,
   })
   return withoutIdleToolSettings(body)
+}
+
+/** The tools as the API defines them, with their namespaces. A tool that must be called is sent as if nothing had to be searched. */
+function placeTools(request: TurnRequest) {
+  const chosen = choiceOf(request)
+  return request.tools.map(({ native, deferLoading, namespace, ...plain }: ToolSchema) => {
+    const definition: JsonObject = native ?? { ...plain }
+    if (chosen === plain.name) return { definition }
+    return { definition: deferLoading ? { ...definition, defer_loading: true } : definition, namespace }
+  })
 }
 
 /** The values of `include`, each once. */

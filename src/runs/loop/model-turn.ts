@@ -318,6 +318,9 @@ function announce({ thread, calls }: ModelCall, heard: Heard, item: InputItem): 
   const { who } = thread
   const { type } = item
   if (type === 'reasoning') return [createItemEvent(who, 'reasoning_item_created', 'reasoning_item', item)]
+  if (type === 'tool_search_call') return [createItemEvent(who, 'tool_search_called', 'tool_search_call_item', item)]
+  if (type === 'tool_search_output')
+    return [createItemEvent(who, 'tool_search_output_created', 'tool_search_output_item', item)]
   if (!String(type).endsWith('_call')) return []
   const settled = type === 'function_call' ? calls.settle(item, heard.announced++) : item
   return [toolCalledEvent(thread, settled, () => heard.items.done())]

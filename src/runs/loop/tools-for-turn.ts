@@ -61,8 +61,8 @@ async function collectOwn(
 
 /** The tool for an API, or an address, without a call type of its own for it. */
 function asFunction(schema: ToolSchema): ToolSchema {
-  if (schema.native === undefined) return schema
-  const { native: _, ...plain } = schema
+  if (schema.native === undefined && schema.deferLoading === undefined && schema.namespace === undefined) return schema
+  const { native: _, deferLoading: __, namespace: ___, ...plain } = schema
   return plain
 }
 

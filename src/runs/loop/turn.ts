@@ -25,7 +25,7 @@ import { isHostedCall } from '../../messages/search-notes.ts'
 import { schemaOf } from '../../tools/define.ts'
 import { restoreNames } from '../../tools/property-names.ts'
 import type { InputItem, StoredMessage } from '../../wire/message.ts'
-import type { RunEvent } from '../events.ts'
+import type { ItemName, RunEvent } from '../events.ts'
 import {
   type AgentThread,
   BYTES_PER_EVENT,
@@ -226,10 +226,18 @@ async function acceptAnswer(run: RunState, thread: AgentThread, { output, items,
   await recordThread(run, thread, { turn: true })
 }
 
+/** The items that are told when the answer is complete: their type -> the names of the event and its item. */
+const TOLD_AT_END = new Map<unknown, readonly [name: ItemName, type: string]>([
+  ['message', ['message_output_created', 'message_output_item']],
+  ['mcp_list_tools', ['mcp_list_tools', 'mcp_list_tools_item']],
+  ['mcp_approval_request', ['mcp_approval_requested', 'mcp_approval_request_item']],
+])
+
 const createMessageEvents = ({ who }: AgentThread, items: readonly InputItem[]): RunEvent[] =>
-  items
-    .filter((item) => item.type === 'message')
-    .map((raw) => createItemEvent(who, 'message_output_created', 'message_output_item', raw))
+  items.flatMap((raw) => {
+    const told = TOLD_AT_END.get(raw.type)
+    return told === undefined ? [] : [createItemEvent(who, ...told, raw)]
+  })
 
 function announce(run: RunState, { ask }: AgentThread, events: readonly RunEvent[]): void {
   if (events.length > 0) run.emit(events, events.length * BYTES_PER_EVENT, ask.id)

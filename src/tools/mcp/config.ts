@@ -51,6 +51,11 @@ export interface McpServerSettings {
    * `safeToRetry` of `tool()`. @default the tools that the server calls read-only or idempotent
    */
   safeToRetry?: boolean | readonly string[] | undefined
+  /**
+   * Let the model load the tools when it finds them with `toolSearch()`, in a namespace of the server's name. See `deferLoading` of
+   * `tool()`. @default false
+   */
+  deferLoading?: boolean | undefined
   /** How long starting and connecting may take, with all attempts, in milliseconds. @default 30_000 */
   startTimeoutMs?: number | undefined
   /** How long a call may be silent, in milliseconds; each progress report of the server starts it anew. @default 60_000 */
@@ -98,6 +103,7 @@ export type McpServerConfig = McpCommand | McpAddress
 const SETTINGS = [
   ...(['name', 'allowedTools', 'blockedTools', 'toolFilter', 'toolPrefix', 'startTimeoutMs', 'timeoutMs'] as const),
   ...(['needsApproval', 'safeToRetry', 'maxCallMs', 'maxResultBytes', 'idleTimeoutMs', 'onProgress'] as const),
+  'deferLoading',
 ] satisfies (keyof McpServerSettings)[]
 const COMMAND = new Set<string>([...SETTINGS, 'command', 'args', 'env', 'cwd'] satisfies (keyof McpCommand)[])
 const ADDRESS = new Set<string>([...SETTINGS, 'url', 'headers', 'oauth', 'transport'] satisfies (keyof McpAddress)[])
@@ -131,6 +137,8 @@ export function checkConfig(config: McpServerConfig, owner: string): void {
   const { needsApproval = false, safeToRetry = false } = config
   if (typeof needsApproval !== 'function' && !isNames(needsApproval))
     throw wrong('needsApproval must be true, false, a list of names, or a function (args, context, tool) => boolean.')
+  if (config.deferLoading !== undefined && typeof config.deferLoading !== 'boolean')
+    throw wrong('deferLoading must be true or false.')
   if (!isNames(safeToRetry)) throw wrong('safeToRetry must be true, false or a list of names.')
   for (const option of ['toolFilter', 'onProgress'] as const)
     if (config[option] !== undefined && typeof config[option] !== 'function')

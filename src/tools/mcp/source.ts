@@ -4,6 +4,7 @@ import { AgencyError, invalidOption, isConsentNeeded, mcpFailed, tooManyMcpTools
 import { MCP_LIMITS } from '../../base/limits.ts'
 import { isObject, type JsonSchema } from '../../wire/json.ts'
 import { createServerCheck } from '../check.ts'
+import { toToolNames } from '../names.ts'
 import { toPortable } from '../portable-schema.ts'
 import type { FunctionTool } from '../tool.ts'
 import { checkConfig, isConfig, type McpServerConfig, type McpServerSettings, type McpToolInfo } from './config.ts'
@@ -53,6 +54,8 @@ export class McpSource {
   readonly login: LoginServer | undefined
   /** True when the program chose the label. */
   readonly named: boolean
+  /** True when its tools are loaded by a search. */
+  readonly deferred: boolean
 
   constructor(
     server: McpServerConfig | SdkServer,
@@ -65,6 +68,7 @@ export class McpSource {
     this.#server = server
     this.login = server instanceof SdkServer ? undefined : loginServerOf(server, this.label)
     this.#settings = settings
+    this.deferred = settings.deferLoading === true
     this.#agent = agent
   }
 
@@ -148,6 +152,7 @@ export class McpSource {
       parameters,
       strict: false,
       oneCallAtATime: false,
+      ...this.#placeOf(name),
       ...this.#approvalOf(listed),
       ...(repeatable ? { safeToRetry: true } : {}),
       check: createServerCheck(schema, parameters.required),
@@ -160,6 +165,13 @@ export class McpSource {
         }
       },
     })
+  }
+
+  #placeOf(tool: string): Pick<FunctionTool, 'deferLoading' | 'namespace'> {
+    if (!this.deferred) return {}
+    const name = toToolNames([this.label])[0] as string
+    const namespace = { name, description: `The tools of the MCP server "${this.label}".` }
+    return { deferLoading: true, ...(name === `${this.#settings.toolPrefix ?? ''}${tool}` ? {} : { namespace }) }
   }
 
   #approvalOf(listed: { [key: string]: unknown }): Pick<FunctionTool, 'needsApproval'> {
