@@ -7,7 +7,7 @@ export type { GuardrailResult, InputGuardrail, OutputGuardrail, SdkGuardrail } f
 export type { RunHooks, ToolCall } from './agency/hooks.ts'
 export type { SystemReminder } from './agency/reminders.ts'
 export type { AgencyCallbacks, AgencyFactory } from './agency/served.ts'
-export type { StoredPrompt } from './agency/stored-prompt.ts'
+export type { PromptFunction, StoredPrompt } from './agency/stored-prompt.ts'
 export type { ToolResult, ToolUseBehavior, ToolUseVerdict } from './agency/tool-use.ts'
 export { loadTools } from './agency/tools-folder.ts'
 export { Agency, type AgencyResult, type AgencyStream, Agent } from './agency-swarm.ts'
@@ -18,6 +18,7 @@ export type { Logger } from './composition/log.ts'
 export type { A2aCard, A2aField, A2aOptions, A2aSkill } from './dialects/a2a/card.ts'
 export type { McpOptions } from './dialects/mcp/door.ts'
 export { type LoadFileAttachmentOptions, loadFileAttachment } from './files/load-attachment.ts'
+export { type PathOptions, toolOutputFileFromPath, toolOutputImageFromPath } from './files/output-from-path.ts'
 export { type PresentFilesOptions, presentFiles } from './files/present-files.ts'
 export type { RunOptions } from './in-process/run-options.ts'
 export type { SdkModel } from './models/agents-sdk/model.ts'
@@ -68,6 +69,7 @@ export {
   type WebSearchOptions,
   webSearch,
 } from './tools/hosted.ts'
+export type { LangchainTool } from './tools/langchain-tool.ts'
 export type {
   McpAddress,
   McpApprovalCheck,
@@ -105,6 +107,7 @@ export type { StandardSchema } from './tools/standard-schema.ts'
 export type {
   ApprovalCheck,
   CallOptions,
+  FailureText,
   FunctionTool,
   HostedTool,
   Tool,

@@ -74,8 +74,8 @@ export const FEATURES: readonly Feature[] = [
   {
     page: 'Agents',
     feature: '`prompt`, `voice`, `mcp_config`',
-    has: 'partly',
-    note: '`prompt` as plain data, `voice` in the metadata; no functions that make prompts, and the options of MCP servers are set for each server',
+    has: 'yes',
+    note: '`prompt` as plain data or a function, `voice` in the metadata; `mcp_config` is set for each server: `strict`, `describeFailure`, `toolPrefix`',
     docs: ['migrating-from-python'],
     held: of(
       'stored-prompt',

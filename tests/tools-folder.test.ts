@@ -89,3 +89,13 @@ test('two tools of one name are refused, and so is a folder that is missing', ()
   expect(twins.stderr).toMatch(/DUPLICATE_NAME|two different tools "one"/)
   expect(run({ 'src/main.ts': main }).stderr).toMatch(/toolsFolder of agent "Desk": there is no folder "\.\/tools"/)
 })
+
+test('loadTools takes a single file, and names what it does not find', () => {
+  const { stdout } = run({
+    ...files,
+    'src/main.ts': `import { loadTools } from 'agency-swarm-js'
+${names("(await loadTools('./tools/weather.ts'))")}
+await loadTools('./none.ts').catch(({ message }) => console.log(message))`,
+  })
+  expect(stdout).toMatch(/^Weather\nThe path of loadTools\(\): there is no folder or file ".\/none.ts"/)
+})

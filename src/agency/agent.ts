@@ -13,7 +13,6 @@ import { readMcpServers } from '../tools/mcp/source.ts'
 import { onceEach } from '../tools/once-each.ts'
 import type { Tool } from '../tools/tool.ts'
 import type { UserContext } from '../tools/user-context.ts'
-import { isObject } from '../wire/json.ts'
 import { Chain } from './chain.ts'
 import type { AgencyContext } from './context.ts'
 import { readFilesFolder } from './files-folder.ts'
@@ -21,9 +20,10 @@ import { type InputGuardrail, type OutputGuardrail, readGuardrails, type SdkGuar
 import type { RunHooks } from './hooks.ts'
 import { checkOutputType, checkSettings, readModel } from './model-options.ts'
 import { AGENT_MOVED } from './moved-options.ts'
+import { checkShapes } from './option-shapes.ts'
 import { readReminders, type SystemReminder } from './reminders.ts'
 import { readSchemasFolder, type SchemasFolderOptions } from './schemas-folder.ts'
-import { isStoredPrompt, isVoice, type StoredPrompt, VOICES } from './stored-prompt.ts'
+import type { PromptFunction, StoredPrompt } from './stored-prompt.ts'
 import { readText } from './text-file.ts'
 import { checkToolUse, type ToolUseBehavior } from './tool-use.ts'
 import { readToolsFolder } from './tools-folder.ts'
@@ -88,9 +88,10 @@ export interface AgentOptions<Context extends object = any, Output = any> extend
   outputType?: z.ZodType<Output> | undefined
   /**
    * A prompt that is stored at OpenAI, sent with every model call: its id, and a version and variables. For models that are
-   * reached through the Responses API. Instructions of the agent replace those of the prompt. @default none
+   * reached through the Responses API. Instructions of the agent replace those of the prompt. A function chooses it before every
+   * model call. @default none
    */
-  prompt?: StoredPrompt | undefined
+  prompt?: StoredPrompt | PromptFunction<Context> | undefined
   /** The voice for realtime sessions, such as "marin"; shown in the metadata. @default none */
   voice?: string | undefined
   /** Suggested first messages; shown in the metadata. @default [] */
@@ -179,7 +180,7 @@ export class Agent {
         throw invalidOption(`${key} of agent "${options.name}" must be a list of non-empty strings.`)
     }
     this.name = options.name
-    checkShapes(options)
+    checkShapes(options.name, { ...options })
     checkOutputType(options.outputType, options.name)
     checkToolUse(options.toolUseBehavior, options.name)
     const { toolsFolder, schemasFolder, apiHeaders, apiParams, ...rest } = options // their tools are loaded here
@@ -218,10 +219,7 @@ export class Agent {
     this.#model = model
   }
   get modelSettings(): ModelSettings {
-    const { prompt, modelSettings = {} } = this.#options
-    return prompt === undefined
-      ? modelSettings
-      : { ...modelSettings, extraBody: { prompt, ...modelSettings.extraBody } }
+    return this.#options.modelSettings ?? {}
   }
   set modelSettings(value: ModelSettings) {
     checkSettings(value, this.name)
@@ -267,6 +265,9 @@ export class Agent {
   }
   get cacheConversationStarters(): boolean {
     return this.#options.cacheConversationStarters ?? false
+  }
+  get prompt(): StoredPrompt | PromptFunction | undefined {
+    return this.#options.prompt as StoredPrompt | PromptFunction | undefined
   }
   get voice(): string | undefined {
     return this.#options.voice?.trim().toLowerCase()
@@ -364,29 +365,6 @@ function readGuards({
     output: readGuardrails(outputGuardrails, 'output'),
     reminders: readReminders(systemReminders, name),
   }
-}
-
-const isText = (value: unknown) => typeof value === 'string'
-/** The expected types of options that nothing else validates at construction. */
-const SHAPES: [names: readonly (keyof AgentOptions)[], fits: (value: unknown) => boolean, expected: string][] = [
-  [['description', 'handoffReminder'], isText, 'a text'],
-  [['cacheConversationStarters'], (value) => typeof value === 'boolean', 'true or false'],
-  [
-    ['instructions'],
-    (value) => isText(value) || typeof value === 'function' || value instanceof URL,
-    'a text, a file URL or a function',
-  ],
-  [['tools', 'mcpServers', 'inputGuardrails', 'outputGuardrails'], Array.isArray, 'a list'],
-  [['modelSettings', 'hooks', 'apiHeaders', 'apiParams'], isObject, 'an object'],
-  [['prompt'], isStoredPrompt, 'an object with the id of a stored prompt: { id: "pmpt_...", version, variables }'],
-  [['voice'], isVoice, `one of ${VOICES.join(', ')}`],
-]
-
-function checkShapes(options: AgentOptions): void {
-  for (const [names, fits, expected] of SHAPES)
-    for (const name of names)
-      if (options[name] !== undefined && !fits(options[name]))
-        throw invalidOption(`${name} of agent "${options.name}" must be ${expected}.`)
 }
 
 function readTools(list: readonly unknown[], agent: string): readonly Tool[] {

@@ -12,7 +12,7 @@ import { locateFolder } from './text-file.ts'
  */
 export function readFilesFolder(value: unknown, owner: string, option: string): FilesFolder | undefined {
   if (value === undefined) return undefined
-  return new FilesFolder(locateFolder(value, owner, option, findFolder))
+  return new FilesFolder(locateFolder(value, owner, option, { find: findFolder }))
 }
 
 /**

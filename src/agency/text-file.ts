@@ -54,24 +54,25 @@ export function readText(value: string | URL, owner: string, option: string): st
 /**
  * The place of the folder that an option names; a relative path is resolved as in `readText`.
  * @param owner the owner named in errors: `agent "Desk"`
- * @param find returns the folder at a place, or undefined. Default: a folder of exactly this path
+ * @param search.find returns the folder at a place, or undefined. Default: a folder of exactly this path
+ * @param search.noun what is looked for, in the error. Default: a folder
  * @throws INVALID_OPTION when there is no such folder
  */
 export function locateFolder(
   value: unknown,
   owner: string,
   option: string,
-  find: (place: string) => string | undefined = asFolder,
+  { find = asFolder, noun = 'folder' }: { find?: (place: string) => string | undefined; noun?: string } = {},
 ): string {
   const refuse = (reason: string) => invalidOption(`${option} of ${owner}: ${reason}`)
   if (!(typeof value === 'string' && value.trim() !== '') && !(value instanceof URL))
-    throw refuse('it must be the path or the file URL of a folder.')
+    throw refuse(`it must be the path or the file URL of a ${noun}.`)
   const path = value instanceof URL ? value.href : value.trim()
   const places = listPlaces(path, refuse)
   const found = places.find((place) => find(place) !== undefined)
   if (found !== undefined) return found
   const shown = places.map((place) => relative(process.cwd(), place) || place)
-  throw refuse(`there is no folder "${path}". Tried: ${shown.join(', ')}. Create it, or correct the path.`)
+  throw refuse(`there is no ${noun} "${path}". Tried: ${shown.join(', ')}. Create it, or correct the path.`)
 }
 
 const asFolder = (place: string) => (isFolder(place) ? place : undefined)

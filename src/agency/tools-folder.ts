@@ -1,5 +1,5 @@
 /** Tools from a folder: each file exports some. */
-import { readdirSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -12,14 +12,15 @@ import { locateFolder } from './text-file.ts'
 const TOOL_FILE = /^(?![._])(?!.*\.d\.[cm]?ts$)(?!.*\.(test|spec)\.)(?!test_).*\.[cm]?[jt]s$/
 
 /**
- * Loads the tools of a folder: every tool that its `.ts`, `.js` and `.mjs` files export, in the order of the file names. Files
+ * Loads the tools of a folder, or of one file: every tool that its `.ts`, `.js` and `.mjs` files export, in the order of the file names. Files
  * that begin with `_` or `.`, tests and declarations are left out. Use it as `tools: await loadTools('./tools')`.
- * @param folder relative to the module that calls this, or to the working directory; or a `file:` URL
- * @throws INVALID_OPTION when there is no such folder; INVALID_TOOL, which names the file, for one that cannot be loaded or
+ * @param place relative to the module that calls this, or to the working directory; or a `file:` URL
+ * @throws INVALID_OPTION when there is no such folder or file; INVALID_TOOL, which names the file, for one that cannot be loaded or
  *   exports no tool
  */
-export async function loadTools(folder: string | URL): Promise<ToolLike[]> {
-  const files = listToolFiles(locateFolder(folder, 'loadTools()', 'The folder'))
+export async function loadTools(place: string | URL): Promise<ToolLike[]> {
+  const found = locateFolder(place, 'loadTools()', 'The path', { find: asToolPlace, noun: 'folder or file' })
+  const files = statSync(found).isFile() ? [found] : listToolFiles(found)
   const loaded: Tool[][] = []
   for (const file of files) {
     const module = await import(pathToFileURL(file).href).catch((error) => {
@@ -46,6 +47,11 @@ export function readToolsFolder(value: unknown, owner: string, option: string): 
       throw cannotLoad(file, error)
     }
   })
+}
+
+function asToolPlace(place: string): string | undefined {
+  const stats = statSync(place, { throwIfNoEntry: false })
+  return stats?.isDirectory() || stats?.isFile() ? place : undefined
 }
 
 const listToolFiles = (folder: string): string[] =>

@@ -1,5 +1,6 @@
 /** The operations of standalone tools in OpenAPI documents, and the document of tools alone. */
 import { asFunctionTool, type ToolLike } from '../tools/base-tool.ts'
+import { fromLangchainTool, type LangchainTool } from '../tools/langchain-tool.ts'
 import { onceEach } from '../tools/once-each.ts'
 import type { FunctionTool } from '../tools/tool.ts'
 import { type Components, schemaRef } from '../wire/components.ts'
@@ -100,8 +101,15 @@ export interface OpenApiOptions {
   description?: string
 }
 
-/** Uses of tools without an agent. */
+/** Uses of tools without an agent, and tools of other makers. */
 export const toolFactory = {
+  /**
+   * A function tool that calls a tool of LangChain.js: `tools: [toolFactory.fromLangchainTool(new Calculator())]`.
+   * @throws INVALID_TOOL for anything else, and for a schema of zod 3
+   */
+  fromLangchainTool(tool: LangchainTool): FunctionTool {
+    return fromLangchainTool(tool)
+  },
   /**
    * The OpenAPI 3.1 document of standalone tools as a JSON string, indented by two spaces: `POST /tool/<name>` for each tool,
    * with a bearer token.

@@ -65,6 +65,7 @@ const OPTIONS = optionNames<ToolDefinition<unknown>>({
   safeToRetry: true,
   needsApproval: true,
   timeoutMs: true,
+  describeFailure: true,
   inputGuardrails: true,
   outputGuardrails: true,
   execute: true,
@@ -80,8 +81,9 @@ const MOVED: Moved = {
   onInvokeTool: 'execute(input, context)',
   invoke: 'execute(input, context)',
   run: 'execute(input, context)',
-  failureErrorFunction: 'a try and catch inside execute',
-  errorFunction: 'a try and catch inside execute',
+  failureErrorFunction: 'describeFailure',
+  timeoutErrorFunction: 'describeFailure',
+  errorFunction: 'describeFailure',
   timeout: 'timeoutMs',
   toolInputGuardrails: 'inputGuardrails',
   toolOutputGuardrails: 'outputGuardrails',
@@ -234,17 +236,19 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 /** The options for calls of models, as far as they are set. @throws INVALID_TOOL for a wrong value */
 export function readCallOptions(name: string, options: CallOptions): CallOptions {
-  const { safeToRetry, needsApproval, timeoutMs, inputGuardrails, outputGuardrails } = options
+  const { safeToRetry, needsApproval, timeoutMs, describeFailure, inputGuardrails, outputGuardrails } = options
   const wrong = (option: string, words: string) => invalidTool(`${option} of tool "${name}" must be ${words}.`)
   if (safeToRetry !== undefined && typeof safeToRetry !== 'boolean') throw wrong('safeToRetry', 'true or false')
   if (needsApproval !== undefined && !/^(boolean|function)$/.test(typeof needsApproval))
     throw wrong('needsApproval', 'true, false, or a function (args, context) => boolean')
   if (timeoutMs !== undefined && !(Number.isInteger(timeoutMs) && timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS))
     throw wrong('timeoutMs', `a number of milliseconds from 1 to ${MAX_TIMEOUT_MS}`)
+  if (describeFailure !== undefined && typeof describeFailure !== 'function')
+    throw wrong('describeFailure', 'a function (error, input) => text')
   for (const [option, list] of Object.entries({ inputGuardrails, outputGuardrails }))
     if (list !== undefined && !(Array.isArray(list) && list.every((guardrail) => typeof guardrail === 'function')))
       throw wrong(option, 'a list of functions')
-  const all = { safeToRetry, needsApproval, timeoutMs, inputGuardrails, outputGuardrails }
+  const all = { safeToRetry, needsApproval, timeoutMs, describeFailure, inputGuardrails, outputGuardrails }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
 

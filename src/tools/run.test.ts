@@ -108,6 +108,7 @@ test.each([
   ['timeoutMs', 0],
   ['timeoutMs', 1.5],
   ['timeoutMs', 2 ** 31],
+  ['describeFailure', 'x'],
   ['inputGuardrails', [{}]],
   ['outputGuardrails', 'x'],
 ])('a wrong %s (%j) is an error that names the tool', (option, value) => {

@@ -42,10 +42,20 @@ export async function runTool(
   } catch (error) {
     context.signal.throwIfAborted()
     note(error)
-    return toFailure(error instanceof ToolTimeout ? error.message : redact(toolFailure(tool.name, error)))
+    return toFailure(redact(describeFailure(tool, error, input.value)))
   }
   const complaint = await findObjection(tool.outputGuardrails, output, context)
   return complaint === undefined ? answer : toFailure(complaint)
+}
+
+function describeFailure({ name, describeFailure: describe }: FunctionTool, error: unknown, input: unknown): string {
+  try {
+    const text = describe?.(error instanceof Error ? error : new Error(errorText(error)), input)
+    if (typeof text === 'string') return text
+  } catch {
+    // The failure of the tool matters more than that of its description.
+  }
+  return error instanceof ToolTimeout ? error.message : toolFailure(name, error)
 }
 
 const toFailure = (text: string): ToolAnswer => ({ ...toAnswer(text), failed: true })

@@ -75,11 +75,19 @@ export interface CallOptions<
   readonly needsApproval?: boolean | ApprovalCheck<Input, Context> | undefined
   /** How long a call may take, in milliseconds. Then its signal aborts, and the model reads that it took too long. @default no limit */
   readonly timeoutMs?: number | undefined
+  /**
+   * Makes the text that the model reads when a call fails or takes too long. It must not throw: then the model reads the default.
+   * @default a text with the message of the error and the advice to check the arguments
+   */
+  readonly describeFailure?: FailureText<Input> | undefined
   /** Check the arguments of each call. @default [] */
   readonly inputGuardrails?: readonly ToolInputGuardrail<Input, Context>[] | undefined
   /** Check the output of each call. @default [] */
   readonly outputGuardrails?: readonly ToolOutputGuardrail<Output, Context>[] | undefined
 }
+
+/** Makes the text that the model reads when a call of a tool fails. */
+export type FailureText<Input = unknown> = { describe(error: Error, input: Input): string }['describe']
 
 /** Decides whether a call needs a person's approval. */
 export type ApprovalCheck<Input = unknown, Context extends object = UserContext> = {

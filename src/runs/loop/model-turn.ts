@@ -1,6 +1,7 @@
 /** One model call of a turn: its request, its stream, its usage. */
 import { composeInstructions } from '../../agency/instructions.ts'
 import { dueReminders } from '../../agency/reminders.ts'
+import { choosePrompt, withPrompt } from '../../agency/stored-prompt.ts'
 import { forEach, inTurns, orAbort } from '../../base/async.ts'
 import { type Budget, type Charges, weigh } from '../../base/budget.ts'
 import { answerCut, modelFailed, modelRefused } from '../../base/errors.ts'
@@ -164,17 +165,20 @@ async function compose(run: RunState, thread: AgentThread, model: Model): Promis
       ? []
       : await orAbort(dueReminders(systemReminders, agent, context, { newUserMessage, ...progress }), run.signal)
   const instructions = composeInstructions(agency.sharedInstructions, agent, ask.additionalInstructions, context)
+  const prompt = agent.prompt && (await orAbort(choosePrompt(agent, agent.prompt, context), run.signal))
   thread.newUserMessage = false
   progress.toolCallsBefore = progress.toolCalls
   const conversation = [...reminders, ...said, ...(await inTurns(items, toModelItem))]
   const input = cleanForModel(conversation, reminders.length + said.length)
+  const offered = await collectTools(run, thread, model)
   return {
     agent: agent.name,
     instructions: toWellFormed(
       typeof agent.instructions === 'function' ? await orAbort(instructions, run.signal) : await instructions,
     ),
     input: input instanceof Promise ? await input : input,
-    ...(await collectTools(run, thread, model)),
+    ...offered,
+    settings: withPrompt(offered.settings, prompt),
     itemIds: createItemIds(thread),
     ...(outputSchema === undefined ? {} : { outputSchema }),
   }

@@ -51,6 +51,10 @@ export interface McpServerSettings {
    * `safeToRetry` of `tool()`. @default the tools that the server calls read-only or idempotent
    */
   safeToRetry?: boolean | readonly string[] | undefined
+  /** Ask the provider to follow the schemas of the tools exactly, where strict mode can express them. @default false */
+  strict?: boolean | undefined
+  /** Makes the text that the model reads when a call fails. See `describeFailure` of `tool()`. @default a text with the message of the error */
+  describeFailure?: ((error: Error, tool: McpToolInfo) => string) | undefined
   /**
    * Let the model load the tools when it finds them with `toolSearch()`, in a namespace of the server's name. See `deferLoading` of
    * `tool()`. @default false
@@ -103,7 +107,7 @@ export type McpServerConfig = McpCommand | McpAddress
 const SETTINGS = [
   ...(['name', 'allowedTools', 'blockedTools', 'toolFilter', 'toolPrefix', 'startTimeoutMs', 'timeoutMs'] as const),
   ...(['needsApproval', 'safeToRetry', 'maxCallMs', 'maxResultBytes', 'idleTimeoutMs', 'onProgress'] as const),
-  'deferLoading',
+  ...(['deferLoading', 'strict', 'describeFailure'] as const),
 ] satisfies (keyof McpServerSettings)[]
 const COMMAND = new Set<string>([...SETTINGS, 'command', 'args', 'env', 'cwd'] satisfies (keyof McpCommand)[])
 const ADDRESS = new Set<string>([...SETTINGS, 'url', 'headers', 'oauth', 'transport'] satisfies (keyof McpAddress)[])
@@ -137,10 +141,11 @@ export function checkConfig(config: McpServerConfig, owner: string): void {
   const { needsApproval = false, safeToRetry = false } = config
   if (typeof needsApproval !== 'function' && !isNames(needsApproval))
     throw wrong('needsApproval must be true, false, a list of names, or a function (args, context, tool) => boolean.')
-  if (config.deferLoading !== undefined && typeof config.deferLoading !== 'boolean')
-    throw wrong('deferLoading must be true or false.')
+  for (const option of ['deferLoading', 'strict'] as const)
+    if (config[option] !== undefined && typeof config[option] !== 'boolean')
+      throw wrong(`${option} must be true or false.`)
   if (!isNames(safeToRetry)) throw wrong('safeToRetry must be true, false or a list of names.')
-  for (const option of ['toolFilter', 'onProgress'] as const)
+  for (const option of ['toolFilter', 'onProgress', 'describeFailure'] as const)
     if (config[option] !== undefined && typeof config[option] !== 'function')
       throw wrong(`${option} must be a function.`)
   for (const option of ['startTimeoutMs', 'timeoutMs', 'maxCallMs', 'maxResultBytes', 'idleTimeoutMs'] as const) {

@@ -150,11 +150,12 @@ export class McpSource {
       title: titleOf(listed),
       mcpServer: withoutSecrets(endpoint.name),
       parameters,
-      strict: false,
+      strict: this.#settings.strict ?? false,
       oneCallAtATime: false,
       ...this.#placeOf(name),
       ...this.#approvalOf(listed),
       ...(repeatable ? { safeToRetry: true } : {}),
+      ...this.#failureOf(listed),
       check: createServerCheck(schema, parameters.required),
       run: async (value, { signal, toolCallId }) => {
         try {
@@ -172,6 +173,11 @@ export class McpSource {
     const name = toToolNames([this.label])[0] as string
     const namespace = { name, description: `The tools of the MCP server "${this.label}".` }
     return { deferLoading: true, ...(name === `${this.#settings.toolPrefix ?? ''}${tool}` ? {} : { namespace }) }
+  }
+
+  #failureOf(listed: { [key: string]: unknown }): Pick<FunctionTool, 'describeFailure'> {
+    const { describeFailure } = this.#settings
+    return describeFailure === undefined ? {} : { describeFailure: (error) => describeFailure(error, toInfo(listed)) }
   }
 
   #approvalOf(listed: { [key: string]: unknown }): Pick<FunctionTool, 'needsApproval'> {
