@@ -1,5 +1,5 @@
 // Runs generators and a fuzzer on the OpenAPI document of real servers of ours. Closes with one line: N passed, N failed, N skipped.
-//   node contract/run.mjs [--only typescript|python|ag-ui|fuzz] [--examples N] [--seed N]
+//   node contract/run.mjs [--only typescript|python|ag-ui|mcp|langchain|fuzz] [--examples N] [--seed N]
 // Exit code 0: all passed; 1: something failed; 2: something could not be tried.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -45,12 +45,13 @@ async function demand(command, args, more) {
 }
 
 const bin = (name) => join(here, 'node_modules', '.bin', name)
-const inVenv = (name) => (process.platform === 'win32' ? join(venv, 'Scripts', `${name}.exe`) : join(venv, 'bin', name))
+const inVenv = (name, place = venv) =>
+  process.platform === 'win32' ? join(place, 'Scripts', `${name}.exe`) : join(place, 'bin', name)
 
-/** A virtual environment with what requirements.txt names, made once. @throws Skip without a Python that can make one */
-async function prepareVenv() {
+/** A virtual environment with what a file names, made once. @throws Skip without a Python that can make one */
+async function prepareVenv(venv = join(here, '.venv'), requirements = 'requirements.txt') {
   const wanted = createHash('sha256')
-    .update(readFileSync(join(here, 'requirements.txt')))
+    .update(readFileSync(join(here, requirements)))
     .digest('hex')
   const note = join(venv, 'requirements.sha256')
   if (existsSync(note) && readFileSync(note, 'utf8') === wanted) return
@@ -59,7 +60,7 @@ async function prepareVenv() {
   for (const python of candidates) {
     const { output } = await run(python, ['-c', 'import sys; print(sys.version_info >= (3, 11))'])
     if (output.trim() !== 'True' || (await run(python, ['-m', 'venv', venv])).code !== 0) continue
-    await demand(inVenv('pip'), ['install', '--quiet', '--disable-pip-version-check', '-r', 'requirements.txt'])
+    await demand(inVenv('pip', venv), ['install', '--quiet', '--disable-pip-version-check', '-r', requirements])
     writeFileSync(note, wanted)
     return
   }
@@ -100,6 +101,17 @@ const steps = {
   async 'ag-ui: releases of @ag-ui/client and @copilotkit/runtime'() {
     const env = { COPILOTKIT_TELEMETRY_DISABLED: 'true' }
     return demand(process.execPath, ['agui-clients.ts'], { env })
+  },
+  async 'mcp: the reference servers everything and filesystem'() {
+    return demand(process.execPath, ['mcp-servers.ts'])
+  },
+  async 'mcp: the reference server fetch'() {
+    const place = join(here, '.venv-mcp')
+    await prepareVenv(place, 'requirements-mcp.txt')
+    return demand(process.execPath, ['mcp-servers.ts', inVenv('mcp-server-fetch', place)])
+  },
+  async 'langchain: tools of @langchain/core'() {
+    return demand(process.execPath, ['langchain-tools.ts'])
   },
   async 'fuzz: schemathesis on an open server'({ open }) {
     await prepareVenv()

@@ -76,12 +76,16 @@ export const FEATURES: readonly Feature[] = [
     feature: '`prompt`, `voice`, `mcp_config`',
     has: 'yes',
     note: '`prompt` as plain data or a function, `voice` in the metadata; `mcp_config` is set for each server: `strict`, `describeFailure`, `toolPrefix`',
-    docs: ['migrating-from-python'],
-    held: of(
-      'stored-prompt',
-      'a stored prompt is sent with every model call, beside extraBody',
-      'a voice is in the metadata, in lower case',
-    ),
+    docs: ['migrating-from-python', 'mcp'],
+    held: [
+      ...of(
+        'stored-prompt',
+        'a stored prompt is sent with every model call, beside extraBody',
+        'a function chooses the prompt before every model call',
+        'a voice is in the metadata, in lower case',
+      ),
+      ...of('mcp-servers', 'strict schemas and the words of a failure are set for each server'),
+    ],
   },
   {
     page: 'Agents, advanced',
@@ -164,10 +168,13 @@ export const FEATURES: readonly Feature[] = [
   {
     page: 'Tools, custom',
     feature: 'helpers that make an image or file output of a path, an address or an id',
-    has: 'partly',
-    note: '`toolOutputImage()` and `toolOutputFile()` take bytes, an address or an id; read a path with `readFile`',
+    has: 'yes',
+    note: '`toolOutputImage()` and `toolOutputFile()` take bytes, an address or an id, `toolOutputImageFromPath()` and `toolOutputFileFromPath()` a path',
     docs: ['tools'],
-    held: of('tools', 'tools give texts, values, lists, images and files to the model'),
+    held: [
+      ...of('tools', 'tools give texts, values, lists, images and files to the model'),
+      ...of('output-from-path', 'a tool returns an image and a file by their paths'),
+    ],
   },
   {
     page: 'Tools, custom',
@@ -196,10 +203,13 @@ export const FEATURES: readonly Feature[] = [
   {
     page: 'Tools, OpenAPI',
     feature: '`from_file`, `from_langchain_tool`',
-    has: 'partly',
-    note: '`loadTools(folder)` reads a folder. A LangChain tool is called by a `tool()` of yours: its package is not needed for that',
-    docs: ['folders'],
-    held: of('tools-folder', 'loadTools gives the same tools, and modules may await at their top'),
+    has: 'yes',
+    note: '`loadTools(path)` of a file or a folder, `toolFactory.fromLangchainTool()`',
+    docs: ['folders', 'tools'],
+    held: [
+      ...of('tools-folder', 'loadTools takes a single file, and names what it does not find'),
+      ...of('langchain-tools', 'a tool with %s is called with the arguments of the model'),
+    ],
   },
   {
     page: 'Tools, MCP',
@@ -421,9 +431,9 @@ export const FEATURES: readonly Feature[] = [
   {
     page: 'Getting started',
     feature: '`create-agent-template`, `import-tool`, `migrate-agent`',
-    has: 'partly',
-    note: '`agency-swarm-js port` translates a Python agency; there are no generators for single agents, and no import of Assistants',
-    docs: ['cli', 'migrating-from-python'],
-    held: of('port', 'a ported agency compiles and answers on the demo model'),
+    has: 'yes',
+    note: '`agency-swarm-js add agent`, `add tool`, `add agent --from settings.json`; built-in tools are imported from the package, so there is nothing to copy',
+    docs: ['cli'],
+    held: of('cli-add', 'what it writes compiles and runs'),
   },
 ]

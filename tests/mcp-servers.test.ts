@@ -154,12 +154,14 @@ test('progress keeps a call alive and reaches the listener', { timeout: 60_000 }
 test('a call that hangs ends in time, and its server goes on', { timeout: 60_000 }, async () => {
   const config = program({ timeoutMs: 200 })
   const pid = await call(config, 'pid')
-  await expect(call(config, 'hang')).rejects.toThrow(/timed out/i)
+  await expect(call(config, 'hang')).rejects.toThrow(
+    'the server was silent for 200 ms, or took more than 600000 ms in all. The call may have taken effect; check before you call it again.',
+  )
   expect(await call(config, 'pid')).toBe(pid)
 })
 
 test('a progress that never ends is stopped at maxCallMs', { timeout: 60_000 }, async () => {
-  await expect(call(program({ maxCallMs: 300 }), 'work')).rejects.toThrow(/timeout|timed out/i)
+  await expect(call(program({ maxCallMs: 300 }), 'work')).rejects.toThrow(/took more than 300 ms in all/)
 })
 
 test('a cancelled run leaves its call', { timeout: 60_000 }, async () => {
@@ -229,9 +231,40 @@ test('Streamable HTTP: a server that was started again is connected again', { ti
   await again
 })
 
+const refusal = (message: string, code = -32000) =>
+  JSON.stringify({ jsonrpc: '2.0', error: { code, message }, id: null })
+test.each([
+  { status: 400, body: refusal('Bad Request: No valid session ID provided') }, // the reference servers
+  { status: 400, body: refusal('Bad Request: No valid session ID or not an initialize request') },
+  { status: 410, body: '{"error":"session gone"}' },
+  { status: 503, body: refusal('Unknown session') },
+  { status: 404, body: refusal('Not Found', -32001) },
+  { status: 404, body: '<h1>Not Found</h1>' },
+])('a lost session is opened anew after $status $body', { timeout: 60_000 }, async (answer) => {
+  const host = await startMcpHost(0, answer)
+  const config = address(host.url)
+  const echo = await named(config, 'echo')
+  host.sessions.clear()
+  expect(await callTool(echo, { word: 'one' })).toBe('one')
+  expect(host.sessions.size).toBe(1)
+})
+
 test('the older transport of two addresses works', { timeout: 60_000 }, async () => {
   const { url } = await startSseHost()
   expect(await call(address(url, { transport: 'sse' }), 'say')).toBe('said say')
+})
+
+test('strict schemas and the words of a failure are set for each server', { timeout: 60_000 }, async () => {
+  const upstream = await useUpstream((_body, index) =>
+    index === 0 ? { calls: [{ name: 'fail', arguments: {} }] } : { text: 'Done.' },
+  )
+  const describeFailure = (error: Error, { name }: { name: string }) => `${name} says: ${error.message}`
+  const server = program({ strict: true, describeFailure })
+  const { newMessages } = await new Agency(agent({ mcpServers: [server] })).getResponse('Go.')
+  expect(outputs(newMessages)).toEqual(['fail says: the disk is full'])
+  const [{ body }] = upstream.seen as [{ body: Json }]
+  const tools = body.tools as { name: string; strict: boolean }[]
+  expect(tools.find(({ name }) => name === 'echo')).toMatchObject({ strict: true })
 })
 
 test('a program that cannot be started is MCP_FAILED with the reason', { timeout: 60_000 }, async () => {
@@ -323,6 +356,8 @@ test.for<[config: Json, sentence: string]>([
   [{ command: 'x', env: { A: 1 } }, 'env must be an object of texts'],
   [{ command: 'x', name: 'a/b' }, 'name must be 1 to 32 letters'],
   [{ command: 'x', timeoutMs: 0 }, 'timeoutMs must be a whole number'],
+  [{ command: 'x', strict: 'yes' }, 'strict must be true or false'],
+  [{ command: 'x', describeFailure: 'x' }, 'describeFailure must be a function'],
   [{ nothing: 1 }, 'must be a list of { command, args }, { url }, or server objects'],
 ])('the description %j is refused when the agent is created', ([config, sentence]) => {
   expect(() => agent({ mcpServers: [config as never] })).toThrow(sentence)

@@ -51,6 +51,8 @@ export const noProject = (tried: readonly string[]) =>
   new CommandError(
     `There is no ${tried[0]} in this folder. Pass the name of the file that exports your agency, or create a project: npx agency-swarm-js init`,
   )
+export const unreadableSettings = (file: string, reason: string, cause: unknown) =>
+  new CommandError(`${file} does not hold the settings of assistants: ${reason}`, { cause })
 export const noFile = (file: string) => new CommandError(`There is no file ${file}.`)
 export const cannotLoad = (file: string, reason: string, cause: unknown) =>
   new CommandError(`${file} cannot be loaded: ${reason} (DEBUG=1 shows the stack.)`, { cause })

@@ -9,6 +9,7 @@ import { createTerminal, stripControls, type Terminal } from './terminal.ts'
 /** Name -> its line in the help, and the command, loaded when it is used. */
 const COMMANDS: { [name: string]: { about: string; load: () => Promise<{ command: Command }> } } = {
   init: { about: 'Create a project that runs with one command', load: () => import('./init.ts') },
+  add: { about: 'Write a new agent or tool', load: () => import('./add.ts') },
   port: { about: 'Write a TypeScript project from a Python agency', load: () => import('./port.ts') },
   dev: { about: 'Serve, and restart when a source file changes', load: () => import('./dev.ts') },
   serve: { about: 'Serve the agencies of a file over HTTP', load: () => import('./serve.ts') },

@@ -34,9 +34,17 @@ export function fromLangchainTool(given: LangchainTool): FunctionTool {
 function readSchema(name: string, schema: unknown): JsonSchema {
   if (schema instanceof z.ZodType) return zodToJsonSchema(name, schema)
   if (isObject(schema) && !('_def' in schema) && !('~standard' in schema)) return schema
+  if (isTextSchema(schema)) return { type: 'object', properties: { input: { type: 'string' } }, required: ['input'] }
   throw invalidTool(
     `The LangChain tool "${name}" has a schema that is neither of zod 4 nor a JSON Schema. Give it one of these, or call it from a tool() of yours.`,
   )
+}
+
+/** The schema that LangChain gives to tools of one text (`DynamicTool`): of zod 3, an object with `input` that is turned into the text. */
+function isTextSchema(schema: unknown): boolean {
+  if (!isObject(schema) || !isObject(schema._def) || !isObject(schema._def.schema)) return false
+  const { shape } = schema._def.schema
+  return isObject(shape) && Object.keys(shape).join() === 'input'
 }
 
 /** Some tools answer with a message, whose content is the result. */

@@ -6,8 +6,10 @@ import { type ToolAnswer, toAnswer } from './output.ts'
 import type { FunctionTool, ToolContext } from './tool.ts'
 
 /** The text the model gets when a tool threw. */
-export const toolFailure = (name: string, error: unknown) =>
-  `An error occurred in the tool "${name}": ${errorText(error)}. Check the arguments, or find another way.`
+export function toolFailure(name: string, error: unknown): string {
+  const text = errorText(error).trimEnd()
+  return `An error occurred in the tool "${name}": ${text}${/[.!?]$/.test(text) ? '' : '.'} Check the arguments, or find another way.`
+}
 
 /** Limits of the arguments that a model writes; larger ones are refused with a text for the model. */
 const BOUNDS = { depth: 64, keys: 10_000, values: 100_000 }

@@ -19,8 +19,14 @@ async function listen(handle: http.RequestListener, port = 0) {
   return { url: `http://127.0.0.1:${bound}/mcp`, port: bound, stop }
 }
 
+/** How a server says that it does not know a session. */
+interface NoSession {
+  status: number
+  body?: string
+}
+
 /** A real server over Streamable HTTP, with sessions; it notes the headers of every request. */
-export async function startMcpHost(port?: number) {
+export async function startMcpHost(port?: number, { status, body = '' }: NoSession = { status: 404 }) {
   const sessions = new Map<string, NodeStreamableHTTPServerTransport>()
   const seen: http.IncomingHttpHeaders[] = []
   const methods: string[] = []
@@ -29,7 +35,8 @@ export async function startMcpHost(port?: number) {
     methods.push(String(request.method))
     const known = sessions.get(String(request.headers['mcp-session-id']))
     if (known !== undefined) return known.handleRequest(request, response)
-    if (request.headers['mcp-session-id'] !== undefined) return void response.writeHead(404).end()
+    if (request.headers['mcp-session-id'] !== undefined)
+      return void response.writeHead(status, { 'content-type': 'application/json' }).end(body)
     const transport = new NodeStreamableHTTPServerTransport({
       sessionIdGenerator: () => randomUUID(),
       onsessioninitialized: (id) => void sessions.set(id, transport),

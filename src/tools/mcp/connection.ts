@@ -109,7 +109,9 @@ export class McpConnection {
           },
         ),
       repeatable,
-    )
+    ).catch((error) => {
+      throw isTimeout(error) ? tooSlow(timeoutMs, maxCallMs, error) : error
+    })
     return readResult(result, maxResultBytes)
   }
 
@@ -309,7 +311,23 @@ function causesOf(error: unknown): Described[] {
 
 /** The server has no such session (any more), or is not there: nothing of the request was seen. */
 const isUnseen = (error: unknown) =>
-  marksOf(error).some((mark) => ['404', 'ECONNREFUSED', 'NOT_CONNECTED', 'SESSION_EXPIRED'].includes(mark))
+  marksOf(error).some((mark) => ['404', 'ECONNREFUSED', 'NOT_CONNECTED', 'SESSION_EXPIRED'].includes(mark)) ||
+  lacksSession(error)
+
+/**
+ * A session is unknown to a server that was restarted. The answer has to be 404; many say it with another status:
+ * modelcontextprotocol/python-sdk/issues/1004, markmhendrickson/neotoma/issues/1923.
+ */
+const lacksSession = (error: unknown) =>
+  marksOf(error).some((mark) => ['400', '410', '503', '-32001'].includes(mark)) &&
+  causesOf(error).some((one) => /\bsession\b/i.test(errorText(one)))
+
+const isTimeout = (error: unknown) => marksOf(error).includes('REQUEST_TIMEOUT')
+const tooSlow = (timeoutMs: number, maxCallMs: number, cause: unknown) =>
+  new Error(
+    `the server was silent for ${timeoutMs} ms, or took more than ${maxCallMs} ms in all. The call may have taken effect; check before you call it again.`,
+    { cause },
+  )
 
 /** The connection is of no more use. */
 const isLoss = (error: unknown) =>
