@@ -20,10 +20,8 @@ export function describeAgency(agency: AgencyGraph): Pick<Metadata, 'nodes' | 'e
   const owns = agency.agents.flatMap((agent) =>
     listTools(agency, agent).map((_, index) => edge(agent.name, `${agent.name}_tool_${index}`, { type: 'owns' })),
   )
-  const flows = new Map(agency.edges.map(({ from, to }) => [JSON.stringify([from.name, to.name]), { from, to }]))
-  const communication = [...flows.values()].map(({ from, to }) =>
-    edge(from.name, to.name, { type: 'communication', data: { label: 'can send messages to', bidirectional: false } }),
-  )
+  const flows = Map.groupBy(agency.edges, ({ from, to }) => JSON.stringify([from.name, to.name]))
+  const communication = [...flows.values()].map(communicationEdge)
   return {
     nodes,
     edges: [...owns, ...communication],
@@ -47,6 +45,16 @@ const edge = (source: string, target: string, rest: Pick<Edge, 'type' | 'data'>)
   target,
   ...rest,
 })
+
+/** The edge of all flows from one agent to another. An edge without a handoff has the fields of the original. */
+function communicationEdge(flows: AgencyGraph['edges']): Edge {
+  const { from, to } = flows[0] as AgencyGraph['edges'][number]
+  const kinds = flows.map(({ kind }) => (kind === 'handoff' ? 'handoff' : 'send_message'))
+  return edge(from.name, to.name, {
+    type: 'communication',
+    data: { label: 'can send messages to', bidirectional: false, ...(kinds.includes('handoff') && { kinds }) },
+  })
+}
 
 const listTools = (agency: AgencyGraph, agent: Agent) => agency.role(agent.name).all
 

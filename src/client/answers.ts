@@ -105,7 +105,12 @@ export interface GraphEdge {
   target: string
   /** `owns` links an agent to its tool; `communication` links it to an agent it may talk to. */
   type: 'owns' | 'communication'
-  data?: JsonObject
+  data?: {
+    label: string
+    bidirectional: boolean
+    /** How the agent reaches the other. Absent when it only sends messages. */
+    kinds?: ('send_message' | 'handoff')[]
+  }
 }
 
 /** The text of the last assistant message outside sub-agents' threads; empty when there is none. */

@@ -71,7 +71,16 @@ const edge = z
     source: z.string(),
     target: z.string(),
     type: z.enum(['owns', 'communication']),
-    data: z.object({ label: z.string(), bidirectional: z.boolean() }).exactOptional(),
+    data: z
+      .object({
+        label: z.string(),
+        bidirectional: z.boolean(),
+        kinds: z
+          .array(z.enum(['send_message', 'handoff']))
+          .exactOptional()
+          .describe('How the agent reaches the other. Absent when it only sends messages.'),
+      })
+      .exactOptional(),
   })
   .meta({ id: 'Edge', description: 'A link from an agent to its tool, or to an agent that it can message.' })
 export type Edge = z.infer<typeof edge>
