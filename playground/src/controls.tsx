@@ -100,6 +100,18 @@ export const Scroll = ({ className, label, children, box }: ScrollProps) => (
   </div>
 )
 
+/** Names with values, in a wrapping line. */
+export const Facts = ({ facts }: { facts: readonly (readonly [name: string, value: string])[] }) => (
+  <dl className="facts">
+    {facts.map(([name, value]) => (
+      <div key={name}>
+        <dt>{name}</dt>
+        <dd>{value}</dd>
+      </div>
+    ))}
+  </dl>
+)
+
 /** Shows a text unchanged. */
 export const Code = ({ text, label }: { text: string; label: string }) => (
   <Scroll className="code" label={label}>

@@ -1,6 +1,6 @@
 /** The panel that inspects one run. */
 import { useMemo, useState } from 'react'
-import { Code, CopyButton } from '../controls.tsx'
+import { Code, CopyButton, Facts } from '../controls.tsx'
 import type { Recording } from '../conversation/book.ts'
 import { type Conversation, inputText, type Turn } from '../conversation/conversation.ts'
 import { formatCount, formatMs, formatUsd, plural, prettyJson } from '../figures.ts'
@@ -75,16 +75,7 @@ function Summary({ turn: { run } }: { turn: Turn }) {
     ['Messages', formatCount(run.messages.length)],
     ...(runId === undefined ? [] : ([['Run id', runId]] as [string, string][])),
   ]
-  return (
-    <dl className="facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  )
+  return <Facts facts={facts} />
 }
 
 function Events({ turn, recording }: { turn: Turn; recording: Recording | undefined }) {

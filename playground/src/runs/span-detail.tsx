@@ -1,7 +1,7 @@
 /** One span in full: what it was sent, what came back, and how it ended. */
 import type { ModelSpan, TraceSpan } from 'agency-swarm-js/client'
 import { type ReactNode, useState } from 'react'
-import { Code, CopyButton, Fold } from '../controls.tsx'
+import { Code, CopyButton, Facts, Fold } from '../controls.tsx'
 import { formatCount, formatMs, formatUsd, plural } from '../figures.ts'
 import { Tabs } from '../shell/tabs.tsx'
 import { compareCalls } from './compare.ts'
@@ -14,7 +14,7 @@ export function SpanDetail({ row: { span, before } }: { row: SpanRow }) {
       <h3>
         <span className="kind">{KIND_TITLES[span.kind]}</span> {nameOf(span)}
       </h3>
-      <Facts span={span} />
+      <SpanFacts span={span} />
       {span.error !== null && (
         <p className="failure" role="note">
           <strong>{span.error.type}</strong> {span.error.message}
@@ -31,7 +31,7 @@ export function SpanDetail({ row: { span, before } }: { row: SpanRow }) {
   )
 }
 
-function Facts({ span }: { span: TraceSpan }) {
+function SpanFacts({ span }: { span: TraceSpan }) {
   const { tokens, cost } = sumOf(span)
   const facts: [name: string, value: string][] = [['Status', span.status.replace('_', ' ')]]
   if (span.ms !== null) facts.push(['Time', formatMs(span.ms)])
@@ -42,16 +42,7 @@ function Facts({ span }: { span: TraceSpan }) {
     if (span.usage !== null) facts.push(...tokenFacts(span.usage))
   } else if (tokens > 0) facts.push(['Tokens', formatCount(tokens)])
   if (cost > 0) facts.push(['Cost', `${span.kind === 'model' && span.estimated ? '≈ ' : ''}${formatUsd(cost)}`])
-  return (
-    <dl className="facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  )
+  return <Facts facts={facts} />
 }
 
 const tokenFacts = (usage: NonNullable<ModelSpan['usage']>): [string, string][] => [
