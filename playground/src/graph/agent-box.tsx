@@ -3,25 +3,36 @@ import { Handle, type NodeProps, Position } from '@xyflow/react'
 import { useAgentClass } from '../agents.tsx'
 import { formatCount, formatMs, formatUsd } from '../figures.ts'
 import { Icon } from '../icons.tsx'
+import type { AgentActivity } from '../run/activity.ts'
 import type { AgentBoxNode, ToolLine } from './layout.ts'
 
-/** Shows an agent in the graph: its name, state, usage and tools. */
-export function AgentBox({ data: { agent, activity, tools, more } }: NodeProps<AgentBoxNode>) {
+/** Shows an agent in the graph: its name and state; a large box also has its model, usage and tools. */
+export function AgentBox({ data, selected }: NodeProps<AgentBoxNode>) {
+  const { agent, activity, tools, more, compact, dimmed } = data
   const state = activity?.state ?? 'idle'
-  const tokens = (activity?.inputTokens ?? 0) + (activity?.outputTokens ?? 0)
+  const said = state !== 'idle' ? state : agent.isEntryPoint ? 'entry' : ''
   return (
-    <div className={`agent-box ${useAgentClass(agent.label)}`} data-state={state} data-agent={agent.label}>
-      <Handle id="top" type="target" position={Position.Top} />
-      <Handle id="top-out" type="source" position={Position.Top} />
+    <div
+      className={`agent-box ${useAgentClass(agent.label)}`}
+      data-state={state}
+      data-agent={agent.label}
+      data-compact={compact}
+      data-dimmed={dimmed}
+      data-selected={selected}
+    >
+      <Handle id="in" type="target" position={Position.Top} />
       <p className="agent-box-name" title={agent.description}>
         <span className="agent-dot" /> <span>{agent.label}</span>
-        <small>{state === 'idle' ? (agent.isEntryPoint ? 'entry' : '') : state}</small>
+        {!compact && <small>{said}</small>}
       </p>
-      <p className="agent-box-model">{agent.model}</p>
-      <p className="agent-box-figures">
-        {tokens === 0 ? '–' : `${formatCount(tokens)} tok`}
-        {activity?.costUsd !== undefined && ` · ${activity.estimated ? '≈ ' : ''}${formatUsd(activity.costUsd)}`}
-      </p>
+      {compact ? (
+        <p className="agent-box-figures">{said || usageOf(activity) || agent.model}</p>
+      ) : (
+        <>
+          <p className="agent-box-model">{agent.model}</p>
+          <p className="agent-box-figures">{usageOf(activity) || 'not used yet'}</p>
+        </>
+      )}
       {tools.length > 0 && (
         <ul>
           {tools.map((tool) => (
@@ -30,10 +41,18 @@ export function AgentBox({ data: { agent, activity, tools, more } }: NodeProps<A
           {more > 0 && <li>and {more} more</li>}
         </ul>
       )}
-      <Handle id="bottom" type="source" position={Position.Bottom} />
-      <Handle id="bottom-in" type="target" position={Position.Bottom} />
+      <Handle id="out" type="source" position={Position.Bottom} />
     </div>
   )
+}
+
+/** Tokens and cost in a few words; empty while there are none. */
+function usageOf(activity: AgentActivity | undefined): string {
+  const tokens = (activity?.inputTokens ?? 0) + (activity?.outputTokens ?? 0)
+  if (activity === undefined || tokens === 0) return ''
+  const cost =
+    activity.costUsd === undefined ? '' : ` · ${activity.estimated ? '≈ ' : ''}${formatUsd(activity.costUsd)}`
+  return `${formatCount(tokens)} tok${cost}`
 }
 
 const ToolRow = ({ tool: { name, description, activity } }: { tool: ToolLine }) => (

@@ -1,22 +1,26 @@
 /** The arrow between two agents in the graph. */
 import { BaseEdge, EdgeLabelRenderer, type EdgeProps } from '@xyflow/react'
 import type { AgentLine } from './layout.ts'
-import { route } from './route.ts'
+import { drawLine } from './route.ts'
 
 /** Draws an arrow from the sender to the recipient. Its label is above all lines. */
-export function AgentEdge({ id, sourceX, sourceY, targetX, targetY, data, label, markerEnd }: EdgeProps<AgentLine>) {
-  const { way = 'down', place = 0 } = data ?? {}
-  const { path, labelX, labelY } = route({ x: sourceX, y: sourceY }, { x: targetX, y: targetY }, way, place)
+export function AgentEdge({ id, data, label, markerEnd, interactionWidth }: EdgeProps<AgentLine>) {
+  const { path, label: at } = drawLine(data?.points ?? [], data?.place ?? 0)
   return (
     <>
-      <BaseEdge id={id} path={path} {...(markerEnd === undefined ? {} : { markerEnd })} />
+      <BaseEdge
+        id={id}
+        path={path}
+        interactionWidth={interactionWidth ?? 18}
+        {...(markerEnd === undefined ? {} : { markerEnd })}
+      />
       {label !== undefined && (
         <EdgeLabelRenderer>
           <span
             className="edge-label"
             data-edge={id}
             aria-hidden="true"
-            style={{ transform: `translate(${labelX}px, ${labelY}px) translate(-50%, -50%)` }}
+            style={{ transform: `translate(${at.x}px, ${at.y}px) translate(-50%, -50%)` }}
           >
             {label}
           </span>

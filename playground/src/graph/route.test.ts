@@ -1,30 +1,25 @@
 import { expect, test } from 'vitest'
-import { route, type Way } from './route.ts'
-
-const [left, right, below] = [
-  { x: 0, y: 0 },
-  { x: 240, y: 0 },
-  { x: 240, y: 100 },
-]
+import { drawLine } from './route.ts'
 
 /** The height of a label with its ground. */
-const LABEL = 20
+const LABEL = 18
+
+const bent = [
+  { x: 0, y: 0 },
+  { x: 0, y: 50 },
+  { x: 200, y: 50 },
+  { x: 200, y: 200 },
+]
 
 test('labels at one target stand below each other, near it', () => {
-  const places = [0, 1, 2].map((place) => route(left, below, 'down', place))
-  const heights = [below.y, ...places.map(({ labelY }) => labelY), left.y]
-  for (const [index, y] of heights.slice(1).entries()) expect((heights[index] ?? 0) - y).toBeGreaterThan(LABEL)
+  const heights = [0, 1, 2].map((place) => drawLine(bent, place).label.y)
+  for (const [index, y] of [...heights, 50].entries()) expect((heights[index - 1] ?? 200) - y).toBeGreaterThan(LABEL)
+  expect(drawLine(bent, 2).label.x).toBe(200)
 })
 
-test.each<Way>(['down', 'up'])('siblings have their labels apart: %s', (way) => {
-  const [from, sign] = way === 'down' ? [{ x: 120, y: -100 }, -1] : [{ x: 120, y: 100 }, 1]
-  const [one, other] = [route(from, left, way, 0), route(from, right, way, 0)]
-  expect(other.labelX - one.labelX).toBeGreaterThan(150)
-  expect(Math.sign(one.labelY)).toBe(sign)
-})
-
-test('agents of one row are joined over their heads, there and back', () => {
-  const [there, back] = [route(left, right, 'over', 0), route(right, left, 'over', 0)]
-  expect(there.labelY).toBeLessThan(-LABEL)
-  expect(there.labelY - back.labelY).toBeGreaterThan(LABEL)
+test('a line keeps its ends and its straight parts, and rounds its corners', () => {
+  const { path } = drawLine(bent, 0)
+  expect(path).toMatch(/^M0\.0,0\.0 .*L200\.0,200\.0$/)
+  expect(path.match(/Q/g)).toHaveLength(2)
+  expect(drawLine([bent[0], bent[1]] as typeof bent, 0).path).toBe('M0.0,0.0 L0.0,50.0')
 })

@@ -1,8 +1,8 @@
 /** Computes who did what in the runs of a conversation. */
-import { type CallEntry, FRONT, type ModelCall, type RunView } from './run.ts'
+import { agentInFront, type CallEntry, FRONT, failureOf, type ModelCall, type RunView } from './run.ts'
 
-/** `waiting` means that the agent waits for agents or tools it called. */
-export type AgentState = 'idle' | 'working' | 'waiting'
+/** `waiting`: the agent waits for agents or tools it called. `failed`: its work in the last run ended in an error. */
+export type AgentState = 'idle' | 'working' | 'waiting' | 'failed'
 
 export interface AgentActivity {
   state: AgentState
@@ -92,8 +92,8 @@ export function readActivity(runs: readonly RunView[], costOf: CostOf): Activity
     }
   }
   const last = runs.at(-1)
-  if (last?.phase === 'running')
-    for (const [agent, state] of statesOf(last)) agents.set(agent, { ...(agents.get(agent) ?? idle()), state })
+  const states = last === undefined ? [] : [...failedIn(last), ...(last.phase === 'running' ? statesOf(last) : [])]
+  for (const [agent, state] of states) agents.set(agent, { ...(agents.get(agent) ?? idle()), state })
   return { agents, edges, tools }
 }
 
@@ -144,6 +144,16 @@ function addTo(edges: Map<string, EdgeActivity>, key: string, more: Partial<Edge
     tokens: tokens + (more.tokens ?? 0),
     costUsd: 'costUsd' in more ? sum(before.costUsd, more.costUsd) : before.costUsd,
   })
+}
+
+/** The agents whose question failed, and the one in front of a failed run. */
+function failedIn(run: RunView): [agent: string, state: AgentState][] {
+  const front = failureOf(run) === undefined ? undefined : agentInFront(run)
+  const asked = [...run.threads.values()].flat().flatMap((entry) => {
+    const failed = entry.kind === 'call' && entry.failure !== undefined
+    return failed ? [run.speakers.get(entry.id)] : []
+  })
+  return [...asked, front].filter((agent) => agent !== undefined).map((agent) => [agent, 'failed'])
 }
 
 /** The state of an agent: it works when any of its threads does, and waits when all open threads wait for calls. */
