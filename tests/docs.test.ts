@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import Fastify from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
@@ -201,4 +202,21 @@ test('toolFactory.getOpenApiSchema writes a valid document of standalone tools',
   })
   expect(Object.keys(document.paths)).toEqual(['/tool/Address', '/tool/plan_route'])
   expect(() => toolFactory.getOpenApiSchema([{} as never], { url: '' })).toThrow(/A tool must be created by/)
+})
+
+test('the document is compressed for clients that take it, for each address', async () => {
+  const app = await build()
+  const ask = (host: string) =>
+    app.inject({ url: '/openapi.json', headers: { host, 'accept-encoding': 'gzip, deflate, br' } })
+  for (const host of ['a.example', 'b.example', 'a.example']) {
+    const small = await ask(host)
+    expect(small.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'Accept-Encoding' })
+    const plain = (await app.inject({ url: '/openapi.json', headers: { host } })).body
+    expect(gunzipSync(small.rawPayload).toString()).toBe(plain)
+    expect(small.rawPayload.length).toBeLessThan(plain.length / 5)
+  }
+  // A client can name any number of hosts: the server keeps a few, and sends others the plain document.
+  for (let count = 0; count < 8; count++) await ask(`${count}.example`)
+  expect((await ask('last.example')).headers['content-encoding']).toBeUndefined()
+  expect((await ask('last.example')).json().servers).toEqual([{ url: 'http://last.example' }])
 })

@@ -4,9 +4,11 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { once } from '../base/async.ts'
 import type { JsonObject } from '../wire/json.ts'
-import { assetHeaders, pageHeaders } from './pages.ts'
+import { acceptsGzip, assetHeaders, compress, pageHeaders } from './pages.ts'
 
 const ASSETS = new URL('../../assets/docs/', import.meta.url)
+/** Addresses of the server for which the compressed document is kept. */
+const MOST_COMPRESSED = 8
 /** Both renderers write inline styles, and the search of Redoc runs in a worker. */
 const PAGE_HEADERS = pageHeaders(
   "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:",
@@ -41,11 +43,27 @@ ${scripts.map((file) => `<script src="${folder}/${file}"></script>`).join('\n')}
  */
 export function registerDocs(app: FastifyInstance, describe: () => JsonObject, serverUrl: string | undefined): void {
   const parts = once(async () => splitAtServer(describe()))
+  const known = new Map<string, () => Promise<Buffer>>()
+  /** The compressed document, kept by address; undefined for addresses beyond `MOST_COMPRESSED`: clients choose their Host. */
+  const compressed = (url: Buffer) => {
+    const key = url.toString()
+    if (!known.has(key) && known.size < MOST_COMPRESSED)
+      known.set(
+        key,
+        once(async () => {
+          const [before, after] = await parts()
+          return compress(Buffer.concat([before, url, after]))
+        }),
+      )
+    return known.get(key)?.()
+  }
   app.get('/openapi.json', async (request, reply) => {
-    const [before, after] = await parts()
     const url = Buffer.from(JSON.stringify(serverUrl ?? `${request.protocol}://${request.host}${app.prefix}`))
-    const length = before.length + url.length + after.length
-    reply.headers({ 'content-type': 'application/json', 'content-length': length })
+    reply.headers({ 'content-type': 'application/json', vary: 'Accept-Encoding' })
+    const small = acceptsGzip(request.headers['accept-encoding']) ? compressed(url) : undefined
+    if (small !== undefined) return reply.header('content-encoding', 'gzip').send(await small)
+    const [before, after] = await parts()
+    reply.header('content-length', before.length + url.length + after.length)
     return reply.send(Readable.from([before, url, after], { objectMode: false }))
   })
   const addPage = (path: string, title: string, styles: readonly string[], scripts: readonly string[]) => {

@@ -1,15 +1,13 @@
 /** The playground: its page and files, and the endpoint for the costs that the page shows. */
 import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { once } from '../base/async.ts'
 import type { Pricer } from '../models/pricing/prices.ts'
 import { readTokens } from '../models/usage.ts'
 import { parseCostsRequest } from '../wire/requests.ts'
 import { sendJson } from './error-handler.ts'
-import { assetHeaders, pageHeaders } from './pages.ts'
+import { acceptsGzip, assetHeaders, compress, pageHeaders } from './pages.ts'
 
 const ASSETS = new URL('../../assets/playground/', import.meta.url)
 /** For files whose names contain a hash of their contents. */
@@ -19,7 +17,6 @@ const HEADERS = {
   ...pageHeaders("style-src 'self'; img-src 'self' data:; require-trusted-types-for 'script'; trusted-types 'none'"),
   'cache-control': 'no-cache',
 }
-const compress = promisify(gzip)
 
 export interface PlaygroundOptions {
   /** The page checks once a second whether the server was restarted, and then reads the agencies again. */
@@ -55,8 +52,7 @@ export function registerPlayground(app: FastifyInstance, { watch, failure }: Pla
     const compressed = once(() => compress(content))
     app.get(`/playground/${file}`, async (request: FastifyRequest, reply: FastifyReply) => {
       reply.headers({ ...assetHeaders(file, CACHE_FOREVER), vary: 'Accept-Encoding' })
-      if (!/\bgzip\b(?!\s*;\s*q=0(\.0*)?\b)/.test(String(request.headers['accept-encoding'])))
-        return reply.send(content)
+      if (!acceptsGzip(request.headers['accept-encoding'])) return reply.send(content)
       return reply.header('content-encoding', 'gzip').send(await compressed())
     })
   }

@@ -234,13 +234,14 @@ function watch(app: FastifyInstance, report: (violation: string) => void): void 
 async function readDocument(handler: (...args: never[]) => unknown): Promise<ApiDocument> {
   let written: Readable | undefined
   const reply = {
+    header: () => reply,
     headers: () => reply,
     send: (document: Readable) => {
       written = document
       return reply
     },
   }
-  const answer = await handler(...([{ protocol: 'http', host: 'localhost' }, reply] as never[]))
+  const answer = await handler(...([{ protocol: 'http', host: 'localhost', headers: {} }, reply] as never[]))
   return (written === undefined ? answer : await json(written)) as ApiDocument
 }
 
