@@ -1,19 +1,24 @@
 /** The page: server, agencies, conversations and panels. */
-import type { AgencyMetadata, Client } from 'agency-swarm-js/client'
+import type { AgencyMetadata, Client, Run } from 'agency-swarm-js/client'
 import { lazy, Suspense, useCallback, useMemo, useState } from 'react'
 import { AgentsProvider } from './agents.tsx'
 import { Chat } from './chat/chat.tsx'
+import { Skeleton } from './controls.tsx'
 import { type Conversation, followConversation, newConversation, runningTurn } from './conversation/conversation.ts'
 import { readConversationFile } from './conversation/file.ts'
 import { useBook } from './conversation/use-book.ts'
+import { plural } from './figures.ts'
 import { InspectorPanel } from './inspector/inspector-panel.tsx'
 import { newId } from './new-id.ts'
 import { RequestPanel } from './request/request-panel.tsx'
 import { areValid } from './request/settings.ts'
 import { useSettings } from './request/use-settings.ts'
+import { Announcer } from './shell/announcer.tsx'
 import { ChatsPanel } from './shell/chats-panel.tsx'
-import { TokenDialog, Unreachable } from './shell/gate.tsx'
+import { listCommands, type Page } from './shell/commands.ts'
+import { PageSkeleton, TokenDialog, Unreachable } from './shell/gate.tsx'
 import { ShortcutList, useShortcuts } from './shell/shortcuts.tsx'
+import { SideFrame } from './shell/side-frame.tsx'
 import { Tabs } from './shell/tabs.tsx'
 import { TopBar, type View } from './shell/top-bar.tsx'
 import { UndoToast, useUndo } from './shell/undo.tsx'
@@ -26,6 +31,8 @@ const GraphPanel = lazy(() => import('./graph/graph-panel.tsx').then((module) =>
 
 /** Loaded on demand: most visits are for a talk. */
 const RunsView = lazy(() => import('./runs/runs-view.tsx').then((module) => ({ default: module.RunsView })))
+
+const Palette = lazy(() => import('./shell/palette.tsx').then((module) => ({ default: module.Palette })))
 
 const PANELS = ['graph', 'inspector', 'request'] as const
 type Panel = (typeof PANELS)[number]
@@ -47,7 +54,7 @@ export function App() {
       )}
       {known !== undefined &&
         (known.size === 0 ? <NothingServed /> : <Workbench client={client} agencies={known} onLocked={lock} />)}
-      {state.phase === 'loading' && <p className="loading">Loading the agencies…</p>}
+      {state.phase === 'loading' && known === undefined && <PageSkeleton />}
       {state.phase === 'locked' && <TokenDialog refused={state.refused} onToken={unlock} />}
     </>
   )
@@ -77,6 +84,8 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
   const [inspected, setInspected] = useState<string>()
   const [showsRuns, setShowsRuns] = useState(false)
   const [help, setHelp] = useState(false)
+  const [finding, setFinding] = useState(false)
+  const [askedRun, setAskedRun] = useState<Pick<Run, 'agency' | 'run_id'>>()
   const [picked, setPicked] = useState<string>()
   const undo = useUndo()
 
@@ -106,6 +115,47 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
     setView('side')
     setTimeout(() => document.getElementById(`tab-${name}`)?.focus())
   }
+  const openConversation = (id: string) => {
+    dispatch({ type: 'open', id })
+    setInspected(undefined)
+    setShowsRuns(false)
+    setView('chat')
+  }
+  const address = (recipient: string | undefined) =>
+    opened === undefined
+      ? setFresh({ ...fresh, recipient })
+      : dispatch({ type: 'talk', id: conversation.id, action: { type: 'address', recipient } })
+  const toMessage = () => {
+    setShowsRuns(false)
+    setView('chat')
+    focusMessage()
+  }
+  const ofAgency = book.conversations.filter((one) => one.agency === agency)
+  const page: Page = {
+    agencies,
+    agency,
+    conversations: ofAgency.map(({ id, title, turns }) => ({ id, title, note: plural(turns.length, 'turn') })),
+    actions: [
+      { title: 'New conversation', keys: 'Alt N', icon: 'plus', run: () => begin() },
+      { title: 'Write a message', keys: 'Alt M', icon: 'edit', run: toMessage },
+      { title: 'Show the graph', keys: 'Alt G', icon: 'people', run: () => show('graph') },
+      { title: 'Show the inspector', keys: 'Alt I', icon: 'search', run: () => show('inspector') },
+      { title: 'Show the request settings', keys: 'Alt R', icon: 'tool', run: () => show('request') },
+      { title: 'Show stored runs', keys: 'Alt S', icon: 'search', run: () => setShowsRuns(true) },
+      { title: 'Keyboard shortcuts', keys: 'Alt K', icon: 'keys', run: () => setHelp(true) },
+      { title: 'Open the API description', icon: 'link', run: () => void window.open('docs', '_blank', 'noopener') },
+    ],
+    onAgency: begin,
+    onConversation: openConversation,
+    onAgent: (name) => {
+      address(name === metadata.metadata.entryPoints[0] ? undefined : name)
+      toMessage()
+    },
+    onRun: (run) => {
+      setAskedRun(run)
+      setShowsRuns(true)
+    },
+  }
   const inspect = useCallback((turnId: string) => {
     setInspected(turnId)
     setPanel('inspector')
@@ -114,15 +164,12 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
   useShortcuts({
     newConversation: () => begin(),
     runs: () => setShowsRuns(true),
-    message: () => {
-      setShowsRuns(false)
-      setView('chat')
-      focusMessage()
-    },
+    message: toMessage,
     graph: () => show('graph'),
     inspector: () => show('inspector'),
     request: () => show('request'),
     help: () => setHelp(true),
+    palette: () => setFinding(true),
     stop: () => running && stop(conversation.id, running.id, 'immediate'),
   })
 
@@ -145,22 +192,19 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
           showsRuns={showsRuns}
           onRuns={() => setShowsRuns(!showsRuns)}
           onHelp={() => setHelp(true)}
+          onPalette={() => setFinding(true)}
         />
         {showsRuns && (
-          <Suspense fallback={<p className="empty">Loading the runs…</p>}>
-            <RunsView client={client} agencies={names} onLocked={onLocked} />
+          <Suspense fallback={<Skeleton label="Loading the runs" />}>
+            <RunsView key={askedRun?.run_id} client={client} agencies={names} onLocked={onLocked} asked={askedRun} />
           </Suspense>
         )}
         <ChatsPanel
-          conversations={book.conversations.filter((one) => one.agency === agency)}
+          conversations={ofAgency}
           openId={opened?.id}
           problem={problem}
           onNew={() => begin()}
-          onOpen={(id) => {
-            dispatch({ type: 'open', id })
-            setInspected(undefined)
-            setView('chat')
-          }}
+          onOpen={openConversation}
           onRemove={(id) => {
             if (id === opened?.id) renew(agency)
             undo.setRemoved(book.conversations.find((one) => one.id === id))
@@ -194,26 +238,25 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
               ask(from, metadata.metadata.agents, input, settings)
             }}
             onStop={(turnId, mode) => stop(conversation.id, turnId, mode)}
-            onAddress={(recipient) =>
-              opened === undefined
-                ? setFresh({ ...fresh, recipient })
-                : dispatch({ type: 'talk', id: conversation.id, action: { type: 'address', recipient } })
-            }
+            onAddress={address}
             onInspect={inspect}
           />
         </main>
-        <aside className="side" aria-label="Details of the run">
-          <Tabs
-            label="Panels"
-            names={PANELS}
-            titles={PANEL_TITLES}
-            chosen={panel}
-            onChoose={setPanel}
-            panelId={(name) => `panel-${name}`}
-          />
+        <SideFrame
+          tabs={
+            <Tabs
+              label="Panels"
+              names={PANELS}
+              titles={PANEL_TITLES}
+              chosen={panel}
+              onChoose={setPanel}
+              panelId={(name) => `panel-${name}`}
+            />
+          }
+        >
           <div className="panel" id={`panel-${panel}`} role="tabpanel" aria-labelledby={`tab-${panel}`}>
             {panel === 'graph' && (
-              <Suspense fallback={<p className="empty">Loading the graph…</p>}>
+              <Suspense fallback={<Skeleton label="Loading the graph" />}>
                 <GraphPanel metadata={metadata} runs={runs} />
               </Suspense>
             )}
@@ -227,7 +270,7 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
             )}
             {panel === 'request' && <RequestPanel settings={settings} onChange={setSettings} />}
           </div>
-        </aside>
+        </SideFrame>
         <UndoToast
           removed={undo.removed}
           onUndo={() => {
@@ -235,6 +278,16 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
             undo.clear()
           }}
         />
+        <Announcer conversation={conversation} />
+        {finding && (
+          <Suspense>
+            <Palette
+              commands={listCommands(page)}
+              find={async () => (await import('./runs/find-runs.ts')).findRuns(client, page)}
+              onClose={() => setFinding(false)}
+            />
+          </Suspense>
+        )}
         {help && <ShortcutList onClose={() => setHelp(false)} />}
       </div>
     </AgentsProvider>

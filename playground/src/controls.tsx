@@ -100,6 +100,16 @@ export const Scroll = ({ className, label, children, box }: ScrollProps) => (
   </div>
 )
 
+/** Stands where content is being loaded. */
+export const Skeleton = ({ label }: { label: string }) => (
+  <div className="skeleton" role="status">
+    <span className="visually-hidden">{label}</span>
+    <i />
+    <i />
+    <i />
+  </div>
+)
+
 /** Names with values, in a wrapping line. */
 export const Facts = ({ facts }: { facts: readonly (readonly [name: string, value: string])[] }) => (
   <dl className="facts">

@@ -7,7 +7,6 @@ import { type Draft, emptyDraft, toDraft, toInput } from '../composer/draft.ts'
 import { useAttachments } from '../composer/use-attachments.ts'
 import { IconButton, Scroll } from '../controls.tsx'
 import { type Conversation, type Input, recipientOf, runningTurn, type Turn } from '../conversation/conversation.ts'
-import { agentInFront, failureOf, type RunView } from '../run/run.ts'
 import { ErrorBoundary } from '../shell/error-boundary.tsx'
 import { Notice } from './notice.tsx'
 import { TurnView } from './turn.tsx'
@@ -97,7 +96,6 @@ export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress
           <IconButton icon="down" label="Scroll to the latest message" onClick={toEnd} />
         </div>
       )}
-      <Announcer last={last} />
       <Composer
         draft={draft}
         onDraft={setDraft}
@@ -160,21 +158,4 @@ function Welcome({
       )}
     </div>
   )
-}
-
-/** Announces each step of the run to screen readers. */
-function Announcer({ last }: { last: Turn | undefined }) {
-  return (
-    <p className="visually-hidden" role="status">
-      {last === undefined ? '' : describeState(last.run)}
-    </p>
-  )
-}
-
-function describeState(run: RunView): string {
-  const who = agentInFront(run) ?? 'The agency'
-  if (run.phase === 'running') return `${who} is answering.`
-  const failure = failureOf(run)
-  if (failure !== undefined) return `The answer failed: ${failure}`
-  return run.cancelled ? 'The answer was stopped.' : `${who} has answered.`
 }

@@ -10,11 +10,13 @@ interface RunsViewProps {
   client: Client
   agencies: readonly string[]
   onLocked: () => void
+  /** The run that is open at first. */
+  asked?: Pick<Run, 'agency' | 'run_id'> | undefined
 }
 
-export function RunsView({ client, agencies, onLocked }: RunsViewProps) {
+export function RunsView({ client, agencies, onLocked, asked }: RunsViewProps) {
   const [filter, setFilter] = useState<Filter>({ agency: undefined, status: undefined, order: 'newest' })
-  const [open, setOpen] = useState<Pick<Run, 'agency' | 'run_id'>>()
+  const [open, setOpen] = useState(asked)
   const listed = filter.agency === undefined ? agencies : [filter.agency]
   const { runs, hasMore, loaded, problem, more } = useRunList(
     client,

@@ -36,6 +36,7 @@ export function ChatsPanel({ conversations, openId, problem, onNew, onOpen, onRe
       <button type="button" className="new-chat" onClick={onNew}>
         <Icon name="plus" /> New conversation
       </button>
+      {conversations.length === 0 && <p className="empty">Conversations appear here. They stay in this browser.</p>}
       <ul>
         {conversations.map((conversation) => (
           <li key={conversation.id} data-open={conversation.id === openId}>

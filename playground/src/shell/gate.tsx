@@ -1,7 +1,7 @@
 /** Screens before the page: token form and loading errors. */
 import { type FormEvent, useState } from 'react'
 import { Notice } from '../chat/notice.tsx'
-import { Dialog } from '../controls.tsx'
+import { Dialog, Skeleton } from '../controls.tsx'
 import type { Failure } from '../run/failure.ts'
 
 /** Asks for the server's token. */
@@ -39,6 +39,20 @@ export function TokenDialog({ refused, onToken }: { refused: boolean; onToken: (
     </Dialog>
   )
 }
+
+/** The frame of the page while the agencies are loaded. */
+export const PageSkeleton = () => (
+  <div className="page" data-view="chat">
+    <header className="top-bar">
+      <span className="brand">Playground</span>
+    </header>
+    <nav className="chats" aria-label="Conversations" />
+    <main className="main">
+      <Skeleton label="Loading the agencies" />
+    </main>
+    <aside className="side" aria-label="Details of the run" />
+  </div>
+)
 
 /** Shown when the list of agencies cannot be loaded. */
 export const Unreachable = ({ failure, onRetry }: { failure: Failure; onRetry: () => void }) => (

@@ -11,6 +11,8 @@ export interface Shortcuts {
   request: () => void
   runs: () => void
   help: () => void
+  /** Control or Command with K. */
+  palette: () => void
   /** Escape without Alt. */
   stop: () => void
 }
@@ -30,6 +32,10 @@ export function useShortcuts(shortcuts: Shortcuts): void {
   latest.current = shortcuts
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
+      if (isPaletteKey(event)) {
+        event.preventDefault()
+        return latest.current.palette()
+      }
       const name = event.altKey && !event.ctrlKey && !event.metaKey ? KEYS[event.code] : undefined
       if (name !== undefined) {
         event.preventDefault()
@@ -41,6 +47,9 @@ export function useShortcuts(shortcuts: Shortcuts): void {
   }, [])
 }
 
+const isPaletteKey = ({ code, ctrlKey, metaKey, altKey, shiftKey }: KeyboardEvent) =>
+  code === 'KeyK' && (ctrlKey || metaKey) && !altKey && !shiftKey && document.querySelector('dialog[open]') === null
+
 /** True for an Escape that neither closes a dialog nor ends the composition of a character. */
 const isPlainEscape = (event: KeyboardEvent) =>
   event.key === 'Escape' &&
@@ -49,9 +58,10 @@ const isPlainEscape = (event: KeyboardEvent) =>
   document.querySelector('dialog[open]') === null
 
 const LIST: readonly [keys: string, what: string][] = [
+  ['Ctrl + K', 'Commands: find anything'],
   ['Enter', 'Send the message'],
   ['Shift + Enter', 'New line'],
-  ['Arrow up, in an empty message', 'Edit and resend the last message'],
+  ['Arrow up', 'In an empty message: edit the last one'],
   ['Escape', 'Stop the run'],
   ['Alt + N', 'New conversation'],
   ['Alt + M', 'Go to the message box'],
@@ -60,17 +70,21 @@ const LIST: readonly [keys: string, what: string][] = [
   ['Alt + R', 'Request settings'],
   ['Alt + S', 'Stored runs'],
   ['Alt + K', 'Keyboard shortcuts'],
+  ['Enter', 'In the graph: details of an agent or a line'],
+  ['Arrow keys', 'On a divider: resize'],
 ]
 
 export const ShortcutList = ({ onClose }: { onClose: () => void }) => (
   <Dialog title="Keyboard shortcuts" onClose={onClose}>
     <dl className="keys">
       {LIST.map(([keys, what]) => (
-        <div key={keys}>
-          <dt>
-            <kbd>{keys}</kbd>
-          </dt>
-          <dd>{what}</dd>
+        <div key={what}>
+          <dt>{what}</dt>
+          <dd>
+            {keys.split(' + ').map((key) => (
+              <kbd key={key}>{key}</kbd>
+            ))}
+          </dd>
         </div>
       ))}
     </dl>

@@ -1,5 +1,6 @@
 /** The bar at the top of the page. */
 import { IconButton } from '../controls.tsx'
+import { Icon } from '../icons.tsx'
 import { ThemeButton } from './theme.tsx'
 
 /** The part of the page shown on a narrow screen. */
@@ -11,6 +12,14 @@ const VIEWS: readonly [view: View, title: string][] = [
   ['side', 'Details'],
 ]
 
+const isMac = /Mac|iP/.test(navigator.platform)
+
+const PaletteButton = ({ onClick }: { onClick: () => void }) => (
+  <button type="button" className="palette-button" title="Find a command (Ctrl+K)" onClick={onClick}>
+    <Icon name="search" /> <span>Find or do</span> <kbd>{isMac ? '⌘K' : 'Ctrl K'}</kbd>
+  </button>
+)
+
 interface TopBarProps {
   agencies: readonly string[]
   agency: string
@@ -21,10 +30,11 @@ interface TopBarProps {
   showsRuns: boolean
   onRuns: () => void
   onHelp: () => void
+  onPalette: () => void
 }
 
 export function TopBar(props: TopBarProps) {
-  const { agencies, agency, onAgency, view, onView, showsRuns, onRuns, onHelp } = props
+  const { agencies, agency, onAgency, view, onView, showsRuns, onRuns, onHelp, onPalette } = props
   return (
     <header className="top-bar">
       <span className="brand">Playground</span>
@@ -47,6 +57,7 @@ export function TopBar(props: TopBarProps) {
         ))}
       </div>
       <span className="spring" />
+      <PaletteButton onClick={onPalette} />
       <button type="button" className="text-button runs-button" aria-pressed={showsRuns} onClick={onRuns}>
         Runs
       </button>
