@@ -55,27 +55,34 @@ export function once<T>(make: () => Promise<T>): (() => Promise<T>) & { made(): 
 /** How long work goes on before others get a turn, in milliseconds. */
 const TURN_MS = 10
 
-/** Long pieces of work that wait for their turn. The list is shared by all requests, as the event loop is. */
-const waiting: (() => void)[] = []
+/** Work that waits for a turn. The lists are shared by all requests, as the event loop is. */
+const waiting = { first: [] as (() => void)[], further: [] as (() => void)[] }
+let isGiving = false
 
 /**
- * Waits for a round of the event loop. Each round runs one waiting piece of work, so a small request never waits for more than
- * one piece of a large one, however many of those there are.
+ * Waits for a round of the event loop. Each round runs one piece of work that waits for its first turn and one that has had
+ * turns. So a small request never waits for more than two pieces of large ones, however many of those there are, and work that
+ * needs one turn does not queue behind work that needs hundreds.
  */
-export function takeTurn(): Promise<void> {
+export function takeTurn(turn: 'first' | 'further' = 'first'): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  if (waiting.push(resolve) === 1) setImmediate(giveTurn)
+  waiting[turn].push(resolve)
+  if (!isGiving) setImmediate(giveTurns)
+  isGiving = true
   return promise
 }
 
-function giveTurn(): void {
-  waiting.shift()?.()
-  if (waiting.length > 0) setImmediate(giveTurn)
+function giveTurns(): void {
+  waiting.first.shift()?.()
+  waiting.further.shift()?.()
+  isGiving = waiting.first.length + waiting.further.length > 0
+  if (isGiving) setImmediate(giveTurns)
 }
 
 /** Splits long work into turns: call `step()` after each small piece, and await it when it returns a promise. */
 export class Pace {
   #began = performance.now()
+  #turn: 'first' | 'further' = 'first'
 
   /** Undefined while the turn may go on; otherwise a promise that resolves when the next turn begins. */
   step(): Promise<void> | undefined {
@@ -88,7 +95,9 @@ export class Pace {
   }
 
   async #next(): Promise<void> {
-    await takeTurn()
+    const turn = this.#turn
+    this.#turn = 'further'
+    await takeTurn(turn)
     this.begin()
   }
 }

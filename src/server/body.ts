@@ -161,7 +161,7 @@ function collect(payload: Payload, take: (piece: Buffer) => void): Promise<Buffe
       atOnce -= chunk.length
       if (atOnce > 0) return
       payload.pause()
-      void takeTurn().then(() => payload.resume())
+      void takeTurn('further').then(() => payload.resume())
     }
     const onGone = () => settle(clientGone())
     payload.on('data', onData).on('end', settle).on('error', onGone).on('close', onGone)

@@ -194,7 +194,7 @@ async function parseInput(given: JsonObject): Promise<{ data: unknown; issues: z
   if (!long) return { data: parsed.data, issues }
   const checked: AguiMessage[] = []
   for (let from = 0; from < messages.length && issues.length < MAX_DETAILS; from += STEP) {
-    await takeTurn()
+    await takeTurn(from === 0 ? 'first' : 'further')
     const step = z.array(aguiMessage).safeParse(messages.slice(from, from + STEP))
     checked.push(...(step.data ?? []))
     for (const { path, ...issue } of step.error?.issues ?? [])

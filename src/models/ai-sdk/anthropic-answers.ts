@@ -92,7 +92,7 @@ function repairEvents(): TransformStream<Uint8Array, Uint8Array> {
       end = rest.slice(-3)
       const repaired = events.map(repair).join('')
       if (repaired !== '') controller.enqueue(Buffer.from(repaired))
-      if (chunk.byteLength >= LARGE_CHUNK_BYTES) await takeTurn()
+      if (chunk.byteLength >= LARGE_CHUNK_BYTES) await takeTurn('further')
     },
     flush(controller) {
       // The last event may lack the blank line that ends it, and some gateways leave out `message_stop`.
