@@ -262,8 +262,7 @@ test('strict schemas and the words of a failure are set for each server', { time
   const server = program({ strict: true, describeFailure })
   const { newMessages } = await new Agency(agent({ mcpServers: [server] })).getResponse('Go.')
   expect(outputs(newMessages)).toEqual(['fail says: the disk is full'])
-  const [{ body }] = upstream.seen as [{ body: Json }]
-  const tools = body.tools as { name: string; strict: boolean }[]
+  const tools = upstream.seen.map(({ body }) => body.tools)[0] as { name: string; strict: boolean }[]
   expect(tools.find(({ name }) => name === 'echo')).toMatchObject({ strict: true })
 })
 

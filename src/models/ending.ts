@@ -23,8 +23,10 @@ export function failureIn(answer: unknown, whole = false): ModelError | undefine
   if (!isObject(json)) return undefined
   if (tellsFailure(json.error)) return toModelError(json.error, json)
   if (tellsFailure(json.errors)) return toModelError(json.errors, json)
-  if (json.object === 'error' || json.type === 'error' || json.status === 'failed') return toModelError(json, json)
+  if (json.object === 'error' || json.type === 'error' || FAILED_STATUS.has(json.status))
+    return toModelError(json, json)
   if (isFilled(json.choices) || isFilled(json.output) || isFilled(json.content)) return undefined
+  if (json.success === false) return toModelError(json, json)
   if (isObject(json.base_resp))
     return isGood(json.base_resp.status_code) ? undefined : toModelError(json.base_resp, json)
   if (isGood(json.code ?? json.error_code)) return undefined
@@ -32,6 +34,7 @@ export function failureIn(answer: unknown, whole = false): ModelError | undefine
   return named || (whole && wordsOf(json) !== undefined) ? toModelError(json, json) : undefined
 }
 
+const FAILED_STATUS = new Set<unknown>(['failed', 'error'])
 const isFilled = (value: unknown) => (Array.isArray(value) ? value.length > 0 : isObject(value))
 const isGood = (code: unknown) => /^(0|200)$/.test(String(code))
 
@@ -45,7 +48,19 @@ const toModelError = (told: unknown, json: JsonObject) =>
   new ModelError(wordsOf(told) ?? wordsOf(json) ?? NO_REASON, statusIn([told, json]))
 
 const NO_REASON = 'The model reported a failure without a reason.'
-const WORDS = ['message', 'error_message', 'msg', 'error_msg', 'status_msg', 'detail', 'error', 'errors', 'reason']
+const WORDS = [
+  'message',
+  'error_message',
+  'msg',
+  'error_msg',
+  'status_msg',
+  'detail',
+  'error',
+  'errors',
+  'reason',
+  'fault',
+  'faultstring',
+]
 
 /** The first text that describes the failure. */
 function wordsOf(told: unknown, depth = 0): string | undefined {

@@ -144,6 +144,16 @@ export class ResponseSynthesis {
     )
   }
 
+  /**
+   * Makes the reasoning the answer when there is nothing else: servers that look for the end of the reasoning file the whole answer
+   * under it when the model did not mark the end. Source: lmstudio-ai/lmstudio-bug-tracker/issues/1602, antirez/ds4/issues/1087.
+   */
+  answerWithThoughts(): void {
+    if (!this.#saysNothing || this.#refusal !== undefined) return
+    const thoughts = [...this.#thoughts.values()].map(({ summary }) => saidIn(summary)).join('\n\n')
+    if (thoughts.trim() !== '') this.say(thoughts)
+  }
+
   /** Adds the source of a range of the answer's text, as an annotation of the Responses API. */
   cite(annotation: JsonObject): void {
     const { part, at } = this.#text ?? this.#openText()

@@ -28,7 +28,7 @@ export function readSse(
   onData: (data: string) => void,
 ): AsyncIterableIterator<number> {
   const onEvent = ({ data }: { data: string }) => {
-    if (data.trim() === '') return // a keep-alive
+    if (/^\s*(:|$)/.test(data)) return // a keep-alive; some gateways write a comment as data
     begun = true
     watch.hear()
     if (data.length > LONG_CHARS) new JsonMeter(ANSWER_LIMITS.json).feed(data)
@@ -248,3 +248,6 @@ function beginning(
 /** The body without unset fields: the provider has defaults for them. */
 export const dropUnset = (body: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))
+
+/** True for the mark behind the last event, `[DONE]`, however a gateway writes it. */
+export const isEndMark = (data: string): boolean => /^\s*\[?done\b/i.test(data)

@@ -149,6 +149,7 @@ export class ChatCalls {
 function begins(before: Call, piece: Piece, tools: readonly string[]): boolean {
   const sameId = piece.id === before.id
   const otherId = !sameId && piece.id !== '' && before.id !== ''
+  if (before.name === '' && !otherId && piece.args.trim() === '') return false // the name came late
   if (before.scan.closed) {
     if (before.id !== '' && !otherId && piece.name === before.name && isUntoldStart(before)) return false
     if (otherId || piece.name !== before.name) return true

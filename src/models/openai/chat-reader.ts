@@ -102,6 +102,7 @@ export class ChunkReader {
     if (!this.#heard || this.#ending === undefined) throwIf(this.#hint)
     this.#calls.finish()
     const ending = this.#ending ?? { kind: 'unknown', reason: 'none' }
+    if (ending.kind === 'complete') this.#parts.answerWithThoughts()
     // An empty message is an answer; a missing message is not.
     const isMissing = !this.#heard && ending.kind === 'complete'
     if (this.#parts.saidChars > 0) for (const source of this.#sources.list()) this.#cite(source)

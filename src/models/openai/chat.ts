@@ -4,7 +4,7 @@ import { defineCalled } from '../../messages/functions.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { quirksOf } from '../families.ts'
 import type { EventBatch, Model, ResponseEvent, TurnRequest } from '../model.ts'
-import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
+import { type ApiOptions, apiModel, dropUnset, isEndMark, readSse, type StreamWait } from './api.ts'
 import { type ChatQuirks, toMessages } from './chat-messages.ts'
 import { ChunkReader } from './chat-reader.ts'
 import { choiceOf, isMode, withoutIdleToolSettings } from './tool-choice.ts'
@@ -46,7 +46,7 @@ async function* synthesise(
   let events: ResponseEvent[] = []
   let ended = false
   const onData = (data: string) => {
-    if (data.startsWith('[DONE]')) ended = true
+    if (isEndMark(data)) ended = true
     else events.push(...reader.read(JSON.parse(data)))
   }
   for await (const bytes of readSse(response, wait, onData)) {

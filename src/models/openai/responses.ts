@@ -4,7 +4,7 @@ import { joinNamespaces } from '../../tools/tool-search.ts'
 import { isObject, isShallow, type JsonObject } from '../../wire/json.ts'
 import { failureIn, failureOf, isTerminal } from '../ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, ToolSchema, TurnRequest } from '../model.ts'
-import { type ApiOptions, apiModel, dropUnset, readSse, type StreamWait } from './api.ts'
+import { type ApiOptions, apiModel, dropUnset, isEndMark, readSse, type StreamWait } from './api.ts'
 import { toResponsesInput } from './responses-input.ts'
 import { choiceOf, isMode, withoutIdleToolSettings } from './tool-choice.ts'
 
@@ -61,7 +61,7 @@ async function* parse(response: Response, wait: StreamWait): AsyncGenerator<Even
   let begun = false
   let ended = false
   const onData = (data: string) => {
-    if (data.startsWith('[DONE]')) return
+    if (isEndMark(data)) return
     const parsed: unknown = JSON.parse(data)
     const event = toEvent(parsed)
     if (event === undefined) return

@@ -74,7 +74,10 @@ export async function askModel(run: RunState, thread: AgentThread): Promise<Mode
     const request = await compose(run, thread, model)
     await notify(run, thread, 'onLlmStart', request)
     run.signal.throwIfAborted()
-    const calls = new TurnCalls(request.input)
+    const calls = new TurnCalls(
+      request.input,
+      request.tools.map(({ name }) => name),
+    )
     const spent = { estimated: false, cost: 0, firstDeltaMs: undefined }
     const work = startWork('model', model.name)
     thread.work.calls = [work]
