@@ -285,12 +285,29 @@ export interface AgentConstructor {
   new <Context extends object = UserContext, Output = string>(
     options: AgentOptions<Context, Output>,
   ): Agent<Context, KnownOutput<Output>>
+  /**
+   * The same class for agents whose user context has a type: `const ShopAgent = Agent.withContext<Shop>()`, then
+   * `new ShopAgent({ ... })`. The type of the answers is inferred from `outputType`, which `new Agent<Shop>` cannot do.
+   */
+  withContext<Context extends object>(): ContextAgentConstructor<Context>
   readonly prototype: Agent
+}
+
+/** The constructor of `Agent` for one type of user context. */
+export interface ContextAgentConstructor<Context extends object> {
+  /** @throws as the constructor of `Agent` */
+  new <Output = string>(options: AgentOptions<Context, Output>): Agent<Context, KnownOutput<Output>>
+  readonly prototype: Agent<Context>
 }
 
 /** One agent: a name, instructions, a model and tools. */
 export const Agent: AgentConstructor = class Agent extends AgentInGraph {
   #alone: (AgencyGraph & Pick<Agency, 'getResponse' | 'getResponseStream'>) | undefined
+
+  static withContext() {
+    // biome-ignore lint/complexity/noThisInStatic: a subclass gives itself
+    return this
+  }
 
   getResponse(message: string | InputItem[], options: RunOptions = {}) {
     return this.#agency().getResponse(message, options)

@@ -154,3 +154,20 @@ test('chat on a thread: the server keeps it, and calls are decided', async () =>
   const alone = await runCli(['chat', url, '--thread', 't-1'], { input: 'Refund it\n' })
   expect(alone).toMatchObject({ code: 1, err: expect.stringContaining('the input has ended') })
 })
+
+test('/compact goes on with a summary, and /cost shows what all answers used', async () => {
+  const upstream = await useUpstream((body) => ({
+    text: JSON.stringify(body.input).includes('Summarise our conversation') ? 'Ann wants tea.' : 'Here you are.',
+  }))
+  const waiter = new Agent({ name: 'Waiter', model: 'gpt-4.1' })
+  const { url } = await startServer({ agencies: { cafe: new Agency(waiter) } })
+  const input = ['/compact', 'Tea, please', '/compact', 'And a cake', '/cost', ''].join('\n')
+  const chat = await runCli(['chat', url], { input })
+  expect(chat.err).toContain('There is nothing to compact yet.')
+  expect(chat.err).toContain('2 messages are now one summary.')
+  expect(chat.err).toMatch(/^2 answers · 30 tokens/m)
+  expect(upstream.seen.at(-1)?.body.input).toEqual([
+    { role: 'user', type: 'message', content: 'Summary of our conversation so far:\n\nAnn wants tea.' },
+    { role: 'user', type: 'message', content: 'And a cake' },
+  ])
+})

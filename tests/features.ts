@@ -327,10 +327,9 @@ export const FEATURES: readonly Feature[] = [
   {
     page: 'Running an agency',
     feature: '`copilot_demo()`',
-    has: 'partly',
-    note: 'The playground of a server, and AG-UI for a CopilotKit page of yours; none is started for you',
+    has: 'no',
+    note: 'The `playground` option is the page in the browser, from the same server. A CopilotKit page is a Next.js project of yours over AG-UI',
     docs: ['playground', 'ag-ui'],
-    held: of('playground', 'its files are cached for ever and compressed'),
   },
   {
     page: 'Terminal UI',
@@ -343,10 +342,14 @@ export const FEATURES: readonly Feature[] = [
   {
     page: 'Terminal UI',
     feature: '`agency.tui()`: chat, costs, history, reload',
-    has: 'partly',
-    note: '`agency-swarm-js chat` and `dev`; no Plan and Build modes, no `/compact`',
+    has: 'yes',
+    note: '`agency-swarm-js chat` with `/cost`, `/compact`, `/save` and `/load`, and `dev`; Plan, Build and Run modes belong to the program that `tui()` starts, which works with a server of this package too',
     docs: ['cli'],
-    held: of('cli-chat', 'chat serves a file, selects an agency and asks for a token'),
+    held: of(
+      'cli-chat',
+      'chat serves a file, selects an agency and asks for a token',
+      '/compact goes on with a summary, and /cost shows what all answers used',
+    ),
   },
   {
     page: 'Visualization',

@@ -127,6 +127,16 @@ export function formatSummary({ usage }: Pick<RunResult, 'usage'>, milliseconds:
   return [...tokens, ...cost, `${(milliseconds / 1000).toFixed(1)} s`].join(' · ')
 }
 
+/** What all answers of a chat have used. */
+export interface Spent {
+  answers: number
+  tokens: number
+  cost: number
+}
+
+export const formatSpent = ({ answers, tokens, cost }: Spent): string =>
+  `${answers} ${answers === 1 ? 'answer' : 'answers'} · ${tokens} tokens${cost > 0 ? ` · $${cost.toPrecision(2)}` : ''}`
+
 const NOTICES: ReadonlySet<string> = new Set<RunNotice['kind']>([
   'queued',
   'attempt',

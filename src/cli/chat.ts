@@ -4,10 +4,11 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import type { AgencyMetadata, ClientError, RunEvent, StreamEvent } from '../client/index.ts'
+import type { AgencyMetadata, ClientError, RunEvent, RunResult, StreamEvent } from '../client/index.ts'
 import { demoHint } from '../server/banner.ts'
+import { compactHistory } from './chat-compact.ts'
 import { type Talk, type Turn, talkHere, talkOnThread } from './chat-talk.ts'
-import { createTurnView, formatSummary, type Writing } from './chat-view.ts'
+import { createTurnView, formatSpent, formatSummary, type Spent, type Writing } from './chat-view.ts'
 import { defineCommand } from './command.ts'
 import { CommandError, cannotWrite, describeError } from './errors.ts'
 import { loadEnv } from './project.ts'
@@ -17,6 +18,8 @@ import { oneLine, stripControls, type Terminal, toJson } from './terminal.ts'
 const HELP = `  /agent [name]   talk to another agent; without a name: list the agents
   /stop [turn]    stop the answer; with "turn": after the current turn
   /new            start a new conversation
+  /compact        go on with a summary of the conversation
+  /cost           show the tokens and the cost of all answers so far
   /save [file]    save the conversation as JSON (default conversation.json)
   /load <file>    continue a saved conversation
   /approve        let a call run that waits for a decision (--thread)
@@ -75,6 +78,7 @@ class Chat {
   /** True after one Ctrl-C while nothing was running. */
   #warned = false
   #failed = false
+  readonly #spent: Spent = { answers: 0, tokens: 0, cost: 0 }
 
   constructor(target: Target, agency: string, graph: AgencyMetadata, terminal: Terminal, json: boolean) {
     this.#target = target
@@ -199,6 +203,10 @@ class Chat {
         if (this.#onThread) return this.keepOn(randomUUID())
         this.#talk = talkHere(this.#target.client.agency(this.#agency).conversation())
         return this.#terminal.note('Started a new conversation.')
+      case '/compact':
+        return this.#compact()
+      case '/cost':
+        return this.#terminal.note(formatSpent(this.#spent))
       case '/save':
         return this.#save(argument || 'conversation.json')
       case '/load':
@@ -207,6 +215,25 @@ class Chat {
       default:
         throw new CommandError(`There is no command ${name}. /help lists the commands.`)
     }
+  }
+
+  async #compact(): Promise<void> {
+    if (this.#onThread) throw new CommandError('The server keeps this conversation. Start another one with /new.')
+    const agency = this.#target.client.agency(this.#agency)
+    const { recipient } = this.#talk
+    const before = (await this.#talk.messages()).length
+    const summary = compactHistory(agency, this.#talk, this.#leaving.signal)
+    const history = await withRemedy(this.#target, this.#terminal.during('Writing a summary', summary))
+    this.#talk = talkHere(agency.conversation({ history }))
+    this.#talk.recipient = recipient
+    this.#terminal.note(`${before} messages are now one summary.`)
+  }
+
+  /** Adds what an answer used to the sums of `/cost`. */
+  #count({ usage }: RunResult): void {
+    this.#spent.answers++
+    this.#spent.tokens += usage?.total_tokens ?? 0
+    this.#spent.cost += usage?.total_cost ?? 0
   }
 
   async #turn(message: string): Promise<void> {
@@ -225,7 +252,9 @@ class Chat {
       for await (const event of this.#read(turn))
         if (event.kind === 'requires_action')
           for (const { to, text } of createTurnView(this.#terminal).render(event)) this.#terminal[to](text)
-      return turn.result()
+      const result = await turn.result()
+      this.#count(result)
+      return result
     }
     try {
       out(`${toJson(await during('Waiting for the answer', read()))}\n`)
@@ -259,6 +288,7 @@ class Chat {
     try {
       for await (const event of this.#read(turn)) await write(view.render(event))
       const result = await turn.result()
+      this.#count(result)
       await write(view.finish())
       if (result.cancelled) terminal.note(terminal.paint('yellow', '  stopped'))
       terminal.note(terminal.paint('dim', `  ${formatSummary(result, performance.now() - started)}`))

@@ -138,6 +138,27 @@ const explicit = new Agent<Shop>({
 is<OutputOf<typeof explicit>, string>(true)
 const both = new Agent<Shop, Ticket>({ name: 'Both', outputType: Ticket })
 is<OutputOf<typeof both>, Ticket>(true)
+const ShopAgent = Agent.withContext<Shop>()
+const ticketing = new ShopAgent({
+  name: 'Ticketing',
+  tools: [find, Address, loose],
+  instructions: (context) => context.get('user').toUpperCase(),
+  outputType: Ticket,
+  outputGuardrails: [(ticket, context) => ({ tripwire: ticket.title === context.get('user') })],
+})
+is<OutputOf<typeof ticketing>, Ticket>(true)
+is<OutputOf<ReturnType<typeof plainShop>>, string>(true)
+const plainShop = () => new ShopAgent({ name: 'Plain' })
+// @ts-expect-error a key that the context does not have
+new ShopAgent({ name: 'X', instructions: (context) => context.get('usr') })
+// @ts-expect-error a tool that needs another context
+;new (Agent.withContext<{ other: number }>())({ name: 'X', tools: [find] })
+class ShopSubclass extends ShopAgent {
+  constructor() {
+    super({ name: 'Sub', tools: [find] })
+  }
+}
+is<ShopSubclass['name'], string>(true)
 class Subclass extends Agent<Shop> {
   constructor() {
     super({ name: 'Subclass', tools: [find] })
