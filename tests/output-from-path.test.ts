@@ -49,7 +49,7 @@ test('media type and name can be given', async () => {
   })
 })
 
-test('a path that leads nowhere, to a folder, or to too much is an error without the folder', async () => {
+test('a path without a file, and a file that is too large, are errors', async () => {
   const folder = useFolder()
   mkdirSync(join(folder, 'sub.png'))
   await expect(toolOutputImageFromPath(join(folder, 'none.png'))).rejects.toThrow(
