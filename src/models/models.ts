@@ -3,16 +3,16 @@
 import type OpenAI from 'openai'
 import { once } from '../base/async.ts'
 import type { Charges } from '../base/budget.ts'
-import { choiceRefused, invalidOption, languageModelVersion } from '../base/errors.ts'
 import type { UpstreamLimits } from '../base/limits.ts'
+import { choiceRefused, languageModelVersion } from '../base/model-errors.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import { type FolderStore, openaiFolderStore } from '../files/folder-store.ts'
 import { openaiFileStore } from '../files/openai-store.ts'
 import type { FileStore } from '../files/store.ts'
 import { toWebFetch } from '../net/http.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import { aiSdkModel, isLanguageModel, type LanguageModel } from './ai-sdk/ai-sdk.ts'
-import { repairingFetch } from './ai-sdk/anthropic-answers.ts'
-import { type AiSdkKind, dressFetch, isInstalled, loadConnect, refuseWebPages } from './ai-sdk/providers.ts'
+import { type AiSdkKind, dressFetch, isAiSdkKind, isInstalled, loadConnect, toPackageName } from './ai-sdk/providers.ts'
 import { type Connections, createConnections } from './connections.ts'
 import { customModel } from './custom.ts'
 import type { Model } from './model.ts'
@@ -98,7 +98,7 @@ export function createModels(options: ModelsOptions): Models {
     async check(spec, agent, keyless) {
       const endpoint = resolveModel({ spec, agent, config: undefined, server: options, keyless })
       if (endpoint.kind === 'object') checkObject(endpoint.model, agent, options.limits)
-      else if (endpoint.kind === 'address' && isAiSdk(endpoint.api))
+      else if (endpoint.kind === 'address' && isAiSdkKind(endpoint.api))
         await loadConnect(endpoint.api, describeModel(spec), agent)
     },
     close: () => shared.connections.close(),
@@ -107,8 +107,6 @@ export function createModels(options: ModelsOptions): Models {
 
 const isEmpty = (config: ClientConfig | null | undefined) =>
   !config || Object.values(config).every((value) => value === undefined || value === null)
-
-const isAiSdk = (api: AddressEndpoint['api']): api is AiSdkKind => api === 'anthropic' || api === 'google'
 
 async function isReached(name: string): Promise<boolean> {
   const kind = PROVIDERS.get(canonicalName(name))?.kind
@@ -210,18 +208,19 @@ function addressModel(
   const { connections, options } = shared
   const provider = telemetryName(endpoint.provider)
   const given = { ...endpoint, provider, limits: options.limits }
-  switch (endpoint.api) {
+  const { api } = endpoint
+  if (isAiSdkKind(api))
+    return withSettings(
+      aiSdkModel({ ...given, open: openLanguageModel(api, endpoint, connections, agentName) }),
+      endpoint,
+    )
+  switch (api) {
     case 'responses':
       return withSettings(responsesModel({ ...given, post: postLike(client, connections.fetch(endpoint)) }), endpoint)
     case 'chat':
       return withSettings(chatModel({ ...given, post: postLike(client, connections.fetch(endpoint)) }), endpoint)
-    case 'anthropic':
-    case 'google': {
-      const open = openLanguageModel(endpoint.api, endpoint, connections, agentName)
-      return withSettings(aiSdkModel({ ...given, open }), endpoint)
-    }
     default:
-      return endpoint.api satisfies never
+      return api satisfies never
   }
 }
 
@@ -251,20 +250,7 @@ function openLanguageModel(kind: AiSdkKind, endpoint: AddressEndpoint, connectio
   return async (extraBody: { [key: string]: unknown }, budget: Charges | undefined): Promise<LanguageModel> => {
     const web = toWebFetch(connections.fetch(endpoint), budget)
     const connect = await loadConnect(kind, label, agentName)
-    const fetch = dressFetch(kind === 'anthropic' ? repairingFetch(web) : refuseWebPages(web), {
-      kind,
-      hasKey: apiKey !== undefined,
-      extraBody,
-    })
-    const shown = kind === 'google' ? toPath(name) : name
-    return connect({ baseURL: baseURL as string, apiKey: apiKey ?? 'none', fetch })(shown)
+    const fetch = dressFetch(web, { kind, hasKey: apiKey !== undefined, extraBody })
+    return connect({ baseURL: baseURL as string, apiKey: apiKey ?? 'none', fetch })(toPackageName(kind, name))
   }
 }
-
-/** Google's package copies the name into the path. Only path segments are let through, so that a key is never sent outside its address. */
-const toPath = (name: string): string =>
-  name
-    .toWellFormed()
-    .split('/')
-    .map((part) => encodeURIComponent(part).replaceAll('%3A', ':').replaceAll('%40', '@'))
-    .join('/')

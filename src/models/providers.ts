@@ -1,11 +1,12 @@
 /** The table of providers: addresses, keys, and how their APIs differ. */
+import type { AiSdkKind } from './ai-sdk/providers.ts'
 import { MISTRAL_QUIRKS, OPENAI_QUIRKS, TEMPLATE_QUIRKS } from './families.ts'
 import type { ChatQuirks } from './openai/chat-messages.ts'
 
 /** The API, address and keys of one provider. */
 export interface ProviderSpec {
   /** Its API: Chat Completions, or the provider's own through an AI SDK package. */
-  readonly kind: 'chat' | 'anthropic' | 'google'
+  readonly kind: 'chat' | AiSdkKind
   /** Its address; undefined where only the operator knows it (`<NAME>_API_BASE`). */
   readonly baseURL?: string
   /** Environment variables for the server's key; the first one that is set counts. Empty: no key is needed. */

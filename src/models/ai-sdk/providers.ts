@@ -1,27 +1,47 @@
-/** The optional packages for Anthropic and Google, and the fetch below them. */
-import { providerNotInstalled } from '../../base/errors.ts'
+/** The optional packages of the AI SDK for single providers, and the fetch below them. */
+import { providerNotInstalled } from '../../base/model-errors.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { toWellFormedJson } from '../../wire/well-formed.ts'
 import { webPageError } from '../ending.ts'
 import type { LanguageModel } from './ai-sdk.ts'
+import { repairingFetch } from './anthropic-answers.ts'
 
 /** Creates the models of one provider over one connection. */
 type Connect = (settings: { baseURL: string; apiKey: string; fetch: typeof fetch }) => (model: string) => LanguageModel
 
-/** The optional packages, each loaded by the first model that needs it. */
+/** What is particular to a package. */
+interface Package {
+  name: string
+  keyHeader: string
+  load: () => Promise<Connect>
+  /** Mends or refuses answers that the package would misread. */
+  checkAnswers: (fetch: typeof globalThis.fetch) => typeof globalThis.fetch
+  /** How the package wants the name of a model. Default: as it is */
+  toName?: (name: string) => string
+}
+
+/** The optional packages, each loaded by the first model that needs it. A provider refers to one with its `kind` in ../providers.ts. */
 const PACKAGES = {
   anthropic: {
     name: '@ai-sdk/anthropic',
     keyHeader: 'x-api-key',
-    load: async (): Promise<Connect> => (await import('@ai-sdk/anthropic')).createAnthropic,
+    load: async () => (await import('@ai-sdk/anthropic')).createAnthropic,
+    checkAnswers: repairingFetch,
   },
   google: {
     name: '@ai-sdk/google',
     keyHeader: 'x-goog-api-key',
-    load: async (): Promise<Connect> => (await import('@ai-sdk/google')).createGoogle,
+    load: async () => (await import('@ai-sdk/google')).createGoogle,
+    checkAnswers: refuseWebPages,
+    toName: toPath,
   },
-}
+} satisfies { [kind: string]: Package }
 export type AiSdkKind = keyof typeof PACKAGES
+
+export const isAiSdkKind = (api: string): api is AiSdkKind => Object.hasOwn(PACKAGES, api)
+
+export const toPackageName = (kind: AiSdkKind, name: string): string =>
+  (PACKAGES[kind] as Package).toName?.(name) ?? name
 
 /**
  * Loads what a model needs.
@@ -44,11 +64,12 @@ export const isInstalled = (kind: AiSdkKind): Promise<boolean> =>
     () => false,
   )
 
-/** A fetch that sends no key when there is none, and adds fields to the body that the package does not know. */
+/** A fetch that sends no key when there is none, adds fields to the body that the package does not know, and checks the answers. */
 export function dressFetch(
-  fetch: typeof globalThis.fetch,
+  web: typeof globalThis.fetch,
   { kind, hasKey, extraBody }: { kind: AiSdkKind; hasKey: boolean; extraBody: JsonObject },
 ): typeof globalThis.fetch {
+  const fetch = PACKAGES[kind].checkAnswers(web)
   return (url, init = {}) => {
     const headers = new Headers(init.headers)
     if (!hasKey) headers.delete(PACKAGES[kind].keyHeader)
@@ -60,13 +81,22 @@ export function dressFetch(
 }
 
 /** A fetch that refuses a web page in place of an answer. @throws MODEL_FAILED */
-export function refuseWebPages(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
+function refuseWebPages(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return async (url, init) => {
     const response = await fetch(url, init)
     if (!response.ok || !/\bhtml\b/i.test(response.headers.get('content-type') ?? '')) return response
     await response.body?.cancel()
     throw webPageError()
   }
+}
+
+/** Google's package copies the name into the path. Only path segments are let through, so that a key is never sent outside its address. */
+function toPath(name: string): string {
+  return name
+    .toWellFormed()
+    .split('/')
+    .map((part) => encodeURIComponent(part).replaceAll('%3A', ':').replaceAll('%40', '@'))
+    .join('/')
 }
 
 /** A body with more fields; the fields of an object in both (`generationConfig`) are merged. */
