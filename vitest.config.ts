@@ -36,7 +36,7 @@ export default defineConfig({
     ],
     setupFiles: ['tests/support/fresh-environment.ts', 'tests/support/contract-setup.ts'],
     // Most tests wait for sockets, timers and child processes, so there are more workers than cores.
-    maxWorkers: Math.ceil(availableParallelism() * 1.5),
+    maxWorkers: availableParallelism() * 2,
     sequence: { sequencer: LongFirst },
     testTimeout: 20_000,
     expect: { requireAssertions: true, poll: { timeout: 10_000 } },

@@ -8,7 +8,8 @@ export default defineConfig({
   root: resolve(import.meta.dirname, '../..'),
   test: {
     include: ['tests/browser/*.test.ts'],
-    setupFiles: ['tests/support/contract-setup.ts'],
+    setupFiles: ['tests/support/fresh-environment.ts', 'tests/support/contract-setup.ts'],
+    isolate: false,
     testTimeout: 40_000,
     hookTimeout: 20_000,
     maxWorkers: 2,
