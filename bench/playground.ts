@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Browser, Page } from 'playwright-core'
 import { needChromium } from '../scripts/find-chromium.mjs'
-import { Agency, Agent, serve } from '../src/index.ts'
+import { Agency, Agent, serve } from '../dist/index.js'
 import { launchChromium } from '../tests/browser/launch.ts'
 
 const { values } = parseArgs({
