@@ -65,6 +65,32 @@ const math: TokenizerAndRendererExtension = {
 }
 const marked = new Marked({ extensions: [mathBlock, math] })
 
+/** More text can change this many of the last blocks: a paragraph becomes a heading, a list goes on after a blank line. */
+const UNSETTLED = 2
+/** A definition of a link changes blocks anywhere; `\r` is counted differently by the parser. */
+const FAR_REACHING = /^ {0,3}\[[^\]]*\]:|\r/m
+
+/** Parses a text that grows. Only its last blocks are parsed again, so that a long answer costs no more than a short one. */
+export function createLexer(): typeof lexMarkdown {
+  let settled: { text: string; blocks: Token[] } = { text: '', blocks: [] }
+  return (text) => {
+    if (text.length > MAX_CHARS) return undefined
+    if (!text.startsWith(settled.text)) settled = { text: '', blocks: [] }
+    const rest = text.slice(settled.text.length)
+    if (FAR_REACHING.test(rest)) return lexMarkdown(text)
+    const fresh = lexMarkdown(rest)
+    if (fresh === undefined) return lexMarkdown(text)
+    const blocks = [...settled.blocks, ...fresh]
+    const ends = fresh.flatMap(({ type }, index) => (type === 'space' ? [] : [index]))
+    const end = ends.at(-UNSETTLED - 1)
+    if (end === undefined) return blocks
+    // A block that is settled ends with the blank lines after it.
+    const done = fresh.slice(0, ends.at(-UNSETTLED) ?? end + 1)
+    settled = { text: settled.text + done.map(({ raw }) => raw).join(''), blocks: [...settled.blocks, ...done] }
+    return blocks
+  }
+}
+
 /** Parses a text into blocks; undefined when it must be shown as plain text. */
 export function lexMarkdown(text: string): Token[] | undefined {
   if (text.length > MAX_CHARS || hasTooManyMarks(text)) return undefined

@@ -37,7 +37,7 @@ test('HTML is shown as it is written, and dangerous addresses are no links', () 
 
 test('whatever is written, only known elements and safe addresses come out', () => {
   const known = new Set(
-    'div p h3 h4 h5 h6 strong em del code a span br hr blockquote ul ol li input table thead tbody tr th td figure figcaption pre button svg path img'.split(
+    'div p h3 h4 h5 h6 strong em del code a span br hr blockquote ul ol li input table thead tbody tr th td figure figcaption pre button svg path rect img'.split(
       ' ',
     ),
   )

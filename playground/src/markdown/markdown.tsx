@@ -3,7 +3,7 @@ import type { Token, Tokens } from 'marked'
 import { memo, type ReactNode, useMemo } from 'react'
 import { Scroll } from '../controls.tsx'
 import { CodeBlock } from './code-block.tsx'
-import { lexMarkdown, type MathToken } from './lex.ts'
+import { createLexer, type MathToken } from './lex.ts'
 import { MathFormula } from './math.tsx'
 
 /**
@@ -11,7 +11,8 @@ import { MathFormula } from './math.tsx'
  * only http(s) and mail addresses become links.
  */
 export const Markdown = memo(function Markdown({ text }: { text: string }) {
-  const blocks = useMemo(() => lexMarkdown(text), [text])
+  const lex = useMemo(createLexer, [])
+  const blocks = useMemo(() => lex(text), [lex, text])
   if (blocks === undefined) return <p className="plain-text">{text}</p>
   // A link definition at the end turns texts far above it into links.
   const addresses = blocks.filter((token) => token.type === 'def').length
