@@ -10,8 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Browser, Page } from 'playwright-core'
-import { needChromium } from '../scripts/find-chromium.mjs'
 import { Agency, Agent, serve } from '../dist/index.js'
+import { needChromium } from '../scripts/find-chromium.mjs'
 import { launchChromium } from '../tests/browser/launch.ts'
 
 const { values } = parseArgs({
@@ -124,7 +124,9 @@ async function stream(page: Page, panel: string): Promise<number[]> {
   })
   await page.getByRole('textbox', { name: 'Message' }).fill('Go on')
   await page.keyboard.press('Enter')
-  await page.locator('.turn').nth(before).locator('.turn-foot').waitFor({ timeout: 300_000 })
+  // Looked for seldom: a search of the page each frame would be measured, too.
+  const ended = (count: number) => document.querySelectorAll('.turn')[count]?.querySelector('.turn-foot') != null
+  await page.waitForFunction(ended, before, { timeout: 300_000, polling: 500 })
   return page.evaluate(() => (globalThis as unknown as Notes).notes.frames.slice(2))
 }
 

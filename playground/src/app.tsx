@@ -217,7 +217,6 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
           }}
         />
         <main className="main">
-          <h1 className="visually-hidden">{metadata.metadata.agencyName}</h1>
           <Chat
             conversation={conversation}
             metadata={metadata}

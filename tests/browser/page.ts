@@ -75,19 +75,19 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 interface Axe {
   axe: {
     run(options: object): Promise<{
-      violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[]
+      violations: { id: string; nodes: { html: string; failureSummary: string }[] }[]
     }>
   }
 }
 
-/** What axe finds that is serious, by these rules or by all. */
+/** What axe finds, by these rules or by all. */
 export async function findBarriers(page: Page, rules?: readonly string[]): Promise<string[]> {
   await page.evaluate(AXE)
   const violations = await page.evaluate(
     async (options) => (await (globalThis as unknown as Axe).axe.run(options)).violations,
     { resultTypes: ['violations'], ...(rules === undefined ? {} : { runOnly: rules }) },
   )
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join(' | ')}`)
+  return violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join(' | ')}`,
+  )
 }

@@ -32,6 +32,8 @@ export const TurnView = memo(function TurnView({
   const over = run.phase === 'ended'
   return (
     <article className="turn" aria-label={`Turn ${number}`}>
+      {/* Headings of answers are below this one. */}
+      <h2 className="visually-hidden">Turn {number}</h2>
       <UserMessage turn={turn}>
         {over && (
           <IconButton

@@ -60,7 +60,7 @@ interface SectionProps {
 const Section = ({ label, title, more, onClose, children }: SectionProps) => (
   <section className="graph-detail" aria-label={label}>
     <header className="graph-detail-head">
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       {more}
       <IconButton icon="close" label="Close the details" onClick={onClose} />
     </header>

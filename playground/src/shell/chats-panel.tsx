@@ -6,6 +6,7 @@ import { runningTurn } from '../conversation/conversation.ts'
 import { writeConversationFile } from '../conversation/file.ts'
 import { formatWhen, plural } from '../figures.ts'
 import { Icon } from '../icons.tsx'
+import { useLandmark } from './narrow.ts'
 
 interface ChatsPanelProps {
   conversations: readonly Conversation[]
@@ -32,7 +33,7 @@ export function ChatsPanel({ conversations, openId, problem, onNew, onOpen, onRe
     }
   }
   return (
-    <nav className="chats" aria-label="Conversations">
+    <section className="chats" role={useLandmark('navigation')} aria-label="Conversations">
       <button type="button" className="new-chat" onClick={onNew}>
         <Icon name="plus" /> New conversation
       </button>
@@ -94,7 +95,7 @@ export function ChatsPanel({ conversations, openId, problem, onNew, onOpen, onRe
           <Icon name="save" /> Export
         </button>
       </div>
-    </nav>
+    </section>
   )
 }
 

@@ -1,6 +1,7 @@
 /** The frame of the side panel: its width can be changed, and it can take the whole page. */
 import { type ReactNode, useEffect, useState } from 'react'
 import { IconButton } from '../controls.tsx'
+import { useLandmark } from './narrow.ts'
 import { type Split, Splitter, useSplit } from './splitter.tsx'
 
 /** The side panel is at least 320 pixels wide; the conversation keeps as much. */
@@ -22,7 +23,7 @@ export function SideFrame({ tabs, children }: SideFrameProps) {
     root.toggleAttribute('data-side-whole', whole)
   }, [width, whole])
   return (
-    <aside className="side" aria-label="Details of the run">
+    <section className="side" role={useLandmark('complementary')} aria-label="Details of the run">
       <Splitter {...SIDE} label="Width of the details" size={width} onSize={setWidth} />
       <div className="side-head">
         {tabs}
@@ -35,6 +36,6 @@ export function SideFrame({ tabs, children }: SideFrameProps) {
         />
       </div>
       {children}
-    </aside>
+    </section>
   )
 }

@@ -38,6 +38,7 @@ export function TopBar(props: TopBarProps) {
   return (
     <header className="top-bar">
       <span className="brand">Playground</span>
+      {view !== undefined && <h1 className="visually-hidden">{agency}</h1>}
       <label className="agency-picker">
         <span className="visually-hidden">Agency</span>
         <select value={agency} onChange={(event) => onAgency(event.target.value)}>
