@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { agency } from '../../examples/starter/agency.ts'
-import { serve } from '../../src/index.ts'
+import { Agency, Agent, Handoff, serve } from '../../src/index.ts'
 import { launchChromium } from './launch.ts'
 
 const QUESTION = 'Ask the Researcher about the weather in Paris'
@@ -20,8 +20,9 @@ async function open(browser: Browser, url: string, options: BrowserContextOption
 async function takeConversation(browser: Browser, url: string, path: string, tries = 10): Promise<void> {
   const page = await open(browser, url, {})
   await page.getByRole('button', { name: QUESTION }).click()
-  const writing = () => document.querySelector('.card .said[data-state="open"]')?.textContent?.includes('15 °C')
-  const seen = await page.waitForFunction(writing, undefined, { timeout: 5000, polling: 10 }).catch(() => undefined)
+  const writing = () =>
+    document.querySelector('.card .said[data-state="open"]')?.textContent?.includes('The tool get_weather')
+  const seen = await page.waitForFunction(writing, undefined, { timeout: 3000, polling: 10 }).catch(() => undefined)
   await page.screenshot({ path })
   const missed = seen === undefined || (await page.locator('.turn-foot').count()) > 0
   await page.close()
@@ -39,6 +40,44 @@ async function takeInspector(browser: Browser, url: string, path: string): Promi
   await page.keyboard.press('Home')
   for (let line = 0; line < 12; line++) await page.keyboard.press('ArrowDown')
   await page.screenshot({ path })
+}
+
+/** A large agency in the whole page, and the agent that was selected in it. */
+async function takeGraph(browser: Browser, url: string, path: string): Promise<void> {
+  const page = await open(browser, url, { viewport: { width: 1280, height: 800 } })
+  await page.getByRole('combobox', { name: 'Agency' }).selectOption('publisher')
+  await page.getByRole('button', { name: 'Use the whole page for the details' }).click()
+  await page.locator('[data-agent=Editor]').click()
+  await page.locator('.graph-detail').waitFor()
+  await page.waitForTimeout(300) // the graph moves into its new room
+  await page.screenshot({ path })
+}
+
+/** 16 agents of a publisher: who asks whom, and who hands over. */
+function startPublisher(): Agency {
+  const desk = (name: string, work: string) =>
+    new Agent({ name, model: 'demo', description: work, instructions: `You are the ${name}. ${work}.` })
+  const lead = desk('Publisher', 'Takes orders and plans the work')
+  const [editor, designer, sales] = [
+    desk('Editor', 'Turns manuscripts into books'),
+    desk('Designer', 'Gives books their look'),
+    desk('Sales', 'Brings books to readers'),
+  ] as const
+  const under = (head: Agent, names: string) =>
+    names.split(' ').map((name) => [head, desk(name, `Helps the ${head.name}`)] as const)
+  const asked = [
+    ...under(editor, 'Reader Translator Proofs Rights'),
+    ...under(designer, 'Covers Layout Pictures'),
+    ...under(sales, 'Press Shops Events Returns'),
+  ]
+  const communicationFlows = [
+    ...[editor, designer].map((head) => [lead, head] as const),
+    ...asked.slice(0, -1),
+    [lead, sales, Handoff] as const,
+    [...(asked.at(-1) ?? []), Handoff] as never,
+    [editor, designer] as const,
+  ]
+  return new Agency(lead, { name: 'publisher', communicationFlows } as never)
 }
 
 /** A stored run with a model call of the agent that was asked. */
@@ -60,16 +99,18 @@ async function takeRuns(browser: Browser, url: string, path: string): Promise<vo
 const folder = resolve(process.argv[2] ?? '.')
 mkdirSync(folder, { recursive: true })
 const options = { host: '127.0.0.1', port: 0, banner: false, handleSignals: false }
-const server = await serve({ ...options, agencies: { starter: agency }, playground: true })
+const server = await serve({ ...options, agencies: { starter: agency, publisher: startPublisher() }, playground: true })
 const browser = await launchChromium()
 const pictures = [
   join(folder, 'playground.png'),
   join(folder, 'playground-inspector.png'),
   join(folder, 'playground-runs.png'),
+  join(folder, 'playground-graph.png'),
 ] as const
 await takeConversation(browser, server.url, pictures[0])
 await takeInspector(browser, server.url, pictures[1])
 await takeRuns(browser, server.url, pictures[2])
+await takeGraph(browser, server.url, pictures[3])
 await browser.close()
 await server.close()
 const { error } = spawnSync('pngquant', ['--force', '--ext', '.png', '--strip', ...pictures])

@@ -106,10 +106,11 @@ function routeLines(grid: Grid): Map<string, Point[]> {
   })
   const touch = touchPoints(grid, drawn)
   const lanes = new Map<string, number>()
+  /** The lanes of a channel in an order that keeps lines apart; `most` is odd. */
   const lane = (channel: string, most: number) => {
     const count = lanes.get(channel) ?? 0
     lanes.set(channel, count + 1)
-    return (((count * 3) % most) - (most - 1) / 2) * LANE
+    return (((count * 4) % most) - (most - 1) / 2) * LANE
   }
   const routes = drawn.map(({ id, upper, lower, reversed, flat }): [string, Point[]] => {
     const [from, to] = [touch(id, upper), touch(id, lower)]

@@ -72,3 +72,11 @@ test('a small graph keeps one row per distance from its entry', () => {
   expect(second).toBe(third)
   expect(fourth).toBeGreaterThan(third as number)
 })
+
+test('lines of one row to the next run beside each other, not on each other', () => {
+  const [lead, left, right] = names(3) as [string, string, string]
+  const lines = [line(lead, left), line(lead, right), line(left, right), line(right, lead)]
+  const placed = place(boxesOf([lead, left, right]), lines, PANEL)
+  const heights = lines.map(({ id }) => placed.lines.get(id)?.[1]?.y)
+  expect(new Set(heights).size).toBe(lines.length)
+})
