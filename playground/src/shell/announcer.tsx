@@ -1,24 +1,26 @@
-/** What screen readers hear of runs, in any view of the page. */
-import { useEffect, useState } from 'react'
+/** What screen readers hear of runs and approvals, in any view of the page. */
+import { useEffect, useRef, useState } from 'react'
 import type { Conversation } from '../conversation/conversation.ts'
+import { plural } from '../figures.ts'
 import { agentInFront, failureOf, type RunView } from '../run/run.ts'
 
-const TOLD = 'agency-swarm-js announcement'
+interface AnnouncerProps {
+  conversation: Conversation
+  /** Number of calls that wait for an approval. @default 0 */
+  waiting?: number
+}
 
-/** Says something to screen readers, from any part of the page, once what they say now is over. */
-export const announce = (text: string) => dispatchEvent(new CustomEvent(TOLD, { detail: text }))
-
-/** Says how the run of the open conversation goes, and what other parts of the page announce. */
-export function Announcer({ conversation }: { conversation: Conversation }) {
+/** Says how the run of the open conversation goes, and that calls wait for an approval. */
+export function Announcer({ conversation, waiting = 0 }: AnnouncerProps) {
   const [told, setTold] = useState('')
+  const known = useRef(0)
   const last = conversation.turns.at(-1)
   const state = last === undefined ? '' : describeRun(last.run)
   useEffect(() => setTold(state), [state])
   useEffect(() => {
-    const onTold = (event: Event) => setTold(String((event as CustomEvent).detail))
-    addEventListener(TOLD, onTold)
-    return () => removeEventListener(TOLD, onTold)
-  }, [])
+    if (waiting > known.current) setTold(`${plural(waiting, 'call')} waiting for approval.`)
+    known.current = waiting
+  }, [waiting])
   return (
     <p className="visually-hidden" role="status" data-announcer>
       {told}
@@ -27,7 +29,7 @@ export function Announcer({ conversation }: { conversation: Conversation }) {
 }
 
 /** The state of a run in one sentence. */
-export function describeRun(run: RunView): string {
+function describeRun(run: RunView): string {
   const who = agentInFront(run) ?? 'The agency'
   if (run.phase === 'running') return `${who} is answering.`
   const failure = failureOf(run)
