@@ -235,3 +235,26 @@ test('a screen reader hears the end of a run in any view, and failures', async (
   await ask(page, 'please fail')
   expect(await said.textContent()).toMatch(/^The answer failed: /)
 })
+
+test('300 KiB come over the wire at first; heavy parts when they are shown', async () => {
+  const { page, url } = await openPlayground(browser)
+  await page.locator('.agent-box').first().waitFor()
+  const session = await page.context().newCDPSession(page)
+  await session.send('Network.enable')
+  await session.send('Network.setCacheDisabled', { cacheDisabled: true })
+  let bytes = 0
+  const files: string[] = []
+  session.on('Network.loadingFinished', ({ encodedDataLength }) => {
+    bytes += encodedDataLength
+  })
+  page.on('request', (request) => files.push(new URL(request.url()).pathname))
+  await page.reload()
+  await page.locator('.agent-box').first().waitFor()
+  expect(bytes).toBeGreaterThan(100 * 1024)
+  expect(bytes).toBeLessThan(300 * 1024)
+  expect(files.filter((file) => /katex|highlight|palette|runs-view|find-runs/.test(file))).toEqual([])
+  await page.keyboard.press('Control+k')
+  await page.getByRole('dialog', { name: 'Commands' }).waitFor()
+  expect(files.some((file) => /\/palette-.*\.js$/.test(file))).toBe(true)
+  expect(url).toBe(new URL(page.url()).origin)
+})
