@@ -2,6 +2,7 @@
 import { Background, Controls, ReactFlow, useReactFlow } from '@xyflow/react'
 import type { AgencyMetadata } from 'agency-swarm-js/client'
 import '@xyflow/react/dist/base.css'
+import './graph.css'
 import { type RefObject, useEffect, useMemo, useRef, useState } from 'react'
 import { findAgent } from '../agents.tsx'
 import { readActivity } from '../run/activity.ts'
