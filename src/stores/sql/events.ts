@@ -2,12 +2,11 @@
 import type { StoredEvent } from '../../runs/run-store.ts'
 import { PIECE_CHARS } from '../../wire/json-write.ts'
 import { type Sql, select, type Transaction } from './database.ts'
+import { packEvents, unpackEvents } from './event-rows.ts'
 import { getText, textToColumn, workOf } from './long-texts.ts'
 import { type RunRow, toState } from './rows.ts'
 import { update } from './runs.ts'
 
-/** Stands between the events of a row: a character that JSON never contains. */
-const BETWEEN = '\u001e'
 /** At most this many events are read at a time. */
 export const EVENTS_PER_READ = 500
 /** The largest number of rows of one read. */
@@ -15,29 +14,34 @@ const ROWS_PER_READ = 50
 /** Characters after which a read ends. */
 const CHARS_PER_READ = 1_048_576
 
+/** Adds events that the store itself says. */
+export async function addEvents(tx: Transaction, run: RunRow, events: readonly string[]): Promise<void> {
+  if (events.length > 0) await update(tx, run, { last_event: await insertEvents(tx, run, events) })
+}
+
 /**
- * Adds events; those that are already stored are skipped, so a write may be repeated.
+ * Inserts events, and gives the number of the last for the row of the run, which the caller changes. Those that are there already
+ * are left out, so a write may be repeated.
  * @param from number of the first. Default: the next one
- * @param workedAt set when the worker of the run adds them
  */
-export async function addEvents(
+export async function insertEvents(
   tx: Transaction,
   run: RunRow,
   events: readonly string[],
-  { from = run.last_event + 1, workedAt }: { from?: number; workedAt?: number } = {},
-) {
+  from: number = run.last_event + 1,
+): Promise<number> {
   if (from > run.last_event + 1)
     throw new RangeError(`Run ${run.run_id} has ${run.last_event} events, so the next one cannot have number ${from}.`)
-  const fresh = events.slice(run.last_event + 1 - from)
-  if (fresh.length === 0) return
+  const fresh = from === run.last_event + 1 ? events : events.slice(run.last_event + 1 - from)
+  if (fresh.length === 0) return run.last_event
   let last = run.last_event
   if (tx.added !== undefined) noteEvents(tx.added, run, fresh)
   for (const list of groupEvents(fresh)) {
     last += list.length
-    const events = await textToColumn(tx, workOf(run.run_id), list.join(BETWEEN))
+    const events = await textToColumn(tx, workOf(run.run_id), packEvents(list))
     await tx.insert('events', [{ run: run.number, last, attempt: run.attempt, events }])
   }
-  await update(tx, run, { last_event: last, ...(workedAt === undefined ? {} : { worked_at: workedAt }) })
+  return last
 }
 
 function noteEvents(added: NonNullable<Transaction['added']>, run: RunRow, fresh: readonly string[]): void {
@@ -50,15 +54,16 @@ function noteEvents(added: NonNullable<Transaction['added']>, run: RunRow, fresh
 function* groupEvents(events: readonly string[]): Generator<readonly string[]> {
   let begin = 0
   let chars = 0
-  for (const [index, event] of events.entries()) {
-    if (index > begin && chars + event.length > PIECE_CHARS) {
+  for (let index = 0; index < events.length; index++) {
+    const { length } = events[index] as string
+    if (index > begin && chars + length > PIECE_CHARS) {
       yield events.slice(begin, index)
       begin = index
       chars = 0
     }
-    chars += event.length
+    chars += length
   }
-  yield events.slice(begin)
+  yield begin === 0 ? events : events.slice(begin)
 }
 
 /** Events after a number: at least one, if there is one. */
@@ -75,7 +80,7 @@ export async function readEvents(sql: Sql, run: number, after: number, limit: nu
   let chars = 0
   for (const { last, attempt, events } of rows) {
     if (found.length >= most || chars > CHARS_PER_READ) break
-    const list = (await getText(sql, events)).split(BETWEEN)
+    const list = unpackEvents(await getText(sql, events))
     const before = last - list.length
     const skip = Math.max(0, after - before)
     for (const [index, event] of list.slice(skip, skip + most - found.length).entries()) {

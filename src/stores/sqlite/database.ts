@@ -135,7 +135,7 @@ export class SqliteDatabase implements Database {
       const db = new DatabaseSync(this.#path)
       try {
         // The lock is taken by the first transaction and kept until the process ends, however it ends.
-        db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL')
+        db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA temp_store = MEMORY')
         db.exec(`PRAGMA synchronous = ${this.#options.fsync ? 'FULL' : 'NORMAL'}; BEGIN EXCLUSIVE; COMMIT`)
       } catch (error) {
         db.close()
