@@ -17,7 +17,7 @@ import type { RunRoutes } from './run-routes.ts'
 const RETRY = 'retry: 1000\n\n'
 
 export interface StreamRequest {
-  id: RunId
+  run: RunRecord
   /** The last frame that the reader has. Default: none. */
   after?: LastFrame
   /** Default: the protocol of the agency's stream endpoint. */
@@ -38,10 +38,10 @@ interface View {
 export async function streamRun(
   context: RunRoutes,
   reply: FastifyReply,
-  { id, after = { number: 0, loc: [] }, view: name }: StreamRequest,
+  { run, after = { number: 0, loc: [] }, view: name }: StreamRequest,
 ): Promise<FastifyReply | undefined> {
   const { runs, services } = context
-  const run = await runs.store.read({ kind: 'run', ...id })
+  const id = idOf(run)
   const isAgui = name === undefined ? services.dialects.agui !== undefined : name === 'agui'
   const view = isAgui ? await openAguiView(context, run, after.number) : openNativeView(context, run, after.number)
   if (after.number > view.last)
@@ -49,7 +49,8 @@ export async function streamRun(
       valueError(after.loc, `the last frame of the run has the number ${view.last}`, after.number),
     ])
   if (run.endedAt !== null && after.number === view.last) return reply.code(204).send()
-  await runs.store.read({ kind: 'events', ...id, after: isAgui ? 0 : after.number, limit: 1 }) // 410 while there is still a status to send
+  // 410 while there is still a status to send. A run that lives has its events.
+  if (run.endedAt !== null) await runs.store.read({ kind: 'events', ...id, after: isAgui ? 0 : after.number, limit: 1 })
   const signal = signalOf(reply)
   const leave = runs.readers.join(id, run.unreadMs)
   let first = RETRY

@@ -31,6 +31,11 @@ export interface JournalChange {
   covers: readonly string[]
   /** True for a model's answer: earlier crashes of the run no longer count. */
   turn: boolean
+  /**
+   * True when nothing that follows has an effect outside the run: the loop goes on at once. The change is stored with the next
+   * write, or with the events that come next, whichever is first.
+   */
+  deferrable: boolean
 }
 
 /** Counts of the whole run, and what its tools changed in the user context. */

@@ -182,7 +182,7 @@ async function open(run: RunState, ask: Ask): Promise<AgentThread> {
     work,
     recorded: { items: 0, entries: [entry] },
   }
-  await recordThread(run, thread)
+  await recordThread(run, thread, { deferrable: true })
   return thread
 }
 

@@ -50,6 +50,7 @@ async function write(run: RunState, change: Partial<JournalChange>): Promise<voi
       approvals: [],
       covers: [],
       turn: false,
+      deferrable: false,
       ...change,
       progress: readRunProgress(run),
     })

@@ -213,7 +213,7 @@ async function acceptAnswer(run: RunState, thread: AgentThread, { output, items,
     await run.save()
     announce(run, thread, createMessageEvents(thread, items))
     thread.answer = { kind: 'answered', output, cut }
-    await recordThread(run, thread, { turn: true })
+    await recordThread(run, thread, { turn: true, deferrable: true })
     return
   }
   if (thread.rejected >= agent.validationAttempts) throw guardrailTripped('OutputGuardrail', guidance)

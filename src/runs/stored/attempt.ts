@@ -14,6 +14,7 @@ import { joinTelemetry } from '../span.ts'
 import { ownerKey, type RunOrder } from '../start.ts'
 import { type AttemptLog, logAttempt, type RunLogs } from './attempt-log.ts'
 import { boundsOf, type CostBudgets, createRunLedger } from './costs.ts'
+import { startedEvent } from './events.ts'
 import { createJournal, readEventBytes, toSnapshot } from './journal.ts'
 import { StoredLog } from './log.ts'
 import { toEnd } from './outcome.ts'
@@ -108,6 +109,7 @@ class RunAttempt {
       limits,
       closing,
       lastEventId: run.lastEventId,
+      known: run.lastEventId === 1 ? [{ number: 1, event: startedEvent(run.runId) }] : [],
       storedBytes: readEventBytes(work),
       budget: this.#budget.part(),
       onFull: (error) => this.#run?.stop(error as AgencyError),

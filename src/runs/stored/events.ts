@@ -58,6 +58,9 @@ export interface DecodedEvent extends NumberedEvent {
   readonly scope: string | undefined
 }
 
+/** The first event of every run, which is stored with its admission. */
+export const startedEvent = (runId: string): RunEvent & { kind: 'started' } => ({ kind: 'started', runId, notes: [] })
+
 /** Where the raw event of a model begins in the JSON of its event: no name before it contains this text. */
 const RAW = ',"event":'
 

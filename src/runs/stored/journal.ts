@@ -13,8 +13,9 @@ import type {
   TranscriptRecord,
 } from '../loop/journal.ts'
 import type { ApprovalRecord, ConversationRecord, NewApproval, RunWork } from '../run-store.ts'
+import type { LogChange } from './changes.ts'
 import type { CoverageState } from './coverage.ts'
-import type { LogChange, StoredLog } from './log.ts'
+import type { StoredLog } from './log.ts'
 
 /** Rows of the run as a whole, beside those of its threads. */
 const RUN = '@run'
@@ -84,7 +85,9 @@ export function createJournal({
       const pins = !change.progress.recoverable && !pinned
       if (pins) onPinned()
       pinned ||= pins
-      await log.write({ ...toRows(change, run), approvals, ...(pins ? { recoverable: false, pin: worker } : {}) })
+      const rows = { ...toRows(change, run), approvals, ...(pins ? { recoverable: false, pin: worker } : {}) }
+      if (change.deferrable) return log.note(rows)
+      await log.write(rows)
       if (approvals.length > 0) onApproval(Math.min(...approvals.map((approval) => approval.expiresAt)))
     },
   }

@@ -4,6 +4,7 @@ import { LONG_CHARS } from '../../wire/json-write.ts'
 import type { RunEvent } from '../events.ts'
 import type { Feed } from '../feed.ts'
 import type { CancelMode, Claim, RunChange, RunStore, Written } from '../run-store.ts'
+import { joinChanges, type LogChange } from './changes.ts'
 import { Coverage, type CoverageState } from './coverage.ts'
 import { createEncoder, encodeInTurns, isMinor, type LoggedEvent, type NumberedEvent } from './events.ts'
 import { RecentEvents } from './recent-events.ts'
@@ -15,6 +16,8 @@ export interface StoredLogOptions {
   now: () => number
   /** Number of the newest event that is stored. */
   lastEventId: number
+  /** The newest of the stored events, as far as they are known. Default: none. */
+  known?: readonly NumberedEvent[]
   /** Bytes of the events that the run has stored so far. */
   storedBytes: number
   limits: {
@@ -47,13 +50,13 @@ export interface Companion {
   take(): RunChange['trace']
 }
 
-/** What a write takes beside the claim, the time and the events. */
-export type LogChange = Omit<RunChange, 'claim' | 'now' | 'events' | 'trace'>
+/** What is stored with the provider's own JSON of an event, about. */
+const ENVELOPE_CHARS = 160
 
 /** The JSON of an event that waits. */
 interface EventText {
   readonly scope: string | undefined
-  /** Undefined for a long event, which is serialized with its write. */
+  /** Undefined for an event that is serialized with its write: a long one, and one that brings the provider's own text. */
   readonly json: string | undefined
   /** Of its JSON, about. */
   readonly size: number
@@ -83,16 +86,18 @@ export class StoredLog implements Feed {
   #lost: { error: unknown } | undefined
   #timer: NodeJS.Timeout | undefined
   #trace: Companion | undefined
+  /** A change that waits for the next write. */
+  #noted: LogChange | undefined
   #sealed = false
 
   constructor(options: StoredLogOptions) {
-    const { lastEventId, storedBytes, limits, budget, onFull } = options
+    const { lastEventId, known = [], storedBytes, limits, budget, onFull } = options
     this.#options = options
     this.#last = lastEventId
     this.#bytes = storedBytes
     this.#truncated = storedBytes > limits.runEventBytes
     this.#coverage = new Coverage(lastEventId)
-    this.#recent = new RecentEvents(lastEventId, budget, onFull)
+    this.#recent = new RecentEvents({ stored: lastEventId, known, budget, onFull })
   }
 
   /** Why nothing is written any more. */
@@ -114,9 +119,9 @@ export class StoredLog implements Feed {
   /** @param bytes of its JSON, about; 0 for a short event */
   #add(event: LoggedEvent, scope: string | undefined, bytes: number): void {
     if (this.#truncated && isMinor(event)) return
-    const hasText = event.kind === 'model' && event.text !== undefined
-    const json = bytes < LONG_CHARS || hasText ? this.#encode(event, scope) : undefined
-    const size = json?.length ?? Math.ceil(bytes)
+    const text = textOf(event)
+    const json = text === undefined && bytes < LONG_CHARS ? this.#encode(event, scope) : undefined
+    const size = json?.length ?? (text === undefined ? Math.ceil(bytes) : text.length + ENVELOPE_CHARS)
     this.#last++
     if (this.#waiting.length === 0) this.#waitingSince = performance.now()
     this.#waiting.push({ number: this.#last, event })
@@ -139,9 +144,20 @@ export class StoredLog implements Feed {
     if (this.#lost === undefined && !this.#sealed) this.#writeSoon()
   }
 
+  /** Stores a change with the next write, or with the events that wait. The end of the run makes it needless. */
+  note(change: LogChange): void {
+    if (this.#lost !== undefined || this.#sealed) return
+    this.#noted = joinChanges(this.#noted, change)
+    this.#writeSoon()
+  }
+
+  get #waits(): boolean {
+    return this.#waiting.length > 0 || this.#noted !== undefined || this.#trace?.waits === true
+  }
+
   /** Begins a write for what waits, unless one that will take it is on its way. */
   #writeSoon(): void {
-    if ((this.#waiting.length === 0 && this.#trace?.waits !== true) || this.#pending > 0) return
+    if (!this.#waits || this.#pending > 0) return
     const { eventBatchMs } = this.#options.limits
     // All runs write at the same moments, so that the store can commit them together.
     const wait = eventBatchMs - (performance.now() % eventBatchMs)
@@ -165,8 +181,9 @@ export class StoredLog implements Feed {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#pending++
+    const joined = this.#joinNoted(change)
     const work = this.#writes
-      .then(() => this.#store(change))
+      .then(() => this.#store(joined))
       .finally(() => {
         this.#pending--
         this.#writeSoon()
@@ -175,7 +192,18 @@ export class StoredLog implements Feed {
     return work
   }
 
-  async #store(change: LogChange): Promise<Written> {
+  /** A change after the one that was noted before it. */
+  #joinNoted(change: LogChange): LogChange {
+    const joined = joinChanges(this.#noted, change)
+    this.#noted = undefined
+    return joined
+  }
+
+  /** @param given what was noted since then is stored, too */
+  async #store(given: LogChange): Promise<Written> {
+    const noted = this.#noted
+    this.#noted = undefined
+    const change = joinChanges(given, noted)
     const events = this.#waiting
     const texts = this.#texts
     const since = this.#waitingSince
@@ -183,8 +211,12 @@ export class StoredLog implements Feed {
     this.#texts = []
     const first = this.#last - events.length + 1
     const list: string[] = []
-    for (const [index, { scope, json }] of texts.entries())
-      list.push(json ?? (await encodeInTurns((events[index] as NumberedEvent).event, scope)))
+    for (let index = 0; index < events.length; index++) {
+      const { scope, json } = texts[index] as EventText
+      const { event } = events[index] as NumberedEvent
+      if (json !== undefined) list.push(json)
+      else list.push(textOf(event) === undefined ? await encodeInTurns(event, scope) : this.#encode(event, scope))
+    }
     const trace = this.#trace?.take()
     const written = await this.#commit({
       ...change,
@@ -218,6 +250,7 @@ export class StoredLog implements Feed {
     this.#lost = { error }
     this.#waiting = []
     this.#texts = []
+    this.#noted = undefined
     this.#recent.close()
     this.#options.onLost(error)
   }
@@ -254,3 +287,6 @@ export class StoredLog implements Feed {
     return this.#recent.next(signal)
   }
 }
+
+/** The provider's own JSON of an event. */
+const textOf = (event: LoggedEvent): string | undefined => (event.kind === 'model' ? event.text : undefined)

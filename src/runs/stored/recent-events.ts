@@ -9,6 +9,13 @@ const COPIES = 4
 /** Bytes up to here are part of what every run is charged; from there on the budget is charged in steps of this size. */
 const STEP_BYTES = 64 * 1024
 
+interface RecentOptions {
+  stored: number
+  known: readonly NumberedEvent[]
+  budget: Charges
+  onFull: (error: unknown) => void
+}
+
 /** Events are announced with `expect` when they begin to wait for the store, and added once they are stored. */
 export class RecentEvents {
   readonly #budget: Charges
@@ -23,8 +30,14 @@ export class RecentEvents {
   #changed: PromiseWithResolvers<void> | undefined
   #closed = false
 
-  constructor(stored: number, budget: Charges, onFull: (error: unknown) => void) {
+  /**
+   * @param options.stored number of the newest event that is stored
+   * @param options.known the newest of the stored events: few and short
+   */
+  constructor({ stored, known, budget, onFull }: RecentOptions) {
     this.#stored = stored
+    this.#events = [...known]
+    this.#sizes = known.map(() => 0)
     this.#budget = budget
     this.#onFull = onFull
   }
@@ -41,9 +54,9 @@ export class RecentEvents {
 
   /** Adds stored events. Their sizes were expected before. */
   add(events: readonly NumberedEvent[], sizes: readonly number[]): void {
-    for (const [index, event] of events.entries()) {
+    for (let index = 0; index < events.length; index++) {
       const size = sizes[index] ?? 0
-      this.#events.push(event)
+      this.#events.push(events[index] as NumberedEvent)
       this.#sizes.push(size)
       this.#bytes += size
       this.#expected -= size

@@ -23,7 +23,7 @@ import type { WebhookRecord } from '../webhooks/records.ts'
 import { type SenderOptions, WebhookSender } from '../webhooks/sender.ts'
 import type { AttemptOptions } from './attempt.ts'
 import { boundStore } from './bounded-store.ts'
-import { createDecoder, createEncoder, type NumberedEvent } from './events.ts'
+import { createDecoder, createEncoder, type NumberedEvent, startedEvent } from './events.ts'
 import { type StoredOrder, splitOrder } from './order.ts'
 import { RunReaders } from './readers.ts'
 import type { CancelStoredRun, DecideApproval, RetryStoredRun, StartStoredRun, StoredRuns } from './service.ts'
@@ -178,7 +178,7 @@ export class LocalStoredRuns implements StoredRuns {
         unreadMs: request.unreadMs ?? null,
         pin: pinned ? this.#name : null,
         idempotency: idempotency ?? null,
-        events: [createEncoder()({ kind: 'started', runId, notes: [] }, undefined)],
+        events: [createEncoder()(startedEvent(runId), undefined)],
         describeStop,
         limits,
       })
@@ -279,8 +279,9 @@ export class LocalStoredRuns implements StoredRuns {
     const until = AbortSignal.any([signal, this.#stopped.signal])
     const decode = createDecoder()
     let last = after
+    await this.#worker.claimed(id.runId)
+    let log = this.#worker.logOf(id)
     while (!until.aborted) {
-      const log = this.#worker.logOf(id)
       const recent = log?.after(last)
       if (log === undefined || recent === undefined) {
         // Not in the memory of this process: from the store, until the run ends or an attempt begins here.
@@ -293,6 +294,7 @@ export class LocalStoredRuns implements StoredRuns {
           if (!isOver) break
         }
         if (isOver) return
+        log = this.#worker.logOf(id)
       } else if (recent.length > 0) {
         const newest = recent.at(-1) as NumberedEvent
         last = newest.number

@@ -1,7 +1,8 @@
 /** Writes the messages of a stored run to its thread. */
 import { isDeepStrictEqual } from 'node:util'
 import type { StoredMessage } from '../../wire/message.ts'
-import type { LogChange, StoredLog } from './log.ts'
+import type { LogChange } from './changes.ts'
+import type { StoredLog } from './log.ts'
 
 type MessageChange = NonNullable<LogChange['messages']>
 

@@ -7,8 +7,15 @@ import type { Attempt } from './attempt.ts'
 /** How long to wait for a store that is away, in milliseconds. */
 const RETRY_MS = 1_000
 
-/** Stops a run when somebody asks for it, and when another process has taken it over. Never rejects. */
-export async function followWishes(store: RunStore, attempt: Attempt, signal: AbortSignal): Promise<void> {
+/** Stops a run when somebody asks for it, and when another process has taken it over, until the returned function is called. */
+export function followWishes(store: RunStore, attempt: Attempt): () => void {
+  const over = new AbortController()
+  void follow(store, attempt, over.signal)
+  return () => over.abort()
+}
+
+/** Never rejects. */
+async function follow(store: RunStore, attempt: Attempt, signal: AbortSignal): Promise<void> {
   const { agency, owner, runId } = attempt
   while (!signal.aborted) {
     try {

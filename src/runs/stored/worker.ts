@@ -29,8 +29,8 @@ export class RunWorker implements QueueWorker {
   readonly #attempts = new Map<string, Attempt>()
   /** By run, what was begun with a claim, to the end of its attempt. */
   readonly #working = new Map<string, Promise<unknown>>()
-  /** Runs whose claim is on its way. */
-  readonly #starting = new Set<string>()
+  /** By run, the claim and the start of its attempt, while they are on their way. */
+  readonly #starting = new Map<string, Promise<unknown>>()
   /** Runs that became claimable while they were being claimed, or were still on their way out of an attempt. */
   readonly #missed = new Set<string>()
   #leaving = false
@@ -53,6 +53,11 @@ export class RunWorker implements QueueWorker {
 
   attemptOf(runId: string): Attempt | undefined {
     return this.#attempts.get(runId)
+  }
+
+  /** Waits for the start of an attempt that is on its way; never rejects. */
+  async claimed(runId: string): Promise<void> {
+    await this.#starting.get(runId)?.catch(() => {})
   }
 
   /** The log of a run of that owner which is worked on here. */
@@ -115,23 +120,31 @@ export class RunWorker implements QueueWorker {
 
   /** @throws STORE_UNAVAILABLE when it is not known whether the run has left this process */
   async #claim(wanted: Wanted): Promise<void> {
-    const { store, now } = this.#options
     const { runId } = wanted
-    this.#starting.add(runId)
-    const claimed = await store
-      .claim({ ...wanted, worker: this.name, now: now() })
-      .finally(() => this.#starting.delete(runId))
-    if (claimed === undefined) return
+    const starting = this.#start(wanted)
+    this.#starting.set(runId, starting)
+    const started = await starting.finally(() => this.#starting.delete(runId))
+    if (started === undefined) return
+    const written = await started.attempt.done
+    started.stopFollowing?.()
+    this.#attempts.delete(runId)
+    if (written === undefined && this.#options.store.queue !== undefined) return this.#letGo(started.claim)
+    this.#afterLeaving(runId, written)
+  }
+
+  /** Claims a run and starts its attempt. @throws what `#claim` throws */
+  async #start(wanted: Wanted) {
+    const { store, now } = this.#options
+    const claimed = await store.claim({ ...wanted, worker: this.name, now: now() })
+    if (claimed === undefined) return undefined
     this.#noteClaim(claimed)
     const attempt = startAttempt(this.#options, claimed)
-    this.#attempts.set(runId, attempt)
-    const ended = new AbortController()
-    if (store.shared === true) void followWishes(store, attempt, ended.signal)
-    const written = await attempt.done
-    ended.abort()
-    this.#attempts.delete(runId)
-    if (written === undefined && store.queue !== undefined) return this.#letGo(claimed.claim)
-    this.#afterLeaving(runId, written)
+    this.#attempts.set(attempt.runId, attempt)
+    return {
+      attempt,
+      claim: claimed.claim,
+      stopFollowing: store.shared === true ? followWishes(store, attempt) : undefined,
+    }
   }
 
   #noteClaim({ run: { agency }, claim, takenOver, lostMs }: ClaimedRun): void {

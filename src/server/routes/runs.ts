@@ -76,7 +76,7 @@ function registerStart(app: FastifyInstance, base: string, context: RunRoutes): 
     })
     markReplay(reply, replayed).header('location', `${pathOf(request)}/${run.runId}`)
     if (body.stream !== true) return sendJson(reply, 202, await answerOf(context, run))
-    return streamRun(context, reply, { id: { ...owned, runId: run.runId }, view })
+    return streamRun(context, reply, { run, view })
   })
 }
 
@@ -102,7 +102,8 @@ function registerReads(app: FastifyInstance, base: string, context: RunRoutes): 
   app.get(`${base}/runs/:run_id/events`, openTo('watch'), async (request, reply) => {
     const id = await idOf(context, request)
     const { starting_after, view } = parseQuery(eventsQuery, request.query)
-    return streamRun(context, reply, { id, view, after: lastFrameOf(request, starting_after) })
+    const run = await store.read({ kind: 'run', ...id })
+    return streamRun(context, reply, { run, view, after: lastFrameOf(request, starting_after) })
   })
 
   if (context.services.stored.traces)

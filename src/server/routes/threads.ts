@@ -79,7 +79,8 @@ function registerThreadStream(
     if (thread?.activeRunId == null) return reply.code(204).send()
     const path = pathOf(request).replace(/\/threads\/[^/]*\/stream$/, '')
     reply.header('content-location', `${path}/runs/${thread.activeRunId}`)
-    return streamRun(context, reply, { id: { ...owned, runId: thread.activeRunId }, view })
+    const run = await context.runs.store.read({ kind: 'run', ...owned, runId: thread.activeRunId })
+    return streamRun(context, reply, { run, view })
   })
 }
 

@@ -9,7 +9,7 @@ import {
 } from '../../base/errors.ts'
 import type { Admitted, Idempotency, NewRun, Owned } from '../../runs/run-store.ts'
 import { first, nextNumber, readyOf, type Sql, type Transaction } from './database.ts'
-import { addEvents } from './events.ts'
+import { insertEvents } from './events.ts'
 import { toColumn, workOf } from './long-texts.ts'
 import { queuedEvent, type RunRow, type ThreadRow, toRun } from './rows.ts'
 import { findRun, free, liveRuns } from './runs.ts'
@@ -168,10 +168,12 @@ async function addRun(
     job: null,
     unread_ms: request.unreadMs ?? null,
   }
+  const events = place === null ? request.events : [...request.events, queuedEvent(place)]
+  run.last_event = await insertEvents(tx, run, events)
   await tx.insert('runs', [{ ...run }])
+  tx.changed.set(run.run_id, true)
   const plan = await toColumn(tx, workOf(request.runId), request.plan)
   await tx.insert('plans', [{ run: number, plan, sealed: request.sealed ?? null }])
-  await addEvents(tx, run, place === null ? request.events : [...request.events, queuedEvent(place)])
   if (place === null && !scheduled) free(tx, run)
   if (thread !== undefined)
     await tx.all('UPDATE threads SET idle_since = NULL, updated_at = ? WHERE number = ?', run.created_at, thread.number)

@@ -15,7 +15,7 @@ export async function claim(tx: Transaction, request: ClaimRequest): Promise<Cla
   const takenOver = run.status === 'in_progress'
   const lostMs = crashed && run.worked_at !== null ? Math.max(0, now - run.worked_at) : null
   if (crashed) await spendReservations(tx, run.number)
-  await tellDecisions(tx, run) // those that the worker before did not come to
+  if (run.fence > 0) await tellDecisions(tx, run) // those that the worker before did not come to
   await change(tx, run, {
     status: 'in_progress',
     attempt: run.resumes === 1 ? run.attempt : run.attempt + 1,

@@ -3,7 +3,7 @@ import type { CancelMode, DescribeStop, EndStatus, Leaving } from '../../runs/ru
 import type { JsonObject } from '../../wire/json.ts'
 import { spendReservations } from './costs.ts'
 import { encode, first, type Sql, select, type Transaction } from './database.ts'
-import { addEvents } from './events.ts'
+import { addEvents, insertEvents } from './events.ts'
 import { endOf, toColumn } from './long-texts.ts'
 import { type ApprovalRow, decidedEvent, endedEvent, queuedEvent, type RunRow, toRun } from './rows.ts'
 import { change, findLive, free, liveRuns, update } from './runs.ts'
@@ -56,13 +56,17 @@ export interface Ending {
   receipt?: JsonObject | null | undefined
   /** Events before the last one. */
   events?: readonly string[] | undefined
+  /** Number of the first of them. Default: the next one. */
+  firstEvent?: number | undefined
 }
 
 /** Ends a live run. The only way into a final state. */
 export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: number): Promise<void> {
   const rolledBack = run.rollback === 1 && run.thread !== null
   if (rolledBack) await removeMessages(tx, run, 0)
+  const events = [...(ending.events ?? []), endedEvent(ending.status)]
   await change(tx, run, {
+    last_event: await insertEvents(tx, run, events, ending.firstEvent),
     status: ending.status,
     place: null,
     scheduled: 0,
@@ -74,7 +78,6 @@ export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: 
     receipt: encode(ending.receipt),
     rolled_back: rolledBack ? 1 : 0,
   })
-  await addEvents(tx, run, [...(ending.events ?? []), endedEvent(ending.status)])
   await tx.all(
     `UPDATE approvals SET status = 'cancelled', decided_at = ? WHERE run = ? AND status = 'pending'`,
     now,

@@ -1,8 +1,8 @@
 /** What a worker writes of a run. */
 import { fenced } from '../../base/errors.ts'
-import type { NewApproval, RunChange, Written } from '../../runs/run-store.ts'
+import type { Leaving, NewApproval, RunChange, Written } from '../../runs/run-store.ts'
 import { encode, nextNumber, readyOf, select, type Transaction } from './database.ts'
-import { addEvents } from './events.ts'
+import { insertEvents } from './events.ts'
 import { isElsewhere, mapInTurns, removeColumns, toColumn, workOf } from './long-texts.ts'
 import { type RunRow, toState } from './rows.ts'
 import { change, free, liveRuns, lockFenced, lockThreadOf, update } from './runs.ts'
@@ -22,14 +22,28 @@ export async function writeWork(tx: Transaction, request: RunChange): Promise<Wr
   await addWork(tx, run, request)
   if (request.messages !== undefined) await putMessages(tx, run, request.messages, request.now)
   if (request.trace !== undefined) await addTrace(tx, run, request.trace)
-  if (request.events !== undefined)
-    await addEvents(tx, run, request.events.list, { from: request.events.first, workedAt: request.now })
-  if (request.turn && run.crashes > 0) await update(tx, run, { crashes: 0 })
-  if (request.recoverable !== undefined) await update(tx, run, { recoverable: request.recoverable ? 1 : 0 })
-  if (request.pin !== undefined) await update(tx, run, { pin: request.pin })
-  if (request.leave !== undefined) await leave(tx, run, request.leave, request.now)
+  if (request.leave?.kind === 'end') await end(tx, run, request, request.leave)
+  else {
+    const columns = await columnsOf(tx, run, request)
+    if (Object.keys(columns).length > 0) await update(tx, run, columns)
+    if (request.leave !== undefined) await pauseOrRelease(tx, run, request.leave, request.now)
+  }
   return { state: toState(run), ...readyOf(tx) }
 }
+
+/** What a write changes of the row of the run. */
+async function columnsOf(tx: Transaction, run: RunRow, request: RunChange): Promise<Partial<RunRow>> {
+  const { events, turn, recoverable, pin, now } = request
+  return {
+    ...(events && { last_event: await insertEvents(tx, run, events.list, events.first), worked_at: now }),
+    ...(turn && run.crashes > 0 && { crashes: 0 }),
+    ...(recoverable !== undefined && { recoverable: recoverable ? 1 : 0 }),
+    ...(pin !== undefined && { pin }),
+  }
+}
+
+const end = (tx: Transaction, run: RunRow, { events, now }: RunChange, leaving: Leaving & { kind: 'end' }) =>
+  endRun(tx, run, { ...leaving, events: events?.list, firstEvent: events?.first }, now)
 
 /** Names what the end of a run made claimable. */
 async function reportReady(tx: Transaction, run: RunRow): Promise<void> {
@@ -37,13 +51,12 @@ async function reportReady(tx: Transaction, run: RunRow): Promise<void> {
   if (next !== undefined && next.worker === null && next.status !== 'requires_action') tx.ready.add(next.run_id)
 }
 
-async function leave(
+async function pauseOrRelease(
   tx: Transaction,
   run: RunRow,
-  leaving: NonNullable<RunChange['leave']>,
+  leaving: Exclude<Leaving, { kind: 'end' }>,
   now: number,
 ): Promise<void> {
-  if (leaving.kind === 'end') return endRun(tx, run, leaving, now)
   const pauses = leaving.kind === 'pause' && run.wish === null && (await isPending(tx, run))
   if (pauses) {
     await change(tx, run, { status: 'requires_action', worker: null })
