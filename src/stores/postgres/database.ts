@@ -3,7 +3,7 @@ import { once } from '../../base/async.ts'
 import { AgencyError, storeUnavailable } from '../../base/errors.ts'
 import type { Answerer, Processes, QueueWorker, RunNews, RunQueue, TellTrouble } from '../../runs/run-store.ts'
 import type { EventChannel } from '../channel.ts'
-import type { Changed, Database, Sequence, Sql } from '../sql/database.ts'
+import type { Changed, Database, Freed, Sequence, Sql } from '../sql/database.ts'
 import { migrate } from '../sql/migrations.ts'
 import { Hints } from './hints.ts'
 import type { PostgresSettings } from './options.ts'
@@ -77,9 +77,9 @@ export class PostgresDatabase implements Database {
     }
   }
 
-  async enqueue(sql: Sql, runIds: readonly string[]): Promise<void> {
+  async enqueue(sql: Sql, freed: Freed): Promise<void> {
     const { queue } = await this.#use()
-    await queue.enqueue(sql, runIds)
+    await queue.enqueue(sql, freed)
   }
 
   readonly queue: RunQueue = {

@@ -1,7 +1,7 @@
 /** The queue of runs that may be claimed, kept by pg-boss in the same database. */
 import type { JobAttempt, PgBoss } from 'pg-boss'
 import type { Job, QueueWorker, RunQueue } from '../../runs/run-store.ts'
-import { type Sql, select } from '../sql/database.ts'
+import { type Freed, type Sql, select } from '../sql/database.ts'
 import { toJob } from '../sql/reads.ts'
 import type { RunRow } from '../sql/rows.ts'
 import { type Hints, toArray } from './hints.ts'
@@ -90,20 +90,20 @@ export class JobQueue implements RunQueue {
   }
 
   /** Puts runs into the queue, in the transaction that has made them claimable. Pinned runs are found by their process. */
-  async enqueue(sql: Sql, runIds: readonly string[]): Promise<void> {
-    const rows = await select<{ run_id: string; job: string }>(
-      sql,
-      `UPDATE runs SET job = gen_random_uuid()::text WHERE run_id = ANY(?::text[]) AND pin IS NULL RETURNING run_id, job`,
-      toArray(runIds),
-    )
-    await this.#send(sql, rows)
+  async enqueue(sql: Sql, freed: Freed): Promise<void> {
+    const named = [...freed].flatMap(([run_id, job]) => (job === null ? [] : [{ run_id, job }]))
+    const others = [...freed].flatMap(([run_id, job]) => (job === null ? [run_id] : []))
+    const statement = `UPDATE runs SET job = gen_random_uuid()::text WHERE run_id = ANY(?::text[]) AND pin IS NULL RETURNING run_id, job`
+    const changed =
+      others.length === 0 ? [] : await select<{ run_id: string; job: string }>(sql, statement, toArray(others))
+    await this.#send(sql, [...named, ...changed])
   }
 
   async #send(sql: Sql, rows: readonly { run_id: string; job: string }[]): Promise<void> {
     if (rows.length === 0) return
-    const { execute } = sql as PostgresSql
+    const { executeGiven } = sql as PostgresSql
     const jobs = rows.map(({ run_id, job }) => ({ id: job, data: { run_id } }))
-    await this.#boss.insert(QUEUE, jobs, { db: { executeSql: execute } })
+    await this.#boss.insert(QUEUE, jobs, { db: { executeSql: executeGiven } })
   }
 
   async serve(worker: QueueWorker): Promise<void> {

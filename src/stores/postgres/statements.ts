@@ -1,7 +1,7 @@
 /** The statements of the store over one connection to PostgreSQL. */
 import type { ClientBase, CustomTypesConfig } from 'pg'
 import { storeUnavailable } from '../../base/errors.ts'
-import type { Row, Sql, Value } from '../sql/database.ts'
+import { insertOf, type Row, type Sql, type Value } from '../sql/database.ts'
 
 /** Rows of one INSERT at most: PostgreSQL takes 65,535 values. */
 const ROWS_PER_INSERT = 500
@@ -39,12 +39,19 @@ export class Statements {
     this.#known.set(statement, created)
     return created
   }
+
+  /** A statement with its own `$1`: the same text again and again, with other values. */
+  given(text: string) {
+    const known = this.#known.get(text) ?? { text, name: this.#prepare ? `s${this.#known.size}` : undefined }
+    this.#known.set(text, known)
+    return known
+  }
 }
 
-/** With a statement of pg-boss, which has its own `$1`. */
+/** With the statements of pg-boss that put jobs into the queue: few texts, with `$1` in them. */
 export interface PostgresSql extends Sql {
   // biome-ignore lint/suspicious/noExplicitAny: pg-boss knows the columns of its own statements
-  execute(text: string, values?: unknown[]): Promise<{ rows: any[] }>
+  executeGiven(text: string, values?: unknown[]): Promise<{ rows: any[] }>
 }
 
 /** @param lock whether rows that are selected to be changed are locked */
@@ -62,28 +69,30 @@ export function statementsOf(client: ClientBase, statements: Statements, lock: b
   const insert = async (table: string, rows: readonly Row[], onConflict = ''): Promise<void> => {
     for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
       const some = rows.slice(start, start + ROWS_PER_INSERT)
-      const columns = Object.keys(some[0] as Row)
-      const holes = `(${columns.map(() => '?').join(', ')})`
-      const list = some.map(() => holes).join(', ')
-      const text = `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${list} ${onConflict}`
+      const text = insertOf(table, Object.keys(some[0] as Row), onConflict, some.length)
       const values = some.flatMap((row) => Object.values(row).map(toStorable))
       if (some.length === 1) await all(text, ...values)
-      else await execute(toNumbered(text), values)
+      else await execute({ text: toNumbered(text) }, values)
     }
   }
-  const execute: PostgresSql['execute'] = async (text, values) => {
+  const insertEach: Sql['insertEach'] = async (rows) => {
+    const inserts = rows.map(({ table, row }) => insertOf(table, Object.keys(row), ''))
+    const parts = inserts.slice(0, -1).map((text, index) => `i${index} AS (${text})`)
+    const text = [parts.length === 0 ? '' : `WITH ${parts.join(', ')}`, inserts.at(-1) ?? ''].join(' ')
+    if (rows.length > 0) await all(text, ...rows.flatMap(({ row }) => Object.values(row)))
+  }
+  const execute = async (query: { text: string; name?: string | undefined }, values: unknown[] = []) => {
     try {
-      return await client.query(text, values)
+      return await client.query({ ...query, values })
     } catch (error) {
       throw storeUnavailable(error)
     }
   }
-  const next: PostgresSql['next'] = async (sequence) => {
-    const [row] = await all('SELECT nextval(?::regclass) AS value', `${sequence}_number`)
-    return row?.value as number
-  }
-  return { all, insert, execute, next, lock: lock ? ' FOR UPDATE' : '' }
+  const executeGiven: PostgresSql['executeGiven'] = (text, values) => execute(statements.given(text), values)
+  return { all, insert, insertEach, executeGiven, nextOf, lock: lock ? ' FOR UPDATE' : '' }
 }
+
+const nextOf: NonNullable<Sql['nextOf']> = (sequence) => `nextval('${sequence}_number'::regclass)`
 
 function toNumbered(text: string): string {
   let n = 0

@@ -1,15 +1,10 @@
 /** How a run is accepted: idempotency, its thread, its place there. */
-import {
-  idempotencyMismatch,
-  notFound,
-  runBacklogFull,
-  scheduledRunsFull,
-  threadBusy,
-  threadQueueFull,
-} from '../../base/errors.ts'
+import { randomUUID } from 'node:crypto'
+import { idempotencyMismatch, notFound, threadBusy, threadQueueFull } from '../../base/errors.ts'
 import type { Admitted, Idempotency, NewRun, Owned } from '../../runs/run-store.ts'
-import { first, nextNumber, readyOf, type Sql, type Transaction } from './database.ts'
-import { insertEvents } from './events.ts'
+import type { Backlog } from './backlog.ts'
+import { first, nextNumber, readyOf, type Transaction } from './database.ts'
+import { toEventRows } from './events.ts'
 import { toColumn, workOf } from './long-texts.ts'
 import { queuedEvent, type RunRow, type ThreadRow, toRun } from './rows.ts'
 import { findRun, free, liveRuns } from './runs.ts'
@@ -17,28 +12,19 @@ import { advanceSchedule } from './schedules.ts'
 import { findThread, insertThread } from './threads.ts'
 import { nextPlace, stopRun } from './transitions.ts'
 
-export async function admit(tx: Transaction, request: NewRun): Promise<Admitted> {
-  const earlier = (await useKey(tx, request, request.runId)) ?? (await admittedRun(tx, request.runId))
+export async function admit(tx: Transaction, request: NewRun, backlog: Backlog): Promise<Admitted> {
+  const earlier = await useKey(tx, request, request.runId)
   if (earlier !== undefined) return replay(tx, request, earlier)
   const thread = await openThread(tx, request)
   const scheduled = request.startAt != null && request.startAt > request.now
+  // With the thread locked, so that its runs have their numbers in its order.
+  const found = await backlog.check(tx, request, scheduled)
+  if (found.known !== null) return replay(tx, request, found.known) // after an answer that was lost
   if (thread !== undefined && !scheduled) await makeWay(tx, thread, request)
-  await checkBacklog(tx, request.limits, scheduled)
-  const run = await addRun(tx, request, { thread, scheduled })
+  const number = found.number ?? (await nextNumber(tx, 'runs'))
+  const run = await addRun(tx, request, { thread, scheduled, number })
   if (request.schedule != null) await advanceSchedule(tx, { ...request, ...request.schedule })
   return answer(tx, run)
-}
-
-/** @throws OVERLOADED */
-async function checkBacklog(
-  sql: Sql,
-  { queuedRuns, scheduledRuns }: NewRun['limits'],
-  scheduled: boolean,
-): Promise<void> {
-  const statement = `SELECT count(*) AS count FROM runs WHERE status = 'queued' AND scheduled = ?`
-  const { count } = (await first<{ count: number }>(sql, statement, scheduled ? 1 : 0)) ?? { count: 0 }
-  if (scheduled && count >= scheduledRuns) throw scheduledRunsFull(scheduledRuns)
-  if (!scheduled && count >= queuedRuns) throw runBacklogFull(queuedRuns)
 }
 
 /**
@@ -96,10 +82,6 @@ export async function replay(tx: Transaction, { agency, owner }: Owned, runId: s
   return { ...(await answer(tx, run)), replayed: true }
 }
 
-/** The same admission again, after an answer that was lost. */
-const admittedRun = async (sql: Sql, runId: string) =>
-  (await first<{ run_id: string }>(sql, 'SELECT run_id FROM runs WHERE run_id = ?', runId))?.run_id
-
 async function openThread(tx: Transaction, request: NewRun): Promise<ThreadRow | undefined> {
   const { thread, agency, owner, now } = request
   if (thread == null) return undefined
@@ -124,10 +106,10 @@ async function makeWay(tx: Transaction, thread: ThreadRow, request: NewRun): Pro
 async function addRun(
   tx: Transaction,
   request: NewRun,
-  { thread, scheduled }: { thread: ThreadRow | undefined; scheduled: boolean },
+  { thread, scheduled, number }: { thread: ThreadRow | undefined; scheduled: boolean; number: number },
 ): Promise<RunRow> {
   const place = scheduled ? null : await nextPlace(tx, thread?.number ?? null)
-  const number = await nextNumber(tx, 'runs')
+  const claimable = place === null && !scheduled
   const run: RunRow = {
     number,
     run_id: request.runId,
@@ -165,16 +147,19 @@ async function addRun(
     scheduled: scheduled ? 1 : 0,
     webhooks: request.webhooks?.length ? JSON.stringify(request.webhooks) : null,
     worked_at: null,
-    job: null,
+    job: claimable && tx.hasJobs && request.pin == null ? randomUUID() : null,
     unread_ms: request.unreadMs ?? null,
   }
-  const events = place === null ? request.events : [...request.events, queuedEvent(place)]
-  run.last_event = await insertEvents(tx, run, events)
-  await tx.insert('runs', [{ ...run }])
-  tx.changed.set(run.run_id, true)
+  const events = await toEventRows(tx, run, place === null ? request.events : [...request.events, queuedEvent(place)])
+  run.last_event = events.at(-1)?.last ?? 0
   const plan = await toColumn(tx, workOf(request.runId), request.plan)
-  await tx.insert('plans', [{ run: number, plan, sealed: request.sealed ?? null }])
-  if (place === null && !scheduled) free(tx, run)
+  await tx.insertEach([
+    ...events.map((row) => ({ table: 'events', row })),
+    { table: 'runs', row: { ...run } },
+    { table: 'plans', row: { run: number, plan, sealed: request.sealed ?? null } },
+  ])
+  tx.changed.set(run.run_id, true)
+  if (claimable) free(tx, run, run.job)
   if (thread !== undefined)
     await tx.all('UPDATE threads SET idle_since = NULL, updated_at = ? WHERE number = ?', run.created_at, thread.number)
   return run

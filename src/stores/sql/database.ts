@@ -15,10 +15,17 @@ export interface Sql {
   all(statement: string, ...values: Value[]): Row[] | Promise<Row[]>
   /** Inserts rows of the same columns. @param onConflict such as `ON CONFLICT DO NOTHING` */
   insert(table: string, rows: readonly Row[], onConflict?: string): void | Promise<void>
+  /** Inserts single rows into several tables, with one statement where the database can. */
+  insertEach(rows: readonly NewRow[]): Promise<void>
   /** Ends a SELECT whose rows nobody else may change meanwhile: ` FOR UPDATE`, or nothing where transactions take turns. */
   readonly lock: string
-  /** The next number of a sequence, where the database has sequences: taken without a lock that others wait for. */
-  next?(sequence: Sequence): Promise<number>
+  /** An expression for the next number of a sequence, where the database has sequences: taken without a lock that others wait for. */
+  readonly nextOf?: (sequence: Sequence) => string
+}
+
+export interface NewRow {
+  table: string
+  row: Row
 }
 
 export type Sequence = 'runs' | 'threads' | 'approvals' | 'webhooks'
@@ -43,12 +50,15 @@ export interface Database {
    */
   listen(runId: string, what: 'events' | 'state', wake: (news?: RunNews) => void): () => void
   /** Tells the processes that share the store, within the transaction, that runs have become claimable. */
-  enqueue?(sql: Sql, runIds: readonly string[]): Promise<void>
+  enqueue?(sql: Sql, freed: Freed): Promise<void>
   close(): Promise<void>
 }
 
 /** Run -> true where more has changed than its events. */
 export type Changed = ReadonlyMap<string, boolean>
+
+/** Claimable run -> the job that its row names; null for one that gets a new job. */
+export type Freed = ReadonlyMap<string, string | null>
 
 /** A transaction that changes runs. */
 export interface Transaction extends Sql {
@@ -65,7 +75,9 @@ export interface Transaction extends Sql {
   /** Webhooks that are due. */
   readonly webhooks: Set<string>
   /** Those of them that this transaction has made claimable. */
-  readonly freed: Set<string>
+  readonly freed: Map<string, string | null>
+  /** True where runs are given to processes by jobs. */
+  readonly hasJobs: boolean
 }
 
 /** What the caller of a transaction has to start. */
@@ -97,13 +109,22 @@ export async function select<Columns extends object>(
  * side, the one that commits later may have the smaller number.
  */
 export async function nextNumber(sql: Sql, sequence: Sequence): Promise<number> {
-  if (sql.next !== undefined) return sql.next(sequence)
-  const row = await first<{ value: number }>(
-    sql,
-    'UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value',
-    sequence,
-  )
+  const row =
+    sql.nextOf === undefined
+      ? await first<{ value: number }>(
+          sql,
+          'UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value',
+          sequence,
+        )
+      : await first<{ value: number }>(sql, `SELECT ${sql.nextOf(sequence)} AS value`)
   return (row as { value: number }).value
+}
+
+/** A statement that inserts `count` rows, with `?` for their values. */
+export function insertOf(table: string, columns: readonly string[], onConflict: string, count = 1): string {
+  const holes = `(${columns.map(() => '?').join(', ')})`
+  const list = Array.from({ length: count }, () => holes).join(', ')
+  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${list} ${onConflict}`
 }
 
 /** JSON of a value that may be missing. */

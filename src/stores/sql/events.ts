@@ -30,18 +30,25 @@ export async function insertEvents(
   events: readonly string[],
   from: number = run.last_event + 1,
 ): Promise<number> {
+  const rows = await toEventRows(tx, run, events, from)
+  for (const row of rows) await tx.insert('events', [row])
+  return rows.at(-1)?.last ?? run.last_event
+}
+
+/** The rows of events, as `insertEvents` inserts them. */
+export async function toEventRows(tx: Transaction, run: RunRow, events: readonly string[], from = run.last_event + 1) {
   if (from > run.last_event + 1)
     throw new RangeError(`Run ${run.run_id} has ${run.last_event} events, so the next one cannot have number ${from}.`)
   const fresh = from === run.last_event + 1 ? events : events.slice(run.last_event + 1 - from)
-  if (fresh.length === 0) return run.last_event
+  const rows: { run: number; last: number; attempt: number; events: string }[] = []
   let last = run.last_event
-  if (tx.added !== undefined) noteEvents(tx.added, run, fresh)
-  for (const list of groupEvents(fresh)) {
+  if (tx.added !== undefined && fresh.length > 0) noteEvents(tx.added, run, fresh)
+  for (const list of fresh.length === 0 ? [] : groupEvents(fresh)) {
     last += list.length
     const events = await textToColumn(tx, workOf(run.run_id), packEvents(list))
-    await tx.insert('events', [{ run: run.number, last, attempt: run.attempt, events }])
+    rows.push({ run: run.number, last, attempt: run.attempt, events })
   }
-  return last
+  return rows
 }
 
 function noteEvents(added: NonNullable<Transaction['added']>, run: RunRow, fresh: readonly string[]): void {

@@ -36,10 +36,10 @@ export async function update(tx: Transaction, run: RunRow, columns: Partial<RunR
 export const change = (tx: Transaction, run: RunRow, columns: Partial<RunRow>): Promise<void> =>
   update(tx, run, { ...columns, version: run.version + 1 })
 
-/** Makes a run claimable. */
-export function free(tx: Transaction, run: RunRow): void {
+/** Makes a run claimable. @param job that its row names already. Default: it gets a new one where there are jobs */
+export function free(tx: Transaction, run: RunRow, job: string | null = null): void {
   tx.ready.add(run.run_id)
-  tx.freed.add(run.run_id)
+  tx.freed.set(run.run_id, job)
 }
 
 /**

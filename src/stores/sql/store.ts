@@ -1,6 +1,7 @@
 /** A RunStore over any database that speaks the SQL of this folder. */
 import type { RunChange, RunStore, Writes } from '../../runs/run-store.ts'
 import { admit, useKey } from './admit.ts'
+import { Backlog } from './backlog.ts'
 import { claim } from './claim.ts'
 import { reserve, settle } from './costs.ts'
 import type { Database, Sql, StoredTexts, Transaction } from './database.ts'
@@ -44,6 +45,7 @@ const writers: Writers = {
 
 /** @param capacity what the store forgets by itself. Default: nothing */
 export function createRunStore(database: Database, capacity?: Capacity): RunStore {
+  const backlog = new Backlog()
   const change = async <Result>(
     work: (tx: Transaction) => Promise<Result>,
     texts?: StoredTexts | undefined,
@@ -61,13 +63,14 @@ export function createRunStore(database: Database, capacity?: Capacity): RunStor
         changed,
         added,
         ready: new Set<string>(),
-        freed: new Set<string>(),
+        freed: new Map<string, string | null>(),
+        hasJobs: database.enqueue !== undefined,
         webhooks: new Set<string>(),
       }
       const answer = await work(tx)
       await settleTexts(sql, texts, tx.used)
       freed = tx.freed.size > 0
-      if (freed) await database.enqueue?.(sql, [...tx.freed])
+      if (freed) await database.enqueue?.(sql, tx.freed)
       return answer
     })
     // The sweep removes them when this fails, too.
@@ -83,7 +86,7 @@ export function createRunStore(database: Database, capacity?: Capacity): RunStor
       const texts = await storeAhead(database, { [workOf(runId)]: [plan] }, now)
       return change(async (tx) => {
         if (capacity !== undefined) await makeRoom(tx, capacity, now)
-        return admit(tx, request)
+        return admit(tx, request, backlog)
       }, texts)
     },
     claim: (request) => change((tx) => claim(tx, request)),

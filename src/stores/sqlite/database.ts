@@ -4,7 +4,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
 import { Pace } from '../../base/async.ts'
 import { AgencyError, storeInUse, storeUnavailable } from '../../base/errors.ts'
-import type { Changed, Database, Row, Sql, Value } from '../sql/database.ts'
+import { type Changed, type Database, insertOf, type Row, type Sql, type Value } from '../sql/database.ts'
 import { migrate } from '../sql/migrations.ts'
 
 /** Name of a database that lives and ends with the process. */
@@ -206,24 +206,25 @@ function statementsOf(db: DatabaseSync, pace: Pace): Sql {
     prepared.set(text, known)
     return known
   }
+  const insert: Sql['insert'] = async (table, rows, onConflict = '') => {
+    const [first] = rows
+    if (first === undefined) return
+    const statement = attempt(() => prepare(insertOf(table, Object.keys(first), onConflict)))
+    for (const row of rows) {
+      attempt(() => statement.run(...Object.values(row)))
+      const next = pace.step()
+      if (next !== undefined) await next
+    }
+  }
   return {
     all(text: string, ...values: Value[]) {
       const rows = attempt(() => prepare(text).all(...values) as Row[])
       const next = pace.step()
       return next === undefined ? rows : next.then(() => rows)
     },
-    async insert(table, rows, onConflict = '') {
-      const [first] = rows
-      if (first === undefined) return
-      const columns = Object.keys(first)
-      const holes = columns.map(() => '?').join(', ')
-      const text = `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${holes}) ${onConflict}`
-      const statement = attempt(() => prepare(text))
-      for (const row of rows) {
-        attempt(() => statement.run(...Object.values(row)))
-        const next = pace.step()
-        if (next !== undefined) await next
-      }
+    insert,
+    async insertEach(rows) {
+      for (const { table, row } of rows) await insert(table, [row])
     },
     lock: '',
   }
