@@ -21,10 +21,7 @@ interface Door {
   agui?: true
   /** What a refused request has in its body. */
   refused: RegExp
-  /**
-   * What the answer has at its end when the server stops meanwhile. Runs that are kept are let go at the end of a turn, for another
-   * process to end them; the others end.
-   */
+  /** What the answer has at its end when the server stops while the last text is written. */
   end: RegExp
   /** What another owner asks about `talk`, and `id`, which the answer to `body` names; undefined where nothing can be named. */
   foreign?: {
@@ -55,9 +52,6 @@ const mcp = (message: string, more: Json = {}) => ({
 })
 const a2aMessage = { messageId: 'm', role: 'ROLE_USER', parts: [{ text: 'Go' }], contextId: 'talk' }
 
-/** The last piece of the text, and a whole frame at the end. */
-const LAST_PIECE = /"19 "[\s\S]*\n\n$/
-
 const DOORS: { [name: string]: Door } = {
   native: {
     path: '/team/get_response_stream',
@@ -74,7 +68,7 @@ const DOORS: { [name: string]: Door } = {
     path: '/team/runs',
     body: { message: 'Go', stream: true, thread_id: 'talk' },
     refused: /^\{"detail":/,
-    end: LAST_PIECE,
+    end: /event: end\ndata: \[DONE\]\n\n$/,
     foreign: { id: /"run_id":"([^"]+)"/, ask: (id) => [`/team/runs/${id}`], status: 404, says: /"code":"NOT_FOUND"/ },
   },
   'AG-UI': {
@@ -102,7 +96,7 @@ const DOORS: { [name: string]: Door } = {
     path: '/v1/responses',
     body: { model: 'team', input: 'Go', stream: true },
     refused: /^\{"error":\{"message":/,
-    end: LAST_PIECE,
+    end: /"type":"response.completed".*\n\n$/,
     foreign: {
       id: /"id":"(resp_[^"]+)"/,
       ask: (id) => [`/v1/responses/${id}`],
@@ -114,7 +108,7 @@ const DOORS: { [name: string]: Door } = {
     path: '/team/chat',
     body: { id: 'talk', messages: [{ id: 'u1', role: 'user', parts: [{ type: 'text', text: 'Go' }] }] },
     refused: /^(?:Not authenticated|The body is larger)/,
-    end: LAST_PIECE,
+    end: /"type":"finish".*\n\ndata: \[DONE\]\n\n$/,
     foreign: { ask: () => ['/team/chat/talk/stream'], status: 204 },
   },
   MCP: {
@@ -134,7 +128,7 @@ const DOORS: { [name: string]: Door } = {
     body: rpc('SendStreamingMessage', { message: a2aMessage }),
     headers: V1,
     refused: /^\{"jsonrpc":"2.0","id":null,"error":/,
-    end: LAST_PIECE,
+    end: /TASK_STATE_COMPLETED.*\n\n$/,
     foreign: {
       id: /"task":\{"id":"([^"]+)"/,
       ask: (id) => ['/team/a2a', rpc('GetTask', { id })],

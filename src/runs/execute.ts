@@ -112,11 +112,11 @@ async function runPlan(run: Execution, options: ExecuteOptions, emit: Emit): Pro
   const { result, error, failure, ending } = await runToEnd(run, options, state)
   if (save !== undefined) await lastSave(save(), signal)
   const newMessages = state.transcript.newMessages()
-  const aborted = signal.aborted
-  const isWhole = failure === undefined && !aborted && stopMode() === undefined
+  const isWhole = failure === undefined && !signal.aborted && stopMode() === undefined
   const chatName = plan.namesChat && isWhole ? await tryNameChat(run, options, newMessages) : undefined
-  const cancelled = failure === undefined && (aborted || stopMode() !== undefined)
   const answer = result?.kind === 'answered' ? result : undefined
+  const aborted = signal.aborted && !(isShuttingDown(signal.reason) && answer !== undefined) // it comes too late for an answer that is there
+  const cancelled = failure === undefined && (aborted || stopMode() !== undefined)
   const paused = result?.kind === 'paused' && !cancelled
   const finalOutput = answer?.output
   span?.end({ ...ending, cancelled, usage: state.usage, finalOutput })
@@ -143,6 +143,8 @@ async function readReceipt(state: RunState): Promise<AgentReceipt> {
   return receiptOf(state, state.plan.recipient)
 }
 
+const isShuttingDown = (reason: unknown) => AgencyError.isInstance(reason) && reason.code === 'SHUTTING_DOWN'
+
 /** How the loop ended. `failure` is the sentence for callers; undefined for an answer and for a cancelled run. */
 interface Outcome {
   result?: ThreadResult | undefined
@@ -163,10 +165,11 @@ async function runToEnd(run: Execution, options: ExecuteOptions, state: RunState
     const limited = AgencyError.isInstance(signal.reason)
     if (signal.aborted && !limited) return { ending }
     const cause = limited ? signal.reason : error
+    // Nothing but the end is missing, and the end takes no time.
+    if (isShuttingDown(cause) && state.answer !== undefined) return { result: state.answer, ending: {} }
     const failure = state.explain(cause, plan.recipient)
     // A stored run goes on in another process: nothing has failed.
-    if (durable !== undefined && AgencyError.isInstance(cause) && cause.code === 'SHUTTING_DOWN')
-      return { error: cause, failure, ending }
+    if (durable !== undefined && isShuttingDown(cause)) return { error: cause, failure, ending }
     state.emit([failureEvent(cause, failure)], failure.length, 'main')
     if (options.logFailures) {
       const code = AgencyError.isInstance(cause) ? { code: cause.code } : {}

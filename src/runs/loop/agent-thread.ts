@@ -52,6 +52,8 @@ export interface RunState {
   callIds?: Map<string, string> | undefined
   /** Set by the loop: what the run did, for the receipt of a cancel. */
   work?: Work | undefined
+  /** Set by the loop: the final answer of the user's thread, from its acceptance on. */
+  answer?: (ThreadResult & { kind: 'answered' }) | undefined
   /** Set by the loop: when the run was aborted, by the plan's clock. */
   abortedAt?: number | undefined
   /** The largest event of a tool, in bytes. */

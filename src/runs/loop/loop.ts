@@ -131,6 +131,7 @@ async function takeTurns(run: RunState, thread: AgentThread): Promise<ThreadResu
   }
   for (;;) {
     if (thread.answer !== undefined) {
+      if (thread.ask.depth === 0) run.answer = thread.answer
       await notify(run, thread, 'onAgentEnd', thread.answer.output)
       return thread.answer
     }

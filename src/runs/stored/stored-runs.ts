@@ -23,7 +23,8 @@ import type { WebhookRecord } from '../webhooks/records.ts'
 import { type SenderOptions, WebhookSender } from '../webhooks/sender.ts'
 import type { AttemptOptions } from './attempt.ts'
 import { boundStore } from './bounded-store.ts'
-import { createDecoder, createEncoder, type NumberedEvent, startedEvent } from './events.ts'
+import { createEncoder, type NumberedEvent, startedEvent } from './events.ts'
+import { RunFollower } from './follower.ts'
 import { type StoredOrder, splitOrder } from './order.ts'
 import { RunReaders } from './readers.ts'
 import type { CancelStoredRun, DecideApproval, RetryStoredRun, StartStoredRun, StoredRuns } from './service.ts'
@@ -52,7 +53,9 @@ export class LocalStoredRuns implements StoredRuns {
   readonly #worker: RunWorker
   readonly #kept = new Map<string, Kept>()
   readonly #webhooks: WebhookSender
-  readonly #stopped = new AbortController()
+  /** Aborts when the process no longer waits for a store that is away. */
+  readonly #closing = new AbortController()
+  readonly #follower: RunFollower
   #leaving = false
   #sweepTimer: NodeJS.Timeout | undefined
   /** When the next sweep is due. */
@@ -73,9 +76,10 @@ export class LocalStoredRuns implements StoredRuns {
       kept: this.#kept,
       leaving: () => this.#leaving,
       onApproval: (expiresAt) => this.#sweepBy(expiresAt),
-      closing: this.#stopped.signal,
+      closing: this.#closing.signal,
       onReady: (ready) => this.#begin(ready),
     })
+    this.#follower = new RunFollower(this.store, this.#worker)
     this.#webhooks = new WebhookSender({ ...options, ...options.webhooks, store: this.store })
   }
 
@@ -202,7 +206,7 @@ export class LocalStoredRuns implements StoredRuns {
     })
     this.#begin(cancelled)
     this.#worker.attemptOf(id.runId)?.stop(mode)
-    const run = await this.wait(id, waitMs, this.#stopped.signal, (record) => record.endedAt !== null)
+    const run = await this.#follower.wait(id, waitMs, this.#follower.stopped, (record) => record.endedAt !== null)
     if (run.endedAt !== null && run.status !== 'cancelled') throw runEnded(run.status)
     return { run, settled: run.endedAt !== null, replayed: cancelled.replayed }
   }
@@ -249,7 +253,7 @@ export class LocalStoredRuns implements StoredRuns {
     const decidable = approval.status === 'pending' && approval.expiresAt > this.#options.now()
     if (served === undefined || !decidable) return // the store refuses the decision
     const details = await checkEditedArguments(served.preview, approval, args, {
-      signal: this.#stopped.signal,
+      signal: this.#follower.stopped,
       logins: this.#options.runs.logins.of(ownerKey(id)),
     })
     if (details.length > 0) throw new RequestInvalid(details)
@@ -261,58 +265,16 @@ export class LocalStoredRuns implements StoredRuns {
     if (this.#options.work) this.#worker.wake(ready)
   }
 
-  async wait(
-    id: RunId,
-    ms: number,
-    signal: AbortSignal,
-    isOver = ({ status, endedAt }: RunRecord) => endedAt !== null || status === 'requires_action',
-  ): Promise<RunRecord> {
-    const record = await this.store.read({ kind: 'run', ...id })
-    if (ms === 0 || isOver(record)) return record
-    const timeout = AbortSignal.any([signal, this.#stopped.signal, AbortSignal.timeout(ms)])
-    for await (const { state } of this.store.watch({ ...id, after: Number.POSITIVE_INFINITY, signal: timeout }))
-      if (isOver({ ...record, ...state, endedAt: isLive(state.status) ? null : 0 })) break
-    return this.store.read({ kind: 'run', ...id })
+  wait(id: RunId, ms: number, signal: AbortSignal): Promise<RunRecord> {
+    return this.#follower.wait(id, ms, signal)
   }
 
-  async *follow(id: RunId, after: number, signal: AbortSignal): AsyncGenerator<readonly NumberedEvent[]> {
-    const until = AbortSignal.any([signal, this.#stopped.signal])
-    const decode = createDecoder()
-    let last = after
-    await this.#worker.claimed(id.runId)
-    let log = this.#worker.logOf(id)
-    while (!until.aborted) {
-      const recent = log?.after(last)
-      if (log === undefined || recent === undefined) {
-        // Not in the memory of this process: from the store, until the run ends or an attempt begins here.
-        let isOver = true
-        for await (const { events } of this.store.watch({ ...id, after: last, signal: until })) {
-          const decoded = await decode(events)
-          last = decoded.at(-1)?.number ?? last
-          if (decoded.length > 0) yield decoded
-          isOver = this.#worker.logOf(id)?.after(last) === undefined
-          if (!isOver) break
-        }
-        if (isOver) return
-        log = this.#worker.logOf(id)
-      } else if (recent.length > 0) {
-        const newest = recent.at(-1) as NumberedEvent
-        last = newest.number
-        yield recent
-        if (newest.event.kind === 'closed') return
-      } else await log.next(until)
-    }
+  follow(id: RunId, after: number, signal: AbortSignal): AsyncIterable<readonly NumberedEvent[]> {
+    return this.#follower.follow(id, after, signal)
   }
 
-  async *replay({ agency, owner, runId }: RunId, upTo: number): AsyncGenerator<readonly NumberedEvent[]> {
-    const decode = createDecoder()
-    for (let last = 0; last < upTo; ) {
-      const limit = Math.min(500, upTo - last)
-      const { events } = await this.store.read({ kind: 'events', agency, owner, runId, after: last, limit })
-      if (events.length === 0) return
-      last = events.at(-1)?.number ?? last
-      yield await decode(events)
-    }
+  replay(id: RunId, upTo: number): AsyncIterable<readonly NumberedEvent[]> {
+    return this.#follower.replay(id, upTo)
   }
 
   /** A run that was admitted with `interrupt` or `rollback` stops the one that lives in its thread. */
@@ -367,11 +329,15 @@ export class LocalStoredRuns implements StoredRuns {
     clearTimeout(this.#sweepTimer)
   }
 
-  /** Ends the streams of readers, without their end: they come back with their last id. Waits for the last writes. */
+  /**
+   * Waits for the last writes, then ends the streams of readers: those of runs that have ended have the end, the others come back
+   * with their last id.
+   */
   async close(): Promise<void> {
     this.leave()
-    this.#stopped.abort()
+    this.#closing.abort()
     await this.#worker.close()
+    await this.#follower.stop()
     await this.#webhooks.close()
     await this.store.close()
   }
@@ -380,5 +346,3 @@ export class LocalStoredRuns implements StoredRuns {
 /** A blank text without files is nothing to answer. */
 const saysNothing = ({ message, file_ids: fileIds, file_urls: fileUrls }: AgencyRequest) =>
   typeof message === 'string' && message.trim() === '' && !namesFiles({ fileIds, fileUrls })
-
-const isLive = (status: string) => status === 'queued' || status === 'in_progress' || status === 'requires_action'
