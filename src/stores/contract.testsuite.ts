@@ -2,16 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RunStore } from '../runs/run-store.ts'
 import { describeAdmission, describeThreadOrder } from './contract/admission.ts'
+import { describeCosts, describeSecrets } from './contract/costs.ts'
 import { describeLaterStarts, describeSchedules, describeStats, describeWebhooks } from './contract/later.ts'
 import { describeLists, describeOwners } from './contract/reads.ts'
-import {
-  describeApprovals,
-  describeCancel,
-  describeCosts,
-  describeSecrets,
-  describeSweep,
-  describeThreads,
-} from './contract/requests.ts'
+import { describeApprovals, describeCancel, describeSweep, describeThreads } from './contract/requests.ts'
 import { codeOf, createScene } from './contract/scene.ts'
 import { describeClaims, describeWatch, describeWork } from './contract/work.ts'
 
