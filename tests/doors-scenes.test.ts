@@ -7,7 +7,7 @@ import { createClient, type RunView } from '../src/client/index.ts'
 import { memory, type RunningServer, serve } from '../src/index.ts'
 import { answerIn, openClient, read, say } from './support/a2a.ts'
 import { openChat, textsIn, toolIn, until } from './support/ai-sdk.ts'
-import { createSceneTeam, SCENES, type SceneName, scriptScenes, wordsOf } from './support/scenes.ts'
+import { COUNTED, createSceneTeam, SCENES, type SceneName, scriptScenes, wordsOf } from './support/scenes.ts'
 import { startUpstream } from './support/upstream.ts'
 
 /** What a client shows at the end of a scene. */
@@ -30,18 +30,18 @@ interface Door {
 const before = { ...process.env }
 let upstream: Awaited<ReturnType<typeof startUpstream>>
 let server: RunningServer
-let agui: RunningServer
+let legacyAgui: RunningServer
 beforeAll(async () => {
   upstream = await startUpstream(scriptScenes)
   Object.assign(process.env, { OPENAI_BASE_URL: upstream.baseURL, OPENAI_API_KEY: 'sk-x' })
   const common = { host: '127.0.0.1', port: 0, banner: false, handleSignals: false }
   const open = (doors: object) =>
     serve({ agencies: { team: createSceneTeam() }, runs: { store: memory() }, ...doors, ...common })
-  server = await open({ openai: true, aiSdk: true, mcp: true, a2a: true })
-  agui = await open({ enableAgui: true })
+  server = await open({ openai: true, aiSdk: true, agui: true, mcp: true, a2a: true })
+  legacyAgui = await open({ enableAgui: true })
 }, 60_000)
 afterAll(async () => {
-  await Promise.all([server.close(), agui.close(), upstream.close()])
+  await Promise.all([server.close(), legacyAgui.close(), upstream.close()])
   for (const name of ['OPENAI_BASE_URL', 'OPENAI_API_KEY']) {
     if (before[name] === undefined) delete process.env[name]
     else process.env[name] = before[name]
@@ -168,19 +168,53 @@ const aiSdk: Door = {
 }
 
 let threads = 0
-const openAgent = () => new HttpAgent({ url: `${agui.url}/team/get_response_stream`, threadId: `thread-${++threads}` })
+const openAgent = (url: string, options = {}) => new HttpAgent({ url, threadId: `thread-${++threads}`, ...options })
+async function runAgent(agent: HttpAgent, input: Parameters<HttpAgent['runAgent']>[0] = {}) {
+  let failed = false
+  let interrupts: { id: string }[] = []
+  const onRunErrorEvent = () => {
+    failed = true
+  }
+  const onRunFinishedEvent = ({ event }: { event: { outcome?: unknown } }) => {
+    interrupts = (event.outcome as { interrupts?: typeof interrupts } | undefined)?.interrupts ?? []
+  }
+  await agent.runAgent(input, { onRunErrorEvent, onRunFinishedEvent })
+  return { ...showAgent(agent, failed), interrupts }
+}
+const playAgui = (url: string, content: string) => {
+  const agent = openAgent(url)
+  agent.addMessage({ id: 'u1', role: 'user', content })
+  return runAgent(agent)
+}
+const aguiUrl = () => `${server.url}/team/agui`
 const aguiDoor: Door = {
-  async play(content) {
-    const agent = openAgent()
+  play: (words) => playAgui(aguiUrl(), words),
+  async approve(content) {
+    const agent = openAgent(aguiUrl())
     agent.addMessage({ id: 'u1', role: 'user', content })
-    let failed = false
-    const onRunErrorEvent = () => {
-      failed = true
+    const { interrupts } = await runAgent(agent)
+    const resume = interrupts.map(({ id }) => ({
+      interruptId: id,
+      status: 'resolved' as const,
+      payload: { approved: true },
+    }))
+    return runAgent(agent, { resume })
+  },
+  async comeBack(content) {
+    const question = { id: 'u1', role: 'user' as const, content }
+    const first = openAgent(aguiUrl())
+    const run = { runId: `cut-${threads}`, forwardedProps: { on_disconnect: 'continue' } }
+    first.addMessage(question)
+    const onTextMessageContentEvent = ({ textMessageBuffer }: { textMessageBuffer: string }) => {
+      if (textMessageBuffer.length > 10) first.abortRun()
     }
-    await agent.runAgent({}, { onRunErrorEvent })
-    return showAgent(agent, failed)
+    await first.runAgent(run, { onTextMessageContentEvent }).catch(() => {})
+    const second = openAgent(aguiUrl(), { threadId: first.threadId, headers: { 'last-event-id': '0' } })
+    second.addMessage(question)
+    return runAgent(second, run)
   },
 }
+const legacyAguiDoor: Door = { play: (words) => playAgui(`${legacyAgui.url}/team/get_response_stream`, words) }
 /** Messages of agents that work for another one are not part of the answer. */
 function showAgent({ messages }: HttpAgent, failed: boolean): Played {
   const isOwn = ({ metadata }: { metadata?: unknown }) => (metadata as { callerAgent?: unknown }).callerAgent === null
@@ -192,14 +226,42 @@ function showAgent({ messages }: HttpAgent, failed: boolean): Played {
   }
 }
 
+async function askHost(message: string, fetchIt: typeof fetch = fetch) {
+  const client = new McpClient({ name: 'test', version: '1.0.0' })
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${server.url}/mcp`), { fetch: fetchIt }))
+  const { content, isError = false } = await client.callTool({ name: 'ask_team', arguments: { message } })
+  await client.close()
+  return { text: String((content as { text: string }[])[0]?.text), isError }
+}
 const mcp: Door = {
   async play(message) {
-    const client = new McpClient({ name: 'test', version: '1.0.0' })
-    await client.connect(new StreamableHTTPClientTransport(new URL(`${server.url}/mcp`)))
-    const { content, isError = false } = await client.callTool({ name: 'ask_team', arguments: { message } })
-    await client.close()
-    const [part] = content as { text: string }[]
-    return isError ? { text: '', failed: true } : { text: String(part?.text) }
+    const { text, isError } = await askHost(message)
+    return isError ? { text: '', failed: true } : { text }
+  },
+  /** A host cannot decide: it is told which call waits, and where a person decides. */
+  async approve(message) {
+    const { text, isError } = await askHost(message)
+    expect([isError, text]).toEqual([true, expect.stringContaining('"refund" of Desk')])
+    const [, runId = '', approvalId = ''] = /runs\/(\S+)\/approvals\/([^;.\s]+)/.exec(text) ?? []
+    await team().runs.approve(runId, approvalId)
+    return follow(team().runs.events(runId))
+  },
+  /** The stream of the call breaks after its first bytes; the client opens it again by itself. */
+  async comeBack(message) {
+    let cuts = 0
+    const cutting: typeof fetch = async (url, init) => {
+      const answer = await fetch(url, init)
+      const isStream = answer.headers.get('content-type')?.startsWith('text/event-stream') === true
+      if (!isStream || init?.method !== 'POST' || !String(init.body).includes('tools/call')) return answer
+      cuts++
+      const reader = (answer.body as ReadableStream<Uint8Array>).getReader()
+      const { value } = await reader.read()
+      await reader.cancel()
+      return new Response(value?.slice(), answer)
+    }
+    const { text } = await askHost(message, cutting)
+    expect(cuts).toBe(1)
+    return { text }
   },
 }
 
@@ -228,6 +290,7 @@ const DOORS: { [name: string]: Door } = {
   'Chat Completions': completions,
   'AI SDK': aiSdk,
   'AG-UI': aguiDoor,
+  'AG-UI by enableAgui': legacyAguiDoor,
   MCP: mcp,
   A2A: a2a,
 }
@@ -246,4 +309,19 @@ describe.for(Object.keys(DOORS))('%s', (name) => {
   if (approve !== undefined)
     test('goes on with an approved call', async () => judge('approval', await approve(wordsOf('approval'))))
   if (comeBack !== undefined) test('comes back to a run', async () => judge('cut', await comeBack(wordsOf('cut'))))
+})
+
+describe('Chat Completions has no runs that wait or are kept', () => {
+  test('a call that needs approval is not run, and the model reads why', async () => {
+    const { text } = await completions.play(wordsOf('approval'))
+    expect(text).toContain("needs a person's approval, which is not available here. It was not run.")
+  })
+
+  test('a client that is cut stops the run, and gets the whole answer anew', async () => {
+    const messages = [{ role: 'user' as const, content: wordsOf('cut') }]
+    for await (const { choices } of await openai().chat.completions.create({ model: 'team', messages, stream: true }))
+      if (choices[0]?.delta.content) break
+    await upstream.seen.at(-1)?.aborted
+    expect(await completions.play(wordsOf('cut'))).toEqual({ text: COUNTED })
+  })
 })
