@@ -129,7 +129,11 @@ test('a page may bring a conversation that the server does not know', async () =
   const answer = {
     id: 'a1',
     role: 'assistant',
-    parts: [{ type: 'step-start' }, told, stopped, { type: 'text', text: 'Sunny.' }],
+    parts: [
+      { type: 'step-start' },
+      ...[told, stopped, { type: 'text', text: 'Sunny.' }],
+      { type: 'file', mediaType: 'image/png', filename: 'sky.png', url: 'data:image/png;base64,iVBORw0KGgo=' },
+    ],
   }
   await ask(chat, { messages: [userMessage('Weather?'), answer, userMessage('Sure?', 'u2')] })
   expect(inputOf(seen[0]?.body as Json)).toMatchObject([
@@ -137,6 +141,7 @@ test('a page may bring a conversation that the server does not know', async () =
     { type: 'function_call', call_id: 'c1', name: 'get_weather', arguments: '{"city":"Rome"}' },
     { type: 'function_call_output', call_id: 'c1', output: '{"sun":1}' },
     { role: 'assistant' },
+    { role: 'assistant', content: '(The image sky.png cannot be shown.)' },
     { role: 'user', content: 'Sure?' },
   ])
 })

@@ -55,6 +55,29 @@ const CHATS: [name: string, messages: Json[], items: Json[]][] = [
     ],
     [user, { role: 'assistant', content: 'A' }, user],
   ],
+  [
+    'files in an answer',
+    [
+      user,
+      {
+        role: 'assistant',
+        content: [
+          { type: 'text', text: 'Here:' },
+          imagePart({ url: PICTURE }),
+          { type: 'file', file: { filename: 'a.pdf', file_data: 'data:application/pdf;base64,JVBERi0=' } },
+        ],
+      },
+      user,
+    ],
+    [
+      user,
+      {
+        role: 'assistant',
+        content: `Here:\n(The image ${PICTURE} cannot be shown.)\n(The file a.pdf cannot be shown.)`,
+      },
+      user,
+    ],
+  ],
 ]
 
 /** Items of the Responses API, and what the model gets of them. */
@@ -73,6 +96,11 @@ const INPUTS: [name: string, input: Json[], items: Json[]][] = [
     'parts of Chat Completions',
     [{ role: 'user', content: [{ type: 'text', text: 'Q' }, imagePart({ url: PICTURE, detail: 'auto' })] }],
     [{ role: 'user', content: [text('Q'), inputImage] }],
+  ],
+  [
+    'an image in an answer',
+    [user, { role: 'assistant', content: [{ type: 'input_image', image_url: PICTURE }] }, user],
+    [user, { role: 'assistant', content: `(The image ${PICTURE} cannot be shown.)` }, user],
   ],
   ['calls of a custom tool', [user, custom, customOutput, user], [user, custom, customOutput, user]],
   ['an output of a custom tool at the end', [user, custom, customOutput], [user, custom, customOutput]],

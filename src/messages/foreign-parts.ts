@@ -50,6 +50,17 @@ export function toMessagePart(part: unknown, role: unknown): ContentPart {
   return role === 'assistant' && /^input_(image|file|audio)$/.test(read.type) ? describeFile(read) : read
 }
 
+/** The texts of an assistant's message. A file in it becomes a note; parts with neither, such as thinking, are left out. */
+export function assistantTexts(content: unknown): string[] {
+  if (typeof content === 'string') return [content]
+  if (!Array.isArray(content)) return []
+  return content.flatMap((part) => {
+    const { text, refusal } = isPart(part) ? toMessagePart(part, 'assistant') : isObject(part) ? part : {}
+    const said = text ?? refusal
+    return typeof said === 'string' ? [said] : []
+  })
+}
+
 /** The same part when it has no other fields. */
 function withFields(part: JsonObject, fields: ReadonlySet<string>): ContentPart {
   if (Object.keys(part).every((key) => part[key] !== null && fields.has(key))) return part as ContentPart

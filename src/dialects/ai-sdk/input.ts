@@ -1,4 +1,5 @@
 /** Turns the messages of an AI SDK chat into a message for an agency, the history before it, and decisions on approvals. */
+import { describeFile } from '../../messages/sound-files.ts'
 import type { AguiPart } from '../../wire/agui.ts'
 import type { UiMessage, UiPart } from '../../wire/ai-sdk.ts'
 import { isObject } from '../../wire/json.ts'
@@ -63,6 +64,7 @@ function toItems(part: UiPart): InputItem[] {
   const { type, text, state, toolCallId, input, output, errorText } = part
   if (type === 'text')
     return typeof text === 'string' && text !== '' ? [{ type: 'message', role: 'assistant', content: text }] : []
+  if (type === 'file') return [{ type: 'message', role: 'assistant', content: describeAnswerFile(part) }]
   const name =
     type === 'dynamic-tool' ? part.toolName : type.startsWith('tool-') ? type.slice('tool-'.length) : undefined
   if (typeof name !== 'string' || typeof toolCallId !== 'string' || isNested(part)) return []
@@ -80,6 +82,12 @@ function toItems(part: UiPart): InputItem[] {
     { type: 'function_call', call_id: toolCallId, name, arguments: args, status: 'completed' },
     { type: 'function_call_output', call_id: toolCallId, output: result },
   ]
+}
+
+/** Models take files in messages of the user only: of one in an answer they read that it was there. */
+const describeAnswerFile = ({ mediaType, url, filename }: UiPart) => {
+  const type = /^image(\/|$)/.test(String(mediaType)) ? 'input_image' : 'input_file'
+  return String(describeFile({ type, filename, image_url: url }).text)
 }
 
 const toText = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value ?? null))

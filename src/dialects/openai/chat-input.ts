@@ -1,4 +1,5 @@
 /** Turns requests of Chat Completions into agency requests. */
+import { assistantTexts } from '../../messages/foreign-parts.ts'
 import { toText } from '../../messages/items.ts'
 import type { ContentPart, InputItem, StoredMessage } from '../../wire/message.ts'
 import { refuse } from '../../wire/openai.ts'
@@ -82,7 +83,7 @@ function toItems(message: ChatMessage): InputItem[] {
         },
       ]
     case 'assistant': {
-      const text = textOf(message.content ?? message.refusal ?? '')
+      const text = assistantTexts(message.content ?? message.refusal).join('\n')
       const said: InputItem[] = text === '' ? [] : [{ role: 'assistant', content: text }]
       const calls = (message.tool_calls ?? []).map(
         ({ id, function: { name, arguments: args } }): InputItem => ({

@@ -1,5 +1,5 @@
 /** Turns requests of the Responses API into agency requests. */
-import { isPart, toResponsesPart } from '../../messages/foreign-parts.ts'
+import { assistantTexts, isPart, toResponsesPart } from '../../messages/foreign-parts.ts'
 import { callHalf } from '../../messages/item-kinds.ts'
 import { saidIn, toInputPart, toOutput, toText } from '../../messages/items.ts'
 import { isObject } from '../../wire/json.ts'
@@ -115,7 +115,7 @@ function readItem(item: ResponseInputItem, index: number): InputItem {
   const { type, role, call_id, name, arguments: args, output, content } = item
   switch (type ?? 'message') {
     case 'message':
-      if (role === 'assistant') return { role, content: saidIn(content) }
+      if (role === 'assistant') return { role, content: assistantTexts(content).join('') }
       if (role !== 'user') refuse(['input', index, 'role'], 'a role is user, assistant, system or developer')
       return { role: 'user', content: readContent(content, ['input', index, 'content']) }
     case 'function_call':
