@@ -1,4 +1,5 @@
 /** A chat transport of the AI SDK for `useChat`: as its own, and stopping a chat stops the run. */
+/** @ts-ignore an optional package: its types are any where it is not installed */
 import type { ChatTransport, UIDataTypes, UIMessage, UIMessageChunk, UITools } from 'ai'
 import { createParser } from 'eventsource-parser'
 import type { AgencyAgentData, AgencyMessageMetadata, AgencyToolData } from '../wire/ai-sdk-parts.ts'

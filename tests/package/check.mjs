@@ -93,7 +93,20 @@ for (const file of readdirSync(client).filter((name) => name.endsWith('.js')))
     .matchAll(/(?:from|import)\s*\(?'([^']+)'/g))
     demand(/^(\.\/[a-z-]+\.js|eventsource-parser)$/.test(from), `the client imports ${from}`)
 
+writeFileSync(
+  join(folder, 'types.ts'),
+  `import { Agency, Agent } from 'agency-swarm-js'
+import { createChatTransport, createClient } from 'agency-swarm-js/client'
+import { useAgency } from 'agency-swarm-js/react'
+export const all = [Agency, Agent, createChatTransport, createClient, useAgency]
+`,
+)
+const ownTypes = join(folder, 'node_modules/@types')
+if (!existsSync(ownTypes)) symlinkSync(join(root, 'node_modules/@types'), ownTypes)
+/** Declarations are checked too, in a project without the optional packages. */
+const CHECKED = 'types.ts'
 for (const [module, moduleResolution, file, lib, types] of [
+  ['NodeNext', 'NodeNext', CHECKED, ['ES2024', 'DOM', 'DOM.AsyncIterable'], ['node', 'react']],
   ['NodeNext', 'NodeNext', 'main.ts', ['ES2024'], ['node']],
   ['ESNext', 'Bundler', 'main.ts', ['ES2024'], ['node']],
   ['ESNext', 'Bundler', 'page.ts', ['ES2024', 'DOM', 'DOM.AsyncIterable'], []],
@@ -106,7 +119,7 @@ for (const [module, moduleResolution, file, lib, types] of [
     strict: true,
     exactOptionalPropertyTypes: true,
     noEmit: true,
-    skipLibCheck: true,
+    skipLibCheck: file !== CHECKED,
     typeRoots: [join(root, 'node_modules/@types')],
     types,
   }

@@ -1,5 +1,6 @@
 /** The MCP server without its transports: which tools it has, and how calls of them are answered. */
 import { setImmediate } from 'node:timers/promises'
+/** @ts-ignore an optional package: its types are any where it is not installed */
 import type { CallToolRequest, CallToolResult, Server, ServerContext } from '@modelcontextprotocol/server'
 import type { ServedAgency } from '../../agency/served.ts'
 import { orAbort } from '../../base/async.ts'

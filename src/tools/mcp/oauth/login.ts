@@ -1,5 +1,6 @@
 /** One owner's access to one MCP server: its token, refreshed when needed, and the way to ask for consent. */
 import { createHash, randomBytes } from 'node:crypto'
+/** @ts-ignore an optional package: its types are any where it is not installed */
 import type {
   OAuthClientProvider,
   OAuthDiscoveryState,
