@@ -35,8 +35,8 @@ export type Identify = (request: FastifyRequest) => string | undefined | Promise
 
 /** Protocols beside the agencies' own endpoints. */
 export interface Doors {
-  /** The OpenAI endpoints at `/v1`. */
-  readonly openai: boolean
+  /** The OpenAI endpoints at `/v1`, and whether tools that only OpenAI runs are ignored there. */
+  readonly openai: { readonly ignoresHostedTools: boolean } | undefined
   /** The endpoints for pages on the AI SDK's `useChat`. */
   readonly aiSdk: { readonly disconnectGraceMs: number } | undefined
   /** The endpoints for A2A agents. */

@@ -342,3 +342,22 @@ test('requests that cannot be answered are 400 and name the field', async () => 
     expect(answer.error.type).toBe('invalid_request_error')
   }
 })
+
+test('tools that only OpenAI runs are ignored where the operator says so', async () => {
+  const upstream = await useUpstream(() => ({ text: 'Hi' }))
+  const { client } = await serveOpenAi(undefined, { openai: { hostedTools: 'ignore' } })
+  const own = { type: 'function' as const, name: 'pick', parameters: {}, strict: false }
+  const { output_text } = await client.responses.create({
+    model,
+    input: 'Hi',
+    tools: [{ type: 'web_search' }, own],
+    tool_choice: { type: 'web_search_preview' },
+  })
+  expect(output_text).toBe('Hi')
+  expect(upstream.seen[0]?.body).toMatchObject({ tools: [{ name: 'lookup' }, { name: 'pick' }] })
+  const custom = client.responses.create({ model, input: 'Hi', tools: [{ type: 'custom', name: 'patch' }] })
+  await expect(custom).rejects.toMatchObject({ status: 400, param: 'tools.0.type' })
+  await expect(serveOpenAi(undefined, { openai: { hostedTools: 'run' } as never })).rejects.toThrow(
+    'openai.hostedTools',
+  )
+})

@@ -70,9 +70,11 @@ export interface BuildOptions {
   mcp?: boolean | McpOptions | undefined
   /**
    * Answer OpenAI clients too, at `/v1/models`, `/v1/chat/completions` and `/v1/responses`: an agency or `agency/Agent` is the
-   * model. No agency can then be named `v1`. @default false
+   * model. No agency can then be named `v1`. An object says what happens to tools in a request of `/v1/responses` that only OpenAI
+   * runs, such as `web_search`: the request is refused, or the tools are ignored, which clients need that always declare some.
+   * @default false; `{ hostedTools: 'refuse' }` with true
    */
-  openai?: boolean | undefined
+  openai?: boolean | { hostedTools?: 'refuse' | 'ignore' | undefined } | undefined
   /**
    * Answer pages on the AI SDK's `useChat` too, at `/{agency}/chat`. An object sets how long a run goes on when its page has
    * left, in milliseconds: a page that stops looks like one that lost its connection. @default false; 10,000 with true
@@ -192,8 +194,6 @@ export function checkOptions(options: BuildOptions, more: readonly string[]): vo
     for (const origin of options[name] ?? [])
       if (URL.parse(origin) === null)
         throw invalidOption(`${name} has "${origin}", which is no address such as "https://gateway.example.com".`)
-  if (options.openai !== undefined && typeof options.openai !== 'boolean')
-    throw invalidOption('openai has to be true or false.')
   if (options.playground && options.enableAgui)
     throw invalidOption('The playground does not speak AG-UI: leave out playground or enableAgui.')
   const dirs: unknown = options.allowedLocalFileDirs ?? []
@@ -282,6 +282,19 @@ export function readMcp(given: BuildOptions['mcp']): McpOptions | undefined {
     )
   if (!fits) throw invalidOption('mcp has to be true, false, or { name, instructions }, which are texts.')
   return given
+}
+
+/** The option `openai`; undefined without the door. @throws INVALID_OPTION */
+export function readOpenAi(given: BuildOptions['openai']): { ignoresHostedTools: boolean } | undefined {
+  if (given === undefined || given === false) return undefined
+  if (given === true) return { ignoresHostedTools: false }
+  if (given === null || typeof given !== 'object')
+    throw invalidOption('openai has to be true, false, or an object such as { hostedTools: "ignore" }.')
+  refuseUnknown('openai', given, new Set(['hostedTools']))
+  const { hostedTools = 'refuse' } = given
+  if (hostedTools !== 'refuse' && hostedTools !== 'ignore')
+    throw invalidOption('openai.hostedTools has to be "refuse" or "ignore".')
+  return { ignoresHostedTools: hostedTools === 'ignore' }
 }
 
 const DISCONNECT_GRACE_MS = 10_000

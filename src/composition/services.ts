@@ -37,6 +37,7 @@ import {
   readClientConfig,
   readMcp,
   readMetrics,
+  readOpenAi,
   readToken,
   readTraces,
 } from './options.ts'
@@ -193,7 +194,7 @@ async function bundle(
     requestRules,
     dialects: createDialects(options, requestRules),
     doors: {
-      openai: options.openai === true,
+      openai: readOpenAi(options.openai),
       aiSdk: readAiSdk(options.aiSdk),
       agui: readAguiDoor(options.agui),
       a2a: readA2a(options.a2a, served.agencies),
@@ -261,7 +262,7 @@ function createRequestLog(
 async function readServed(options: BuildOptions, callbackMs: number) {
   const tools = (options.tools ?? []).map(asFunctionTool)
   const entries = Object.entries(options.agencies ?? {})
-  const doors = [...(options.openai === true ? ['v1'] : []), ...(options.a2a ? ['.well-known'] : [])]
+  const doors = [...(options.openai ? ['v1'] : []), ...(options.a2a ? ['.well-known'] : [])]
   const agencies = await Promise.all(entries.map(([name, value]) => readAgency(name, value, callbackMs, doors)))
   if (agencies.length + tools.length === 0) throw nothingToServe()
   refuseTwins(

@@ -1,6 +1,7 @@
 /** The bodies of `/v1/responses`. */
 import { z } from 'zod'
 import { jsonOf } from './components.ts'
+import { isObject } from './json.ts'
 import { allowedMode, answerSchema, functionFields, modelName, optionalText, parseLong, stream } from './openai.ts'
 import type { RequestRules } from './requests.ts'
 
@@ -56,6 +57,25 @@ export type ResponseInputItem = z.infer<typeof item>
 /** @throws RequestInvalid */
 export const parseResponseRequest = (body: unknown, rules: RequestRules): ResponseRequest =>
   parseLong(responseRequestSchema, body, { list: 'input', rules })
+
+/** Tools that OpenAI's own servers run. */
+const HOSTED =
+  /^(web_search(_preview)?(_\d{4}_\d{2}_\d{2})?|file_search|code_interpreter|image_generation|mcp|tool_search)$/
+const isHosted = (tool: unknown): boolean => isObject(tool) && HOSTED.test(String(tool.type))
+
+/** A body without the tools that only OpenAI runs, and without a choice of one. */
+export function withoutHostedTools(body: unknown): unknown {
+  if (!isObject(body) || !Array.isArray(body.tools)) return body
+  const { tool_choice: choice, ...rest } = body
+  const allowed = isObject(choice) && Array.isArray(choice.tools) ? choice.tools : undefined
+  const kept =
+    allowed === undefined ? choice : { ...(choice as object), tools: allowed.filter((tool) => !isHosted(tool)) }
+  return {
+    ...rest,
+    tools: body.tools.filter((tool) => !isHosted(tool)),
+    ...(choice === undefined || isHosted(choice) ? {} : { tool_choice: kept }),
+  }
+}
 
 export const responseQuery = z.object({
   stream: z.enum(['true', 'false']).optional(),

@@ -31,6 +31,7 @@ import {
   type ResponseInputItem,
   type ResponseRequest,
   responseQuery,
+  withoutHostedTools,
 } from '../../wire/openai-responses.ts'
 import { parseQuery } from '../../wire/runs.ts'
 import { sendJson } from '../error-handler.ts'
@@ -56,7 +57,8 @@ export function registerResponses(v1: FastifyInstance, { services, targetOf }: R
 
   v1.post('/responses', CODED, async (request, reply) => {
     if (services.stopping()) throw shuttingDown()
-    const sent = parseResponseRequest(request.body, services.requestRules)
+    const given = services.doors.openai?.ignoresHostedTools === true ? withoutHostedTools(request.body) : request.body
+    const sent = parseResponseRequest(given, services.requestRules)
     checkState(sent)
     const target = targetOf(sent.model)
     const body = await responses.withReferences(request, sent)
