@@ -101,6 +101,8 @@ test('a thread keeps the messages of its runs', async () => {
   )
   expect(texts).toEqual(['One', 'Answer 0', 'Two', 'Answer 1'])
   expect(await solo.threads.get(thread_id)).toMatchObject({ status: 'idle', message_count: 4 })
+  const renamed = await solo.threads.update(thread_id, { metadata: { title: 'Sums' } })
+  expect(renamed).toMatchObject({ thread_id, metadata: { title: 'Sums' } })
   expect(await solo.threads.stream(thread_id)).toBeUndefined()
   await solo.threads.delete(thread_id)
   expect(await failureOf(solo.threads.get(thread_id))).toMatchObject({ code: 'NOT_FOUND', status: 404 })

@@ -87,7 +87,7 @@ export const PROMISES = {
   H14: `while the store is away stored runs are refused with 503 and everything else works; runs wait for it, and go on when it is back`,
   H15: `\`postgres({ url, events: redis(url) })\` carries new events to readers in other processes over Redis; while Redis is away they come from the database, no run fails, and the log says it once`,
   I1: `a run with a \`thread_id\` continues the conversation that the server keeps; an unknown id makes a thread, or is 404 with \`if_not_exists: "reject"\``,
-  I2: `threads can be made with messages, listed, read, followed and deleted; their messages can be sent as \`chat_history\`, and back`,
+  I2: `threads can be made with messages, listed, read, followed and deleted; their metadata, such as a title, is changed entry by entry; their messages can be sent as \`chat_history\`, and back`,
   I3: `one run of a thread works at a time; \`enqueue\` waits in the order of admission, \`reject\` is 409 \`THREAD_BUSY\`, \`interrupt\` stops the live run, \`rollback\` also takes its messages out of the thread`,
   I4: `an agency with \`loadThreads\` keeps its own conversations and refuses \`thread_id\``,
   J1: `a call of a tool with \`needsApproval\` waits in a stored run, which pauses as \`requires_action\`; in any other run it is refused, and the model reads why`,

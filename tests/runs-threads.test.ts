@@ -71,6 +71,26 @@ test('a thread can be made with messages, and exported again', async () => {
   expect(again.status).toBe(200)
 })
 
+test('the metadata of a thread is changed entry by entry', async () => {
+  promise('I2')
+  const { api } = await serveRuns({ agent: { model: 'demo' } })
+  await api.post('/threads', { thread_id: 't', metadata: { title: 'Old', from: 'web' } })
+  const change = async (body: Json): Promise<Json> => (await api.fetch('PATCH', '/threads/t', body)).json()
+  expect(await change({ metadata: { title: 'New', from: null } })).toMatchObject({
+    thread_id: 't',
+    metadata: { title: 'New' },
+  })
+  expect((await api.get('/threads/t')).body.metadata).toEqual({ title: 'New' })
+  for (const body of [{}, { metadata: { title: 5 } }, { metadata: { title: 'x'.repeat(513) } }])
+    expect((await change(body)).detail[0].loc.slice(0, 2)).toEqual(['body', 'metadata'])
+  const many = Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`n${n}`, '']))
+  expect((await change({ metadata: many })).detail[0]).toMatchObject({
+    loc: ['body', 'metadata'],
+    msg: 'Value error, metadata has at most 16 entries. Remove one by setting it to null.',
+  })
+  expect((await api.fetch('PATCH', '/threads/unknown', { metadata: {} })).status).toBe(404)
+})
+
 test('a message that names no agent is of the conversation with the user', async () => {
   await useUpstream(() => ({ text: 'Hello' }))
   const { api } = await serveRuns()

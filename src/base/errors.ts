@@ -474,6 +474,15 @@ export const threadBusy = (runId: string) =>
   )
 export const threadExists = () =>
   new AgencyError('THREAD_EXISTS', 409, 'A thread with this id already exists. Choose another id, or none.')
+export const metadataFull = (entries: number) =>
+  new AgencyError(
+    'INVALID_REQUEST',
+    422,
+    `metadata has at most ${entries} entries. Remove one by setting it to null.`,
+    {
+      loc: ['body', 'metadata'],
+    },
+  )
 export const threadQueueFull = (threadQueue: number) =>
   new AgencyError(
     'THREAD_QUEUE_FULL',

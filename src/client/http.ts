@@ -32,7 +32,7 @@ export interface CallOptions {
 /** One request: GET without a body, POST with one, or another method. */
 export interface Call extends CallOptions {
   path: string
-  method?: 'DELETE'
+  method?: 'DELETE' | 'PATCH'
   body?: unknown
 }
 

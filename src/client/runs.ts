@@ -1,6 +1,6 @@
 /** The runs, approvals and threads of one agency, as resources that the server keeps. */
 import type { StoredMessage } from '../wire/message.ts'
-import type { ThreadRequest } from '../wire/runs.ts'
+import type { ThreadChange, ThreadRequest } from '../wire/runs.ts'
 import type { TraceAnswer } from '../wire/traces.ts'
 import type { Message } from './answers.ts'
 import { asRequest } from './conversation.ts'
@@ -84,6 +84,11 @@ export interface ThreadsClient<Answer = unknown> {
   /** The threads, newest first. */
   list(page?: PageOptions, options?: CallOptions): Listing<Thread>
   get(threadId: string, options?: CallOptions): Promise<Thread>
+  /**
+   * Sets entries of its metadata and leaves the others as they are; null removes one. Pages call `title` what they show as the
+   * name of a conversation.
+   */
+  update(threadId: string, change: ThreadChange, options?: CallOptions): Promise<Thread>
   /** Forgets a thread with its runs. */
   delete(threadId: string, options?: CallOptions): Promise<void>
   /** The messages, oldest first. */
@@ -167,6 +172,8 @@ export function createThreads(connection: Connection, base: string, follow: Foll
     create: (thread = {}, options = {}) => createChange<Thread>(connection)(`${base}/threads`, thread, options),
     list: (page = {}, call = {}) => createListing(connection, `${base}/threads`, { ...page }, call),
     get: async (threadId, call = {}) => (await connection.json({ ...call, path: path(threadId) })) as Thread,
+    update: async (threadId, change, call = {}) =>
+      (await connection.json({ ...call, path: path(threadId), method: 'PATCH', body: change })) as Thread,
     delete: async (threadId, call = {}) =>
       void (await connection.open({ ...call, path: path(threadId), method: 'DELETE' })),
     messages: (threadId, page = {}, call = {}) =>

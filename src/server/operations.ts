@@ -45,7 +45,7 @@ export interface Endpoint {
   /** A ticket opens it. */
   ticket?: boolean
 }
-export type Method = 'get' | 'post' | 'delete'
+export type Method = 'get' | 'post' | 'patch' | 'delete'
 
 /** What a route file contributes to the OpenAPI document: its endpoints and the schemas that they refer to. */
 export interface Operations {

@@ -17,6 +17,7 @@ import {
   runQuery,
   runRequestSchema,
   runsQuery,
+  threadChange,
   threadList,
   threadRequest,
   threadsQuery,
@@ -224,6 +225,11 @@ const threadEndpoints = (): readonly Endpoint[] => [
     summary: 'The state of a thread',
     responses: { 200: answerOf('The thread.', 'Thread'), ...UNKNOWN, ...AWAY },
   }),
+  endpoint('patch', '/threads/{thread_id}', 'change_thread', {
+    summary: 'Change the metadata of a thread, such as its title',
+    requestBody: bodyOf('ThreadChange'),
+    responses: { 200: answerOf('The thread.', 'Thread'), ...UNKNOWN, ...BODY, ...AWAY },
+  }),
   endpoint('delete', '/threads/{thread_id}', 'delete_thread', {
     summary: 'Forget a thread with its runs',
     responses: {
@@ -273,6 +279,7 @@ export const describeRuns = (traces: boolean): Operations => ({
     runCancelRequest,
     decisionRequest,
     threadRequest,
+    threadChange,
     runList,
     approvalList,
     threadList,

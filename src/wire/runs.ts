@@ -99,8 +99,17 @@ export const threadRequest = z
     metadata: metadata.nullish(),
   })
   .meta({ id: 'ThreadRequest' })
+export const threadChange = z
+  .object({
+    metadata: z
+      .record(z.string().max(64), z.string().max(512).nullable())
+      .describe('Sets these entries and leaves the others as they are; null removes an entry.'),
+  })
+  .meta({ id: 'ThreadChange' })
 export type RunCancelRequest = z.infer<typeof runCancelRequest>
 export type DecisionRequest = z.infer<typeof decisionRequest>
+/** What changes in a thread. */
+export type ThreadChange = z.infer<typeof threadChange>
 export type ThreadRequest = {
   thread_id?: string | null
   messages?: Partial<StoredMessage>[] | null
@@ -176,6 +185,8 @@ function checkBound(name: string, input: number | null | undefined, le: number |
 export const parseRunCancelRequest = (body: unknown): RunCancelRequest => parse(runCancelRequest, body ?? {}, 'body')
 /** @throws RequestInvalid */
 export const parseDecisionRequest = (body: unknown): DecisionRequest => parse(decisionRequest, body, 'body')
+/** The body of PATCH /threads/{thread_id}. @throws RequestInvalid */
+export const parseThreadChange = (body: unknown): ThreadChange => parse(threadChange, body, 'body')
 /** The body of POST /threads, which may be missing. @throws RequestInvalid */
 export function parseThreadRequest(body: unknown, { historyItems }: RequestRules): ThreadRequest {
   const object = asObject(body ?? {})

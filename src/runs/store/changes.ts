@@ -106,6 +106,8 @@ export interface Writes {
     }
     answer: { thread: ThreadRecord; replayed: boolean }
   }
+  /** Sets these entries of a thread's metadata; null removes one. @throws NOT_FOUND, INVALID_REQUEST for too many entries */
+  changeThread: { change: ThreadId & { metadata: { [key: string]: string | null } }; answer: ThreadRecord }
   /** Forgets a thread with its runs. @throws NOT_FOUND, RUN_ACTIVE */
   deleteThread: { change: ThreadId; answer: undefined }
   /**

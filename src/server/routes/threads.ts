@@ -5,7 +5,7 @@ import type { ServedAgency } from '../../agency/served.ts'
 import { AgencyError } from '../../base/errors.ts'
 import type { ThreadId } from '../../runs/run-store.ts'
 import type { StoredMessage } from '../../wire/message.ts'
-import { parseQuery, parseThreadRequest, threadsQuery, viewQuery } from '../../wire/runs.ts'
+import { parseQuery, parseThreadChange, parseThreadRequest, threadsQuery, viewQuery } from '../../wire/runs.ts'
 import { sendJson } from '../error-handler.ts'
 import { toList, toThread } from '../run-answers.ts'
 import { idempotencyOf, markReplay, pathOf } from '../run-requests.ts'
@@ -46,6 +46,12 @@ export function registerThreads(app: FastifyInstance, base: string, context: Run
   app.get(`${base}/threads/:thread_id`, openTo('watch'), async (request, reply) =>
     sendJson(reply, 200, toThread(await store.read({ kind: 'thread', ...(await idOf(request)) }))),
   )
+
+  app.patch(`${base}/threads/:thread_id`, CODED, async (request, reply) => {
+    const id = await idOf(request)
+    const changed = await store.write({ kind: 'changeThread', ...id, ...parseThreadChange(request.body) })
+    return sendJson(reply, 200, toThread(changed))
+  })
 
   app.delete(`${base}/threads/:thread_id`, CODED, async (request, reply) => {
     await store.write({ kind: 'deleteThread', ...(await idOf(request)) })

@@ -116,6 +116,7 @@ export function describeOwners(open: () => Scene): void {
       decide: (who) =>
         store.write({ kind: 'decide', ...run(who), approvalId: 'a1', decision: { kind: 'approve' }, now: NOW }),
       deleteRun: (who) => store.write({ kind: 'deleteRun', ...run(who) }),
+      changeThread: (who) => store.write({ kind: 'changeThread', ...thread(who), metadata: { a: 'b' } }),
       deleteThread: (who) => store.write({ kind: 'deleteThread', ...thread(who) }),
     }
   }

@@ -217,6 +217,21 @@ export function describeThreads(open: () => Scene): void {
     expect(await codeOf(create())).toBe('THREAD_EXISTS')
   })
 
+  test('entries of the metadata of a thread are set and removed one by one', async () => {
+    const { store, threadOf } = open()
+    const metadata = { title: 'Old', color: 'red' }
+    await store.write({ kind: 'createThread', ...threadOf('t'), messages: [], metadata, now: NOW })
+    const change = (metadata: { [key: string]: string | null }) =>
+      store.write({ kind: 'changeThread', ...threadOf('t'), metadata })
+    expect((await change({ title: 'New', place: 'x' })).metadata).toEqual({ title: 'New', color: 'red', place: 'x' })
+    await change({ color: null })
+    const after = await store.read({ kind: 'thread', ...threadOf('t') })
+    expect(after).toMatchObject({ metadata: { title: 'New', place: 'x' }, updatedAt: NOW })
+    const many = Object.fromEntries(Array.from({ length: 15 }, (_, n) => [`n${n}`, '']))
+    expect(await codeOf(change(many))).toBe('INVALID_REQUEST')
+    expect((await change({})).metadata).toEqual({ title: 'New', place: 'x' })
+  })
+
   test('a run sees the thread before it, and its own part after a crash', async () => {
     const { start, write, end, claim } = open()
     const first = await start('r', { on: 't' })

@@ -11,7 +11,7 @@ import { cancel, decide, deleteRun } from './requests.ts'
 import { openSchedule } from './schedules.ts'
 import { swapSecret } from './secrets.ts'
 import { type Capacity, makeRoom, sweep } from './sweep.ts'
-import { addThread, describeThread, getThread, removeThread } from './threads.ts'
+import { addThread, changeMetadata, describeThread, getThread, removeThread } from './threads.ts'
 import { watch } from './watch.ts'
 import { claimWebhooks, redriveWebhook, settleWebhook } from './webhooks.ts'
 import { writeWork } from './work.ts'
@@ -32,6 +32,8 @@ const writers: Writers = {
       earlier === undefined ? await addThread(tx, change) : await getThread(tx, { agency, owner, threadId: earlier })
     return { thread: await describeThread(tx, row), replayed: earlier !== undefined }
   },
+  changeThread: async (tx, { metadata, ...id }) =>
+    describeThread(tx, await changeMetadata(tx, await getThread(tx, id), metadata)),
   deleteThread: async (tx, id) => removeThread(tx, await getThread(tx, id)),
   reserve,
   settle,

@@ -1,5 +1,5 @@
 /** Threads, and the messages that belong to them. */
-import { notFound, runActive, threadExists } from '../../base/errors.ts'
+import { metadataFull, notFound, runActive, threadExists } from '../../base/errors.ts'
 import { type RunChange, type ThreadId, type ThreadRecord, threadScope, type Writes } from '../../runs/run-store.ts'
 import type { StoredMessage } from '../../wire/message.ts'
 import { first, nextNumber, type Row, type Sql, select, type Transaction } from './database.ts'
@@ -79,6 +79,23 @@ export const toMessageRows = (
     run_id: runId,
     message: await toColumn(tx, MESSAGES, message),
   }))
+
+/** Entries of a thread's metadata. */
+const MAX_METADATA = 16
+
+/** Sets entries of the metadata; null removes one. @throws INVALID_REQUEST */
+export async function changeMetadata(
+  tx: Transaction,
+  thread: ThreadRow,
+  changes: { readonly [key: string]: string | null },
+): Promise<ThreadRow> {
+  const entries = Object.entries({ ...(JSON.parse(thread.metadata) as object), ...changes })
+  const kept = entries.filter(([, value]) => value !== null)
+  if (kept.length > MAX_METADATA) throw metadataFull(MAX_METADATA)
+  const metadata = JSON.stringify(Object.fromEntries(kept))
+  await tx.all('UPDATE threads SET metadata = ? WHERE number = ?', metadata, thread.number)
+  return { ...thread, metadata }
+}
 
 /** Forgets a thread with its runs. @throws RUN_ACTIVE */
 export async function removeThread(tx: Transaction, thread: ThreadRow): Promise<undefined> {
