@@ -448,7 +448,7 @@ export const runTooLarge = (runBytes: number) =>
 
 // ---- runs that are kept
 /** Unknown, or of another owner: both get the same answer. @param what such as `run` */
-export const notFound = (what: 'run' | 'thread' | 'approval' | 'webhook') =>
+export const notFound = (what: 'run' | 'thread' | 'approval' | 'webhook' | 'agency' | 'tool') =>
   new AgencyError('NOT_FOUND', 404, `The ${what} was not found.`)
 /** In the words of OpenAI's clients, which look for this code. */
 export const modelNotFound = (model: string) =>

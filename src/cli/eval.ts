@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { errorText } from '../base/errors.ts'
+import { EVALS_FOLDER } from '../base/folders.ts'
 import type { Dataset } from '../testing/evals/dataset.ts'
 import { isObject } from '../wire/json.ts'
 import { defineCommand } from './command.ts'
@@ -12,7 +13,6 @@ import { importFile, loadEnv, loadProject, loadTesting } from './project.ts'
 import { toJson } from './terminal.ts'
 
 const FOLDER = 'evals'
-const RESULTS = '.agency_swarm/evals'
 
 export const command = defineCommand({
   usage: '[files]',
@@ -29,7 +29,7 @@ The exit code is 1 when a case does not pass.`,
     'judge-model': { type: 'string', value: 'name', about: 'The model that judges; default that of the file' },
     junit: { type: 'string', value: 'file', about: 'Write JUnit XML' },
     json: { type: 'string', value: 'file', about: 'Write the results as JSON' },
-    results: { type: 'string', value: 'folder', about: `Keeps results; default ${RESULTS}` },
+    results: { type: 'string', value: 'folder', about: `Keeps results; default ${EVALS_FOLDER}` },
   },
   async run({ values, positionals }, terminal) {
     loadEnv()
@@ -47,7 +47,7 @@ The exit code is 1 when a case does not pass.`,
       judgeModel: values['judge-model'],
       onResult: ({ dataset, case: name, status }) => terminal.note(`${status}: ${dataset} > ${name}`),
     })
-    const kept = keepReport(values.results ?? RESULTS, report)
+    const kept = keepReport(values.results ?? EVALS_FOLDER, report)
     if (values.junit !== undefined) await writeResult(toJUnit(report), values.junit, terminal)
     if (values.json !== undefined) await writeResult(`${toJson(report, 2)}\n`, values.json, terminal)
     terminal.out(toTable(report))

@@ -82,6 +82,7 @@ export async function createServices(options: BuildOptions, { options: more = []
     protectDocs: options.protectDocs ?? false,
     serverUrl: options.serverUrl,
     playground: options.playground ?? false,
+    keepsChats: options.runs?.store !== undefined,
     rateLimit: options.rateLimit,
     metrics,
     metricsOpen: options.metricsOpen ?? false,

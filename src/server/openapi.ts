@@ -87,7 +87,7 @@ const DESCRIPTION = `Agencies and tools over HTTP.
 
 Every path may answer more than its operations list: 404 for an unknown path, 405 with \`Allow\` for another method, 307 for a trailing slash, 429 where
 requests are limited. Requests that are not valid HTTP get 400, 408, 414 or 431. A server without a token that only its own machine can reach answers 403 to
-web pages and host names of other machines.`
+web pages and host names of other machines. Endpoints below \`/playground\` belong to the page of the playground, change with it, and are not listed.`
 
 /** Operation ids have to differ: generators name functions after them. */
 function addUnique(ids: Set<string>, wanted: string): string {

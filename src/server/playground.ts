@@ -1,11 +1,8 @@
-/** The playground: its page and files, and the endpoint for the costs that the page shows. */
+/** The playground: its page and files. */
 import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { once } from '../base/async.ts'
-import type { Pricer } from '../models/pricing/prices.ts'
-import { readTokens } from '../models/usage.ts'
-import { parseCostsRequest } from '../wire/requests.ts'
 import { sendJson } from './error-handler.ts'
 import { acceptsGzip, assetHeaders, compress, pageHeaders } from './pages.ts'
 
@@ -56,15 +53,4 @@ export function registerPlayground(app: FastifyInstance, { watch, failure }: Pla
       return reply.header('content-encoding', 'gzip').send(await compressed())
     })
   }
-}
-
-/**
- * `POST /playground/costs`: the cost in US dollars of each model response in the body. A run's total arrives at the end of its
- * stream; with this endpoint the page shows the cost of each agent during the run.
- */
-export function registerCosts(api: FastifyInstance, price: Pricer): void {
-  api.post('/playground/costs', async (request, reply) => {
-    const { responses } = parseCostsRequest(request.body)
-    return sendJson(reply, 200, { costs: responses.map(({ model, usage }) => price(model, readTokens(usage))) })
-  })
 }

@@ -12,7 +12,8 @@ import { checkHost } from './hosts.ts'
 import { describeApi } from './openapi.ts'
 import type { Gate } from './operations.ts'
 import { answerInTurn } from './pipelining.ts'
-import { registerCosts, registerPlayground } from './playground.ts'
+import { registerPlayground } from './playground.ts'
+import { registerPlaygroundApi } from './playground-api.ts'
 import { limitRate, type RateLimitOptions } from './rate-limit.ts'
 import type { RequestLines } from './request-lines.ts'
 import { registerAgencies, routeAgencies } from './routes/agency.ts'
@@ -35,6 +36,8 @@ export interface ShellOptions {
   serverUrl: string | undefined
   /** Serve the page to try the agencies. */
   playground: boolean | 'development'
+  /** Conversations of the page are threads of the store. */
+  keepsChats: boolean
   /** Undefined: callers may ask as often as they like. */
   rateLimit: RateLimitOptions | undefined
   /** Served at `/metrics`. */
@@ -120,7 +123,7 @@ export async function registerShell(
     openai?.registerOpenAi(api, services)
     if (services.requestLog !== undefined) registerLogs(api, services.requestLog, services.peers)
     if (metrics !== undefined && !options.metricsOpen) registerMetrics(api, metrics, services.peers)
-    if (options.playground) registerCosts(api, services.price)
+    if (options.playground) registerPlaygroundApi(api, services, options.keepsChats)
     if (options.protectDocs) registerDocs(api, describe, options.serverUrl)
   })
   if (metrics !== undefined && options.metricsOpen) registerMetrics(scope, metrics, services.peers)

@@ -1,4 +1,6 @@
 /** Masks secrets in texts. */
+import type { JsonObject } from './json.ts'
+
 /** Shorter values are not masked, because that would garble texts. */
 const MIN_CHARS = 4
 const MASK = '[redacted]'
@@ -165,3 +167,20 @@ export function toLogLine(text: string): string {
   const line = text.slice(0, MAX_LINE_CHARS).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
   return text.length > MAX_LINE_CHARS ? `${line} ... (${text.length} characters)` : line
 }
+
+/** Fields of settings and hosted tools that carry keys. */
+const SECRET_FIELDS = new Set(['headers', 'extraHeaders', 'authorization'])
+
+/** Settings, or a tool that the provider runs, with the values of headers masked. */
+export const withoutKeys = (value: object): JsonObject =>
+  Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [
+      name,
+      SECRET_FIELDS.has(name) && part != null ? maskValues(part) : part,
+    ]),
+  )
+
+const maskValues = (value: unknown) =>
+  typeof value === 'object' && value !== null
+    ? Object.fromEntries(Object.keys(value).map((name) => [name, '[redacted]']))
+    : '[redacted]'

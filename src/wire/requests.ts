@@ -44,9 +44,6 @@ export const cancelRequest = z
 const logId = z.string().meta({ description: 'The value of the x-agency-log-id header.', minLength: 1 })
 export const logRequest = z.object({ log_id: logId }).meta({ id: 'LogRequest' })
 const item = z.record(z.string(), z.unknown())
-const costsRequest = z.object({
-  responses: z.array(z.object({ model: z.string().max(200), usage: z.record(z.string(), z.unknown()) })).max(1_000),
-})
 /** The documented body. Its long fields are checked by hand (request-checks.ts), without copies. */
 export const agencyRequestSchema = z
   .object({
@@ -162,9 +159,6 @@ export const parseLogRequest = (input: unknown, place: string): { log_id: string
 
 /** The body of cancel_response_stream. @throws RequestInvalid */
 export const parseCancelRequest = (body: unknown): CancelRequest => parse(cancelRequest, body, 'body')
-
-/** The body of /playground/costs. @throws RequestInvalid */
-export const parseCostsRequest = (body: unknown): z.infer<typeof costsRequest> => parse(costsRequest, body, 'body')
 
 /** Parses an object of a request; `place` is the first part of each `loc` of a 422. @throws RequestInvalid */
 export function parse<Schema extends z.ZodType>(schema: Schema, input: unknown, place: string): z.infer<Schema> {

@@ -1,10 +1,10 @@
 /** Records the spans of a stored run with what models and tools were sent and what came back, each value once. */
 import { hash } from 'node:crypto'
 import type { Charges } from '../../../base/budget.ts'
-import type { ModelSettings } from '../../../models/model.ts'
 import { readTokens } from '../../../models/usage.ts'
 import { isShortJson } from '../../../wire/json-write.ts'
 import type { InputItem } from '../../../wire/message.ts'
+import { withoutKeys } from '../../../wire/redact.ts'
 import type { Ends, Span, SpanKind, Starts, Telemetry } from '../../span.ts'
 import type { ContentRef, EndRecord, SentRecord, SpanEnds, SpanStarts, StartRecord, TraceRecord } from './records.ts'
 
@@ -166,8 +166,8 @@ export class TraceRecorder implements Telemetry {
       ...(instructions === undefined ? {} : { instructions: this.#keep(instructions) }),
       input: this.#describeInput(request.input, span, parent),
       tools: tools.map((tool) => this.#keep(tool)),
-      hostedTools: hostedTools.map((tool) => this.#keep(withoutHeaders(tool))),
-      settings: this.#keep(withoutHeaders(settings)),
+      hostedTools: hostedTools.map((tool) => this.#keep(withoutKeys(tool))),
+      settings: this.#keep(withoutKeys(settings)),
       ...(outputSchema === undefined ? {} : { outputSchema: this.#keep(outputSchema) }),
       ...(include === undefined ? {} : { include }),
     }
@@ -254,20 +254,3 @@ const toTokens = ({ input, output, cached, reasoning }: ReturnType<typeof readTo
   cached: cached ?? 0,
   reasoning: reasoning ?? 0,
 })
-
-/** Fields of settings and hosted tools that carry keys. */
-const SECRET_FIELDS = new Set(['headers', 'extraHeaders', 'authorization'])
-
-/** Settings, or a tool that the provider runs, with the values of headers masked. */
-const withoutHeaders = (value: ModelSettings | object): object =>
-  Object.fromEntries(
-    Object.entries(value).map(([name, part]) => [
-      name,
-      SECRET_FIELDS.has(name) && part != null ? maskValues(part) : part,
-    ]),
-  )
-
-const maskValues = (value: unknown) =>
-  typeof value === 'object' && value !== null
-    ? Object.fromEntries(Object.keys(value).map((name) => [name, '[redacted]']))
-    : '[redacted]'
