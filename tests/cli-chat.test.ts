@@ -151,8 +151,20 @@ test('chat on a thread: the server keeps it, and calls are decided', async () =>
   expect(known).toMatchObject({ response: 'Done.', cancelled: false })
   expect(fresh).toMatchObject({ response: 'Done.' })
   expect(later.err).toMatch(/thread t-1; it has 8 messages[\s\S]*it has 0 messages/)
+  const listed = await runCli(['chat', url], { input: '/threads\n/thread t-1\n/tree\n' })
+  expect(listed.err).toMatch(/^t-1 {2}\(10 messages\)$/m)
+  expect(listed.err).toMatch(/thread t-1; it has 10 messages/)
+  expect(listed.err).toMatch(/^Clerk \[refund\]$/m)
   const alone = await runCli(['chat', url, '--thread', 't-1'], { input: 'Refund it\n' })
   expect(alone).toMatchObject({ code: 1, err: expect.stringContaining('the input has ended') })
+
+  // The run still waits on the server: a later chat finds it, and decides.
+  const back = startCli(['chat', url, '--thread', 't-1'])
+  await eventually(() => back.said.err).toMatch(/A run of this conversation is live[\s\S]*\? Clerk: refund/)
+  back.type('/approve\n')
+  await eventually(() => back.said.out).toBe('Done.\n')
+  back.child.stdin?.end()
+  expect(await back.ended).toMatchObject({ code: 0 })
 })
 
 test('/compact goes on with a summary, and /cost shows what all answers used', async () => {

@@ -27,6 +27,8 @@ export interface Talk {
   /** The agent that the next message is for; undefined: the entry agent. */
   recipient: string | undefined
   send(message: string, signal: AbortSignal): Turn
+  /** The answer that is under way on the server; undefined when there is none. */
+  resume(signal: AbortSignal): Promise<Turn | undefined>
   messages(): Promise<readonly StoredMessage[]>
 }
 
@@ -44,6 +46,7 @@ export function talkHere(conversation: Conversation): Talk {
       const stop = (mode: 'immediate' | 'after_turn') => stream.cancel(mode)
       return { events: stream, result: () => stream.result, stop, waits: () => false, decide: async () => false }
     },
+    resume: async () => undefined,
     messages: async () => conversation.messages,
   }
 }
@@ -64,13 +67,18 @@ export async function talkOnThread(agency: AgencyClient, threadId: string): Prom
     return all
   }
   const findSpeaker = (list: readonly StoredMessage[]) => list.findLast(({ callerAgent }) => callerAgent == null)?.agent
+  const onResult = (result: RunResult) => {
+    talk.recipient = findSpeaker(result.new_messages) ?? talk.recipient
+  }
   const talk: Talk = {
     recipient: findSpeaker(await messages()),
     send(message, signal) {
       const body = { message, thread_id: threadId, recipient_agent: talk.recipient ?? null }
-      return followTurn(agency.runs.stream(body, { signal }), (result) => {
-        talk.recipient = findSpeaker(result.new_messages) ?? talk.recipient
-      })
+      return followTurn(agency.runs.stream(body, { signal }), onResult)
+    },
+    async resume(signal) {
+      const run = await agency.threads.stream(threadId, { signal })
+      return run && followTurn(run, onResult)
     },
     messages,
   }

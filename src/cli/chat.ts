@@ -8,6 +8,7 @@ import type { AgencyMetadata, ClientError, RunEvent, RunResult, StreamEvent } fr
 import { demoHint } from '../server/banner.ts'
 import { compactHistory } from './chat-compact.ts'
 import { type Talk, type Turn, talkHere, talkOnThread } from './chat-talk.ts'
+import { drawAgents } from './chat-tree.ts'
 import { createTurnView, formatSpent, formatSummary, type Spent, type Writing } from './chat-view.ts'
 import { defineCommand } from './command.ts'
 import { CommandError, cannotWrite, describeError } from './errors.ts'
@@ -16,12 +17,15 @@ import { openTarget, selectAgency, type Target, withRemedy } from './target.ts'
 import { oneLine, stripControls, type Terminal, toJson } from './terminal.ts'
 
 const HELP = `  /agent [name]   talk to another agent; without a name: list the agents
+  /tree           show the agents with their tools, and whom each can reach
   /stop [turn]    stop the answer; with "turn": after the current turn
   /new            start a new conversation
   /compact        go on with a summary of the conversation
   /cost           show the tokens and the cost of all answers so far
   /save [file]    save the conversation as JSON (default conversation.json)
   /load <file>    continue a saved conversation
+  /threads        list the conversations that the server keeps
+  /thread <id>    continue one of them
   /approve        let a call run that waits for a decision (--thread)
   /reject [why]   refuse it; the model reads why
   /quit           quit, as Ctrl-D does; Ctrl-C stops the answer, twice quits`
@@ -105,7 +109,7 @@ class Chat {
     const prompt = () => {
       if (interactive && !this.#inputEnded) lines.prompt()
     }
-    let work = Promise.resolve()
+    let work = this.resume().catch((error: unknown) => this.#reportError(error))
     lines.on('line', (typed) => {
       const line = typed.trim()
       this.#warned = false
@@ -132,7 +136,7 @@ class Chat {
     lines.on('SIGINT', interrupt)
     process.on('SIGINT', interrupt)
     try {
-      prompt()
+      void work.then(prompt)
       await ended
       await work
     } finally {
@@ -199,6 +203,14 @@ class Chat {
         if (argument === '') return this.#terminal.note(this.#listAgents())
         this.address(argument)
         return this.#terminal.note(`Talking to ${oneLine(String(this.#talk.recipient), 60)}.`)
+      case '/tree':
+        return this.#terminal.note(drawAgents(this.#graph).join('\n'))
+      case '/threads':
+        return this.#listThreads()
+      case '/thread':
+        if (argument === '') throw new CommandError('/thread needs the id of a conversation; /threads lists them.')
+        await this.keepOn(argument)
+        return this.resume()
       case '/new':
         if (this.#onThread) return this.keepOn(randomUUID())
         this.#talk = talkHere(this.#target.client.agency(this.#agency).conversation())
@@ -236,8 +248,19 @@ class Chat {
     this.#spent.cost += usage?.total_cost ?? 0
   }
 
-  async #turn(message: string): Promise<void> {
-    const turn = this.#talk.send(message, this.#leaving.signal)
+  /** Follows the run of the thread that is live, such as one that waits for a decision. */
+  async resume(): Promise<void> {
+    const turn = await withRemedy(this.#target, this.#talk.resume(this.#leaving.signal))
+    if (turn === undefined) return
+    this.#terminal.note('A run of this conversation is live.')
+    await this.#follow(turn)
+  }
+
+  #turn(message: string): Promise<void> {
+    return this.#follow(this.#talk.send(message, this.#leaving.signal))
+  }
+
+  async #follow(turn: Turn): Promise<void> {
     this.#running = { turn, stopped: false }
     try {
       await withRemedy(this.#target, this.#json ? this.#print(turn) : this.#show(turn))
@@ -337,6 +360,15 @@ class Chat {
     const demo = this.#graph.nodes.some((node) => node.type === 'agent' && node.data.model === 'demo')
     // The environment of another server is unknown.
     if (demo && !/^https?:/.test(this.#target.name)) note(paint('yellow', `  ${demoHint(process.env)}`))
+  }
+
+  async #listThreads(): Promise<void> {
+    const page = await withRemedy(this.#target, this.#target.client.agency(this.#agency).threads.list().page())
+    const lines = page.data.map(({ thread_id: id, status, message_count: count, metadata }) => {
+      const state = { idle: `${count} messages`, busy: 'running', requires_action: 'waits for a decision' }[status]
+      return `${id}  ${oneLine(`${metadata.title ?? ''} (${state})`.trim(), 100)}`
+    })
+    this.#terminal.note(lines.length === 0 ? 'The server keeps no conversations.' : lines.join('\n'))
   }
 
   #listAgents(): string {
