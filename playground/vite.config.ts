@@ -9,7 +9,12 @@ export default defineConfig({
   root: import.meta.dirname,
   // Addresses are relative, for prefixes and proxies.
   base: './',
-  resolve: { alias: { 'agency-swarm-js/client': resolve(import.meta.dirname, '../src/client/index.ts') } },
+  resolve: {
+    alias: {
+      'agency-swarm-js/client': resolve(import.meta.dirname, '../src/client/index.ts'),
+      'agency-swarm-js/react': resolve(import.meta.dirname, '../src/react/index.ts'),
+    },
+  },
   build: {
     outDir: resolve(import.meta.dirname, '../assets/playground'),
     assetsDir: 'playground',

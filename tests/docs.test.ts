@@ -82,7 +82,7 @@ test('the OpenAPI document is valid 3.1 and lists everything', async () => {
     `get /${name}/webhooks`,
     `post /${name}/webhooks/{webhook_id}/redrive`,
     `post,get /${name}/threads`,
-    `get,delete /${name}/threads/{thread_id}`,
+    `get,patch,delete /${name}/threads/{thread_id}`,
     `get /${name}/threads/{thread_id}/messages`,
     `get /${name}/threads/{thread_id}/stream`,
   ]

@@ -134,12 +134,13 @@ test('the files in assets/playground are what the sources make, and small', asyn
       `${file} is stale: npm run build -w playground`,
     ).toBe(true)
   const bytesOf = (file: string) => gzipSync(readFileSync(join(outDir, file))).length
-  const onDemand = (file: string) => /(katex|highlight|runs-view)-/.test(file)
+  const onDemand = (file: string) => /(katex|highlight|palette|find-runs|run-list|\w+-view|agents)-/.test(file)
   const code = files.filter((file) => /\.(html|js|css)$/.test(file))
   const first = code.filter((file) => !onDemand(file)).map(bytesOf)
   expect(first.reduce((sum, bytes) => sum + bytes)).toBeLessThan(250_000)
   for (const file of code.filter(onDemand)) expect(bytesOf(file), file).toBeLessThan(100_000)
-  expect(code.filter(onDemand)).toHaveLength(4)
+  const views = new Set(code.flatMap((file) => /(\w+)-view-\w+/.exec(file)?.[1] ?? []))
+  expect([...views].sort()).toEqual(['agents', 'approvals', 'evals', 'runs', 'tools'])
 })
 
 test('the licences of what is bundled lie beside it', () => {

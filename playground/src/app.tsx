@@ -2,28 +2,28 @@
 import type { AgencyMetadata, Client, Run } from 'agency-swarm-js/client'
 import { lazy, Suspense, useCallback, useMemo, useState } from 'react'
 import { AgentsProvider } from './agents.tsx'
+import { useApprovals, type Waiting } from './approvals/use-approvals.ts'
 import { Chat } from './chat/chat.tsx'
 import { Skeleton } from './controls.tsx'
-import { type Conversation, followConversation, newConversation, runningTurn } from './conversation/conversation.ts'
-import { readConversationFile } from './conversation/file.ts'
-import { useBook } from './conversation/use-book.ts'
-import { plural } from './figures.ts'
+import { runningTurn } from './conversation/conversation.ts'
+import { useBrowserChats } from './conversation/use-browser-chats.ts'
+import { useThreadChats } from './conversation/use-thread-chats.ts'
 import { InspectorPanel } from './inspector/inspector-panel.tsx'
-import { newId } from './new-id.ts'
 import { RequestPanel } from './request/request-panel.tsx'
 import { areValid } from './request/settings.ts'
 import { useSettings } from './request/use-settings.ts'
+import { type Route, show, useRoute, writeRoute } from './route.ts'
 import { Announcer } from './shell/announcer.tsx'
 import { ChatsPanel } from './shell/chats-panel.tsx'
 import { listCommands, type Page } from './shell/commands.ts'
 import { PageSkeleton, TokenDialog, Unreachable } from './shell/gate.tsx'
+import { LoadError } from './shell/load-error.tsx'
 import { ShortcutList, useShortcuts } from './shell/shortcuts.tsx'
 import { SideFrame } from './shell/side-frame.tsx'
 import { Tabs } from './shell/tabs.tsx'
 import { TopBar, type View } from './shell/top-bar.tsx'
-import { UndoToast, useUndo } from './shell/undo.tsx'
-import { useRuns } from './use-runs.ts'
-import { useServer } from './use-server.ts'
+import { UndoToast } from './shell/undo.tsx'
+import { type Served, useServer } from './use-server.ts'
 import { useWatch } from './use-watch.ts'
 
 /** Loaded on demand: the graph needs a large library. */
@@ -31,6 +31,12 @@ const GraphPanel = lazy(() => import('./graph/graph-panel.tsx').then((module) =>
 
 /** Loaded on demand: most visits are for a talk. */
 const RunsView = lazy(() => import('./runs/runs-view.tsx').then((module) => ({ default: module.RunsView })))
+const ApprovalsView = lazy(() =>
+  import('./approvals/approvals-view.tsx').then((module) => ({ default: module.ApprovalsView })),
+)
+const ToolsView = lazy(() => import('./tools/tools-view.tsx').then((module) => ({ default: module.ToolsView })))
+const AgentsView = lazy(() => import('./agents/agents-view.tsx').then((module) => ({ default: module.AgentsView })))
+const EvalsView = lazy(() => import('./evals/evals-view.tsx').then((module) => ({ default: module.EvalsView })))
 
 const Palette = lazy(() => import('./shell/palette.tsx').then((module) => ({ default: module.Palette })))
 
@@ -41,19 +47,20 @@ const PANEL_TITLES = { graph: 'Graph', inspector: 'Inspector', request: 'Request
 /** The whole page: loads the server's agencies, then shows one. */
 export function App() {
   const { client, state, load, unlock, lock } = useServer()
-  const [known, setKnown] = useState<ReadonlyMap<string, AgencyMetadata>>()
-  if (state.phase === 'ready' && known !== state.agencies) setKnown(state.agencies)
-  const notice = useWatch(load)
+  const [known, setKnown] = useState<Served>()
+  if (state.phase === 'ready' && known !== state.served) setKnown(state.served)
+  const { notice, failure } = useWatch(load)
   if (state.phase === 'failed' && known === undefined) return <Unreachable failure={state.failure} onRetry={load} />
   return (
     <>
+      {failure !== undefined && <LoadError failure={failure} />}
       {notice !== undefined && (
         <p className="server-notice" role="status">
           {notice}
         </p>
       )}
       {known !== undefined &&
-        (known.size === 0 ? <NothingServed /> : <Workbench client={client} agencies={known} onLocked={lock} />)}
+        (known.agencies.size === 0 ? <NothingServed /> : <Workbench client={client} served={known} onLocked={lock} />)}
       {state.phase === 'loading' && known === undefined && <PageSkeleton />}
       {state.phase === 'locked' && <TokenDialog refused={state.refused} onToken={unlock} />}
     </>
@@ -70,90 +77,98 @@ const NothingServed = () => (
 
 interface WorkbenchProps {
   client: Client
-  agencies: ReadonlyMap<string, AgencyMetadata>
+  served: Served
   onLocked: () => void
 }
 
-function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
+function Workbench({ client, served, onLocked }: WorkbenchProps) {
+  const { agencies, threads } = served
   const names = [...agencies.keys()]
-  const { book, dispatch, loaded, problem } = useBook()
+  const route = useRoute()
   const [settings, setSettings] = useSettings()
-  const { ask, stop } = useRuns({ client, dispatch, onLocked })
   const [view, setView] = useState<View>('chat')
   const [panel, setPanel] = useState<Panel>('graph')
   const [inspected, setInspected] = useState<string>()
-  const [showsRuns, setShowsRuns] = useState(false)
   const [help, setHelp] = useState(false)
   const [finding, setFinding] = useState(false)
   const [askedRun, setAskedRun] = useState<Pick<Run, 'agency' | 'run_id'>>()
   const [picked, setPicked] = useState<string>()
-  const undo = useUndo()
+  const waiting = useApprovals(client, names, onLocked)
 
-  // A conversation whose agency is no longer served stays in the book but cannot be open.
-  const opened = book.conversations.find((one) => one.id === book.openId && agencies.has(one.agency))
-  const agency = [opened?.agency, picked, names[0]].find((name) => name !== undefined && agencies.has(name)) as string
+  const [chat, setChat] = useState<Route & { view: 'chat' }>({ view: 'chat' })
+  if (route.view === 'chat' && writeRoute(route) !== writeRoute(chat)) setChat(route)
+  const chosen = [chat.agency, picked, names[0]].find((name) => name !== undefined && agencies.has(name)) as string
+  if (chat.agency === chosen && picked !== chosen) setPicked(chosen)
+  const inBrowser = useBrowserChats({ client, agencies, chosen, settings, onLocked })
+  const isKept = threads.includes(chosen)
+  const agency = isKept ? chosen : inBrowser.agency
   const metadata = agencies.get(agency) as AgencyMetadata
-  // A conversation is added to the book with its first message.
-  const [fresh, setFresh] = useState<Conversation>(() => newConversation(newId(), agency, Date.now()))
-  const renew = (name: string) => setFresh(newConversation(newId(), name, Date.now()))
-  const conversation = opened ?? { ...fresh, agency }
+  const onServer = useThreadChats({
+    client,
+    name: agency,
+    agents: metadata.metadata.agents,
+    threadId: chat.thread,
+    enabled: isKept,
+    settings,
+    onLocked,
+  })
+  const chats = isKept ? onServer : inBrowser.chats
+  const { conversation } = chats
   const running = runningTurn(conversation)
   const runs = useMemo(() => conversation.turns.map((turn) => turn.run), [conversation.turns])
 
+  const toChat = () => show(chat)
   const begin = (name = agency) => {
     setPicked(name)
-    renew(name)
-    dispatch({ type: 'open', id: undefined })
+    show({ view: 'chat' })
+    chats.begin(name)
     setInspected(undefined)
-    setShowsRuns(false)
     setView('chat')
     focusMessage()
   }
-  const show = (name: Panel) => {
+  const showPanel = (name: Panel) => {
     setPanel(name)
-    setShowsRuns(false)
+    toChat()
     setView('side')
     setTimeout(() => document.getElementById(`tab-${name}`)?.focus())
   }
   const openConversation = (id: string) => {
-    dispatch({ type: 'open', id })
+    chats.open(id)
     setInspected(undefined)
-    setShowsRuns(false)
     setView('chat')
   }
-  const address = (recipient: string | undefined) =>
-    opened === undefined
-      ? setFresh({ ...fresh, recipient })
-      : dispatch({ type: 'talk', id: conversation.id, action: { type: 'address', recipient } })
   const toMessage = () => {
-    setShowsRuns(false)
+    toChat()
     setView('chat')
     focusMessage()
   }
-  const ofAgency = book.conversations.filter((one) => one.agency === agency)
   const page: Page = {
     agencies,
     agency,
-    conversations: ofAgency.map(({ id, title, turns }) => ({ id, title, note: plural(turns.length, 'turn') })),
+    conversations: chats.rows,
     actions: [
       { title: 'New conversation', keys: 'Alt N', icon: 'plus', run: () => begin() },
       { title: 'Write a message', keys: 'Alt M', icon: 'edit', run: toMessage },
-      { title: 'Show the graph', keys: 'Alt G', icon: 'people', run: () => show('graph') },
-      { title: 'Show the inspector', keys: 'Alt I', icon: 'search', run: () => show('inspector') },
-      { title: 'Show the request settings', keys: 'Alt R', icon: 'tool', run: () => show('request') },
-      { title: 'Show stored runs', keys: 'Alt S', icon: 'search', run: () => setShowsRuns(true) },
+      { title: 'Show the graph', keys: 'Alt G', icon: 'people', run: () => showPanel('graph') },
+      { title: 'Show the inspector', keys: 'Alt I', icon: 'search', run: () => showPanel('inspector') },
+      { title: 'Show the request settings', keys: 'Alt R', icon: 'tool', run: () => showPanel('request') },
+      { title: 'Show stored runs', keys: 'Alt S', icon: 'search', run: () => show({ view: 'runs' }) },
+      { title: 'Show waiting approvals', icon: 'alert', run: () => show({ view: 'approvals' }) },
+      { title: 'Show the prompts and schemas of agents', icon: 'people', run: () => show({ view: 'agents' }) },
+      { title: 'Run a tool', icon: 'tool', run: () => show({ view: 'tools' }) },
+      { title: 'Show evals', icon: 'check', run: () => show({ view: 'evals' }) },
       { title: 'Keyboard shortcuts', keys: 'Alt K', icon: 'keys', run: () => setHelp(true) },
       { title: 'Open the API description', icon: 'link', run: () => void window.open('docs', '_blank', 'noopener') },
     ],
     onAgency: begin,
     onConversation: openConversation,
     onAgent: (name) => {
-      address(name === metadata.metadata.entryPoints[0] ? undefined : name)
+      chats.address(name === metadata.metadata.entryPoints[0] ? undefined : name)
       toMessage()
     },
     onRun: (run) => {
       setAskedRun(run)
-      setShowsRuns(true)
+      show({ view: 'runs' })
     },
   }
   const inspect = useCallback((turnId: string) => {
@@ -163,59 +178,44 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
   }, [])
   useShortcuts({
     newConversation: () => begin(),
-    runs: () => setShowsRuns(true),
+    runs: () => show({ view: 'runs' }),
     message: toMessage,
-    graph: () => show('graph'),
-    inspector: () => show('inspector'),
-    request: () => show('request'),
+    graph: () => showPanel('graph'),
+    inspector: () => showPanel('inspector'),
+    request: () => showPanel('request'),
     help: () => setHelp(true),
     palette: () => setFinding(true),
-    stop: () => running && stop(conversation.id, running.id, 'immediate'),
+    stop: () => running && chats.stop(running.id, 'immediate'),
   })
 
-  if (!loaded) return null
+  if (!inBrowser.isLoaded) return null
   return (
     <AgentsProvider names={metadata.metadata.agents}>
-      <div className="page" data-view={view} data-runs={showsRuns}>
-        <a className="skip" href="#message">
+      <div className="page" data-view={view} data-page={route.view}>
+        <button type="button" className="skip" onClick={focusMessage}>
           Skip to the message
-        </a>
+        </button>
         <TopBar
           agencies={names}
           agency={agency}
           onAgency={begin}
-          view={showsRuns ? undefined : view}
+          view={route.view === 'chat' ? view : undefined}
           onView={(name) => {
-            setShowsRuns(false)
+            toChat()
             setView(name)
           }}
-          showsRuns={showsRuns}
-          onRuns={() => setShowsRuns(!showsRuns)}
+          shown={route.view}
+          onShow={(name) => show(name === 'chat' ? chat : { view: name })}
+          waiting={waiting.approvals.length}
           onHelp={() => setHelp(true)}
           onPalette={() => setFinding(true)}
         />
-        {showsRuns && (
-          <Suspense fallback={<Skeleton label="Loading the runs" />}>
-            <RunsView key={askedRun?.run_id} client={client} agencies={names} onLocked={onLocked} asked={askedRun} />
+        {route.view !== 'chat' && (
+          <Suspense fallback={<Skeleton label="Loading the page" />}>
+            <OtherView {...{ route, client, served, agency, waiting, askedRun, onLocked }} />
           </Suspense>
         )}
-        <ChatsPanel
-          conversations={ofAgency}
-          openId={opened?.id}
-          problem={problem}
-          onNew={() => begin()}
-          onOpen={openConversation}
-          onRemove={(id) => {
-            if (id === opened?.id) renew(agency)
-            undo.setRemoved(book.conversations.find((one) => one.id === id))
-            dispatch({ type: 'remove', id })
-          }}
-          onImport={(text) => {
-            const about = { agency, served: names, newId, at: Date.now() }
-            dispatch({ type: 'add', conversation: readConversationFile(text, about) })
-            setView('chat')
-          }}
-        />
+        <ChatsPanel chats={chats} onNew={() => begin()} onOpen={openConversation} onAdded={() => setView('chat')} />
         <main className="main">
           <Chat
             conversation={conversation}
@@ -223,21 +223,14 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
             blocked={
               areValid(settings) ? undefined : 'The request settings are not valid. Correct them in the Request panel.'
             }
+            kept={chats.kept}
+            isLoaded={chats.isLoaded}
             onAsk={(input, rewindTo) => {
-              let from: Conversation = conversation
-              if (opened === undefined) {
-                dispatch({ type: 'add', conversation })
-                renew(agency) // two conversations with one id would be stored as one
-              }
-              if (rewindTo !== undefined) {
-                dispatch({ type: 'talk', id: conversation.id, action: { type: 'rewind', turnId: rewindTo } })
-                from = followConversation(conversation, { type: 'rewind', turnId: rewindTo })
-              }
               setInspected(undefined)
-              ask(from, metadata.metadata.agents, input, settings)
+              chats.ask(input, rewindTo)
             }}
-            onStop={(turnId, mode) => stop(conversation.id, turnId, mode)}
-            onAddress={address}
+            onStop={chats.stop}
+            onAddress={chats.address}
             onInspect={inspect}
           />
         </main>
@@ -256,13 +249,17 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
           <div className="panel" id={`panel-${panel}`} role="tabpanel" aria-labelledby={`tab-${panel}`}>
             {panel === 'graph' && (
               <Suspense fallback={<Skeleton label="Loading the graph" />}>
-                <GraphPanel metadata={metadata} runs={runs} />
+                <GraphPanel
+                  metadata={metadata}
+                  runs={runs}
+                  onAgent={(agent) => show({ view: 'agents', agency, agent })}
+                />
               </Suspense>
             )}
             {panel === 'inspector' && (
               <InspectorPanel
                 conversation={conversation}
-                recordings={book.recordings}
+                recordings={chats.recordings}
                 turnId={inspected}
                 onTurn={setInspected}
               />
@@ -270,13 +267,7 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
             {panel === 'request' && <RequestPanel settings={settings} onChange={setSettings} />}
           </div>
         </SideFrame>
-        <UndoToast
-          removed={undo.removed}
-          onUndo={() => {
-            if (undo.removed !== undefined) dispatch({ type: 'add', conversation: undo.removed })
-            undo.clear()
-          }}
-        />
+        <UndoToast removed={chats.removed} onUndo={chats.undo} />
         <Announcer conversation={conversation} />
         {finding && (
           <Suspense>
@@ -291,6 +282,40 @@ function Workbench({ client, agencies, onLocked }: WorkbenchProps) {
       </div>
     </AgentsProvider>
   )
+}
+
+interface OtherViewProps extends WorkbenchProps {
+  route: Exclude<Route, { view: 'chat' }>
+  agency: string
+  waiting: Waiting
+  /** The run to open in the list. */
+  askedRun: Pick<Run, 'agency' | 'run_id'> | undefined
+}
+
+/** The views beside the chat. */
+function OtherView({ route, client, served, agency, waiting, askedRun, onLocked }: OtherViewProps) {
+  switch (route.view) {
+    case 'runs':
+      return (
+        <RunsView
+          key={askedRun?.run_id}
+          client={client}
+          agencies={[...served.agencies.keys()]}
+          onLocked={onLocked}
+          asked={askedRun}
+        />
+      )
+    case 'approvals':
+      return <ApprovalsView client={client} waiting={waiting} />
+    case 'tools':
+      return <ToolsView client={client} served={served} route={route} onLocked={onLocked} />
+    case 'agents':
+      return <AgentsView served={served} agency={agency} agent={route.agent} onLocked={onLocked} />
+    case 'evals':
+      return <EvalsView onLocked={onLocked} />
+    default:
+      return route satisfies never
+  }
 }
 
 const focusMessage = () => setTimeout(() => document.getElementById('message')?.focus())

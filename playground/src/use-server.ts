@@ -2,14 +2,29 @@
 import { type AgencyMetadata, ClientError } from 'agency-swarm-js/client'
 import { useCallback, useEffect, useMemo, useState } from 'react'
 import { describeFailure, type Failure } from './run/failure.ts'
-import { connect, keepToken, readToken } from './server.ts'
+import { askPage, connect, keepToken, readToken } from './server.ts'
 
 /** State of the server this page came from. `locked` means that it requires a token; `refused` that the entered one was wrong. */
 export type ServerState =
   | { phase: 'loading' }
   | { phase: 'locked'; refused: boolean }
   | { phase: 'failed'; failure: Failure }
-  | { phase: 'ready'; agencies: ReadonlyMap<string, AgencyMetadata> }
+  | { phase: 'ready'; served: Served }
+
+/** What the server has. */
+export interface Served {
+  agencies: ReadonlyMap<string, AgencyMetadata>
+  /** Agencies whose conversations the server keeps, as threads. */
+  threads: readonly string[]
+  /** Standalone tools. */
+  tools: readonly ServedTool[]
+}
+
+export interface ServedTool {
+  name: string
+  description: string
+  parameters: { [name: string]: unknown }
+}
 
 /** Loads the agencies from the server's OpenAPI document, and the metadata of each. */
 export function useServer() {
@@ -19,8 +34,11 @@ export function useServer() {
   const load = useCallback(async () => {
     try {
       const names = await client.agencies()
-      const all = await Promise.all(names.map(async (name) => [name, await client.agency(name).metadata()] as const))
-      setState({ phase: 'ready', agencies: new Map(all) })
+      const [features, ...all] = await Promise.all([
+        askPage<Pick<Served, 'threads' | 'tools'>>('features'),
+        ...names.map(async (name) => [name, await client.agency(name).metadata()] as const),
+      ])
+      setState({ phase: 'ready', served: { agencies: new Map(all), ...features } })
     } catch (error) {
       const locked = error instanceof ClientError && error.kind === 'unauthorized'
       setState(

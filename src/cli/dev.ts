@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { relative } from 'node:path'
+import type { LoadFailure } from '../server/playground.ts'
 import { defineCommand } from './command.ts'
 import { type ServerReport, serveForDevelopment } from './dev-server.ts'
 import { noProject } from './errors.ts'
@@ -84,9 +85,9 @@ class Development {
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, [STARTS]: String(this.#starts++) },
     })
-    let failure: string | undefined
+    let failure: LoadFailure | undefined
     server.on('message', (report: ServerReport) => {
-      if (report.kind === 'failed') failure = report.reason
+      if (report.kind === 'failed') failure = report.failure
       else {
         this.#bound = { ...report, anyPort: report.anyPort || this.#bound?.anyPort === true }
         if (changed !== undefined)
@@ -95,21 +96,21 @@ class Development {
     })
     server.once('exit', (code) => {
       if (code === null || code === 0 || this.#server !== server) return
-      const reason = failure ?? `The server exited with code ${code}. See its output above.`
+      const said = failure ?? { message: `The server exited with code ${code}. See its output above.` }
       this.#terminal.note(
-        `${this.#terminal.paint('red', 'error:')} ${reason} The server restarts when a source file changes.`,
+        `${this.#terminal.paint('red', 'error:')} ${said.message} The server restarts when a source file changes.`,
       )
-      this.#standIn = this.#serveFailure(reason).catch(() => undefined) // another program uses the port
+      this.#standIn = this.#serveFailure(said).catch(() => undefined) // another program uses the port
     })
     this.#server = server
   }
 
   /** Listens at the address of the server and serves the playground with the reason. */
-  async #serveFailure(reason: string): Promise<StandIn> {
-    if (this.#bound !== undefined) return standIn(this.#bound, reason)
+  async #serveFailure(failure: LoadFailure): Promise<StandIn> {
+    if (this.#bound !== undefined) return standIn(this.#bound, failure)
     const env = { ...readEnv(), ...process.env }
     const host = this.#typed.host || env.HOST || '127.0.0.1'
-    return standIn({ host, port: Number(this.#typed.port || env.PORT || 8000) }, reason)
+    return standIn({ host, port: Number(this.#typed.port || env.PORT || 8000) }, failure)
   }
 
   /** Stops the server: the first signal lets it drain, a second one ends it at once. */

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errorText } from '../base/errors.ts'
+import type { LoadFailure } from '../server/playground.ts'
 import { type CommandError, cannotLoad, notInstalled } from './errors.ts'
 
 const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs', '/index.ts', '/index.js']
@@ -35,6 +36,31 @@ function isDeclared(name: string): boolean {
     return [dependencies, devDependencies, optionalDependencies].some((list) => list?.[name] !== undefined)
   } catch {
     return false // no readable package.json in this folder
+  }
+}
+
+/** Lines shown before and after the place of an error. */
+const LINES_AROUND = 3
+const MAX_LINE_CHARS = 240
+
+/** The place of an error in a user's file with the lines around it; empty when the error has none, or its file cannot be read. */
+export function excerptOf(error: unknown): Pick<LoadFailure, 'place' | 'lines'> {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  const place = findPlace(readError(cause).stack)
+  const [, file = '', at = ''] = /^(.*):(\d+)$/.exec(place ?? '') ?? []
+  if (place === undefined || file.startsWith('..')) return {}
+  try {
+    const all = readFileSync(file, 'utf8').split('\n')
+    const first = Math.max(1, Number(at) - LINES_AROUND)
+    const shown = all.slice(first - 1, Number(at) + LINES_AROUND)
+    const lines = shown.map((text, index) => ({
+      number: first + index,
+      text: text.slice(0, MAX_LINE_CHARS),
+      isPlace: first + index === Number(at),
+    }))
+    return { place, lines }
+  } catch {
+    return { place } // the file is gone meanwhile
   }
 }
 

@@ -9,7 +9,7 @@ import type { Agency, ServeOptions } from '../index.ts'
 import { cannotReadEnv, noFile, noProject, nothingExported } from './errors.ts'
 import { explainLoadError } from './load-error.ts'
 
-type Library = typeof import('../index.ts')
+export type Library = typeof import('../index.ts')
 
 /** The exports of a user's file, as options of `serve()`. */
 export interface Project {

@@ -19,7 +19,15 @@ export interface PlaygroundOptions {
   /** The page checks once a second whether the server was restarted, and then reads the agencies again. */
   watch: boolean
   /** The reason why no agency can be served, shown on the page. */
-  failure?: string
+  failure?: LoadFailure
+}
+
+/** Why a file cannot be served. */
+export interface LoadFailure {
+  message: string
+  /** Where it went wrong, such as `agency.ts:3`, and the lines around it. */
+  place?: string
+  lines?: readonly { number: number; text: string; isPlace: boolean }[]
 }
 
 /**

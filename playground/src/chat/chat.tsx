@@ -6,10 +6,12 @@ import { Composer } from '../composer/composer.tsx'
 import { type Draft, emptyDraft, toDraft, toInput } from '../composer/draft.ts'
 import { useAttachments } from '../composer/use-attachments.ts'
 import { IconButton, Scroll } from '../controls.tsx'
+import type { KeptChats } from '../conversation/chats.ts'
 import { type Conversation, type Input, recipientOf, runningTurn, type Turn } from '../conversation/conversation.ts'
+import { writeRoute } from '../route.ts'
 import { ErrorBoundary } from '../shell/error-boundary.tsx'
 import { Notice } from './notice.tsx'
-import { TurnView } from './turn.tsx'
+import { type TurnActions, TurnView } from './turn.tsx'
 import { useFileDrop } from './use-file-drop.ts'
 import { usePinned } from './use-pinned.ts'
 
@@ -18,6 +20,10 @@ export interface ChatProps {
   metadata: AgencyMetadata
   /** Why nothing can be sent now; undefined when sending is possible. */
   blocked: string | undefined
+  /** Set where the server keeps the conversation. */
+  kept: KeptChats | undefined
+  /** False until the conversation has been read. */
+  isLoaded: boolean
   onAsk: (input: Input, rewindTo?: string) => void
   onStop: (turnId: string, mode: CancelMode) => void
   onAddress: (agent: string | undefined) => void
@@ -25,7 +31,8 @@ export interface ChatProps {
 }
 
 /** Shows the conversation and the composer for its next message. */
-export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress, onInspect }: ChatProps) {
+export function Chat(props: ChatProps) {
+  const { conversation, metadata, blocked, kept, isLoaded, onAsk, onStop, onAddress, onInspect } = props
   const [draft, setDraft] = useState<Draft>(emptyDraft)
   const [editing, setEditing] = useState<string>()
   const { attach, problem } = useAttachments(draft, setDraft)
@@ -59,8 +66,12 @@ export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress
     if (editing !== undefined) leaveEdit()
     onAsk(turn.input, turn.id)
   }
+  const latestKept = useRef(kept)
+  latestKept.current = kept
   const actions = useMemo(
-    () => ({
+    (): TurnActions => ({
+      onApprove: async (runId, ...decision) => latestKept.current?.approve(runId, ...decision),
+      onReject: async (runId, ...decision) => latestKept.current?.reject(runId, ...decision),
       onEdit: edit,
       onAgain: (turn: Turn) => again.current(turn),
       onInspect: (turn: Turn) => onInspect(turn.id),
@@ -81,7 +92,18 @@ export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress
   return (
     <section className="chat" aria-label="Conversation" data-dragging={dragging}>
       <Scroll className="transcript" label="Messages" box={box}>
-        {turns.length === 0 ? (
+        {kept?.branchOf !== undefined && (
+          <p className="note">
+            A branch of{' '}
+            <a href={writeRoute({ view: 'chat', agency: conversation.agency, thread: kept.branchOf })}>
+              another conversation
+            </a>
+            , which stays as it is.
+          </p>
+        )}
+        {!isLoaded ? (
+          <p className="loading">Loading the conversation…</p>
+        ) : turns.length === 0 ? (
           <Welcome metadata={metadata} recipient={recipient} onPick={(text) => send({ message: text, fileUrls: {} })} />
         ) : (
           turns.map((turn, index) => (
@@ -111,7 +133,7 @@ export function Chat({ conversation, metadata, blocked, onAsk, onStop, onAddress
         onAddress={(name) => onAddress(name === entry ? undefined : name)}
         quickReplies={quickReplies}
         onQuickReply={(text) => send({ message: text, fileUrls: {} })}
-        editing={editing !== undefined}
+        editing={editing === undefined ? undefined : kept === undefined ? 'replace' : 'branch'}
         onCancelEdit={leaveEdit}
         onEditLast={() => last !== undefined && running === undefined && edit(last)}
       />

@@ -1,9 +1,11 @@
 /** One turn of the conversation. */
+import type { ApproveOptions, RejectOptions } from 'agency-swarm-js/client'
 import { memo, type ReactNode } from 'react'
+import { Approval } from '../approvals/approval.tsx'
 import { attachmentsOf } from '../composer/draft.ts'
 import { CopyButton, IconButton } from '../controls.tsx'
 import { inputText, type Turn } from '../conversation/conversation.ts'
-import { formatBytes, formatCount, formatMs, formatUsd } from '../figures.ts'
+import { formatBytes, formatCount, formatMs, formatUsd, plural } from '../figures.ts'
 import { Icon } from '../icons.tsx'
 import { type Entry, FRONT, type RunView } from '../run/run.ts'
 import { Notice } from './notice.tsx'
@@ -13,6 +15,8 @@ export interface TurnActions {
   onEdit: (turn: Turn) => void
   onAgain: (turn: Turn) => void
   onInspect: (turn: Turn) => void
+  onApprove: (runId: string, approvalId: string, options?: ApproveOptions) => Promise<void>
+  onReject: (runId: string, approvalId: string, options?: RejectOptions) => Promise<void>
 }
 
 /** Shows a user message and the run that answers it. */
@@ -45,6 +49,14 @@ export const TurnView = memo(function TurnView({
         )}
       </UserMessage>
       <Thread run={run} id={FRONT} />
+      {run.approvals.map((approval) => (
+        <Approval
+          key={approval.approval_id}
+          approval={approval}
+          onApprove={(...decision) => actions.onApprove(run.runId ?? '', ...decision)}
+          onReject={(...decision) => actions.onReject(run.runId ?? '', ...decision)}
+        />
+      ))}
       {!over && <Pulse run={run} />}
       {run.failure && <Notice sentence={run.failure.sentence} wayOut={run.failure.wayOut} />}
       {run.cancelled && !run.failure && <p className="note">Stopped.</p>}
@@ -105,14 +117,21 @@ function UserMessage({ turn, children }: { turn: Turn; children: ReactNode }) {
 /** Shows that the run is still going while no text arrives. */
 function Pulse({ run }: { run: RunView }) {
   const last = run.threads.get(FRONT)?.at(-1)
-  if (run.stopping === undefined && (last?.kind === 'text' || last?.kind === 'call') && last.state === 'open')
-    return null
-  const said = { immediate: 'Stopping…', after_turn: 'Stopping after this turn…' }
+  const isCalm = run.stopping === undefined && run.reconnecting === undefined && run.approvals.length === 0
+  if (isCalm && (last?.kind === 'text' || last?.kind === 'call') && last.state === 'open') return null
   return (
     <p className="pulse">
-      <span className="pulse-dot" /> {run.stopping ? said[run.stopping] : 'Waiting for the model…'}
+      <span className="pulse-dot" /> {sayState(run)}
     </p>
   )
+}
+
+function sayState({ stopping, reconnecting, approvals, queuePosition }: RunView): string {
+  if (stopping !== undefined) return { immediate: 'Stopping…', after_turn: 'Stopping after this turn…' }[stopping]
+  if (reconnecting) return 'The connection broke. Connecting again…'
+  if (approvals.length > 0) return 'Waiting for your decision.'
+  if (queuePosition !== undefined) return `Waiting for ${plural(queuePosition, 'run')} of this conversation…`
+  return 'Waiting for the model…'
 }
 
 function Figures({ run }: { run: RunView }) {

@@ -23,7 +23,8 @@ interface ComposerProps {
   onAddress: (agent: string) => void
   quickReplies: readonly string[]
   onQuickReply: (text: string) => void
-  editing: boolean
+  /** What sending does with the turn that is edited; undefined while none is. */
+  editing: 'replace' | 'branch' | undefined
   onCancelEdit: () => void
   onEditLast: () => void
 }
@@ -43,7 +44,7 @@ export function Composer(props: ComposerProps) {
     } else if (event.key === 'ArrowUp' && isEmpty(draft)) {
       event.preventDefault()
       props.onEditLast()
-    } else if (event.key === 'Escape' && running === undefined && props.editing) props.onCancelEdit()
+    } else if (event.key === 'Escape' && running === undefined && props.editing !== undefined) props.onCancelEdit()
   }
   const onPaste = (event: ClipboardEvent) => {
     if (event.clipboardData.files.length === 0) return
@@ -76,9 +77,11 @@ export function Composer(props: ComposerProps) {
           ))}
         </ul>
       )}
-      {props.editing && (
+      {props.editing !== undefined && (
         <p className="editing">
-          Sending replaces this turn and removes all later ones.
+          {props.editing === 'branch'
+            ? 'Sending begins a branch in front of this turn; this conversation stays as it is.'
+            : 'Sending replaces this turn and removes all later ones.'}
           <button type="button" className="text-button" onClick={props.onCancelEdit}>
             Cancel
           </button>

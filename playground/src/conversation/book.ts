@@ -33,6 +33,8 @@ export type BookAction =
   | { type: 'loaded'; found: readonly Saved[]; openId: string | undefined }
   | { type: 'open'; id: string | undefined }
   | { type: 'add'; conversation: Conversation }
+  /** Adds a conversation, or replaces the one with its id. */
+  | { type: 'put'; conversation: Conversation }
   | { type: 'remove'; id: string }
   /** The store's current copy. `base` is the copy this tab wrote; default: the one it last read or wrote. */
   | { type: 'stored'; saved: Saved; base?: Conversation }
@@ -58,6 +60,11 @@ export function turnPage(book: Book, action: BookAction): Book {
       return { ...book, openId: action.id }
     case 'add':
       return { ...book, conversations: [action.conversation, ...conversations], openId: action.conversation.id }
+    case 'put':
+      return {
+        ...book,
+        conversations: [action.conversation, ...conversations.filter(({ id }) => id !== action.conversation.id)],
+      }
     case 'remove':
       return {
         ...book,

@@ -1,7 +1,8 @@
 /** A conversation of the page, and the actions that change it. */
-import type { CancelMode, InputItem, StoredMessage, StreamEvent } from 'agency-swarm-js/client'
+import type { CancelMode, InputItem, StoredMessage } from 'agency-swarm-js/client'
 import type { Failure } from '../run/failure.ts'
-import { agentInFront, beginRun, endRun, FRONT, followEvent, type RunView, textOf } from '../run/run.ts'
+import { type AnyEvent, followAnyEvent } from '../run/notices.ts'
+import { agentInFront, beginRun, endRun, FRONT, type RunView, textOf } from '../run/run.ts'
 
 /** The user's message in one turn. */
 export interface Input {
@@ -30,9 +31,22 @@ export interface Conversation {
   recipient: string | undefined
 }
 
+export interface TimedEvent {
+  event: AnyEvent
+  /** Milliseconds since 1970. */
+  at: number
+}
+
 export type ConversationAction =
   | { type: 'ask'; turnId: string; input: Input; at: number }
-  | { type: 'events'; turnId: string; events: readonly { event: StreamEvent; at: number }[] }
+  | { type: 'events'; turnId: string; events: readonly TimedEvent[] }
+  /** Another process has taken the run up: these events are what is still true of it. */
+  | { type: 'restart'; turnId: string; events: readonly TimedEvent[] }
+  /** The connection broke, and is being replaced. */
+  | { type: 'reconnect'; turnId: string }
+  /** What the user has said in a turn that another page began. */
+  | { type: 'hear'; turnId: string; input: Input }
+  | { type: 'rename'; title: string }
   | { type: 'fail'; turnId: string; failure: Failure; at: number }
   /** The server was asked to stop the run. `mode` is undefined when the server could not stop it. */
   | { type: 'stop'; turnId: string; mode: CancelMode | undefined }
@@ -55,15 +69,28 @@ export function followConversation(conversation: Conversation, action: Conversat
     case 'ask': {
       const { turnId: id, input, at } = action
       const turn: Turn = { id, input, addressed: conversation.recipient, run: beginRun(at) }
-      const title = conversation.title || titleOf(input)
+      const title = conversation.title || titleOfInput(input)
       return { ...conversation, title, updatedAt: at, turns: [...conversation.turns, turn] }
     }
     case 'events': {
       const after = changeRun(conversation, action.turnId, (run) =>
-        action.events.reduce((view, { event, at }) => followEvent(view, event, at), run),
+        action.events.reduce(followTimed, withoutReconnecting(run)),
       )
       return after === conversation ? after : settle(after, action.turnId)
     }
+    case 'restart':
+      return changeRun(conversation, action.turnId, ({ startedAt }) =>
+        action.events.reduce(followTimed, beginRun(startedAt)),
+      )
+    case 'reconnect':
+      return changeRun(conversation, action.turnId, (run) => ({ ...run, reconnecting: true }))
+    case 'hear':
+      return {
+        ...conversation,
+        turns: conversation.turns.map((turn) => (turn.id === action.turnId ? { ...turn, input: action.input } : turn)),
+      }
+    case 'rename':
+      return { ...conversation, title: action.title }
     case 'fail':
       return settle(
         changeRun(conversation, action.turnId, (run) => endRun(run, action.at, action.failure)),
@@ -85,6 +112,10 @@ export function followConversation(conversation: Conversation, action: Conversat
       return action satisfies never
   }
 }
+
+const followTimed = (run: RunView, { event, at }: TimedEvent): RunView => followAnyEvent(run, event, at)
+
+const withoutReconnecting = ({ reconnecting: _, ...run }: RunView): RunView => run
 
 /** All messages so far: the `chat_history` of the next request. */
 export const historyOf = (conversation: Conversation): StoredMessage[] =>
@@ -125,7 +156,8 @@ function settle(conversation: Conversation, turnId: string): Conversation {
 
 const TITLE_CHARS = 60
 
-function titleOf(input: Input): string {
+/** The name of a conversation that begins with this message. */
+export function titleOfInput(input: Input): string {
   const text = inputText(input).trim().replace(/\s+/g, ' ')
   if (text === '') return 'Files'
   return text.length > TITLE_CHARS ? `${text.slice(0, TITLE_CHARS - 1).trimEnd()}…` : text

@@ -25,7 +25,7 @@ const newTurn = (id: string, message: StoredMessage | undefined): Turn => ({
   run: beginRun(),
 })
 
-const asInput = (message: StoredMessage) =>
+export const asInput = (message: StoredMessage) =>
   typeof message.content === 'string' ? message.content : [{ role: 'user', content: message.content as ContentPart[] }]
 
 function tell(run: RunView, message: StoredMessage): RunView {

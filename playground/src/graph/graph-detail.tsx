@@ -39,7 +39,7 @@ export function GraphDetail({ selected, agent, kinds, activity, runs, onClose, o
       more={
         onAgent !== undefined && (
           <button type="button" className="text-button framed" onClick={() => onAgent(agent.label)}>
-            Prompt and schemas
+            Open in Agents
           </button>
         )
       }

@@ -1,5 +1,13 @@
 /** The view of a run: a fold over its events. */
-import type { CancelMode, InputItem, ModelEvent, StoredMessage, StreamEvent, Usage } from 'agency-swarm-js/client'
+import type {
+  CancelMode,
+  InputItem,
+  ModelEvent,
+  RequestedApproval,
+  StoredMessage,
+  StreamEvent,
+  Usage,
+} from 'agency-swarm-js/client'
 import type { Failure } from './failure.ts'
 
 type JsonObject = { [key: string]: unknown }
@@ -75,6 +83,12 @@ export interface RunView {
   usage?: Usage & { estimated?: boolean }
   chatName?: string
   failure?: Failure
+  /** Calls that wait for a decision. */
+  approvals: readonly RequestedApproval[]
+  /** The place behind other runs of the thread; 1 is next. */
+  queuePosition?: number
+  /** A broken connection is being replaced. */
+  reconnecting?: true
 }
 
 export const beginRun = (startedAt?: number): RunView => ({
@@ -85,6 +99,7 @@ export const beginRun = (startedAt?: number): RunView => ({
   modelCalls: [],
   messages: [],
   cancelled: false,
+  approvals: [],
 })
 
 /** Returns the view after one more event. `at` is the time of the event; without it, nothing is timed. */
@@ -132,10 +147,11 @@ export function followEvent(run: RunView, event: StreamEvent, at?: number): RunV
 /** Returns the view of a run after its last event. */
 export function endRun(run: RunView, at?: number, failure?: Failure): RunView {
   const threads = new Map([...run.threads].map(([key, entries]) => [key, entries.map((entry) => cut(entry, at))]))
-  const { stopping: _, ...rest } = run
+  const { stopping: _, reconnecting: __, queuePosition: ___, ...rest } = run
   return {
     ...rest,
     phase: 'ended',
+    approvals: [],
     threads,
     ...(at === undefined ? {} : { endedAt: at }),
     ...(failure === undefined ? {} : { failure }),

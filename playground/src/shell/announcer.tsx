@@ -31,6 +31,7 @@ export function Announcer({ conversation, waiting = 0 }: AnnouncerProps) {
 /** The state of a run in one sentence. */
 function describeRun(run: RunView): string {
   const who = agentInFront(run) ?? 'The agency'
+  if (run.approvals.length > 0) return `${who} waits for your decision.`
   if (run.phase === 'running') return `${who} is answering.`
   const failure = failureOf(run)
   if (failure !== undefined) return `The answer failed: ${failure}`

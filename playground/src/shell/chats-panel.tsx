@@ -1,67 +1,73 @@
-/** The panel with the stored conversations. */
-import { useRef, useState } from 'react'
-import { IconButton } from '../controls.tsx'
+/** The panel with the kept conversations. */
+import { type KeyboardEvent, useRef, useState } from 'react'
+import { CopyButton, IconButton } from '../controls.tsx'
+import type { ChatRow, Chats } from '../conversation/chats.ts'
 import type { Conversation } from '../conversation/conversation.ts'
-import { runningTurn } from '../conversation/conversation.ts'
 import { writeConversationFile } from '../conversation/file.ts'
-import { formatWhen, plural } from '../figures.ts'
+import { formatWhen } from '../figures.ts'
 import { Icon } from '../icons.tsx'
 import { useLandmark } from './narrow.ts'
 
 interface ChatsPanelProps {
-  conversations: readonly Conversation[]
-  openId: string | undefined
-  problem: string | undefined
+  chats: Chats
   onNew: () => void
   onOpen: (id: string) => void
-  onRemove: (id: string) => void
-  /** @throws Error with a message to show */
-  onImport: (text: string) => void
+  /** A conversation was added from a file. */
+  onAdded: () => void
 }
 
-/** Lists the conversations stored in this browser. */
-export function ChatsPanel({ conversations, openId, problem, onNew, onOpen, onRemove, onImport }: ChatsPanelProps) {
+/** Lists the conversations of the agency: those that the server keeps, or this browser. */
+export function ChatsPanel({ chats, onNew, onOpen, onAdded }: ChatsPanelProps) {
+  const { rows, openId, problem, kept } = chats
   const [importProblem, setImportProblem] = useState<string>()
+  const [sought, setSought] = useState('')
   const picker = useRef<HTMLInputElement>(null)
-  const open = conversations.find(({ id }) => id === openId)
   const importFile = async (file: File) => {
     try {
-      onImport(await file.text())
+      await chats.add(await file.text())
       setImportProblem(undefined)
+      onAdded()
     } catch (error) {
       setImportProblem(`${file.name} cannot be imported. ${(error as Error).message}`)
     }
   }
+  const words = sought.trim().toLowerCase()
+  const found = rows.filter(({ title }) => title.toLowerCase().includes(words))
   return (
     <section className="chats" role={useLandmark('navigation')} aria-label="Conversations">
       <button type="button" className="new-chat" onClick={onNew}>
         <Icon name="plus" /> New conversation
       </button>
-      {conversations.length === 0 && <p className="empty">Conversations appear here. They stay in this browser.</p>}
+      {rows.length === 0 && (
+        <p className="empty">
+          Conversations appear here. {kept === undefined ? 'They stay in this browser.' : 'The server keeps them.'}
+        </p>
+      )}
+      {(rows.length > 4 || sought !== '') && (
+        <input
+          type="search"
+          aria-label="Search conversations"
+          placeholder="Search"
+          value={sought}
+          onFocus={() => kept?.all()}
+          onChange={(event) => setSought(event.target.value)}
+        />
+      )}
       <ul>
-        {conversations.map((conversation) => (
-          <li key={conversation.id} data-open={conversation.id === openId}>
-            <button
-              type="button"
-              className="chat-link"
-              aria-current={conversation.id === openId}
-              onClick={() => onOpen(conversation.id)}
-            >
-              <span className="chat-title">{conversation.title || 'New conversation'}</span>
-              <small>
-                {runningTurn(conversation) ? 'running' : plural(conversation.turns.length, 'turn')} ·{' '}
-                {formatWhen(conversation.updatedAt)}
-              </small>
-            </button>
-            <IconButton
-              icon="trash"
-              label={`Delete ${conversation.title}`}
-              disabled={runningTurn(conversation) !== undefined}
-              onClick={() => onRemove(conversation.id)}
-            />
-          </li>
+        {found.map((row) => (
+          <Row key={row.id} row={row} isOpen={row.id === openId} chats={chats} onOpen={onOpen} />
         ))}
       </ul>
+      {words !== '' && (
+        <p className="counted" role="status">
+          {found.length === 0 ? 'No conversation has this in its name.' : `${found.length} found`}
+        </p>
+      )}
+      {words === '' && kept?.hasMore && (
+        <button type="button" className="text-button" onClick={kept.more}>
+          Show older conversations
+        </button>
+      )}
       {[problem, importProblem].map(
         (text) =>
           text && (
@@ -89,13 +95,67 @@ export function ChatsPanel({ conversations, openId, problem, onNew, onOpen, onRe
         <button
           type="button"
           className="text-button"
-          disabled={open === undefined}
-          onClick={() => open && download(open)}
+          disabled={openId === undefined}
+          onClick={() => download(chats.conversation)}
         >
           <Icon name="save" /> Export
         </button>
+        {kept !== undefined && openId !== undefined && (
+          <CopyButton label="Link" icon="link" text={() => location.href} />
+        )}
       </div>
     </section>
+  )
+}
+
+interface RowProps {
+  row: ChatRow
+  isOpen: boolean
+  chats: Chats
+  onOpen: (id: string) => void
+}
+
+function Row({ row: { id, title, note, updatedAt, isBusy }, isOpen, chats, onOpen }: RowProps) {
+  const [name, setName] = useState<string>()
+  const save = () => {
+    if (name !== undefined && name.trim() !== '' && name.trim() !== title) chats.rename(id, name.trim())
+    setName(undefined)
+  }
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.nativeEvent.isComposing) return
+    if (event.key === 'Enter') save()
+    else if (event.key === 'Escape') setName(undefined)
+    else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+  return (
+    <li data-open={isOpen}>
+      {name === undefined ? (
+        <button type="button" className="chat-link" aria-current={isOpen} onClick={() => onOpen(id)}>
+          <span className="chat-title">{title}</span>
+          <small>
+            {note} · {formatWhen(updatedAt)}
+          </small>
+        </button>
+      ) : (
+        <input
+          className="chat-name"
+          aria-label={`New name of ${title}`}
+          // biome-ignore lint/a11y/noAutofocus: the field takes the place of the button that was pressed
+          autoFocus
+          maxLength={200}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+          onKeyDown={onKeyDown}
+          onBlur={save}
+        />
+      )}
+      <span className="chat-tools">
+        <IconButton icon="edit" label={`Rename ${title}`} onClick={() => setName(title)} />
+        <IconButton icon="trash" label={`Delete ${title}`} disabled={isBusy} onClick={() => chats.remove(id)} />
+      </span>
+    </li>
   )
 }
 

@@ -1,6 +1,7 @@
 /** The bar at the top of the page. */
 import { IconButton } from '../controls.tsx'
 import { Icon } from '../icons.tsx'
+import type { ViewName } from '../route.ts'
 import { ThemeButton } from './theme.tsx'
 
 /** The part of the page shown on a narrow screen. */
@@ -8,7 +9,7 @@ export type View = 'chats' | 'chat' | 'side'
 
 const VIEWS: readonly [view: View, title: string][] = [
   ['chats', 'History'],
-  ['chat', 'Chat'],
+  ['chat', 'Messages'],
   ['side', 'Details'],
 ]
 
@@ -19,22 +20,32 @@ const PaletteButton = ({ onClick }: { onClick: () => void }) => (
     <Icon name="search" /> <span>Find or do</span> <kbd>{isMac ? '⌘K' : 'Ctrl K'}</kbd>
   </button>
 )
+const PAGES: readonly [page: ViewName, title: string][] = [
+  ['chat', 'Chat'],
+  ['runs', 'Runs'],
+  ['approvals', 'Approvals'],
+  ['agents', 'Agents'],
+  ['tools', 'Tools'],
+  ['evals', 'Evals'],
+]
 
 interface TopBarProps {
   agencies: readonly string[]
   agency: string
   onAgency: (name: string) => void
-  /** Undefined while the runs are shown. */
+  /** Undefined while the chat is not shown. */
   view: View | undefined
   onView: (view: View) => void
-  showsRuns: boolean
-  onRuns: () => void
+  shown: ViewName
+  onShow: (page: ViewName) => void
+  /** Number of approvals that wait. */
+  waiting: number
   onHelp: () => void
   onPalette: () => void
 }
 
 export function TopBar(props: TopBarProps) {
-  const { agencies, agency, onAgency, view, onView, showsRuns, onRuns, onHelp, onPalette } = props
+  const { agencies, agency, onAgency, view, onView, shown, onShow, waiting, onHelp, onPalette } = props
   return (
     <header className="top-bar">
       <span className="brand">Playground</span>
@@ -57,11 +68,27 @@ export function TopBar(props: TopBarProps) {
           </button>
         ))}
       </div>
+      <nav className="pages" aria-label="Pages">
+        {PAGES.map(([name, title]) => (
+          <button
+            key={name}
+            type="button"
+            className="text-button"
+            aria-current={name === shown ? 'page' : undefined}
+            onClick={() => onShow(name)}
+          >
+            {title}
+            {name === 'approvals' && waiting > 0 && (
+              <span className="badge">
+                {waiting}
+                <span className="visually-hidden"> waiting</span>
+              </span>
+            )}
+          </button>
+        ))}
+      </nav>
       <span className="spring" />
       <PaletteButton onClick={onPalette} />
-      <button type="button" className="text-button runs-button" aria-pressed={showsRuns} onClick={onRuns}>
-        Runs
-      </button>
       <a className="text-button docs-link" href="docs" target="_blank" rel="noopener">
         API
       </a>

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useState } from 'react'
 import type { Conversation } from '../conversation/conversation.ts'
 
 /** How long a deletion can be undone, in milliseconds. */
-const UNDO_MS = 15_000
+export const UNDO_MS = 15_000
 
 /** Holds the last deleted conversation until it is restored or `UNDO_MS` have passed. */
 export function useUndo() {
@@ -17,7 +17,7 @@ export function useUndo() {
   return { removed, setRemoved, clear }
 }
 
-export const UndoToast = ({ removed, onUndo }: { removed: Conversation | undefined; onUndo: () => void }) => (
+export const UndoToast = ({ removed, onUndo }: { removed: { title: string } | undefined; onUndo: () => void }) => (
   <div className="toast" role="status" data-shown={removed !== undefined}>
     {removed !== undefined && (
       <>
