@@ -57,6 +57,10 @@ export type ErrorCode =
   | 'THREAD_QUEUE_FULL'
   | 'RUN_ACTIVE'
   | 'RUN_ENDED'
+  | 'RUN_PAUSED'
+  | 'STEER_LIMIT'
+  | 'AGENT_NOT_IN_RUN'
+  | 'AGENT_AMBIGUOUS'
   | 'IDEMPOTENCY_MISMATCH'
   | 'APPROVAL_DECIDED'
   | 'APPROVAL_EXPIRED'
@@ -585,6 +589,27 @@ export const notRepeatable = () =>
   )
 export const runEnded = (status: string) =>
   new AgencyError('RUN_ENDED', 409, `The run has already ended with status ${status}.`, { fields: { status } })
+/** More messages wait for the agents of a run, or more of its branches are paused, than is allowed. */
+export const steerLimit = (limit: string) =>
+  new AgencyError('STEER_LIMIT', 429, `The run is at its limit of ${limit}. Try again when its agents have gone on.`)
+export const runPaused = () =>
+  new AgencyError('RUN_PAUSED', 409, 'The whole run is paused: continue it without naming an agent.')
+/** @param agents those that work in the run */
+export const agentNotInRun = (agent: string, agents: readonly string[]) =>
+  new AgencyError(
+    'AGENT_NOT_IN_RUN',
+    404,
+    `No agent "${agent}" works in the run now. These do: ${agents.join(', ')}.`,
+    { fields: { agent } },
+  )
+/** @param callIds the calls for which the agent works */
+export const agentAmbiguous = (agent: string, callIds: readonly string[]) =>
+  new AgencyError(
+    'AGENT_AMBIGUOUS',
+    409,
+    `The agent "${agent}" works ${callIds.length} times in the run. Name one with call_id: ${callIds.join(', ')}.`,
+    { fields: { agent } },
+  )
 export const idempotencyMismatch = () =>
   new AgencyError(
     'IDEMPOTENCY_MISMATCH',

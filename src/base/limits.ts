@@ -186,6 +186,23 @@ export const LIMITS = {
     unit: 'ms',
     text: 'how long a person may take to decide about a call; then it is rejected',
   },
+  steers: {
+    value: 16,
+    unit: '',
+    text: 'messages to agents of one run that wait to be taken; 429 beyond it',
+    most: 100,
+  },
+  steerBytes: {
+    value: 64 * KiB,
+    unit: 'bytes',
+    text: 'texts of the messages to agents of one run that wait to be taken; 429 beyond it',
+  },
+  pauseMs: {
+    value: 900_000,
+    unit: 'ms',
+    text: 'the longest pause of a run or of one of its agents; then it goes on by itself, and 422 for a longer one',
+    least: 1_000,
+  },
   consentMs: {
     value: DAY,
     unit: 'ms',

@@ -2,7 +2,9 @@
 import {
   type AgencyError,
   agencyChanged,
+  agentAmbiguous,
   agentFrozen,
+  agentNotInRun,
   answerCut,
   approvalDecided,
   approvalExpired,
@@ -53,9 +55,11 @@ import {
   runActive,
   runEnded,
   runNotFound,
+  runPaused,
   runTooLarge,
   scriptEnded,
   shuttingDown,
+  steerLimit,
   storeInUse,
   storeNotShared,
   storeUnavailable,
@@ -350,6 +354,31 @@ export const ERROR_CATALOGUE: { readonly [code in ErrorCode]: CatalogueEntry } =
     means: 'A run was to be cancelled after it had ended by itself. status says how.',
     remedy: 'Read the run: its result is there.',
     example: runEnded('completed'),
+  },
+  RUN_PAUSED: {
+    when: 'request',
+    means: 'One agent was to go on while the whole run is paused.',
+    remedy: 'Send the request without an agent: the run goes on, and single agents can be paused then.',
+    example: runPaused(),
+  },
+  STEER_LIMIT: {
+    when: 'request',
+    means:
+      'As many messages wait for the agents of the run as limits.steers or limits.steerBytes allow, or 100 branches are paused.',
+    remedy: 'Wait for the next turn of the agents, then send it again. Raise the limits for longer messages.',
+    example: steerLimit('16 waiting messages'),
+  },
+  AGENT_NOT_IN_RUN: {
+    when: 'request',
+    means: 'No agent with this name works in the run now. It has not been asked yet, has answered, or does not exist.',
+    remedy: 'Take an agent that the text names, or wait until the agent is asked.',
+    example: agentNotInRun('Billing', ['CEO']),
+  },
+  AGENT_AMBIGUOUS: {
+    when: 'request',
+    means: 'The agent works for several calls of the run at the same time.',
+    remedy: 'Name the call with call_id. Use "main" for the conversation with the user.',
+    example: agentAmbiguous('Billing', ['call_1', 'call_2']),
   },
   IDEMPOTENCY_MISMATCH: {
     when: 'request',

@@ -7,6 +7,7 @@ import { describeLaterStarts, describeSchedules, describeStats, describeWebhooks
 import { describeLists, describeOwners } from './contract/reads.ts'
 import { describeApprovals, describeCancel, describeSweep, describeThreads } from './contract/requests.ts'
 import { codeOf, createScene } from './contract/scene.ts'
+import { describeSteering } from './contract/steering.ts'
 import { describeClaims, describeWatch, describeWork } from './contract/work.ts'
 
 const PARTS = {
@@ -17,6 +18,7 @@ const PARTS = {
   watch: describeWatch,
   cancel: describeCancel,
   approvals: describeApprovals,
+  steering: describeSteering,
   threads: describeThreads,
   costs: describeCosts,
   secrets: describeSecrets,

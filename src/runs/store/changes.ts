@@ -1,6 +1,7 @@
 /** What changes in the store of runs. */
 import type { JsonObject } from '../../wire/json.ts'
 import type { StoredMessage } from '../../wire/message.ts'
+import type { FindBranch, SteerChange, SteerRecord } from '../steering.ts'
 import type { ClaimedWebhook, WebhookOutcome, WebhookRecord } from '../webhooks/records.ts'
 import type { Admitted, Claim, DescribeStop, Idempotency, Ready } from './admission.ts'
 import type { Cost, CostBound } from './costs.ts'
@@ -13,7 +14,9 @@ import type {
   NewApproval,
   Owned,
   RunId,
+  RunRecord,
   RunSnapshot,
+  StoredEvent,
   ThreadId,
   ThreadRecord,
 } from './records.ts'
@@ -28,6 +31,8 @@ export interface RunChange {
   items?: readonly ItemRecord[]
   calls?: readonly CallRecord[]
   approvals?: readonly NewApproval[]
+  /** What became of messages to agents; without effect for one that is settled. */
+  steers?: readonly SteerChange[]
   /** Replaces what the run added to its thread from the place `from` (0 = its first message) on. Needs a thread. */
   messages?: { from: number; list: readonly StoredMessage[] }
   /** Records of the run's trace, a JSON list; `first` is the number of the first among all of the run, from 0. */
@@ -60,6 +65,8 @@ export type Leaving =
 export interface Written extends Ready {
   /** As it is after the write. */
   state: RunSnapshot
+  /** Of a run that ends: messages that no agent has taken. Their events come right before the last one. */
+  notTaken?: readonly StoredEvent[]
 }
 
 export interface Writes {
@@ -92,6 +99,40 @@ export interface Writes {
       now: number
       idempotency?: Idempotency | null
     }
+    answer: Admitted
+  }
+  /**
+   * Accepts a message to an agent of a live run. One that no agent takes before the run ends becomes `not_taken`.
+   * @throws NOT_FOUND, RUN_ENDED, STEER_LIMIT, IDEMPOTENCY_MISMATCH, and what `findBranch` throws
+   */
+  steer: {
+    change: RunId & {
+      steerId: string
+      /** Not null: a message is for one agent. */
+      findBranch: FindBranch
+      text: string
+      now: number
+      /** Of messages of one run that wait: their number, and the bytes of their texts. */
+      limits: { steers: number; steerBytes: number }
+      idempotency?: Idempotency | null
+    }
+    answer: { steer: SteerRecord; run: RunRecord; replayed: boolean }
+  }
+  /**
+   * Lets a branch of a live run, or all of it, stop at its next turn boundary until a time.
+   * @throws NOT_FOUND, RUN_ENDED, STEER_LIMIT for too many pauses, IDEMPOTENCY_MISMATCH, and what `findBranch` throws
+   */
+  pause: {
+    change: RunId & { findBranch: FindBranch; until: number; now: number; idempotency?: Idempotency | null }
+    answer: Admitted
+  }
+  /**
+   * Ends the pause of a branch, or all pauses.
+   * @throws NOT_FOUND, RUN_ENDED, RUN_PAUSED for one branch of a run that is paused as a whole, IDEMPOTENCY_MISMATCH, and what
+   *   `findBranch` throws
+   */
+  continue: {
+    change: RunId & { findBranch: FindBranch; now: number; idempotency?: Idempotency | null }
     answer: Admitted
   }
   /** Forgets an ended run; its messages stay in the thread. @throws NOT_FOUND, RUN_ACTIVE */

@@ -1,5 +1,6 @@
 /** What the store of runs can be asked. */
 import type { JsonObject } from '../../wire/json.ts'
+import type { SteerRecord, SteerStatus } from '../steering.ts'
 import type { WebhookRecord, WebhookStatus } from '../webhooks/records.ts'
 import type { RunWork } from './admission.ts'
 import type { Cost } from './costs.ts'
@@ -53,6 +54,8 @@ export interface Reads {
     }
     answer: Page<ApprovalRecord>
   }
+  /** Messages to agents of a run, oldest first. Gone with its events. */
+  steers: { query: RunId & { status?: SteerStatus }; answer: SteerRecord[] }
   /** First runs of their threads that are queued or in progress, of all owners, in the order of admission. For workers. */
   jobs: { query: { limit: number; after?: string | null }; answer: Page<Job> }
   /** Live runs that do not go on without a reader, of all owners, in the order of admission. */

@@ -1,6 +1,7 @@
 /** Records of runs, threads, approvals and events, as the store of runs keeps them. */
 import type { JsonObject } from '../../wire/json.ts'
 import type { StoredMessage } from '../../wire/message.ts'
+import type { BranchPause, SteerEvent } from '../steering.ts'
 
 /** In whose name something is asked. An owner is a text of the caller's choosing. */
 export interface Owned {
@@ -29,7 +30,11 @@ export interface RunSnapshot {
   wish: CancelMode | null
   /** Number of the newest event; 0 when there is none. */
   lastEventId: number
-  /** Grows with each change of status, wish, place or decision. */
+  /** Messages to its agents that were accepted so far. */
+  steers: number
+  /** Those that were asked for; some may have expired. */
+  pauses: BranchPause[]
+  /** Grows with each change of status, wish, place, decision, message to an agent or pause. */
   version: number
 }
 
@@ -94,8 +99,8 @@ export interface StoredEvent {
 }
 
 /**
- * The events that the store itself writes: a waiting run's place at admission and at each change; the decision of an approval,
- * as soon as no worker has the run; and the end, which is the last event of every run.
+ * The events that the store itself writes: a waiting run's place at admission and at each change; the decision of an approval
+ * and a message to an agent, as soon as no worker has the run; and the end, which is the last event of every run.
  */
 export type StoreEvent =
   | { kind: 'queued'; position: number }
@@ -109,6 +114,7 @@ export type StoreEvent =
       /** True when the run waited for it and did nothing else. */
       paused: boolean
     }
+  | SteerEvent
   | { kind: 'ended'; status: EndStatus }
 
 /** One conversation of a run: the user's, or one that an agent holds with another. */

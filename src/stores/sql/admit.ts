@@ -149,6 +149,8 @@ async function addRun(
     worked_at: null,
     job: claimable && tx.hasJobs && request.pin == null ? randomUUID() : null,
     unread_ms: request.unreadMs ?? null,
+    steers: 0,
+    pauses: null,
   }
   const events = await toEventRows(tx, run, place === null ? request.events : [...request.events, queuedEvent(place)])
   run.last_event = events.at(-1)?.last ?? 0

@@ -119,6 +119,15 @@ const STEPS: readonly (readonly string[])[] = [
     `CREATE INDEX runs_unread ON runs (number) WHERE ended_at IS NULL AND unread_ms IS NOT NULL`,
   ],
   [`CREATE TABLE traces (run BIGINT NOT NULL, n BIGINT NOT NULL, records TEXT NOT NULL, PRIMARY KEY (run, n))`],
+  [
+    // How many messages to its agents were accepted; a list of BranchPause, or null.
+    `ALTER TABLE runs ADD COLUMN steers BIGINT NOT NULL DEFAULT 0`,
+    `ALTER TABLE runs ADD COLUMN pauses TEXT`,
+    `CREATE TABLE steers (
+      run BIGINT NOT NULL, n BIGINT NOT NULL, steer_id TEXT NOT NULL, conversation TEXT NOT NULL, call_id TEXT,
+      agent TEXT NOT NULL, text TEXT NOT NULL, bytes BIGINT NOT NULL, status TEXT NOT NULL, reason TEXT, told BIGINT NOT NULL,
+      created_at BIGINT NOT NULL, settled_at BIGINT, PRIMARY KEY (run, n), UNIQUE (run, steer_id))`,
+  ],
 ]
 
 /**

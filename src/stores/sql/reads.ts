@@ -14,6 +14,7 @@ import { findRun } from './runs.ts'
 import { readSecret } from './secrets.ts'
 import { readWork } from './snapshot.ts'
 import { readStats } from './stats.ts'
+import { listSteers } from './steers.ts'
 import { describeThread, getThread } from './threads.ts'
 import { readTrace } from './traces.ts'
 import { toDelivery, type WebhookRow } from './webhooks.ts'
@@ -34,6 +35,7 @@ export const readers: Readers = {
   work: async (sql, query) => readWork(sql, await findRun(sql, query)),
   events: (sql, query) => readNews(sql, query),
   trace: async (sql, query) => readTrace(sql, await findRun(sql, query)),
+  steers: async (sql, { status, ...id }) => listSteers(sql, (await findRun(sql, id)).number, status),
   thread: async (sql, query) => describeThread(sql, await getThread(sql, query)),
   threads: async (sql, { agency, owner, ...list }) => {
     const page = await listRows<ThreadRow>(sql, {

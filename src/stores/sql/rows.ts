@@ -14,6 +14,7 @@ import type {
   StoreEvent,
   ThreadRecord,
 } from '../../runs/run-store.ts'
+import type { BranchPause, BranchWork } from '../../runs/steering.ts'
 import { decode, type Sql, select } from './database.ts'
 import { getJson, mapInTurns } from './long-texts.ts'
 
@@ -61,6 +62,10 @@ export interface RunRow {
   /** The job in the queue that entitles to it. */
   job: string | null
   unread_ms: number | null
+  /** Messages to its agents that were accepted. */
+  steers: number
+  /** A list of BranchPause. */
+  pauses: string | null
 }
 
 export interface ThreadRow {
@@ -104,6 +109,8 @@ export const toState = (row: RunRow): RunSnapshot => ({
   attempt: row.attempt,
   wish: row.wish,
   lastEventId: row.last_event,
+  steers: row.steers,
+  pauses: decode<BranchPause[]>(row.pauses) ?? [],
   version: row.version,
 })
 
@@ -181,15 +188,8 @@ export const endedEvent = (status: EndStatus) => JSON.stringify({ kind: 'ended',
 
 /** What a run has stored of its conversations. */
 export async function readConversations(sql: Sql, run: number) {
-  type Conversation = {
-    conversation: string
-    parent: string | null
-    agent: string
-    caller: string | null
-    state: string
-  }
   type Call = { conversation: string; call_id: string; state: CallRecord['state']; output: string | null }
-  const conversations = await select<Conversation>(
+  const conversations = await select<ConversationRow>(
     sql,
     'SELECT * FROM conversations WHERE run = ? ORDER BY opened',
     run,
@@ -202,16 +202,7 @@ export async function readConversations(sql: Sql, run: number) {
   const calls = await select<Call>(sql, 'SELECT * FROM calls WHERE run = ? ORDER BY conversation, call_id', run)
   const approvals = await select<ApprovalRow>(sql, 'SELECT * FROM approvals WHERE run = ? ORDER BY number', run)
   return {
-    conversations: await mapInTurns(
-      conversations,
-      async ({ conversation, parent, agent, caller, state }): Promise<ConversationRecord> => ({
-        conversation,
-        parent: decode(parent),
-        agent,
-        caller,
-        state: await getJson(sql, state),
-      }),
-    ),
+    conversations: await mapInTurns(conversations, (row) => toConversation(sql, row)),
     items: await mapInTurns(
       items,
       async ({ conversation, n, item }): Promise<ItemRecord> => ({ conversation, n, item: await getJson(sql, item) }),
@@ -228,3 +219,37 @@ export async function readConversations(sql: Sql, run: number) {
     approvals: approvals.map(toApproval),
   }
 }
+
+/** The conversations of a run and the states of its calls: what its branches are found in. */
+export async function readBranches(sql: Sql, run: number): Promise<BranchWork> {
+  const conversations = await select<ConversationRow>(
+    sql,
+    'SELECT * FROM conversations WHERE run = ? ORDER BY opened',
+    run,
+  )
+  const calls = await select<{ conversation: string; call_id: string; state: CallRecord['state'] }>(
+    sql,
+    'SELECT conversation, call_id, state FROM calls WHERE run = ?',
+    run,
+  )
+  return {
+    conversations: await mapInTurns(conversations, (row) => toConversation(sql, row)),
+    calls: calls.map(({ call_id: callId, ...call }) => ({ ...call, callId })),
+  }
+}
+
+interface ConversationRow {
+  conversation: string
+  parent: string | null
+  agent: string
+  caller: string | null
+  state: string
+}
+
+const toConversation = async (sql: Sql, row: ConversationRow): Promise<ConversationRecord> => ({
+  conversation: row.conversation,
+  parent: decode(row.parent),
+  agent: row.agent,
+  caller: row.caller,
+  state: await getJson(sql, row.state),
+})

@@ -83,7 +83,7 @@ export const findLive = (sql: Sql, thread: number): Promise<{ run_id: string } |
 
 /** Removes the events and the trace of a run and what it stored of its work. */
 export async function removeWork(tx: Transaction, run: Pick<RunRow, 'number' | 'run_id'>): Promise<void> {
-  for (const table of ['events', 'traces', 'items', 'calls', 'conversations', 'plans'])
+  for (const table of ['events', 'traces', 'items', 'calls', 'conversations', 'plans', 'steers'])
     await tx.all(`DELETE FROM ${table} WHERE run = ?`, run.number)
   await removeTexts(tx, workOf(run.run_id))
 }

@@ -10,6 +10,7 @@ import { readers } from './reads.ts'
 import { cancel, decide, deleteRun } from './requests.ts'
 import { openSchedule } from './schedules.ts'
 import { swapSecret } from './secrets.ts'
+import { continueRun, pause, steer } from './steer-requests.ts'
 import { type Capacity, makeRoom, sweep } from './sweep.ts'
 import { addThread, changeMetadata, describeThread, getThread, removeThread } from './threads.ts'
 import { watch } from './watch.ts'
@@ -24,6 +25,9 @@ const writers: Writers = {
   run: writeWork,
   cancel,
   decide,
+  steer,
+  pause,
+  continue: continueRun,
   deleteRun,
   createThread: async (tx, change) => {
     const earlier = await useKey(tx, change, change.threadId)

@@ -1,5 +1,5 @@
 /** The changes of a run's state: its place in the thread, its stop, its end. */
-import type { CancelMode, DescribeStop, EndStatus, Leaving } from '../../runs/run-store.ts'
+import type { CancelMode, DescribeStop, EndStatus, Leaving, StoredEvent } from '../../runs/run-store.ts'
 import type { JsonObject } from '../../wire/json.ts'
 import { spendReservations } from './costs.ts'
 import { encode, first, type Sql, select, type Transaction } from './database.ts'
@@ -8,6 +8,7 @@ import { endOf, toColumn } from './long-texts.ts'
 import { type ApprovalRow, decidedEvent, endedEvent, queuedEvent, type RunRow, toRun } from './rows.ts'
 import { change, findLive, free, liveRuns, update } from './runs.ts'
 import { readWork } from './snapshot.ts'
+import { dropSteers } from './steers.ts'
 import { putMessages, removeMessages } from './threads.ts'
 import { addWebhooks } from './webhooks.ts'
 
@@ -60,11 +61,12 @@ export interface Ending {
   firstEvent?: number | undefined
 }
 
-/** Ends a live run. The only way into a final state. */
-export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: number): Promise<void> {
+/** Ends a live run. The only way into a final state. Gives the events of messages that no agent has taken. */
+export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: number): Promise<StoredEvent[]> {
   const rolledBack = run.rollback === 1 && run.thread !== null
   if (rolledBack) await removeMessages(tx, run, 0)
-  const events = [...(ending.events ?? []), endedEvent(ending.status)]
+  const notTaken = await dropSteers(tx, run, now)
+  const events = [...(ending.events ?? []), ...notTaken, endedEvent(ending.status)]
   await change(tx, run, {
     last_event: await insertEvents(tx, run, events, ending.firstEvent),
     status: ending.status,
@@ -77,6 +79,7 @@ export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: 
     incomplete_reason: ending.incompleteReason ?? null,
     receipt: encode(ending.receipt),
     rolled_back: rolledBack ? 1 : 0,
+    pauses: null,
   })
   await tx.all(
     `UPDATE approvals SET status = 'cancelled', decided_at = ? WHERE run = ? AND status = 'pending'`,
@@ -87,6 +90,8 @@ export async function endRun(tx: Transaction, run: RunRow, ending: Ending, now: 
   await spendReservations(tx, run.number)
   await addWebhooks(tx, run, now)
   if (run.thread !== null) await moveUp(tx, run.thread, now)
+  const first = run.last_event - notTaken.length
+  return notTaken.map((event, index) => ({ number: first + index, attempt: run.attempt, event }))
 }
 
 export interface Stop {

@@ -1,11 +1,12 @@
 /** What a worker writes of a run. */
 import { fenced } from '../../base/errors.ts'
-import type { Leaving, NewApproval, RunChange, Written } from '../../runs/run-store.ts'
+import type { Leaving, NewApproval, RunChange, StoredEvent, Written } from '../../runs/run-store.ts'
 import { encode, nextNumber, readyOf, select, type Transaction } from './database.ts'
 import { insertEvents } from './events.ts'
 import { isElsewhere, mapInTurns, removeColumns, toColumn, workOf } from './long-texts.ts'
 import { type RunRow, toState } from './rows.ts'
 import { change, free, liveRuns, lockFenced, lockThreadOf, update } from './runs.ts'
+import { settleSteer, tellSteers } from './steers.ts'
 import { putMessages } from './threads.ts'
 import { addTrace } from './traces.ts'
 import { endRun, isPending, tellDecisions } from './transitions.ts'
@@ -20,15 +21,17 @@ export async function writeWork(tx: Transaction, request: RunChange): Promise<Wr
     return { state: toState(run), ...readyOf(tx) }
   }
   await addWork(tx, run, request)
+  for (const steer of request.steers ?? []) await settleSteer(tx, run, steer, request.now)
   if (request.messages !== undefined) await putMessages(tx, run, request.messages, request.now)
   if (request.trace !== undefined) await addTrace(tx, run, request.trace)
-  if (request.leave?.kind === 'end') await end(tx, run, request, request.leave)
+  let notTaken: readonly StoredEvent[] = []
+  if (request.leave?.kind === 'end') notTaken = await end(tx, run, request, request.leave)
   else {
     const columns = await columnsOf(tx, run, request)
     if (Object.keys(columns).length > 0) await update(tx, run, columns)
     if (request.leave !== undefined) await pauseOrRelease(tx, run, request.leave, request.now)
   }
-  return { state: toState(run), ...readyOf(tx) }
+  return { state: toState(run), ...(notTaken.length > 0 ? { notTaken } : {}), ...readyOf(tx) }
 }
 
 /** What a write changes of the row of the run. */
@@ -65,6 +68,7 @@ async function pauseOrRelease(
   // The last approval was just decided, or a stop is wanted: the next claim goes on, and sees the wish.
   else await change(tx, run, { status: 'queued', resumes: 1, worker: null })
   await tellDecisions(tx, run)
+  await tellSteers(tx, run)
   if (!pauses) free(tx, run)
 }
 
