@@ -97,6 +97,8 @@ export const PROMISES = {
   J5: `only the run's owner sees and decides its approvals`,
   J6: `calls that wait, and decisions, outlive the process; an approved call runs once`,
   J7: `a cancel of a paused run cancels its approvals, and their calls never run`,
+  K1: `\`POST .../steer\` leaves a message for an agent of a live run at any level, which reads it before its next model call, once, also after a crash or in another process; an event says when it was taken, or why not`,
+  K2: `\`POST .../pause\` lets an agent, or the whole run, wait at its next turn boundary until it is continued, cancelled, or its time is over; others go on, and the run says what is paused`,
 } as const
 
 export type PromiseId = keyof typeof PROMISES
@@ -196,6 +198,8 @@ export const REQUIRED: readonly PromiseId[] = [
   'J5',
   'J6',
   'J7',
+  'K1',
+  'K2',
 ]
 
 declare module 'vitest' {

@@ -59,12 +59,16 @@ test('a ticket opens the routes of its verbs on its run or thread only', async (
   ]
   const changes: Row[] = [
     ['approve', 'POST', `${run}/approvals/${approvalId}`, { decision: 'reject' }],
+    ['steer', 'POST', `${run}/steer`, { agent: 'CEO', text: 'Hi' }],
+    ['steer', 'POST', `${run}/pause`],
+    ['steer', 'POST', `${run}/continue`],
     ['cancel', 'POST', `${run}/cancel`, { wait_ms: 0 }],
   ]
   const closed: Row[] = [
     ...watched(other),
     ['watch', 'GET', `${other}/events`],
     ['cancel', 'POST', `${other}/cancel`, {}],
+    ['steer', 'POST', `${other}/steer`, { agent: 'CEO', text: 'Hi' }],
     ['approve', 'POST', `${other}/approvals/${approvalId}`, { decision: 'approve' }],
     ...watched('/threads/other'),
     ['watch', 'GET', '/threads/other/stream'],
@@ -102,13 +106,13 @@ test('a ticket opens the routes of its verbs on its run or thread only', async (
   const tables = [
     {
       target: { run_id: paused.run_id },
-      verbs: ['watch', 'cancel', 'approve'],
+      verbs: ['watch', 'cancel', 'approve', 'steer'],
       open: [...ofRun, ...changes],
       shut: [...closed, ...ofThread],
     },
     {
       target: { thread_id: 't' },
-      verbs: ['watch', 'cancel', 'approve', 'post'],
+      verbs: ['watch', 'cancel', 'approve', 'steer', 'post'],
       open: [...ofRun, ...ofThread, ...changes],
       shut: closed,
     },
@@ -127,7 +131,7 @@ test('a ticket opens the routes of its verbs on its run or thread only', async (
       for (const row of open.filter(([needed]) => needed !== verb))
         expect([row, await ask(ticket, row)]).toEqual([row, CLOSED])
     }
-    for (const row of open.filter(([needed]) => needed === 'watch' || needed === 'post'))
+    for (const row of open.filter(([needed]) => ['watch', 'steer', 'post'].includes(needed)))
       expect([row, await ask(all, row)]).toEqual([row, 'open'])
   }
   const interrupt: Row = ['post', 'POST', '/runs', { message: 'Hi', thread_id: 't', multitask_strategy: 'rollback' }]

@@ -102,6 +102,10 @@ export function createTurnView({ paint }: Pick<Terminal, 'paint'>): TurnView {
         )
       case 'approval_decided':
         return note(0, paint('dim', `the call is ${event.status}`))
+      case 'steer':
+        return note(0, paint('dim', `the message to ${event.agent} is ${event.status.replace('_', ' ')}`))
+      case 'branch':
+        return note(0, paint('dim', event.state === 'paused' ? `${event.agent} waits` : `${event.agent} goes on`))
       case 'error':
         return event.nested ? note(1, paint('red', oneLine(`${event.agent} failed: ${event.content}`, 200))) : []
       default:
@@ -142,6 +146,8 @@ const NOTICES: ReadonlySet<string> = new Set<RunNotice['kind']>([
   'attempt',
   'requires_action',
   'approval_decided',
+  'steer',
+  'branch',
   'truncated',
 ])
 const isNotice = (event: StreamEvent | RunEvent): event is RunEvent & { kind: RunNotice['kind'] } =>

@@ -27,12 +27,16 @@ export type { Listing } from './listing.ts'
 export type { RetryOptions } from './retries.ts'
 export type {
   Approval,
+  ContinueBody,
   ListPage,
+  PauseBody,
   Run,
   RunBody,
   RunCancelAnswer,
   RunMessage,
   RunStatus,
+  SteerBody,
+  SteerReceipt,
   Thread,
   Webhook,
   WebhookPayload,

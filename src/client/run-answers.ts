@@ -1,5 +1,6 @@
 /** Runs, threads and approvals as the client gives them, in the names of the wire. */
 import type * as wire from '../wire/runs.ts'
+import type * as steering from '../wire/steering.ts'
 import type * as webhooks from '../wire/webhooks.ts'
 import type { RequestBody } from './answers.ts'
 
@@ -11,6 +12,14 @@ export type RunStatus = wire.RunAnswer['status']
 export type RunCancelAnswer = wire.RunCancelAnswer
 /** A call that waits, or waited, for the decision of a person. */
 export type Approval = wire.Approval
+/** A message to an agent of a live run, in the names of the wire. */
+export type SteerBody = steering.SteerRequest
+/** What the server says of a message that it has accepted. */
+export type SteerReceipt = steering.SteerReceipt
+/** What is to wait: an agent, or the whole run, and for how many seconds at most. */
+export type PauseBody = steering.PauseRequest
+/** What is to go on: an agent, or the whole run. */
+export type ContinueBody = steering.ContinueRequest
 /** A conversation that the server keeps. */
 export type Thread = wire.ThreadAnswer
 /** A webhook that waits to be sent, was sent (`delivered`), or was given up (`dead`). */

@@ -1,4 +1,5 @@
-/** The events of a run as a resource: those of a stream with their numbers, and five more. */
+/** The events of a run as a resource: those of a stream with their numbers, and those that only such a run has. */
+import type { RunBranch, RunSteer } from '../wire/steering.ts'
 import { createEventReader, type Frame, type StreamEvent } from './events.ts'
 import type { Approval } from './run-answers.ts'
 
@@ -27,13 +28,17 @@ export type RunNotice =
       status: 'approved' | 'rejected' | 'expired'
       reason: string | null
     }
+  /** What became of a message that somebody sent to an agent of the run. */
+  | ({ kind: 'steer' } & RunSteer)
+  /** An agent waits at a turn boundary because somebody has asked for it, or goes on. */
+  | ({ kind: 'branch' } & RunBranch)
   /** The run has produced more than is stored: from here on pieces of texts are left out, items are whole. */
   | { kind: 'truncated'; detail: string }
 
 /** One event of a run, a union by `kind`. `id` is its number in the run: 1, 2, 3, ... */
 export type RunEvent = (StreamEvent | RunNotice) & { id: number }
 
-const NOTICES = new Set(['queued', 'attempt', 'requires_action', 'approval_decided', 'truncated'])
+const NOTICES = new Set(['queued', 'attempt', 'requires_action', 'approval_decided', 'steer', 'branch', 'truncated'])
 
 /** Creates a function that turns frames into events. Use one per run. @throws ClientError of kind `bad_answer` */
 export function createRunEventReader(): (frame: Frame) => RunEvent {

@@ -1,9 +1,12 @@
 /** What the events of a run amount to, without those that never happened. */
 import type { StoredMessage } from '../wire/message.ts'
+import type { RunBranch, RunSteer } from '../wire/steering.ts'
 import type { RequestedApproval, RunEvent, RunNotice } from './run-events.ts'
 import { readText } from './text.ts'
 
 type ItemEvent = RunEvent & { kind: 'item' }
+type SteerEvent = RunEvent & { kind: 'steer' }
+type BranchEvent = RunEvent & { kind: 'branch' }
 type MessagesEvent = RunEvent & { kind: 'messages' }
 
 /**
@@ -33,6 +36,8 @@ export class RunView {
   #items: ItemEvent[] = []
   #requests: { id: number; approvals: RequestedApproval[] }[] = []
   #decisions: { id: number; approvalId: string }[] = []
+  #steers: SteerEvent[] = []
+  #branches: BranchEvent[] = []
   #failures: { id: number; content: string }[] = []
   #messages: MessagesEvent | undefined
 
@@ -78,6 +83,22 @@ export class RunView {
       .filter(({ approval_id, call_id }) => !decided.has(approval_id) && !answered.has(call_id))
   }
 
+  /** Messages that were sent to agents of the run, each as its newest event tells it. */
+  get steers(): readonly RunSteer[] {
+    const byId = new Map<string, RunSteer>()
+    for (const { id: _, kind: __, ...steer } of this.#steers)
+      byId.set(steer.steer_id, { ...byId.get(steer.steer_id), ...steer })
+    return [...byId.values()]
+  }
+  /** Agents that wait at a turn boundary until they are continued. */
+  get paused(): readonly RunBranch[] {
+    if (this.#messages !== undefined) return []
+    const byAgent = new Map<string, RunBranch>()
+    for (const { id: _, kind: __, ...branch } of this.#branches)
+      byAgent.set(`${branch.call_id} ${branch.agent}`, branch)
+    return [...byAgent.values()].filter(({ state }) => state === 'paused')
+  }
+
   /** Adds an event. Events come in the order of their numbers. */
   push(event: RunEvent): void {
     const { id } = event
@@ -98,6 +119,12 @@ export class RunView {
         break
       case 'approval_decided':
         this.#decisions.push({ id, approvalId: event.approval_id })
+        break
+      case 'steer':
+        this.#steers.push(event)
+        break
+      case 'branch':
+        this.#branches.push(event)
         break
       case 'truncated':
         break
@@ -135,6 +162,8 @@ export class RunView {
     this.#items = this.#items.filter(isKept)
     this.#requests = this.#requests.filter(isKept)
     this.#decisions = this.#decisions.filter(isKept)
+    this.#steers = this.#steers.filter(isKept)
+    this.#branches = this.#branches.filter(isKept)
     this.#failures = this.#failures.filter(isKept)
   }
 }

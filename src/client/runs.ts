@@ -8,7 +8,18 @@ import { FollowedRun, type RunRequests } from './followed-run.ts'
 import type { CallOptions, Connection } from './http.ts'
 import { createListing, type Listing, withQuery } from './listing.ts'
 import { Retries } from './retries.ts'
-import type { Approval, Run, RunCancelAnswer, RunMessage, Thread, Webhook } from './run-answers.ts'
+import type {
+  Approval,
+  ContinueBody,
+  PauseBody,
+  Run,
+  RunCancelAnswer,
+  RunMessage,
+  SteerBody,
+  SteerReceipt,
+  Thread,
+  Webhook,
+} from './run-answers.ts'
 import type {
   ApprovalFilter,
   ApproveOptions,
@@ -59,6 +70,15 @@ export interface RunsClient<Answer = unknown> {
   approve(runId: string, approvalId: string, options?: ApproveOptions): Promise<Run<Answer>>
   /** Refuses a call that waits for a decision. The run goes on. */
   reject(runId: string, approvalId: string, options?: RejectOptions): Promise<Run<Answer>>
+  /**
+   * Sends a message to an agent of a live run: the agent reads it as a message of the user before its next model call. The event
+   * `steer` of the run says when, or why not.
+   */
+  steer(runId: string, message: SteerBody, options?: ChangeOptions): Promise<SteerReceipt>
+  /** Lets an agent of a live run, or the whole run, wait at its next turn boundary, for a bounded time. */
+  pause(runId: string, branch?: PauseBody, options?: ChangeOptions): Promise<Run<Answer>>
+  /** Lets what was paused go on. */
+  continue(runId: string, branch?: ContinueBody, options?: ChangeOptions): Promise<Run<Answer>>
   /** Forgets a run that has ended. Its messages stay in the thread. */
   delete(runId: string, options?: CallOptions): Promise<void>
 }
@@ -149,6 +169,10 @@ export function createRuns(connection: Connection, base: string): { runs: RunsCl
       decide(runId, approvalId, { decision: 'approve', arguments: edited }, options),
     reject: (runId, approvalId, { reason, ...options } = {}) =>
       decide(runId, approvalId, { decision: 'reject', reason }, options),
+    steer: (runId, message, options = {}) =>
+      createChange<SteerReceipt>(connection)(path(runId, '/steer'), message, options),
+    pause: (runId, branch = {}, options = {}) => change(path(runId, '/pause'), branch, options),
+    continue: (runId, branch = {}, options = {}) => change(path(runId, '/continue'), branch, options),
     delete: async (runId, call = {}) => void (await connection.open({ ...call, path: path(runId), method: 'DELETE' })),
   }
   return { runs, follow }

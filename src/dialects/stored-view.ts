@@ -31,6 +31,15 @@ function toFrame({ number, event }: NumberedEvent, writer: FrameWriter): FrameTe
       const { approvalId: approval_id, callId: call_id, status, reason } = event
       return `event: approval_decided\n${frame(toJson({ approval_id, call_id, status, reason }))}`
     }
+    case 'steer': {
+      const { steerId: steer_id, agent, callId: call_id, status, text, reason } = event
+      return `event: steer\n${frame(toJson({ steer_id, agent, call_id, status, text, reason }))}`
+    }
+    case 'branch': {
+      const { agent, callId: call_id, state, expiresAt, reason } = event
+      const expires_at = expiresAt === undefined ? undefined : new Date(expiresAt).toISOString()
+      return `event: branch\n${frame(toJson({ agent, call_id, state, expires_at, reason }))}`
+    }
     case 'truncated':
       return `event: truncated\n${frame(toJson({ detail: 'The run has produced more than is stored: pieces of texts are left out from here on.' }))}`
     case 'closed':

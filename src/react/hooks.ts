@@ -2,8 +2,21 @@
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import type { AgencyMetadata } from '../client/answers.ts'
 import type { AgencyClient, Client } from '../client/client.ts'
-import type { RunCancelAnswer, RunMessage } from '../client/run-answers.ts'
-import type { ApproveOptions, CancelOptions, FollowOptions, RejectOptions } from '../client/run-options.ts'
+import type {
+  ContinueBody,
+  PauseBody,
+  RunCancelAnswer,
+  RunMessage,
+  SteerBody,
+  SteerReceipt,
+} from '../client/run-answers.ts'
+import type {
+  ApproveOptions,
+  CancelOptions,
+  ChangeOptions,
+  FollowOptions,
+  RejectOptions,
+} from '../client/run-options.ts'
 import type { AgencyName, AnswerOf } from '../client/server-types.ts'
 import { type RunState, RunStore } from './run-store.ts'
 import type { Store } from './store.ts'
@@ -62,6 +75,12 @@ export interface RunHandle<Answer = unknown> extends RunState<Answer> {
   approve(approvalId: string, options?: ApproveOptions): Promise<void>
   /** Refuses a call; the run goes on. Fine when somebody else has decided. @throws ClientError */
   reject(approvalId: string, options?: RejectOptions): Promise<void>
+  /** Sends a message to an agent of the run, which reads it before its next model call. @throws ClientError */
+  steer(message: SteerBody, options?: ChangeOptions): Promise<SteerReceipt>
+  /** Lets an agent, or the whole run, wait at its next turn boundary. @throws ClientError */
+  pause(branch?: PauseBody, options?: ChangeOptions): Promise<void>
+  /** Lets what was paused go on. @throws ClientError */
+  continue(branch?: ContinueBody, options?: ChangeOptions): Promise<void>
 }
 
 /**
@@ -86,6 +105,9 @@ export function useRun<Answer>(
       stop: store.stop.bind(store),
       approve: store.approve.bind(store),
       reject: store.reject.bind(store),
+      steer: store.steer.bind(store),
+      pause: store.pause.bind(store),
+      continue: store.continue.bind(store),
     }),
     [store],
   )

@@ -2,12 +2,28 @@
 
 import { ClientError } from '../client/error.ts'
 import type { FollowedRun } from '../client/followed-run.ts'
-import type { Run, RunCancelAnswer, RunMessage, RunStatus } from '../client/run-answers.ts'
+import type {
+  ContinueBody,
+  PauseBody,
+  Run,
+  RunCancelAnswer,
+  RunMessage,
+  RunStatus,
+  SteerBody,
+  SteerReceipt,
+} from '../client/run-answers.ts'
 import type { RequestedApproval } from '../client/run-events.ts'
-import type { ApproveOptions, CancelOptions, FollowOptions, RejectOptions } from '../client/run-options.ts'
+import type {
+  ApproveOptions,
+  CancelOptions,
+  ChangeOptions,
+  FollowOptions,
+  RejectOptions,
+} from '../client/run-options.ts'
 import { RunView } from '../client/run-view.ts'
 import type { RunsClient } from '../client/runs.ts'
 import type { StoredMessage, Usage } from '../wire/message.ts'
+import type { RunBranch, RunSteer } from '../wire/steering.ts'
 import { AgentTree, type AgentWork } from './agent-tree.ts'
 import { Store } from './store.ts'
 
@@ -29,6 +45,10 @@ export interface RunState<Answer = unknown> {
   readonly tree: readonly AgentWork[]
   /** Calls that wait for a decision. */
   readonly approvals: readonly RequestedApproval[]
+  /** Messages that were sent to agents of the run. */
+  readonly steers: readonly RunSteer[]
+  /** Agents that wait until they are continued. */
+  readonly paused: readonly RunBranch[]
   /** The answer; null until the run has ended. */
   readonly response: Answer | null
   /** Undefined until the run has ended. */
@@ -51,6 +71,8 @@ const IDLE: RunState<never> = {
   text: '',
   tree: [],
   approvals: [],
+  steers: [],
+  paused: [],
   response: null,
   messages: undefined,
   usage: undefined,
@@ -140,6 +162,27 @@ export class RunStore<Answer = unknown> extends Store<RunState<Answer>> {
   /** Refuses a call. @throws ClientError */
   reject(approvalId: string, options: RejectOptions = {}): Promise<void> {
     return this.#decide(approvalId, (runId) => this.#runs.reject(runId, approvalId, options))
+  }
+
+  /** Sends a message to an agent of the run, which reads it before its next model call. @throws ClientError */
+  steer(message: SteerBody, options: ChangeOptions = {}): Promise<SteerReceipt> {
+    return this.#runs.steer(this.#idToAsk(), message, options)
+  }
+
+  /** Lets an agent, or the whole run, wait at its next turn boundary. @throws ClientError */
+  async pause(branch: PauseBody = {}, options: ChangeOptions = {}): Promise<void> {
+    await this.#runs.pause(this.#idToAsk(), branch, options)
+  }
+
+  /** Lets what was paused go on. @throws ClientError */
+  async continue(branch: ContinueBody = {}, options: ChangeOptions = {}): Promise<void> {
+    await this.#runs.continue(this.#idToAsk(), branch, options)
+  }
+
+  #idToAsk(): string {
+    const runId = this.#followed?.runId
+    if (runId === undefined) throw new TypeError('There is no run to ask something of.')
+    return runId
   }
 
   /** True when the tree shows this stretch of an agent's work. */
@@ -233,6 +276,8 @@ export class RunStore<Answer = unknown> extends Store<RunState<Answer>> {
       text: view.text,
       tree: tree.snapshot(),
       approvals: followed.approvals,
+      steers: view.steers,
+      paused: end === undefined ? view.paused : [],
       response: end?.response ?? null,
       messages: view.messages ?? end?.new_messages ?? undefined,
       usage: end?.usage ?? undefined,

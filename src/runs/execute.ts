@@ -19,6 +19,7 @@ import { Transcript } from './loop/transcript.ts'
 import type { RunPlan } from './plan.ts'
 import { createSaver } from './saver.ts'
 import { type Ending, inside, type Span } from './span.ts'
+import type { Steering } from './steering.ts'
 
 /** `immediate` aborts everything that runs; `after_turn` lets the current turn finish. */
 export type CancelMode = 'immediate' | 'after_turn'
@@ -50,6 +51,8 @@ export interface Durable {
   readonly snapshot: RunSnapshot | undefined
   /** True when the attempt before was lost: model calls that were under way count as estimates. */
   readonly lost: boolean
+  /** What persons ask of the run. */
+  readonly steering?: Steering | undefined
   /** True once the run shall leave this process at its next turn boundary. */
   leaving(): boolean
 }
@@ -210,7 +213,9 @@ function createState(run: Execution, options: ExecuteOptions, emit: Emit) {
     hold: (bytes, part = budget) => charge(part, bytes, abort),
     emit,
     room: () => feed.room(signal, idleTimeoutMs, () => abort.abort(new Error('The reader stalled.'))),
-    ...(durable === undefined ? {} : { journal: durable.journal, leaving: () => durable.leaving() }),
+    ...(durable === undefined
+      ? {}
+      : { journal: durable.journal, steering: durable.steering, leaving: () => durable.leaving() }),
     warn: (message) => options.log.warn(mask(message), runFields(id, plan)),
     stopAfterTurn: () => stopMode() === 'after_turn',
     save: save === undefined ? async () => {} : () => orAbort(save(), signal),

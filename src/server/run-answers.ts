@@ -1,7 +1,11 @@
 /** Records of the store as the bodies of answers. */
+import { ANSWER_LIMITS } from '../base/limits.ts'
 import type { ApprovalRecord, Page, RunRecord, ThreadRecord } from '../runs/run-store.ts'
+import type { BranchPause, SteerRecord } from '../runs/steering.ts'
+import type { StoredRuns } from '../runs/stored/service.ts'
 import type { WebhookRecord } from '../runs/webhooks/records.ts'
 import type { Approval, ListAnswer, Receipt, RunAnswer, RunCancelAnswer, ThreadAnswer } from '../wire/runs.ts'
+import type { BranchPauseAnswer, SteerAnswer } from '../wire/steering.ts'
 import type { WebhookAnswer } from '../wire/webhooks.ts'
 
 const toTime = (ms: number) => new Date(ms).toISOString()
@@ -13,10 +17,29 @@ type Outcome = Pick<RunAnswer, 'response' | 'file_ids_map' | 'chat_name' | 'inco
   usage?: RunAnswer['usage']
 }
 
-/** @param pending the approvals that the run waits for */
-export function toRunAnswer(run: RunRecord, pending: readonly ApprovalRecord[] = []): RunAnswer {
+/** A run with the approvals that it waits for, and the messages that its agents were sent. */
+export async function answerOf({ store }: Pick<StoredRuns, 'store'>, record: RunRecord): Promise<RunAnswer> {
+  const { agency, owner, runId } = record
+  const id = { agency, owner, runId }
+  const steers = record.steers === 0 ? [] : await store.read({ kind: 'steers', ...id })
+  if (record.status !== 'requires_action') return toRunAnswer(record, [], steers)
+  const limit = ANSWER_LIMITS.calls
+  const pending = await store.read({ kind: 'approvals', ...id, status: 'pending', limit })
+  return toRunAnswer(record, pending.data, steers)
+}
+
+/**
+ * @param pending the approvals that the run waits for
+ * @param steers the messages that its agents were sent
+ */
+export function toRunAnswer(
+  run: RunRecord,
+  pending: readonly ApprovalRecord[] = [],
+  steers: readonly SteerRecord[] = [],
+): RunAnswer {
   const outcome = (run.outcome ?? {}) as Outcome
   const { incompleteReason: reason } = run
+  const paused = run.pauses.filter(({ expiresAt }) => expiresAt > Date.now())
   return {
     run_id: run.runId,
     agency: run.agency,
@@ -41,6 +64,8 @@ export function toRunAnswer(run: RunRecord, pending: readonly ApprovalRecord[] =
     ...(outcome.file_ids_map && { file_ids_map: outcome.file_ids_map }),
     ...(outcome.chat_name === undefined ? {} : { chat_name: outcome.chat_name }),
     ...(run.rolledBack ? { rolled_back: true } : {}),
+    ...(paused.length > 0 ? { paused: paused.map(toPause) } : {}),
+    ...(steers.length > 0 ? { steers: steers.map(toSteer) } : {}),
     error: run.error,
     metadata: run.metadata,
   }
@@ -77,6 +102,22 @@ export const toApproval = (approval: ApprovalRecord): Approval => ({
   expires_at: toTime(approval.expiresAt),
   decided_at: toTimeOrNull(approval.decidedAt),
   ...(approval.consent == null ? {} : { consent: { server: approval.consent.server, url: approval.consent.url } }),
+})
+
+export const toSteer = (steer: SteerRecord): SteerAnswer => ({
+  steer_id: steer.steerId,
+  agent: steer.agent,
+  call_id: steer.callId,
+  status: steer.status === 'waiting' ? 'accepted' : steer.status,
+  reason: steer.reason,
+  created_at: toTime(steer.createdAt),
+  settled_at: toTimeOrNull(steer.settledAt),
+})
+
+const toPause = ({ agent, callId, expiresAt }: BranchPause): BranchPauseAnswer => ({
+  agent,
+  call_id: callId,
+  expires_at: toTime(expiresAt),
 })
 
 export const toThread = (thread: ThreadRecord): ThreadAnswer => ({

@@ -25,6 +25,7 @@ import {
   webhookList,
   webhooksQuery,
 } from '../wire/runs.ts'
+import { continueRequest, pauseRequest, steerReceipt, steerRequest } from '../wire/steering.ts'
 import { ticketAnswer, ticketRequest } from '../wire/tickets.ts'
 import { trace } from '../wire/traces.ts'
 import { webhook, webhookPayload } from '../wire/webhooks.ts'
@@ -75,6 +76,9 @@ const OPEN_TO_TICKETS = new Set([
   'stream_run',
   'cancel_run',
   'decide_approval',
+  'steer_run',
+  'pause_run',
+  'continue_run',
   'list_approvals',
   'get_thread',
   'list_messages',
@@ -98,7 +102,7 @@ function endpoint(method: Endpoint['method'], path: string, id: string, operatio
 const optionalBody = (component: string) => ({ ...bodyOf(component), required: false })
 const events = (description: string) =>
   streamOf(
-    `${description} Each frame has its number as \`id\`. They are those of get_response_stream, and \`queued\`, \`attempt\`, \`requires_action\`, \`approval_decided\` and \`truncated\`; or those of AG-UI.`,
+    `${description} Each frame has its number as \`id\`. They are those of get_response_stream, and \`queued\`, \`attempt\`, \`requires_action\`, \`approval_decided\`, \`steer\`, \`branch\` and \`truncated\`; or those of AG-UI.`,
     ['RunFrame', 'AguiFrame'],
   )
 
@@ -204,6 +208,53 @@ const runEndpoints = (): readonly Endpoint[] => [
   }),
 ]
 
+const ENDED = '`RUN_ENDED`: the run has ended.'
+const AMBIGUOUS = '`AGENT_AMBIGUOUS`: the agent works for several calls; name one with `call_id`.'
+const NO_AGENT = {
+  404: refuse('There is no such run, it belongs to somebody else, or no such agent works in it (`AGENT_NOT_IN_RUN`).'),
+}
+
+const steeringEndpoints = (): readonly Endpoint[] => [
+  endpoint('post', '/runs/{run_id}/steer', 'steer_run', {
+    summary: 'Send a message to an agent of a run that goes on',
+    parameters: [KEY],
+    requestBody: bodyOf('SteerRequest', { agent: 'Billing', text: 'Use the new price list.' }),
+    responses: {
+      202: {
+        ...answerOf('It is stored; the agent reads it before its next model call.', 'SteerReceipt'),
+        headers: REPLAYED,
+      },
+      ...NO_AGENT,
+      409: refuse(`${ENDED} ${AMBIGUOUS}`),
+      ...BODY,
+      429: refuse('Too many messages wait for the agents of the run (`STEER_LIMIT`).'),
+    },
+  }),
+  endpoint('post', '/runs/{run_id}/pause', 'pause_run', {
+    summary: 'Let a run, or one of its agents, wait at the next turn boundary',
+    parameters: [KEY],
+    requestBody: optionalBody('PauseRequest'),
+    responses: {
+      200: { ...answerOf('The run, with what is paused.', 'Run'), headers: REPLAYED },
+      ...NO_AGENT,
+      409: refuse(`${ENDED} ${AMBIGUOUS}`),
+      ...BODY,
+      429: refuse('Too many branches of the run are paused (`STEER_LIMIT`).'),
+    },
+  }),
+  endpoint('post', '/runs/{run_id}/continue', 'continue_run', {
+    summary: 'Let a paused run, or one of its agents, go on',
+    parameters: [KEY],
+    requestBody: optionalBody('ContinueRequest'),
+    responses: {
+      200: { ...answerOf('The run, with what is still paused.', 'Run'), headers: REPLAYED },
+      ...NO_AGENT,
+      409: refuse(`${ENDED} ${AMBIGUOUS} \`RUN_PAUSED\`: the whole run is paused.`),
+      ...BODY,
+    },
+  }),
+]
+
 const threadEndpoints = (): readonly Endpoint[] => [
   endpoint('post', '/threads', 'create_thread', {
     summary: 'Make a thread',
@@ -278,6 +329,10 @@ export const describeRuns = (traces: boolean): Operations => ({
     runRequestSchema,
     runCancelRequest,
     decisionRequest,
+    steerRequest,
+    pauseRequest,
+    continueRequest,
+    steerReceipt,
     threadRequest,
     threadChange,
     runList,
@@ -296,5 +351,5 @@ export const describeRuns = (traces: boolean): Operations => ({
     ...runFrameSchemas,
     ...aguiStreamSchemas,
   ],
-  endpoints: [...runEndpoints(), ...(traces ? [TRACE] : []), ...threadEndpoints(), ...TICKETS],
+  endpoints: [...runEndpoints(), ...steeringEndpoints(), ...(traces ? [TRACE] : []), ...threadEndpoints(), ...TICKETS],
 })

@@ -5,7 +5,7 @@ import type { ServedAgency } from '../agency/served.ts'
 import { Pace } from '../base/async.ts'
 import { notIdentified } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
-import type { Idempotency } from '../runs/run-store.ts'
+import type { Idempotency, Owned, RunId } from '../runs/run-store.ts'
 import { ownerKey } from '../runs/start.ts'
 import type { Identify, Services } from '../services.ts'
 import { isObject } from '../wire/json.ts'
@@ -130,6 +130,15 @@ export function lastFrameOf({ headers }: FastifyRequest, startingAfter = 0): Las
   if (typeof sent === 'string' && EVENT_ID.test(sent)) return { number: Number(sent), loc }
   throw new RequestInvalid([valueError(loc, 'an event id is a number', sent)])
 }
+
+/** The run that the path names. */
+export const idOf = async (
+  { ownedBy }: { ownedBy(request: FastifyRequest): Promise<Owned> },
+  request: FastifyRequest,
+): Promise<RunId> => ({
+  ...(await ownedBy(request)),
+  runId: (request.params as { run_id: string }).run_id,
+})
 
 /** The path of a request without its query. */
 export const pathOf = ({ url }: FastifyRequest): string => url.replace(/\?.*/s, '')

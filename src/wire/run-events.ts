@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { jsonOf } from './components.ts'
 import { commonFrames } from './events.ts'
 import { consent } from './runs.ts'
+import { runBranch, runSteer } from './steering.ts'
 
 const runQueued = z
   .object({ position: z.int().describe('1 is next after the live run of the thread.') })
@@ -58,6 +59,12 @@ const runFrame = z
       .object({ event: z.literal('approval_decided'), data: jsonOf(runApprovalDecided) })
       .meta({ id: 'ApprovalDecidedFrame', description: 'A call waits no longer: every page drops its question.' }),
     z
+      .object({ event: z.literal('steer'), data: jsonOf(runSteer) })
+      .meta({ id: 'SteerFrame', description: 'What became of a message to an agent of the run.' }),
+    z
+      .object({ event: z.literal('branch'), data: jsonOf(runBranch) })
+      .meta({ id: 'BranchFrame', description: 'An agent waits at a turn boundary, or goes on.' }),
+    z
       .object({ event: z.literal('truncated'), data: jsonOf(runTruncated) })
       .meta({ id: 'TruncatedFrame', description: 'From here on pieces of texts are left out.' }),
   ])
@@ -70,5 +77,7 @@ export const runFrameSchemas: readonly z.ZodType[] = [
   runAttempt,
   runRequiresAction,
   runApprovalDecided,
+  runSteer,
+  runBranch,
   runTruncated,
 ]

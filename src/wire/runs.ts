@@ -5,6 +5,7 @@ import { type StoredMessage, storedMessage, usage } from './message.ts'
 import { checkHistory } from './request-checks.ts'
 import { redactSecrets } from './request-secrets.ts'
 import { type AgencyRequest, agencyRequestSchema, asObject, parse, type RequestRules, readRequest } from './requests.ts'
+import { branchPause, steer } from './steering.ts'
 import { detailsFromZod, RequestInvalid, type ValidationDetail, valueError } from './validation.ts'
 import { webhook, webhookRequest, webhookStatus } from './webhooks.ts'
 
@@ -342,6 +343,11 @@ export const run = z
     file_ids_map: z.record(z.string(), z.string()).exactOptional(),
     chat_name: z.string().exactOptional(),
     rolled_back: z.boolean().exactOptional().describe('Its messages were taken out of the thread.'),
+    paused: z
+      .array(branchPause)
+      .exactOptional()
+      .describe('What waits at its next turn boundary until it is continued.'),
+    steers: z.array(steer).exactOptional().describe('Messages to its agents, the last 100, oldest first.'),
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
     metadata: z.record(z.string(), z.string()),
   })

@@ -4,10 +4,10 @@ import { parse } from './requests.ts'
 import { threadId } from './runs.ts'
 import { RequestInvalid, valueError } from './validation.ts'
 
-const verb = z.enum(['watch', 'cancel', 'approve', 'post'])
+const verb = z.enum(['watch', 'cancel', 'approve', 'steer', 'post'])
 /**
- * What a ticket allows: `watch` reads state, events and messages, `cancel` stops runs, `approve` decides about calls, `post`
- * starts runs on the thread.
+ * What a ticket allows: `watch` reads state, events and messages, `cancel` stops runs, `approve` decides about calls, `steer`
+ * sends messages to agents of live runs and pauses them, `post` starts runs on the thread.
  */
 export type TicketVerb = z.infer<typeof verb>
 
@@ -21,7 +21,7 @@ export const ticketRequest = z
       .array(verb)
       .min(1)
       .max(verb.options.length)
-      .describe('What the ticket allows: watch, cancel, approve, and post for a thread.'),
+      .describe('What the ticket allows: watch, cancel, approve, steer, and post for a thread.'),
     expires_in: z.int().min(1).nullish().describe("Seconds. At most the server's limit. Default: 600."),
   })
   .meta({ id: 'TicketRequest' })

@@ -96,6 +96,10 @@ const tellRun = (event: RunEvent): string => {
       return event.approvals.map(({ tool }) => tool).join()
     case 'approval_decided':
       return `${event.approval_id} is ${event.status}`
+    case 'steer':
+      return `${event.agent} ${event.status}`
+    case 'branch':
+      return `${event.agent} is ${event.state}`
     case 'truncated':
       return event.detail
     default:

@@ -97,6 +97,8 @@ export class TaskView {
       case 'queued':
       case 'requires_action': // sent once the run has paused
       case 'approval_decided': // sent once the run goes on
+      case 'steer':
+      case 'branch':
       case 'truncated':
       case 'closed':
         return ''

@@ -154,6 +154,8 @@ class AguiView {
       case 'truncated':
       case 'queued':
       case 'attempt':
+      case 'steer':
+      case 'branch':
         return ''
       case 'requires_action':
         for (const approval of event.approvals) this.#pending.set(approval.approvalId, approval)

@@ -103,6 +103,8 @@ export class AiSdkView implements StoredView {
         return (this.#ended ? '' : this.#close() + chunk({ type: 'abort' })) + DONE
       case 'attempt': // the route leaves void events out
       case 'queued':
+      case 'steer':
+      case 'branch':
       case 'truncated':
         return ''
       default:

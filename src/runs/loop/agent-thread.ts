@@ -12,6 +12,7 @@ import type { RunEvent, Speaker } from '../events.ts'
 import type { Ledger } from '../ledger.ts'
 import type { RunPlan } from '../plan.ts'
 import type { Ending, Span } from '../span.ts'
+import type { Steering } from '../steering.ts'
 import type { ContextWatch } from './context-watch.ts'
 import type { AgentProgress, Decision, Journal } from './journal.ts'
 import type { Work } from './receipt.ts'
@@ -42,6 +43,8 @@ export interface RunState {
   readonly ledger?: Ledger | undefined
   /** Records the run so that it survives its process. Undefined for ephemeral runs. */
   readonly journal?: Journal | undefined
+  /** What persons ask of a stored run. */
+  readonly steering?: Steering | undefined
   /** Set by the loop when a write of the journal failed: nothing of the run may go on. */
   journalFailure?: { error: unknown } | undefined
   /** Threads that have ended and whose end is not recorded yet, by id. */

@@ -1,6 +1,7 @@
 /** What the loop records of a run that survives its process: plain JSON, appended at turn boundaries and tool calls. */
 import type { ConsentRequest } from '../../tools/mcp/oauth/login.ts'
 import type { InputItem, StoredMessage, Usage } from '../../wire/message.ts'
+import type { NotTakenReason } from '../steering.ts'
 
 /**
  * Records the progress of a run. Absent for ephemeral runs, which record nothing.
@@ -27,6 +28,8 @@ export interface JournalChange {
   calls: readonly CallState[]
   /** Calls that wait for a person from now on. */
   approvals: readonly ApprovalRequest[]
+  /** What became of messages to agents. Default: nothing. */
+  steers?: readonly SteerOutcome[]
   /** Scopes (see `RunState.emit`) whose events so far are final: after a restart they are not emitted again. */
   covers: readonly string[]
   /** True for a model's answer: earlier crashes of the run no longer count. */
@@ -36,6 +39,16 @@ export interface JournalChange {
    * write, or with the events that come next, whichever is first.
    */
   deferrable: boolean
+}
+
+/** What became of a message to an agent of the run: it is among the items of the same change, or will never be. */
+export interface SteerOutcome {
+  steerId: string
+  text: string
+  thread: string
+  agent: string
+  status: 'taken' | 'not_taken'
+  reason?: NotTakenReason
 }
 
 /** Counts of the whole run, and what its tools changed in the user context. */

@@ -27,10 +27,11 @@ import type { RunSnapshot } from './journal.ts'
 import { settleWork, startWork } from './receipt.ts'
 import { recordThread } from './record.ts'
 import { restoreThreads } from './restore.ts'
+import { takeSteers, waitWhilePaused } from './steering.ts'
 import { step } from './turn.ts'
 
 /** The id of the user's thread. */
-const MAIN = 'main'
+export const MAIN = 'main'
 
 /**
  * Runs the plan's thread with the user to its end. The result is `paused` only for a run with a journal.
@@ -136,6 +137,11 @@ async function takeTurns(run: RunState, thread: AgentThread): Promise<ThreadResu
       return thread.answer
     }
     if (run.leaving?.() === true && run.journal !== undefined) return { kind: 'paused' }
+    if (thread.turn === undefined && (await waitWhilePaused(run, thread))) {
+      if (thread.ask.depth === 0 && run.stopAfterTurn()) return { kind: 'stopped' }
+      continue // a pause may have come meanwhile, or the run shall leave this process
+    }
+    await takeSteers(run, thread)
     const going = await inside(thread.span, () => step(run, thread, openAndConverse)) // a handoff changes the span
     if (going === 'paused') return { kind: 'paused' }
     if (going !== 'on') return going

@@ -1,7 +1,7 @@
 /** Writes the progress of agent threads to the run's journal. */
 import type { AgentThread, RunState } from './agent-thread.ts'
 import { watchContext } from './context-watch.ts'
-import type { CallState, JournalChange, RunProgress, ThreadState, TranscriptRecord } from './journal.ts'
+import type { CallState, JournalChange, RunProgress, SteerOutcome, ThreadState, TranscriptRecord } from './journal.ts'
 import type { TranscriptEntry } from './transcript.ts'
 import { toTurnState } from './turn-state.ts'
 
@@ -30,8 +30,17 @@ export function recordAnswer(
   const ended = run.ended?.get(scope)
   run.ended?.delete(scope)
   const calls: CallState[] = [{ thread: id, callId, state: 'done', output, value }]
-  return write(run, { ...(ended === undefined ? {} : takeChanges(ended)), calls, covers: [scope] })
+  const change = ended === undefined ? {} : { ...takeChanges(ended), steers: leftOvers(run, ended) }
+  return write(run, { ...change, calls, covers: [scope] })
 }
+
+/** Messages that a thread which has ended cannot take any more. */
+const leftOvers = ({ steering }: RunState, { ask, who }: AgentThread): SteerOutcome[] =>
+  (steering?.knownFor(ask.id) ?? []).map(({ steerId, text }) => ({
+    ...{ steerId, text, thread: ask.id, agent: who.agent },
+    status: 'not_taken',
+    reason: 'agent_ended',
+  }))
 
 /** Records that calls start to run. */
 export function recordBegun(run: RunState, { ask: { id } }: AgentThread, callIds: readonly string[]) {

@@ -158,8 +158,8 @@ test('an uncut run records each answer and each call once', async () => {
   const { company, messages, writes, run } = await runUncut()
   expect([...company.effects].sort()).toEqual(CALLS)
   expect(messages.main?.at(-1)).toBe('Closer assistant: All done, goodbye')
-  // 4 threads opened, 9 answers of models, 1 rejected answer, 9 answers of calls
-  expect(writes).toBe(4 + 9 + 1 + 9)
+  // 4 threads opened, 9 answers of models, 1 rejected answer, 9 answers of calls, 1 handoff
+  expect(writes).toBe(4 + 9 + 1 + 9 + 1)
   expect(run.usage.request_count).toBe(10)
 })
 

@@ -46,6 +46,7 @@ import { clientCallsOf, createKey, handoffOf, isKnown, isTransfer, toolOf } from
 import { answerCalls } from './calls.ts'
 import { askModel } from './model-turn.ts'
 import { recordThread } from './record.ts'
+import { isSteered } from './steering.ts'
 import { toolOutputEvent } from './tool-facts.ts'
 import { type FunctionCall, type Turn, type TurnCall, toOutputItem } from './turn-state.ts'
 
@@ -188,6 +189,7 @@ async function endTurn(
   thread.turn = undefined
   if (toClient.length > 0) return { kind: 'handed_back', calls: toClient.map(({ item }) => item) }
   if (handoff !== undefined) {
+    await recordThread(run, thread) // messages find the agent that speaks now
     await notify(run, thread, 'onAgentStart')
     return undefined
   }
@@ -212,8 +214,9 @@ async function acceptAnswer(run: RunState, thread: AgentThread, { output, items,
     thread.items.push(...answer)
     await run.save()
     announce(run, thread, createMessageEvents(thread, items))
-    thread.answer = { kind: 'answered', output, cut }
-    await recordThread(run, thread, { turn: true, deferrable: true })
+    // A message for the agent came while it wrote: it has one more turn.
+    thread.answer = (await isSteered(run, thread)) ? undefined : { kind: 'answered', output, cut }
+    await recordThread(run, thread, { turn: true, deferrable: thread.answer !== undefined })
     return
   }
   if (thread.rejected >= agent.validationAttempts) throw guardrailTripped('OutputGuardrail', guidance)

@@ -8,7 +8,7 @@ import { countJsonBytes } from '../../wire/json-write.ts'
 import type { RunSummary } from '../events.ts'
 import { failureEvent } from '../failure.ts'
 import type { RunPlan } from '../plan.ts'
-import type { CancelMode, ClaimedRun, RunId, RunStore, RunWork, Written } from '../run-store.ts'
+import type { CancelMode, ClaimedRun, RunId, RunSnapshot, RunStore, RunWork, Written } from '../run-store.ts'
 import type { Run } from '../runner.ts'
 import { joinTelemetry } from '../span.ts'
 import { ownerKey, type RunOrder } from '../start.ts'
@@ -18,6 +18,7 @@ import { startedEvent } from './events.ts'
 import { createJournal, readEventBytes, toSnapshot } from './journal.ts'
 import { StoredLog } from './log.ts'
 import { toEnd } from './outcome.ts'
+import { RunSteering } from './steering.ts'
 import { type PlanSources, planStoredRun, type StoredPlan } from './stored-plan.ts'
 import { announceAttempt } from './take-over.ts'
 import { ThreadSaver } from './thread-saver.ts'
@@ -48,6 +49,10 @@ export interface Attempt extends RunId {
   readonly number: number
   readonly log: StoredLog
   stop(mode: CancelMode): void
+  /** Learns what others have asked of the run. Resolves when messages to its agents are known here. */
+  learn(state: RunSnapshot): Promise<void>
+  /** Lets agents that are held look again whether they may go on. */
+  wake(): void
   /** What the store answered when the run left; undefined when it was lost: fenced, or the store is away. Never rejects. */
   readonly done: Promise<Written | undefined>
 }
@@ -62,6 +67,8 @@ export function startAttempt(options: AttemptOptions, claimed: ClaimedRun): Atte
     number: claimed.claim.attempt,
     log: attempt.log,
     stop: (mode) => attempt.stop(mode),
+    learn: (state) => attempt.steering.learn(state),
+    wake: () => attempt.steering.wake(),
     done: attempt.work(),
   }
 }
@@ -82,6 +89,7 @@ const hasCode = (error: unknown, codes: ReadonlySet<string>) => AgencyError.isIn
 
 class RunAttempt {
   readonly log: StoredLog
+  readonly steering: RunSteering
   readonly #options: AttemptOptions
   readonly #claimed: ClaimedRun
   readonly #budget: Budget
@@ -113,7 +121,10 @@ class RunAttempt {
       storedBytes: readEventBytes(work),
       budget: this.#budget.part(),
       onFull: (error) => this.#run?.stop(error as AgencyError),
-      onWish: (mode) => this.stop(mode),
+      onState: (state) => {
+        void this.steering.learn(state)
+        if (state.wish !== null) this.stop(state.wish)
+      },
       onStored: (lagMs) => runs.telemetry?.note?.({ kind: 'stored', lagMs }),
       onLost: (error) => {
         if (hasCode(error, FENCED)) runs.telemetry?.note?.({ kind: 'fenced', agency: run.agency })
@@ -121,6 +132,9 @@ class RunAttempt {
         this.#run?.stop('immediate')
       },
     })
+    const { agency, owner, runId } = run
+    const goingOn = () => this.#stop === undefined && !this.#leaving()
+    this.steering = new RunSteering({ store, log: this.log, now, agency, owner, runId, goingOn })
   }
 
   stop(mode: CancelMode): void {
@@ -128,6 +142,7 @@ class RunAttempt {
     this.#stop = mode
     if (mode === 'immediate') this.#abort.abort(new Error('The run was cancelled.'))
     this.#run?.stop(mode)
+    this.steering.wake()
   }
 
   async work(): Promise<Written | undefined> {
@@ -154,6 +169,7 @@ class RunAttempt {
     const { run, takenOver } = this.#claimed
     const { limits, store } = this.#options
     if (run.crashes >= limits.attempts) throw crashLoop(limits.attempts)
+    await this.steering.learn(run)
     const trace = await this.#openTrace()
     let { work } = this.#claimed
     for (let lost = takenOver; ; lost = false) {
@@ -189,6 +205,7 @@ class RunAttempt {
         journal: this.#createJournal(planned),
         snapshot: toSnapshot(work),
         lost,
+        steering: this.steering,
         leaving: () => this.#leaving(),
       },
     })
@@ -233,7 +250,9 @@ class RunAttempt {
       this.#recoverable = false
       kept.set(runId, { ...kept.get(runId), userContext: plan.userContext })
     }
-    return createJournal({ log: this.log, now, approvalMs: limits.approvalMs, prepared, worker, onPinned, onApproval })
+    const { log, steering } = this
+    const { approvalMs } = limits
+    return createJournal({ log, now, approvalMs, prepared, worker, steering, onPinned, onApproval })
   }
 
   #createLedger({ maxCost, request: { client_config: clientConfig } }: RunOrder) {
@@ -267,15 +286,17 @@ class RunAttempt {
     return this.log.write({ leave: { kind: 'release' } })
   }
 
-  #write(summary: RunSummary, saver?: ThreadSaver): Promise<Written> {
+  async #write(summary: RunSummary, saver?: ThreadSaver): Promise<Written> {
     const { runId, recipient } = this.#claimed.run
     const messages = saver?.toChange(summary.newMessages)
     const receipt = summary.receipt ?? { agent: recipient, state: 'never_started', calls: [] }
     const bytes = countJsonBytes([summary.newMessages, summary.finalOutput])
+    const steers = await this.steering.settleAll()
     this.log.append([{ kind: 'ended', runId, summary }], bytes)
     this.#summary = summary
     return this.log.write({
       ...(messages === undefined ? {} : { messages }),
+      ...(steers.length === 0 ? {} : { steers }),
       leave: toEnd(summary, receipt as unknown as JsonObject),
     })
   }

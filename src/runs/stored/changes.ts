@@ -7,9 +7,9 @@ export type LogChange = Omit<RunChange, 'claim' | 'now' | 'events' | 'trace'>
 /** One change that has the effect of two, one after the other. What is recorded of the work of a run that ends is left out. */
 export function joinChanges(first: LogChange | undefined, second: LogChange | undefined): LogChange {
   const joined = first === undefined || second === undefined ? (first ?? second ?? {}) : joinBoth(first, second)
-  const { leave, messages } = joined
+  const { leave, messages, steers } = joined
   if (leave?.kind !== 'end') return joined
-  return messages === undefined ? { leave } : { leave, messages }
+  return { leave, ...(messages && { messages }), ...(steers && { steers }) }
 }
 
 const joinBoth = (first: LogChange, second: LogChange): LogChange => ({
@@ -24,6 +24,7 @@ const joinBoth = (first: LogChange, second: LogChange): LogChange => ({
   items: [...(first.items ?? []), ...(second.items ?? [])],
   calls: newest(({ conversation, callId }: CallRecord) => `${conversation}/${callId}`, first.calls, second.calls),
   approvals: [...(first.approvals ?? []), ...(second.approvals ?? [])],
+  steers: [...(first.steers ?? []), ...(second.steers ?? [])],
 })
 
 /** Of rows with the same key, the last one counts. */

@@ -4,6 +4,7 @@ import { parseInTurns } from '../../wire/json-pieces.ts'
 import { LONG_CHARS, slices, toJsonInTurns } from '../../wire/json-write.ts'
 import type { RunEvent, Speaker } from '../events.ts'
 import type { StoredEvent, StoreEvent } from '../run-store.ts'
+import type { Branch } from '../steering.ts'
 
 /** A worker took the run over: readers drop every frame after number `voidAfter` that came before this one. */
 export interface AttemptStarted {
@@ -28,6 +29,16 @@ export interface ApprovalsRequested {
   }[]
 }
 
+/** An agent stops at a turn boundary because somebody has asked for it, or goes on. */
+export interface BranchHeld extends Branch {
+  kind: 'branch'
+  state: 'paused' | 'continued'
+  /** Of `paused`, in epoch milliseconds: it goes on then by itself. */
+  expiresAt?: number
+  /** Of `continued`. */
+  reason?: 'asked' | 'expired'
+}
+
 /** The run has produced more than its events may take: from here on pieces of texts are not stored, whole items are. */
 export interface EventsTruncated {
   kind: 'truncated'
@@ -40,7 +51,8 @@ export interface StreamClosed {
 
 export type LoggedEvent =
   | RunEvent
-  | Extract<StoreEvent, { kind: 'queued' | 'approval_decided' }>
+  | Extract<StoreEvent, { kind: 'queued' | 'approval_decided' | 'steer' }>
+  | BranchHeld
   | StreamClosed
   | AttemptStarted
   | ApprovalsRequested

@@ -16,6 +16,7 @@ import type { ApprovalRecord, ConversationRecord, NewApproval, RunWork } from '.
 import type { LogChange } from './changes.ts'
 import type { CoverageState } from './coverage.ts'
 import type { StoredLog } from './log.ts'
+import type { RunSteering } from './steering.ts'
 
 /** Rows of the run as a whole, beside those of its threads. */
 const RUN = '@run'
@@ -40,6 +41,7 @@ export interface JournalOptions {
   prepared: JsonObject | null
   /** Pins the run to this process once it cannot go on elsewhere. */
   worker: string
+  steering: Pick<RunSteering, 'settle'>
   /** Called before the run is pinned. */
   onPinned: () => void
   /** Called once requests for approval are stored, with the time at which they expire. */
@@ -52,6 +54,7 @@ export function createJournal({
   approvalMs,
   prepared,
   worker,
+  steering,
   onPinned,
   onApproval,
 }: JournalOptions): Journal {
@@ -76,6 +79,7 @@ export function createJournal({
             })),
           },
         ])
+      const steers = steering.settle(change.steers ?? [])
       const run: RunRow = {
         progress: change.progress,
         coverage: log.readCoverage(),
@@ -85,7 +89,9 @@ export function createJournal({
       const pins = !change.progress.recoverable && !pinned
       if (pins) onPinned()
       pinned ||= pins
-      const rows = { ...toRows(change, run), approvals, ...(pins ? { recoverable: false, pin: worker } : {}) }
+      const settled = steers.length === 0 ? {} : { steers }
+      const pin = pins ? { recoverable: false, pin: worker } : {}
+      const rows = { ...toRows(change, run), ...settled, approvals, ...pin }
       if (change.deferrable) return log.note(rows)
       await log.write(rows)
       if (approvals.length > 0) onApproval(Math.min(...approvals.map((approval) => approval.expiresAt)))

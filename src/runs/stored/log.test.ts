@@ -40,7 +40,7 @@ async function createLog({ faults = [], limits, options }: Setup = {}) {
     budget: budget.part(),
     onFull: (error) => full.push(error),
     onLost: (error) => lost.push(error),
-    onWish: (mode) => wishes.push(mode),
+    onState: ({ wish }) => wish !== null && wishes.push(wish),
     closing: new AbortController().signal,
     ...options,
   })

@@ -3,7 +3,7 @@ import type { Charges } from '../../base/budget.ts'
 import { LONG_CHARS } from '../../wire/json-write.ts'
 import type { RunEvent } from '../events.ts'
 import type { Feed } from '../feed.ts'
-import type { CancelMode, Claim, RunChange, RunStore, Written } from '../run-store.ts'
+import type { Claim, RunChange, RunSnapshot, RunStore, Written } from '../run-store.ts'
 import { joinChanges, type LogChange } from './changes.ts'
 import { Coverage, type CoverageState } from './coverage.ts'
 import { createEncoder, encodeInTurns, isMinor, type LoggedEvent, type NumberedEvent } from './events.ts'
@@ -36,8 +36,8 @@ export interface StoredLogOptions {
   onFull: (error: unknown) => void
   /** Called once when a write has failed for good, or the run belongs to another claim: nothing more is written. */
   onLost: (error: unknown) => void
-  /** Called when a write finds that the run shall stop. */
-  onWish: (mode: CancelMode) => void
+  /** Called with the state of the run after each write: others may have asked something of it. */
+  onState: (state: RunSnapshot) => void
   /** Called when events are stored, with the milliseconds since the first of them was made. */
   onStored?: (lagMs: number) => void
   /** Writes that fail are not repeated once it aborts. */
@@ -223,13 +223,14 @@ export class StoredLog implements Feed {
       ...(list.length === 0 ? {} : { events: { first, list } }),
       ...(trace === undefined ? {} : { trace }),
     })
+    for (const { number, event } of written.notTaken ?? []) events.push({ number, event: JSON.parse(event) })
     if (change.leave?.kind === 'end') events.push({ number: written.state.lastEventId, event: { kind: 'closed' } }) // the store's own
     if (list.length > 0) this.#options.onStored?.(performance.now() - since)
     this.#recent.add(
       events,
       texts.map(({ size }) => size),
     )
-    if (written.state.wish !== null) this.#options.onWish(written.state.wish)
+    this.#options.onState(written.state)
     return written
   }
 

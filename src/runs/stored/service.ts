@@ -14,7 +14,9 @@ import type {
   Strategy,
 } from '../run-store.ts'
 import type { TraceContext } from '../span.ts'
+import type { SteerRecord } from '../steering.ts'
 import type { WebhookRecord } from '../webhooks/records.ts'
+import type { BranchAddress } from './branches.ts'
 import type { NumberedEvent } from './events.ts'
 import type { RunReaders } from './readers.ts'
 
@@ -78,6 +80,15 @@ export interface StoredRuns {
   redrive(request: Owned & { webhookId: string }): Promise<WebhookRecord>
   /** Stops a run and waits for its end. @throws NOT_FOUND, RUN_ENDED, IDEMPOTENCY_MISMATCH, STORE_UNAVAILABLE */
   cancel(request: CancelStoredRun): Promise<{ run: RunRecord; settled: boolean; replayed: boolean }>
+  /**
+   * Leaves a message for an agent of a live run, which takes it before its next model call.
+   * @throws NOT_FOUND, RUN_ENDED, AGENT_NOT_IN_RUN, AGENT_AMBIGUOUS, STEER_LIMIT, IDEMPOTENCY_MISMATCH, STORE_UNAVAILABLE
+   */
+  steer(request: SteerStoredRun): Promise<{ steer: SteerRecord; replayed: boolean }>
+  /** Lets an agent of a live run, or the whole run, wait at the next turn boundary. @throws as `steer` does */
+  pause(request: PauseStoredRun): Promise<Admitted>
+  /** Ends pauses. @throws RUN_PAUSED for one agent of a run that is paused as a whole, and as `steer` does */
+  continue(request: ContinueStoredRun): Promise<Admitted>
   /** Decides an approval. @throws NOT_FOUND, APPROVAL_DECIDED, APPROVAL_EXPIRED, INVALID_REQUEST, STORE_UNAVAILABLE */
   decide(request: DecideApproval): Promise<Admitted>
   /** The run once it has ended or paused, or as it is after `ms`. @throws NOT_FOUND, STORE_UNAVAILABLE */
@@ -95,4 +106,18 @@ export interface DecideApproval extends RunId {
   approvalId: string
   decision: { kind: 'approve'; arguments?: { [name: string]: unknown } } | { kind: 'reject'; reason?: string }
   idempotency?: Idempotency | undefined
+}
+
+export interface ContinueStoredRun extends RunId, BranchAddress {
+  idempotency?: Idempotency | undefined
+}
+
+export interface PauseStoredRun extends ContinueStoredRun {
+  /** How long, in milliseconds. */
+  ms: number
+}
+
+export interface SteerStoredRun extends ContinueStoredRun {
+  agent: string
+  text: string
 }

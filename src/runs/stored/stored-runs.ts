@@ -23,11 +23,21 @@ import type { WebhookRecord } from '../webhooks/records.ts'
 import { type SenderOptions, WebhookSender } from '../webhooks/sender.ts'
 import type { AttemptOptions } from './attempt.ts'
 import { boundStore } from './bounded-store.ts'
+import { createFindBranch } from './branches.ts'
 import { createEncoder, type NumberedEvent, startedEvent } from './events.ts'
 import { RunFollower } from './follower.ts'
 import { type StoredOrder, splitOrder } from './order.ts'
 import { RunReaders } from './readers.ts'
-import type { CancelStoredRun, DecideApproval, RetryStoredRun, StartStoredRun, StoredRuns } from './service.ts'
+import type {
+  CancelStoredRun,
+  ContinueStoredRun,
+  DecideApproval,
+  PauseStoredRun,
+  RetryStoredRun,
+  StartStoredRun,
+  SteerStoredRun,
+  StoredRuns,
+} from './service.ts'
 import type { Kept } from './stored-plan.ts'
 import { describeStop } from './unworked.ts'
 import { RunWorker } from './worker.ts'
@@ -224,6 +234,39 @@ export class LocalStoredRuns implements StoredRuns {
       idempotency: idempotency ?? null,
     })
     this.#begin(admitted)
+    return admitted
+  }
+
+  async steer({ agent, callId, text, idempotency, ...id }: SteerStoredRun) {
+    const { now, limits } = this.#options
+    const { run, ...accepted } = await this.store.write({
+      kind: 'steer',
+      ...id,
+      steerId: randomUUID(),
+      findBranch: createFindBranch({ agent, callId }),
+      text,
+      now: now(),
+      limits,
+      idempotency: idempotency ?? null,
+    })
+    await this.#worker.attemptOf(id.runId)?.learn(run)
+    return accepted
+  }
+
+  async pause({ agent, callId, ms, idempotency, ...id }: PauseStoredRun): Promise<Admitted> {
+    const now = this.#options.now()
+    const findBranch = createFindBranch({ agent, callId })
+    const change = { ...id, findBranch, until: now + ms, now, idempotency: idempotency ?? null }
+    const admitted = await this.store.write({ kind: 'pause', ...change })
+    void this.#worker.attemptOf(id.runId)?.learn(admitted.run)
+    return admitted
+  }
+
+  async continue({ agent, callId, idempotency, ...id }: ContinueStoredRun): Promise<Admitted> {
+    const findBranch = createFindBranch({ agent, callId })
+    const change = { ...id, findBranch, now: this.#options.now(), idempotency: idempotency ?? null }
+    const admitted = await this.store.write({ kind: 'continue', ...change })
+    void this.#worker.attemptOf(id.runId)?.learn(admitted.run)
     return admitted
   }
 

@@ -7,7 +7,7 @@ import type { Attempt } from './attempt.ts'
 /** How long to wait for a store that is away, in milliseconds. */
 const RETRY_MS = 1_000
 
-/** Stops a run when somebody asks for it, and when another process has taken it over, until the returned function is called. */
+/** Passes on what somebody asks of a run, and stops it when another process has taken it over, until the returned function is called. */
 export function followWishes(store: RunStore, attempt: Attempt): () => void {
   const over = new AbortController()
   void follow(store, attempt, over.signal)
@@ -21,6 +21,7 @@ async function follow(store: RunStore, attempt: Attempt, signal: AbortSignal): P
     try {
       const news = store.watch({ agency, owner, runId, after: Number.POSITIVE_INFINITY, signal })
       for await (const { state } of news) {
+        void attempt.learn(state)
         if (state.wish !== null) attempt.stop(state.wish)
         if (state.attempt > attempt.number) attempt.log.lose(fenced(runId))
       }

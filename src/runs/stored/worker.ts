@@ -229,6 +229,7 @@ export class RunWorker implements QueueWorker {
     this.#leaving = true
     clearTimeout(this.#lookTimer)
     this.#options.store.queue?.stop()
+    for (const attempt of this.#attempts.values()) attempt.wake()
   }
 
   /** Waits for the end of all attempts. */

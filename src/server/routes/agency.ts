@@ -30,6 +30,7 @@ import { runnerOwnerOf } from '../run-requests.ts'
 import { createRunRoutes, type RunRoutes } from '../run-routes.ts'
 import { startRun } from '../start-run.ts'
 import { operations as aguiOperations } from './agui.ts'
+import { registerSteering } from './run-steering.ts'
 import { registerRuns } from './runs.ts'
 import { registerThreads } from './threads.ts'
 import { registerTickets } from './tickets.ts'
@@ -95,6 +96,7 @@ function registerAgency(app: FastifyInstance, base: string, context: RunRoutes, 
     return sendJson(reply, 200, answer)
   })
   registerRuns(app, base, context)
+  registerSteering(app, base, context)
   registerThreads(app, base, context)
   registerTickets(app, base, context)
   const path = `${base}/get_response_stream`

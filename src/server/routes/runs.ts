@@ -1,7 +1,5 @@
 /** `/{agency}/runs` and `/{agency}/approvals`: runs as resources. */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { ANSWER_LIMITS } from '../../base/limits.ts'
-import type { RunId, RunRecord } from '../../runs/run-store.ts'
+import type { FastifyInstance } from 'fastify'
 import { toStart } from '../../runs/stored/request.ts'
 import type { TraceRecord } from '../../runs/stored/trace/records.ts'
 import {
@@ -12,7 +10,6 @@ import {
   parseQuery,
   parseRunCancelRequest,
   parseRunRequest,
-  type RunAnswer,
   runQuery,
   runsQuery,
   viewQuery,
@@ -21,8 +18,8 @@ import {
 import { sendJson } from '../error-handler.ts'
 import { signalOf } from '../event-stream.ts'
 import { logIdOf } from '../request-log.ts'
-import { toApproval, toCancelAnswer, toList, toRunAnswer, toWebhook } from '../run-answers.ts'
-import { idempotencyOf, lastFrameOf, markReplay, pathOf } from '../run-requests.ts'
+import { answerOf, toApproval, toCancelAnswer, toList, toWebhook } from '../run-answers.ts'
+import { idempotencyOf, idOf, lastFrameOf, markReplay, pathOf } from '../run-requests.ts'
 import { CODED, openTo, type RunRoutes } from '../run-routes.ts'
 import { streamRun } from '../run-stream.ts'
 import { toTrace } from '../run-trace.ts'
@@ -36,27 +33,6 @@ export function registerRuns(app: FastifyInstance, base: string, context: RunRou
   registerStart(app, base, context)
   registerReads(app, base, context)
   registerRequests(app, base, context)
-}
-
-/** The run that the path names. */
-const idOf = async ({ ownedBy }: RunRoutes, request: FastifyRequest): Promise<RunId> => ({
-  ...(await ownedBy(request)),
-  runId: (request.params as { run_id: string }).run_id,
-})
-
-/** A run with the approvals that it waits for. */
-async function answerOf({ runs: { store } }: RunRoutes, record: RunRecord): Promise<RunAnswer> {
-  if (record.status !== 'requires_action') return toRunAnswer(record)
-  const { agency, owner, runId } = record
-  const pending = await store.read({
-    kind: 'approvals',
-    agency,
-    owner,
-    runId,
-    status: 'pending',
-    limit: ANSWER_LIMITS.calls,
-  })
-  return toRunAnswer(record, pending.data)
 }
 
 function registerStart(app: FastifyInstance, base: string, context: RunRoutes): void {
@@ -75,7 +51,7 @@ function registerStart(app: FastifyInstance, base: string, context: RunRoutes): 
       idempotency: await idempotencyOf(request, limits),
     })
     markReplay(reply, replayed).header('location', `${pathOf(request)}/${run.runId}`)
-    if (body.stream !== true) return sendJson(reply, 202, await answerOf(context, run))
+    if (body.stream !== true) return sendJson(reply, 202, await answerOf(runs, run))
     return streamRun(context, reply, { run, view })
   })
 }
@@ -88,7 +64,7 @@ function registerReads(app: FastifyInstance, base: string, context: RunRoutes): 
     const owned = await ownedBy(request)
     const { thread_id: threadId, ...filter } = parseQuery(runsQuery, request.query)
     const page = await store.read({ kind: 'runs', ...owned, ...filter, ...(threadId && { threadId }) })
-    const answers = await Promise.all(page.data.map((record) => answerOf(context, record)))
+    const answers = await Promise.all(page.data.map((record) => answerOf(runs, record)))
     return sendJson(reply, 200, toList({ ...page, data: answers }))
   })
 
@@ -96,7 +72,7 @@ function registerReads(app: FastifyInstance, base: string, context: RunRoutes): 
     const id = await idOf(context, request)
     const { wait } = parseQuery(runQuery, request.query)
     const record = await runs.wait(id, wait * 1000, signalOf(reply))
-    return sendJson(reply, 200, await answerOf(context, record))
+    return sendJson(reply, 200, await answerOf(runs, record))
   })
 
   app.get(`${base}/runs/:run_id/events`, openTo('watch'), async (request, reply) => {
@@ -158,7 +134,7 @@ function registerRequests(app: FastifyInstance, base: string, context: RunRoutes
       decision: toDecision(parseDecisionRequest(request.body)),
       idempotency: await idempotencyOf(request, limits),
     })
-    return sendJson(markReplay(reply, replayed), 200, await answerOf(context, run))
+    return sendJson(markReplay(reply, replayed), 200, await answerOf(runs, run))
   })
 
   app.post(`${base}/runs/:run_id/retry`, CODED, async (request, reply) => {
@@ -168,7 +144,7 @@ function registerRequests(app: FastifyInstance, base: string, context: RunRoutes
       idempotency: await idempotencyOf(request, limits),
     })
     const location = [...pathOf(request).split('/').slice(0, -2), run.runId].join('/')
-    return sendJson(markReplay(reply, replayed).header('location', location), 202, await answerOf(context, run))
+    return sendJson(markReplay(reply, replayed).header('location', location), 202, await answerOf(runs, run))
   })
 
   app.post(`${base}/webhooks/:webhook_id/redrive`, CODED, async (request, reply) => {
