@@ -75,6 +75,7 @@ const PLACES = {
   'docs/approvals.md: Find what waits': ['J2'],
   'docs/approvals.md: Decide': ['J3'],
   'docs/approvals.md: When nobody decides': ['J4', 'J7'],
+  'docs/runs.md: Steer a live run': ['K1', 'K2'],
   'docs/approvals.md: Who may decide': ['J5'],
   'docs/approvals.md: After a restart': ['J6'],
 }
