@@ -135,7 +135,7 @@ test('a message that comes while an agent answers gives it one more turn', async
   })
   const { api } = await serveRuns()
   const { run_id: runId } = await api.start({ message: 'Go.', thread_id: 't' })
-  await vi.waitFor(() => expect(upstream.seen).toHaveLength(1))
+  await vi.waitFor(() => expect(upstream.seen).toHaveLength(1), 10_000)
   const { status } = await api.post(`/runs/${runId}/steer`, { agent: 'CEO', text: 'One more thing' })
   expect(status).toBe(202)
   const run = await api.settled(runId)
@@ -183,7 +183,7 @@ test('a paused branch waits while the other goes on', async () => {
   expect(paused.body.paused).toEqual([{ agent: 'Clerk', call_id: 'b1', expires_at: expect.any(String) }])
   open('w-r1')
   open('w-b1')
-  await vi.waitFor(() => expect(askedOf('Research')).toHaveLength(2))
+  await vi.waitFor(() => expect(askedOf('Research')).toHaveLength(2), 10_000)
   expect(askedOf('Billing')).toHaveLength(1)
   const state = (await api.get(`/runs/${runId}`)).body
   expect([state.status, state.paused.length]).toEqual(['in_progress', 1])
@@ -323,7 +323,7 @@ test('a run that waits for a person keeps its messages until it goes on', async 
   expect((await steer(runId, { agent: 'CEO', text: 'Then report' })).status).toBe(202)
   const [{ approval_id }] = paused.required_action.approvals
   await api.post(`/runs/${runId}/approvals/${approval_id}`, { decision: 'approve' })
-  await vi.waitFor(async () => expect((await api.settled(runId)).status).toBe('completed'))
+  expect((await api.settled(runId)).status).toBe('completed')
   expect(askedOf('CEO').at(-1)?.said).toEqual(['Go.', 'Then report'])
   expect(steersOf(await api.frames(runId))).toEqual([
     ['CEO', 'accepted'],
