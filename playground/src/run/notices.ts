@@ -19,6 +19,8 @@ export function followAnyEvent(run: RunView, event: AnyEvent, at?: number): RunV
       return { ...run, approvals: run.approvals.filter(({ approval_id }) => approval_id !== event.approval_id) }
     case 'attempt':
     case 'truncated':
+    case 'steer':
+    case 'branch':
       return run
     case 'agent': {
       const { queuePosition: _, ...rest } = run
