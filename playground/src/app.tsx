@@ -268,7 +268,7 @@ function Workbench({ client, served, onLocked }: WorkbenchProps) {
           </div>
         </SideFrame>
         <UndoToast removed={chats.removed} onUndo={chats.undo} />
-        <Announcer conversation={conversation} />
+        <Announcer conversation={conversation} waiting={waiting.approvals.length} />
         {finding && (
           <Suspense>
             <Palette
