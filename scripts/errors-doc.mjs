@@ -1,11 +1,15 @@
-// Writes docs/errors.md: every error code with its meaning and remedy, from src/cli/error-catalogue.ts and src/base/errors.ts.
+// Writes docs/errors.md: every error code with its meaning and remedy, from src/cli/error-catalogue.ts and the error files of src/base.
 //   node scripts/errors-doc.mjs [--write]     without --write it prints the page
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { ERROR_CATALOGUE } from '../src/cli/error-catalogue.ts'
 
-const source = readFileSync(new URL('../src/base/errors.ts', import.meta.url), 'utf8')
+const base = new URL('../src/base/', import.meta.url)
+const source = readdirSync(base)
+  .filter((file) => file.endsWith('errors.ts'))
+  .map((file) => readFileSync(new URL(file, base), 'utf8'))
+  .join('\n')
 
-/** The statuses of this code in src/base/errors.ts, or the status of the example. */
+/** The statuses of this code in the error files, or the status of the example. */
 function statusesOf(code, { statusCode }) {
   const made = [...source.matchAll(new RegExp(`new AgencyError\\(\\s*'${code}',\\s*(\\d+)`, 'g'))].map(([, n]) =>
     Number(n),

@@ -1,8 +1,8 @@
 /** Public entry point `agency-swarm-js/otel`: traces and metrics through OpenTelemetry, and metrics for Prometheus. */
 import { createRequire } from 'node:module'
 import type { MeterProvider, TracerProvider } from '@opentelemetry/api'
-import { invalidOption, packageMissing } from './base/errors.ts'
 import { optionNames, refuseUnknown } from './base/options.ts'
+import { invalidOption, packageMissing } from './base/start-errors.ts'
 import { VERSION } from './base/version.ts'
 import { joinTelemetry, type Telemetry } from './runs/span.ts'
 import { createMeasures } from './telemetry/measures.ts'

@@ -1,7 +1,7 @@
 /** `serveMcp()`: agencies and tools as an MCP server, over HTTP or stdio. */
 import { Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import { invalidOption } from './base/errors.ts'
+import { invalidOption } from './base/start-errors.ts'
 import type { BuildOptions } from './composition/options.ts'
 import { createServices } from './composition/services.ts'
 import type { McpDoor } from './dialects/mcp/door.ts'

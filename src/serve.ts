@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { FastifyInstance } from 'fastify'
-import { invalidOption, listenFailed } from './base/errors.ts'
+import { invalidOption, listenFailed } from './base/start-errors.ts'
 import { createServerLog } from './composition/log.ts'
 import { type BuildOptions, checkOptions, checkShared, readAllLimits } from './composition/options.ts'
 import { createServices } from './composition/services.ts'

@@ -1,6 +1,6 @@
 /** `startWorker`: a process that works on the runs of a shared store, without serving agencies. */
 import type { FastifyInstance } from 'fastify'
-import { invalidOption, listenFailed } from './base/errors.ts'
+import { invalidOption, listenFailed } from './base/start-errors.ts'
 import { createServices } from './composition/services.ts'
 import type { ServeOptions } from './serve.ts'
 import { createProbes } from './server/probes.ts'

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ERROR_CATALOGUE } from '../src/cli/error-catalogue.ts'
@@ -230,7 +230,9 @@ test.for(dotenv)('a .env in %s is read rightly or refused', { timeout: 60_000 },
 test('docs/errors.md is up to date and has every error code', () => {
   const page = execFileSync(process.execPath, ['scripts/errors-doc.mjs'], { cwd: ROOT, encoding: 'utf8' })
   expect(readFileSync(join(ROOT, 'docs/errors.md'), 'utf8'), 'run: node scripts/errors-doc.mjs --write').toBe(page)
-  const source = readFileSync(join(ROOT, 'src/base/errors.ts'), 'utf8')
+  const base = join(ROOT, 'src/base')
+  const files = readdirSync(base).filter((file) => file.endsWith('errors.ts'))
+  const source = files.map((file) => readFileSync(join(base, file), 'utf8')).join('\n')
   const made = new Set([...source.matchAll(/new AgencyError\(\s*'([A-Z_]+)'/g)].map(([, code]) => code as string))
   expect([...made].filter((code) => !page.includes(`### ${code}\n`))).toEqual([])
   for (const [code, { example }] of Object.entries(ERROR_CATALOGUE)) expect(example.code, code).toBe(code)

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { type AgencyFactory, readAgency } from '../src/agency/served.ts'
-import { fileUrlFailed } from '../src/base/errors.ts'
 import { readLimits } from '../src/base/limits.ts'
+import { fileUrlFailed } from '../src/base/request-errors.ts'
 import { createRuns } from '../src/composition/runs.ts'
 import { createNativeDialect } from '../src/dialects/native/dialect.ts'
 import { type StartOptions, startServedRun } from '../src/runs/start.ts'

@@ -1,6 +1,8 @@
 /** The graph of an agency: its agents, their communication flows, and the role of each agent. */
-import { duplicateName, errorText, invalidOption, invalidTool, unknownAgent } from '../base/errors.ts'
+import { errorText } from '../base/errors.ts'
 import { optionNames, refuseUnknown } from '../base/options.ts'
+import { unknownAgent } from '../base/request-errors.ts'
+import { duplicateName, invalidOption, invalidTool } from '../base/start-errors.ts'
 import type { FilesFolder } from '../files/folder.ts'
 import type { OutputSchema, ToolSchema } from '../models/model.ts'
 import { asTool, type ToolLike } from '../tools/base-tool.ts'

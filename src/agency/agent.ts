@@ -1,7 +1,7 @@
 /** One agent of an agency: its options, validated at construction, and its setters. */
 import type { z } from 'zod'
-import { agentFrozen, invalidOption } from '../base/errors.ts'
 import { optionNames, refuseUnknown } from '../base/options.ts'
+import { agentFrozen, invalidOption } from '../base/start-errors.ts'
 import type { FilesFolder } from '../files/folder.ts'
 import type { SdkModel } from '../models/agents-sdk/model.ts'
 import type { ModelSettings } from '../models/model.ts'

@@ -1,6 +1,6 @@
 /** Communication flows: the forms users write, and the edges they become. */
 import type { z } from 'zod'
-import { invalidFlow } from '../base/errors.ts'
+import { invalidFlow } from '../base/start-errors.ts'
 import { isToolName } from '../tools/names.ts'
 import { Agent } from './agent.ts'
 import { Chain } from './chain.ts'

@@ -1,5 +1,5 @@
 /** Guardrails: their types, adapters for the Agents SDK, and how they run. */
-import { invalidOption } from '../base/errors.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import { runContextOf } from '../tools/sdk-run-context.ts'
 import type { UserContext } from '../tools/user-context.ts'
 import { isObject } from '../wire/json.ts'

@@ -1,7 +1,8 @@
 /** What an agent asks of its model: checks the options `model`, `modelSettings` and `outputType`. */
 import { z } from 'zod'
-import { errorText, invalidOption } from '../base/errors.ts'
+import { errorText } from '../base/errors.ts'
 import { optionNames, refuseUnknown } from '../base/options.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import { fromSdkModel, isSdkModel, type SdkModel } from '../models/agents-sdk/model.ts'
 import type { ModelSettings } from '../models/model.ts'
 import { describeModel, isNamed, type ModelSpec } from '../models/spec.ts'

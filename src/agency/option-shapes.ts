@@ -1,5 +1,5 @@
 /** Checks the types of an agent's options. */
-import { invalidOption } from '../base/errors.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import { isObject } from '../wire/json.ts'
 import { isStoredPrompt, isVoice, VOICES } from './stored-prompt.ts'
 

@@ -1,5 +1,5 @@
 /** System reminders: messages for the model that are never stored. */
-import { invalidOption } from '../base/errors.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import type { UserContext } from '../tools/user-context.ts'
 import { isObject } from '../wire/json.ts'
 import type { InputItem, StoredMessage } from '../wire/message.ts'

@@ -1,7 +1,7 @@
 /** `schemasFolder` of an agent: the OpenAPI documents of a folder become tools. */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { invalidOption } from '../base/errors.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import { readDocumentFile } from '../tools/from-openapi/document.ts'
 import { type OpenApiHeaders, toTools } from '../tools/from-openapi/tools-from-openapi.ts'
 import type { FunctionTool } from '../tools/tool.ts'

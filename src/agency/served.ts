@@ -1,6 +1,6 @@
 /** An agency as a server offers it: a ready object, or a factory that makes one for each request. */
 import { within } from '../base/async.ts'
-import { duplicateName, factoryFailed, invalidOption } from '../base/errors.ts'
+import { duplicateName, factoryFailed, invalidOption } from '../base/start-errors.ts'
 import type { StoredMessage } from '../wire/message.ts'
 import { AgencyGraph } from './agency.ts'
 import { Agent } from './agent.ts'

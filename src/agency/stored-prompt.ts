@@ -1,5 +1,5 @@
 /** Options of an agent that are checked and passed on: a prompt stored at OpenAI, and a voice. */
-import { invalidOption } from '../base/errors.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import type { ModelSettings } from '../models/model.ts'
 import type { UserContext } from '../tools/user-context.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'

@@ -1,5 +1,5 @@
 /** `toolUseBehavior`: what happens after the tool calls of a turn. */
-import { invalidOption } from '../base/errors.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import type { ToolOutput } from '../tools/output.ts'
 import type { UserContext } from '../tools/user-context.ts'
 import { isObject } from '../wire/json.ts'

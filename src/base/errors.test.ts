@@ -1,10 +1,14 @@
 import { expect, test, vi } from 'vitest'
-import { AgencyError, fileUrlFailed, guardrailTripped, invalidOption, ModelTimeout, nothingToAnswer } from './errors.ts'
+import { AgencyError } from './errors.ts'
+import { ModelTimeout } from './model-errors.ts'
+import { fileUrlFailed } from './request-errors.ts'
+import { guardrailTripped, nothingToAnswer } from './run-errors.ts'
+import { invalidOption } from './start-errors.ts'
 
 test('errors of another copy of the package are recognized, others are not', async () => {
   vi.resetModules()
   const copy = await import('./errors.ts')
-  const foreign = copy.invalidOption('x')
+  const foreign = new copy.AgencyError('INVALID_OPTION', 500, 'x')
   expect(foreign).not.toBeInstanceOf(AgencyError)
   expect(AgencyError.isInstance(foreign)).toBe(true)
   expect(copy.AgencyError.isInstance(invalidOption('x'))).toBe(true)

@@ -1,6 +1,6 @@
 /** Every limit that users can set, with its default and what it bounds, and fixed bounds of data from others. */
 import { getHeapStatistics } from 'node:v8'
-import { invalidOption } from './errors.ts'
+import { invalidOption } from './start-errors.ts'
 
 export interface Limit {
   /** The default. */

@@ -1,5 +1,5 @@
 /** Rejects unknown options and suggests the correct name. */
-import { invalidOption } from './errors.ts'
+import { invalidOption } from './start-errors.ts'
 
 /** A name from the Python original, its older versions or the Agents SDK -> what to write here. */
 export type Moved = { readonly [name: string]: string }

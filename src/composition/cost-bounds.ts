@@ -1,7 +1,8 @@
 /** Checks the options that bound what runs cost, and that every agent has a price. */
 import type { ServedAgency } from '../agency/served.ts'
-import { invalidOption, unpricedModel } from '../base/errors.ts'
+import { unpricedModel } from '../base/errors.ts'
 import { refuseUnknown } from '../base/options.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import type { Runs } from '../runs/start.ts'
 import type { CostBudgets } from '../runs/stored/costs.ts'
 import { isObject } from '../wire/json.ts'

@@ -1,6 +1,7 @@
 /** The server's log over a logger of the operator's, or over the console. */
-import { errorText, invalidOption } from '../base/errors.ts'
+import { errorText } from '../base/errors.ts'
 import type { ServerLog } from '../base/log.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import { type Redact, toLogLine } from '../wire/redact.ts'
 
 /** A pino logger, Fastify's `app.log`, or anything of their shape. */

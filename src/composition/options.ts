@@ -1,9 +1,9 @@
 /** The options of a server: their types, and the checks that all of them pass at start. */
 import type { AgencyGraph } from '../agency/agency.ts'
 import type { AgencyFactory, ServedAgency, WrapTheAgent } from '../agency/served.ts'
-import { invalidOption, missingToken } from '../base/errors.ts'
 import { type Limits, MAX_MS, readLimits } from '../base/limits.ts'
 import { type Moved, optionNames, refuseUnknown } from '../base/options.ts'
+import { invalidOption, missingToken } from '../base/start-errors.ts'
 import type { A2aCard, A2aField, A2aOptions } from '../dialects/a2a/card.ts'
 import type { McpOptions } from '../dialects/mcp/door.ts'
 import type { Prices } from '../models/pricing/prices.ts'

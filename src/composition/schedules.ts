@@ -1,7 +1,8 @@
 /** Reads the option `runs.schedules`. */
 import type { ServedAgency } from '../agency/served.ts'
-import { errorText, invalidOption, packageMissing } from '../base/errors.ts'
+import { errorText } from '../base/errors.ts'
 import { optionNames, refuseUnknown } from '../base/options.ts'
+import { invalidOption, packageMissing } from '../base/start-errors.ts'
 import type { Schedule } from '../runs/scheduler.ts'
 import { toStart } from '../runs/stored/request.ts'
 import { EVERYBODY } from '../server/run-requests.ts'

@@ -1,9 +1,9 @@
 /** Makes what keeps runs, from the option `runs` and the environment. */
 import type { ServedAgency } from '../agency/served.ts'
-import { invalidOption } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import type { ServerLog } from '../base/log.ts'
 import { optionNames, refuseUnknown } from '../base/options.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import type { RunStore } from '../runs/run-store.ts'
 import { Scheduler } from '../runs/scheduler.ts'
 import type { Runs } from '../runs/start.ts'

@@ -1,5 +1,5 @@
 /** Makes what signs tickets, from the environment, and lets a ticket say whose request it is. */
-import { invalidOption } from '../base/errors.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import { deriveTicketKey, Tickets } from '../runs/tickets.ts'
 import type { Identify } from '../services.ts'
 import { SHARED_SECRET_VARIABLE } from '../workers/worker.ts'

@@ -1,6 +1,7 @@
 /** Reads the option `runs.webhooks`. */
-import { invalidOption } from '../base/errors.ts'
+
 import { optionNames, refuseUnknown } from '../base/options.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import type { WebhookEndpoint } from '../runs/webhooks/sender.ts'
 import { isWebhookSecret, isWebhookUrl, WEBHOOK_EVENTS, type WebhookEvent } from '../wire/webhooks.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Budget } from '../base/budget.ts'
-import { processFull } from '../base/errors.ts'
 import { readLimits } from '../base/limits.ts'
+import { processFull } from '../base/request-errors.ts'
 import { createFileDesk, type FileDeskOptions, type FileOrder } from './attachments.ts'
 import type { FileStore, LoadedFile } from './store.ts'
 

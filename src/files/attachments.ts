@@ -1,7 +1,8 @@
 /** Prepares the files of requests: fetches, checks and stores them. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Budget } from '../base/budget.ts'
-import { AgencyError, fileIdFailed, fileUrlFailed } from '../base/errors.ts'
+import { AgencyError } from '../base/errors.ts'
+import { fileIdFailed, fileUrlFailed } from '../base/request-errors.ts'
 import type { Lookup } from '../net/lookup.ts'
 import type { ReadyFile } from './attach.ts'
 import type { Downloader } from './download.ts'

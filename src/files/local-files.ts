@@ -3,7 +3,7 @@ import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, lstat, open, readlink, realpath, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path'
-import { fileUrlFailed } from '../base/errors.ts'
+import { fileUrlFailed } from '../base/request-errors.ts'
 import { excerpt, type LocalSource } from './sources.ts'
 import type { LoadedFile } from './store.ts'
 

@@ -1,7 +1,7 @@
 /** The memory budget of files. */
 import type { Budget } from '../base/budget.ts'
-import { fileUrlFailed } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
+import { fileUrlFailed } from '../base/request-errors.ts'
 import { excerpt } from './sources.ts'
 
 /** The limits for `file_urls` and `file_ids`. */

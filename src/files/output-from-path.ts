@@ -2,8 +2,8 @@
 import { open } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { invalidTool } from '../base/errors.ts'
 import { LIMITS } from '../base/limits.ts'
+import { invalidTool } from '../base/start-errors.ts'
 import { toolOutputFile, toolOutputImage } from '../tools/output.ts'
 import type { ContentPart } from '../wire/message.ts'
 

@@ -1,7 +1,7 @@
 /** Parses `file_urls`: remote addresses and local paths. */
 import { isAbsolute, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { fileUrlFailed } from '../base/errors.ts'
+import { fileUrlFailed } from '../base/request-errors.ts'
 import { findKind, readExtension } from './kinds.ts'
 
 /** One entry of `file_urls`, parsed and checked without access to disk or network. */

@@ -1,8 +1,9 @@
 /** Message and options of an in-process run, validated by the same schemas as an HTTP request. */
 import { Agent } from '../agency/agent.ts'
 import type { RunHooks } from '../agency/hooks.ts'
-import { emptyMessage, invalidOption } from '../base/errors.ts'
 import { type Moved, optionNames, refuseUnknown } from '../base/options.ts'
+import { emptyMessage } from '../base/run-errors.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import type { Prices } from '../models/pricing/prices.ts'
 import type { Telemetry } from '../runs/span.ts'
 import { CLIENT_CONFIG_FIELDS } from '../wire/client-config.ts'

@@ -1,5 +1,5 @@
 /** Reads how answers end: failures, finish reasons, and answers that were cut off. */
-import { modelFailed } from '../base/errors.ts'
+import { modelFailed } from '../base/model-errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ModelResponse, ResponseEvent } from './model.ts'
 

@@ -1,13 +1,8 @@
 /** Decides the endpoint of every call of a run from the agent's model and the request. */
 import type OpenAI from 'openai'
-import {
-  type AgencyError,
-  choiceRefused,
-  filesNeedKey,
-  missingApiKey,
-  providerAddressMissing,
-  providerNotSupported,
-} from '../base/errors.ts'
+import type { AgencyError } from '../base/errors.ts'
+import { choiceRefused, missingApiKey, providerAddressMissing, providerNotSupported } from '../base/model-errors.ts'
+import { filesNeedKey } from '../base/request-errors.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { ClientConfig } from '../wire/requests.ts'
 import { hasOrigin, isBelow, isOpenAi, isOpenAiOnly } from './addresses.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { gatewayRefused, ModelTimeout, modelFailed } from '../base/errors.ts'
+import { gatewayRefused, ModelTimeout, modelFailed } from '../base/model-errors.ts'
 import { isUnbilled, waitBefore, withRetries } from './retry.ts'
 
 /** An error as the clients make them: with a status, headers or a cause. */

@@ -1,6 +1,7 @@
 /** Retries model calls that failed for a temporary reason. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AgencyError, ModelTimeout } from '../base/errors.ts'
+import { AgencyError } from '../base/errors.ts'
+import { ModelTimeout } from '../base/model-errors.ts'
 import { isObject } from '../wire/json.ts'
 import type { TurnRequest } from './model.ts'
 

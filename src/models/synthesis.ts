@@ -1,6 +1,7 @@
 /** Builds responses and events of the Responses API from the answers of other APIs. */
-import { tooManyCalls } from '../base/errors.ts'
+
 import { ANSWER_LIMITS } from '../base/limits.ts'
+import { tooManyCalls } from '../base/model-errors.ts'
 import { saidIn } from '../messages/items.ts'
 import { asText, isObject, type JsonObject } from '../wire/json.ts'
 import type { InputItem } from '../wire/message.ts'

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from 'vitest'
-import { ModelTimeout } from '../base/errors.ts'
+import { ModelTimeout } from '../base/model-errors.ts'
 import { EventWatch, inTime } from './timeouts.ts'
 
 beforeEach(() => {

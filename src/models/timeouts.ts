@@ -1,5 +1,5 @@
 /** Bounds how long a model may take to answer, and to send each further event. */
-import { ModelTimeout, modelFailed } from '../base/errors.ts'
+import { ModelTimeout, modelFailed } from '../base/model-errors.ts'
 
 /** Runs an attempt with a time limit. The attempt's signal also follows the given one. @throws MODEL_FAILED at the limit */
 export async function inTime<T>(

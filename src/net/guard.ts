@@ -1,8 +1,9 @@
 import ipaddr from 'ipaddr.js'
 import { Agent, buildConnector } from 'undici'
 import { within } from '../base/async.ts'
-import { AgencyError, gatewayRefused } from '../base/errors.ts'
+import { AgencyError } from '../base/errors.ts'
 import { LOOKUP_LIMITS } from '../base/limits.ts'
+import { gatewayRefused } from '../base/model-errors.ts'
 import { isPublicAddress } from './addresses.ts'
 import { createLookup, type Lookup } from './lookup.ts'
 

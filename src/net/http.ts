@@ -1,7 +1,7 @@
 import type { Agent, Dispatcher } from 'undici'
 import type { Charges } from '../base/budget.ts'
-import { ModelTimeout } from '../base/errors.ts'
 import { ANSWER_LIMITS, UPSTREAM_LIMITS, type UpstreamLimits } from '../base/limits.ts'
+import { ModelTimeout } from '../base/model-errors.ts'
 import { AnswerGuard, EventGuard, forEachChunk, WEB_COPIES } from './answers.ts'
 import { type Breakable, createDecoder, decoded } from './decoder.ts'
 import { Pieces } from './pieces.ts'

@@ -1,6 +1,6 @@
 import { Resolver } from 'node:dns/promises'
-import { overloaded } from '../base/errors.ts'
 import { LOOKUP_LIMITS } from '../base/limits.ts'
+import { overloaded } from '../base/request-errors.ts'
 
 /** All addresses of a host name. */
 export type Lookup = (host: string) => Promise<readonly string[]>

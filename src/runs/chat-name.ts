@@ -1,6 +1,6 @@
 /** Asks a model for the name of a conversation. */
 import type { Charges } from '../base/budget.ts'
-import { modelFailed } from '../base/errors.ts'
+import { modelFailed } from '../base/model-errors.ts'
 import { messageText, toModelItem } from '../messages/items.ts'
 import type { ModelResponse, TurnRequest } from '../models/model.ts'
 import { DEFAULT_MODEL } from '../models/spec.ts'

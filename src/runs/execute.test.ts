@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { RecordingFeed, recordLog, type Script, scriptedPlan, waitForAbort } from '../../tests/support/scripted-run.ts'
 import { Budget } from '../base/budget.ts'
-import { modelFailed, timeLimit } from '../base/errors.ts'
+import { modelFailed } from '../base/model-errors.ts'
+import { timeLimit } from '../base/run-errors.ts'
 import { type CancelMode, type ExecuteOptions, type Execution, execute } from './execute.ts'
 import type { RunPlan } from './plan.ts'
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { guardrailTripped, modelFailed, timeLimit } from '../base/errors.ts'
+import { modelFailed } from '../base/model-errors.ts'
+import { guardrailTripped, timeLimit } from '../base/run-errors.ts'
 import { explain, failureEvent, requestRedactor } from './failure.ts'
 
 const hidden = 'The run of agent Desk failed (cause: InternalError).'

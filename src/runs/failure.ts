@@ -1,5 +1,6 @@
 /** What callers, models and logs get to know when a run fails. */
-import { AgencyError, errorText, guardrailError } from '../base/errors.ts'
+import { AgencyError, errorText } from '../base/errors.ts'
+import { guardrailError } from '../base/run-errors.ts'
 import { createRedactor, type Redact, textsOf } from '../wire/redact.ts'
 import type { RunProgress } from './events.ts'
 import type { RunPlan } from './plan.ts'

@@ -2,16 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import type { SaveThreads } from '../agency/agency.ts'
 import { Budget, RUN_BYTES } from '../base/budget.ts'
-import {
-  AgencyError,
-  overloaded,
-  processFull,
-  runNotFound,
-  runTooLarge,
-  shuttingDown,
-  timeLimit,
-} from '../base/errors.ts'
+import { AgencyError } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
+import { overloaded, processFull, runNotFound, shuttingDown } from '../base/request-errors.ts'
+import { runTooLarge, timeLimit } from '../base/run-errors.ts'
 import { endRun } from '../tools/run-end.ts'
 import { createRedactor } from '../wire/redact.ts'
 import { EventLog } from './event-log.ts'

@@ -1,6 +1,6 @@
 /** Cancels a run of the legacy endpoints, in whichever process it is. */
 import { z } from 'zod'
-import { runNotFound } from '../base/errors.ts'
+import { runNotFound } from '../base/request-errors.ts'
 import type { Services } from '../services.ts'
 import type { JsonObject } from '../wire/json.ts'
 import type { StoredMessage } from '../wire/message.ts'

@@ -1,7 +1,7 @@
 /** The header Expect (RFC 9110, 10.1.1). */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { tooLarge, unknownExpectation } from '../base/errors.ts'
+import { tooLarge, unknownExpectation } from '../base/request-errors.ts'
 
 /**
  * Asks a client that sent `Expect: 100-continue` for its body only after its route, token and size were accepted; Node would

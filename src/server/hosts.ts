@@ -1,6 +1,6 @@
 /** Checks of the Host and Origin headers. */
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
-import { invalidHost, otherSite } from '../base/errors.ts'
+import { invalidHost, otherSite } from '../base/request-errors.ts'
 import { isLoopback } from '../net/addresses.ts'
 
 /** `uri-host [ ":" port ]` (RFC 9110, section 7.2; RFC 3986, section 3.2.2), which is never empty in http. */

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
-import { tooLarge } from '../base/errors.ts'
+import { tooLarge } from '../base/request-errors.ts'
 import type { Services } from '../services.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createAuth } from './auth.ts'

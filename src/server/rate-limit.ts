@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRateLimitStore, RateLimitPluginOptions } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { invalidOption, tooManyRequests } from '../base/errors.ts'
 import { MAX_MS } from '../base/limits.ts'
 import type { ServerLog } from '../base/log.ts'
 import { optionNames } from '../base/options.ts'
+import { tooManyRequests } from '../base/request-errors.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import type { Services } from '../services.ts'
 import type { Peers } from '../workers/peers.ts'
 

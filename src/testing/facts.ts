@@ -1,5 +1,5 @@
 /** What happened in a run, read from its messages. */
-import { invalidOption } from '../base/errors.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import { messageText } from '../messages/items.ts'
 import { readNativeCall } from '../messages/native-calls.ts'
 import { isObject } from '../wire/json.ts'

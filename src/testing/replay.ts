@@ -1,8 +1,9 @@
 /** Replays a recorded run against an agency of today. */
 import type { RunHooks } from '../agency/hooks.ts'
 import type { Agency, AgencyResult } from '../agency-swarm.ts'
-import { AgencyError, invalidOption, recordingDiffers } from '../base/errors.ts'
+import { AgencyError, recordingDiffers } from '../base/errors.ts'
 import { optionNames, refuseUnknown } from '../base/options.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import type { ModelSpec } from '../models/spec.ts'
 import { tool } from '../tools/define.ts'
 import type { FunctionTool, Tool } from '../tools/tool.ts'

@@ -1,6 +1,8 @@
 /** A model that answers as a test says: no key, no network. */
-import { invalidOption, modelFailed, scriptEnded } from '../base/errors.ts'
+import { scriptEnded } from '../base/errors.ts'
+import { modelFailed } from '../base/model-errors.ts'
 import { optionNames, refuseUnknown } from '../base/options.ts'
+import { invalidOption } from '../base/start-errors.ts'
 import { messageText } from '../messages/items.ts'
 import { newId } from '../models/ids.ts'
 import type { EventBatch, Model, ModelResponse, ResponseUsage, TurnRequest } from '../models/model.ts'

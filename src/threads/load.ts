@@ -1,7 +1,7 @@
 /** Loads the history of a run through the agency's `loadThreads`. */
 
 import { within } from '../base/async.ts'
-import { threadsFailed } from '../base/errors.ts'
+import { threadsFailed } from '../base/request-errors.ts'
 import { isObject } from '../wire/json.ts'
 import type { StoredMessage } from '../wire/message.ts'
 

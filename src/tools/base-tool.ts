@@ -1,6 +1,7 @@
 /** Tools written as classes (BaseTool), and how every kind of tool becomes a Tool. */
 import { z } from 'zod'
-import { errorText, invalidTool } from '../base/errors.ts'
+import { errorText } from '../base/errors.ts'
+import { invalidTool } from '../base/start-errors.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { valueError } from '../wire/validation.ts'
 import { createCheck } from './check.ts'

@@ -1,7 +1,8 @@
 /** `tool()`: defines a function tool from a schema and a function. */
 import { z } from 'zod'
-import { errorText, invalidTool } from '../base/errors.ts'
+import { errorText } from '../base/errors.ts'
 import { type Moved, optionNames, refuseUnknown } from '../base/options.ts'
+import { invalidTool } from '../base/start-errors.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { createCheck } from './check.ts'
 import { requireToolName } from './names.ts'

@@ -1,5 +1,6 @@
 /** Events that tools send into the stream of their caller: `context.emit()`. */
-import { errorText, invalidEvent } from '../base/errors.ts'
+import { errorText } from '../base/errors.ts'
+import { invalidEvent } from '../base/start-errors.ts'
 import { isObject } from '../wire/json.ts'
 import { toJsonValue } from './json-value.ts'
 import type { ToolContext } from './tool.ts'

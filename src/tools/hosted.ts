@@ -1,5 +1,5 @@
 /** Hosted tools: tools that the model's provider runs itself. */
-import { invalidTool } from '../base/errors.ts'
+import { invalidTool } from '../base/start-errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { tool } from './define.ts'
 import { checkOAuth, type McpOAuth } from './mcp/oauth/options.ts'

@@ -1,6 +1,6 @@
 /** Adapts tools of LangChain.js, recognized by their shape: the package itself is not needed. */
 import { z } from 'zod'
-import { invalidTool } from '../base/errors.ts'
+import { invalidTool } from '../base/start-errors.ts'
 import { isObject, type JsonSchema } from '../wire/json.ts'
 import { tool, zodToJsonSchema } from './define.ts'
 import { toToolNames } from './names.ts'

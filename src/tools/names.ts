@@ -1,6 +1,6 @@
 /** Tool names that every provider accepts: 1 to 64 letters, digits, "_" or "-". */
 import { createHash } from 'node:crypto'
-import { invalidTool } from '../base/errors.ts'
+import { invalidTool } from '../base/start-errors.ts'
 
 const MAX_LENGTH = 64
 const HASH_LENGTH = 8

@@ -3,7 +3,7 @@
  * patches. Models over other APIs get them as functions with the same arguments.
  */
 import { z } from 'zod'
-import { invalidTool } from '../base/errors.ts'
+import { invalidTool } from '../base/start-errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ContentPart } from '../wire/message.ts'
 import { tool } from './define.ts'

@@ -1,6 +1,6 @@
 /** Removes duplicates from a list of tools. */
 import { isDeepStrictEqual } from 'node:util'
-import { duplicateName } from '../base/errors.ts'
+import { duplicateName } from '../base/start-errors.ts'
 import type { Tool } from './tool.ts'
 
 /**

@@ -1,5 +1,5 @@
 /** Results of tools: what the model gets, and what readers of a stream get. */
-import { invalidTool } from '../base/errors.ts'
+import { invalidTool } from '../base/start-errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import type { ContentPart } from '../wire/message.ts'
 import { toJsonValue } from './json-value.ts'

@@ -1,5 +1,5 @@
 /** Adapts the computer, shell and patch tools of the OpenAI Agents SDK. */
-import { invalidTool } from '../base/errors.ts'
+import { invalidTool } from '../base/start-errors.ts'
 import { isObject, type JsonObject } from '../wire/json.ts'
 import { hostedTool } from './hosted.ts'
 import {

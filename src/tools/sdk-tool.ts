@@ -1,6 +1,6 @@
 /** Adapts tools of the OpenAI Agents SDK. */
 import { inspect } from 'node:util'
-import { invalidTool } from '../base/errors.ts'
+import { invalidTool } from '../base/start-errors.ts'
 import { isObject, type JsonObject, type JsonSchema } from '../wire/json.ts'
 import { createCheck, createServerCheck } from './check.ts'
 import { hostedTool } from './hosted.ts'

@@ -1,5 +1,6 @@
 /** Standard Schema (https://standardschema.dev): schemas of other libraries. */
-import { errorText, invalidTool } from '../base/errors.ts'
+import { errorText } from '../base/errors.ts'
+import { invalidTool } from '../base/start-errors.ts'
 import type { JsonSchema } from '../wire/json.ts'
 
 interface StandardIssue {

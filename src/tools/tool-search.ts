@@ -1,5 +1,5 @@
 /** Search for tools in the Responses API: tools that a model loads when it looks for them, and the namespaces that it looks through. */
-import { invalidTool } from '../base/errors.ts'
+import { invalidTool } from '../base/start-errors.ts'
 import type { JsonObject } from '../wire/json.ts'
 import { asTool, type ToolLike } from './base-tool.ts'
 import { hostedTool } from './hosted.ts'

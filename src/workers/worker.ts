@@ -1,7 +1,9 @@
 /** A worker's end of the channel: asks the other workers through the primary, and answers them. */
 import cluster from 'node:cluster'
 import { createHash } from 'node:crypto'
-import { AgencyError, errorText, invalidOption, overloaded, workerFailed } from '../base/errors.ts'
+import { AgencyError, errorText } from '../base/errors.ts'
+import { overloaded } from '../base/request-errors.ts'
+import { invalidOption, workerFailed } from '../base/start-errors.ts'
 import { type Downward, type Listening, type Upward, unwrap, wrap } from './messages.ts'
 import type { Answerer, Peers, QuestionKind, Questions } from './peers.ts'
 

@@ -1,5 +1,5 @@
 /** Turns AG-UI requests into agency requests. */
-import { nothingToAnswer } from '../../base/errors.ts'
+import { nothingToAnswer } from '../../base/run-errors.ts'
 import { clean } from '../../messages/clean.ts'
 import { toModelItem } from '../../messages/items.ts'
 import { namesFiles } from '../../runs/attach-files.ts'

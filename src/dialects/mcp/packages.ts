@@ -1,5 +1,5 @@
 /** Loads the official packages of an MCP server, when one is opened. */
-import { packageMissing } from '../../base/errors.ts'
+import { packageMissing } from '../../base/start-errors.ts'
 
 /** @ts-ignore an optional package: its types are any where it is not installed */
 export type McpSdk = typeof import('@modelcontextprotocol/server')

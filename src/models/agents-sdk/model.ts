@@ -1,7 +1,8 @@
 /** Adapts models of the OpenAI Agents SDK. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { inFull } from '../../base/async.ts'
-import { AgencyError, errorText, modelFailed } from '../../base/errors.ts'
+import { AgencyError, errorText } from '../../base/errors.ts'
+import { modelFailed } from '../../base/model-errors.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { type Ending, endingOf, failureIn, finishReasonIn, isTerminal } from '../ending.ts'
 import type { EventBatch, Model, ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from '../model.ts'

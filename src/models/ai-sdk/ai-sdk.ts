@@ -1,7 +1,8 @@
 /** Models over language models of the AI SDK. */
 import { type Charges, weigh } from '../../base/budget.ts'
-import { AgencyError, errorText, modelFailed } from '../../base/errors.ts'
+import { AgencyError, errorText } from '../../base/errors.ts'
 import { UPSTREAM_LIMITS, type UpstreamLimits } from '../../base/limits.ts'
+import { modelFailed } from '../../base/model-errors.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { type Ending, endingOf, failureIn, type ModelError } from '../ending.ts'
 import type { Model, ModelResponse, ResponseUsage, TurnRequest } from '../model.ts'

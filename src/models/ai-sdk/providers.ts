@@ -1,5 +1,5 @@
 /** The optional packages of the AI SDK for single providers, and the fetch below them. */
-import { providerNotInstalled } from '../../base/errors.ts'
+import { providerNotInstalled } from '../../base/model-errors.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { toWellFormedJson } from '../../wire/well-formed.ts'
 import { webPageError } from '../ending.ts'

@@ -1,6 +1,7 @@
 /** Assembles tool calls from the pieces of a Chat Completions stream. */
-import { tooManyCalls } from '../../base/errors.ts'
+
 import { ANSWER_LIMITS } from '../../base/limits.ts'
+import { tooManyCalls } from '../../base/model-errors.ts'
 import { isEmptyObject, withoutEmptyStart } from '../../messages/items.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { ResponseSynthesis } from '../synthesis.ts'

@@ -1,6 +1,6 @@
 /** Reads the answers of Chat Completions, streamed or whole. */
 import { type Charges, weigh } from '../../base/budget.ts'
-import { modelFailed } from '../../base/errors.ts'
+import { modelFailed } from '../../base/model-errors.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { type Ending, endingOf, failureIn, type ModelError, stoppedBy } from '../ending.ts'
 import type { ModelResponse, ResponseEvent, ResponseUsage, TurnRequest } from '../model.ts'

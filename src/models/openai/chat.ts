@@ -1,5 +1,5 @@
 /** Models over Chat Completions. */
-import { modelFailed } from '../../base/errors.ts'
+import { modelFailed } from '../../base/model-errors.ts'
 import { defineCalled } from '../../messages/functions.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { quirksOf } from '../families.ts'

@@ -1,6 +1,6 @@
 import OpenAI from 'openai'
 import { expect, test, vi } from 'vitest'
-import { ModelTimeout } from '../../base/errors.ts'
+import { ModelTimeout } from '../../base/model-errors.ts'
 import { postLike } from './post.ts'
 
 type Asked = { url: string; init: RequestInit }

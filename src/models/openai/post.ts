@@ -1,7 +1,7 @@
 /** Sends requests to a provider's API. */
 import type OpenAI from 'openai'
 import { once } from '../../base/async.ts'
-import { ModelTimeout } from '../../base/errors.ts'
+import { ModelTimeout } from '../../base/model-errors.ts'
 import type { createFetch } from '../../net/http.ts'
 import type { JsonObject } from '../../wire/json.ts'
 import { writeJson } from '../../wire/json-write.ts'

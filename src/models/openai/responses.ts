@@ -1,5 +1,5 @@
 /** Models over the Responses API. */
-import { modelFailed } from '../../base/errors.ts'
+import { modelFailed } from '../../base/model-errors.ts'
 import { joinNamespaces } from '../../tools/tool-search.ts'
 import { isObject, isShallow, type JsonObject } from '../../wire/json.ts'
 import { failureIn, failureOf, isTerminal } from '../ending.ts'

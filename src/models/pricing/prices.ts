@@ -1,5 +1,5 @@
 /** Prices of models, and the cost of an answer. */
-import { invalidOption } from '../../base/errors.ts'
+import { invalidOption } from '../../base/start-errors.ts'
 import { isObject } from '../../wire/json.ts'
 import { PRICES } from './prices.data.ts'
 

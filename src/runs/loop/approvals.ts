@@ -1,7 +1,7 @@
 /** Calls that need a person's approval: which they are, and what the model reads about a decision. */
 import type { AgencyGraph } from '../../agency/agency.ts'
 import { orAbort } from '../../base/async.ts'
-import { agencyChanged } from '../../base/errors.ts'
+import { agencyChanged } from '../../base/run-errors.ts'
 import type { OwnerLogins } from '../../tools/mcp/oauth/desk.ts'
 import type { ConsentRequest } from '../../tools/mcp/oauth/login.ts'
 import { readCallArguments, toolFailure } from '../../tools/run.ts'

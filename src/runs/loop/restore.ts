@@ -1,7 +1,7 @@
 /** Rebuilds the agent threads of a run from its snapshot. */
 import { inTurns } from '../../base/async.ts'
 import { weigh } from '../../base/budget.ts'
-import { agencyChanged } from '../../base/errors.ts'
+import { agencyChanged } from '../../base/run-errors.ts'
 import { createHistoryReader } from '../../messages/items.ts'
 import { searchNotes } from '../../messages/search-notes.ts'
 import type { StoredMessage } from '../../wire/message.ts'

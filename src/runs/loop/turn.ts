@@ -7,17 +7,10 @@ import { handoffReminder } from '../../agency/instructions.ts'
 import { finalToolOutput } from '../../agency/tool-use.ts'
 import { orAbort } from '../../base/async.ts'
 import { weigh } from '../../base/budget.ts'
-import {
-  answerCut,
-  errorText,
-  guardrailTripped,
-  invalidOutput,
-  modelRefused,
-  tooManyCalls,
-  turnLimit,
-  unknownTool,
-} from '../../base/errors.ts'
+import { errorText } from '../../base/errors.ts'
 import { ANSWER_LIMITS } from '../../base/limits.ts'
+import { answerCut, modelRefused, tooManyCalls } from '../../base/model-errors.ts'
+import { guardrailTripped, invalidOutput, turnLimit, unknownTool } from '../../base/run-errors.ts'
 import { messageText, refusalOf, toModelItem } from '../../messages/items.ts'
 import { readJsonAnswer } from '../../messages/json-answer.ts'
 import { toNativeNote } from '../../messages/native-calls.ts'

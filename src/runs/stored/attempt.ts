@@ -1,8 +1,9 @@
 /** One attempt of a stored run: from its claim to the moment when it leaves this process. */
 import { inTurns } from '../../base/async.ts'
 import { type Budget, weigh } from '../../base/budget.ts'
-import { AgencyError, crashLoop, notRecoverable, runTooLarge } from '../../base/errors.ts'
+import { AgencyError, crashLoop, notRecoverable } from '../../base/errors.ts'
 import type { Limits } from '../../base/limits.ts'
+import { runTooLarge } from '../../base/run-errors.ts'
 import type { JsonObject } from '../../wire/json.ts'
 import { countJsonBytes } from '../../wire/json-write.ts'
 import type { RunSummary } from '../events.ts'

@@ -1,6 +1,7 @@
 /** A store whose calls end in time, that reports when it is away, and that refuses what is too large for it. */
 import { within } from '../../base/async.ts'
-import { AgencyError, storeUnavailable, tooLargeToStore } from '../../base/errors.ts'
+import { AgencyError, storeUnavailable } from '../../base/errors.ts'
+import { tooLargeToStore } from '../../base/request-errors.ts'
 import { countJsonBytes } from '../../wire/json-write.ts'
 import type { RunStore, Writes } from '../run-store.ts'
 

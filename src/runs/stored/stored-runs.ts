@@ -9,9 +9,9 @@ import {
   runActive,
   runEnded,
   secretsNeedWorker,
-  shuttingDown,
 } from '../../base/errors.ts'
 import type { ServerLog } from '../../base/log.ts'
+import { shuttingDown } from '../../base/request-errors.ts'
 import { latestTraceId } from '../../messages/items.ts'
 import { type AgencyRequest, RequestInvalid } from '../../wire/requests.ts'
 import { valueError } from '../../wire/validation.ts'

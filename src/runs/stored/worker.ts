@@ -1,6 +1,7 @@
 /** The runs that one process works on: which it takes, and what becomes of them when they leave. */
-import { shuttingDown } from '../../base/errors.ts'
+
 import type { ServerLog } from '../../base/log.ts'
+import { shuttingDown } from '../../base/request-errors.ts'
 import type { ClaimedRun, ClaimRequest, Job, QueueWorker, Ready, RunId, Written } from '../run-store.ts'
 import { type Attempt, type AttemptOptions, startAttempt } from './attempt.ts'
 import type { StoredLog } from './log.ts'

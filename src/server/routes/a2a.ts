@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ServedAgency } from '../../agency/served.ts'
-import { shuttingDown } from '../../base/errors.ts'
+import { shuttingDown } from '../../base/request-errors.ts'
 import { createCard, toLegacyCard } from '../../dialects/a2a/card.ts'
 import { A2aRefusal, findRpcError, translateRefusal } from '../../dialects/a2a/errors.ts'
 import { type Call, isLegacyVersion, readCall } from '../../dialects/a2a/versions.ts'

@@ -1,7 +1,8 @@
 /** `POST /{agency}/agui`: stored runs for AG-UI clients. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ServedAgency } from '../../agency/served.ts'
-import { AgencyError, interruptOpen, notFound, shuttingDown } from '../../base/errors.ts'
+import { AgencyError, interruptOpen, notFound } from '../../base/errors.ts'
+import { shuttingDown } from '../../base/request-errors.ts'
 import { answeredIdOf, readEcho, toMetadata } from '../../dialects/agui/echo.ts'
 import { toStoredTurn } from '../../dialects/agui/input.ts'
 import { countUntilDecided, writeAguiView } from '../../dialects/agui/stored.ts'

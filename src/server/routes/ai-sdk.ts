@@ -1,7 +1,7 @@
 /** `POST /{agency}/chat` and `GET /{agency}/chat/{id}/stream`: stored runs for pages on the AI SDK's `useChat`. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ServedAgency } from '../../agency/served.ts'
-import { shuttingDown } from '../../base/errors.ts'
+import { shuttingDown } from '../../base/request-errors.ts'
 import { type ChatAsk, readAsk, toHistory } from '../../dialects/ai-sdk/input.ts'
 import { AiSdkView } from '../../dialects/ai-sdk/view.ts'
 import type { Owned, RunId, ThreadId } from '../../runs/run-store.ts'

@@ -1,6 +1,6 @@
 /** `/get_logs`: returns the log of one request and deletes it. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { crossSiteRead } from '../../base/errors.ts'
+import { crossSiteRead } from '../../base/request-errors.ts'
 import type { RequestLogs } from '../../services.ts'
 import { schemaRef } from '../../wire/components.ts'
 import { isObject } from '../../wire/json.ts'

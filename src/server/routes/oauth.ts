@@ -1,6 +1,7 @@
 /** `/oauth/callback`: where a browser comes back after its user gave or refused consent at an MCP server. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { AgencyError, causeOf, consentNotYours, errorText } from '../../base/errors.ts'
+import { AgencyError, causeOf, errorText } from '../../base/errors.ts'
+import { consentNotYours } from '../../base/model-errors.ts'
 import type { ApprovalRecord, Owned, Page } from '../../runs/run-store.ts'
 import { readOwnerKey } from '../../runs/start.ts'
 import type { Services } from '../../services.ts'

@@ -1,6 +1,7 @@
 /** `/v1/responses`: runs, ephemeral or stored, as responses. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { AgencyError, notFound, responseNotFound, shuttingDown } from '../../base/errors.ts'
+import { AgencyError, notFound, responseNotFound } from '../../base/errors.ts'
+import { shuttingDown } from '../../base/request-errors.ts'
 import type { ModelTarget } from '../../dialects/openai/models.ts'
 import {
   conversationOf,

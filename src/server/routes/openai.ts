@@ -1,7 +1,8 @@
 /** The OpenAI endpoints, `/v1`: models and Chat Completions. */
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { modelNotFound, shuttingDown } from '../../base/errors.ts'
+import { modelNotFound } from '../../base/errors.ts'
+import { shuttingDown } from '../../base/request-errors.ts'
 import { createChat } from '../../dialects/openai/chat.ts'
 import { codeOf } from '../../dialects/openai/chat-writer.ts'
 import { toError, translateRefusal } from '../../dialects/openai/errors.ts'

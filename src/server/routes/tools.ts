@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { RunContext } from '../../agency/context.ts'
-import { errorText, shuttingDown } from '../../base/errors.ts'
+import { errorText } from '../../base/errors.ts'
+import { shuttingDown } from '../../base/request-errors.ts'
 import type { Services } from '../../services.ts'
 import { createNoEmit } from '../../tools/events.ts'
 import { toJsonValue } from '../../tools/json-value.ts'

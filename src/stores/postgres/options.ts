@@ -1,7 +1,7 @@
 /** The options of a store in PostgreSQL: names, defaults and bounds. */
 import type { ConnectionOptions } from 'node:tls'
-import { invalidOption } from '../../base/errors.ts'
 import { refuseUnknown } from '../../base/options.ts'
+import { invalidOption } from '../../base/start-errors.ts'
 import type { EventChannel } from '../channel.ts'
 
 /** Options of `postgres()`. All but `url` are optional. */

@@ -1,5 +1,5 @@
 /** Loads the packages of PostgreSQL, with the first store that is opened. */
-import { packageMissing } from '../../base/errors.ts'
+import { packageMissing } from '../../base/start-errors.ts'
 
 /** @throws PACKAGE_MISSING */
 export const loadPg = async () => {

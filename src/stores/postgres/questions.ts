@@ -1,7 +1,7 @@
 /** Questions to the other processes on a database, about what is not in it: asked by notification, answered by a row. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { overloaded } from '../../base/errors.ts'
+import { overloaded } from '../../base/request-errors.ts'
 import type { Answerer, Processes } from '../../runs/run-store.ts'
 import type { JsonObject } from '../../wire/json.ts'
 import type { Pool } from './pool.ts'

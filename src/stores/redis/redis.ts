@@ -1,6 +1,6 @@
 /** Events of runs over Redis. */
 import type { Redis } from 'ioredis'
-import { invalidOption, packageMissing } from '../../base/errors.ts'
+import { invalidOption, packageMissing } from '../../base/start-errors.ts'
 import type { RunNews } from '../../runs/run-store.ts'
 import type { ChannelWatch, EventChannel } from '../channel.ts'
 

@@ -1,7 +1,7 @@
 /** Datasets of evals: conversations, and what is expected of them. */
 import { z } from 'zod'
 import type { Agency } from '../../agency-swarm.ts'
-import { invalidOption } from '../../base/errors.ts'
+import { invalidOption } from '../../base/start-errors.ts'
 import type { ModelSpec } from '../../models/spec.ts'
 import type { StoredMessage, Usage } from '../../wire/message.ts'
 import {

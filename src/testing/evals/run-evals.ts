@@ -1,7 +1,8 @@
 /** Runs datasets: conversations side by side, within bounds of time and cost. */
 import type { Agency } from '../../agency-swarm.ts'
-import { AgencyError, errorText, invalidOption } from '../../base/errors.ts'
+import { AgencyError, errorText } from '../../base/errors.ts'
 import { optionNames, refuseUnknown } from '../../base/options.ts'
+import { invalidOption } from '../../base/start-errors.ts'
 import { inParallel } from '../../files/parallel.ts'
 import type { ModelSpec } from '../../models/spec.ts'
 import type { StoredMessage, Usage } from '../../wire/message.ts'

@@ -1,5 +1,5 @@
 /** Puts credentials into requests, as the security schemes of an OpenAPI document say. */
-import { invalidTool } from '../../base/errors.ts'
+import { invalidTool } from '../../base/start-errors.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { ToolContext } from '../tool.ts'
 import { follow, type OpenApiDocument } from './document.ts'

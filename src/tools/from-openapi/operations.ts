@@ -1,5 +1,5 @@
 /** Lists the operations of an OpenAPI document: names, parameters, body, server and security of each. */
-import { invalidTool } from '../../base/errors.ts'
+import { invalidTool } from '../../base/start-errors.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import { toToolNames } from '../names.ts'
 import { type BodyPlan, readBody } from './bodies.ts'

@@ -1,5 +1,5 @@
 /** Builds the request of one call from the arguments of its tool. */
-import { invalidTool } from '../../base/errors.ts'
+import { invalidTool } from '../../base/start-errors.ts'
 import { VERSION } from '../../base/version.ts'
 import { isObject, type JsonObject } from '../../wire/json.ts'
 import type { Credentials } from './auth.ts'

@@ -1,9 +1,10 @@
 /** `toolsFromOpenApi()`: one function tool for each operation of an OpenAPI document. */
 import type { Agent } from 'undici'
 import { once } from '../../base/async.ts'
-import { AgencyError, errorText, invalidOption } from '../../base/errors.ts'
+import { AgencyError, errorText } from '../../base/errors.ts'
 import { MAX_MS } from '../../base/limits.ts'
 import { refuseUnknown } from '../../base/options.ts'
+import { invalidOption } from '../../base/start-errors.ts'
 import { isObject, isPlainObject, type JsonObject, type JsonSchema } from '../../wire/json.ts'
 import { createRedactor } from '../../wire/redact.ts'
 import { missing } from '../../wire/validation.ts'

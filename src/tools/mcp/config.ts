@@ -1,7 +1,8 @@
 /** The `mcpServers` that a program describes with plain data, and the check of what it says. */
-import { invalidOption } from '../../base/errors.ts'
+
 import { MAX_MS } from '../../base/limits.ts'
 import { refuseUnknown } from '../../base/options.ts'
+import { invalidOption } from '../../base/start-errors.ts'
 import { isObject } from '../../wire/json.ts'
 import type { ToolContext } from '../tool.ts'
 import { checkOAuth, type McpOAuth } from './oauth/options.ts'

@@ -1,5 +1,5 @@
 /** Loads the official client of MCP at its first use. */
-import { packageMissing } from '../../base/errors.ts'
+import { packageMissing } from '../../base/start-errors.ts'
 
 /** @throws PACKAGE_MISSING */
 export async function loadClient() {

@@ -1,5 +1,5 @@
 /** MCP servers that are objects of the OpenAI Agents SDK. */
-import { invalidOption } from '../../base/errors.ts'
+import { invalidOption } from '../../base/start-errors.ts'
 import { isObject } from '../../wire/json.ts'
 import type { McpServerSettings } from './config.ts'
 

@@ -1,7 +1,9 @@
 /** The tools of an agent's MCP servers: listed before every model call, filtered, and described as function tools. */
 import { inTurns } from '../../base/async.ts'
-import { AgencyError, invalidOption, isConsentNeeded, mcpFailed, tooManyMcpTools } from '../../base/errors.ts'
+import { AgencyError } from '../../base/errors.ts'
 import { MCP_LIMITS } from '../../base/limits.ts'
+import { isConsentNeeded, mcpFailed, tooManyMcpTools } from '../../base/model-errors.ts'
+import { invalidOption } from '../../base/start-errors.ts'
 import { isObject, type JsonSchema } from '../../wire/json.ts'
 import { createServerCheck } from '../check.ts'
 import { toToolNames } from '../names.ts'

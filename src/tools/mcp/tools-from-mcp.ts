@@ -1,5 +1,5 @@
 /** `toolsFromMcp()`: the tools of an MCP server as a list. */
-import { invalidOption } from '../../base/errors.ts'
+import { invalidOption } from '../../base/start-errors.ts'
 import type { FunctionTool } from '../tool.ts'
 import { checkConfig, type McpServerConfig } from './config.ts'
 import { closeConnections } from './connection.ts'

@@ -1,6 +1,7 @@
 /** The logins of all owners at the MCP servers of this process, and the answers of those who were asked for consent. */
 import { within } from '../../../base/async.ts'
-import { consentFailed, consentGone, invalidOption } from '../../../base/errors.ts'
+import { consentFailed, consentGone } from '../../../base/model-errors.ts'
+import { invalidOption } from '../../../base/start-errors.ts'
 import { createRedactor, type Redact } from '../../../wire/redact.ts'
 import { loadClient } from '../load-client.ts'
 import { createOAuthFetch } from './fetch.ts'

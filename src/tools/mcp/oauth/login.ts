@@ -8,7 +8,7 @@ import type {
   StoredOAuthTokens,
 } from '@modelcontextprotocol/client'
 import { within } from '../../../base/async.ts'
-import { consentNeeded } from '../../../base/errors.ts'
+import { consentNeeded } from '../../../base/model-errors.ts'
 import { loadClient } from '../load-client.ts'
 import { createOAuthFetch } from './fetch.ts'
 import type { McpOAuth } from './options.ts'
