@@ -192,7 +192,7 @@ test('dev restarts on changes, keeps its port and shows failures', async () => {
   const names = async () =>
     ((await (await fetch(`${url}/solo/get_metadata`)).json()) as { metadata: { agents: string[] } }).metadata.agents
   const server = async () =>
-    (await fetch(`${url}/playground/server`)).json() as Promise<{ id: string; failure?: string }>
+    (await fetch(`${url}/playground/server`)).json() as Promise<{ id: string; failure?: { message: string } }>
   expect(await names()).toEqual(['Solo'])
   const first = await server()
   expect(await (await fetch(url)).text()).toMatch(/<html lang="en" data-watch>.*<title>Playground<\/title>/s)
@@ -203,10 +203,12 @@ test('dev restarts on changes, keeps its port and shows failures', async () => {
   await eventually(() => dev.said.err).toMatch(
     /agency\.ts cannot be loaded: .* at agency\.ts:4\..*The server restarts when a source file changes/,
   )
-  await expect.poll(async () => (await server().catch(() => undefined))?.failure).toMatch(/agency\.ts cannot be loaded/)
+  await expect
+    .poll(async () => (await server().catch(() => undefined))?.failure?.message)
+    .toMatch(/agency\.ts cannot be loaded/)
   const refused = await fetch(`${url}/solo/get_metadata`)
   expect(refused.status).toBe(503)
-  expect(await refused.json()).toEqual({ detail: (await server()).failure })
+  expect(await refused.json()).toEqual({ detail: (await server()).failure?.message })
   expect(await (await fetch(url)).text()).toContain('<title>Playground</title>') // so it can be reloaded meanwhile
 
   writeFileSync(join(folder, 'agency.ts'), SOLO.replace("name: 'Solo'", "name: 'Renamed'"))

@@ -250,7 +250,7 @@ test('a process killed in mid-text leaves no void text in the view', async () =>
 })
 
 test('a stop of the server is followed by the rest from the next one', async () => {
-  const { start, solo } = await startKillable()
+  const { start, solo } = await startKillable({ AGENCY_DRAIN_MS: '100' }) // shorter than the answer
   const first = await start()
   const stream = solo.runs.stream('Hello')
   let stopped = false
@@ -272,7 +272,7 @@ test('a stop of the server is followed by the rest from the next one', async () 
 const upstreamText = Array.from({ length: 60 }, (_, index) => `${index} `).join('')
 
 /** A model that speaks slowly, and a server as its own process that can be killed and started again. */
-async function startKillable() {
+async function startKillable(limits: Record<string, string> = {}) {
   const upstream = await startUpstream(() => ({ text: '', deltas: 60, delayMs: 15 }))
   onTestFinished(() => upstream.close())
   const folder = mkdtempSync(join(tmpdir(), 'client-runs-'))
@@ -284,6 +284,7 @@ async function startKillable() {
     STORE: join(folder, 'agency.db'),
     OPENAI_BASE_URL: upstream.baseURL,
     OPENAI_API_KEY: 'sk-test',
+    ...limits,
   }
   const start = () => startProcess(file, env)
   const solo = createClient({ baseUrl: `http://127.0.0.1:${port}` }).agency('solo')

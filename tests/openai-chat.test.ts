@@ -223,7 +223,9 @@ test('without the option there is no /v1, and an agency may have the name', asyn
   expect((await fetch(`${url}/v1/models`)).status).toBe(404)
   expect((await fetch(`${url}/v1/get_metadata`)).status).toBe(200)
   await expect(startServer({ agencies: { v1: new Agency(desk()) }, openai: true })).rejects.toThrow(/"v1"/)
-  await expect(startServer({ agencies: {}, openai: 1 as never })).rejects.toThrow(/openai has to be/)
+  await expect(startServer({ agencies: { desk: new Agency(desk()) }, openai: 1 as never })).rejects.toThrow(
+    /openai has to be/,
+  )
 })
 
 test('the plugin serves /v1 below its prefix', async () => {

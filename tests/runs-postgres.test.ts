@@ -79,6 +79,8 @@ describe.skipIf(!hasPostgres)('several processes on one PostgreSQL', { timeout: 
       (row) => row.run_id,
     )
     expect(owners.filter((id, index) => id !== owners[index - 1])).toEqual(rows.map(({ run_id }) => run_id))
+    const [activity] = await scene.query('SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()')
+    expect(Number(activity?.deadlocks)).toBe(0)
   })
 
   test('a thousand requests with one key, over all processes, make one run', async () => {

@@ -19,15 +19,12 @@ import { oneLine, stripControls, type Terminal, toJson } from './terminal.ts'
 const HELP = `  /agent [name]   talk to another agent; without a name: list the agents
   /tree           show the agents with their tools, and whom each can reach
   /stop [turn]    stop the answer; with "turn": after the current turn
-  /new            start a new conversation
-  /compact        go on with a summary of the conversation
+  /new, /compact  start a new conversation; go on with a summary of this one
   /cost           show the tokens and the cost of all answers so far
   /save [file]    save the conversation as JSON (default conversation.json)
   /load <file>    continue a saved conversation
-  /threads        list the conversations that the server keeps
-  /thread <id>    continue one of them
-  /approve        let a call run that waits for a decision (--thread)
-  /reject [why]   refuse it; the model reads why
+  /thread <id>    continue a conversation on the server; /threads lists them
+  /approve        let a call run that waits; /reject [why] refuses it
   /quit           quit, as Ctrl-D does; Ctrl-C stops the answer, twice quits`
 
 const WAITING = 'A call waits for a decision, and the input has ended. The run waits on the server.'

@@ -31,9 +31,8 @@ const HELP = `agency-swarm-js ${VERSION}: agencies of agents, served over HTTP
 Usage: agency-swarm-js <command> [options]
 
 ${columns(Object.entries(COMMANDS).map(([name, { about }]) => [name, about] as const))}
-<command> --help shows the options of a command, --version the version.
-[file] exports your agency; default agency.ts, then src/agency.ts. Variables
-are also read from .env. NO_COLOR=1: no colours. DEBUG=1: stacks of errors.
+<command> --help shows its options. [file] exports your agency; the default is
+agency.ts or src/agency.ts. Variables: also from .env. NO_COLOR=1, DEBUG=1
 `
 
 async function runCommand([name, ...rest]: readonly string[], terminal: Terminal): Promise<number> {

@@ -67,6 +67,11 @@ export async function visitRuns({ send, store }: RunVisit): Promise<void> {
   await body?.cancel()
   await ask('POST', '/runs', { message: 'go', thread_id: 't', multitask_strategy: 'reject' })
   for (const path of [`/runs/${live}`, '/threads/t']) await ask('DELETE', path)
+  await ask('POST', `/runs/${live}/steer`, { agent: 'Assistant', text: 'Be short.' })
+  for (const act of ['pause', 'continue']) {
+    await ask('POST', `/runs/${live}/${act}`)
+    await ask('POST', `/runs/${live}/${act}`, { agent: 1 })
+  }
   for (const wait_ms of [0, 10_000])
     await ask('POST', `/runs/${live}/cancel`, { mode: 'after_turn', wait_ms: wait_ms / 100 })
   await ask('POST', `/runs/${live}/retry`)
@@ -75,6 +80,9 @@ export async function visitRuns({ send, store }: RunVisit): Promise<void> {
   const { last_event_id } = await ask('GET', `/runs/${done}?wait=20`)
   await ask('POST', `/runs/${done}/cancel`)
   await ask('POST', `/runs/${done}/cancel`, { mode: 'never' })
+  for (const act of ['steer', 'pause', 'continue'])
+    await ask('POST', `/runs/${done}/${act}`, act === 'steer' ? { agent: 'Assistant', text: 'Be short.' } : {})
+  await ask('POST', '/runs/r/steer', { agent: 'Assistant', text: 'Be short.' })
   await ask('POST', `/runs/${done}/retry`, undefined, key('k\u00fc'))
   await ask('POST', `/runs/${done}/retry`)
   const { run_id: told } = await ask('POST', '/runs', { message: 'go', webhook: { url: CLOSED } })
@@ -85,6 +93,7 @@ export async function visitRuns({ send, store }: RunVisit): Promise<void> {
     await ask('GET', `/runs/${done}/events${query}`)
   await ask('GET', '/threads/t')
   await ask('GET', '/threads/t/messages')
+  for (const thread of ['t', 'none']) await ask('PATCH', `/threads/${thread}`, { metadata: { title: 'T' } })
 
   const decided = await pause()
   for (const decision of ['approve', 'approve', 'maybe']) await ask('POST', decided, { decision })
@@ -113,6 +122,7 @@ export async function visitRuns({ send, store }: RunVisit): Promise<void> {
   store.away = true
   for (const path of [...lists, '/runs/r', '/runs/r/events', '/threads/t', '/threads/t/stream']) await ask('GET', path)
   for (const path of ['/runs/r', '/threads/t']) await ask('DELETE', path)
+  await ask('PATCH', '/threads/t', { metadata: { title: 'T' } })
   for (const path of ['/runs/r/retry', '/webhooks/w/redrive']) await ask('POST', path)
   store.away = false
 }

@@ -25,7 +25,12 @@ export const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d{3}) /.exec(a
 export const bodyOf = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n') + 4)
 
 /** A request as bytes; the connection is closed after its answer. */
-export function toRequest(path: string, body: string | Buffer, headers: Record<string, string> = {}): Buffer {
+export function toRequest(
+  path: string,
+  body: string | Buffer,
+  headers: Record<string, string> = {},
+  method = 'POST',
+): Buffer {
   const all = {
     Host: 'localhost',
     'Content-Type': 'application/json',
@@ -34,5 +39,8 @@ export function toRequest(path: string, body: string | Buffer, headers: Record<s
     ...headers,
   }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
-  return Buffer.concat([Buffer.from(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1'), Buffer.from(body)])
+  return Buffer.concat([
+    Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`, 'latin1'),
+    Buffer.from(body),
+  ])
 }

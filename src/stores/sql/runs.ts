@@ -43,7 +43,7 @@ export function free(tx: Transaction, run: RunRow, job: string | null = null): v
 }
 
 /**
- * Locks the thread of a run before the run itself: every change that may end a run does so, as admission does. In another order two
+ * Locks the thread of a run before the run itself: every change that may end a run or writes messages does so, as admission does. In another order two
  * transactions would wait for each other.
  */
 export async function lockThreadOf(sql: Sql, runId: string): Promise<void> {

@@ -13,7 +13,7 @@ import { endRun, isPending, tellDecisions } from './transitions.ts'
 import { addWebhooks } from './webhooks.ts'
 
 export async function writeWork(tx: Transaction, request: RunChange): Promise<Written> {
-  if (request.leave?.kind === 'end') await lockThreadOf(tx, request.claim.runId)
+  if (request.leave?.kind === 'end' || request.messages !== undefined) await lockThreadOf(tx, request.claim.runId)
   const run = await lockFenced(tx, request.claim)
   if (run.worker === null) {
     if (request.leave === undefined) throw fenced(request.claim.runId)
