@@ -9,6 +9,7 @@ import { Agency, Agent, tool, VERSION } from '../src/index.ts'
 import { promise } from './promises.ts'
 import { addressOf, emptyFolder, installInto, ROOT, runCli, start, startCli } from './support/cli.ts'
 import { post, startServer } from './support/client.ts'
+import { createDatabase, hasPostgres } from './support/postgres.ts'
 import { startUpstream } from './support/upstream.ts'
 
 const STARTER = join(ROOT, 'examples/starter/agency.ts')
@@ -303,6 +304,35 @@ test('doctor finds problems and fixes, and never prints a key', async () => {
   expect(text.code).toBe(1)
   expect(text.out).toMatch(/^warning {2}Agency: there is no agency\.ts in this folder\n {9}Pass the name/m)
   expect(text.out).toMatch(/^ERROR {4}Port x: is not a port\n {9}Set PORT/m)
+})
+
+test.skipIf(!hasPostgres)('doctor says how the connection to PostgreSQL can be used', async () => {
+  promise('A15')
+  const { url, drop } = await createDatabase()
+  onTestFinished(drop)
+  const look = async (options: object) => {
+    const cwd = projectWith(`import { Agency, Agent } from 'agency-swarm-js'
+import { postgres } from ${JSON.stringify(join(ROOT, 'src/postgres.ts'))}
+const store = postgres(${JSON.stringify(options)})
+const solo = new Agency(new Agent({ name: 'Solo', model: 'demo' }))
+export default { agencies: { solo }, runs: { store } }`)
+    const { out } = await runCli(['doctor', '--json'], { cwd, env: { PORT: '0' } })
+    expect(out).not.toContain('pa55word')
+    const { findings } = JSON.parse(out)
+    return findings.find(({ name, code }: { name: string; code?: string }) => name === 'Store' || code !== undefined)
+  }
+  expect(await look({ url, sessionLock: true })).toEqual({
+    name: 'Store',
+    status: 'ok',
+    text: expect.stringMatching(/^PostgreSQL \d.*; a session lock shows/),
+  })
+  expect(await look({ url, pooling: 'transaction' })).toMatchObject({
+    status: 'warning',
+    text: expect.stringContaining('heartbeats'),
+    fix: expect.stringContaining('sessionUrl'),
+  })
+  const away = { url: 'postgres://ada:pa55word@127.0.0.1:1/none' }
+  expect(await look(away)).toMatchObject({ status: 'error', code: 'STORE_UNAVAILABLE' })
 })
 
 test('openapi prints a valid document of a file or a server, without a key', async () => {

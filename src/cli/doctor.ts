@@ -8,6 +8,7 @@ import { listenFailed } from '../base/start-errors.ts'
 import { VERSION } from '../base/version.ts'
 import { demoHint } from '../server/banner.ts'
 import { defineCommand } from './command.ts'
+import { checkStore } from './doctor-store.ts'
 import { ERROR_CATALOGUE, isErrorCode } from './error-catalogue.ts'
 import { describeError, unknownCode } from './errors.ts'
 import { isNodeSupported, MANIFEST, OLDEST_NODE } from './manifest.ts'
@@ -16,7 +17,7 @@ import { isPort } from './serve.ts'
 import { type Terminal, toJson } from './terminal.ts'
 
 /** The result of one check. `fix` is the remedy for a `warning` or `error`. */
-interface Finding {
+export interface Finding {
   name: string
   status: 'ok' | 'warning' | 'error'
   text: string
@@ -30,8 +31,8 @@ const REACH_MS = 5000
 export const command = defineCommand({
   usage: '[file]',
   maxPositionals: 1,
-  about: `Checks Node, keys, the file of your agency, the port and optional packages, and
-suggests a fix for each problem. Keys are never shown. The exit code is 1 when
+  about: `Checks Node, keys, the file of your agency, its PostgreSQL, the port and optional
+packages, and suggests a fix for each problem. Keys are never shown. The exit code is 1 when
 a check failed.`,
   options: {
     reach: {
@@ -45,7 +46,7 @@ a check failed.`,
     if (explain !== undefined) return explainCode(explain, terminal)
     const env = loadEnv()
     const findings: Finding[] = [checkNode(), checkEnv(env), ...checkKeys()]
-    findings.push(await terminal.during('Loading', checkProject(named)), await checkPort(), ...checkPeers())
+    findings.push(...(await terminal.during('Loading', checkProject(named))), await checkPort(), ...checkPeers())
     if (reach) findings.push(await terminal.during('Checking the model provider', checkModel()))
     const ok = findings.every(({ status }) => status !== 'error')
     if (json) terminal.out(`${toJson({ ok, version: VERSION, findings }, 2)}\n`)
@@ -111,7 +112,30 @@ function checkKeys(): Finding[] {
   return findings
 }
 
-async function checkProject(named: string | undefined): Promise<Finding> {
+/** The agency, and its store where several processes use it. */
+async function checkProject(named: string | undefined): Promise<Finding[]> {
+  const agency = await checkAgency(named)
+  if (findProject(named) === undefined) return [agency]
+  try {
+    const { options } = await loadProject(named)
+    const store = await checkStore(options.runs?.store)
+    return store === undefined ? [agency] : [agency, store]
+  } catch (error) {
+    return agency.status === 'error' ? [agency] : [agency, toFinding('Store', error)]
+  }
+}
+
+function toFinding(name: string, error: unknown): Finding {
+  const code = readCode(error)
+  return {
+    name,
+    status: 'error',
+    text: describeError(error),
+    ...(code ? { code, fix: ERROR_CATALOGUE[code].remedy } : {}),
+  }
+}
+
+async function checkAgency(named: string | undefined): Promise<Finding> {
   const name = 'Agency'
   if (findProject(named) === undefined)
     return {
@@ -137,13 +161,7 @@ async function checkProject(named: string | undefined): Promise<Finding> {
       }
     return demo ? { name, status: 'ok', text, fix: demoHint(process.env) } : { name, status: 'ok', text }
   } catch (error) {
-    const code = readCode(error)
-    return {
-      name,
-      status: 'error',
-      text: describeError(error),
-      ...(code ? { code, fix: ERROR_CATALOGUE[code].remedy } : {}),
-    }
+    return toFinding(name, error)
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Admitted, ClaimedRun, ClaimRequest, NewRun } from './store/admission.ts'
 import type { Writes } from './store/changes.ts'
 import type { Reads, RunNews, WatchQuery } from './store/questions.ts'
-import type { Processes, RunQueue, SharedReaders, TellTrouble } from './store/queue.ts'
+import type { Processes, RunQueue, SharedCounts, SharedReaders, StoreDiagnosis, TellTrouble } from './store/queue.ts'
 
 export type {
   Admitted,
@@ -27,7 +27,9 @@ export type {
   QueueWorker,
   ReadersWatch,
   RunQueue,
+  SharedCounts,
   SharedReaders,
+  StoreDiagnosis,
   TellTrouble,
 } from './store/queue.ts'
 export type {
@@ -73,8 +75,12 @@ export interface RunStore {
   readonly processes?: Processes
   /** Of a shared store: who reads runs that end without a reader. */
   readonly readers?: SharedReaders
+  /** Of a shared store: counts requests of callers. */
+  readonly counts?: SharedCounts
   /** Of a shared store: says what it goes on without, once for each outage. */
   onTrouble?(tell: TellTrouble): void
+  /** Of a shared store: tries its connections, also once it is closed. @throws STORE_UNAVAILABLE, PACKAGE_MISSING */
+  diagnose?(): Promise<StoreDiagnosis>
   /**
    * Accepts a run: idempotency key, thread, place in the thread and the run itself.
    * @throws IDEMPOTENCY_MISMATCH, NOT_FOUND, THREAD_BUSY, THREAD_QUEUE_FULL, OVERLOADED

@@ -20,7 +20,10 @@ export interface RateLimitOptions {
    * address is the proxy's: read its header, if nobody else can reach this server: `({ headers }) => headers['x-real-ip']`.
    */
   by?: 'address' | 'token' | ((request: Caller) => string | string[] | undefined)
-  /** Count in Redis, for several machines together; needs the package `ioredis`. Default: in this process, or in that of all its `workers`. */
+  /**
+   * Count in Redis, for several machines together; needs the package `ioredis`. Default: in the store of runs where several
+   * processes use it (PostgreSQL), else in this process, or in that of all its `workers`.
+   */
   redisUrl?: string
 }
 
@@ -56,11 +59,12 @@ export function checkRateLimit(options: RateLimitOptions | undefined): void {
 export async function limitRate(
   scope: FastifyInstance,
   { requests, windowMs = 60_000, by = 'address', redisUrl }: RateLimitOptions,
-  { log, peers }: Pick<Services, 'log' | 'peers'>,
+  { log, peers, stored }: Pick<Services, 'log' | 'peers' | 'stored'>,
 ): Promise<void> {
   const { default: rateLimit } = await import('@fastify/rate-limit')
   const redis = redisUrl === undefined ? undefined : await connect(redisUrl, log)
   if (redis !== undefined) scope.addHook('onClose', () => redis.disconnect())
+  const counts = stored.runs.store.counts ?? peers
   const nameOf = typeof by === 'function' ? by : by === 'token' ? tokenOf : () => undefined
   await scope.register(rateLimit, {
     global: false,
@@ -70,18 +74,18 @@ export async function limitRate(
     skipOnError: true,
     ...(redis !== undefined
       ? { redis, nameSpace: 'agency-swarm-rate-' }
-      : peers !== undefined && { store: createPeerStore(peers) }),
+      : counts !== undefined && { store: createSharedStore(counts) }),
     ...(by === 'address' ? {} : { keyGenerator: ({ ip, headers }) => String(nameOf({ address: ip, headers }) ?? ip) }),
     errorResponseBuilder: (_request, { ttl }) => tooManyRequests(Math.ceil(ttl / 1000)),
   })
   scope.addHook('onRequest', scope.rateLimit())
 }
 
-/** Counts for all workers of this machine. */
-function createPeerStore(peers: Peers): RateLimitPluginOptions['store'] & object {
-  return class PeerStore implements FastifyRateLimitStore {
+/** Counts for all workers of this machine, or for all processes that use a store. */
+function createSharedStore(counts: Pick<Peers, 'count'>): RateLimitPluginOptions['store'] & object {
+  return class SharedStore implements FastifyRateLimitStore {
     incr(key: string, done: (error: Error | null, result?: { current: number; ttl: number }) => void, windowMs = 0) {
-      peers.count(key, windowMs).then(
+      counts.count(key, windowMs).then(
         ({ count, leftMs }) => done(null, { current: count, ttl: leftMs }),
         (error: Error) => done(error),
       )

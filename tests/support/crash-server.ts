@@ -15,6 +15,7 @@ const {
   TOOLS = 'all',
   PAUSE_MS = '10',
   REDIS = '',
+  SERVE = '{}',
 } = process.env
 
 /** A tool whose effect is a line with the key of its call; the process may die before and after it. */
@@ -74,6 +75,7 @@ const server = await serve({
     ...JSON.parse(BUDGETS),
   },
   limits: JSON.parse(LIMITS),
+  ...JSON.parse(SERVE),
   trustedModelOrigins: [new URL(process.env.OPENAI_BASE_URL ?? '').origin],
 }).catch((error) => {
   process.send?.({ error: `${error.code} ${error.cause ?? ''}` })

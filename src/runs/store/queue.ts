@@ -27,6 +27,30 @@ export interface Processes {
 /** Undefined: this process does not take the question. */
 export type Answerer = (question: JsonObject) => Promise<JsonObject> | undefined
 
+/** Counts for all processes that use a shared store together. */
+export interface SharedCounts {
+  /**
+   * Counts one in the current window of a key, and begins one where there is none. Never rejects: while the store is away, each
+   * process counts alone.
+   */
+  count(key: string, windowMs: number): Promise<{ count: number; leftMs: number }>
+}
+
+/** How the connections of a store can be used. */
+export interface StoreDiagnosis {
+  /** What answers, with its version. */
+  server: string
+  /**
+   * Of the connection that has to have a session of its own: `kept` where it has, `changes` where a pooler gives each
+   * transaction another one, `none` where no address for it was given.
+   */
+  session: 'kept' | 'changes' | 'none'
+  /** Whether a lock in that session shows that the process lives; otherwise heartbeats do. */
+  sessionLock: boolean
+  /** What the options say of the other connections. */
+  pooling: 'session' | 'transaction'
+}
+
 export type TellTrouble = (message: string, error: unknown) => void
 
 /** Who reads the streams of runs that end without a reader, in all processes that use a shared store. */

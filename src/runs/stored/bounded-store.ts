@@ -40,6 +40,7 @@ export function boundStore(store: RunStore, { storeMs, storedBodyBytes }: StoreB
     ...(store.shared === undefined ? {} : { shared: store.shared }),
     ...(store.queue === undefined ? {} : { queue: store.queue }),
     ...(store.processes === undefined ? {} : { processes: store.processes }),
+    ...(store.counts === undefined ? {} : { counts: store.counts }),
     ...(store.readers === undefined ? {} : { readers: store.readers }),
     ...(store.onTrouble === undefined ? {} : { onTrouble: store.onTrouble }),
     async admit(request) {

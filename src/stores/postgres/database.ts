@@ -5,6 +5,7 @@ import type { Answerer, Processes, QueueWorker, RunNews, RunQueue, TellTrouble }
 import type { EventChannel } from '../channel.ts'
 import type { Changed, Database, Freed, Sequence, Sql } from '../sql/database.ts'
 import { migrate } from '../sql/migrations.ts'
+import { Counts, createCounts } from './counts.ts'
 import { Hints } from './hints.ts'
 import type { PostgresSettings } from './options.ts'
 import { Pool } from './pool.ts'
@@ -102,6 +103,7 @@ export class PostgresDatabase implements Database {
   }
 
   readonly readers = new Readers(async () => (await this.#use()).pool)
+  readonly counts = new Counts(async () => (await this.#use()).pool)
 
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -110,6 +112,7 @@ export class PostgresDatabase implements Database {
 
   async #close(): Promise<void> {
     this.readers.close()
+    this.counts.close()
     const parts = this.#open.made() ? await this.#open().catch(() => undefined) : undefined
     if (parts === undefined) return
     const { pool, session, hints, queue, events } = parts
@@ -165,4 +168,5 @@ async function createSchemas(sql: Sql, { schema, jobsSchema }: PostgresSettings)
   const sequences: readonly Sequence[] = ['runs', 'threads', 'approvals', 'webhooks']
   for (const name of sequences) await sql.all(`CREATE SEQUENCE IF NOT EXISTS ${schema}.${name}_number`)
   await createReaders(sql, schema)
+  await createCounts(sql, schema)
 }

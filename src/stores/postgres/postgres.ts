@@ -1,7 +1,8 @@
 /** The store of runs in PostgreSQL. */
-import type { RunStore, TellTrouble } from '../../runs/run-store.ts'
+import type { RunStore } from '../../runs/run-store.ts'
 import { createRunStore } from '../sql/store.ts'
 import { PostgresDatabase } from './database.ts'
+import { diagnose } from './diagnose.ts'
 import { type PostgresOptions, readOptions } from './options.ts'
 
 /**
@@ -13,8 +14,17 @@ import { type PostgresOptions, readOptions } from './options.ts'
  * @throws INVALID_OPTION; from the methods of the store STORE_UNAVAILABLE, PACKAGE_MISSING
  */
 export function postgres(options: string | PostgresOptions): RunStore {
-  const database = new PostgresDatabase(readOptions(options))
-  const { queue, processes, readers } = database
-  const onTrouble = (tell: TellTrouble) => database.onTrouble(tell)
-  return { ...createRunStore(database), shared: true, queue, processes, readers, onTrouble }
+  const settings = readOptions(options)
+  const database = new PostgresDatabase(settings)
+  const { queue, processes, readers, counts } = database
+  return {
+    ...createRunStore(database),
+    shared: true,
+    queue,
+    processes,
+    readers,
+    counts,
+    onTrouble: (tell) => database.onTrouble(tell),
+    diagnose: () => diagnose(settings),
+  }
 }
