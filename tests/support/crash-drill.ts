@@ -1,10 +1,11 @@
 /** Kills servers at random moments while they work on stored runs, and judges what callers, readers and tools saw. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CALLS, createCrashScript } from './crash-model.ts'
 import { bundleCrashServer, type CrashServer, startCrashServer } from './crash-process.ts'
+import { judgeRun, quantile, readEffects } from './drill-judge.ts'
 import { createDatabase } from './postgres.ts'
 import { createRandom } from './random.ts'
 import { followRun, RunFold } from './run-reader.ts'
@@ -50,13 +51,6 @@ interface DrillRun {
   url: string
   present: Promise<RunFold>
   cut: Promise<RunFold>
-}
-
-interface RunAnswer {
-  status: string
-  attempt: number
-  response: string
-  new_messages?: { call_id?: string; output?: unknown }[]
 }
 
 const RUNS_AT_ONCE = 4
@@ -215,43 +209,20 @@ class Lane {
     const url = `${this.#server?.url}${path}`
     const folds = await Promise.race([Promise.all([present, cut]), sleep(END_MS, undefined, { ref: false })])
     if (folds === undefined) throw new Error('The run has not ended.')
-    const late = await followRun({ url: () => url, fold: new RunFold() })
-    const record = (await (await fetch(url)).json()) as RunAnswer
+    const verdict = await judgeRun(job, url, { present: folds[0], cut: folds[1] }, readEffects(this.effects))
+    const { record, told, wrong, lost, doubled, repeated } = verdict
     this.report.attempts += record.attempt
     this.report.statuses[record.status] = (this.report.statuses[record.status] ?? 0) + 1
-    const told = JSON.stringify(record).match(/was interrupted by a restart/g)?.length ?? 0
     this.report.told += told
-    for (const [name, fold] of Object.entries({ present: folds[0], cut: folds[1] }))
-      if (JSON.stringify(fold.frames) !== JSON.stringify(late.frames))
-        this.wrong.push(`${job}: ${name} differs from late`)
-    const texts = late.texts()
-    for (const { text, whole, agent } of texts)
-      if (text !== whole) this.wrong.push(`${job}: ${agent} has half a text: ${text}`)
-    const final = texts.findLast(({ agent }) => agent === 'CEO')?.text
-    if (record.status !== 'completed' || final !== record.response)
-      this.wrong.push(`${job}: ${record.status}, the frames say "${final}" and the run "${record.response}"`)
-    this.#judgeCalls(job, record)
+    this.wrong.push(...wrong)
+    this.lost.push(...lost)
+    this.doubled.push(...doubled)
+    this.repeated += repeated
   }
 
   readonly lost: string[] = []
   readonly doubled: string[] = []
   repeated = 0
-
-  /** Each call took effect once, or its model was told that nobody knows. */
-  #judgeCalls(job: string, record: RunAnswer): void {
-    const effects = readEffects(this.effects)
-    for (const { id, safe } of CALLS) {
-      const callId = `${job}:${id}`
-      const times = effects.get(callId) ?? 0
-      const output = record.new_messages?.find(
-        ({ call_id, output }) => call_id === callId && output !== undefined,
-      )?.output
-      const told = String(output).includes('was interrupted by a restart')
-      if (output === undefined || (times === 0 && !told)) this.lost.push(callId)
-      if (times > 1 && !safe) this.doubled.push(callId)
-      if (times > 1 && safe) this.repeated++
-    }
-  }
 }
 
 const isOpen = async ({ present }: DrillRun) => (await Promise.race([present, undefined])) === undefined
@@ -266,16 +237,9 @@ async function postRun(url: string, job: string, key: string): Promise<{ run_id:
   return (await answer.json()) as { run_id: string }
 }
 
-function readEffects(file: string): Map<string, number> {
-  const effects = new Map<string, number>()
-  for (const line of readFileSync(file, 'utf8').split('\n')) effects.set(line, (effects.get(line) ?? 0) + 1)
-  return effects
-}
-
 function summarize(lanes: readonly Lane[]): DrillReport {
   const sum = (pick: (lane: Lane) => number) => lanes.reduce((total, lane) => total + pick(lane), 0)
-  const recoveries = lanes.flatMap(({ recoveries }) => recoveries).sort((a, b) => a - b)
-  const at = (share: number) => Math.round(recoveries[Math.floor(share * recoveries.length)] ?? 0)
+  const recoveries = lanes.flatMap(({ recoveries }) => recoveries)
   const statuses: { [status: string]: number } = {}
   for (const { report } of lanes)
     for (const [status, count] of Object.entries(report.statuses)) statuses[status] = (statuses[status] ?? 0) + count
@@ -291,6 +255,6 @@ function summarize(lanes: readonly Lane[]): DrillReport {
     repeated: sum(({ repeated }) => repeated),
     seams: sum(({ report }) => report.seams),
     wrong: lanes.flatMap(({ wrong }) => wrong),
-    recovery: { p50: at(0.5), p95: at(0.95) },
+    recovery: { p50: quantile(recoveries, 0.5), p95: quantile(recoveries, 0.95) },
   }
 }

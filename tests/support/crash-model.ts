@@ -8,9 +8,11 @@ export function createCrashScript(options: { deltas: number; delayMs: number }):
     return { text: parts.join(''), deltas: parts, delayMs: options.delayMs }
   }
   return (body, serial) => {
-    const text = JSON.stringify(body)
+    const { input } = body as { input: { role?: string }[] }
+    // What came before the last message is of earlier runs of the thread.
+    const text = JSON.stringify(input.slice(input.findLastIndex(({ role }) => role === 'user')))
     const [job = ''] = /job-\d+/.exec(text) ?? []
-    const [, agent = ''] = /You are (\w+)\./.exec(text) ?? []
+    const [, agent = ''] = /You are (\w+)\./.exec(JSON.stringify(body)) ?? []
     const outputs = text.match(/"type":"function_call_output"/g)?.length ?? 0
     const turns: { [agent: string]: { [outputs: number]: Turn } } = {
       CEO: {
