@@ -1,6 +1,6 @@
 /** The check of `doctor` of the store of runs. */
 import type { RunStore, StoreDiagnosis } from '../runs/run-store.ts'
-import type { Finding } from './doctor.ts'
+import type { Finding } from './finding.ts'
 
 const name = 'Store'
 const HEARTBEATS =

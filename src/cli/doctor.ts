@@ -11,20 +11,11 @@ import { defineCommand } from './command.ts'
 import { checkStore } from './doctor-store.ts'
 import { ERROR_CATALOGUE, isErrorCode } from './error-catalogue.ts'
 import { describeError, unknownCode } from './errors.ts'
+import type { Finding } from './finding.ts'
 import { isNodeSupported, MANIFEST, OLDEST_NODE } from './manifest.ts'
 import { findProject, loadEnv, loadProject } from './project.ts'
 import { isPort } from './serve.ts'
 import { type Terminal, toJson } from './terminal.ts'
-
-/** The result of one check. `fix` is the remedy for a `warning` or `error`. */
-export interface Finding {
-  name: string
-  status: 'ok' | 'warning' | 'error'
-  text: string
-  fix?: string
-  /** The code of an AgencyError, for `--explain` and docs/errors.md. */
-  code?: AgencyError['code']
-}
 
 const REACH_MS = 5000
 
