@@ -222,11 +222,8 @@ const load = (options: FleetDrillOptions) =>
       const lane = async (index: number) => {
         while (!isOver()) {
           const run = await fleet.post()
-          const ms = index % 20 === 0 ? await cancelInText(fleet, run) : undefined
-          if (ms !== undefined) {
-            cancels.push(ms)
-            cancelled.add(run)
-          }
+          const ms = index % 20 === 0 ? await cancelInText(fleet, run, cancelled) : undefined
+          if (ms !== undefined) cancels.push(ms)
           await run.present
         }
       }
@@ -261,12 +258,13 @@ async function makeFaults(fleet: Fleet, lasting: readonly CrashServer[], isOver:
 }
 
 /** Cancels a run over an API server while its last text is said. @returns the milliseconds until its model was hung up on */
-async function cancelInText(fleet: Fleet, run: FleetRun): Promise<number | undefined> {
+async function cancelInText(fleet: Fleet, run: FleetRun, asked: Set<FleetRun>): Promise<number | undefined> {
   const isSaying = () => fleet.upstream.seen.findLast(({ body }) => isFinal(body, run.job))
   const over = run.present.then(() => 'over' as const)
   while (isSaying() === undefined) if ((await Promise.race([over, sleep(10)])) === 'over') return undefined
   await sleep(200)
   const aborted = isSaying()?.aborted.then(() => performance.now())
+  asked.add(run) // whether or not the answer comes
   const began = performance.now()
   const answer = await fetch(`${fleet.any('api').url}${run.path}/cancel`, {
     method: 'POST',
