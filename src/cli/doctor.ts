@@ -22,9 +22,9 @@ const REACH_MS = 5000
 export const command = defineCommand({
   usage: '[file]',
   maxPositionals: 1,
-  about: `Checks Node, keys, the file of your agency, its PostgreSQL, the port and optional
-packages, and suggests a fix for each problem. Keys are never shown. The exit code is 1 when
-a check failed.`,
+  about: `Checks Node, keys, the file of your agency, its PostgreSQL, the port and
+optional packages, and suggests a fix for each problem. Keys are never shown.
+The exit code is 1 when a check failed.`,
   options: {
     reach: {
       type: 'boolean',

@@ -20,8 +20,10 @@ interface Package {
   toName?: (name: string) => string
 }
 
+export type AiSdkKind = 'anthropic' | 'google'
+
 /** The optional packages, each loaded by the first model that needs it. A provider refers to one with its `kind` in ../providers.ts. */
-const PACKAGES = {
+const PACKAGES: { readonly [Kind in AiSdkKind]: Package } = {
   anthropic: {
     name: '@ai-sdk/anthropic',
     keyHeader: 'x-api-key',
@@ -35,13 +37,11 @@ const PACKAGES = {
     checkAnswers: refuseWebPages,
     toName: toPath,
   },
-} satisfies { [kind: string]: Package }
-export type AiSdkKind = keyof typeof PACKAGES
+}
 
 export const isAiSdkKind = (api: string): api is AiSdkKind => Object.hasOwn(PACKAGES, api)
 
-export const toPackageName = (kind: AiSdkKind, name: string): string =>
-  (PACKAGES[kind] as Package).toName?.(name) ?? name
+export const toPackageName = (kind: AiSdkKind, name: string): string => PACKAGES[kind].toName?.(name) ?? name
 
 /**
  * Loads what a model needs.
