@@ -318,4 +318,9 @@ function OtherView({ route, client, served, agency, waiting, askedRun, onLocked 
   }
 }
 
-const focusMessage = () => setTimeout(() => document.getElementById('message')?.focus())
+/** At once where the message is shown, so that no key is lost; otherwise when the page has drawn it. */
+function focusMessage(): void {
+  const focus = () => document.getElementById('message')?.focus()
+  focus()
+  if (document.activeElement?.id !== 'message') setTimeout(focus)
+}
