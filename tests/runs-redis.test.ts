@@ -78,6 +78,20 @@ describe.skipIf(!hasPostgres || !hasRedis)('events of runs over Redis', { timeou
     expect((await read(() => front, later).done).ended).toBe(true)
   })
 
+  test('a Redis that hangs holds up no run, and is left', async () => {
+    promise('H15')
+    const { run, reader } = await readLong()
+    const before = [told(front), told(worker)]
+    carrier.pause()
+    const fold = await reader.done
+    expect(await settled(front, run)).toMatchObject({ status: 'completed', response: PIECES, attempt: 1 })
+    expect(fold.texts().map(({ text, whole }) => [text, whole])).toEqual([[PIECES, PIECES]])
+    await vi.waitFor(() => expect(told(worker)).toBe((before[1] ?? 0) + 1), 20_000)
+    carrier.wake()
+    const later = await post(front, 'short')
+    expect((await read(() => front, later).done).ended).toBe(true)
+  })
+
   test('a server starts while Redis is away', async () => {
     promise('H15')
     await carrier.kill()
@@ -89,6 +103,6 @@ describe.skipIf(!hasPostgres || !hasRedis)('events of runs over Redis', { timeou
   })
 })
 
-test('an address that is none of Redis is refused', () => {
+test('an address that is not one of Redis is refused', () => {
   expect(() => redis('http://127.0.0.1')).toThrow(/redis:\/\/127/)
 })

@@ -22,7 +22,7 @@ test.each([
   ],
   ['of a class', Printer, 'The printer says: no ink'],
   [
-    'of what is no error',
+    'of a value that is not an error',
     tool({ ...print, execute: () => Promise.reject('text'), describeFailure: ({ message }) => message }),
     'text',
   ],

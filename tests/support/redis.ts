@@ -29,6 +29,9 @@ export async function startRedis() {
   return {
     url: `redis://127.0.0.1:${port}`,
     start,
+    /** It keeps its connections and answers nothing until it is woken. */
+    pause: () => child.kill('SIGSTOP'),
+    wake: () => child.kill('SIGCONT'),
     kill: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
       const exit = once(child, 'exit')

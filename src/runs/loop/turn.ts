@@ -222,8 +222,8 @@ async function acceptAnswer(run: RunState, thread: AgentThread, { output, items,
   await recordThread(run, thread, { turn: true })
 }
 
-/** The items that are told when the answer is complete: their type -> the names of the event and its item. */
-const TOLD_AT_END = new Map<unknown, readonly [name: ItemName, type: string]>([
+/** The items that are announced when the answer is complete: their type -> the names of the event and its item. */
+const ANNOUNCED_AT_END = new Map<unknown, readonly [name: ItemName, type: string]>([
   ['message', ['message_output_created', 'message_output_item']],
   ['mcp_list_tools', ['mcp_list_tools', 'mcp_list_tools_item']],
   ['mcp_approval_request', ['mcp_approval_requested', 'mcp_approval_request_item']],
@@ -231,8 +231,8 @@ const TOLD_AT_END = new Map<unknown, readonly [name: ItemName, type: string]>([
 
 const createMessageEvents = ({ who }: AgentThread, items: readonly InputItem[]): RunEvent[] =>
   items.flatMap((raw) => {
-    const told = TOLD_AT_END.get(raw.type)
-    return told === undefined ? [] : [createItemEvent(who, ...told, raw)]
+    const names = ANNOUNCED_AT_END.get(raw.type)
+    return names === undefined ? [] : [createItemEvent(who, ...names, raw)]
   })
 
 function announce(run: RunState, { ask }: AgentThread, events: readonly RunEvent[]): void {

@@ -99,11 +99,11 @@ export class Counts implements SharedCounts {
         window.known = Number(row?.count ?? window.sent)
         window.endsAt = Date.now() + Number(row?.left_ms ?? 0)
       }
-      if (this.#cleanAt <= now) await this.#clean(now)
     } catch {
       for (const { window } of batch) window.known += window.sent // counted here alone while the database is away
     }
     for (const { window } of batch) window.own -= window.sent
+    if (this.#cleanAt <= now) await this.#clean(now).catch(() => {}) // tried again a minute later
   }
 
   /** In the order of their keys, so that no two processes wait for each other. */

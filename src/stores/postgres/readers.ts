@@ -76,12 +76,18 @@ export class Readers implements SharedReaders {
 
   open({ returnMs, onUnread }: ReadersWatch): void {
     let working = false
+    let waitsUntil = 0
     this.#timer ??= setInterval(async () => {
       if (working) return
       working = true
       for (const runId of this.#present) this.#changed.set(runId, { ms: LEASE_MS, present: true })
       await this.#flush()
-      for (const id of await this.#findUnread(returnMs).catch(() => [])) onUnread(id) // the store is away
+      const unread = await this.#findUnread(returnMs).catch(() => {
+        // The database is away, and no process can say who reads in it: each gets the time to say so afterwards.
+        waitsUntil = Date.now() + 2 * BEAT_MS
+        return []
+      })
+      if (Date.now() >= waitsUntil) for (const id of unread) onUnread(id)
       working = false
     }, BEAT_MS).unref()
   }

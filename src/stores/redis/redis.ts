@@ -7,6 +7,8 @@ import type { ChannelWatch, EventChannel } from '../channel.ts'
 /** How long Redis may take for a connection or a command, in milliseconds. */
 const CONNECT_MS = 5_000
 const COMMAND_MS = 1_000
+/** A Redis that answers nothing for so long is left, and connected to anew: what is written to it is held in memory. */
+const SILENT_MS = 3_000
 const LAST_RETRY_MS = 2_000
 /** Events beyond this size are read from the store. */
 const MOST_CHARS = 262_144
@@ -114,6 +116,7 @@ const OPTIONS = {
   enableOfflineQueue: false,
   connectTimeout: CONNECT_MS,
   commandTimeout: COMMAND_MS,
+  socketTimeout: SILENT_MS,
   retryStrategy: (tries: number) => Math.min(50 * 2 ** tries, LAST_RETRY_MS),
 }
 
