@@ -209,7 +209,7 @@ test("hosted tools and their keys are not sent to a caller's address", async () 
   expect([own, foreign].map((request) => request.model('gpt-4.1', 'A').runsHostedTools)).toEqual([true, false])
 })
 
-test('listings and requests of hosted MCP servers are told as in the original', async () => {
+test('listings and requests of hosted MCP servers are streamed as recorded', async () => {
   promise('C3')
   const listing = {
     id: 'mcpl_1',

@@ -154,7 +154,7 @@ const twoClerks = ({ agent, outputs, said }: Asked): Turn => {
   return agent === 'Billing' ? ask('Clerk', 'b1', 'for b1') : use('wait', `w-${said[0]?.slice(-2)}`)
 }
 
-test('two branches of one agent are told apart by their calls', async () => {
+test('two branches of one agent are distinguished by their calls', async () => {
   promise('K1')
   const { api, start, begun, steer, open, askedOf } = await serveTeam(twoClerks)
   const runId = await start()

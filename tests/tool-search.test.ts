@@ -86,7 +86,7 @@ const found = {
 }
 const use = { id: 'fc_1', type: 'function_call', call_id: 'c1', name: 'lookup', namespace: 'crm', arguments: '{}' }
 
-test('a search, what it found and the call are told, stored and sent back', async () => {
+test('a search, its results and the call are streamed, stored, and sent back', async () => {
   promise('C3')
   const upstream = await useUpstream((body, index) =>
     body.messages === undefined

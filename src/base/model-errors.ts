@@ -111,7 +111,7 @@ export const consentGone = () =>
   )
 export const consentFailed = (server: string, cause: unknown) =>
   new AgencyError('CONSENT_FAILED', 502, `The login at the MCP server "${server}" failed. Ask again.`, { cause })
-/** Somebody else has opened the address, or nobody who is known. */
+/** The address was opened by another person, or by a person whom the server does not know. */
 export const consentNotYours = () =>
   new AgencyError(
     'CONSENT_FAILED',

@@ -2,7 +2,7 @@
 import type { Admitted, ClaimedRun, ClaimRequest, NewRun } from './store/admission.ts'
 import type { Writes } from './store/changes.ts'
 import type { Reads, RunNews, WatchQuery } from './store/questions.ts'
-import type { Processes, RunQueue, SharedCounts, SharedReaders, StoreDiagnosis, TellTrouble } from './store/queue.ts'
+import type { Processes, ReportTrouble, RunQueue, SharedCounts, SharedReaders, StoreDiagnosis } from './store/queue.ts'
 
 export type {
   Admitted,
@@ -26,11 +26,11 @@ export type {
   Processes,
   QueueWorker,
   ReadersWatch,
+  ReportTrouble,
   RunQueue,
   SharedCounts,
   SharedReaders,
   StoreDiagnosis,
-  TellTrouble,
 } from './store/queue.ts'
 export type {
   ApprovalConsent,
@@ -78,7 +78,7 @@ export interface RunStore {
   /** Of a shared store: counts requests of callers. */
   readonly counts?: SharedCounts
   /** Of a shared store: says what it goes on without, once for each outage. */
-  onTrouble?(tell: TellTrouble): void
+  onTrouble?(report: ReportTrouble): void
   /** Of a shared store: tries its connections, also once it is closed. @throws STORE_UNAVAILABLE, PACKAGE_MISSING */
   diagnose?(): Promise<StoreDiagnosis>
   /**

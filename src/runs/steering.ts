@@ -38,8 +38,8 @@ export interface SteerRecord extends Branch {
   text: string
   status: SteerStatus
   reason: NotTakenReason | null
-  /** True once an event has told that it was accepted. */
-  told: boolean
+  /** True once an event has announced that it was accepted. */
+  announced: boolean
   createdAt: number
   settledAt: number | null
 }
@@ -47,7 +47,7 @@ export interface SteerRecord extends Branch {
 /** What a worker writes of a message. */
 export interface SteerChange {
   steerId: string
-  /** `waiting`: an event has told that it was accepted. */
+  /** `waiting`: an event has announced that it was accepted. */
   status: SteerStatus
   /** Who took it. */
   agent: string

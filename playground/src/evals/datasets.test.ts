@@ -23,7 +23,7 @@ test('each dataset has its last results, and what has changed since', () => {
   ])
 })
 
-test('what is no result is left out', () => {
+test('entries that are not results are left out', () => {
   expect(
     readDatasets([{ results: [null, 5, { case: 'x' }, { case: 'x', status: 'odd' }] }, { results: 'none' }, {}]),
   ).toEqual([])

@@ -35,7 +35,7 @@ export interface Dataset {
 
 type Json = { readonly [name: string]: unknown }
 
-/** Each dataset with the results of its last report. Results that are none are left out. */
+/** Each dataset with the results of its last report. Entries that are not results are left out. */
 export function readDatasets(reports: KeptEvals['reports']): Dataset[] {
   const found = new Map<string, { at: string; cases: Case[] }[]>()
   for (const { startedAt, results } of reports) {

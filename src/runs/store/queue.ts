@@ -51,7 +51,7 @@ export interface StoreDiagnosis {
   pooling: 'session' | 'transaction'
 }
 
-export type TellTrouble = (message: string, error: unknown) => void
+export type ReportTrouble = (message: string, error: unknown) => void
 
 /** Who reads the streams of runs that end without a reader, in all processes that use a shared store. */
 export interface SharedReaders {

@@ -1,5 +1,4 @@
-/** What persons ask of a run that is worked on here: learned from the store, told in events, given to the loop. */
-
+/** What persons ask of a run that is worked on here: read from the store, announced in events, given to the loop. */
 import type { SteerOutcome } from '../loop/journal.ts'
 import type { RunId, RunSnapshot, RunStore } from '../run-store.ts'
 import type { BranchPause, SteerChange, SteerEvent, Steering, SteerRecord, WaitingSteer } from '../steering.ts'
@@ -56,10 +55,10 @@ export class RunSteering implements Steering {
       const fresh = rows.filter(({ steerId }) => !this.#seen.has(steerId))
       for (const { steerId } of fresh) this.#seen.add(steerId)
       this.#waiting.push(...fresh)
-      const untold = fresh.filter(({ told }) => !told)
-      if (untold.length === 0) return
-      log.append(untold.map(({ text, ...steer }) => toEvent({ ...steer, status: 'accepted', text })))
-      const steers = untold.map(({ steerId, agent }): SteerChange => ({ steerId, agent, status: 'waiting' }))
+      const silent = fresh.filter(({ announced }) => !announced)
+      if (silent.length === 0) return
+      log.append(silent.map(({ text, ...steer }) => toEvent({ ...steer, status: 'accepted', text })))
+      const steers = silent.map(({ steerId, agent }): SteerChange => ({ steerId, agent, status: 'waiting' }))
       void log.write({ steers }).catch(() => {}) // the next change of the run throws it
     } catch {
       this.#known = 0 // the store is away: the next state is looked at again
@@ -75,7 +74,7 @@ export class RunSteering implements Steering {
     return this.#waiting.filter(({ conversation }) => conversation === thread)
   }
 
-  /** Tells in events what became of messages, and gives what is written of them together with these events. */
+  /** Announces what became of messages, and gives what is written of them together with these events. */
   settle(outcomes: readonly SteerOutcome[]): SteerChange[] {
     const settled = new Map(outcomes.map((outcome) => [outcome.steerId, outcome]))
     const rows = this.#waiting.filter(({ steerId }) => settled.has(steerId))
@@ -110,13 +109,13 @@ export class RunSteering implements Steering {
   async #hold({ id, agent, callId }: Parameters<Steering['hold']>[0]): Promise<void> {
     const { log, now } = this.#options
     let pause = this.#pauseOf(id)
-    let told: number | undefined
+    let announced: number | undefined
     let end: 'asked' | 'expired' = 'asked'
     for (; pause !== undefined; pause = this.#pauseOf(id)) {
       const { expiresAt } = pause
-      if (told !== expiresAt)
+      if (announced !== expiresAt)
         log.append([{ kind: 'branch', state: 'paused', conversation: id, agent, callId, expiresAt }])
-      told = expiresAt
+      announced = expiresAt
       end = (await this.#change(expiresAt - now())) === 'changed' ? 'asked' : 'expired'
     }
     if (!this.#options.goingOn()) return // it stops, or waits on where the run is taken up

@@ -40,7 +40,7 @@ export function describeSteering(open: () => Scene): void {
     }
   }
 
-  test('a message is told at once where nobody works, and later by the worker', async () => {
+  test('a message is announced at once, or by the worker of the run', async () => {
     const { admit, steer, events, claim, write, idOf, store, steers } = openSteering()
     await admit('r')
     expect((await steer('r')).steer).toMatchObject({ ...BILLING, text: 'Hi', status: 'waiting', reason: null })
@@ -50,7 +50,7 @@ export function describeSteering(open: () => Scene): void {
     expect(claimed.run.steers).toBe(1)
     const { run } = await steer('r')
     expect([run.steers, (await events('r')).length]).toEqual([2, 2])
-    expect((await steers('r')).map(({ steerId, told }) => [steerId, told])).toEqual([
+    expect((await steers('r')).map(({ steerId, announced }) => [steerId, announced])).toEqual([
       ['s1', true],
       ['s2', false],
     ])
@@ -58,7 +58,7 @@ export function describeSteering(open: () => Scene): void {
     expect(state.steers).toBe(2)
     expect(await events('r')).toContainEqual({ ...accepted, steerId: 's2' })
     const query = { kind: 'steers', ...idOf('r'), status: 'waiting' } as const
-    expect((await store.read(query)).every(({ told }) => told)).toBe(true)
+    expect((await store.read(query)).every(({ announced }) => announced)).toBe(true)
   })
 
   test('a message is taken together with its item, or not at all', async () => {
@@ -83,9 +83,9 @@ export function describeSteering(open: () => Scene): void {
     await steer('r')
     await settle(claimed, 's1', 'taken')
     const { notTaken, state } = await end(claimed)
-    const told = { kind: 'steer', steerId: 's2', ...BILLING, status: 'not_taken', reason: 'run_ended' }
+    const dropped = { kind: 'steer', steerId: 's2', ...BILLING, status: 'not_taken', reason: 'run_ended' }
     expect(notTaken).toMatchObject([{ number: state.lastEventId - 1 }])
-    expect((await events('r')).slice(-2)).toEqual([told, { kind: 'ended', status: 'completed' }])
+    expect((await events('r')).slice(-2)).toEqual([dropped, { kind: 'ended', status: 'completed' }])
     expect((await steers('r')).map(({ status, reason }) => [status, reason])).toEqual([
       ['taken', null],
       ['not_taken', 'run_ended'],
@@ -94,7 +94,7 @@ export function describeSteering(open: () => Scene): void {
     await admit('queued')
     const { steer: waiting } = await steer('queued')
     await cancel('queued')
-    expect(await events('queued')).toContainEqual({ ...told, steerId: waiting.steerId })
+    expect(await events('queued')).toContainEqual({ ...dropped, steerId: waiting.steerId })
   })
 
   test('messages that wait are bounded in number and bytes', async () => {
@@ -199,6 +199,6 @@ export function describeSteering(open: () => Scene): void {
     await steer('r')
     await approve('r')
     expect((await claim('r')).run.steers).toBe(1)
-    expect(await steers('r')).toMatchObject([{ status: 'waiting', told: true }])
+    expect(await steers('r')).toMatchObject([{ status: 'waiting', announced: true }])
   })
 }

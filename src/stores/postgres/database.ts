@@ -1,7 +1,7 @@
 /** A database in PostgreSQL, which several processes use at the same time. */
 import { once } from '../../base/async.ts'
 import { AgencyError, storeUnavailable } from '../../base/errors.ts'
-import type { Answerer, Processes, QueueWorker, RunNews, RunQueue, TellTrouble } from '../../runs/run-store.ts'
+import type { Answerer, Processes, QueueWorker, ReportTrouble, RunNews, RunQueue } from '../../runs/run-store.ts'
 import type { EventChannel } from '../channel.ts'
 import type { Changed, Database, Freed, Sequence, Sql } from '../sql/database.ts'
 import { migrate } from '../sql/migrations.ts'
@@ -29,13 +29,13 @@ export class PostgresDatabase implements Database {
   #parts: Parts | undefined
   #closing: Promise<void> | undefined
   #answerer: Answerer | undefined
-  #tell: TellTrouble = () => {}
+  #report: ReportTrouble = () => {}
   readonly carriesEvents: boolean
 
   constructor(settings: PostgresSettings) {
     this.carriesEvents = settings.events !== undefined
     this.#open = once(async () => {
-      const parts = await openParts(settings, (message, error) => this.#tell(message, error))
+      const parts = await openParts(settings, (message, error) => this.#report(message, error))
       if (this.#answerer !== undefined) parts.questions.onAsked(this.#answerer)
       this.#parts = parts
       return parts
@@ -98,8 +98,8 @@ export class PostgresDatabase implements Database {
   }
 
   /** Says what the store goes on without. */
-  onTrouble(tell: TellTrouble): void {
-    this.#tell = tell
+  onTrouble(report: ReportTrouble): void {
+    this.#report = report
   }
 
   readonly readers = new Readers(async () => (await this.#use()).pool)
@@ -130,7 +130,7 @@ export class PostgresDatabase implements Database {
 }
 
 /** @throws STORE_UNAVAILABLE, PACKAGE_MISSING */
-async function openParts(settings: PostgresSettings, onTrouble: TellTrouble): Promise<Parts> {
+async function openParts(settings: PostgresSettings, onTrouble: ReportTrouble): Promise<Parts> {
   const pool = await Pool.open(settings)
   const session = settings.sessionUrl === undefined ? undefined : new Session(settings, settings.sessionUrl)
   try {

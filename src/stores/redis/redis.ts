@@ -90,7 +90,7 @@ class RedisChannel implements EventChannel {
       if (!this.#isAway && !this.#closed) this.#watch?.onTrouble(OUTAGE, error)
       this.#isAway = true
     })
-    client.connect().catch(() => {}) // tried again; the event above has told it
+    client.connect().catch(() => {}) // tried again; the error event reports it
     return client
   }
 

@@ -5,7 +5,7 @@ import { first, type Transaction } from './database.ts'
 import { type RunRow, toRun } from './rows.ts'
 import { change, update } from './runs.ts'
 import { readWork } from './snapshot.ts'
-import { tellSteers } from './steers.ts'
+import { announceSteers } from './steers.ts'
 import { tellDecisions } from './transitions.ts'
 
 export async function claim(tx: Transaction, request: ClaimRequest): Promise<ClaimedRun | undefined> {
@@ -17,7 +17,7 @@ export async function claim(tx: Transaction, request: ClaimRequest): Promise<Cla
   const lostMs = crashed && run.worked_at !== null ? Math.max(0, now - run.worked_at) : null
   if (crashed) await spendReservations(tx, run.number)
   if (run.fence > 0) await tellDecisions(tx, run) // those that the worker before did not come to
-  if (run.fence > 0) await tellSteers(tx, run)
+  if (run.fence > 0) await announceSteers(tx, run)
   await change(tx, run, {
     status: 'in_progress',
     attempt: run.resumes === 1 ? run.attempt : run.attempt + 1,

@@ -125,7 +125,7 @@ const STEPS: readonly (readonly string[])[] = [
     `ALTER TABLE runs ADD COLUMN pauses TEXT`,
     `CREATE TABLE steers (
       run BIGINT NOT NULL, n BIGINT NOT NULL, steer_id TEXT NOT NULL, conversation TEXT NOT NULL, call_id TEXT,
-      agent TEXT NOT NULL, text TEXT NOT NULL, bytes BIGINT NOT NULL, status TEXT NOT NULL, reason TEXT, told BIGINT NOT NULL,
+      agent TEXT NOT NULL, text TEXT NOT NULL, bytes BIGINT NOT NULL, status TEXT NOT NULL, reason TEXT, announced BIGINT NOT NULL,
       created_at BIGINT NOT NULL, settled_at BIGINT, PRIMARY KEY (run, n), UNIQUE (run, steer_id))`,
   ],
 ]

@@ -6,7 +6,7 @@ import { answer, replay, useKey } from './admit.ts'
 import { decode, first, type Sql, type Transaction } from './database.ts'
 import { type RunRow, readBranches, toRun } from './rows.ts'
 import { change, findRun } from './runs.ts'
-import { findSteer, type SteerRow, tellSteers, toSteer } from './steers.ts'
+import { announceSteers, findSteer, type SteerRow, toSteer } from './steers.ts'
 
 /** Pauses of one run at a time. */
 const MOST_PAUSES = 100
@@ -23,10 +23,10 @@ export async function steer(tx: Transaction, request: Writes['steer']['change'])
   const n = run.steers + 1
   const { conversation, agent, callId } = branch
   const row = { n, steer_id: steerId, conversation, call_id: callId, agent, text: JSON.stringify(text), reason: null }
-  const added: SteerRow = { ...row, status: 'waiting', told: 0, created_at: now, settled_at: null }
+  const added: SteerRow = { ...row, status: 'waiting', announced: 0, created_at: now, settled_at: null }
   await tx.insert('steers', [{ ...added, bytes, run: run.number }])
   await change(tx, run, { steers: n })
-  if (run.worker === null) await tellSteers(tx, run)
+  if (run.worker === null) await announceSteers(tx, run)
   return { steer: toSteer(added), run: await toRun(tx, run), replayed: false }
 }
 

@@ -15,7 +15,7 @@ export interface SteerRow {
   text: string
   status: SteerStatus
   reason: SteerRecord['reason']
-  told: number
+  announced: number
   created_at: number
   settled_at: number | null
 }
@@ -27,7 +27,7 @@ const MOST_LISTED = 100
 export async function settleSteer(tx: Transaction, run: RunRow, steer: SteerChange, now: number): Promise<void> {
   const { steerId, status, agent, reason = null } = steer
   await tx.all(
-    `UPDATE steers SET told = 1, status = ?, agent = ?, reason = ?, settled_at = ?
+    `UPDATE steers SET announced = 1, status = ?, agent = ?, reason = ?, settled_at = ?
       WHERE run = ? AND steer_id = ? AND status = 'waiting'`,
     status,
     agent,
@@ -39,16 +39,16 @@ export async function settleSteer(tx: Transaction, run: RunRow, steer: SteerChan
 }
 
 /** Adds an event for each message that has none yet. Not while a worker has the run: then the worker numbers its events. */
-export async function tellSteers(tx: Transaction, run: RunRow): Promise<void> {
+export async function announceSteers(tx: Transaction, run: RunRow): Promise<void> {
   if (run.steers === 0) return
-  const untold = (await listSteers(tx, run.number, 'waiting')).filter(({ told }) => !told)
-  if (untold.length === 0) return
+  const fresh = (await listSteers(tx, run.number, 'waiting')).filter(({ announced }) => !announced)
+  if (fresh.length === 0) return
   await addEvents(
     tx,
     run,
-    untold.map((steer) => steerEvent(steer, 'accepted')),
+    fresh.map((steer) => steerEvent(steer, 'accepted')),
   )
-  await tx.all('UPDATE steers SET told = 1 WHERE run = ? AND told = 0', run.number)
+  await tx.all('UPDATE steers SET announced = 1 WHERE run = ? AND announced = 0', run.number)
 }
 
 /** Messages of a run that ends can no longer be taken; gives their events. */
@@ -57,7 +57,7 @@ export async function dropSteers(tx: Transaction, run: RunRow, now: number): Pro
   const left = await listSteers(tx, run.number, 'waiting')
   if (left.length === 0) return []
   await tx.all(
-    `UPDATE steers SET told = 1, status = 'not_taken', reason = 'run_ended', settled_at = ? WHERE run = ? AND status = 'waiting'`,
+    `UPDATE steers SET announced = 1, status = 'not_taken', reason = 'run_ended', settled_at = ? WHERE run = ? AND status = 'waiting'`,
     now,
     run.number,
   )
@@ -90,7 +90,7 @@ export const toSteer = (row: SteerRow): SteerRecord => ({
   text: JSON.parse(row.text),
   status: row.status,
   reason: row.reason,
-  told: row.told === 1,
+  announced: row.announced === 1,
   createdAt: row.created_at,
   settledAt: row.settled_at,
 })

@@ -6,7 +6,7 @@ import { insertEvents } from './events.ts'
 import { isElsewhere, mapInTurns, removeColumns, toColumn, workOf } from './long-texts.ts'
 import { type RunRow, toState } from './rows.ts'
 import { change, free, liveRuns, lockFenced, lockThreadOf, update } from './runs.ts'
-import { settleSteer, tellSteers } from './steers.ts'
+import { announceSteers, settleSteer } from './steers.ts'
 import { putMessages } from './threads.ts'
 import { addTrace } from './traces.ts'
 import { endRun, isPending, tellDecisions } from './transitions.ts'
@@ -68,7 +68,7 @@ async function pauseOrRelease(
   // The last approval was just decided, or a stop is wanted: the next claim goes on, and sees the wish.
   else await change(tx, run, { status: 'queued', resumes: 1, worker: null })
   await tellDecisions(tx, run)
-  await tellSteers(tx, run)
+  await announceSteers(tx, run)
   if (!pauses) free(tx, run)
 }
 
