@@ -283,11 +283,12 @@ export const steerLimit = (limit: string) =>
 export const runPaused = () =>
   new AgencyError('RUN_PAUSED', 409, 'The whole run is paused: continue it without naming an agent.')
 /** @param agents those that work in the run */
-export const agentNotInRun = (agent: string, agents: readonly string[]) =>
+/** @param callId the call that was named with the agent; `agents` are then given with their calls */
+export const agentNotInRun = (agent: string, agents: readonly string[], callId: string | null = null) =>
   new AgencyError(
     'AGENT_NOT_IN_RUN',
     404,
-    `No agent "${agent}" works in the run now. These do: ${agents.join(', ')}.`,
+    `No agent "${agent}" works ${callId === null ? '' : `for the call "${callId}" `}in the run now. These do: ${agents.join(', ')}.`,
     { fields: { agent } },
   )
 /** @param callIds the calls for which the agent works */

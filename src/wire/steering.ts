@@ -94,11 +94,14 @@ export const runBranch = z
 export type RunSteer = z.infer<typeof runSteer>
 export type RunBranch = z.infer<typeof runBranch>
 
-/** @throws RequestInvalid */
-export function parseSteerRequest(body: unknown): SteerRequest {
+/** @throws RequestInvalid, also for a text that alone is more than may wait */
+export function parseSteerRequest(body: unknown, { steerBytes }: { steerBytes: number }): SteerRequest {
   const request = parse(steerRequest, body, 'body')
-  if (request.text.trim() !== '') return request
-  throw new RequestInvalid([valueError(['body', 'text'], 'text cannot be empty', request.text)])
+  const { text } = request
+  if (text.trim() === '') throw new RequestInvalid([valueError(['body', 'text'], 'text cannot be empty', text)])
+  if (new TextEncoder().encode(text).length > steerBytes)
+    throw new RequestInvalid([valueError(['body', 'text'], `text has at most ${steerBytes} bytes`, null)])
+  return request
 }
 
 /** The body of POST .../pause, which may be missing. @throws RequestInvalid */

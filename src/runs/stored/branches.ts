@@ -41,7 +41,8 @@ export const createFindBranch =
     if (branch === undefined)
       throw agentNotInRun(
         agent,
-        live.map((known) => known.agent),
+        live.map((known) => (callId === null ? known.agent : `${known.agent} (${known.callId ?? MAIN})`)),
+        callId,
       )
     if (named.length === 1) return branch
     throw agentAmbiguous(

@@ -17,7 +17,7 @@ export function registerSteering(app: FastifyInstance, base: string, context: Ru
 
   app.post(`${base}/runs/:run_id/steer`, openTo('steer'), async (request, reply) => {
     const id = await idOf(context, request)
-    const { agent, text, call_id: callId = null } = parseSteerRequest(request.body)
+    const { agent, text, call_id: callId = null } = parseSteerRequest(request.body, limits)
     const idempotency = await idempotencyOf(request, limits)
     const { steer, replayed } = await runs.steer({ ...id, agent, text, callId, idempotency })
     return sendJson(markReplay(reply, replayed), 202, { run_id: id.runId, ...toSteer(steer) })
